@@ -1,0 +1,146 @@
+"""Tokenised pairs, and the length-bucketed batches that training and scoring read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nbtextgen.data.tokenizer import BOS, EOS, PAD, UNK, Tokenizer
+
+Ids = NDArray[np.int64]
+
+
+class CopyMap:
+    """Which target-side token each source token would be copied as (See et al. 2017, sec. 2.2).
+
+    A source token that the target vocabulary lacks gets a temporary id, ``target.size + k`` for the k-th such
+    token of its source, so that words never seen in training can still be written.
+    """
+
+    def __init__(self, source: Tokenizer, target: Tokenizer) -> None:
+        self.source, self.target = source, target
+        known = {target.token(number): number for number in range(EOS + 2, target.size)}
+        self._table = {number: known.get(source.token(number), UNK) for number in range(EOS + 2, source.size)}
+
+    def ids(self, text: str) -> tuple[Ids, list[str]]:
+        """Target-side ids of the tokens of ``text``, and the tokens behind the temporary ids, in their order."""
+        encoding = self.source.encode(text)
+        extra: dict[str, int] = {}
+        found = []
+        for number, token in zip(encoding.ids, encoding.tokens, strict=True):
+            known = self._table.get(number, UNK)
+            found.append(known if known != UNK else self.target.size + extra.setdefault(token, len(extra)))
+        return np.array(found, dtype=np.int64), list(extra)
+
+    def targets(self, text: str, extra: list[str]) -> Ids:
+        """Ids of a target text in which a token unknown to the vocabulary, but present in the source, has its temporary id."""
+        encoding = self.target.encode(text)
+        ids = [
+            self.target.size + extra.index(token) if number == UNK and token in extra else number
+            for number, token in zip(encoding.ids, encoding.tokens, strict=True)
+        ]
+        return np.array([BOS, *ids, EOS], dtype=np.int64)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Token ids of many pairs.
+
+    Attributes:
+        sources: one array per pair.
+        targets: one array per pair, from BOS to EOS.
+        copies: target-side ids of the source tokens, for a copy head, or ``None``.
+    """
+
+    sources: list[Ids]
+    targets: list[Ids]
+    copies: list[Ids] | None = None
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def take(self, rows: Sequence[int]) -> Examples:
+        """Some of the examples, in the order given."""
+        copies = None if self.copies is None else [self.copies[row] for row in rows]
+        return Examples([self.sources[row] for row in rows], [self.targets[row] for row in rows], copies)
+
+    def lengths(self) -> tuple[Ids, Ids]:
+        """Source lengths, and target lengths with BOS and EOS, in tokens."""
+        return (
+            np.array([len(ids) for ids in self.sources], dtype=np.int64),
+            np.array([len(ids) for ids in self.targets], dtype=np.int64),
+        )
+
+
+def encode_examples(
+    sources: Sequence[str], targets: Sequence[str], source: Tokenizer, target: Tokenizer, copy: CopyMap | None = None
+) -> Examples:
+    """Tokenise pairs for training or scoring."""
+    source_ids = [_nonempty(ids) for ids in source.encode_batch(list(sources))]
+    if copy is None:
+        encoded = target.encode_batch(list(targets))
+        return Examples(source_ids, [np.array([BOS, *ids, EOS], dtype=np.int64) for ids in encoded])
+    copies, target_ids = [], []
+    for source_text, target_text in zip(sources, targets, strict=True):
+        ids, extra = copy.ids(source_text)
+        copies.append(_nonempty(ids.tolist()))
+        target_ids.append(copy.targets(target_text, extra))
+    return Examples(source_ids, target_ids, copies)
+
+
+def _nonempty(ids: list[int]) -> Ids:
+    """A source of no tokens at all still needs one position."""
+    return np.array(ids or [UNK], dtype=np.int64)
+
+
+def pad(rows: Sequence[Ids]) -> Ids:
+    """Stack rows of ids into ``(batch, longest)``, filled up with PAD."""
+    padded = np.full((len(rows), max(map(len, rows))), PAD, dtype=np.int64)
+    for number, row in enumerate(rows):
+        padded[number, : len(row)] = row
+    return padded
+
+
+def batches(
+    examples: Examples, *, batch_tokens: int, batch_size: int, rng: np.random.Generator | None = None
+) -> list[NDArray[np.int64]]:
+    """Cut the examples into batches of similar length under a token budget.
+
+    Args:
+        examples: what to batch.
+        batch_tokens: most source + target tokens in a batch, padding included. One pair alone may pass it.
+        batch_size: most pairs in a batch.
+        rng: shuffles pairs of equal length, and the order of the batches; ``None`` keeps shortest first.
+
+    Returns:
+        row numbers, one array per batch.
+    """
+    source, target = examples.lengths()
+    tie = rng.random(len(examples)) if rng is not None else np.arange(len(examples))
+    # Target first: the output layer and decoder cost more per token than the encoder does.
+    order = np.lexsort((tie, source, target))
+    found: list[NDArray[np.int64]] = []
+    start, widest = 0, 0
+    for stop, row in enumerate(order):
+        width = max(widest, int(source[row] + target[row]))
+        count = stop - start + 1
+        if count > 1 and (width * count > batch_tokens or count > batch_size):
+            found.append(order[start:stop])
+            start, width = stop, int(source[row] + target[row])
+        widest = width
+    found.append(order[start:])
+    if rng is not None:
+        return [found[number] for number in rng.permutation(len(found))]
+    return found
+
+
+def padded_batches(
+    examples: Examples, *, batch_tokens: int, batch_size: int
+) -> Iterator[tuple[NDArray[np.int64], Ids, Ids, Ids | None]]:
+    """Yield ``(rows, source, target, copies)`` over all examples once, padded, in order of length."""
+    for rows in batches(examples, batch_tokens=batch_tokens, batch_size=batch_size):
+        part = examples.take(rows.tolist())
+        yield rows, pad(part.sources), pad(part.targets), None if part.copies is None else pad(part.copies)

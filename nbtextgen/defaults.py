@@ -1,0 +1,151 @@
+"""Settings that were left open, chosen from the data where that is safe."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+from nbtextgen.data.config import TokenizerConfig
+from nbtextgen.data.pairs import Pairs
+from nbtextgen.model.config import ModelConfig
+from nbtextgen.options import Option, as_dict, build, checked, options_of
+from nbtextgen.training.config import TrainingConfig
+
+SHORT_TEXT = 48
+"""Mean characters up to which a side is read character by character."""
+
+CONFIGS = (TokenizerConfig, ModelConfig, TrainingConfig)
+
+
+def fit_options() -> dict[str, Option]:
+    """Every setting of ``TextGenerator``, by name, in the order of the help."""
+    return {name: found for config in CONFIGS for name, found in options_of(config).items()}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All settings of a run, none left open.
+
+    Attributes:
+        tokenizer, model, training: the three configurations.
+        choices: the settings that were chosen from the data.
+    """
+
+    tokenizer: TokenizerConfig
+    model: ModelConfig
+    training: TrainingConfig
+    choices: Mapping[str, object]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for a JSON file."""
+        return {"tokenizer": as_dict(self.tokenizer), "model": as_dict(self.model), "training": as_dict(self.training)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Mapping[str, Any]]) -> Plan:
+        """Read ``as_dict`` back; raises ``OptionError`` for unknown keys or bad values."""
+        return cls(
+            build(TokenizerConfig, values["tokenizer"]),
+            build(ModelConfig, values["model"]),
+            build(TrainingConfig, values["training"]),
+            {},
+        )
+
+
+def plan(given: Mapping[str, Any], train: Pairs) -> Plan:
+    """Fill in what the user left open.
+
+    Args:
+        given: settings by name; ``None`` or absent means open.
+        train: the pairs to be trained on.
+
+    Raises:
+        OptionError: when a given value is out of range.
+    """
+    chosen: dict[str, object] = {}
+    parts = []
+    for config in CONFIGS:
+        names = options_of(config)
+        parts.append(checked(config(**{name: value for name, value in given.items() if name in names})))
+    tokenizer, model, training = parts
+    tokenizer = _filled(tokenizer, _tokenizer_defaults(tokenizer, train), chosen)
+    small_units = {tokenizer.source_tokens, tokenizer.target_tokens} <= {"char", "symbol"}
+    model = _filled(model, _model_defaults(tokenizer, model, len(train), small_units, given), chosen)
+    training = _filled(training, _training_defaults(train, small_units, training), chosen)
+    return Plan(tokenizer, model, training, chosen)
+
+
+def _filled(config: Any, defaults: Mapping[str, object], chosen: dict[str, object]) -> Any:
+    """The configuration with open settings taken from ``defaults``, noted in ``chosen``."""
+    new = {name: value for name, value in defaults.items() if getattr(config, name) is None}
+    chosen.update({name: value for name, value in new.items() if value is not None})
+    return dataclasses.replace(config, **new)
+
+
+def _unit(texts: Sequence[str]) -> str:
+    """The token unit that suits a column of texts."""
+    sample = texts[:: max(1, len(texts) // 2000)]
+    spaced = [text.split(" ") for text in sample if " " in text]
+    if len(spaced) > len(sample) / 2 and fmean(len(part) for parts in spaced for part in parts) <= 2.5:
+        return "symbol"
+    return "char" if fmean(map(len, sample)) <= SHORT_TEXT else "bpe"
+
+
+def _tokenizer_defaults(given: TokenizerConfig, train: Pairs) -> dict[str, object]:
+    source = given.source_tokens or given.tokens or _unit(train.sources)
+    target = given.target_tokens or given.tokens or _unit(train.targets)
+    if "bpe" in (source, target) and not (given.source_tokens or given.target_tokens or given.tokens):
+        # One side of long texts makes both sides BPE, unless the other is made of symbols.
+        source, target = ("bpe" if unit == "char" else unit for unit in (source, target))
+    large = "bpe" in (source, target) or "word" in (source, target)
+    size = 8000 if len(train) >= 20_000 else 4000 if len(train) >= 5000 else 1000
+    return {
+        "source_tokens": source,
+        "target_tokens": target,
+        # Composed Hangul has thousands of syllables, few of them frequent; NFD spells them with 67 letters.
+        "source_normalization": _normalization(source, train.sources),
+        "target_normalization": _normalization(target, train.targets, decompose=False),
+        "shared_vocabulary": source == target == "bpe" and _overlap(train) > 0.6,
+        "vocabulary_size": size if large else None,
+    }
+
+
+def _normalization(unit: str, texts: Sequence[str], *, decompose: bool = True) -> str:
+    hangul = any("\uac00" <= character <= "\ud7a3" for text in texts[:200] for character in text)
+    return "nfd" if decompose and unit == "char" and hangul else "nfc"
+
+
+def _overlap(train: Pairs) -> float:
+    """Share of the letters of both columns that occur in both."""
+    source, target = (set("".join(texts[:500])) for texts in (train.sources, train.targets))
+    return len(source & target) / max(1, len(source | target))
+
+
+def _model_defaults(
+    tokenizer: TokenizerConfig, model: ModelConfig, pairs: int, small: bool, given: Mapping[str, Any]
+) -> dict[str, object]:
+    if small:
+        hidden = 128 if pairs < 1500 else 256 if pairs < 10_000 or pairs > 50_000 else 192
+        embedding, dropout = (128 if hidden > 128 else 64), (0.3 if pairs < 10_000 else 0.1)
+    else:
+        hidden, embedding = (512, 256) if pairs >= 10_000 else (256, 128)
+        dropout = 0.3 if pairs < 200_000 else 0.1
+    return {"hidden_size": hidden, "embedding_size": embedding, "dropout": dropout}
+
+
+def _training_defaults(train: Pairs, small: bool, given: TrainingConfig) -> dict[str, object]:
+    pairs = len(train)
+    batch = given.batch_size or (16 if pairs < 500 else 32 if pairs < 2000 else 64)
+    # Small data needs many passes for enough updates; large data learns what there is in a few.
+    updates = 5000 if small else 6000
+    epochs = max(6 if small else 10, min(200, math.ceil(updates * batch / max(1, pairs))))
+    return {
+        "epochs": epochs,
+        "learning_rate": 0.002 if small else 0.001,
+        "schedule": "cosine",
+        "batch_size": batch,
+        "batch_tokens": 4096 * max(1, batch // 64) * 2,
+    }

@@ -1,0 +1,333 @@
+"""``TextGenerator``: the one object a user holds. Fit, generate, evaluate, save, load."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+from nbtextgen.data.pairs import Pairs
+from nbtextgen.decoding.config import DecodingConfig
+from nbtextgen.defaults import Plan, fit_options, plan
+from nbtextgen.errors import DataError, NotTrainedError, OptionError, nearest
+from nbtextgen.generation import Generation, Generations
+from nbtextgen.options import build, options_of
+from nbtextgen.training.events import Event
+
+if TYPE_CHECKING:
+    from nbtextgen.evaluation.metrics import Scores
+    from nbtextgen.training.controls import Controls
+    from nbtextgen.writing import Writer
+
+Listener = Callable[[Event], None]
+SMALLEST = 2
+"""Fewest distinct pairs that anything can be learned from."""
+
+
+class TextGenerator:
+    """Learns to turn one column of text into another.
+
+    Every field of ``TokenizerConfig``, ``ModelConfig`` and ``TrainingConfig`` is a keyword; what is left open is
+    chosen from the data by ``fit`` and can be read in ``choices``. Works with scikit-learn's ``clone`` and
+    ``GridSearchCV``.
+
+    Example:
+        >>> from nbtextgen import TextGenerator
+        >>> model = TextGenerator(epochs=8).fit("builtin:dates")      # doctest: +SKIP
+        >>> model.generate("the 4th of July, 1976").text              # doctest: +SKIP
+        '1976-07-04'
+    """
+
+    def __init__(self, **options: Any) -> None:
+        """Take settings; nothing is computed yet.
+
+        Raises:
+            OptionError: for an unknown keyword (with the nearest known one) or a value out of range.
+        """
+        self._options: dict[str, Any] = {name: known.default for name, known in fit_options().items()}
+        self._writer: Writer | None = None
+        self._plan: Plan | None = None
+        self.history: list[Event] = []
+        self.set_params(**options)
+
+    # scikit-learn's interface -------------------------------------------------------------------------------------
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The settings by name, as given."""
+        return dict(self._options)
+
+    def set_params(self, **options: Any) -> TextGenerator:
+        """Change settings for the next ``fit``; raises ``OptionError`` as the constructor does."""
+        known = fit_options()
+        for name, value in options.items():
+            if name not in known:
+                raise OptionError(f"TextGenerator has no option '{name}'.{nearest(name, known)}")
+            known[name].check(value)
+        self._options.update(options)
+        return self
+
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import InputTags, Tags, TargetTags
+
+        tags = Tags(estimator_type=None, target_tags=TargetTags(required=False))
+        tags.input_tags = InputTags(two_d_array=False, string=True)
+        return tags
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self._writer is not None
+
+    def score(self, sources: Any, targets: Any = None) -> float:
+        """One figure between 0 and 1, higher is better: exact match for short outputs, else chrF / 100.
+
+        Args:
+            sources: source texts, or pairs when ``targets`` is not given.
+            targets: target texts.
+        """
+        pairs = _pairs(sources, targets)
+        name = self._options["select_by"]
+        if name not in ("exact", "bleu", "chrf"):
+            name = "exact" if self.plan.tokenizer.target_tokens in ("char", "symbol") else "chrf"
+        return self.evaluate(pairs, metrics=[name])[name].value / 100
+
+    def predict(self, sources: Iterable[str]) -> list[str]:
+        """The generated texts alone."""
+        return [each.text for each in self.generate(list(sources))]
+
+    # Training -----------------------------------------------------------------------------------------------------
+
+    def fit(
+        self,
+        data: Any,
+        targets: Any = None,
+        *,
+        valid: Any = None,
+        source: str | None = None,
+        target: str | None = None,
+        listeners: Iterable[Listener] | None = None,
+        controls: Controls | None = None,
+    ) -> TextGenerator:
+        """Train on pairs; afterwards the generator holds the best model found.
+
+        Args:
+            data: anything ``Pairs.of`` reads (pairs, a frame, a file name, ``builtin:dates``), or source texts when
+                ``targets`` is given.
+            targets: target texts, one per source.
+            valid: held-out pairs, likewise; by default a share of the data (``valid_fraction``), split by source.
+            source, target: column names.
+            listeners: called with every event; by default a progress line is printed. ``[]`` is silent.
+            controls: stop, pause and learning rate from another thread.
+
+        Returns:
+            itself. An interrupt (Ctrl-C, the notebook's stop button) keeps the best model so far.
+
+        Raises:
+            DataError: when the data cannot be read or holds too little to learn from.
+            OptionError: when settings contradict one another.
+        """
+        from nbtextgen.fitting import Fitting
+        from nbtextgen.training.progress import TextProgress
+
+        pairs = _pairs(data, targets, source, target)
+        held = None if valid is None else Pairs.of(valid, source=source, target=target)
+        train, held = self._split(pairs, held)
+        chosen = plan(self._options, train)
+        heard = list(listeners) if listeners is not None else [TextProgress()]
+        fitting = Fitting(chosen, train, held, controls)
+        events: list[Event] = []
+        try:
+            for event in fitting.run():
+                events.append(event)
+                for listener in heard:
+                    listener(event)
+        except KeyboardInterrupt:
+            fitting.stop()
+        writer = fitting.writer()
+        if writer is None:
+            raise NotTrainedError("Training was stopped before the first update, so there is no model yet; run it again.")
+        self._writer, self._plan, self.history = writer, chosen, events
+        return self
+
+    def _split(self, pairs: Pairs, held: Pairs | None) -> tuple[Pairs, Pairs | None]:
+        """Training and validation pairs."""
+        known = fit_options()
+        fraction = known["valid_fraction"].check(self._options["valid_fraction"])
+        limit, seed = self._options["valid_limit"], self._options["seed"]
+        if len(set(zip(pairs.sources, pairs.targets, strict=True))) < SMALLEST:
+            what = "one pair" if len(pairs) == 1 else f"{len(pairs)} identical pairs"
+            raise DataError(f"There is only {what} to learn from ({pairs.place(0)}); give at least two different ones.")
+        if held is not None or not fraction:
+            return pairs, held
+        train, held = pairs.split(fraction, seed, limit)
+        if len(set(pairs.sources)) < 10 or not len(held) or not len(train):
+            return pairs, None  # too few to hold any out: the training loss then selects
+        return train, held
+
+    # Using --------------------------------------------------------------------------------------------------------
+
+    @property
+    def plan(self) -> Plan:
+        """All settings of the trained model, the chosen ones included; raises ``NotTrainedError`` before ``fit``."""
+        if self._plan is None:
+            raise self._untrained("settings")
+        return self._plan
+
+    @property
+    def choices(self) -> dict[str, object]:
+        """Settings that ``fit`` chose from the data."""
+        return dict(self.plan.choices)
+
+    @property
+    def writer(self) -> Writer:
+        """The trained networks with their tokenizers; raises ``NotTrainedError`` before ``fit``."""
+        if self._writer is None:
+            raise self._untrained("generate")
+        return self._writer
+
+    @overload
+    def generate(self, text: str, **decoding: Any) -> Generation: ...
+    @overload
+    def generate(self, text: Sequence[str], **decoding: Any) -> Generations: ...
+    def generate(self, text: str | Sequence[str], **decoding: Any) -> Generation | Generations:
+        """Write the target for one source or for many.
+
+        Args:
+            text: a source, or a list (or series) of them.
+            decoding: fields of ``DecodingConfig``: ``beam``, ``n_best``, ``sample``, ``temperature``, ...
+
+        Returns:
+            a ``Generation`` for a string, a list of them for a list.
+
+        Raises:
+            DataError: for a source that is empty or not text; names its position.
+            OptionError: for an unknown option or a value out of range.
+            NotTrainedError: before ``fit``.
+        """
+        config = build(DecodingConfig, decoding)
+        if isinstance(text, str):
+            return self.writer.write(_checked_sources([text]), config)[0]
+        return self.writer.write(_checked_sources(text), config)
+
+    def stream(self, text: str, **decoding: Any) -> Iterator[str]:
+        """Yield the output piece by piece, as it is written (greedy, or sampling with ``sample=True``).
+
+        Args:
+            text: the source.
+            decoding: as ``generate``; beam search cannot stream.
+        """
+        config = build(DecodingConfig, decoding)
+        yield from self.writer.stream(_checked_sources([text])[0], config)
+
+    def evaluate(
+        self,
+        data: Any,
+        targets: Any = None,
+        *,
+        metrics: Sequence[str] | None = None,
+        source: str | None = None,
+        target: str | None = None,
+        group_sources: bool = False,
+        **decoding: Any,
+    ) -> Scores:
+        """Generate for held-out pairs and compare.
+
+        Args:
+            data, targets, source, target: as in ``fit``.
+            metrics: names of metrics; by default those that suit the tokens.
+            group_sources: take pairs with the same source as several acceptable answers to it.
+            decoding: as in ``generate``.
+
+        Returns:
+            each metric with a bootstrap confidence interval, and perplexity.
+        """
+        from nbtextgen.evaluation.metrics import measure
+
+        pairs = _pairs(data, targets, source, target)
+        references: list[str | list[str]] = list(pairs.targets)
+        sources = list(pairs.sources)
+        if group_sources:
+            grouped: dict[str, list[str]] = {}
+            for one, answer in pairs:
+                grouped.setdefault(one, []).append(answer)
+            sources, references = list(grouped), list(grouped.values())
+        outputs = [each.text for each in self.generate(sources, **decoding)]
+        if metrics is None:
+            small = self.plan.tokenizer.target_tokens in ("char", "symbol")
+            metrics = ["exact", "error-rate", "character-error-rate"] if small else ["bleu", "chrf", "ter", "rougeL"]
+        return measure(references, outputs, metrics)
+
+    def perplexity(self, data: Any, targets: Any = None) -> float:
+        """Per-token perplexity of target texts given their sources: exp of the mean negative log-likelihood."""
+        return self.writer.perplexity(_pairs(data, targets))
+
+    # Files --------------------------------------------------------------------------------------------------------
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the model to a folder (safetensors weights, JSON settings and tokenizers; no pickle).
+
+        The folder appears complete or not at all; an older model there is replaced only when the new one is whole.
+
+        Raises:
+            ModelFileError: when the folder holds something that is not a saved model, or cannot be written.
+            NotTrainedError: before ``fit``.
+        """
+        from nbtextgen.saving import save
+
+        return save(Path(folder), self.writer, self.plan, self._options)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> TextGenerator:
+        """Read a saved model; raises ``ModelFileError`` naming what is missing, damaged or of a later format."""
+        from nbtextgen.saving import load
+
+        writer, settings, options = load(Path(folder))
+        model = cls(**options)
+        model._writer, model._plan = writer, settings
+        return model
+
+    def __repr__(self) -> str:
+        given = {name: value for name, value in self._options.items() if value != fit_options()[name].default}
+        options = ", ".join(f"{name}={value!r}" for name, value in given.items())
+        return f"TextGenerator({options})" + ("" if self._writer else "  # not trained yet")
+
+    def _untrained(self, what: str) -> NotTrainedError:
+        wanted = "it has no settings" if what == "settings" else "it cannot write"
+        return NotTrainedError(f"This TextGenerator is not trained, so {wanted} yet; call .fit(pairs) first.")
+
+
+def _signature() -> inspect.Signature:
+    """The constructor's signature, from the configuration dataclasses, so that help and Tab show every option."""
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [
+        inspect.Parameter(name, keyword, default=known.default, annotation=known.type)
+        for name, known in fit_options().items()
+    ]
+    return inspect.Signature([inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD), *parameters])
+
+
+TextGenerator.__init__.__signature__ = _signature()  # type: ignore[attr-defined]
+
+
+def _pairs(data: Any, targets: Any = None, source: str | None = None, target: str | None = None) -> Pairs:
+    if targets is None:
+        return Pairs.of(data, source=source, target=target)
+    sources, wanted = list(data), list(targets)
+    if len(sources) != len(wanted):
+        raise DataError(f"There are {len(sources):,} sources but {len(wanted):,} targets; give one target per source.")
+    return Pairs.of(list(zip(sources, wanted, strict=True)))
+
+
+def _checked_sources(texts: Any) -> list[str]:
+    sources = list(texts)
+    for number, text in enumerate(sources, 1):
+        where = f"Source {number:,} of {len(sources):,}" if len(sources) > 1 else "The source"
+        if not isinstance(text, str):
+            raise DataError(f"{where} is {type(text).__name__}, not text; convert it with str() first.")
+        if not text.strip():
+            raise DataError(f"{where} is empty; give some text to start from.")
+    return sources
+
+
+def decoding_options() -> list[str]:
+    """Names of what ``generate`` takes beside the text."""
+    return list(options_of(DecodingConfig))

@@ -1,0 +1,101 @@
+"""Attention scores between decoder queries and the encoded source, written as in their papers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Memory:
+    """The encoded source, projected once and read at every step.
+
+    Attributes:
+        keys: what queries are scored against, ``(batch, source_length, key_size)``.
+        values: what is averaged into the context, ``(batch, source_length, memory_size)``.
+        mask: true at real tokens, ``(batch, source_length)``.
+        copy_ids: target-side id of every source token for the copy head, ``(batch, source_length)``, or ``None``.
+    """
+
+    keys: Tensor
+    values: Tensor
+    mask: Tensor
+    copy_ids: Tensor | None = None
+
+    def keep(self, rows: Tensor) -> Memory:
+        """The memory of some rows only: ``rows (kept,)``."""
+        copy_ids = None if self.copy_ids is None else self.copy_ids[rows]
+        return Memory(self.keys[rows], self.values[rows], self.mask[rows], copy_ids)
+
+
+class Attention(nn.Module):
+    """Weights over the source for each query, and the weighted mean of the memory.
+
+    ``kind`` is one of
+
+    * ``dot``: q . k (Luong et al. 2015, sec. 3.1), after one projection where the sizes differ
+    * ``general``: q W k (same)
+    * ``additive``: v . tanh(W q + U k) (Bahdanau et al. 2015, sec. 3.1)
+    * ``multihead``: scaled dot products in ``heads`` subspaces (Vaswani et al. 2017, sec. 3.2.2)
+
+    With ``coverage``, the running sum of past weights is added to the score through one learned number per
+    head (See et al. 2017, eq. 11, in the form that works for every score).
+    """
+
+    def __init__(self, kind: str, query_size: int, memory_size: int, heads: int, coverage: bool) -> None:
+        super().__init__()
+        self.kind = kind
+        self.heads = heads if kind == "multihead" else 1
+        same = kind == "dot" and query_size == memory_size
+        self.key = nn.Identity() if same else nn.Linear(memory_size, query_size, bias=False)
+        if kind == "additive":
+            self.query = nn.Linear(query_size, query_size)
+            self.score = nn.Linear(query_size, 1, bias=False)
+        if kind == "multihead":
+            self.query = nn.Linear(query_size, query_size, bias=False)
+            self.value = nn.Linear(memory_size, memory_size, bias=False)
+        self.coverage = nn.Parameter(torch.zeros(1)) if coverage else None
+
+    def project(self, encoded: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values of ``encoded (batch, source_length, memory_size)``, computed once per source."""
+        return self.key(encoded), self.value(encoded) if self.kind == "multihead" else encoded
+
+    def forward(self, queries: Tensor, memory: Memory, covered: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Attend from ``queries (batch, steps, query_size)``.
+
+        Args:
+            queries: decoder outputs.
+            memory: the encoded source.
+            covered: sum of past weights ``(batch, steps, source_length)``, with coverage only.
+
+        Returns:
+            the context ``(batch, steps, memory_size)`` and the weights ``(batch, steps, source_length)``
+            (the mean over heads), which sum to one over the source.
+        """
+        scores = self._scores(queries, memory.keys)
+        if self.coverage is not None and covered is not None:
+            scores = scores + (self.coverage * covered).unsqueeze(1)
+        scores = scores.masked_fill(~memory.mask[:, None, None, :], float("-inf"))
+        weights = scores.softmax(-1)
+        if self.heads == 1:
+            weights = weights.squeeze(1)
+            return torch.bmm(weights, memory.values), weights
+        batch, length, size = memory.values.shape
+        values = memory.values.view(batch, length, self.heads, size // self.heads).transpose(1, 2)
+        context = (weights @ values).transpose(1, 2).reshape(batch, -1, size)
+        return context, weights.mean(1)
+
+    def _scores(self, queries: Tensor, keys: Tensor) -> Tensor:
+        """Unnormalised scores ``(batch, heads, steps, source_length)``."""
+        if self.kind == "additive":
+            projected = self.query(queries)
+            sums = [torch.tanh(projected[:, step : step + 1] + keys) for step in range(projected.shape[1])]
+            return torch.stack([self.score(one).squeeze(-1) for one in sums], 1).unsqueeze(1)
+        if self.kind == "multihead":
+            batch, length, size = keys.shape
+            shape = (batch, -1, self.heads, size // self.heads)
+            split = self.query(queries).view(shape).transpose(1, 2)
+            return split @ keys.view(shape).permute(0, 2, 3, 1) * (size // self.heads) ** -0.5
+        return torch.bmm(queries, keys.transpose(1, 2)).unsqueeze(1)

@@ -1,0 +1,187 @@
+"""The decoder: from what has been written, and the encoded source, to a vector per output position."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from nbtextgen.model.attention import Attention, Memory
+from nbtextgen.model.config import ModelConfig
+from nbtextgen.model.recurrent import Dropout, RecurrentLayer, RecurrentState
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What the decoder gives for every output position.
+
+    Attributes:
+        hidden: input of the output layer, ``(batch, steps, embedding_size)``.
+        weights: attention, ``(batch, steps, source_length)``; all zero without attention.
+        gate: probability of writing from the vocabulary rather than copying, ``(batch, steps)``, or ``None``.
+        repeated: coverage loss of every position (See et al. 2017, eq. 12), ``(batch, steps)``, or ``None``.
+    """
+
+    hidden: Tensor
+    weights: Tensor
+    gate: Tensor | None = None
+    repeated: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class DecoderState:
+    """What one step hands to the next, a row per hypothesis.
+
+    Attributes:
+        layers: one recurrent state per layer, parts of ``(rows, hidden_size)``.
+        feed: the last attention result ``(rows, embedding_size)``, with input feeding.
+        covered: sum of past attention ``(rows, source_length)``, with coverage.
+    """
+
+    layers: tuple[RecurrentState, ...]
+    feed: Tensor | None
+    covered: Tensor | None
+
+    def select(self, rows: Tensor) -> DecoderState:
+        """The state of some rows, in a new order: ``rows (kept,)``."""
+        layers = tuple(tuple(part[rows] for part in layer) for layer in self.layers)
+        feed = None if self.feed is None else self.feed[rows]
+        return DecoderState(layers, feed, None if self.covered is None else self.covered[rows])
+
+
+class Decoder(nn.Module):
+    """Recurrent layers with attention after the first of them.
+
+    The first layer reads only what was written, so in training it runs over the whole target at once; attention
+    then reads its outputs (Luong et al. 2015, sec. 3, without input feeding), and further layers read the context
+    beside them, as in Wu et al. 2016, sec. 3. With ``input_feeding`` each attention result is an input of the next
+    step (Luong et al. 2015, sec. 3.3), and training goes step by step.
+    """
+
+    def __init__(self, config: ModelConfig, embedding_size: int, hidden_size: int, dropout: Dropout) -> None:
+        super().__init__()
+        self.input_feeding = config.input_feeding
+        feed_size = embedding_size if config.input_feeding else 0
+        context_size = hidden_size if config.attention != "none" else 0
+        sizes = [embedding_size + feed_size] + [hidden_size + context_size] * (config.decoder_layers - 1)
+        self.layers = nn.ModuleList(RecurrentLayer(config.cell, size, hidden_size) for size in sizes)
+        self.norms = nn.ModuleList(nn.LayerNorm(hidden_size) if config.layer_norm else nn.Identity() for _ in sizes)
+        self.bridges = nn.ModuleList(
+            nn.Linear(hidden_size, hidden_size * (2 if config.cell == "lstm" else 1)) for _ in sizes
+        )
+        self.attention = (
+            Attention(config.attention, hidden_size, hidden_size, config.heads, config.coverage)
+            if config.attention != "none"
+            else None
+        )
+        self.combine = nn.Linear(hidden_size + context_size, embedding_size)
+        self.gate = nn.Linear(hidden_size + context_size + embedding_size, 1) if config.copy else None
+        self.coverage = config.coverage
+        self.dropout = dropout
+
+    def initial(self, summary: Tensor, memory: Memory) -> DecoderState:
+        """The state before the first token, from the source's ``summary (batch, hidden_size)``."""
+        layers = []
+        for layer, bridge in zip(self.layers, self.bridges, strict=True):
+            parts = torch.tanh(bridge(summary)).split(layer.hidden_size, -1)
+            layers.append(tuple(part.contiguous() for part in parts))
+        rows, length = memory.mask.shape
+        feed = summary.new_zeros(rows, self.combine.out_features) if self.input_feeding else None
+        return DecoderState(tuple(layers), feed, summary.new_zeros(rows, length) if self.coverage else None)
+
+    def forward(self, embedded: Tensor, state: DecoderState, memory: Memory) -> Decoded:
+        """All steps with the given inputs (teacher forcing): ``embedded (batch, steps, embedding_size)``."""
+        if self.input_feeding:
+            return self._step_by_step(embedded, state, memory)
+        first = self.norms[0](self.layers[0](embedded, state.layers[0]))
+        context, weights, repeated = self._attend_all(first, memory)
+        top = self.dropout(first)
+        for number in range(1, len(self.layers)):
+            inputs = top if context is None else torch.cat([top, context], -1)
+            above = self.norms[number](self.layers[number](inputs, state.layers[number]))
+            top = self.dropout(above) + top if number > 1 else self.dropout(above)
+        return self._finish(top, context, embedded, weights, repeated)
+
+    def step(self, embedded: Tensor, state: DecoderState, memory: Memory) -> tuple[Decoded, DecoderState]:
+        """One step for ``rows = batch x width`` hypotheses.
+
+        Args:
+            embedded: the last token of every hypothesis ``(batch, width, embedding_size)``.
+            state: of the last step, a row per hypothesis.
+            memory: the encoded source, once per batch row.
+
+        Returns:
+            the result with ``width`` in the place of steps, and the next state.
+        """
+        batch, width, _ = embedded.shape
+        inputs = embedded.reshape(batch * width, -1)
+        if state.feed is not None:
+            inputs = torch.cat([inputs, state.feed], -1)
+        states = [self.layers[0].step(inputs, state.layers[0])]
+        first = self.norms[0](states[0][0])
+        covered = None if state.covered is None else state.covered.view(batch, width, -1)
+        context, weights, repeated = self._attend(first.view(batch, width, -1), memory, covered)
+        flat = None if context is None else context.reshape(batch * width, -1)
+        top = self.dropout(first)
+        for number in range(1, len(self.layers)):
+            layer_input = top if flat is None else torch.cat([top, flat], -1)
+            states.append(self.layers[number].step(layer_input, state.layers[number]))
+            above = self.norms[number](states[-1][0])
+            top = self.dropout(above) + top if number > 1 else self.dropout(above)
+        decoded = self._finish(top.view(batch, width, -1), context, embedded, weights, repeated)
+        feed = None if state.feed is None else decoded.hidden.reshape(batch * width, -1)
+        added = None if covered is None else (covered + weights).view(batch * width, -1)
+        return decoded, DecoderState(tuple(states), feed, added)
+
+    def _step_by_step(self, embedded: Tensor, state: DecoderState, memory: Memory) -> Decoded:
+        results = []
+        for inputs in embedded.split(1, 1):
+            result, state = self.step(inputs, state, memory)
+            results.append(result)
+        return _joined(results)
+
+    def _attend(
+        self, queries: Tensor, memory: Memory, covered: Tensor | None
+    ) -> tuple[Tensor | None, Tensor, Tensor | None]:
+        if self.attention is None:
+            return None, queries.new_zeros(*queries.shape[:2], memory.mask.shape[1]), None
+        context, weights = self.attention(queries, memory, covered)
+        repeated = None if covered is None else torch.minimum(weights, covered).sum(-1)
+        return context, weights, repeated
+
+    def _attend_all(self, queries: Tensor, memory: Memory) -> tuple[Tensor | None, Tensor, Tensor | None]:
+        """Attention of all steps: at once, or in turn where each depends on the ones before (coverage)."""
+        if not self.coverage:
+            return self._attend(queries, memory, None)
+        covered = queries.new_zeros(queries.shape[0], 1, memory.mask.shape[1])
+        contexts, all_weights, repetitions = [], [], []
+        for query in queries.split(1, 1):
+            context, weights, repeated = self._attend(query, memory, covered)
+            covered = covered + weights
+            contexts.append(context)
+            all_weights.append(weights)
+            repetitions.append(repeated)
+        return torch.cat(contexts, 1), torch.cat(all_weights, 1), torch.cat(repetitions, 1)
+
+    def _finish(
+        self, top: Tensor, context: Tensor | None, embedded: Tensor, weights: Tensor, repeated: Tensor | None
+    ) -> Decoded:
+        seen = top if context is None else torch.cat([top, context], -1)
+        hidden = torch.tanh(self.combine(seen))
+        gate = None if self.gate is None else torch.sigmoid(self.gate(torch.cat([seen, embedded], -1))).squeeze(-1)
+        return Decoded(hidden, weights, gate, repeated)
+
+
+def _joined(results: list[Decoded]) -> Decoded:
+    """One ``Decoded`` over all steps from one of each."""
+
+    def join(parts: list[Tensor | None]) -> Tensor | None:
+        return None if parts[0] is None else torch.cat([part for part in parts if part is not None], 1)
+
+    return Decoded(
+        torch.cat([result.hidden for result in results], 1),
+        torch.cat([result.weights for result in results], 1),
+        join([result.gate for result in results]),
+        join([result.repeated for result in results]),
+    )

@@ -1,0 +1,51 @@
+"""The encoder: source tokens to one vector per token, and one for the whole."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from nbtextgen.model.recurrent import Dropout, RecurrentLayer
+
+
+class Encoder(nn.Module):
+    """A stack of recurrent layers, each read in one or both directions (Schuster & Paliwal 1997).
+
+    The width of its output, ``memory_size``, is ``hidden_size`` whichever way it reads: a bidirectional layer
+    gives half of it to each direction.
+    """
+
+    def __init__(
+        self, cell: str, input_size: int, hidden_size: int, layers: int, bidirectional: bool, norm: bool, dropout: Dropout
+    ) -> None:
+        super().__init__()
+        width = hidden_size // 2 if bidirectional else hidden_size
+        sizes = [input_size] + [hidden_size] * (layers - 1)
+        self.ahead = nn.ModuleList(RecurrentLayer(cell, size, width) for size in sizes)
+        self.back = nn.ModuleList(RecurrentLayer(cell, size, width) for size in sizes) if bidirectional else None
+        self.norms = nn.ModuleList(nn.LayerNorm(hidden_size) if norm else nn.Identity() for _ in sizes)
+        self.dropout = dropout
+
+    def forward(self, embedded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode ``embedded (batch, source_length, input_size)`` with ``mask (batch, source_length)`` true at tokens.
+
+        Returns:
+            one vector a token ``(batch, source_length, hidden_size)``, and the summary ``(batch, hidden_size)``:
+            the last output of the forward direction beside the last of the backward one.
+        """
+        lengths = mask.sum(1)
+        positions = torch.arange(mask.shape[1], device=mask.device)
+        # Reversing within each row's own length keeps padding at the end, where it cannot reach a real token.
+        reverse = torch.where(mask, lengths[:, None] - 1 - positions, positions)
+        rows = torch.arange(mask.shape[0], device=mask.device)
+        outputs, last_ahead, last_back = embedded, embedded, embedded
+        for number, layer in enumerate(self.ahead):
+            inputs = outputs if number == 0 else self.dropout(outputs)
+            outputs = layer(inputs)
+            last_ahead = outputs[rows, lengths - 1]
+            if self.back is not None:
+                turned = self.back[number](inputs[rows[:, None], reverse])
+                last_back = turned[rows, lengths - 1]
+                outputs = torch.cat([outputs, turned[rows[:, None], reverse]], -1)
+            outputs = self.norms[number](outputs)
+        return outputs, last_ahead if self.back is None else torch.cat([last_ahead, last_back], -1)

@@ -1,0 +1,77 @@
+"""One recurrent layer, usable over a whole sequence (training) or one step at a time (decoding)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+RecurrentState = tuple[Tensor, ...]
+"""``(hidden,)`` for rnn and gru, ``(hidden, cell)`` for lstm; each ``(batch, hidden_size)``."""
+
+_MODULES = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+
+
+class RecurrentLayer(nn.Module):
+    """A single-layer, single-direction RNN (Elman 1990), GRU (Cho et al. 2014) or LSTM (Hochreiter & Schmidhuber 1997).
+
+    ``forward`` runs over padded sequences without packing: on a processor that keeps PyTorch's fused kernel, which
+    a packed sequence does not reach. Positions after the end of a sequence hold garbage that the caller masks.
+    """
+
+    def __init__(self, cell: str, input_size: int, hidden_size: int) -> None:
+        super().__init__()
+        self.cell = cell
+        self.hidden_size = hidden_size
+        self.net = _MODULES[cell](input_size, hidden_size, batch_first=True)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        """Glorot input weights, orthogonal recurrence, forget gate open at first (Jozefowicz et al. 2015, sec. 2.2)."""
+        for name, weight in self.net.named_parameters():
+            if name.startswith("weight_ih"):
+                nn.init.xavier_uniform_(weight)
+            elif name.startswith("weight_hh"):
+                for block in weight.data.split(self.hidden_size):
+                    nn.init.orthogonal_(block)
+            else:
+                nn.init.zeros_(weight)
+        if self.cell == "lstm":
+            self.net.bias_ih_l0.data[self.hidden_size : 2 * self.hidden_size].fill_(1.0)
+
+    def zero_state(self, like: Tensor) -> RecurrentState:
+        """Zeros for a batch: ``like`` is ``(batch, ...)``."""
+        zeros = like.new_zeros(like.shape[0], self.hidden_size)
+        return (zeros, zeros) if self.cell == "lstm" else (zeros,)
+
+    def forward(self, inputs: Tensor, state: RecurrentState | None = None) -> Tensor:
+        """Run over ``inputs (batch, length, input_size)``; gives ``(batch, length, hidden_size)``."""
+        if state is None:
+            return self.net(inputs)[0]
+        first = tuple(part.unsqueeze(0).contiguous() for part in state)
+        return self.net(inputs, first if self.cell == "lstm" else first[0])[0]
+
+    def step(self, inputs: Tensor, state: RecurrentState) -> RecurrentState:
+        """Advance by one token: ``inputs (batch, input_size)``; the first part of the result is the output."""
+        weights = (self.net.weight_ih_l0, self.net.weight_hh_l0, self.net.bias_ih_l0, self.net.bias_hh_l0)
+        if self.cell == "lstm":
+            hidden, cell = torch.lstm_cell(inputs, list(state), *weights)
+            return hidden, cell
+        if self.cell == "gru":
+            return (torch.gru_cell(inputs, state[0], *weights),)
+        return (torch.rnn_tanh_cell(inputs, state[0], *weights),)
+
+
+class Dropout(nn.Module):
+    """Dropout over ``(batch, length, width)``; ``variational`` keeps one mask per sequence (Gal & Ghahramani 2016, sec. 4)."""
+
+    def __init__(self, probability: float, variational: bool) -> None:
+        super().__init__()
+        self.probability = probability
+        self.variational = variational
+
+    def forward(self, values: Tensor) -> Tensor:
+        if not self.training or self.probability == 0.0:
+            return values
+        if not self.variational or values.dim() < 3:
+            return nn.functional.dropout(values, self.probability)
+        return values * nn.functional.dropout(torch.ones_like(values[:, :1]), self.probability)

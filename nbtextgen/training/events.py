@@ -1,0 +1,94 @@
+"""What a training run tells its listeners: small frozen records, in the order things happen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Started:
+    """The run begins.
+
+    Attributes:
+        parameters: numbers that are learned.
+        pairs, valid_pairs: pairs trained on and held out.
+        steps, epochs: updates and passes planned.
+        device, precision: where, and in which arithmetic.
+        choices: settings that were chosen from the data, by name.
+    """
+
+    parameters: int
+    pairs: int
+    valid_pairs: int
+    steps: int
+    epochs: int
+    device: str
+    precision: str
+    choices: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Step:
+    """Some updates were made; ``loss`` is their mean, in nats per target token; times are in seconds."""
+
+    step: int
+    steps: int
+    epoch: int
+    epochs: int
+    loss: float
+    learning_rate: float
+    tokens_per_second: float
+    seconds: float
+    seconds_left: float
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The model was tried on the held-out pairs.
+
+    Attributes:
+        step, epoch: when.
+        loss: negative log-likelihood in nats per target token, without smoothing.
+        metric_name, metric: the figure that selects the best checkpoint.
+        best: whether it is the best so far.
+        seconds: since the start.
+    """
+
+    step: int
+    epoch: int
+    loss: float
+    metric_name: str
+    metric: float
+    best: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What the model writes now for a held-out source."""
+
+    step: int
+    source: str
+    target: str
+    output: str
+
+
+@dataclass(frozen=True)
+class Warning:
+    """Something the user should know; training goes on."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The run is over; ``reason`` is ``finished``, ``interrupted``, ``early``, ``time`` or ``diverged``."""
+
+    reason: str
+    step: int
+    best_step: int
+    seconds: float
+
+
+Event = Started | Step | Validation | Sample | Warning | Ended

@@ -1,0 +1,251 @@
+"""``Writer``: trained networks and their tokenizers, from texts in to generations out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nbtextgen.data.examples import CopyMap, Examples, encode_examples, pad, padded_batches
+from nbtextgen.data.pairs import Pairs
+from nbtextgen.data.tokenizer import BOS, EOS, UNK, Tokenizer
+from nbtextgen.decoding.config import DecodingConfig
+from nbtextgen.decoding.search import Hypothesis, decode
+from nbtextgen.decoding.stepper import Ensemble, Stepper
+from nbtextgen.decoding.stream import stream
+from nbtextgen.errors import OptionError
+from nbtextgen.generation import Generation, Generations
+from nbtextgen.model.seq2seq import Seq2Seq, State
+
+
+@dataclass(frozen=True)
+class LengthLimit:
+    """How long an output may get: ``offset + slope x source tokens``, from the training pairs."""
+
+    offset: int
+    slope: float
+
+    @classmethod
+    def of(cls, examples: Examples) -> LengthLimit:
+        """Twice what 99 of 100 training pairs needed, and a little more."""
+        source, target = examples.lengths()
+        return cls(10, float(2 * np.quantile(target / np.maximum(1, source), 0.99)))
+
+    def __call__(self, source_length: int) -> int:
+        return self.offset + math.ceil(self.slope * source_length)
+
+
+class CopyingStepper:
+    """A network together with the copy ids of the sources at hand, as decoding expects it."""
+
+    def __init__(self, network: Seq2Seq, copy_ids: Tensor) -> None:
+        self.network, self.copy_ids = network, copy_ids
+        self.step, self.reorder, self.keep = network.step, network.reorder, network.keep
+
+    def start(self, source: Tensor, width: int) -> State:
+        """Encode with the copy ids."""
+        return self.network.start(source, width, self.copy_ids)
+
+
+@dataclass
+class Writer:
+    """Everything that generation needs, and nothing that training alone needs.
+
+    Attributes:
+        source, target: tokenizers of both sides.
+        networks: one, or several used as an ensemble.
+        limit: longest output for a source length.
+    """
+
+    source: Tokenizer
+    target: Tokenizer
+    networks: list[Seq2Seq]
+    limit: LengthLimit
+    copy: CopyMap | None = field(default=None)
+
+    def __post_init__(self) -> None:
+        if self.networks[0].config.copy and self.copy is None:
+            self.copy = CopyMap(self.source, self.target)
+        for network in self.networks:
+            network.eval()
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are."""
+        return self.networks[0].output_bias.device
+
+    def write(self, texts: Sequence[str], config: DecodingConfig) -> Generations:
+        """Generate for every source, in batches of similar length."""
+        encoded = [ids or [UNK] for ids in self.source.encode_batch(list(texts))]
+        order = sorted(range(len(texts)), key=lambda number: len(encoded[number]))
+        results: dict[int, Generation] = {}
+        for start in range(0, len(order), config.batch_size):
+            rows = order[start : start + config.batch_size]
+            found = self._search([texts[row] for row in rows], [encoded[row] for row in rows], config)
+            results.update(zip(rows, found, strict=True))
+        return Generations(results[number] for number in range(len(texts)))
+
+    def stream(self, text: str, config: DecodingConfig) -> Iterator[str]:
+        """Yield the output in pieces as it is written."""
+        if config.beam > 1:
+            raise OptionError("--beam cannot be streamed: it only knows its best text at the end; use --beam 1.")
+        ids = self.source.encode_batch([text])[0] or [UNK]
+        stepper, extras = self._stepper([text])
+        said, written = "", list[int]()
+        limit = config.max_length or self.limit(len(ids))
+        for token, _ in stream(
+            stepper,
+            self._tensor([ids]),
+            config,
+            bos=BOS,
+            eos=EOS,
+            vocabulary_size=self.target.size,
+            max_length=limit,
+            prefix_ids=self._prefix(config),
+            allow_ids=self._words(config.allow, "allow"),
+            forbid_ids=self._words(config.forbid, "forbid"),
+        ):
+            written.append(token)
+            now = self._text(written, extras[0])
+            # The last character may still change (a letter cut in half, an accent to come): hold it back.
+            if now.startswith(said) and not now.endswith("\ufffd"):
+                yield now[len(said) :]
+                said = now
+        final = self._text(written, extras[0])
+        if final != said:
+            yield final[len(said) :]
+
+    @torch.inference_mode()
+    def perplexity(self, pairs: Pairs) -> float:
+        """Perplexity per target token, the end mark included; the probabilities of an ensemble are averaged."""
+        examples = encode_examples(pairs.sources, pairs.targets, self.source, self.target, self.copy)
+        total, tokens = 0.0, 0
+        for _, source, target, copies in padded_batches(examples, batch_tokens=8192, batch_size=256):
+            moved = [torch.from_numpy(part).to(self.device) for part in (source, target)]
+            extended = None if copies is None else torch.from_numpy(copies).to(self.device)
+            logs = [network.log_probabilities(moved[0], moved[1], extended) for network in self.networks]
+            mean = torch.logsumexp(torch.stack(logs), 0) - math.log(len(logs))
+            total -= float(mean.sum())  # padding counts zero in every network, and so in the mean
+            tokens += int((target[:, 1:] != 0).sum())
+        return math.exp(total / max(1, tokens))
+
+    # One batch ----------------------------------------------------------------------------------------------------
+
+    def _search(self, texts: list[str], encoded: list[list[int]], config: DecodingConfig) -> list[Generation]:
+        stepper, extras = self._stepper(texts)
+        limits = [config.max_length or self.limit(len(ids)) for ids in encoded]
+        found = decode(
+            stepper,
+            self._tensor(encoded),
+            config,
+            bos=BOS,
+            eos=EOS,
+            vocabulary_size=self.target.size,
+            max_length=limits,
+            prefix_ids=self._prefix(config),
+            allow_ids=self._words(config.allow, "allow"),
+            forbid_ids=self._words(config.forbid, "forbid"),
+        )
+        return [
+            self._generation(text, hypotheses, extra, config)
+            for text, hypotheses, extra in zip(texts, found, extras, strict=True)
+        ]
+
+    def _stepper(self, texts: list[str]) -> tuple[Stepper, list[list[str]]]:
+        """What decoding steps through, and for each text the tokens that only its source knows."""
+        if self.copy is None:
+            steppers: list[Stepper] = list(self.networks)
+            extras: list[list[str]] = [[] for _ in texts]
+        else:
+            pairs = [self.copy.ids(text) for text in texts]
+            copies = self._tensor([ids.tolist() or [UNK] for ids, _ in pairs])
+            extras = [extra for _, extra in pairs]
+            steppers = [CopyingStepper(network, copies) for network in self.networks]
+        return steppers[0] if len(steppers) == 1 else Ensemble(steppers), extras
+
+    def _tensor(self, rows: list[list[int]]) -> Tensor:
+        return torch.from_numpy(pad([np.array(row, dtype=np.int64) for row in rows])).to(self.device)
+
+    def _prefix(self, config: DecodingConfig) -> list[int]:
+        return self.target.encode(config.prefix).ids if config.prefix else []
+
+    def _words(self, words: Sequence[str], name: str) -> list[int] | None:
+        """Ids of all tokens that the given words consist of."""
+        if not words:
+            return None
+        ids: set[int] = set()
+        for word in words:
+            found = self.target.encode(word).ids
+            if UNK in found:
+                raise OptionError(f"--{name} {word!r} is not in the model's vocabulary.")
+            if name == "forbid" and len(found) > 1:
+                raise OptionError(
+                    f"--forbid {word!r} is {len(found)} tokens for this model; only single tokens can be forbidden."
+                )
+            ids.update(found)
+        return sorted(ids)
+
+    def _generation(
+        self, text: str, hypotheses: list[Hypothesis], extra: list[str], config: DecodingConfig
+    ) -> Generation:
+        encoding = self.source.encode(text)
+        pieces = encoding.tokens
+        candidates = []
+        for hypothesis in hypotheses:
+            attention = hypothesis.attention[: len(hypothesis.ids), : len(pieces)]
+            if self.networks[0].config.attention == "none":
+                attention = None
+            swaps = self._swaps(hypothesis, attention, pieces, extra, replace=config.replace_unknown)
+            tokens = [swaps.get(at) or self.target.token(one) for at, one in enumerate(hypothesis.ids)]
+            candidates.append(
+                Generation(
+                    source=text,
+                    text=self._joined(hypothesis.ids, swaps),
+                    tokens=tuple(tokens),
+                    input_tokens=tuple(pieces),
+                    log_probabilities=hypothesis.log_probabilities,
+                    attention=attention,
+                    score=hypothesis.score,
+                )
+            )
+        first = candidates[0]
+        return Generation(**{**vars(first), "candidates": tuple(candidates)})
+
+    def _swaps(
+        self,
+        hypothesis: Hypothesis,
+        attention: np.ndarray | None,
+        pieces: Sequence[str],
+        extra: list[str],
+        *,
+        replace: bool,
+    ) -> dict[int, str]:
+        """Output positions whose token comes from the source: copied ones, and unknown ones when asked for."""
+        swaps = {}
+        for at, one in enumerate(hypothesis.ids):
+            if one >= self.target.size:
+                swaps[at] = extra[one - self.target.size]
+            elif one == UNK and replace and attention is not None and len(pieces):
+                swaps[at] = pieces[int(attention[at].argmax())]
+        return swaps
+
+    def _text(self, ids: list[int], extra: list[str]) -> str:
+        return self._joined(ids, {at: extra[one - self.target.size] for at, one in enumerate(ids) if one >= self.target.size})
+
+    def _joined(self, ids: list[int], swaps: dict[int, str]) -> str:
+        """The text of the ids, with some positions written as given."""
+        if not swaps:
+            return self.target.decode(ids)
+        # An unknown token decodes as one replacement character, so decoding with it in place marks where to put the piece.
+        marked = [UNK if at in swaps else one for at, one in enumerate(ids)]
+        unknowns = iter([swaps.get(at) for at, one in enumerate(marked) if one == UNK])
+        parts = self.target.decode(marked).split("\ufffd")
+        text = parts[0]
+        for part in parts[1:]:
+            swap = next(unknowns, None)
+            text += ("\ufffd" if swap is None else swap) + part
+        return text
