@@ -1,0 +1,24 @@
+"""Numbers in words, several languages, to digits (num2words, LGPL, optional)."""
+
+from __future__ import annotations
+
+import random
+
+from nbtextgen.data.pairs import Pairs
+from nbtextgen.errors import MissingPackageError
+
+LANGUAGES = ("en", "fr", "de", "es", "it")
+
+
+def numbers(count: int, seed: int) -> Pairs:
+    """``count`` pairs such as "twenty-one" and "21", below one billion, every source once."""
+    try:
+        from num2words import num2words
+    except ImportError:
+        raise MissingPackageError("builtin:numbers needs num2words: pip install nbtextgen[numbers].") from None
+    rng = random.Random(seed)
+    found: dict[str, str] = {}
+    while len(found) < count:
+        value = rng.randrange(10 ** rng.randint(1, 9))
+        found.setdefault(num2words(value, lang=rng.choice(LANGUAGES)), str(value))
+    return Pairs(list(found), list(found.values()))
