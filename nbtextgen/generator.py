@@ -144,7 +144,9 @@ class TextGenerator:
             fitting.stop()
         writer = fitting.writer()
         if writer is None:
-            raise NotTrainedError("Training was stopped before the first update, so there is no model yet; run it again.")
+            raise NotTrainedError(
+                "Training was stopped before the first update, so there is no model yet; run it again."
+            )
         self._writer, self._plan, self.history = writer, chosen, events
         return self
 

@@ -17,9 +17,9 @@ from safetensors.torch import load_file, save_file
 from nbtextgen.data.tokenizer import Tokenizer
 from nbtextgen.defaults import Plan
 from nbtextgen.errors import ModelFileError, NbTextGenError
+from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.options import build
-from nbtextgen.model.config import ModelConfig
 from nbtextgen.writing import LengthLimit, Writer
 
 FORMAT = 1

@@ -232,7 +232,9 @@ class Writer:
         return swaps
 
     def _text(self, ids: list[int], extra: list[str]) -> str:
-        return self._joined(ids, {at: extra[one - self.target.size] for at, one in enumerate(ids) if one >= self.target.size})
+        return self._joined(
+            ids, {at: extra[one - self.target.size] for at, one in enumerate(ids) if one >= self.target.size}
+        )
 
     def _joined(self, ids: list[int], swaps: dict[int, str]) -> str:
         """The text of the ids, with some positions written as given."""

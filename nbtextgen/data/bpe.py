@@ -24,7 +24,9 @@ class BPETokenizer(Tokenizer):
 
     kind = "bpe"
 
-    def __init__(self, vocabulary: Mapping[str, int], merges: Sequence[tuple[str, str]], normalizer: Normalizer) -> None:
+    def __init__(
+        self, vocabulary: Mapping[str, int], merges: Sequence[tuple[str, str]], normalizer: Normalizer
+    ) -> None:
         super().__init__(normalizer)
         self._vocabulary, self._merges = dict(vocabulary), [tuple(merge) for merge in merges]
         self._net = _built(self._vocabulary, self._merges)

@@ -14,7 +14,9 @@ NORMALIZATIONS = ("none", "nfc", "nfd", "nfkc")
 class TokenizerConfig:
     """How source and target become tokens; ``None`` is chosen from the data by ``TextGenerator.fit``."""
 
-    tokens: str | None = option(None, "unit of both sides: characters, words, space-separated symbols, or BPE", choices=TOKENS)
+    tokens: str | None = option(
+        None, "unit of both sides: characters, words, space-separated symbols, or BPE", choices=TOKENS
+    )
     source_tokens: str | None = option(None, "unit of the source side, when it differs from --tokens", choices=TOKENS)
     target_tokens: str | None = option(None, "unit of the target side, when it differs from --tokens", choices=TOKENS)
     source_normalization: str | None = option(None, "Unicode form of the source", choices=NORMALIZATIONS)

@@ -193,7 +193,5 @@ def from_columns(
         raise DataError(f"The data has columns {', '.join(names)}; say which with --source NAME --target NAME.")
     for side, name in (("source", source), ("target", target)):
         if name not in columns:
-            raise DataError(
-                f"There is no {side} column '{name}' (columns: {', '.join(names)}).{nearest(name, names)}"
-            )
+            raise DataError(f"There is no {side} column '{name}' (columns: {', '.join(names)}).{nearest(name, names)}")
     return Pairs(columns[source], columns[target], places)

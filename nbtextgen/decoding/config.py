@@ -13,17 +13,27 @@ class DecodingConfig:
 
     beam: int = option(1, "hypotheses kept at every step; 1 is greedy", minimum=1, maximum=1000)
     n_best: int = option(1, "candidates returned for each source", minimum=1, maximum=1000)
-    length_penalty: float = option(1.0, "scores are divided by length ** this; 0 turns it off", minimum=0.0, maximum=10.0)
-    coverage_penalty: float = option(0.0, "penalty for source tokens that were never attended to", minimum=0.0, maximum=100.0)
+    length_penalty: float = option(
+        1.0, "scores are divided by length ** this; 0 turns it off", minimum=0.0, maximum=10.0
+    )
+    coverage_penalty: float = option(
+        0.0, "penalty for source tokens that were never attended to", minimum=0.0, maximum=100.0
+    )
     sample: bool = option(False, "draw tokens at random instead of taking the best")
     temperature: float = option(1.0, "sampling: below 1 sharpens, above 1 flattens", above=0.0, maximum=100.0)
     top_k: int = option(0, "sampling: only the k likeliest tokens; 0 is off", minimum=0)
     top_p: float = option(1.0, "sampling: smallest set of tokens with this much probability", above=0.0, maximum=1.0)
-    min_p: float = option(0.0, "sampling: only tokens at least this likely relative to the likeliest", minimum=0.0, maximum=1.0)
+    min_p: float = option(
+        0.0, "sampling: only tokens at least this likely relative to the likeliest", minimum=0.0, maximum=1.0
+    )
     seed: int | None = option(None, "sampling: seed for a repeatable draw", minimum=0, maximum=2**32 - 1)
     min_length: int = option(0, "fewest output tokens", minimum=0, maximum=1_000_000)
-    max_length: int | None = option(None, "most output tokens; default: from the training data", minimum=1, maximum=1_000_000)
-    no_repeat_ngram: int = option(0, "no n-gram of this size occurs twice in an output; 0 is off", minimum=0, maximum=100)
+    max_length: int | None = option(
+        None, "most output tokens; default: from the training data", minimum=1, maximum=1_000_000
+    )
+    no_repeat_ngram: int = option(
+        0, "no n-gram of this size occurs twice in an output; 0 is off", minimum=0, maximum=100
+    )
     prefix: str = option("", "text that every output must begin with")
     allow: tuple[str, ...] = option((), "only these words may be written")
     forbid: tuple[str, ...] = option((), "words that may not be written")

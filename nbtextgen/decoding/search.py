@@ -98,7 +98,7 @@ def _follow(
     state = model.start(source, width)
     rows = torch.arange(batch)
     last = torch.full((batch, width), bos, device=source.device)
-    written = last[..., :0]
+    written = last.unsqueeze(-1)[..., :0]
     over = torch.zeros(batch, width, dtype=torch.bool, device=source.device)
     ids = torch.full((batch, width, int(limits.max()) + 1), -1)
     logs_kept = torch.zeros(ids.shape)
@@ -128,7 +128,13 @@ def _follow(
             state, last, written, over = model.keep(state, kept), last[kept], written[kept], over[kept]
             rows = rows[kept.cpu()]
     weights = _stacked(attention_kept, batch)
-    return [[_taken(ids[row, column], logs_kept[row, column], weights[row][:, column], rules.eos, config) for column in range(width)] for row in range(batch)]
+    return [
+        [
+            _taken(ids[row, column], logs_kept[row, column], weights[row][:, column], rules.eos, config)
+            for column in range(width)
+        ]
+        for row in range(batch)
+    ]
 
 
 def _drawn(logs: Tensor, drawers: list[torch.Generator]) -> Tensor:
@@ -176,7 +182,7 @@ class _Beam:
         self.rows = torch.arange(batch, device=source.device)
         self.last = torch.full((batch, 1), bos, device=source.device)
         self.sums = torch.zeros(batch, 1, device=source.device)
-        self.written = self.last[..., :0]
+        self.written = self.last.unsqueeze(-1)[..., :0]
         self.logs = self.sums.unsqueeze(-1)[..., :0]
         self.attention = self.sums.new_zeros(batch, 1, 0, source.shape[1])
         self.finished: list[list[Hypothesis]] = [[] for _ in range(batch)]
@@ -201,7 +207,7 @@ class _Beam:
             parent = int(parents[row, column])
             self._finish(row, parent, float(best[row, column]), float(picked[row, column]), attention[row, parent])
         # Among 2W candidates at most W end (one per parent), so W live ones remain where the vocabulary allows.
-        order = ends.logical_or(best == IMPOSSIBLE).int().argsort(-1, stable=True)[:, : self.width]
+        order = ends.logical_or(best == IMPOSSIBLE).int().argsort(dim=-1, stable=True)[:, : self.width]
         parents, self.last = parents.gather(1, order), tokens.gather(1, order)
         self.sums = best.gather(1, order).masked_fill(ends.gather(1, order), IMPOSSIBLE)
         self.state = self.model.reorder(self.state, parents)
@@ -243,7 +249,12 @@ class _Beam:
                 keep.append(row)
         if len(keep) < len(self.rows):
             kept = torch.tensor(keep, dtype=torch.long, device=self.rows.device)
-            self.rows, self.last, self.sums, self.real = self.rows[kept], self.last[kept], self.sums[kept], self.real[kept]
+            self.rows, self.last, self.sums, self.real = (
+                self.rows[kept],
+                self.last[kept],
+                self.sums[kept],
+                self.real[kept],
+            )
             self.written, self.logs, self.attention = self.written[kept], self.logs[kept], self.attention[kept]
             self.state = self.model.keep(self.state, kept) if keep else self.state
 
@@ -257,6 +268,4 @@ class _Beam:
             score = total / length_norm(self.written.shape[-1], self.config.length_penalty)
             weights = self.attention[row, column].cpu().numpy()
             logs = self.logs[row, column].cpu().numpy()
-            found.append(
-                Hypothesis(self.written[row, column].tolist(), logs, weights, min(score, lowest), False)
-            )
+            found.append(Hypothesis(self.written[row, column].tolist(), logs, weights, min(score, lowest), False))

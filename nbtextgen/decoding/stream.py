@@ -36,7 +36,7 @@ def stream(
     with torch.inference_mode():
         state = model.start(source, 1)
     last = torch.full((1, 1), bos, device=source.device)
-    written = last[..., :0]
+    written = last.unsqueeze(-1)[..., :0]
     for _ in range(max_length):
         with torch.inference_mode():
             logs, _, state = model.step(last, state)

@@ -16,7 +16,9 @@ class ModelConfig:
     """Shape of the encoder-decoder; ``None`` is chosen from the data by ``TextGenerator.fit``."""
 
     cell: str = option("lstm", "recurrent cell", choices=CELLS)
-    attention: str = option("general", "score between decoder and source; 'none' is the fixed-vector Seq2Seq", choices=ATTENTIONS)
+    attention: str = option(
+        "general", "score between decoder and source; 'none' is the fixed-vector Seq2Seq", choices=ATTENTIONS
+    )
     heads: int = option(4, "heads of multihead attention", minimum=1, maximum=64)
     embedding_size: int | None = option(None, "width of the token embeddings", minimum=1, maximum=8192)
     hidden_size: int | None = option(None, "width of the recurrent layers", minimum=1, maximum=8192)
@@ -24,13 +26,21 @@ class ModelConfig:
     decoder_layers: int = option(1, "recurrent layers that write the target", minimum=1, maximum=16)
     bidirectional: bool = option(True, "read the source in both directions")
     input_feeding: bool = option(False, "feed each attention result to the next step (slower to train)")
-    tied_embeddings: str = option("target", "share weights: target embedding with output layer, or all three", choices=TYINGS)
+    tied_embeddings: str = option(
+        "target", "share weights: target embedding with output layer, or all three", choices=TYINGS
+    )
     layer_norm: bool = option(False, "layer normalisation after every recurrent layer")
     dropout: float | None = option(None, "dropout between layers, probability", minimum=0.0, below=1.0)
-    embedding_dropout: float | None = option(None, "dropout on embeddings; default: as --dropout", minimum=0.0, below=1.0)
-    output_dropout: float | None = option(None, "dropout before the output layer; default: as --dropout", minimum=0.0, below=1.0)
+    embedding_dropout: float | None = option(
+        None, "dropout on embeddings; default: as --dropout", minimum=0.0, below=1.0
+    )
+    output_dropout: float | None = option(
+        None, "dropout before the output layer; default: as --dropout", minimum=0.0, below=1.0
+    )
     variational_dropout: bool = option(False, "one dropout mask per sequence instead of per step")
     copy: bool = option(False, "copy head: words may be pointed at in the source (needs attention)")
-    coverage: bool = option(False, "attention remembers what it has read (needs attention and input feeding's step loop)")
+    coverage: bool = option(
+        False, "attention remembers what it has read (needs attention and input feeding's step loop)"
+    )
     source_embeddings: str | None = option(None, "word2vec or GloVe text file for the source embeddings")
     target_embeddings: str | None = option(None, "word2vec or GloVe text file for the target embeddings")

@@ -16,7 +16,14 @@ class Encoder(nn.Module):
     """
 
     def __init__(
-        self, cell: str, input_size: int, hidden_size: int, layers: int, bidirectional: bool, norm: bool, dropout: Dropout
+        self,
+        cell: str,
+        input_size: int,
+        hidden_size: int,
+        layers: int,
+        bidirectional: bool,
+        norm: bool,
+        dropout: Dropout,
     ) -> None:
         super().__init__()
         width = hidden_size // 2 if bidirectional else hidden_size

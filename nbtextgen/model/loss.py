@@ -44,7 +44,9 @@ class _FusedLoss(torch.autograd.Function):
         return grad_hidden * scale, grad_weight * scale, grad_bias * scale, None, None
 
 
-def fused_loss(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float) -> tuple[Tensor, Tensor]:
+def fused_loss(
+    hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float
+) -> tuple[Tensor, Tensor]:
     """Sum of the label-smoothed cross-entropy (Szegedy et al. 2016, sec. 7) and of the plain one, in nats.
 
     Args:
@@ -57,7 +59,12 @@ def fused_loss(hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, sm
     Returns:
         the smoothed loss, differentiable, and the plain negative log-likelihood, which is not.
     """
-    if hidden.requires_grad and torch.is_grad_enabled() and hidden.device.type == "cpu" and hidden.dtype == torch.float32:
+    if (
+        hidden.requires_grad
+        and torch.is_grad_enabled()
+        and hidden.device.type == "cpu"
+        and hidden.dtype == torch.float32
+    ):
         both = _FusedLoss.apply(hidden, weight, bias, targets, smoothing)
         return both[0], both[1].detach()
     logits = torch.nn.functional.linear(hidden, weight, bias).float()

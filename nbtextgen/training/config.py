@@ -20,7 +20,9 @@ class TrainingConfig:
     epochs: int | None = option(None, "passes over the training pairs", minimum=1, maximum=100_000)
     max_minutes: float | None = option(None, "stop after this much wall time, minutes", above=0.0)
     max_steps: int | None = option(None, "stop after this many updates", minimum=1)
-    batch_tokens: int | None = option(None, "most source + target tokens in a batch, padding included", minimum=16, maximum=10_000_000)
+    batch_tokens: int | None = option(
+        None, "most source + target tokens in a batch, padding included", minimum=16, maximum=10_000_000
+    )
     batch_size: int | None = option(None, "most pairs in a batch", minimum=1, maximum=1_000_000)
     accumulate: int = option(1, "batches whose gradients are added up before an update", minimum=1, maximum=10_000)
     optimizer: str = option("adam", "optimizer", choices=OPTIMIZERS)
@@ -30,13 +32,17 @@ class TrainingConfig:
     weight_decay: float = option(0.0, "weight decay", minimum=0.0, maximum=10.0)
     momentum: float = option(0.9, "momentum of SGD", minimum=0.0, below=1.0)
     clip: float = option(1.0, "largest gradient norm; 0 turns clipping off", minimum=0.0)
-    label_smoothing: float = option(0.1, "share of the target probability spread over all tokens", minimum=0.0, below=1.0)
+    label_smoothing: float = option(
+        0.1, "share of the target probability spread over all tokens", minimum=0.0, below=1.0
+    )
     teacher_forcing: float = option(1.0, "share of steps fed with the true previous token", minimum=0.0, maximum=1.0)
     source_masking: float = option(0.0, "share of source tokens masked in training", minimum=0.0, below=1.0)
     coverage_weight: float = option(1.0, "weight of the coverage loss", minimum=0.0)
     precision: str = option("auto", "arithmetic; auto uses bf16 where the processor is fast at it", choices=PRECISIONS)
     device: str = option("auto", "auto, cpu, cuda or mps", choices=("auto", "cpu", "cuda", "mps"))
-    valid_fraction: float = option(0.1, "share of the pairs held out when no validation pairs are given", minimum=0.0, below=1.0)
+    valid_fraction: float = option(
+        0.1, "share of the pairs held out when no validation pairs are given", minimum=0.0, below=1.0
+    )
     valid_limit: int = option(2000, "most pairs held out", minimum=1)
     select_by: str = option("loss", "validation figure that chooses the best checkpoint", choices=METRICS)
     patience: int | None = option(None, "validations without improvement before stopping", minimum=1)
@@ -46,5 +52,7 @@ class TrainingConfig:
     average_last: int = option(5, "checkpoints averaged by --average last", minimum=1, maximum=1000)
     ensemble: int = option(1, "models trained from different seeds and used together", minimum=1, maximum=64)
     samples: int = option(3, "sample outputs shown at each validation", minimum=0, maximum=100)
-    max_length: int = option(2000, "pairs with more tokens than this on a side are left out of training", minimum=1, maximum=1_000_000)
+    max_length: int = option(
+        2000, "pairs with more tokens than this on a side are left out of training", minimum=1, maximum=1_000_000
+    )
     seed: int = option(1, "seed of everything random", minimum=0, maximum=2**32 - 1)

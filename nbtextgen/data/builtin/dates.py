@@ -9,7 +9,17 @@ from nbtextgen.data.pairs import Pairs
 
 LOCALES = ("en_US", "en_GB", "fr", "de", "es", "it", "nl", "sv", "pt", "pl")
 # Every pattern names the month by its name or puts the year first, so that no text has two readings.
-PATTERNS = ("d MMM y", "d MMMM y", "EEE d MMM y", "EEEE d MMMM y", "MMM d, y", "MMMM d, y", "y-MM-dd", "y MMMM d", "y/M/d")
+PATTERNS = (
+    "d MMM y",
+    "d MMMM y",
+    "EEE d MMM y",
+    "EEEE d MMMM y",
+    "MMM d, y",
+    "MMMM d, y",
+    "y-MM-dd",
+    "y MMMM d",
+    "y/M/d",
+)
 FIRST, LAST = datetime.date(1900, 1, 1).toordinal(), datetime.date(2099, 12, 31).toordinal()
 
 
@@ -46,4 +56,6 @@ def _ordinal(day: datetime.date, rng: random.Random) -> str:
 
     ending = "th" if day.day in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(day.day % 10, "th")
     patterns = ("the {n} of {month}, {year}", "{month} {n}, {year}", "{n} {month} {year}", "{n} of {month} {year}")
-    return rng.choice(patterns).format(n=f"{day.day}{ending}", month=format_date(day, "MMMM", locale="en_US"), year=day.year)
+    return rng.choice(patterns).format(
+        n=f"{day.day}{ending}", month=format_date(day, "MMMM", locale="en_US"), year=day.year
+    )

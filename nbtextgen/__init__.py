@@ -1,0 +1,40 @@
+"""nbtextgen: train a small sequence-to-sequence model in a notebook, generate with it, and see why it wrote that."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from nbtextgen.data.builtin import builtin
+    from nbtextgen.data.pairs import Pairs
+    from nbtextgen.errors import NbTextGenError
+    from nbtextgen.generation import Generation
+    from nbtextgen.generator import TextGenerator
+
+__version__ = "0.1.0"
+__all__ = ["Generation", "NbTextGenError", "Pairs", "TextGenerator", "builtin", "load_ipython_extension"]
+
+_HOMES = {
+    "Generation": "nbtextgen.generation",
+    "NbTextGenError": "nbtextgen.errors",
+    "Pairs": "nbtextgen.data.pairs",
+    "TextGenerator": "nbtextgen.generator",
+    "builtin": "nbtextgen.data.builtin",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import on first use, so that ``import nbtextgen`` and ``%load_ext`` do not wait for torch."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'nbtextgen' has no attribute {name!r}")
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Called by ``%load_ext nbtextgen``: registers the magics."""
+    from nbtextgen.notebook.magics import TextGenMagics
+
+    shell.register_magics(TextGenMagics)
