@@ -46,7 +46,7 @@ def test_train_from_a_variable_and_a_settings_file(shell: InteractiveShell, tmp_
         ("words --hiden-size 3", CELL, "Did you mean '--hidden-size'"),
         ("words --hidden-size -3", CELL, "--hidden-size must be"),
         ("words --epochs", CELL, "--epochs needs a value"),
-        ("words", "", "no pairs"),
+        ("words", "\n", "no pairs"),
         ("words", "abc", "line 1 has no separator"),
         ("words --data rowz", None, "neither a file nor an expression"),
         ("words --data a.tsv", None, "no file"),
@@ -93,5 +93,6 @@ def test_notebook_executes(path: Path, monkeypatch) -> None:
     from nbclient import NotebookClient
 
     monkeypatch.setenv("NBTEXTGEN_COUNT", "400")
+    monkeypatch.setenv("NBTEXTGEN_MINUTES", "0.1")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     NotebookClient(nbformat.read(path, as_version=4), timeout=300).execute()
