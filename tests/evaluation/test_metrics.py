@@ -1,0 +1,132 @@
+"""Metrics agree with independent references, intervals are sound, bad input gives one readable sentence."""
+
+from __future__ import annotations
+
+import math
+import time
+
+import pytest
+import sacrebleu
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nbtextgen.errors import DataError, OptionError
+from nbtextgen.evaluation.metrics import HIGHER_IS_BETTER, errors, measure, perplexity, score
+
+RIGHT = ["the cat sat on the mat .", "a man is sleeping", "two dogs run in the snow", "Grüße aus Köln"] * 5
+WRITTEN = ["the cat sat on a mat .", "a man sleeps", "two dogs run in the snow", "Gruß aus Köln"] * 5
+LISTS = [["he sleeps", "he is asleep"], "it rains"]
+
+
+@pytest.mark.parametrize("name", ["bleu", "chrf", "ter"])
+def test_corpus_figure_is_sacrebleus_own(name: str) -> None:
+    own = {"bleu": sacrebleu.corpus_bleu, "chrf": sacrebleu.corpus_chrf, "ter": sacrebleu.corpus_ter}[name]
+    assert score(name, RIGHT, WRITTEN) == pytest.approx(own(WRITTEN, [RIGHT]).score)
+
+
+@pytest.mark.parametrize("name", ["rouge1", "rouge2", "rougeL"])
+def test_rouge_is_rouge_scores_own_on_plain_words(name: str) -> None:
+    scorer = pytest.importorskip("rouge_score.rouge_scorer").RougeScorer([name])
+    pairs = [("The cat, sat on the mat.", "the mat sat on a cat"), ("one-two three", "one two, two three"), ("a", "b")]
+    for reference, output in pairs:
+        expected = 100 * scorer.score(reference, output)[name].fmeasure
+        assert score(name, [reference], [output]) == pytest.approx(expected)
+
+
+def test_rouge_counts_words_beyond_ascii() -> None:
+    assert score("rouge1", ["schöne Grüße"], ["schöne Autos"]) == pytest.approx(50)
+    assert score("rouge1", ["हिन्दी"], ["हिन्दी!"]) == pytest.approx(100)
+
+
+@pytest.mark.parametrize("name", list(HIGHER_IS_BETTER))
+def test_perfect_output_has_the_best_figure(name: str) -> None:
+    assert score(name, RIGHT, RIGHT) == pytest.approx(100 if HIGHER_IS_BETTER[name] else 0)
+
+
+@pytest.mark.parametrize("name", list(HIGHER_IS_BETTER))
+def test_any_acceptable_reference_counts(name: str) -> None:
+    best = 100 if HIGHER_IS_BETTER[name] else 0
+    outputs = ["he is asleep", "it rains"]
+    if name == "bleu":  # BLEU of texts shorter than four words is 0 in any implementation without smoothing
+        assert score(name, LISTS, outputs) == pytest.approx(
+            sacrebleu.corpus_bleu(outputs, [["he sleeps", "it rains"], ["he is asleep", None]]).score
+        )
+    else:
+        assert score(name, LISTS, outputs) == pytest.approx(best)
+
+
+def test_error_rates_by_hand() -> None:
+    assert score("error-rate", ["a b c d"], ["a x c"]) == pytest.approx(50)
+    assert score("character-error-rate", ["abcd"], ["abxd"]) == pytest.approx(25)
+    assert score("word-error-rate", ["a b", "c"], ["a b", "d"]) == pytest.approx(50)
+    assert score("error-rate", ["a"], ["a b c"]) == pytest.approx(200)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.text(max_size=6), st.text(max_size=6)), min_size=1, max_size=8))
+def test_interval_holds_its_ends_in_order(rows: list[tuple[str, str]]) -> None:
+    right, written = [list(side) for side in zip(*rows, strict=True)]
+    for one in measure(right, written, ["exact", "word-error-rate", "character-error-rate"], resamples=20).values():
+        assert 0 <= one.low <= one.high
+        assert one.count == len(rows)
+
+
+def test_interval_repeats_with_the_seed_and_brackets_the_value() -> None:
+    names = ["bleu", "exact", "rouge"]
+    first, second = (measure(RIGHT, WRITTEN, names, seed=3) for _ in range(2))
+    assert first == second
+    assert list(first) == ["bleu", "exact", "rouge1", "rouge2", "rougeL"]
+    assert all(one.low <= one.value <= one.high for one in first.values())
+
+
+def test_wider_confidence_gives_a_wider_interval() -> None:
+    narrow, wide = (measure(RIGHT, WRITTEN, "exact", confidence=share)["exact"] for share in (0.5, 0.99))
+    assert wide.high - wide.low > narrow.high - narrow.low
+    assert "99 % interval" in repr(measure(RIGHT, WRITTEN, "exact", confidence=0.99))
+
+
+def test_thousand_resamples_of_a_thousand_sentences_are_fast() -> None:
+    began = time.perf_counter()
+    measure(RIGHT * 50, WRITTEN * 50, ["bleu", "exact"])
+    assert time.perf_counter() - began < 10
+
+
+def test_scores_show_as_a_table() -> None:
+    bundle = measure(RIGHT, WRITTEN, ["exact"], resamples=10)._repr_mimebundle_()
+    assert "exact" in bundle["text/plain"]
+    assert bundle["text/html"].startswith("<table>")
+
+
+def test_errors_are_listed_worst_first() -> None:
+    rows = errors(["1", "2", "3", "4"], ["abcd", "abcd", ["xy", "abcd"], "abcd"], ["abcx", "wxyz", "abcd", "ab"])
+    assert [row["source"] for row in rows] == ["2", "4", "1"]
+    assert rows[0]["rate"] == 1.0
+    assert len(errors(["1", "2"], ["a", "b"], ["x", "y"], limit=1)) == 1
+    frame = rows.frame()
+    assert list(frame.columns) == ["source", "reference", "output", "edits", "rate"]  # type: ignore[attr-defined]
+
+
+def test_perplexity_of_a_uniform_guess_is_the_number_of_choices() -> None:
+    assert perplexity(10 * math.log(1 / 7), 10) == pytest.approx(7)
+    assert perplexity(-1e9, 1) == math.inf
+    with pytest.raises(DataError, match="at least one token"):
+        perplexity(-1.0, 0)
+    with pytest.raises(DataError, match="at most 0"):
+        perplexity(1.0, 3)
+
+
+def test_bad_input_gives_a_sentence() -> None:
+    with pytest.raises(DataError, match="2 references but 1 outputs"):
+        measure(["a", "b"], ["a"])
+    with pytest.raises(DataError, match="empty"):
+        measure([], [])
+    with pytest.raises(DataError, match="Reference 2 is an empty list"):
+        score("exact", ["a", []], ["a", "b"])
+    with pytest.raises(OptionError, match="Did you mean 'bleu'"):
+        measure(["a"], ["a"], ["blue"])
+    with pytest.raises(OptionError, match="confidence"):
+        measure(["a"], ["a"], confidence=1.5)
+    with pytest.raises(OptionError, match="resamples"):
+        measure(["a"], ["a"], resamples=0)
+    with pytest.raises(DataError, match="1 sources but 2 outputs"):
+        errors(["a"], ["a", "b"], ["a", "b"])
