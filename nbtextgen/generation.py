@@ -21,7 +21,7 @@ class Generation:
         tokens: the output's tokens, readable; the end mark is not among them.
         input_tokens: the source's tokens.
         log_probabilities: natural logarithm of each token's probability, ``(output tokens,)``, followed by that of
-            the end mark when the output ended by itself.
+            the end mark.
         attention: weight of every input token at every output token, ``(output tokens, input tokens)``, rows summing
             to one; ``None`` for a model without attention.
         score: what decoding ranked by; higher is better.

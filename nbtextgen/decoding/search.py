@@ -22,10 +22,10 @@ class Hypothesis:
 
     Attributes:
         ids: token ids, without begin and end marks.
-        log_probabilities: of each token, and of the end mark when it ended by itself.
+        log_probabilities: of each token, and of the end mark.
         attention: ``(len(log_probabilities), source_length)``.
         score: what ranks it; higher is better.
-        ended: whether it ended by itself, not at the length limit.
+        ended: whether it ended before the length limit forced the end mark.
     """
 
     ids: list[int]
@@ -106,19 +106,19 @@ def _follow(
     for step in range(int(limits.max()) + 1):
         logs, attention, state = model.step(last, state)
         at_limit = (limits[rows] <= step).to(over.device)
-        ruled = rules.apply(logs.clone(), written)
+        ruled = _end_at_limit(rules.apply(logs.clone(), written), at_limit, rules.eos)
         if config.sample:
             last = _drawn(sharpen(ruled, config), [drawers[row] for row in rows.tolist()])
         else:
             last = ruled.argmax(-1)
-        open_rows = ~over & ~at_limit[:, None]
+        open_rows = ~over
         picked = logs.gather(-1, last.unsqueeze(-1)).squeeze(-1)
         if not (ruled.gather(-1, last.unsqueeze(-1)).squeeze(-1)[open_rows] > IMPOSSIBLE).all():
             raise OptionError("Nothing can be written under these rules; relax --allow, --forbid or --min-length.")
         ids[rows, :, step] = torch.where(open_rows, last, -1).cpu()
         logs_kept[rows, :, step] = picked.float().cpu()
         attention_kept.append((rows, attention.float().cpu()))
-        over = over | at_limit[:, None] | (last == rules.eos)
+        over = over | (last == rules.eos)
         written = torch.cat([written, last.unsqueeze(-1)], -1)
         if over.all():
             break
@@ -130,11 +130,20 @@ def _follow(
     weights = _stacked(attention_kept, batch)
     return [
         [
-            _taken(ids[row, column], logs_kept[row, column], weights[row][:, column], rules.eos, config)
+            _taken(ids[row, column], logs_kept[row, column], weights[row][:, column], config, int(limits[row]))
             for column in range(width)
         ]
         for row in range(batch)
     ]
+
+
+def _end_at_limit(logs: Tensor, at_limit: Tensor, eos: int) -> Tensor:
+    """Where a row ``(batch,)`` has reached its limit, only the end mark may follow."""
+    if not at_limit.any():
+        return logs
+    ending = torch.full_like(logs, IMPOSSIBLE)
+    ending[..., eos] = logs[..., eos].clamp_min(-1e4)
+    return torch.where(at_limit[:, None, None], ending, logs)
 
 
 def _drawn(logs: Tensor, drawers: list[torch.Generator]) -> Tensor:
@@ -152,13 +161,12 @@ def _stacked(kept: list[tuple[Tensor, Tensor]], batch: int) -> list[Tensor]:
     return [torch.stack(steps) for steps in found]
 
 
-def _taken(ids: Tensor, logs: Tensor, attention: Tensor, eos: int, config: DecodingConfig) -> Hypothesis:
+def _taken(ids: Tensor, logs: Tensor, attention: Tensor, config: DecodingConfig, limit: int) -> Hypothesis:
     numbers = ids[ids >= 0].tolist()
-    ended = bool(numbers) and numbers[-1] == eos
     count = len(numbers)
     kept = logs[:count].numpy()
     score = float(kept.sum()) / length_norm(count, config.length_penalty)
-    return Hypothesis(numbers[:-1] if ended else numbers, kept, attention[:count].numpy(), score, ended)
+    return Hypothesis(numbers[:-1], kept, attention[:count].numpy(), score, count <= limit)
 
 
 class _Beam:
@@ -197,7 +205,8 @@ class _Beam:
     def _advance(self) -> None:
         logs, attention, self.state = self.model.step(self.last, self.state)
         batch, width, vocabulary = logs.shape
-        ruled = self.rules.apply(logs, self.written)
+        at_limit = self.limits.to(self.rows.device)[self.rows] <= self.written.shape[-1]
+        ruled = _end_at_limit(self.rules.apply(logs, self.written), at_limit, self.rules.eos)
         totals = (self.sums.unsqueeze(-1) + ruled).view(batch, -1)
         best, flat = totals.topk(min(2 * self.width, totals.shape[1]), -1)
         parents, tokens = flat // vocabulary, flat % vocabulary
@@ -225,7 +234,15 @@ class _Beam:
         if len(found) >= self.config.n_best and score <= found[self.config.n_best - 1].score:
             return
         logs = np.append(self.logs[row, parent].cpu().numpy(), np.float32(logged))
-        found.append(Hypothesis(self.written[row, parent].tolist(), logs, weights.cpu().numpy(), score, True))
+        found.append(
+            Hypothesis(
+                self.written[row, parent].tolist(),
+                logs,
+                weights.cpu().numpy(),
+                score,
+                length <= int(self.limits[int(self.rows[row])]),
+            )
+        )
         found.sort(key=lambda one: -one.score)
 
     def _coverage(self, row: int, weights: Tensor) -> float:
@@ -243,9 +260,7 @@ class _Beam:
             found, limit = self.finished[original], int(self.limits[original])
             bound = tops[row] / length_norm(limit + 1, self.config.length_penalty)
             enough = len(found) >= self.config.n_best and found[self.config.n_best - 1].score >= bound
-            if step >= limit and len(found) < self.config.n_best:
-                self._close(row, found)
-            if not enough and step < limit and tops[row] > IMPOSSIBLE:
+            if not enough and step <= limit and tops[row] > IMPOSSIBLE:
                 keep.append(row)
         if len(keep) < len(self.rows):
             kept = torch.tensor(keep, dtype=torch.long, device=self.rows.device)
@@ -257,15 +272,3 @@ class _Beam:
             )
             self.written, self.logs, self.attention = self.written[kept], self.logs[kept], self.attention[kept]
             self.state = self.model.keep(self.state, kept) if keep else self.state
-
-    def _close(self, row: int, found: list[Hypothesis]) -> None:
-        """At the limit: fill the n-best list with unfinished hypotheses, after the finished ones."""
-        lowest = found[-1].score if found else 0.0
-        for column in self.sums[row].argsort(descending=True).tolist():
-            total = float(self.sums[row, column])
-            if len(found) >= self.config.n_best or total == IMPOSSIBLE:
-                return
-            score = total / length_norm(self.written.shape[-1], self.config.length_penalty)
-            weights = self.attention[row, column].cpu().numpy()
-            logs = self.logs[row, column].cpu().numpy()
-            found.append(Hypothesis(self.written[row, column].tolist(), logs, weights, min(score, lowest), False))

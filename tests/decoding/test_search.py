@@ -1,0 +1,141 @@
+"""Search against brute force on small models whose every output can be listed."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from nbtextgen.decoding.config import DecodingConfig
+from nbtextgen.decoding.search import Hypothesis, decode
+from nbtextgen.decoding.stepper import Ensemble
+from nbtextgen.errors import OptionError
+
+BOS, EOS, VOCABULARY, LONGEST = 2, 3, 7, 4
+WRITABLE = (4, 5, 6)
+
+
+class Markov:
+    """A model in which the next token depends on the last one and on the source's first token."""
+
+    def __init__(self, seed: int, sharpness: float = 2.0) -> None:
+        logits = torch.randn(VOCABULARY, VOCABULARY, VOCABULARY, generator=torch.Generator().manual_seed(seed))
+        logits[..., [0, 1, 2]] = float("-inf")
+        self.table = (logits * sharpness).log_softmax(-1)
+
+    def start(self, source: Tensor, width: int) -> tuple[Tensor, int]:
+        return source, width
+
+    def step(self, tokens: Tensor, state: tuple[Tensor, int]) -> tuple[Tensor, Tensor, tuple[Tensor, int]]:
+        source, _ = state
+        logs = self.table[source[:, :1], tokens]
+        attention = torch.softmax((source[:, None] * 0.3 + tokens[..., None]).float().sin(), -1)
+        return logs.clone(), attention, state
+
+    def reorder(self, state: tuple[Tensor, int], parents: Tensor) -> tuple[Tensor, int]:
+        return state[0], parents.shape[1]
+
+    def keep(self, state: tuple[Tensor, int], rows: Tensor) -> tuple[Tensor, int]:
+        return state[0][rows], state[1]
+
+
+def exhaustive(model: Markov, source: list[int], config: DecodingConfig) -> list[tuple[float, list[int]]]:
+    """Every output that ends within the limit, with its score, best first."""
+    found = []
+    for length in range(LONGEST + 1):
+        for ids in itertools.product(WRITABLE, repeat=length):
+            path = [BOS, *ids, EOS]
+            logs = [float(model.table[source[0], a, b]) for a, b in itertools.pairwise(path)]
+            score = sum(logs) / len(logs) ** config.length_penalty
+            if config.coverage_penalty:
+                rows = torch.tensor(source)[None] * 0.3 + torch.tensor(path[:-1])[:, None]
+                received = torch.softmax(rows.float().sin(), -1).sum(0).clamp(1e-10, 1.0).log().sum()
+                score += config.coverage_penalty * float(received)
+            found.append((score, list(ids)))
+    return sorted(found, key=lambda one: -one[0])
+
+
+def search(model: object, sources: list[list[int]], config: DecodingConfig, **rules: object) -> list[list[Hypothesis]]:
+    limits = [LONGEST] * len(sources)
+    return decode(model, torch.tensor(sources), config, bos=BOS, eos=EOS, max_length=limits, **rules)  # type: ignore[arg-type]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    alpha=st.sampled_from([0.0, 0.6, 1.0, 2.0]),
+    coverage=st.sampled_from([0.0, 0.5]),
+    n_best=st.integers(1, 5),
+)
+def test_a_wide_beam_finds_what_exhaustive_search_finds(seed: int, alpha: float, coverage: float, n_best: int) -> None:
+    config = DecodingConfig(beam=400, n_best=n_best, length_penalty=alpha, coverage_penalty=coverage)
+    model, sources = Markov(seed), [[4, 5, 6], [5, 4, 4]]
+    for source, found in zip(sources, search(model, sources, config), strict=True):
+        right = exhaustive(model, source, config)[:n_best]
+        np.testing.assert_allclose([one.score for one in found], [score for score, _ in right], atol=1e-4)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000), beam=st.integers(1, 4), sample=st.booleans())
+def test_a_batch_gives_what_single_rows_give(seed: int, beam: int, sample: bool) -> None:
+    model, sources = Markov(seed), [[4, 5], [5, 6], [6, 6], [4, 4]]
+    config = DecodingConfig(beam=beam, n_best=beam, sample=sample, seed=3)
+    together = search(model, sources, config)
+    for source, found in zip(sources, together, strict=True):
+        alone = search(model, [source], config)[0]
+        assert [one.ids for one in alone] == [one.ids for one in found]
+        for first, second in zip(alone, found, strict=True):
+            np.testing.assert_allclose(first.attention, second.attention, atol=1e-6)
+            assert len(first.log_probabilities) == len(first.ids) + 1
+
+
+@pytest.mark.parametrize(
+    ("settings_", "allowed"),
+    [({"top_k": 1}, 1), ({"top_k": 2}, 2), ({"min_p": 0.999}, 1), ({"top_p": 1e-6}, 1)],
+)
+def test_sampling_cuts_leave_only_the_likeliest(settings_: dict[str, float], allowed: int) -> None:
+    model = Markov(1, sharpness=0.3)
+    best = set(model.table[4, BOS].topk(allowed).indices.tolist())
+    config = DecodingConfig(sample=True, n_best=200, seed=1, **settings_)  # type: ignore[arg-type]
+    firsts = {(one.ids or [EOS])[0] for one in search(model, [[4, 5]], config)[0]}
+    assert firsts <= best
+    assert len(firsts) == allowed
+
+
+def test_sampling_follows_the_probabilities() -> None:
+    model = Markov(5, sharpness=0.5)
+    config = DecodingConfig(sample=True, n_best=4000, seed=1)
+    firsts = [(one.ids or [EOS])[0] for one in search(model, [[4, 5]], config)[0]]
+    for token in (*WRITABLE, EOS):
+        assert abs(firsts.count(token) / 4000 - float(model.table[4, BOS, token].exp())) < 0.04
+
+
+@pytest.mark.parametrize("beam", [1, 3])
+def test_rules_hold_for_every_candidate(beam: int) -> None:
+    for seed in range(20):
+        model = Markov(seed)
+        for one in search(model, [[4, 5]], DecodingConfig(beam=beam, n_best=beam, min_length=2), prefix_ids=[5])[0]:
+            assert one.ids[0] == 5 and len(one.ids) >= 2
+        for one in search(model, [[4, 5]], DecodingConfig(beam=beam, n_best=beam, no_repeat_ngram=1))[0]:
+            assert len(one.ids) == len(set(one.ids))
+        for one in search(model, [[4, 5]], DecodingConfig(beam=beam), allow_ids=[6], forbid_ids=[4])[0]:
+            assert set(one.ids) <= {6}
+
+
+def test_rules_that_leave_nothing_are_named() -> None:
+    config = DecodingConfig(beam=2, min_length=2)
+    with pytest.raises(OptionError, match="Nothing can be written"):
+        search(Markov(0), [[4, 5]], config, forbid_ids=[4, 5, 6])
+
+
+def test_an_ensemble_writes_with_the_mean_probability() -> None:
+    first, second = Markov(1), Markov(2)
+    together = Ensemble([first, second])
+    logs, _, _ = together.step(torch.tensor([[BOS]]), together.start(torch.tensor([[4, 5]]), 1))
+    mean = (first.table[4, BOS].exp() + second.table[4, BOS].exp()) / 2
+    torch.testing.assert_close(logs[0, 0].exp(), mean)
