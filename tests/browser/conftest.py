@@ -1,0 +1,66 @@
+"""Browser tests: skipped by name where there is no Chromium or Chrome; with ``CI=true`` its absence is a failure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test in this folder is a ``browser`` test."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="package")
+def browser_path() -> str:
+    from .lab import BROWSERS, find_browser
+
+    found = find_browser()
+    if found is None:
+        message = f"No browser: none of {', '.join(BROWSERS)} is on the path."
+        if os.environ.get("CI") == "true":
+            pytest.fail(message + " With CI=true every browser test must run.")
+        pytest.skip(message)
+    return found
+
+
+@pytest.fixture(scope="package")
+def _context(browser_path: str) -> Iterator:
+    """One browser for all of them; closed before other tests run, whose event loops would meet that of Playwright."""
+    from playwright.sync_api import sync_playwright
+
+    from .lab import BROWSER_OPTIONS
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=browser_path, args=BROWSER_OPTIONS)
+        context = browser.new_context(locale="en-GB", permissions=["clipboard-read", "clipboard-write"])
+        yield context
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def _server(browser_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator:
+    """One JupyterLab for all of them."""
+    from .lab import Server
+
+    server = Server(tmp_path_factory.mktemp("lab"))
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def lab(_server, _context) -> Iterator:
+    """Opens notebooks; at the end no page may have asked for anything outside this machine."""
+    from .lab import Lab
+
+    opened = Lab(_server, _context)
+    yield opened
+    opened.close()
+    assert not opened.foreign, f"the page asked for {opened.foreign}"

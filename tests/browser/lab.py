@@ -1,0 +1,289 @@
+"""A real JupyterLab and a real Chromium for the browser tests: one server, one browser, a fresh notebook per test."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from playwright.sync_api import BrowserContext, Locator, Page, Request
+
+ROOT = Path(__file__).parents[2]
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
+BROWSER_OPTIONS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--no-proxy-server",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # Nothing leaves the machine, whatever a page asks for; what it asks for is recorded and fails the test.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+SETTINGS = {
+    "@jupyterlab/apputils-extension:notification": {
+        "checkForUpdates": False,
+        "fetchNews": "false",
+        "doNotDisturbMode": True,
+    },
+    "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none", "autoStartDefaultKernel": True},
+    "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
+}
+"""JupyterLab's own settings for a test: no pop-ups, and every cell stays in the page so that it can be looked at."""
+WAIT = 90.0
+"""Seconds until something that never comes fails a test; nothing is asserted about how long things take."""
+
+
+def find_browser() -> str | None:
+    """The Chromium or Chrome of this machine."""
+    return next((found for found in map(shutil.which, BROWSERS) if found), None)
+
+
+class Server:
+    """JupyterLab on 127.0.0.1 with settings, data and workspaces of its own; its kernel is this very Python."""
+
+    def __init__(self, home: Path) -> None:
+        self.folder = home / "notebooks"
+        self.folder.mkdir(parents=True)
+        self.token = secrets.token_hex(16)
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        places = {
+            name: home / name.lower() for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
+        }
+        labconfig = places["JUPYTER_CONFIG_DIR"] / "labconfig"
+        labconfig.mkdir(parents=True)
+        (labconfig / "default_setting_overrides.json").write_text(json.dumps(SETTINGS))
+        kernel = places["JUPYTER_DATA_DIR"] / "kernels" / "python3"
+        kernel.mkdir(parents=True)
+        spec = {
+            "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            "display_name": "Python 3",
+            "language": "python",
+            "env": {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "IPYTHONDIR": str(home / "ipython")},
+        }
+        (kernel / "kernel.json").write_text(json.dumps(spec))
+        options = [
+            "--no-browser",
+            "--ServerApp.ip=127.0.0.1",
+            f"--ServerApp.port={self.port}",
+            "--ServerApp.port_retries=0",
+            f"--IdentityProvider.token={self.token}",
+            f"--ServerApp.root_dir={self.folder}",
+            "--ServerApp.allow_root=True",
+            "--LabApp.expose_app_in_browser=True",
+            "--LabApp.news_url=None",
+            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+            f"--LabApp.workspaces_dir={home / 'workspaces'}",
+            f"--LabApp.user_settings_dir={home / 'settings'}",
+        ]
+        self._log = (home / "server.log").open("wb")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", *options],
+            # Our folders before those of the environment, whose kernel might run another Python.
+            env={**os.environ, "JUPYTER_PREFER_ENV_PATH": "0"} | {name: str(place) for name, place in places.items()},
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+        )
+        self._wait(home / "server.log")
+
+    def _wait(self, log: Path) -> None:
+        end = time.monotonic() + WAIT
+        while time.monotonic() < end and self._process.poll() is None:
+            try:
+                self.api("GET", "status")
+                return
+            except OSError:
+                time.sleep(0.1)
+        raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-3000:]}")
+
+    def url(self, path: str) -> str:
+        """The address of a page of this server."""
+        joint = "&" if "?" in path else "?"
+        return f"http://127.0.0.1:{self.port}/{path}{joint}token={self.token}"
+
+    def api(self, method: str, path: str) -> Any:
+        """Call the server's own interface."""
+        request = urllib.request.Request(self.url(f"api/{path}"), method=method)
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(request, timeout=10) as answer:
+            body = answer.read()
+        return json.loads(body) if body else None
+
+    def end_kernels(self) -> None:
+        """Shut every kernel down, so that tests do not share the machine with those before them."""
+        for kernel in self.api("GET", "kernels"):
+            self.api("DELETE", f"kernels/{kernel['id']}")
+
+    def stop(self) -> None:
+        """End the server and its kernels."""
+        try:
+            self.end_kernels()
+        finally:
+            self._process.terminate()
+            self._process.wait(20)
+            self._log.close()
+
+
+@dataclass
+class Lab:
+    """What a test holds: opens notebooks, and knows what the pages asked of the network and said on the console."""
+
+    server: Server
+    context: BrowserContext
+    foreign: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+    pages: list[Page] = field(default_factory=list)
+
+    def open(self, cells: Sequence[str], *, width: int = 1280, height: int = 900, run: bool = False) -> Notebook:
+        """A new notebook made of code cells, open in JupyterLab, its kernel ready.
+
+        Args:
+            cells: the source of each code cell.
+            width, height: of the window, in pixels.
+            run: run every cell and wait for each.
+        """
+        name = f"test-{secrets.token_hex(4)}.ipynb"
+        made = nbformat.v4.new_notebook(
+            cells=[nbformat.v4.new_code_cell(source) for source in cells],
+            metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
+        )
+        nbformat.write(made, self.server.folder / name)
+        page = self.context.new_page()
+        self.pages.append(page)
+        page.set_default_timeout(WAIT * 1000)
+        page.set_viewport_size({"width": width, "height": height})
+        page.on("request", self._note)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
+        notebook = Notebook(page, self.server, name)
+        page.goto(self.server.url(f"doc/workspaces/{name[:-6]}/tree/{name}"))
+        notebook.wait_ready()
+        if run:
+            for at in range(len(cells)):
+                notebook.run(at)
+        return notebook
+
+    def _note(self, request: Request) -> None:
+        if not re.match(r"(data|blob):|(http|ws)s?://127\.0\.0\.1[:/]", request.url):
+            self.foreign.append(request.url)
+
+    def close(self) -> None:
+        """Close the pages and end their kernels."""
+        for page in self.pages:
+            page.close()
+        self.server.end_kernels()
+
+
+@dataclass
+class Notebook:
+    """One open notebook. Cells are numbered from 0."""
+
+    page: Page
+    server: Server
+    name: str
+
+    def wait_ready(self) -> None:
+        """Until the notebook is shown and its kernel answers."""
+        self.page.wait_for_function(
+            """() => { const doc = window.jupyterapp?.shell?.currentWidget;
+                       const kernel = doc?.sessionContext?.session?.kernel;
+                       return doc?.content?.widgets?.length && kernel?.connectionStatus === 'connected'
+                           && ['idle', 'busy'].includes(kernel.status); }"""
+        )
+
+    def run(self, at: int, *, wait: bool = True) -> Locator:
+        """Run one cell; gives its output. ``wait=False`` returns at once, as after a press of Shift-Enter."""
+        self.page.evaluate(
+            """at => { const doc = jupyterapp.shell.currentWidget; doc.content.activeCellIndex = at;
+                       doc.content.deselectAll(); window.ran = window.ran ?? {}; window.ran[at] = false;
+                       jupyterapp.commands.execute('notebook:run-cell').then(() => { window.ran[at] = true; }); }""",
+            at,
+        )
+        if wait:
+            self.wait(at)
+        return self.output(at)
+
+    def wait(self, at: int) -> None:
+        """Until a cell that was run has ended."""
+        self.page.wait_for_function("at => window.ran[at]", arg=at)
+
+    def running(self, at: int) -> bool:
+        """Whether a cell that was run has not ended yet."""
+        return not self.page.evaluate("at => window.ran[at]", at)
+
+    def add(self, source: str) -> int:
+        """A new cell at the end; gives its number."""
+        return self.page.evaluate(
+            """source => { const doc = jupyterapp.shell.currentWidget; const model = doc.content.model;
+                           model.sharedModel.addCell({cell_type: 'code', source}); return model.cells.length - 1; }""",
+            source,
+        )
+
+    def value(self, code: str) -> str:
+        """What a line of Python prints, run as a new cell; for looking into the kernel."""
+        output = self.run(self.add(f"print({code})"))
+        return output.inner_text().strip()
+
+    def cell(self, at: int) -> Locator:
+        """A cell with its input and output."""
+        return self.page.locator(".jp-Notebook-cell").nth(at)
+
+    def output(self, at: int) -> Locator:
+        """The output area of a cell."""
+        return self.cell(at).locator(".jp-Cell-outputArea")
+
+    def theme(self, name: str) -> None:
+        """``light`` or ``dark``."""
+        full = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}[name]
+        self.page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", full)
+        self.page.wait_for_function(
+            "light => document.body.dataset.jpThemeLight === light", arg=str(name == "light").lower()
+        )
+
+    def pictures(self, target: Locator, stem: Path) -> list[Path]:
+        """Screenshots of a part of the page in both themes: ``stem-light.png`` and ``stem-dark.png``."""
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        made = []
+        for theme in ("light", "dark"):
+            self.theme(theme)
+            self.page.wait_for_timeout(300)
+            made.append(stem.with_name(f"{stem.name}-{theme}.png"))
+            target.screenshot(path=made[-1])
+        self.theme("light")
+        return made
+
+    def save(self) -> Path:
+        """Save the notebook; gives its file."""
+        self.page.evaluate("() => jupyterapp.shell.currentWidget.context.save()")
+        return self.server.folder / self.name
+
+    def reload(self) -> None:
+        """Reload the page, as the browser's button does; the kernel goes on."""
+        self.page.reload()
+        self.wait_ready()
+
+    def restart_kernel(self) -> None:
+        """Restart the kernel; its memory is lost."""
+        self.page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()")
+        self.wait_ready()
+
+    def interrupt(self) -> None:
+        """Press the interrupt button."""
+        self.page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.interrupt()")
