@@ -6,19 +6,16 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean
 from typing import Any
 
-from nbtextgen.data.config import TokenizerConfig
+from nbtextgen.data.config import DataConfig, TokenizerConfig
 from nbtextgen.data.pairs import Pairs
+from nbtextgen.data.units import suitable_unit
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.options import Option, as_dict, build, checked, options_of
 from nbtextgen.training.config import TrainingConfig
 
-SHORT_TEXT = 48
-"""Mean characters up to which a side is read character by character."""
-
-CONFIGS = (TokenizerConfig, ModelConfig, TrainingConfig)
+CONFIGS = (DataConfig, TokenizerConfig, ModelConfig, TrainingConfig)
 
 
 def fit_options() -> dict[str, Option]:
@@ -31,7 +28,7 @@ class Plan:
     """All settings of a run, none left open.
 
     Attributes:
-        tokenizer, model, training: the three configurations.
+        tokenizer, model, training, data: the configurations.
         choices: the settings that were chosen from the data.
     """
 
@@ -39,10 +36,16 @@ class Plan:
     model: ModelConfig
     training: TrainingConfig
     choices: Mapping[str, object]
+    data: DataConfig = DataConfig()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for a JSON file."""
-        return {"tokenizer": as_dict(self.tokenizer), "model": as_dict(self.model), "training": as_dict(self.training)}
+        return {
+            "tokenizer": as_dict(self.tokenizer),
+            "model": as_dict(self.model),
+            "training": as_dict(self.training),
+            "data": as_dict(self.data),
+        }
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Mapping[str, Any]]) -> Plan:
@@ -52,6 +55,7 @@ class Plan:
             build(ModelConfig, values["model"]),
             build(TrainingConfig, values["training"]),
             {},
+            build(DataConfig, values.get("data", {})),
         )
 
 
@@ -70,12 +74,12 @@ def plan(given: Mapping[str, Any], train: Pairs) -> Plan:
     for config in CONFIGS:
         names = options_of(config)
         parts.append(checked(config(**{name: value for name, value in given.items() if name in names})))
-    tokenizer, model, training = parts
+    data, tokenizer, model, training = parts
     tokenizer = _filled(tokenizer, _tokenizer_defaults(tokenizer, train), chosen)
     small_units = {tokenizer.source_tokens, tokenizer.target_tokens} <= {"char", "symbol"}
     model = _filled(model, _model_defaults(tokenizer, model, len(train), small_units, given), chosen)
     training = _filled(training, _training_defaults(train, small_units, training), chosen)
-    return Plan(tokenizer, model, training, chosen)
+    return Plan(tokenizer, model, training, chosen, data)
 
 
 def _filled(config: Any, defaults: Mapping[str, object], chosen: dict[str, object]) -> Any:
@@ -85,18 +89,9 @@ def _filled(config: Any, defaults: Mapping[str, object], chosen: dict[str, objec
     return dataclasses.replace(config, **new)
 
 
-def _unit(texts: Sequence[str]) -> str:
-    """The token unit that suits a column of texts."""
-    sample = texts[:: max(1, len(texts) // 2000)]
-    spaced = [text.split(" ") for text in sample if " " in text]
-    if len(spaced) > len(sample) / 2 and fmean(len(part) for parts in spaced for part in parts) <= 2.5:
-        return "symbol"
-    return "char" if fmean(map(len, sample)) <= SHORT_TEXT else "bpe"
-
-
 def _tokenizer_defaults(given: TokenizerConfig, train: Pairs) -> dict[str, object]:
-    source = given.source_tokens or given.tokens or _unit(train.sources)
-    target = given.target_tokens or given.tokens or _unit(train.targets)
+    source = given.source_tokens or given.tokens or suitable_unit(train.sources)
+    target = given.target_tokens or given.tokens or suitable_unit(train.targets)
     if "bpe" in (source, target) and not (given.source_tokens or given.target_tokens or given.tokens):
         # One side of long texts makes both sides BPE, unless the other is made of symbols.
         source, target = ("bpe" if unit == "char" else unit for unit in (source, target))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from nbtextgen.visible import visible
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,11 +85,3 @@ def _shaded(row: Generation) -> str:
         doubt = f"background:rgba(230,120,0,{0.55 * (1 - probability):.2f})" if probability < 0.9 else ""
         parts.append(f"<span title='p = {probability:.3f}' style='{doubt}'>{visible(token)}</span>")
     return f"<bdi style='white-space:pre-wrap'>{''.join(parts)}</bdi>"
-
-
-def visible(text: str) -> str:
-    """Escape text for HTML, with control characters shown as pictures (Unicode block 2400)."""
-    shown = "".join(chr(0x2400 + ord(one)) if one < " " else "\u2421" if one == "\x7f" else one for one in text)
-    bidirectional = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f"
-    shown = "".join(f"\u27e8U+{ord(one):04X}\u27e9" if one in bidirectional else one for one in shown)
-    return html.escape(shown, quote=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -125,18 +126,21 @@ class TextGenerator:
             DataError: when the data cannot be read or holds too little to learn from.
             OptionError: when settings contradict one another.
         """
+        from nbtextgen.data.preparing import prepare
         from nbtextgen.fitting import Fitting
+        from nbtextgen.training.events import Warning
         from nbtextgen.training.progress import TextProgress
 
-        pairs = _pairs(data, targets, source, target)
-        held = None if valid is None else Pairs.of(valid, source=source, target=target)
-        train, held = self._split(pairs, held)
-        chosen = plan(self._options, train)
+        given = data if targets is None else _zipped(data, targets)
+        prepared = prepare(given, valid, self._options["clean"], source, target)
+        train, held = self._split(prepared.pairs, prepared.valid)
+        chosen = plan(self._options | {"clean": prepared.steps}, train)
         heard = list(listeners) if listeners is not None else [TextProgress()]
         fitting = Fitting(chosen, train, held, controls)
         events: list[Event] = []
         try:
-            for event in fitting.run():
+            notes = [Warning(prepared.note)] if prepared.note else []
+            for event in itertools.chain(notes, fitting.run()):
                 events.append(event)
                 for listener in heard:
                     listener(event)
@@ -207,8 +211,15 @@ class TextGenerator:
         """
         config = build(DecodingConfig, decoding)
         if isinstance(text, str):
-            return self.writer.write(_checked_sources([text]), config)[0]
-        return self.writer.write(_checked_sources(text), config)
+            return self.writer.write(self._sources([text]), config)[0]
+        return self.writer.write(self._sources(text), config)
+
+    def _sources(self, texts: Any) -> list[str]:
+        """Checked sources, rewritten by the cleaning steps that the model was trained with."""
+        from nbtextgen.data.cleaning import rewriter
+
+        sources, steps = _checked_sources(texts), self.plan.data.clean
+        return sources if not steps else _checked_sources(list(map(rewriter(steps), sources)))
 
     def stream(self, text: str, **decoding: Any) -> Iterator[str]:
         """Yield the output piece by piece, as it is written (greedy, or sampling with ``sample=True``).
@@ -218,7 +229,7 @@ class TextGenerator:
             decoding: as ``generate``; beam search cannot stream.
         """
         config = build(DecodingConfig, decoding)
-        yield from self.writer.stream(_checked_sources([text])[0], config)
+        yield from self.writer.stream(self._sources([text])[0], config)
 
     def evaluate(
         self,
@@ -260,7 +271,8 @@ class TextGenerator:
 
     def perplexity(self, data: Any, targets: Any = None) -> float:
         """Per-token perplexity of target texts given their sources: exp of the mean negative log-likelihood."""
-        return self.writer.perplexity(_pairs(data, targets))
+        pairs = _pairs(data, targets)
+        return self.writer.perplexity(Pairs(self._sources(pairs.sources), pairs.targets, pairs.places))
 
     # Files --------------------------------------------------------------------------------------------------------
 
@@ -313,10 +325,14 @@ TextGenerator.__init__.__signature__ = _signature()  # type: ignore[attr-defined
 def _pairs(data: Any, targets: Any = None, source: str | None = None, target: str | None = None) -> Pairs:
     if targets is None:
         return Pairs.of(data, source=source, target=target)
+    return Pairs.of(_zipped(data, targets))
+
+
+def _zipped(data: Any, targets: Any) -> list[tuple[Any, Any]]:
     sources, wanted = list(data), list(targets)
     if len(sources) != len(wanted):
         raise DataError(f"There are {len(sources):,} sources but {len(wanted):,} targets; give one target per source.")
-    return Pairs.of(list(zip(sources, wanted, strict=True)))
+    return list(zip(sources, wanted, strict=True))
 
 
 def _checked_sources(texts: Any) -> list[str]:

@@ -26,3 +26,12 @@ class TokenizerConfig:
     shared_vocabulary: bool | None = option(None, "one vocabulary for both sides")
     vocabulary_size: int | None = option(None, "most token types per vocabulary", minimum=8, maximum=1_000_000)
     minimum_frequency: int = option(1, "token types seen less often become unknown", minimum=1, maximum=1_000_000)
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """What happens to the pairs before they become tokens."""
+
+    clean: str | None = option(
+        None, "cleaning steps, as nfc,whitespace,dedupe; generation rewrites its input in the same way"
+    )

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import math
-import numbers
+import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any, overload
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from nbtextgen.errors import DataError, nearest
+from nbtextgen.data.raw import Place, cell_problem, place_text
+from nbtextgen.errors import DataError
 
-Place = str | tuple[str, int]
+if TYPE_CHECKING:
+    from nbtextgen.data.cleaning import Cleaned
+    from nbtextgen.data.report import Report
 
 
 class Pairs(Sequence[tuple[str, str]]):
     """An immutable, ordered collection of (source, target) texts."""
+
+    problems: Mapping[int, str] = MappingProxyType({})
+    """None: every row of checked pairs could be read."""
 
     def __init__(self, sources: Sequence[Any], targets: Sequence[Any], places: Sequence[Place] | None = None) -> None:
         """Check and keep the pairs.
@@ -30,31 +36,21 @@ class Pairs(Sequence[tuple[str, str]]):
         """
         if len(sources) != len(targets):
             raise DataError(f"There are {len(sources):,} sources but {len(targets):,} targets; give one target each.")
-        self._places = places if places is not None else [("row", at + 1) for at in range(len(sources))]
+        self.places = places if places is not None else [("row", at + 1) for at in range(len(sources))]
         self.sources = [self._text(text, "source", at) for at, text in enumerate(sources)]
         self.targets = [self._text(text, "target", at) for at, text in enumerate(targets)]
         if not self.sources:
             raise DataError("There are no pairs: the data is empty; give at least two rows of source and target.")
 
     def _text(self, value: Any, side: str, at: int) -> str:
-        if isinstance(value, str):
-            if value.strip():
-                return value
-            problem = "is empty"
-        elif value is None or (isinstance(value, numbers.Real) and math.isnan(float(value))):
-            problem = "is missing (NaN)"
-        else:
-            problem = f"is {type(value).__name__} ({value!r}), not text; convert the column with .astype(str)"
-        way = "" if ";" in problem else "; drop such rows or fill them in"
-        raise DataError(f"{self.place(at)}: {side} {problem}{way}.")
+        problem = cell_problem(value)
+        if problem:
+            raise DataError(f"{self.place(at)}: {side} {problem}.")
+        return value
 
     def place(self, at: int) -> str:
         """Where a pair came from, for instance ``pairs.csv, row 1,204``."""
-        place = self._places[at]
-        if isinstance(place, str):
-            return place
-        name, number = place
-        return f"{name} {number:,}"
+        return place_text(self.places[at])
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -78,15 +74,17 @@ class Pairs(Sequence[tuple[str, str]]):
     def take(self, rows: Iterable[int]) -> Pairs:
         """Some of the pairs, in the order given; they keep their places."""
         chosen = list(rows)
-        places = [self._places[row] for row in chosen]
+        places = [self.places[row] for row in chosen]
         taken = Pairs.__new__(Pairs)
         taken.sources = [self.sources[row] for row in chosen]
         taken.targets = [self.targets[row] for row in chosen]
-        taken._places = places
+        taken.places = places
         return taken
 
     def split(self, valid_fraction: float, seed: int, limit: int | None = None) -> tuple[Pairs, Pairs]:
         """Hold out a share; pairs with the same source always stay on one side.
+
+        Sources that differ only in case, spacing or Unicode form count as the same.
 
         Args:
             valid_fraction: share of the distinct sources held out.
@@ -98,7 +96,7 @@ class Pairs(Sequence[tuple[str, str]]):
         """
         groups: dict[str, list[int]] = {}
         for row, source in enumerate(self.sources):
-            groups.setdefault(source, []).append(row)
+            groups.setdefault(same_key(source), []).append(row)
         members = list(groups.values())
         wanted = min(valid_fraction * len(self), limit or len(self))
         held: set[int] = set()
@@ -138,60 +136,55 @@ class Pairs(Sequence[tuple[str, str]]):
 
         Args:
             data: pairs; a list of (source, target) or of dicts; a dict of columns; a pandas or polars frame; a
-                ``datasets.Dataset``; the name of a .tsv, .csv, .txt, .jsonl or .parquet file; a tuple of two paths to
-                parallel text files; or ``builtin:dates``.
+                ``datasets.Dataset`` or a stream of one; the name of a .tsv, .csv, .txt, .jsonl or .parquet file, also
+                .gz, a list of such names, or a pattern (``parts/*.tsv``); a tuple of two paths to parallel text files;
+                or ``builtin:dates``.
             source, target: column names; by default the two columns there are.
 
         Raises:
             DataError: when the data cannot be read so; names the place and the way out.
         """
-        from nbtextgen.data import sources
+        from nbtextgen.data.reading import read
 
-        if isinstance(data, Pairs):
-            return data
-        if isinstance(data, str) and data.startswith("builtin:"):
-            from nbtextgen.data.builtin import from_name
+        return data if isinstance(data, Pairs) else read(data, source, target).pairs()
 
-            return from_name(data)
-        if isinstance(data, (str, Path)):
-            return sources.read_file(Path(data), source, target)
-        if isinstance(data, tuple) and len(data) == 2 and all(isinstance(part, Path) for part in data):
-            return sources.read_parallel(*data)
-        if isinstance(data, Mapping):
-            return from_columns({str(name): list(column) for name, column in data.items()}, source, target)
-        if hasattr(data, "columns") or hasattr(data, "column_names"):
-            names = [str(name) for name in (data.column_names if hasattr(data, "column_names") else data.columns)]
-            raw = data.column_names if hasattr(data, "column_names") else data.columns
-            return from_columns({name: list(data[key]) for name, key in zip(names, raw, strict=True)}, source, target)
-        if isinstance(data, Iterable) and not isinstance(data, (str, bytes)):
-            return _from_rows(list(data), source, target)
-        raise DataError(
-            f"Pairs cannot be read from {type(data).__name__}; give a list of (source, target), a data frame, or a file."
-        )
+    def report(self, **settings: Any) -> Report:
+        """Look for what is wrong with the pairs; shows itself in a notebook and prints as text.
+
+        Args:
+            settings: those of ``nbtextgen.data.report.report``: ``valid``, ``tokens``, ``vocabulary_size``, ...
+
+        Example:
+            >>> print(Pairs([("a"), ("b")], ["x", "y"]).report())      # doctest: +SKIP
+        """
+        from nbtextgen.data.report import report
+
+        return report(self, **settings)
+
+    def clean(self, steps: str | Sequence[str], *, valid: Pairs | None = None) -> Cleaned:
+        """Normalise texts and drop rows by named steps.
+
+        Args:
+            steps: names, for instance ``"nfc,whitespace,dedupe"``; ``nbtextgen.data.cleaning.STEPS`` lists them.
+            valid: held-out pairs, for the step ``overlap``.
+
+        Returns:
+            the pairs kept, the rows dropped with the reason for each, and counts per step.
+
+        Raises:
+            OptionError: for an unknown step or a bad argument of one.
+            DataError: when nothing would be left.
+        """
+        from nbtextgen.data.cleaning import clean
+
+        return clean(self, steps, valid=valid)
 
 
-def _from_rows(rows: list[Any], source: str | None, target: str | None) -> Pairs:
-    if rows and all(isinstance(row, Mapping) for row in rows):
-        names = list(dict.fromkeys(str(name) for row in rows for name in row))
-        return from_columns({name: [row.get(name) for row in rows] for name in names}, source, target)
-    for number, row in enumerate(rows, 1):
-        if isinstance(row, str) or not isinstance(row, Sequence) or len(row) != 2:
-            raise DataError(f"row {number:,}: expected (source, target), got {row!r:.60}; give two texts per row.")
-    return Pairs([row[0] for row in rows], [row[1] for row in rows])
+_SPACES = re.compile(r"\s+")
 
 
-def from_columns(
-    columns: Mapping[str, Sequence[Any]], source: str | None, target: str | None, places: Sequence[Place] | None = None
-) -> Pairs:
-    """Pairs from named columns; see ``Pairs.of``."""
-    names = list(columns)
-    if len(names) < 2:
-        raise DataError(f"The data has {len(names)} column ({', '.join(names)}); two are needed, source and target.")
-    if source is None and target is None and len(names) == 2:
-        source, target = names
-    if source is None or target is None:
-        raise DataError(f"The data has columns {', '.join(names)}; say which with --source NAME --target NAME.")
-    for side, name in (("source", source), ("target", target)):
-        if name not in columns:
-            raise DataError(f"There is no {side} column '{name}' (columns: {', '.join(names)}).{nearest(name, names)}")
-    return Pairs(columns[source], columns[target], places)
+def same_key(text: str) -> str:
+    """What two texts share that differ only in case, spacing or Unicode form."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    return _SPACES.sub(" ", text).strip().casefold()

@@ -10,7 +10,7 @@ from typing import Any
 
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 
-from nbtextgen.data.config import TokenizerConfig
+from nbtextgen.data.config import DataConfig, TokenizerConfig
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.errors import DataError, NbTextGenError, OptionError, nearest
 from nbtextgen.model.config import ModelConfig
@@ -19,7 +19,9 @@ from nbtextgen.options import options_of
 from nbtextgen.training.config import TrainingConfig
 
 FIT = {
-    name: one for config in (TokenizerConfig, ModelConfig, TrainingConfig) for name, one in options_of(config).items()
+    name: one
+    for config in (DataConfig, TokenizerConfig, ModelConfig, TrainingConfig)
+    for name, one in options_of(config).items()
 }
 TRAIN = {
     one.name: one
@@ -81,10 +83,10 @@ class TextGenMagics(Magics):
         from nbtextgen.data.pairs import Pairs
         from nbtextgen.generator import TextGenerator
 
+        pairs = Pairs.from_text(cell, "cell, line") if cell is not None else self._data(own["data"])
+        valid = None if own["valid"] is None else self._data(own["valid"])
         sides = {"source": own["source"], "target": own["target"]}
-        pairs = Pairs.from_text(cell, "cell, line") if cell is not None else Pairs.of(self._data(own["data"]), **sides)
-        valid = None if own["valid"] is None else Pairs.of(self._data(own["valid"]), **sides)
-        model = TextGenerator(**settings).fit(pairs, valid=valid, listeners=[] if own["quiet"] else None)
+        model = TextGenerator(**settings).fit(pairs, valid=valid, **sides, listeners=[] if own["quiet"] else None)
         self.shell.user_ns[name] = model
         if own["save"]:
             print(f"saved to {model.save(own['save'])}")
