@@ -27,6 +27,7 @@ class Generation:
             to one; ``None`` for a model without attention.
         score: what decoding ranked by; higher is better.
         candidates: the n-best list, best first, this one included.
+        ids: token ids of the output, without the end mark.
     """
 
     source: str
@@ -37,6 +38,7 @@ class Generation:
     attention: NDArray[np.float32] | None = field(repr=False)
     score: float
     candidates: tuple[Generation, ...] = field(default=(), repr=False)
+    ids: tuple[int, ...] = field(default=(), repr=False)
 
     def __str__(self) -> str:
         return self.text

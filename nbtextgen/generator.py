@@ -18,12 +18,16 @@ from nbtextgen.training.events import Event
 
 if TYPE_CHECKING:
     from nbtextgen.evaluation.metrics import Scores
+    from nbtextgen.explanation.explanation import Explanation, Explanations
     from nbtextgen.training.controls import Controls
     from nbtextgen.writing import Writer
 
 Listener = Callable[[Event], None]
 SMALLEST = 2
 """Fewest distinct pairs that anything can be learned from."""
+
+KEPT_SOURCES = 200
+"""Training sources remembered, in memory only, for explanations that sample what replaces missing text."""
 
 
 class TextGenerator:
@@ -49,6 +53,7 @@ class TextGenerator:
         self._options: dict[str, Any] = {name: known.default for name, known in fit_options().items()}
         self._writer: Writer | None = None
         self._plan: Plan | None = None
+        self._background: tuple[str, ...] = ()
         self.history: list[Event] = []
         self.set_params(**options)
 
@@ -152,6 +157,7 @@ class TextGenerator:
                 "Training was stopped before the first update, so there is no model yet; run it again."
             )
         self._writer, self._plan, self.history = writer, chosen, events
+        self._background = tuple(train.sources[:: max(1, len(train) // KEPT_SOURCES)])
         return self
 
     def _split(self, pairs: Pairs, held: Pairs | None) -> tuple[Pairs, Pairs | None]:
@@ -230,6 +236,42 @@ class TextGenerator:
         """
         config = build(DecodingConfig, decoding)
         yield from self.writer.stream(self._sources([text])[0], config)
+
+    def explain(
+        self, text: str | Generation, *, background: Iterable[str] | None = None, **options: Any
+    ) -> Explanation | Explanations:
+        """Say why the model writes what it writes for a source.
+
+        Args:
+            text: the source; or a generation, to explain just that output.
+            background: source texts that missing units are sampled from (``missing="sample"``); by default a sample of
+                the training sources, which is not saved with the model.
+            options: fields of ``ExplanationConfig``: ``method``, ``unit``, ``target``, ``contrast``, ``missing``, ...
+
+        Returns:
+            an ``Explanation``; for several methods (``method="shap,attention"``) an ``Explanations`` by method.
+
+        Raises:
+            DataError: for a source that is empty or not text.
+            OptionError: for an unknown option or a value out of range.
+            NotTrainedError: before ``fit``.
+
+        Example:
+            >>> e = model.explain("3 Jan 2019", method="shap")               # doctest: +SKIP
+            >>> e.values.shape, e.input_units                                # doctest: +SKIP
+        """
+        from nbtextgen.explanation.entry import configure, explain
+
+        config = configure(options)
+        if not isinstance(text, Generation):
+            text = self._sources([text])[0]
+        return explain(
+            self.writer,
+            text,
+            config,
+            masked_in_training=self.plan.training.source_masking > 0,
+            background=self._background if background is None else background,
+        )
 
     def evaluate(
         self,

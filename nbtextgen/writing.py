@@ -109,12 +109,12 @@ class Writer:
             forbid_ids=self._words(config.forbid, "forbid"),
         ):
             written.append(token)
-            now = self._text(written, extras[0])
+            now = self.text(written, extras[0])
             # The last character may still change (a letter cut in half, an accent to come): hold it back.
             if now.startswith(said) and not now.endswith("\ufffd"):
                 yield now[len(said) :]
                 said = now
-        final = self._text(written, extras[0])
+        final = self.text(written, extras[0])
         if final != said:
             yield final[len(said) :]
 
@@ -208,6 +208,7 @@ class Writer:
                     log_probabilities=hypothesis.log_probabilities,
                     attention=attention,
                     score=hypothesis.score,
+                    ids=tuple(hypothesis.ids),
                 )
             )
         first = candidates[0]
@@ -231,7 +232,8 @@ class Writer:
                 swaps[at] = pieces[int(attention[at].argmax())]
         return swaps
 
-    def _text(self, ids: list[int], extra: list[str]) -> str:
+    def text(self, ids: list[int], extra: list[str]) -> str:
+        """The text of token ids; ``extra`` are the source's own words, which the ids beyond the vocabulary stand for."""
         return self._joined(
             ids, {at: extra[one - self.target.size] for at, one in enumerate(ids) if one >= self.target.size}
         )

@@ -74,11 +74,7 @@ class Attention(nn.Module):
             the context ``(batch, steps, memory_size)`` and the weights ``(batch, steps, source_length)``
             (the mean over heads), which sum to one over the source.
         """
-        scores = self._scores(queries, memory.keys)
-        if self.coverage is not None and covered is not None:
-            scores = scores + (self.coverage * covered).unsqueeze(1)
-        scores = scores.masked_fill(~memory.mask[:, None, None, :], float("-inf"))
-        weights = scores.softmax(-1)
+        weights = self.head_weights(queries, memory, covered)
         if self.heads == 1:
             weights = weights.squeeze(1)
             return torch.bmm(weights, memory.values), weights
@@ -86,6 +82,13 @@ class Attention(nn.Module):
         values = memory.values.view(batch, length, self.heads, size // self.heads).transpose(1, 2)
         context = (weights @ values).transpose(1, 2).reshape(batch, -1, size)
         return context, weights.mean(1)
+
+    def head_weights(self, queries: Tensor, memory: Memory, covered: Tensor | None = None) -> Tensor:
+        """The weights of every head, ``(batch, heads, steps, source_length)``; arguments as ``forward``."""
+        scores = self._scores(queries, memory.keys)
+        if self.coverage is not None and covered is not None:
+            scores = scores + (self.coverage * covered).unsqueeze(1)
+        return scores.masked_fill(~memory.mask[:, None, None, :], float("-inf")).softmax(-1)
 
     def _scores(self, queries: Tensor, keys: Tensor) -> Tensor:
         """Unnormalised scores ``(batch, heads, steps, source_length)``."""

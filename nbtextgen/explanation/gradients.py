@@ -1,0 +1,137 @@
+"""Input x gradient and integrated gradients over the source embeddings.
+
+Direct, because it is small: a row per output token and path point, one backward pass for all of them. Captum's
+``IntegratedGradients`` runs the path anew for every output token; the tests hold this against it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from nbtextgen.data.tokenizer import MASK, PAD
+from nbtextgen.explanation.passes import decode, differentiable, encode_embedded, picked
+from nbtextgen.explanation.subject import Output, Subject
+from nbtextgen.explanation.value import Heard
+from nbtextgen.model.seq2seq import Seq2Seq
+
+Values = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Gradients:
+    """Attributions of the source tokens.
+
+    Attributes:
+        values: ``(outputs, source_length)``.
+        base: f(baseline), ``(outputs,)``.
+        delta: what the values' sum misses of f(input) - f(baseline), ``(outputs,)``.
+    """
+
+    values: Values
+    base: Values
+    delta: Values
+
+
+def input_x_gradient(networks: list[Seq2Seq], subject: Subject, baseline: int, heard: Heard | None = None) -> Gradients:
+    """(input - baseline) . gradient at the input (Shrikumar et al. 2016), one point of the path below."""
+    return _along_path(networks, subject, baseline, np.array([1.0]), np.array([1.0]), heard)
+
+
+def integrated(
+    networks: list[Seq2Seq], subject: Subject, baseline: int, steps: int, heard: Heard | None = None
+) -> Gradients:
+    """Integrated gradients (Sundararajan et al. 2017, eq. 1), by Gauss-Legendre points.
+
+    Args:
+        networks: one, or an ensemble.
+        subject: source and output.
+        baseline: the token whose embedding stands for "nothing there": the mask token, or PAD (a zero vector).
+        steps: points on the straight line from the baseline to the input.
+        heard: told of every point passed.
+    """
+    points, weights = np.polynomial.legendre.leggauss(steps)
+    return _along_path(networks, subject, baseline, (points + 1) / 2, weights / 2, heard)
+
+
+def _along_path(
+    networks: list[Seq2Seq], subject: Subject, baseline: int, points: Values, weights: Values, heard: Heard | None
+) -> Gradients:
+    pairing = None if subject.contrast is None else subject.pairing()
+    values, ends = _one_output(networks, subject, subject.output, baseline, points, weights, heard)
+    if subject.contrast is not None and pairing is not None:
+        others, other_ends = _one_output(networks, subject, subject.contrast, baseline, points, weights, heard)
+        values, ends = values - pairing @ others, ends - other_ends @ pairing.T
+    return Gradients(values, ends[0], values.sum(1) - (ends[1] - ends[0]))
+
+
+def _one_output(
+    networks: list[Seq2Seq],
+    subject: Subject,
+    output: Output,
+    baseline: int,
+    points: Values,
+    weights: Values,
+    heard: Heard | None,
+) -> tuple[Values, Values]:
+    """Weighted mean of the gradients along the path, times the way; and f at its ends, ``(2, outputs)``."""
+    steps = len(output)
+    found = np.zeros((steps, len(subject.ids)))
+    rows_at_once = max(1, 512 // steps)
+    device = networks[0].output_bias.device
+    ids = torch.from_numpy(subject.ids).to(device)
+    copies = None if subject.copy_ids is None else torch.from_numpy(subject.copy_ids).to(device)
+    starts = [network.source_embedding.weight[baseline].detach() for network in networks]
+    ways = [network.source_embedding(ids).detach() - start for network, start in zip(networks, starts, strict=True)]
+    for part, share in _chunks(points, weights, rows_at_once):
+        with differentiable():
+            places = [
+                (start + torch.as_tensor(part, dtype=way.dtype, device=device)[:, None, None] * way)
+                .repeat_interleave(steps, 0)
+                .requires_grad_()
+                for start, way in zip(starts, ways, strict=True)
+            ]
+            logs = _scores(networks, places, copies, output)
+            own = logs.view(len(part), steps, steps).diagonal(dim1=1, dim2=2).sum()
+            grads = torch.autograd.grad(own, places)
+        for grad, way in zip(grads, ways, strict=True):
+            products = (grad * way).sum(-1).view(len(part), steps, -1).double().cpu().numpy()
+            found += np.einsum("p,pts->ts", share, products)
+        if heard is not None:
+            heard(len(part))
+    with torch.no_grad():
+        ends = [
+            start + torch.tensor([0.0, 1.0], device=device)[:, None, None] * way
+            for start, way in zip(starts, ways, strict=True)
+        ]
+        return found, _scores(networks, ends, copies, output).double().cpu().numpy()
+
+
+def _scores(networks: list[Seq2Seq], places: list[Tensor], copies: Tensor | None, output: Output) -> Tensor:
+    """Log-probabilities ``(rows, outputs)`` from source vectors, one tensor ``(rows, source_length, width)`` a network."""
+    device = places[0].device
+    inputs, wanted = torch.from_numpy(output.inputs).to(device), torch.from_numpy(output.ids).to(device)
+    rows, length = places[0].shape[:2]
+    mask = torch.ones(rows, length, dtype=torch.bool, device=device)
+    copy_ids = None if copies is None else copies.expand(rows, -1)
+    logs = []
+    for network, embedded in zip(networks, places, strict=True):
+        memory, summary = encode_embedded(network, embedded, mask, copy_ids)
+        logs.append(picked(network, decode(network, inputs, memory, summary), memory, wanted))
+    return logs[0] if len(logs) == 1 else torch.logsumexp(torch.stack(logs), 0) - math.log(len(logs))
+
+
+def _chunks(points: Values, weights: Values, size: int) -> Iterator[tuple[Values, Values]]:
+    for start in range(0, len(points), size):
+        yield points[start : start + size], weights[start : start + size]
+
+
+def baseline_token(missing: str) -> int:
+    """The token whose embedding is the baseline: the mask token where missing units are masked, else the zero vector."""
+    return MASK if missing == "mask" else PAD

@@ -1,0 +1,62 @@
+"""Teacher-forced passes through the network, for scores of given tokens only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from nbtextgen.data.tokenizer import UNK
+from nbtextgen.model.attention import Memory
+from nbtextgen.model.decoder import Decoded
+from nbtextgen.model.seq2seq import Seq2Seq
+
+_CHUNK = 1 << 20  # logits computed together: a few MB, so that they are still in the cache when they are summed
+
+
+def decode(network: Seq2Seq, inputs: Tensor, memory: Memory, summary: Tensor) -> Decoded:
+    """All steps of one output for many sources: ``inputs (steps,)``, a row of ``memory`` per source."""
+    known = inputs.masked_fill(inputs >= network.vocabulary_size, UNK)
+    embedded = network.target_embedding(known).expand(summary.shape[0], -1, -1)
+    return network.decoder(embedded, network.decoder.initial(summary, memory), memory)
+
+
+def encode_embedded(network: Seq2Seq, embedded: Tensor, mask: Tensor, copy_ids: Tensor | None) -> tuple[Memory, Tensor]:
+    """As ``Seq2Seq.encode``, from vectors ``(batch, source_length, embedding_size)`` in the place of token ids."""
+    encoded, summary = network.encoder(embedded, mask)
+    attention = network.decoder.attention
+    keys, values = (encoded, encoded) if attention is None else attention.project(encoded)
+    return Memory(keys, values, mask, copy_ids if network.config.copy else None), summary
+
+
+def picked(network: Seq2Seq, decoded: Decoded, memory: Memory, wanted: Tensor) -> Tensor:
+    """Log-probability of the tokens ``wanted (steps,)`` in every row, ``(batch, steps)``.
+
+    Only the normaliser reads the whole vocabulary, block by block while a block is in the cache; no softmax is written
+    out. With a copy head, the mixture of writing and pointing (See et al. 2017, eq. 9).
+    """
+    size = network.vocabulary_size
+    flat = decoded.hidden.flatten(0, 1)
+    rows = max(16, _CHUNK // size)
+    totals = [
+        nn.functional.linear(part, network.output_weight, network.output_bias).float().logsumexp(-1)
+        for part in flat.split(rows)
+    ]
+    known = wanted.clamp(max=size - 1)
+    scores = (decoded.hidden * network.output_weight[known]).sum(-1) + network.output_bias[known]
+    logs = scores.float() - torch.cat(totals).view(scores.shape)
+    if decoded.gate is None or memory.copy_ids is None:
+        return logs
+    gate = decoded.gate.clamp(1e-6, 1 - 1e-6)
+    written = logs.exp().masked_fill(wanted >= size, 0.0)
+    pointed = (decoded.weights * (memory.copy_ids[:, None, :] == wanted[:, None])).sum(-1)
+    return (gate * written + (1 - gate) * pointed).clamp_min(1e-12).log()
+
+
+@contextmanager
+def differentiable() -> Iterator[None]:
+    """Gradients through recurrent layers in evaluation mode, which cuDNN's kernels refuse."""
+    with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
+        yield
