@@ -35,6 +35,6 @@ def __getattr__(name: str) -> Any:
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Called by ``%load_ext nbtextgen``: registers the magics."""
-    from nbtextgen.notebook.magics import TextGenMagics
+    from nbtextgen.notebook.commands import register
 
-    shell.register_magics(TextGenMagics)
+    register(shell)

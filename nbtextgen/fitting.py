@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 
 import torch
@@ -14,6 +15,7 @@ from nbtextgen.defaults import Plan
 from nbtextgen.errors import DataError
 from nbtextgen.model.pretrained import load_embeddings
 from nbtextgen.model.seq2seq import Seq2Seq
+from nbtextgen.training.averaging import Weights
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Event, Warning
 from nbtextgen.training.trainer import Judgement, Trainer
@@ -33,6 +35,7 @@ class Fitting:
         self.copy = CopyMap(self.source, self.target) if plan.model.copy else None
         self._networks: list[Seq2Seq] = []
         self._trainer: Trainer | None = None
+        self._best: tuple[Weights, Writer] | None = None
         self.limit = LengthLimit(10, 2.0)
 
     def run(self) -> Iterator[Event]:
@@ -88,6 +91,25 @@ class Fitting:
         if not self._networks:
             return None
         return Writer(self.source, self.target, self._networks, self.limit, self.copy)
+
+    def best_so_far(self) -> Writer | None:
+        """A writer with the best weights so far, for use while training goes on; ``None`` before there are any.
+
+        It has a network of its own: the one that trains is never touched, from whatever thread this is called.
+        """
+        trainer, networks = self._trainer, list(self._networks)
+        weights = (
+            None if trainer is None else trainer.best_weights
+        )  # replaced as a whole at a validation, never changed
+        if trainer is None or weights is None:
+            return self.writer() if networks else None
+        known = self._best
+        if known is None or known[0] is not weights:
+            network = copy.deepcopy(trainer.model)  # building one anew would draw from the training's random numbers
+            network.load_state_dict(weights)
+            known = weights, Writer(self.source, self.target, [*networks, network], self.limit, self.copy)
+            self._best = known
+        return known[1]
 
     def _short_enough(self, examples: Examples) -> tuple[Examples, int]:
         longest = self.plan.training.max_length

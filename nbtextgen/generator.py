@@ -19,6 +19,7 @@ from nbtextgen.training.events import Event
 if TYPE_CHECKING:
     from nbtextgen.evaluation.metrics import Scores
     from nbtextgen.explanation.explanation import Explanation, Explanations
+    from nbtextgen.fitting import Fitting
     from nbtextgen.training.controls import Controls
     from nbtextgen.writing import Writer
 
@@ -54,6 +55,7 @@ class TextGenerator:
         self._writer: Writer | None = None
         self._plan: Plan | None = None
         self._background: tuple[str, ...] = ()
+        self._fitting: Fitting | None = None
         self.history: list[Event] = []
         self.set_params(**options)
 
@@ -141,7 +143,7 @@ class TextGenerator:
         train, held = self._split(prepared.pairs, prepared.valid)
         chosen = plan(self._options | {"clean": prepared.steps}, train)
         heard = list(listeners) if listeners is not None else [TextProgress()]
-        fitting = Fitting(chosen, train, held, controls)
+        self._fitting = fitting = Fitting(chosen, train, held, controls)
         events: list[Event] = []
         try:
             notes = [Warning(prepared.note)] if prepared.note else []
@@ -151,13 +153,18 @@ class TextGenerator:
                     listener(event)
         except KeyboardInterrupt:
             fitting.stop()
+        except BaseException:
+            self._fitting = None
+            raise
         writer = fitting.writer()
         if writer is None:
+            self._fitting = None
             raise NotTrainedError(
                 "Training was stopped before the first update, so there is no model yet; run it again."
             )
         self._writer, self._plan, self.history = writer, chosen, events
         self._background = tuple(train.sources[:: max(1, len(train) // KEPT_SOURCES)])
+        self._fitting = None
         return self
 
     def _split(self, pairs: Pairs, held: Pairs | None) -> tuple[Pairs, Pairs | None]:
@@ -180,6 +187,9 @@ class TextGenerator:
     @property
     def plan(self) -> Plan:
         """All settings of the trained model, the chosen ones included; raises ``NotTrainedError`` before ``fit``."""
+        fitting = self._fitting
+        if fitting is not None and (self._writer is None or fitting.best_so_far() is not None):
+            return fitting.plan
         if self._plan is None:
             raise self._untrained("settings")
         return self._plan
@@ -191,8 +201,21 @@ class TextGenerator:
 
     @property
     def writer(self) -> Writer:
-        """The trained networks with their tokenizers; raises ``NotTrainedError`` before ``fit``."""
+        """The trained networks with their tokenizers; while ``fit`` runs in another thread, the best so far.
+
+        Raises:
+            NotTrainedError: before ``fit``, or before the first validation of a first ``fit``.
+        """
+        fitting = self._fitting
+        best = None if fitting is None else fitting.best_so_far()
+        if best is not None:
+            return best
         if self._writer is None:
+            if fitting is not None:
+                raise NotTrainedError(
+                    "This TextGenerator is training and has not been validated yet; "
+                    "it can write after its first validation."
+                )
             raise self._untrained("generate")
         return self._writer
 

@@ -96,6 +96,11 @@ def flag_option(name: str, help: str) -> Option:
     return Option(name, bool, False, False, help, None, None, None, None, None)
 
 
+def choice_option(name: str, default: str, choices: tuple[str, ...], help: str) -> Option:
+    """An option of the magic itself that takes one of some words."""
+    return Option(name, str, False, default, help, None, None, None, None, choices)
+
+
 def help_table(known: Mapping[str, Option]) -> str:
     """One line per option: flag, range, default, help."""
     rows = []

@@ -1,0 +1,127 @@
+"""One training started from a cell: in this thread or in one of its own, with what watches and steers it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from nbtextgen.training.controls import Controls
+from nbtextgen.training.events import Event
+
+if TYPE_CHECKING:
+    from nbtextgen.generator import TextGenerator
+
+WAKE_SECONDS = 0.05
+Listener = Callable[[Event], None]
+
+
+class Training:
+    """A call of ``fit`` that can run while the notebook goes on.
+
+    Attributes:
+        name: the variable that receives the model.
+        model: the generator; it writes with the best model so far as soon as there is one.
+        controls: stop, pause, and settings that act on the running model.
+        listeners: called with every event, in the thread that trains.
+    """
+
+    def __init__(self, name: str, model: TextGenerator, data: Mapping[str, Any]) -> None:
+        """Prepare; ``data`` are arguments of ``fit``: data, valid, source, target."""
+        self.name, self.model = name, model
+        self.controls = Controls()
+        self.listeners: list[Listener] = []
+        self._data = dict(data)
+        self._thread: threading.Thread | None = None
+        self._error: BaseException | None = None
+        self._at_end: list[Callable[[], Any]] = []
+        self._lock = threading.Lock()
+        self._over = False
+
+    @property
+    def running(self) -> bool:
+        """Whether it has been started in a thread and goes on there."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def listen(self, progress: str, *, rich: bool) -> None:
+        """Show progress as asked for; ``auto`` is a panel in a notebook and text elsewhere."""
+        from nbtextgen.training.progress import TextProgress
+
+        if progress == "text" or (progress == "auto" and not rich):
+            self.listeners.append(TextProgress())
+
+    def run(self) -> TextGenerator:
+        """Train in this thread; an interrupt stops after the current update and keeps the best model so far."""
+        with _interrupt_calls(self.controls.stop):
+            return self.model.fit(**self._data, listeners=self.listeners, controls=self.controls)
+
+    def start(self) -> None:
+        """Train in a thread of its own, which ends with the kernel."""
+        # In the cell's context, what the thread prints stays with the cell, whatever message the kernel reads meanwhile.
+        cell = contextvars.copy_context()
+        self._thread = threading.Thread(
+            target=cell.run, args=(self._work,), name=f"textgen_train {self.name}", daemon=True
+        )
+        self._thread.start()
+
+    def _work(self) -> None:
+        try:
+            self.run()
+        except BaseException as error:  # shown where the training is awaited or watched
+            self._error = error
+        with self._lock:
+            self._over = True
+            waiting = self._at_end
+        for call in waiting:
+            call()
+
+    def at_end(self, call: Callable[[], Any]) -> None:
+        """Have ``call`` called when the thread has ended, from that thread; at once when it already has."""
+        with self._lock:
+            if not self._over:
+                self._at_end.append(call)
+                return
+        call()
+
+    @property
+    def error(self) -> BaseException | None:
+        """What ended the thread, when it did not end well."""
+        return self._error
+
+    async def ended(self) -> TextGenerator:
+        """Wait for the thread; an interrupt of the cell stops the training, which keeps its best model.
+
+        Raises:
+            whatever ``fit`` raised.
+        """
+        while not self._over:
+            try:
+                # An interrupt's signal does not wake the loop when another thread takes it: the loop wakes by itself.
+                await asyncio.sleep(WAKE_SECONDS)
+            except asyncio.CancelledError:  # how a kernel interrupts a cell that awaits
+                self.controls.stop()
+        if self._error is not None:
+            raise self._error
+        return self.model
+
+
+@contextmanager
+def _interrupt_calls(stop: Callable[[], None]) -> Iterator[None]:
+    """Have the first interrupt call ``stop``, and a second one interrupt; only the main thread gets any."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def handle(*_: object) -> None:
+        signal.signal(signal.SIGINT, before)
+        stop()
+
+    before = signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
