@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from nbtextgen.evaluation.metrics import Scores
     from nbtextgen.explanation.explanation import Explanation, Explanations
     from nbtextgen.fitting import Fitting
+    from nbtextgen.rehearsal import Estimate, Rehearsal
     from nbtextgen.training.controls import Controls
+    from nbtextgen.training.range_test import RangeTest
     from nbtextgen.writing import Writer
 
 Listener = Callable[[Event], None]
@@ -166,6 +168,36 @@ class TextGenerator:
         self._background = tuple(train.sources[:: max(1, len(train) // KEPT_SOURCES)])
         self._fitting = None
         return self
+
+    def estimate(self, data: Any, targets: Any = None, **columns: str | None) -> Estimate:
+        """What ``fit`` on these pairs would cost in parameters, memory and time; a few updates are really made.
+
+        Args:
+            data, targets: as ``fit``.
+            columns: ``source`` and ``target``, as ``fit``.
+        """
+        return self._rehearsal(_pairs(data, targets, **columns)).estimate()
+
+    def find_learning_rate(
+        self, data: Any, targets: Any = None, *, updates: int = 150, **columns: str | None
+    ) -> RangeTest:
+        """Train a throw-away network at rising rates (range test: Smith 2017, sec. 3.3); shows itself as a chart.
+
+        Args:
+            data, targets: as ``fit``.
+            updates: updates made, at most.
+            columns: ``source`` and ``target``, as ``fit``.
+
+        Returns:
+            ``rates``, ``losses`` and the ``suggestion``.
+        """
+        return self._rehearsal(_pairs(data, targets, **columns)).find_learning_rate(updates=updates)
+
+    def _rehearsal(self, pairs: Pairs) -> Rehearsal:
+        from nbtextgen.rehearsal import Rehearsal
+
+        train, _ = self._split(pairs, None)
+        return Rehearsal(plan(self._options, train), train)
 
     def _split(self, pairs: Pairs, held: Pairs | None) -> tuple[Pairs, Pairs | None]:
         """Training and validation pairs."""

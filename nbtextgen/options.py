@@ -30,6 +30,7 @@ def option(
     above: float | None = None,
     below: float | None = None,
     choices: Iterable[str] | None = None,
+    usual: tuple[float, float] | None = None,
 ) -> Any:
     """Declare one setting as a dataclass field.
 
@@ -41,6 +42,7 @@ def option(
         above: exclusive lower bound.
         below: exclusive upper bound.
         choices: the words allowed, for a text setting.
+        usual: the part of a number's range that a slider spans; the whole range can still be typed.
     """
     metadata = {
         "help": help,
@@ -49,6 +51,7 @@ def option(
         "above": above,
         "below": below,
         "choices": tuple(choices) if choices is not None else None,
+        "usual": usual,
     }
     return dataclasses.field(default=default, metadata=metadata)
 
@@ -65,6 +68,7 @@ class Option:
         help: one line.
         minimum, maximum, above, below: the range of a number (inclusive, inclusive, exclusive, exclusive).
         choices: the allowed words, or ``None``.
+        usual: the part of the range that a slider spans, or ``None``: all of it.
     """
 
     name: str
@@ -77,6 +81,7 @@ class Option:
     above: float | None
     below: float | None
     choices: tuple[str, ...] | None
+    usual: tuple[float, float] | None = None
 
     @property
     def flag(self) -> str:
@@ -115,7 +120,7 @@ class Option:
         if self.choices is not None and value not in self.choices:
             hint = nearest(value, self.choices) if isinstance(value, str) else ""
             raise OptionError(f"{self.flag} must be {self.range()} (got {value!r}).{hint}")
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and not self._within(value):
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and not self.allows(value):
             raise self._refusal(value)
         return value
 
@@ -162,7 +167,8 @@ class Option:
             return tuple(value)
         raise self._refusal(value)
 
-    def _within(self, value: float) -> bool:
+    def allows(self, value: float) -> bool:
+        """Whether a number is within the range."""
         return (
             math.isfinite(value)
             and (self.minimum is None or value >= self.minimum)

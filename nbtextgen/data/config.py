@@ -24,8 +24,12 @@ class TokenizerConfig:
     source_lowercase: bool = option(False, "fold the source to lower case")
     target_lowercase: bool = option(False, "fold the target to lower case")
     shared_vocabulary: bool | None = option(None, "one vocabulary for both sides")
-    vocabulary_size: int | None = option(None, "most token types per vocabulary", minimum=8, maximum=1_000_000)
-    minimum_frequency: int = option(1, "token types seen less often become unknown", minimum=1, maximum=1_000_000)
+    vocabulary_size: int | None = option(
+        None, "most token types per vocabulary", minimum=8, maximum=1_000_000, usual=(256, 32768)
+    )
+    minimum_frequency: int = option(
+        1, "token types seen less often become unknown", minimum=1, maximum=1_000_000, usual=(1, 10)
+    )
 
 
 @dataclass(frozen=True)

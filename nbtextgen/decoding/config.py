@@ -11,31 +11,35 @@ from nbtextgen.options import option
 class DecodingConfig:
     """How text is written: greedy (``beam=1``), beam search, or sampling (``sample=True``)."""
 
-    beam: int = option(1, "hypotheses kept at every step; 1 is greedy", minimum=1, maximum=1000)
-    n_best: int = option(1, "candidates returned for each source", minimum=1, maximum=1000)
+    beam: int = option(1, "hypotheses kept at every step; 1 is greedy", minimum=1, maximum=1000, usual=(1, 16))
+    n_best: int = option(1, "candidates returned for each source", minimum=1, maximum=1000, usual=(1, 10))
     length_penalty: float = option(
-        1.0, "scores are divided by length ** this; 0 turns it off", minimum=0.0, maximum=10.0
+        1.0, "scores are divided by length ** this; 0 turns it off", minimum=0.0, maximum=10.0, usual=(0, 2)
     )
     coverage_penalty: float = option(
-        0.0, "penalty for source tokens that were never attended to", minimum=0.0, maximum=100.0
+        0.0, "penalty for source tokens that were never attended to", minimum=0.0, maximum=100.0, usual=(0, 2)
     )
     sample: bool = option(False, "draw tokens at random instead of taking the best")
-    temperature: float = option(1.0, "sampling: below 1 sharpens, above 1 flattens", above=0.0, maximum=100.0)
-    top_k: int = option(0, "sampling: only the k likeliest tokens; 0 is off", minimum=0)
-    top_p: float = option(1.0, "sampling: smallest set of tokens with this much probability", above=0.0, maximum=1.0)
+    temperature: float = option(
+        1.0, "sampling: below 1 sharpens, above 1 flattens", above=0.0, maximum=100.0, usual=(0.1, 3)
+    )
+    top_k: int = option(0, "sampling: only the k likeliest tokens; 0 is off", minimum=0, usual=(0, 50))
+    top_p: float = option(
+        1.0, "sampling: smallest set of tokens with this much probability", above=0.0, maximum=1.0, usual=(0.05, 1)
+    )
     min_p: float = option(
         0.0, "sampling: only tokens at least this likely relative to the likeliest", minimum=0.0, maximum=1.0
     )
-    seed: int | None = option(None, "sampling: seed for a repeatable draw", minimum=0, maximum=2**32 - 1)
-    min_length: int = option(0, "fewest output tokens", minimum=0, maximum=1_000_000)
+    seed: int | None = option(None, "sampling: seed for a repeatable draw", minimum=0, maximum=2**32 - 1, usual=(0, 20))
+    min_length: int = option(0, "fewest output tokens", minimum=0, maximum=1_000_000, usual=(0, 50))
     max_length: int | None = option(
-        None, "most output tokens; default: from the training data", minimum=1, maximum=1_000_000
+        None, "most output tokens; default: from the training data", minimum=1, maximum=1_000_000, usual=(1, 200)
     )
     no_repeat_ngram: int = option(
-        0, "no n-gram of this size occurs twice in an output; 0 is off", minimum=0, maximum=100
+        0, "no n-gram of this size occurs twice in an output; 0 is off", minimum=0, maximum=100, usual=(0, 6)
     )
     prefix: str = option("", "text that every output must begin with")
     allow: tuple[str, ...] = option((), "only these words may be written")
     forbid: tuple[str, ...] = option((), "words that may not be written")
     replace_unknown: bool = option(False, "replace unknown words by the source word most attended to")
-    batch_size: int = option(64, "sources decoded together", minimum=1, maximum=100_000)
+    batch_size: int = option(64, "sources decoded together", minimum=1, maximum=100_000, usual=(1, 256))

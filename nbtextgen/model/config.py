@@ -19,23 +19,23 @@ class ModelConfig:
     attention: str = option(
         "general", "score between decoder and source; 'none' is the fixed-vector Seq2Seq", choices=ATTENTIONS
     )
-    heads: int = option(4, "heads of multihead attention", minimum=1, maximum=64)
-    embedding_size: int | None = option(None, "width of the token embeddings", minimum=1, maximum=8192)
-    hidden_size: int | None = option(None, "width of the recurrent layers", minimum=1, maximum=8192)
-    encoder_layers: int = option(1, "recurrent layers that read the source", minimum=1, maximum=16)
-    decoder_layers: int = option(1, "recurrent layers that write the target", minimum=1, maximum=16)
+    heads: int = option(4, "heads of multihead attention", minimum=1, maximum=64, usual=(1, 16))
+    embedding_size: int | None = option(None, "width of the token embeddings", minimum=1, maximum=8192, usual=(16, 512))
+    hidden_size: int | None = option(None, "width of the recurrent layers", minimum=1, maximum=8192, usual=(16, 1024))
+    encoder_layers: int = option(1, "recurrent layers that read the source", minimum=1, maximum=16, usual=(1, 4))
+    decoder_layers: int = option(1, "recurrent layers that write the target", minimum=1, maximum=16, usual=(1, 4))
     bidirectional: bool = option(True, "read the source in both directions")
     input_feeding: bool = option(False, "feed each attention result to the next step (slower to train)")
     tied_embeddings: str = option(
         "target", "share weights: target embedding with output layer, or all three", choices=TYINGS
     )
     layer_norm: bool = option(False, "layer normalisation after every recurrent layer")
-    dropout: float | None = option(None, "dropout between layers, probability", minimum=0.0, below=1.0)
+    dropout: float | None = option(None, "dropout between layers, probability", minimum=0.0, below=1.0, usual=(0, 0.7))
     embedding_dropout: float | None = option(
-        None, "dropout on embeddings; default: as --dropout", minimum=0.0, below=1.0
+        None, "dropout on embeddings; default: as --dropout", minimum=0.0, below=1.0, usual=(0, 0.7)
     )
     output_dropout: float | None = option(
-        None, "dropout before the output layer; default: as --dropout", minimum=0.0, below=1.0
+        None, "dropout before the output layer; default: as --dropout", minimum=0.0, below=1.0, usual=(0, 0.7)
     )
     variational_dropout: bool = option(False, "one dropout mask per sequence instead of per step")
     copy: bool = option(False, "copy head: words may be pointed at in the source (needs attention)")

@@ -17,42 +17,60 @@ AVERAGES = ("none", "ema", "last")
 class TrainingConfig:
     """How the network learns; ``None`` is chosen from the data by ``TextGenerator.fit``."""
 
-    epochs: int | None = option(None, "passes over the training pairs", minimum=1, maximum=100_000)
-    max_minutes: float | None = option(None, "stop after this much wall time, minutes", above=0.0)
-    max_steps: int | None = option(None, "stop after this many updates", minimum=1)
+    epochs: int | None = option(None, "passes over the training pairs", minimum=1, maximum=100_000, usual=(1, 256))
+    max_minutes: float | None = option(None, "stop after this much wall time, minutes", above=0.0, usual=(0.5, 120))
+    max_steps: int | None = option(None, "stop after this many updates", minimum=1, usual=(16, 65536))
     batch_tokens: int | None = option(
-        None, "most source + target tokens in a batch, padding included", minimum=16, maximum=10_000_000
+        None,
+        "most source + target tokens in a batch, padding included",
+        minimum=16,
+        maximum=10_000_000,
+        usual=(256, 65536),
     )
-    batch_size: int | None = option(None, "most pairs in a batch", minimum=1, maximum=1_000_000)
-    accumulate: int = option(1, "batches whose gradients are added up before an update", minimum=1, maximum=10_000)
+    batch_size: int | None = option(None, "most pairs in a batch", minimum=1, maximum=1_000_000, usual=(4, 512))
+    accumulate: int = option(
+        1, "batches whose gradients are added up before an update", minimum=1, maximum=10_000, usual=(1, 16)
+    )
     optimizer: str = option("adam", "optimizer", choices=OPTIMIZERS)
-    learning_rate: float | None = option(None, "peak learning rate", above=0.0, maximum=100.0)
+    learning_rate: float | None = option(None, "peak learning rate", above=0.0, maximum=100.0, usual=(0.0001, 0.1))
     schedule: str | None = option(None, "how the learning rate moves", choices=SCHEDULES)
-    warmup: float = option(0.05, "share of the updates over which the rate rises", minimum=0.0, below=1.0)
-    weight_decay: float = option(0.0, "weight decay", minimum=0.0, maximum=10.0)
-    momentum: float = option(0.9, "momentum of SGD", minimum=0.0, below=1.0)
-    clip: float = option(1.0, "largest gradient norm; 0 turns clipping off", minimum=0.0)
+    warmup: float = option(
+        0.05, "share of the updates over which the rate rises", minimum=0.0, below=1.0, usual=(0, 0.5)
+    )
+    weight_decay: float = option(0.0, "weight decay", minimum=0.0, maximum=10.0, usual=(0, 1))
+    momentum: float = option(0.9, "momentum of SGD", minimum=0.0, below=1.0, usual=(0, 0.95))
+    clip: float = option(1.0, "largest gradient norm; 0 turns clipping off", minimum=0.0, usual=(0, 10))
     label_smoothing: float = option(
-        0.1, "share of the target probability spread over all tokens", minimum=0.0, below=1.0
+        0.1, "share of the target probability spread over all tokens", minimum=0.0, below=1.0, usual=(0, 0.4)
     )
     teacher_forcing: float = option(1.0, "share of steps fed with the true previous token", minimum=0.0, maximum=1.0)
-    source_masking: float = option(0.0, "share of source tokens masked in training", minimum=0.0, below=1.0)
-    coverage_weight: float = option(1.0, "weight of the coverage loss", minimum=0.0)
+    source_masking: float = option(
+        0.0, "share of source tokens masked in training", minimum=0.0, below=1.0, usual=(0, 0.5)
+    )
+    coverage_weight: float = option(1.0, "weight of the coverage loss", minimum=0.0, usual=(0, 5))
     precision: str = option("auto", "arithmetic; auto uses bf16 where the processor is fast at it", choices=PRECISIONS)
     device: str = option("auto", "auto, cpu, cuda or mps", choices=("auto", "cpu", "cuda", "mps"))
     valid_fraction: float = option(
-        0.1, "share of the pairs held out when no validation pairs are given", minimum=0.0, below=1.0
+        0.1, "share of the pairs held out when no validation pairs are given", minimum=0.0, below=1.0, usual=(0, 0.5)
     )
-    valid_limit: int = option(2000, "most pairs held out", minimum=1)
+    valid_limit: int = option(2000, "most pairs held out", minimum=1, usual=(64, 16384))
     select_by: str = option("loss", "validation figure that chooses the best checkpoint", choices=METRICS)
-    patience: int | None = option(None, "validations without improvement before stopping", minimum=1)
-    validate_every: int | None = option(None, "updates between validations; default: once an epoch", minimum=1)
-    average: str = option("none", "weight averaging: moving average, or the last k checkpoints", choices=AVERAGES)
-    ema_decay: float = option(0.999, "decay of the moving average", above=0.0, below=1.0)
-    average_last: int = option(5, "checkpoints averaged by --average last", minimum=1, maximum=1000)
-    ensemble: int = option(1, "models trained from different seeds and used together", minimum=1, maximum=64)
-    samples: int = option(3, "sample outputs shown at each validation", minimum=0, maximum=100)
-    max_length: int = option(
-        2000, "pairs with more tokens than this on a side are left out of training", minimum=1, maximum=1_000_000
+    patience: int | None = option(None, "validations without improvement before stopping", minimum=1, usual=(1, 20))
+    validate_every: int | None = option(
+        None, "updates between validations; default: once an epoch", minimum=1, usual=(16, 16384)
     )
-    seed: int = option(1, "seed of everything random", minimum=0, maximum=2**32 - 1)
+    average: str = option("none", "weight averaging: moving average, or the last k checkpoints", choices=AVERAGES)
+    ema_decay: float = option(0.999, "decay of the moving average", above=0.0, below=1.0, usual=(0.9, 0.9999))
+    average_last: int = option(5, "checkpoints averaged by --average last", minimum=1, maximum=1000, usual=(1, 20))
+    ensemble: int = option(
+        1, "models trained from different seeds and used together", minimum=1, maximum=64, usual=(1, 8)
+    )
+    samples: int = option(3, "sample outputs shown at each validation", minimum=0, maximum=100, usual=(0, 10))
+    max_length: int = option(
+        2000,
+        "pairs with more tokens than this on a side are left out of training",
+        minimum=1,
+        maximum=1_000_000,
+        usual=(16, 4096),
+    )
+    seed: int = option(1, "seed of everything random", minimum=0, maximum=2**32 - 1, usual=(0, 20))

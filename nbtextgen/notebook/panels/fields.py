@@ -1,0 +1,66 @@
+"""From a setting of a configuration dataclass to a control on screen: one function for all of them."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from nbtextgen.options import Option
+
+EQUAL_STEPS = 20
+"""A slider over whole numbers has steps of one up to this span; a wider one doubles."""
+
+
+def field(option: Option) -> dict[str, Any]:
+    """Describe the control of one setting, for ``form.js``.
+
+    A choice is a list, a switch a check box, a number a slider together with a box to type in; where ``None`` is
+    allowed, a check box "auto" beside it. Range, default and help are the option's own.
+    """
+    described: dict[str, Any] = {
+        "name": option.name,
+        "label": option.name.replace("_", " "),
+        "help": f"{option.help} ({option.range()})",
+        "auto": option.optional and (option.type is not str or option.choices is not None),
+        "default": list(option.default) if isinstance(option.default, tuple) else option.default,
+    }
+    if option.choices is not None:
+        return described | {"kind": "choice", "choices": list(option.choices)}
+    if option.type is bool:
+        return described | {"kind": "switch"}
+    if option.type in (int, float):
+        return described | {"kind": "number", "whole": option.type is int, "stops": stops(option)}
+    return described | {"kind": "words" if option.type is tuple else "text"}
+
+
+def stops(option: Option) -> list[float]:
+    """The values at which the slider of a number stops, all within the setting's range.
+
+    Narrow spans have equal steps. Wide ones have round values at about equal ratios: whole numbers double and triple
+    (16, 24, 32, 48, ...), others go 1, 2, 5.
+    """
+    low, high = option.usual or _whole_range(option)
+    whole = option.type is int
+    if high - low <= (EQUAL_STEPS if whole else 3.0) and (low <= 0 or high / low <= 100):
+        step = 1.0 if whole else _step(high - low)
+        values = [low + step * at for at in range(round((high - low) / step) + 1)]
+    elif whole:
+        values = [one for power in range(34) for one in (2.0**power, 1.5 * 2.0**power) if one == int(one)]
+    else:
+        first = math.floor(math.log10(low if low > 0 else high / 1e4))
+        values = [factor * 10.0**power for power in range(first, first + 12) for factor in (1, 2, 5)]
+    values = [low, *values, high, *([float(option.default)] if option.default is not None else [])]
+    inside = {float(f"{value:.6g}") for value in values if low - 1e-12 <= value <= high + 1e-12}
+    return sorted(value for value in inside if option.allows(value))
+
+
+def _whole_range(option: Option) -> tuple[float, float]:
+    """All of the range; an open end leaves room around the default."""
+    low = next((end for end in (option.minimum, option.above) if end is not None), 0.0)
+    high = next((end for end in (option.maximum, option.below) if end is not None), None)
+    return low, high if high is not None else max(100.0, 100.0 * float(option.default or 0))
+
+
+def _step(span: float) -> float:
+    """Equal steps of 0.05 and the like, ten to sixty over the span."""
+    return next(step for step in (0.0001, 0.001, 0.01, 0.05, 0.1) if span / step <= 60)

@@ -1,0 +1,50 @@
+"""The panels' own widgets: each a small Python class and one ES module in ``front/``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+FRONT = Path(__file__).parent / "front"
+
+
+class Form(anywidget.AnyWidget):
+    """Settings with labels, sliders and errors.
+
+    Attributes:
+        sections: ``{"title": ..., "closed": ..., "fields": [field(option), ...]}``, from top to bottom.
+        values: what the user set, by name; ``None`` where a setting is left open.
+        autos: what an open setting would be.
+        errors: a sentence for each setting that cannot be as it is.
+        suggestions: names to offer in a text field.
+        disabled: whether nothing can be changed now.
+    """
+
+    _esm = FRONT / "form.js"
+    _css = FRONT / "panel.css"
+    sections = traitlets.List(traitlets.Dict()).tag(sync=True)
+    values = traitlets.Dict().tag(sync=True)
+    autos = traitlets.Dict().tag(sync=True)
+    errors = traitlets.Dict().tag(sync=True)
+    suggestions = traitlets.Dict().tag(sync=True)
+    disabled = traitlets.Bool(False).tag(sync=True)
+
+    def put(self, **values: Any) -> None:
+        """Set some of the values, as a user would."""
+        self.values = {**self.values, **values}
+
+
+class Code(anywidget.AnyWidget):
+    """Pieces of code to copy; ``pieces`` are ``{"name": ..., "code": ...}``."""
+
+    _esm = FRONT / "code.js"
+    _css = FRONT / "panel.css"
+    pieces = traitlets.List(traitlets.Dict()).tag(sync=True)
+
+    def show(self, pieces: Mapping[str, str]) -> None:
+        """Show code by name."""
+        self.pieces = [{"name": name, "code": code} for name, code in pieces.items()]

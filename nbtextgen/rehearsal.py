@@ -1,0 +1,184 @@
+"""Before a run: what it would cost, and which learning rate suits it, by really training a throw-away network a little."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nbtextgen.data.examples import CopyMap, Examples, encode_examples, pad
+from nbtextgen.data.pairs import Pairs
+from nbtextgen.data.tokenizer import Tokenizer
+from nbtextgen.defaults import Plan
+from nbtextgen.fitting import train_tokenizers
+from nbtextgen.model.seq2seq import Seq2Seq
+from nbtextgen.training.range_test import RangeTest, range_config, range_test
+from nbtextgen.training.trainer import Trainer
+
+SAMPLE = 4000
+"""Most pairs that are tokenised for a rehearsal; lengths and times of the rest are taken to be like theirs."""
+TIMED = 6
+"""Updates timed, spread over short and long batches."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run would cost.
+
+    Attributes:
+        parameters: numbers that are learned.
+        source_types, target_types: sizes of the vocabularies.
+        updates: per epoch.
+        epochs: planned.
+        epoch_seconds: for one epoch's updates, from a few that were really made; validation comes on top.
+        memory: bytes for weights, gradients, optimizer, kept copies of the weights, and the largest batch's
+            intermediate results; what Python and PyTorch take themselves comes on top.
+    """
+
+    parameters: int
+    source_types: int
+    target_types: int
+    updates: int
+    epochs: int
+    epoch_seconds: float
+    memory: int
+
+    @property
+    def seconds(self) -> float:
+        """For all epochs."""
+        return self.epoch_seconds * self.epochs
+
+    def __str__(self) -> str:
+        return (
+            f"{self.parameters:,} parameters; vocabularies of {self.source_types:,} and {self.target_types:,}; "
+            f"about {_size(self.memory)} of memory; {self.updates:,} updates an epoch, about {_time(self.epoch_seconds)}; "
+            f"{self.epochs:,} epochs, about {_time(self.seconds)}"
+        )
+
+
+class Rehearsal:
+    """A run prepared on a sample of its pairs: tokenizers, examples, and fresh networks to try things on."""
+
+    def __init__(self, plan: Plan, train: Pairs) -> None:
+        """Tokenise a sample.
+
+        Args:
+            plan: all settings, none left open.
+            train: the pairs to be trained on.
+
+        Raises:
+            OptionError, DataError: as training itself would.
+        """
+        self.plan, self.pairs = plan, len(train)
+        rows = np.random.default_rng(plan.training.seed).permutation(len(train))[:SAMPLE]
+        sample = train.take(sorted(rows.tolist()))
+        self.source, self.target = train_tokenizers(plan, sample if len(train) > 20 * SAMPLE else train)
+        copy = CopyMap(self.source, self.target) if plan.model.copy else None
+        examples = encode_examples(sample.sources, sample.targets, self.source, self.target, copy)
+        longest = plan.training.max_length
+        source, target = examples.lengths()
+        kept = [row for row in range(len(examples)) if source[row] <= longest and target[row] - 2 <= longest]
+        self.examples = examples.take(kept or [0])
+
+    def trainer(self) -> Trainer:
+        """A fresh network with the trainer that moves its learning rate only from outside."""
+        return _trainer(self.plan, self.source, self.target, self.examples)
+
+    def estimate(self, told: Callable[[], bool] = lambda: True) -> Estimate:
+        """Count, and time a few updates.
+
+        Args:
+            told: asked between updates; ``False`` ends the timing early.
+        """
+        with torch.random.fork_rng():
+            trainer = self.trainer()
+            trainer.controls.rate_factor = 0.0  # the network stays as it is, every update costs the same
+            batches = sorted(trainer._epoch_batches(1), key=lambda rows: _width(self.examples, rows))
+            largest = batches[-1]
+            activations = _activations(trainer.model, self.examples.take(largest.tolist()))
+            chosen = [batches[int(at)] for at in np.linspace(0, len(batches) - 1, min(TIMED, len(batches)))]
+            trainer._update([largest])  # the first update also pays for memory that later ones use again
+            paces = []
+            for rows in chosen:
+                began = time.perf_counter()
+                trainer._update([rows])
+                paces.append((time.perf_counter() - began) / _width(self.examples, rows))
+                if not told():
+                    break
+        scale = self.pairs / len(self.examples)
+        parameters = sum(parameter.numel() for parameter in trainer.model.parameters())
+        # Weights, gradients, two moments of Adam (one of SGD), the best weights so far, and averages.
+        copies = (
+            5
+            + (self.plan.training.average == "ema")
+            + self.plan.training.average_last * (self.plan.training.average == "last")
+            - (self.plan.training.optimizer == "sgd")
+        )
+        width = sum(_width(self.examples, rows) for rows in batches)
+        return Estimate(
+            parameters * self.plan.training.ensemble,
+            self.source.size,
+            self.target.size,
+            max(1, round(len(batches) * scale / self.plan.training.accumulate)),
+            (self.plan.training.epochs or 1) * self.plan.training.ensemble,
+            statistics.median(paces) * width * scale,
+            4 * parameters * copies + activations,
+        )
+
+    def find_learning_rate(self, *, updates: int = 150, told: Callable[[int], bool] = lambda update: True) -> RangeTest:
+        """Run the range test; see ``nbtextgen.training.range_test``."""
+        with torch.random.fork_rng():
+            torch.manual_seed(self.plan.training.seed)
+            return range_test(self.trainer(), updates=updates, told=told)
+
+
+def _trainer(plan: Plan, source: Tokenizer, target: Tokenizer, examples: Examples) -> Trainer:
+    with torch.random.fork_rng():
+        torch.manual_seed(plan.training.seed)
+        network = Seq2Seq(plan.model, source.size, target.size)
+    return Trainer(network, examples, None, range_config(replace(plan.training, epochs=1)))
+
+
+def _width(examples: Examples, rows: np.ndarray) -> int:
+    """Tokens of a batch, padding included."""
+    return len(rows) * (
+        max(len(examples.sources[row]) for row in rows) + max(len(examples.targets[row]) for row in rows)
+    )
+
+
+def _activations(model: Seq2Seq, batch: Examples) -> int:
+    """Bytes that one forward pass keeps for the backward pass, counted once per storage."""
+    seen: dict[int, int] = {}
+    own = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+
+    def count(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            seen[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    device = next(model.parameters()).device
+    parts = [None if side is None else torch.from_numpy(pad(side)).to(device) for side in vars(batch).values()]
+    source, target, copies = parts
+    assert source is not None and target is not None
+    model.train()
+    with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
+        model.loss(source, target, copies)
+    return sum(seen.values())
+
+
+def _size(number: float) -> str:
+    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{max(1, number / 1e6):,.0f} MB"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 1:
+        return f"{seconds:.1f} s"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -1,0 +1,55 @@
+"""What is known before a run: parameters, memory, time, and a learning rate."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import torch
+
+from nbtextgen import Pairs, TextGenerator
+
+WORDS = ["".join(letters) for letters in itertools.product("abcd", repeat=4)]
+REVERSED = Pairs(WORDS, [word[::-1] for word in WORDS])
+SMALL = {"hidden_size": 16, "embedding_size": 8, "dropout": 0.0, "batch_size": 16, "samples": 0}
+
+
+def test_parameters_and_updates_are_those_of_the_run_that_follows() -> None:
+    model = TextGenerator(**SMALL, epochs=2)
+    estimate = model.estimate(REVERSED)
+    started = model.fit(REVERSED, listeners=[]).history[0]
+    assert estimate.parameters == started.parameters  # type: ignore[union-attr]
+    assert estimate.updates * 2 == started.steps  # type: ignore[union-attr]
+    assert estimate.epochs == 2 and estimate.seconds > 0
+
+
+def test_memory_grows_with_the_batch_and_is_at_least_the_weights() -> None:
+    few = TextGenerator(**SMALL).estimate(REVERSED)
+    many = TextGenerator(**SMALL | {"batch_size": 128}).estimate(REVERSED)
+    assert many.memory > few.memory > 4 * 4 * few.parameters
+
+
+def test_a_rehearsal_does_not_change_what_training_gives() -> None:
+    def weights(model: TextGenerator) -> list[torch.Tensor]:
+        fitted = model.fit(REVERSED, listeners=[])
+        return list(fitted.writer.networks[0].state_dict().values())
+
+    plain = weights(TextGenerator(**SMALL, epochs=1))
+    rehearsed = TextGenerator(**SMALL, epochs=1)
+    rehearsed.estimate(REVERSED)
+    rehearsed.find_learning_rate(REVERSED, updates=10)
+    assert all(torch.equal(one, other) for one, other in zip(plain, weights(rehearsed), strict=True))
+
+
+def test_the_range_test_climbs_until_it_hurts_and_suggests_a_rate_that_learns() -> None:
+    found = TextGenerator(**SMALL).find_learning_rate(REVERSED, updates=100)
+    assert list(found.rates) == sorted(found.rates) and all(map(math.isfinite, found.losses))
+    assert found.losses[-1] > min(found.losses) < found.losses[0]
+    assert 1e-4 < found.suggestion < found.rates[found.losses.index(min(found.losses))]
+    assert found.chart().startswith("<svg") and f"suggested: {found.suggestion:g}" in found.chart()
+
+    def loss(rate: float) -> float:
+        model = TextGenerator(**SMALL, max_steps=30, learning_rate=rate).fit(REVERSED, listeners=[])
+        return model.perplexity(REVERSED)
+
+    assert loss(found.suggestion) < loss(found.suggestion / 30)
