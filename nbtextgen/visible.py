@@ -9,9 +9,13 @@ _BIDIRECTIONAL = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u
 
 def visible(text: str) -> str:
     """Escape text for HTML, with control characters shown as pictures (Unicode block 2400)."""
+    return html.escape(pictured(text), quote=True)
+
+
+def pictured(text: str) -> str:
+    """The same without the escaping, for what is put on screen as text and not as markup."""
     shown = "".join(chr(0x2400 + ord(one)) if one < " " else "\u2421" if one == "\x7f" else one for one in text)
-    shown = "".join(f"\u27e8U+{ord(one):04X}\u27e9" if _named(one) else one for one in shown)
-    return html.escape(shown, quote=True)
+    return "".join(f"\u27e8U+{ord(one):04X}\u27e9" if _named(one) else one for one in shown)
 
 
 def _named(character: str) -> bool:

@@ -39,6 +39,15 @@ class LengthLimit:
         return self.offset + math.ceil(self.slope * source_length)
 
 
+@dataclass(frozen=True)
+class Alternative:
+    """A token that could have been written: its id (``EOS`` for the end), its text, its probability."""
+
+    id: int
+    text: str
+    probability: float
+
+
 class CopyingStepper:
     """A network together with the copy ids of the sources at hand, as decoding expects it."""
 
@@ -78,14 +87,14 @@ class Writer:
         """Where the networks are."""
         return self.networks[0].output_bias.device
 
-    def write(self, texts: Sequence[str], config: DecodingConfig) -> Generations:
-        """Generate for every source, in batches of similar length."""
+    def write(self, texts: Sequence[str], config: DecodingConfig, prefix_ids: Sequence[int] = ()) -> Generations:
+        """Generate for every source, in batches of similar length; ``prefix_ids`` begin every output."""
         encoded = [ids or [UNK] for ids in self.source.encode_batch(list(texts))]
         order = sorted(range(len(texts)), key=lambda number: len(encoded[number]))
         results: dict[int, Generation] = {}
         for start in range(0, len(order), config.batch_size):
             rows = order[start : start + config.batch_size]
-            found = self._search([texts[row] for row in rows], [encoded[row] for row in rows], config)
+            found = self._search([texts[row] for row in rows], [encoded[row] for row in rows], config, prefix_ids)
             results.update(zip(rows, found, strict=True))
         return Generations(results[number] for number in range(len(texts)))
 
@@ -132,9 +141,42 @@ class Writer:
             tokens += int((target[:, 1:] != 0).sum())
         return math.exp(total / max(1, tokens))
 
+    @torch.inference_mode()
+    def alternatives(self, text: str, ids: Sequence[int], count: int) -> list[list[Alternative]]:
+        """What could have been written at each place of an output, given what stands before it.
+
+        Args:
+            text: the source.
+            ids: token ids of the output, without the end mark.
+            count: how many alternatives for each place, likeliest first.
+
+        Returns:
+            one list for each token, and a last one for the place of the end mark.
+        """
+        stepper, extras = self._stepper([text])
+        state = stepper.start(self._tensor([self.source.encode_batch([text])[0] or [UNK]]), 1)
+        found = []
+        for last in (BOS, *ids):
+            logs, _, state = stepper.step(torch.full((1, 1), last, device=self.device), state)
+            best = logs[0, 0].float().topk(min(count, logs.shape[-1]))
+            found.append(
+                [
+                    Alternative(one, self._token(one, extras[0]), math.exp(logged))
+                    for one, logged in zip(best.indices.tolist(), best.values.tolist(), strict=True)
+                    if logged > -math.inf
+                ]
+            )
+        return found
+
+    def _token(self, number: int, extra: Sequence[str]) -> str:
+        """The text of one id; ids beyond the vocabulary are the source's own words."""
+        return extra[number - self.target.size] if number >= self.target.size else self.target.token(number)
+
     # One batch ----------------------------------------------------------------------------------------------------
 
-    def _search(self, texts: list[str], encoded: list[list[int]], config: DecodingConfig) -> list[Generation]:
+    def _search(
+        self, texts: list[str], encoded: list[list[int]], config: DecodingConfig, prefix_ids: Sequence[int]
+    ) -> list[Generation]:
         stepper, extras = self._stepper(texts)
         limits = [config.max_length or self.limit(len(ids)) for ids in encoded]
         found = decode(
@@ -144,7 +186,7 @@ class Writer:
             bos=BOS,
             eos=EOS,
             max_length=limits,
-            prefix_ids=self._prefix(config),
+            prefix_ids=prefix_ids or self._prefix(config),
             allow_ids=self._words(config.allow, "allow"),
             forbid_ids=self._words(config.forbid, "forbid"),
         )

@@ -48,3 +48,21 @@ class Code(anywidget.AnyWidget):
     def show(self, pieces: Mapping[str, str]) -> None:
         """Show code by name."""
         self.pieces = [{"name": name, "code": code} for name, code in pieces.items()]
+
+
+class Writing(anywidget.AnyWidget):
+    """What models wrote, side by side; sends ``ask``, ``choose`` and ``release`` messages (see ``generate.py``).
+
+    Attributes:
+        columns: one for each model: title, error, whether an output is forced, and rows of tokens.
+        alternatives: what else could stand at one token, for the menu.
+        version: rises with every new result; answers to older ones are dropped.
+        status: a line under the outputs.
+    """
+
+    _esm = FRONT / "writing.js"
+    _css = FRONT / "panel.css"
+    columns = traitlets.List(traitlets.Dict()).tag(sync=True)
+    alternatives = traitlets.Dict().tag(sync=True)
+    version = traitlets.Int(0).tag(sync=True)
+    status = traitlets.Unicode("").tag(sync=True)

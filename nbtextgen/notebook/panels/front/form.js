@@ -89,6 +89,18 @@ const kinds = {
 };
 kinds.words = kinds.text;
 
+// Several lines; what is typed counts at once.
+kinds.area = (field, id, row, changed) => {
+  const box = element("textarea", { id, rows: 2, dir: "auto", spellcheck: "false", placeholder: field.placeholder });
+  box.addEventListener("input", () => changed(box.value));
+  row.append(box);
+  return {
+    main: box,
+    set: (value) => document.activeElement !== box && (box.value = value ?? ""),
+    enable: (on) => (box.disabled = !on),
+  };
+};
+
 // One setting; `control.show(state)` brings it up to date.
 function setting(field, id, changed) {
   const row = element("div", { class: "ntg-row" });
