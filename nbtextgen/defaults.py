@@ -48,13 +48,13 @@ class Plan:
         }
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Mapping[str, Any]]) -> Plan:
+    def from_dict(cls, values: Mapping[str, Mapping[str, Any]], choices: Mapping[str, object] | None = None) -> Plan:
         """Read ``as_dict`` back; raises ``OptionError`` for unknown keys or bad values."""
         return cls(
             build(TokenizerConfig, values["tokenizer"]),
             build(ModelConfig, values["model"]),
             build(TrainingConfig, values["training"]),
-            {},
+            choices or {},
             build(DataConfig, values.get("data", {})),
         )
 

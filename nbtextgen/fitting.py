@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -15,9 +16,10 @@ from nbtextgen.defaults import Plan
 from nbtextgen.errors import DataError
 from nbtextgen.model.pretrained import load_embeddings
 from nbtextgen.model.seq2seq import Seq2Seq
-from nbtextgen.training.averaging import Weights
+from nbtextgen.training.averaging import Weights, put
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Event, Warning
+from nbtextgen.training.state import Progress, TrainerState
 from nbtextgen.training.trainer import Judgement, Trainer
 from nbtextgen.writing import LengthLimit, Writer
 
@@ -25,54 +27,119 @@ JUDGED = 300
 """Held-out pairs written at each validation when a metric other than the loss selects."""
 
 
-class Fitting:
-    """One call of ``fit``: ``run`` yields the events, ``writer`` gives the result, also after an interrupt."""
+@dataclass(frozen=True)
+class Material:
+    """What training reads.
 
-    def __init__(self, plan: Plan, train: Pairs, valid: Pairs | None, controls: Controls | None) -> None:
-        self.plan, self.train, self.valid = plan, train, valid
+    Attributes:
+        source, target: tokenizers of both sides, one and the same with a shared vocabulary.
+        train: encoded pairs to learn from.
+        held: encoded pairs held out, or ``None``.
+        shown: texts of the first held-out pairs, for the model to be tried on.
+        limit: longest output for a source length.
+        left_out: pairs that were too long.
+    """
+
+    source: Tokenizer
+    target: Tokenizer
+    train: Examples
+    held: Examples | None
+    shown: tuple[tuple[str, str], ...]
+    limit: LengthLimit
+    left_out: int = 0
+
+    @classmethod
+    def of(cls, plan: Plan, train: Pairs, valid: Pairs | None) -> Material:
+        """Train the tokenizers and encode the pairs.
+
+        Raises:
+            DataError: when every pair is too long.
+            OptionError: when a shared vocabulary is asked for sides that are cut up differently.
+        """
+        source, target = train_tokenizers(plan, train)
+        copy = CopyMap(source, target) if plan.model.copy else None
+        examples = encode_examples(train.sources, train.targets, source, target, copy)
+        kept = _short_enough(examples, plan.training.max_length, train)
+        held = None if valid is None else encode_examples(valid.sources, valid.targets, source, target, copy)
+        shown = tuple(valid[: max(plan.training.samples, JUDGED)]) if valid is not None else ()
+        return cls(source, target, kept, held, shown, LengthLimit.of(examples), len(examples) - len(kept))
+
+
+class Fitting:
+    """One call of ``fit``: ``run`` yields the events, ``writer`` gives the result, also after an interrupt.
+
+    Networks of an ensemble are trained in turn; ``member`` counts those that are done.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        material: Material,
+        controls: Controls | None = None,
+        *,
+        checkpoints: bool = False,
+        done: Sequence[Seq2Seq] = (),
+        state: TrainerState | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
+        """Prepare training.
+
+        Args:
+            plan: all settings.
+            material: what to learn from.
+            controls: stop, pause and live settings.
+            checkpoints: yield ``Checkpoint`` events, while which ``state`` can be kept.
+            done: networks of the ensemble that were trained before.
+            state: of the network that was being trained, to go on from.
+            notes: what the user should know first.
+        """
+        self.plan, self.material = plan, material
         self.controls = controls or Controls()
-        self.source, self.target = train_tokenizers(plan, train)
-        self.copy = CopyMap(self.source, self.target) if plan.model.copy else None
-        self._networks: list[Seq2Seq] = []
+        self.copy = CopyMap(material.source, material.target) if plan.model.copy else None
+        self._checkpoints, self._state, self._notes = checkpoints, state, list(notes)
+        self._networks: list[Seq2Seq] = list(done)
         self._trainer: Trainer | None = None
         self._best: tuple[Weights, Writer] | None = None
-        self.limit = LengthLimit(10, 2.0)
 
-    def run(self) -> Iterator[Event]:
+    @property
+    def member(self) -> int:
+        """Networks of the ensemble that are trained."""
+        return len(self._networks)
+
+    def run(self) -> Generator[Event, None, None]:
         """Train every network of the ensemble in turn."""
-        examples = encode_examples(self.train.sources, self.train.targets, self.source, self.target, self.copy)
-        self.limit = LengthLimit.of(examples)
-        kept, dropped = self._short_enough(examples)
-        if dropped:
+        material, total = self.material, len(self.material.train) + self.material.left_out
+        yield from (Warning(note) for note in self._notes)
+        if material.left_out and self._state is None and not self._networks:
             yield Warning(
-                f"{dropped:,} of {len(examples):,} pairs have more than {self.plan.training.max_length:,} tokens on a side "
-                "and were left out; raise --max-length to keep them."
+                f"{material.left_out:,} of {total:,} pairs have more than {self.plan.training.max_length:,} tokens on "
+                "a side and were left out; raise --max-length to keep them."
             )
-        held = None
-        if self.valid is not None:
-            held = encode_examples(self.valid.sources, self.valid.targets, self.source, self.target, self.copy)
-        for number in range(self.plan.training.ensemble):
+        for number in range(len(self._networks), self.plan.training.ensemble):
             if self.controls.stopping:
                 return
-            yield from self._train_one(number, kept, held)
+            yield from self._train_one(number)
 
-    def _train_one(self, number: int, examples: Examples, held: Examples | None) -> Iterator[Event]:
-        from dataclasses import replace
-
+    def _train_one(self, number: int) -> Iterator[Event]:
         config = replace(self.plan.training, seed=self.plan.training.seed + number)
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
-            network = Seq2Seq(self.plan.model, self.source.size, self.target.size)
-        self._load_embeddings(network)
+            network = Seq2Seq(self.plan.model, self.material.source.size, self.material.target.size)
+        if self._state is None:
+            self._load_embeddings(network)
         self._trainer = Trainer(
             network,
-            examples,
-            held,
+            self.material.train,
+            self.material.held,
             config,
             judge=self._judge,
             controls=self.controls,
             choices=self.plan.choices,
+            checkpoints=self._checkpoints,
         )
+        if self._state is not None:
+            self._trainer.restore(self._state)
+            self._state = None
         yield from self._trainer.run()
         self._networks.append(network)
         self._trainer = None
@@ -86,11 +153,19 @@ class Fitting:
                 self._networks.append(self._trainer.model)
             self._trainer = None
 
+    @property
+    def progress(self) -> Progress | None:
+        """How far the network under way is."""
+        return None if self._trainer is None else self._trainer.progress
+
+    def state(self) -> TrainerState:
+        """Of the network under way; see ``Trainer.state``."""
+        assert self._trainer is not None, "state is asked for while nothing is being trained"
+        return self._trainer.state()
+
     def writer(self) -> Writer | None:
         """What was trained, or ``None`` when nothing was."""
-        if not self._networks:
-            return None
-        return Writer(self.source, self.target, self._networks, self.limit, self.copy)
+        return self._writer(self._networks) if self._networks else None
 
     def best_so_far(self) -> Writer | None:
         """A writer with the best weights so far, for use while training goes on; ``None`` before there are any.
@@ -98,54 +173,54 @@ class Fitting:
         It has a network of its own: the one that trains is never touched, from whatever thread this is called.
         """
         trainer, networks = self._trainer, list(self._networks)
-        weights = (
-            None if trainer is None else trainer.best_weights
-        )  # replaced as a whole at a validation, never changed
+        # The best weights are replaced as a whole at a validation, never changed.
+        weights = None if trainer is None else trainer.best_weights
         if trainer is None or weights is None:
             return self.writer() if networks else None
         known = self._best
         if known is None or known[0] is not weights:
-            network = copy.deepcopy(trainer.model)  # building one anew would draw from the training's random numbers
-            network.load_state_dict(weights)
-            known = weights, Writer(self.source, self.target, [*networks, network], self.limit, self.copy)
+            network = deepcopy(trainer.model)  # building one anew would draw from the training's random numbers
+            put(network, weights)
+            known = weights, self._writer([*networks, network])
             self._best = known
         return known[1]
 
-    def _short_enough(self, examples: Examples) -> tuple[Examples, int]:
-        longest = self.plan.training.max_length
-        source, target = examples.lengths()
-        rows = [row for row in range(len(examples)) if source[row] <= longest and target[row] - 2 <= longest]
-        if not rows:
-            raise DataError(
-                f"Every pair has more than {longest:,} tokens on a side ({self.train.place(0)} has {source[0]:,}); "
-                "raise --max-length or shorten the texts."
-            )
-        return (examples if len(rows) == len(examples) else examples.take(rows)), len(examples) - len(rows)
+    def _writer(self, networks: list[Seq2Seq]) -> Writer:
+        return Writer(self.material.source, self.material.target, networks, self.material.limit, self.copy)
 
     def _load_embeddings(self, network: Seq2Seq) -> None:
         model = self.plan.model
         if model.source_embeddings:
-            load_embeddings(model.source_embeddings, network.source_embedding.weight, self.source)
+            load_embeddings(model.source_embeddings, network.source_embedding.weight, self.material.source)
         if model.target_embeddings:
-            load_embeddings(model.target_embeddings, network.target_embedding.weight, self.target)
+            load_embeddings(model.target_embeddings, network.target_embedding.weight, self.material.target)
 
     def _judge(self, network: Seq2Seq) -> Judgement:
         """Let the network write: for the metric that selects, when it is not the loss, and for the samples."""
         from nbtextgen.evaluation.metrics import HIGHER_IS_BETTER, score
 
         name, shown = self.plan.training.select_by, self.plan.training.samples
-        if self.valid is None:
+        pairs = self.material.shown[: shown if name == "loss" else max(shown, JUDGED)]
+        if not pairs:
             return Judgement(None, False)
-        pairs = self.valid[: shown if name == "loss" else max(shown, JUDGED)]
-        if not len(pairs):
-            return Judgement(None, False)
-        writer = Writer(self.source, self.target, [network], self.limit, self.copy)
-        outputs = [each.text for each in writer.write(pairs.sources, DecodingConfig())]
-        samples = tuple(zip(pairs.sources[:shown], pairs.targets[:shown], outputs[:shown], strict=True))
+        sources, targets = [source for source, _ in pairs], [target for _, target in pairs]
+        outputs = [each.text for each in self._writer([network]).write(sources, DecodingConfig())]
+        samples = tuple(zip(sources[:shown], targets[:shown], outputs[:shown], strict=True))
         if name == "loss":
             return Judgement(None, False, samples)
         metric = "rougeL" if name == "rouge" else name
-        return Judgement(score(metric, list(pairs.targets), outputs), HIGHER_IS_BETTER[metric], samples)
+        return Judgement(score(metric, targets, outputs), HIGHER_IS_BETTER[metric], samples)
+
+
+def _short_enough(examples: Examples, longest: int, train: Pairs) -> Examples:
+    source, target = examples.lengths()
+    rows = [row for row in range(len(examples)) if source[row] <= longest and target[row] - 2 <= longest]
+    if not rows:
+        raise DataError(
+            f"Every pair has more than {longest:,} tokens on a side ({train.place(0)} has {source[0]:,}); "
+            "raise --max-length or shorten the texts."
+        )
+    return examples if len(rows) == len(examples) else examples.take(rows)
 
 
 def train_tokenizers(plan: Plan, train: Pairs) -> tuple[Tokenizer, Tokenizer]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -21,6 +20,8 @@ if TYPE_CHECKING:
     from nbtextgen.explanation.explanation import Explanation, Explanations
     from nbtextgen.fitting import Fitting
     from nbtextgen.rehearsal import Estimate, Rehearsal
+    from nbtextgen.running.folder import Run
+    from nbtextgen.running.training import RunTraining
     from nbtextgen.training.controls import Controls
     from nbtextgen.training.range_test import RangeTest
     from nbtextgen.writing import Writer
@@ -57,8 +58,9 @@ class TextGenerator:
         self._writer: Writer | None = None
         self._plan: Plan | None = None
         self._background: tuple[str, ...] = ()
-        self._fitting: Fitting | None = None
+        self._fitting: Fitting | RunTraining | None = None
         self.history: list[Event] = []
+        self.run: Run | None = None
         self.set_params(**options)
 
     # scikit-learn's interface -------------------------------------------------------------------------------------
@@ -116,6 +118,7 @@ class TextGenerator:
         target: str | None = None,
         listeners: Iterable[Listener] | None = None,
         controls: Controls | None = None,
+        run: str | Path | bool | None = None,
     ) -> TextGenerator:
         """Train on pairs; afterwards the generator holds the best model found.
 
@@ -126,7 +129,9 @@ class TextGenerator:
             valid: held-out pairs, likewise; by default a share of the data (``valid_fraction``), split by source.
             source, target: column names.
             listeners: called with every event; by default a progress line is printed. ``[]`` is silent.
-            controls: stop, pause and learning rate from another thread.
+            controls: stop, pause and live settings from another thread.
+            run: keep the training in a folder from which it can be resumed: a path, a bare name (``french`` makes
+                ``runs/french-TIME``), or ``True`` (``runs/run-TIME``). By default nothing is written.
 
         Returns:
             itself. An interrupt (Ctrl-C, the notebook's stop button) keeps the best model so far.
@@ -134,39 +139,27 @@ class TextGenerator:
         Raises:
             DataError: when the data cannot be read or holds too little to learn from.
             OptionError: when settings contradict one another.
+            ModelFileError: when the run's folder is there already, or cannot be written.
         """
         from nbtextgen.data.preparing import prepare
-        from nbtextgen.fitting import Fitting
-        from nbtextgen.training.events import Warning
-        from nbtextgen.training.progress import TextProgress
+        from nbtextgen.fitting import Fitting, Material
 
         given = data if targets is None else _zipped(data, targets)
         prepared = prepare(given, valid, self._options["clean"], source, target)
         train, held = self._split(prepared.pairs, prepared.valid)
         chosen = plan(self._options | {"clean": prepared.steps}, train)
-        heard = list(listeners) if listeners is not None else [TextProgress()]
-        self._fitting = fitting = Fitting(chosen, train, held, controls)
-        events: list[Event] = []
-        try:
-            notes = [Warning(prepared.note)] if prepared.note else []
-            for event in itertools.chain(notes, fitting.run()):
-                events.append(event)
-                for listener in heard:
-                    listener(event)
-        except KeyboardInterrupt:
-            fitting.stop()
-        except BaseException:
-            self._fitting = None
-            raise
-        writer = fitting.writer()
-        if writer is None:
-            self._fitting = None
-            raise NotTrainedError(
-                "Training was stopped before the first update, so there is no model yet; run it again."
-            )
-        self._writer, self._plan, self.history = writer, chosen, events
+        material = Material.of(chosen, train, held)
+        notes = [prepared.note] if prepared.note else []
+        if run:
+            from nbtextgen.running.folder import Run, fingerprint, place_for
+            from nbtextgen.running.training import RunTraining
+
+            self.run = Run.create(place_for(run), chosen, self._options, material, fingerprint(train, held))
+            fitting = RunTraining(self.run, controls, notes)
+        else:
+            fitting = Fitting(chosen, material, controls, notes=notes)
+        self._trained(fitting, chosen, listeners)
         self._background = tuple(train.sources[:: max(1, len(train) // KEPT_SOURCES)])
-        self._fitting = None
         return self
 
     def estimate(self, data: Any, targets: Any = None, **columns: str | None) -> Estimate:
@@ -198,6 +191,57 @@ class TextGenerator:
 
         train, _ = self._split(pairs, None)
         return Rehearsal(plan(self._options, train), train)
+
+    @classmethod
+    def resume(
+        cls, run: str | Path, *, listeners: Iterable[Listener] | None = None, controls: Controls | None = None
+    ) -> TextGenerator:
+        """Go on with a run that was stopped, interrupted or killed.
+
+        On the same device, with as many threads and the same torch, the weights come out the same to the bit as if it
+        had never stopped. A run that is finished gives its best model at once.
+
+        Args:
+            run: its folder.
+            listeners, controls: as in ``fit``.
+
+        Raises:
+            ModelFileError: when there is no run, it is damaged, or another process trains it now.
+        """
+        from nbtextgen.running.folder import Run
+        from nbtextgen.running.training import RunTraining
+
+        found = Run.open(run)
+        model = cls(**found.options)
+        model.run = found
+        model._trained(RunTraining(found, controls), found.plan, listeners)
+        return model
+
+    def _trained(self, fitting: Fitting | RunTraining, plan: Plan, listeners: Iterable[Listener] | None) -> None:
+        """Let the training run to its end, and take over what it found."""
+        from nbtextgen.training.progress import TextProgress
+
+        heard = list(listeners) if listeners is not None else [TextProgress()]
+        events: list[Event] = []
+        training = fitting.run()
+        self._fitting = fitting  # what is the best so far can be used from other threads meanwhile
+        try:
+            try:
+                for event in training:
+                    events.append(event)
+                    for listener in heard:
+                        listener(event)
+            except KeyboardInterrupt:
+                training.close()
+                fitting.stop()
+            writer = fitting.writer()
+            if writer is None:
+                raise NotTrainedError(
+                    "Training was stopped before the first update, so there is no model yet; run it again."
+                )
+            self._writer, self._plan, self.history = writer, plan, events
+        finally:
+            self._fitting = None
 
     def _split(self, pairs: Pairs, held: Pairs | None) -> tuple[Pairs, Pairs | None]:
         """Training and validation pairs."""
@@ -388,9 +432,19 @@ class TextGenerator:
 
     @classmethod
     def load(cls, folder: str | Path) -> TextGenerator:
-        """Read a saved model; raises ``ModelFileError`` naming what is missing, damaged or of a later format."""
+        """Read a saved model, or the best model so far of a run, be it over or still training.
+
+        Raises:
+            ModelFileError: naming what is missing, damaged or of a later format.
+        """
+        from nbtextgen.running.folder import Run
         from nbtextgen.saving import load
 
+        if Run.is_one(Path(folder)):
+            run = Run.open(folder)
+            model = cls(**run.options)
+            model._writer, model._plan, model.run = run.best_model().content, run.plan, run
+            return model
         writer, settings, options = load(Path(folder))
         model = cls(**options)
         model._writer, model._plan = writer, settings

@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import shutil
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+import torch
 
 from nbtextgen.data.tokenizer import Tokenizer
 from nbtextgen.defaults import Plan
 from nbtextgen.errors import ModelFileError, NbTextGenError
+from nbtextgen.files import (
+    as_json,
+    check_format,
+    checksums,
+    read_json,
+    read_tensors,
+    sync,
+    verify,
+    write,
+    write_tensors,
+)
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.seq2seq import Seq2Seq
-from nbtextgen.options import build
 from nbtextgen.writing import LengthLimit, Writer
 
 FORMAT = 1
 """Version of the folder's layout; raised when an older nbtextgen could not read it."""
 MANIFEST = "nbtextgen.json"
+SOURCE, TARGET = "source_tokenizer.json", "target_tokenizer.json"
 
 
 def save(folder: Path, writer: Writer, plan: Plan, options: Mapping[str, Any]) -> Path:
@@ -35,7 +43,7 @@ def save(folder: Path, writer: Writer, plan: Plan, options: Mapping[str, Any]) -
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         work.mkdir()
-        _write_parts(work, writer, plan, options)
+        write_model(work, writer, plan, options)
         _swap(work, folder)
     except OSError as error:
         raise ModelFileError(f"The model could not be saved to {folder}: {error.strerror or error}.") from error
@@ -44,28 +52,35 @@ def save(folder: Path, writer: Writer, plan: Plan, options: Mapping[str, Any]) -
     return folder
 
 
-def _write_parts(work: Path, writer: Writer, plan: Plan, options: Mapping[str, Any]) -> None:
-    """All files of a model, the manifest with their checksums last."""
-    _write(work / "source_tokenizer.json", json.dumps(writer.source.to_dict(), ensure_ascii=False).encode())
-    if writer.target is not writer.source:
-        _write(work / "target_tokenizer.json", json.dumps(writer.target.to_dict(), ensure_ascii=False).encode())
+def write_model(work: Path, writer: Writer, plan: Plan, options: Mapping[str, Any]) -> None:
+    """Write all files of a model into an empty folder, the manifest with their checksums last."""
+    write_tokenizers(work, writer.source, writer.target)
     for number, network in enumerate(writer.networks, 1):
         # named_parameters names a tied weight once; loading ties it again.
-        tensors = {name: value.detach().cpu().contiguous() for name, value in network.named_parameters()}
-        path = work / f"weights-{number}.safetensors"
-        save_file(tensors, path)
-        path.chmod(0o644)
-        _sync(path)
+        write_tensors(work / f"weights-{number}.safetensors", dict(network.named_parameters()))
     manifest = {
         "format": FORMAT,
         "networks": len(writer.networks),
         "limit": {"offset": writer.limit.offset, "slope": writer.limit.slope},
         "options": {name: value for name, value in options.items() if value is not None},
         "settings": plan.as_dict(),
-        "files": {path.name: _checksum(path) for path in sorted(work.iterdir())},
+        "files": checksums(work),
     }
-    _write(work / MANIFEST, json.dumps(manifest, indent=2, ensure_ascii=False).encode())
-    _sync(work)
+    write(work / MANIFEST, as_json(manifest))
+    sync(work)
+
+
+def write_tokenizers(folder: Path, source: Tokenizer, target: Tokenizer) -> None:
+    """Write both tokenizers, or the one that both sides share."""
+    write(folder / SOURCE, json.dumps(source.to_dict(), ensure_ascii=False).encode())
+    if target is not source:
+        write(folder / TARGET, json.dumps(target.to_dict(), ensure_ascii=False).encode())
+
+
+def read_tokenizers(folder: Path, files: Mapping[str, Any]) -> tuple[Tokenizer, Tokenizer]:
+    """Read both tokenizers; raises ``ModelFileError`` when they are damaged."""
+    source = Tokenizer.from_dict(read_json(folder / SOURCE))
+    return source, Tokenizer.from_dict(read_json(folder / TARGET)) if TARGET in files else source
 
 
 def _swap(work: Path, folder: Path) -> None:
@@ -81,25 +96,7 @@ def _swap(work: Path, folder: Path) -> None:
             old.rename(folder)
             raise
         shutil.rmtree(old, ignore_errors=True)
-    _sync(folder.parent)
-
-
-def _write(path: Path, content: bytes) -> None:
-    path.write_bytes(content)
-    _sync(path)
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _checksum(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    sync(folder.parent)
 
 
 def load(folder: Path) -> tuple[Writer, Plan, dict[str, Any]]:
@@ -108,10 +105,8 @@ def load(folder: Path) -> tuple[Writer, Plan, dict[str, Any]]:
         raise ModelFileError(f"There is no saved model at {folder}; give the folder that was saved to.")
     manifest = _read_manifest(folder)
     try:
-        _verify(folder, manifest)
-        source = Tokenizer.from_dict(_json(folder / "source_tokenizer.json"))
-        second = folder / "target_tokenizer.json"
-        target = Tokenizer.from_dict(_json(second)) if second.name in manifest["files"] else source
+        verify(folder, manifest["files"], MANIFEST)
+        source, target = read_tokenizers(folder, manifest["files"])
         plan = Plan.from_dict(manifest["settings"])
         limit = LengthLimit(int(manifest["limit"]["offset"]), float(manifest["limit"]["slope"]))
         networks = [
@@ -128,47 +123,15 @@ def load(folder: Path) -> tuple[Writer, Plan, dict[str, Any]]:
 def _read_manifest(folder: Path) -> dict[str, Any]:
     if not (folder / MANIFEST).is_file():
         raise ModelFileError(f"{folder} is not a saved model: it has no {MANIFEST}.")
-    manifest = _json(folder / MANIFEST)
-    version = manifest.get("format")
-    if not isinstance(version, int) or version < 1:
-        raise ModelFileError(f"{folder / MANIFEST} is damaged: its format is {version!r}.")
-    if version > FORMAT:
-        raise ModelFileError(
-            f"{folder} was saved by a later version (format {version}, this one reads up to {FORMAT}); "
-            "update nbtextgen to load it."
-        )
+    manifest = read_json(folder / MANIFEST)
+    check_format(manifest, folder / MANIFEST, FORMAT)
     return manifest
 
 
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelFileError(f"{path} cannot be read: {error}.") from error
-    if not isinstance(content, dict):
-        raise ModelFileError(f"{path} is damaged: it should hold an object.")
-    return content
-
-
-def _verify(folder: Path, manifest: Mapping[str, Any]) -> None:
-    """Every file named in the manifest is there, inside the folder, and unchanged."""
-    for name, expected in manifest["files"].items():
-        path = folder / name
-        if Path(name).name != name or path.is_symlink():
-            raise ModelFileError(f"{folder / MANIFEST} names a file outside the folder: {name!r}.")
-        if not path.is_file():
-            raise ModelFileError(f"{path} is missing.")
-        if _checksum(path) != expected:
-            raise ModelFileError(f"{path} was changed or damaged since it was saved (its checksum differs).")
-
-
 def _network(path: Path, config: ModelConfig, source_size: int, target_size: int) -> Seq2Seq:
-    try:
-        tensors = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise ModelFileError(f"{path} cannot be read: {error}.") from error
-    network = Seq2Seq(build(ModelConfig, vars(config)), source_size, target_size)
-    wanted = dict(network.named_parameters())
+    tensors = read_tensors(path)
+    with torch.device("meta"):  # shapes only: a damaged size must not fill the memory
+        wanted = dict(Seq2Seq(config, source_size, target_size).named_parameters())
     if set(tensors) != set(wanted):
         odd = sorted(set(tensors) ^ set(wanted))[0]
         raise ModelFileError(f"{path} does not fit its settings: weight {odd!r} is missing or unexpected.")
@@ -176,5 +139,7 @@ def _network(path: Path, config: ModelConfig, source_size: int, target_size: int
         if tensors[name].shape != parameter.shape:
             shapes = f"{tuple(tensors[name].shape)} instead of {tuple(parameter.shape)}"
             raise ModelFileError(f"{path} does not fit its settings: weight {name!r} has shape {shapes}.")
+    network = Seq2Seq(config, source_size, target_size)
+    for name, parameter in network.named_parameters():
         parameter.data.copy_(tensors[name])
     return network.eval()

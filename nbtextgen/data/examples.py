@@ -55,9 +55,9 @@ class Examples:
         copies: target-side ids of the source tokens, for a copy head, or ``None``.
     """
 
-    sources: list[Ids]
-    targets: list[Ids]
-    copies: list[Ids] | None = None
+    sources: Sequence[Ids]
+    targets: Sequence[Ids]
+    copies: Sequence[Ids] | None = None
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -69,10 +69,12 @@ class Examples:
 
     def lengths(self) -> tuple[Ids, Ids]:
         """Source lengths, and target lengths with BOS and EOS, in tokens."""
-        return (
-            np.array([len(ids) for ids in self.sources], dtype=np.int64),
-            np.array([len(ids) for ids in self.targets], dtype=np.int64),
-        )
+        return _lengths(self.sources), _lengths(self.targets)
+
+
+def _lengths(rows: Sequence[Ids]) -> Ids:
+    counted = getattr(rows, "lengths", None)  # rows kept end to end know theirs
+    return counted() if counted else np.array([len(ids) for ids in rows], dtype=np.int64)
 
 
 def encode_examples(

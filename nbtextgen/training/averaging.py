@@ -13,8 +13,15 @@ Weights = dict[str, Tensor]
 
 
 def snapshot(model: nn.Module) -> Weights:
-    """A copy of the model's weights."""
-    return {name: value.detach().clone() for name, value in model.state_dict().items()}
+    """A copy of the model's weights, a tied one once."""
+    return {name: value.detach().clone() for name, value in model.named_parameters()}
+
+
+@torch.no_grad()
+def put(model: nn.Module, weights: Weights) -> None:
+    """Copy a ``snapshot`` into the model."""
+    for name, parameter in model.named_parameters():
+        parameter.copy_(weights[name])
 
 
 class MovingAverage:
@@ -24,22 +31,22 @@ class MovingAverage:
         self.decay = decay
         self.updates = 0
         self._model = model
-        self._live = list(model.parameters())
-        self._mean = [parameter.detach().clone() for parameter in self._live]
+        self._live: list[Tensor] = list(model.parameters())
+        self.mean = [parameter.detach().clone() for parameter in self._live]
 
     @torch.no_grad()
     def update(self) -> None:
         """Take in the current weights."""
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        torch._foreach_lerp_(self._mean, self._live, 1.0 - decay)
+        torch._foreach_lerp_(self.mean, self._live, 1.0 - decay)
 
     @contextmanager
     def applied(self) -> Iterator[None]:
         """Run the block with the averages in the model, then put the live weights back."""
         kept = [parameter.detach().clone() for parameter in self._live]
         with torch.no_grad():
-            torch._foreach_copy_(self._live, self._mean)
+            torch._foreach_copy_(self._live, self.mean)
         try:
             yield
         finally:
@@ -51,17 +58,17 @@ class LastAverage:
     """Mean of the last ``count`` validated checkpoints (Vaswani et al. 2017, sec. 6.1)."""
 
     def __init__(self, count: int) -> None:
-        self._kept: deque[Weights] = deque(maxlen=count)
+        self.kept: deque[Weights] = deque(maxlen=count)
 
     def add(self, weights: Weights) -> None:
         """Remember a checkpoint, forgetting the oldest beyond ``count``."""
-        self._kept.append(weights)
+        self.kept.append(weights)
 
     def mean(self) -> Weights:
         """The averaged weights."""
-        first = self._kept[0]
+        first = self.kept[0]
         return {
-            name: torch.stack([weights[name] for weights in self._kept]).mean(0)
+            name: torch.stack([weights[name] for weights in self.kept]).mean(0)
             if first[name].is_floating_point()
             else first[name]
             for name in first

@@ -73,4 +73,11 @@ class TrainingConfig:
         maximum=1_000_000,
         usual=(16, 4096),
     )
+    checkpoint_seconds: float = option(
+        30.0,
+        "seconds of training between the checkpoints of a run folder; 0 is after every update",
+        minimum=0.0,
+        maximum=86_400.0,
+        usual=(5, 600),
+    )
     seed: int = option(1, "seed of everything random", minimum=0, maximum=2**32 - 1, usual=(0, 20))

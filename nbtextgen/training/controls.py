@@ -3,47 +3,110 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from nbtextgen.errors import OptionError
+
+
+@dataclass(frozen=True)
+class Steering:
+    """What a user may change while a model trains.
+
+    Attributes:
+        stop: end after the current update.
+        paused: wait before the next one.
+        rate_factor: what the scheduled learning rate is multiplied by.
+        dropout: probability in the place of the configured one; ``None`` as configured.
+        teacher_forcing: share in the place of the configured one; ``None`` as configured.
+    """
+
+    stop: bool = False
+    paused: bool = False
+    rate_factor: float = 1.0
+    dropout: float | None = None
+    teacher_forcing: float | None = None
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.rate_factor <= 1000.0:
+            raise OptionError(f"The learning rate's factor must be between 0 and 1000 (got {self.rate_factor}).")
+        if self.dropout is not None and not 0.0 <= self.dropout < 1.0:
+            raise OptionError(f"Dropout must be from 0 to below 1 (got {self.dropout}).")
+        if self.teacher_forcing is not None and not 0.0 <= self.teacher_forcing <= 1.0:
+            raise OptionError(f"Teacher forcing must be between 0 and 1 (got {self.teacher_forcing}).")
 
 
 class Controls:
     """Stop, pause, and settings that may change while training runs. Every method may be called from any thread."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._running = threading.Event()
-        self._running.set()
-        self._rate_factor = 1.0
+        self._changed = threading.Condition()
+        self._wanted = Steering()
+
+    def steering(self) -> Steering:
+        """Everything that is wanted now, as one value."""
+        with self._changed:
+            return self._wanted
+
+    def steer(self, change: Callable[[Steering], Steering]) -> None:
+        """Replace what is wanted by ``change`` of it, in one move."""
+        with self._changed:
+            self._wanted = change(self._wanted)
+            self._changed.notify_all()
+
+    def _set(self, **values: float | bool | None) -> None:
+        self.steer(lambda wanted: replace(wanted, **values))  # type: ignore[arg-type]
 
     def stop(self) -> None:
         """End after the current update; the best model so far is kept."""
-        self._stop.set()
-        self._running.set()
+        self._set(stop=True)
 
     def pause(self) -> None:
         """Wait before the next update until ``resume``."""
-        self._running.clear()
+        self._set(paused=True)
 
     def resume(self) -> None:
         """Go on after ``pause``."""
-        self._running.set()
+        self._set(paused=False)
 
     @property
     def stopping(self) -> bool:
         """Whether ``stop`` was called."""
-        return self._stop.is_set()
+        return self.steering().stop
 
-    def wait_while_paused(self) -> None:
-        """Called by the trainer between updates."""
-        self._running.wait()
+    @property
+    def paused(self) -> bool:
+        """Whether training waits for ``resume``."""
+        return self.steering().paused
+
+    def wait(self, seconds: float) -> None:
+        """Called by the trainer while paused: return when something changes, at the latest after ``seconds``."""
+        with self._changed:
+            self._changed.wait(seconds)
 
     @property
     def rate_factor(self) -> float:
         """What the scheduled learning rate is multiplied by."""
-        with self._lock:
-            return self._rate_factor
+        return self.steering().rate_factor
 
     @rate_factor.setter
     def rate_factor(self, value: float) -> None:
-        with self._lock:
-            self._rate_factor = value
+        self._set(rate_factor=float(value))
+
+    @property
+    def dropout(self) -> float | None:
+        """Dropout probability in the place of the configured one, from 0 to below 1; ``None``: as configured."""
+        return self.steering().dropout
+
+    @dropout.setter
+    def dropout(self, value: float | None) -> None:
+        self._set(dropout=value)
+
+    @property
+    def teacher_forcing(self) -> float | None:
+        """Share of steps fed with the true previous token, from 0 to 1; ``None``: as configured."""
+        return self.steering().teacher_forcing
+
+    @teacher_forcing.setter
+    def teacher_forcing(self, value: float | None) -> None:
+        self._set(teacher_forcing=value)

@@ -82,6 +82,32 @@ class Warning:
 
 
 @dataclass(frozen=True)
+class Changed:
+    """A control was moved: ``rate_factor``, ``dropout``, ``teacher_forcing`` or ``paused``; ``None``: as configured."""
+
+    setting: str
+    value: float | bool | None
+    step: int
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Training can go on from here; in a run folder, the checkpoint has been written when listeners hear of it."""
+
+    step: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Resumed:
+    """A run goes on from a checkpoint; what its log says of later updates is done again."""
+
+    step: int
+    epoch: int
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Ended:
     """The run is over; ``reason`` is ``finished``, ``interrupted``, ``early``, ``time`` or ``diverged``."""
 
@@ -91,4 +117,4 @@ class Ended:
     seconds: float
 
 
-Event = Started | Step | Validation | Sample | Warning | Ended
+Event = Started | Step | Validation | Sample | Warning | Changed | Checkpoint | Resumed | Ended

@@ -5,7 +5,18 @@ from __future__ import annotations
 import sys
 from typing import TextIO
 
-from nbtextgen.training.events import Ended, Event, Sample, Started, Step, Validation, Warning
+from nbtextgen.training.events import (
+    Changed,
+    Checkpoint,
+    Ended,
+    Event,
+    Resumed,
+    Sample,
+    Started,
+    Step,
+    Validation,
+    Warning,
+)
 
 
 def clock(seconds: float) -> str:
@@ -35,6 +46,13 @@ def line(event: Event) -> str:
         return f"    {event.source} -> {event.output}" + ("" if event.output == event.target else f"  ({event.target})")
     if isinstance(event, Warning):
         return f"Note: {event.text}"
+    if isinstance(event, Changed):
+        value = "as configured" if event.value is None else f"{event.value}"
+        return f"update {event.step:,}: {event.setting.replace('_', ' ')} is now {value}"
+    if isinstance(event, Checkpoint):
+        return f"update {event.step:,}: checkpoint"
+    if isinstance(event, Resumed):
+        return f"goes on from update {event.step:,} in epoch {event.epoch}, after {clock(event.seconds)} of training"
     assert isinstance(event, Ended)
     return f"{event.reason} after {clock(event.seconds)}; best model: update {event.best_step:,} of {event.step:,}"
 
@@ -49,6 +67,8 @@ class TextProgress:
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
+        if isinstance(event, Checkpoint):
+            return
         text = line(event)
         if isinstance(event, Step):
             if self._live:

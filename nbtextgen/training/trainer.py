@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,15 +16,35 @@ from torch import Tensor, nn
 
 from nbtextgen.data.examples import Examples, batches, pad, padded_batches
 from nbtextgen.data.tokenizer import MASK, PAD
+from nbtextgen.model.recurrent import Dropout
 from nbtextgen.model.seq2seq import Seq2Seq
-from nbtextgen.training.averaging import LastAverage, MovingAverage, Weights, snapshot
+from nbtextgen.training.averaging import LastAverage, MovingAverage, Weights, put, snapshot
 from nbtextgen.training.config import TrainingConfig
-from nbtextgen.training.controls import Controls
+from nbtextgen.training.controls import Controls, Steering
 from nbtextgen.training.device import choose_device, choose_precision
-from nbtextgen.training.events import Ended, Event, Sample, Started, Step, Validation, Warning
+from nbtextgen.training.events import (
+    Changed,
+    Checkpoint,
+    Ended,
+    Event,
+    Resumed,
+    Sample,
+    Started,
+    Validation,
+    Warning,
+)
+from nbtextgen.training.report import Report
 from nbtextgen.training.schedule import rate_at
-
-REPORT_SECONDS = 0.2
+from nbtextgen.training.state import (
+    Progress,
+    TrainerState,
+    fill,
+    optimizer_tensors,
+    parameters_of,
+    random_state,
+    restore_optimizer,
+    restore_random_state,
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +76,7 @@ class Trainer:
         judge: Judge | None = None,
         controls: Controls | None = None,
         choices: Mapping[str, object] | None = None,
+        checkpoints: bool = False,
     ) -> None:
         """Prepare a run.
 
@@ -63,8 +86,9 @@ class Trainer:
             valid: examples held out, or ``None``: then the training loss selects the best checkpoint.
             config: with ``epochs``, ``learning_rate``, ``schedule``, ``batch_tokens`` and ``batch_size`` given.
             judge: lets the model write, for ``select_by`` and for samples.
-            controls: stop, pause and learning rate from outside.
+            controls: stop, pause, learning rate, dropout and teacher forcing from outside.
             choices: settings chosen from the data, for the first event.
+            checkpoints: yield a ``Checkpoint`` now and then; while it is handled, ``state`` gives what to keep.
         """
         assert config.epochs and config.learning_rate and config.schedule and config.batch_tokens and config.batch_size
         self.config = config
@@ -75,11 +99,11 @@ class Trainer:
         self.precision = choose_precision(config.precision, self.device)
         self.model = model.to(self.device)
         self.best_weights: Weights | None = None
-        self.best_step = 0
-        self._best = math.inf
-        self._stale = 0
-        self._step = 0
-        self._rate_halvings = 0
+        self.progress = Progress()
+        self._checkpoints = checkpoints
+        self._resumed_from: TrainerState | None = None
+        self._steering = Steering()
+        self._dropouts = [(each, each.probability) for each in model.modules() if isinstance(each, Dropout)]
         self._began = time.perf_counter()
         self._optimizer = self._make_optimizer(config.learning_rate)
         self._ema = MovingAverage(model, config.ema_decay) if config.average == "ema" else None
@@ -90,12 +114,14 @@ class Trainer:
 
     # The loop -----------------------------------------------------------------------------------------------------
 
-    def run(self) -> Iterator[Event]:
+    def run(self) -> Generator[Event, None, None]:
         """Train, yielding events; ends with the best weights in the model, also when interrupted."""
         config = self.config
-        random_state = torch.get_rng_state()
+        random_before = random_state(self.device)
         torch.manual_seed(config.seed)
-        self._began = time.perf_counter()
+        if self._resumed_from is not None:
+            restore_random_state(self._resumed_from.group("random"), self.device)
+        self._began = time.perf_counter() - self.progress.seconds
         yield Started(
             parameters=sum(parameter.numel() for parameter in self.model.parameters()),
             pairs=len(self.train),
@@ -106,6 +132,9 @@ class Trainer:
             precision=self.precision,
             choices=self.choices,
         )
+        if self._resumed_from is not None:
+            yield Resumed(self.progress.step, self.progress.epoch, self.progress.seconds)
+            self._resumed_from = None
         reason = "interrupted"
         try:
             reason = yield from self._train()
@@ -113,63 +142,147 @@ class Trainer:
             pass
         finally:
             self.finish()
-            torch.set_rng_state(random_state)
-        yield Ended(reason, self._step, self.best_step, self._seconds())
+            restore_random_state(random_before, self.device)
+        yield Ended(reason, self.progress.step, self.progress.best_step, self._seconds())
 
     def finish(self) -> None:
         """Put the best weights found so far into the model."""
         if self.best_weights is not None:
-            self.model.load_state_dict(self.best_weights)
+            put(self.model, self.best_weights)
         elif self._ema is not None and self._ema.updates:
-            self.model.load_state_dict(self._averaged())
+            put(self.model, self._averaged())
+        self._set_dropout(None)
         self.model.eval()
 
     def _train(self) -> Iterator[Event]:
         """The epochs; returns why it ended (a generator's return value)."""
-        config = self.config
+        config, done = self.config, self.progress
         every = config.validate_every or math.ceil(self._per_epoch / config.accumulate)
-        report = _Report(self.steps, config.epochs or 0)
-        epoch = 0
+        report = Report(self.steps, config.epochs or 0)
+        kept, interval = time.perf_counter(), config.checkpoint_seconds
         while True:
-            epoch += 1
-            for group in _grouped(self._epoch_batches(epoch), config.accumulate):
-                self.controls.wait_while_paused()
+            groups = list(_grouped(self._epoch_batches(done.epoch), config.accumulate))
+            for group in groups[done.position :]:
+                yield from self._follow_controls()
                 reason = self._reason_to_stop()
+                began = time.perf_counter()
+                if self._checkpoints and (reason or began - kept >= interval):
+                    yield Checkpoint(done.step, self._seconds())
+                    kept = time.perf_counter()
+                    if config.checkpoint_seconds:  # at most a twentieth of the time goes into checkpoints
+                        interval = max(config.checkpoint_seconds, 20 * (kept - began))
+                    report.leave_out(kept - began)
                 if reason:
-                    if self._step % every:
-                        yield from self._validate(epoch)
+                    if done.step % every:
+                        yield from self._validate()
                     return reason
                 loss, tokens, seen = self._update(group)
+                done.position += 1
                 if not math.isfinite(loss):
                     yield Warning(
-                        f"The loss became {loss} at update {self._step}: training stopped, the best model so far is "
+                        f"The loss became {loss} at update {done.step}: training stopped, the best model so far is "
                         "kept. Use a lower --learning-rate."
                     )
                     return "diverged"
                 report.add(loss, tokens, seen)
-                if report.due() or self._step == self.steps:
-                    yield report.event(self._step, min(epoch, config.epochs or epoch), self._rate(), self._left())
-                if self._step % every == 0 or self._step == self.steps:
-                    yield from self._validate(epoch)
+                if report.due() or done.step == self.steps:
+                    epoch = min(done.epoch, config.epochs or done.epoch)
+                    yield report.event(done.step, epoch, self._rate(), self._seconds(), self._left())
+                if done.step % every == 0 or done.step == self.steps:
+                    yield from self._validate()
                     report.restart()
-                    if config.patience and self._stale >= config.patience:
+                    if config.patience and done.stale >= config.patience:
                         return "early"
+            done.epoch, done.position = done.epoch + 1, 0
+
+    def _follow_controls(self) -> Iterator[Event]:
+        """Take over what was changed from outside, and wait while paused."""
+        while True:
+            wanted, known = self.controls.steering(), self._steering
+            self._steering = wanted
+            self._set_dropout(wanted.dropout)
+            for name in ("rate_factor", "dropout", "teacher_forcing", "paused"):
+                value = getattr(wanted, name)
+                if value != getattr(known, name):
+                    yield Changed(name, value, self.progress.step)
+            if wanted.stop or not wanted.paused:
+                return
+            began = time.perf_counter()
+            self.controls.wait(0.5)
+            self._began += time.perf_counter() - began
+
+    def _set_dropout(self, wanted: float | None) -> None:
+        """Give every dropout this probability, or its configured one."""
+        for module, configured in self._dropouts:
+            module.probability = configured if wanted is None else wanted
+
+    # Stopping and going on ----------------------------------------------------------------------------------------
+
+    def state(self) -> TrainerState:
+        """What ``restore`` needs; whole only between updates, that is while a ``Checkpoint`` is handled.
+
+        The tensors are the living ones: write them before training goes on.
+        """
+        self.progress.seconds = self._seconds()
+        tensors = {
+            "weights": parameters_of(self.model),
+            "optimizer": optimizer_tensors(self._optimizer, self.model),
+            "random": random_state(self.device),
+        }
+        values: dict[str, Any] = {
+            "progress": self.progress.as_dict(),
+            "steering": dataclasses.asdict(dataclasses.replace(self._steering, stop=False, paused=False)),
+        }
+        if self.best_weights is not None:
+            tensors["best"] = self.best_weights
+        if self._ema is not None:
+            tensors["average"] = dict(zip(tensors["weights"], self._ema.mean, strict=True))
+            values["average_updates"] = self._ema.updates
+        if self._last is not None:
+            tensors |= {f"last-{number}": weights for number, weights in enumerate(self._last.kept, 1)}
+        return TrainerState(tensors, values)
+
+    def restore(self, state: TrainerState) -> None:
+        """Go on from a ``state`` when ``run`` is called; to the bit with the same device, threads and torch.
+
+        Raises:
+            ModelFileError: when the state is not one of such a trainer.
+        """
+        living = parameters_of(self.model)
+        fill(living, state.group("weights"), "The checkpoint")
+        restore_optimizer(self._optimizer, self.model, state.group("optimizer"))
+        if "best" in state.tensors:
+            self.best_weights = snapshot(self.model)
+            fill(self.best_weights, state.group("best"), "The checkpoint's best model")
+        if self._ema is not None:
+            fill(dict(zip(living, self._ema.mean, strict=True)), state.group("average"), "The checkpoint's average")
+            self._ema.updates = int(state.values["average_updates"])
+        if self._last is not None:
+            for number in range(1, self.config.average_last + 1):
+                if f"last-{number}" in state.tensors:
+                    self._last.add(snapshot(self.model))
+                    fill(self._last.kept[-1], state.group(f"last-{number}"), "The checkpoint's average")
+        self.progress = Progress.from_dict(state.values["progress"])
+        self._steering = Steering(**state.values["steering"])
+        steering = self._steering
+        self.controls.steer(lambda now: dataclasses.replace(steering, stop=now.stop, paused=now.paused))
+        self._resumed_from = state
 
     @property
     def steps_done(self) -> int:
         """Updates made so far."""
-        return self._step
+        return self.progress.step
 
     def _left(self) -> float:
         """Seconds to go at the pace so far, within the time allowed."""
         spent = self._seconds()
-        left = spent / max(1, self._step) * (self.steps - self._step)
+        left = spent / max(1, self.progress.step) * (self.steps - self.progress.step)
         return min(left, self.config.max_minutes * 60 - spent) if self.config.max_minutes else left
 
     def _reason_to_stop(self) -> str:
         if self.controls.stopping:
             return "interrupted"
-        if self._step >= self.steps:
+        if self.progress.step >= self.steps:
             return "finished"
         if self.config.max_minutes and self._seconds() >= self.config.max_minutes * 60:
             return "time"
@@ -209,7 +322,7 @@ class Trainer:
                     target,
                     copies,
                     smoothing=config.label_smoothing,
-                    teacher_forcing=config.teacher_forcing,
+                    teacher_forcing=self._teacher_forcing(),
                     coverage_weight=config.coverage_weight,
                 )
             (loss.total / counted).backward()
@@ -223,8 +336,12 @@ class Trainer:
             self._optimizer.step()
             if self._ema is not None:
                 self._ema.update()
-        self._step += 1
+        self.progress.step += 1
         return summed, counted, seen
+
+    def _teacher_forcing(self) -> float:
+        wanted = self._steering.teacher_forcing
+        return self.config.teacher_forcing if wanted is None else wanted
 
     def _masked(self, source: Tensor) -> Tensor:
         """Hide a share of the source tokens, so that masked inputs stay familiar to the model."""
@@ -233,7 +350,7 @@ class Trainer:
         hidden = (torch.rand(source.shape, device=source.device) < self.config.source_masking) & (source != PAD)
         return source.masked_fill(hidden, MASK)
 
-    def _tensor(self, rows: list[np.ndarray]) -> Tensor:
+    def _tensor(self, rows: Sequence[np.ndarray]) -> Tensor:
         return torch.from_numpy(pad(rows)).to(self.device, non_blocking=True)
 
     @contextmanager
@@ -245,13 +362,13 @@ class Trainer:
     def _rate(self) -> float:
         config = self.config
         share = rate_at(config.schedule or "constant", self._schedule_step(), self.steps, config.warmup)
-        return (config.learning_rate or 0.0) * share * 0.5**self._rate_halvings * self.controls.rate_factor
+        return (config.learning_rate or 0.0) * share * 0.5**self.progress.halvings * self._steering.rate_factor
 
     def _schedule_step(self) -> int:
         """Updates done, or what the clock says when time is the tighter limit, so that decay ends with the run."""
         if not self.config.max_minutes:
-            return self._step
-        return max(self._step, int(self.steps * min(1.0, self._seconds() / (self.config.max_minutes * 60))))
+            return self.progress.step
+        return max(self.progress.step, int(self.steps * min(1.0, self._seconds() / (self.config.max_minutes * 60))))
 
     def _make_optimizer(self, rate: float) -> torch.optim.Optimizer:
         config = self.config
@@ -271,35 +388,36 @@ class Trainer:
         with self._ema.applied():
             return snapshot(self.model)
 
-    def _validate(self, epoch: int) -> Iterator[Event]:
+    def _validate(self) -> Iterator[Event]:
         """Measure, remember the weights if they are the best, and report."""
+        done = self.progress
         with self._ema.applied() if self._ema is not None else nullcontext():
             self.model.eval()
             weights = None
             if self._last is not None:
                 live = snapshot(self.model)
                 self._last.add(live)
-                self.model.load_state_dict(self._last.mean())
+                put(self.model, self._last.mean())
             loss = self.validation_loss()
             judgement = self.judge(self.model) if self.judge else Judgement(None, False)
             by_loss = judgement.metric is None
             value = loss if judgement.metric is None else judgement.metric
             key = -value if judgement.higher_is_better and not by_loss else value
-            best = self.best_weights is None or key < self._best
+            best = self.best_weights is None or key < done.best
             if best:
                 weights = snapshot(self.model)
             if self._last is not None:
-                self.model.load_state_dict(live)  # pyright: ignore[reportPossiblyUnboundVariable]
+                put(self.model, live)  # pyright: ignore[reportPossiblyUnboundVariable]
         if best:
-            self._best, self._stale, self.best_weights, self.best_step = key, 0, weights, self._step
+            done.best, done.stale, self.best_weights, done.best_step = key, 0, weights, done.step
         else:
-            self._stale += 1
+            done.stale += 1
             if self.config.schedule == "plateau":
-                self._rate_halvings += 1
+                done.halvings += 1
         name = "loss" if by_loss else self.config.select_by
-        yield Validation(self._step, epoch, loss, name, value, best, self._seconds())
+        yield Validation(done.step, done.epoch, loss, name, value, best, self._seconds())
         for source, target, output in judgement.samples:
-            yield Sample(self._step, source, target, output)
+            yield Sample(done.step, source, target, output)
 
     @torch.inference_mode()
     def validation_loss(self) -> float:
@@ -321,45 +439,3 @@ class Trainer:
 def _grouped(parts: list[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:
     for start in range(0, len(parts), size):
         yield parts[start : start + size]
-
-
-class _Report:
-    """Adds up updates between two ``Step`` events."""
-
-    def __init__(self, steps: int, epochs: int) -> None:
-        self.steps, self.epochs = steps, epochs
-        self._started = time.perf_counter()
-        self.restart()
-
-    def restart(self) -> None:
-        """Begin a new window; time spent elsewhere (a validation) is not counted as training."""
-        self._since = time.perf_counter()
-        self._loss, self._tokens, self._seen = 0.0, 0, 0
-
-    def add(self, loss: float, tokens: int, seen: int) -> None:
-        """Count one update."""
-        self._loss += loss
-        self._tokens += tokens
-        self._seen += seen
-
-    def due(self) -> bool:
-        """Whether it is time to tell the listeners."""
-        return time.perf_counter() - self._since >= REPORT_SECONDS
-
-    def event(self, step: int, epoch: int, rate: float, left: float) -> Step:
-        """The window as an event; begins a new one."""
-        now = time.perf_counter()
-        pace = self._seen / max(1e-9, now - self._since)
-        event = Step(
-            step,
-            self.steps,
-            epoch,
-            self.epochs,
-            self._loss / max(1, self._tokens),
-            rate,
-            pace,
-            now - self._started,
-            max(0.0, left),
-        )
-        self.restart()
-        return event

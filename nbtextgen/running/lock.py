@@ -1,0 +1,83 @@
+"""One writer per run: a lock that the system lets go of when its holder dies, however it dies."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from pathlib import Path
+
+from nbtextgen.errors import ModelFileError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+
+class Lock:
+    """Holds a run's folder for one writer.
+
+    The lock is the kernel's (``flock``), not the file's presence: no stale lock can remain, and no clock is asked.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._handle: int | None = None
+
+    def acquire(self) -> None:
+        """Take the lock; raises ``ModelFileError`` saying who holds it."""
+        try:
+            handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise ModelFileError(
+                f"{self.path.parent} cannot be written to ({error.strerror}); resume a copy of it in a folder of yours."
+            ) from error
+        for attempt in range(10):
+            if _try(handle):
+                os.ftruncate(handle, 0)
+                os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+                self._handle = handle
+                return
+            time.sleep(0.02 * attempt)  # someone may only be asking whether it is held
+        holder = os.pread(handle, 200, 0).decode(errors="replace") or "another process"
+        os.close(handle)
+        raise ModelFileError(
+            f"{self.path.parent} is being trained by {holder}; stop that one first, or watch it with .events(follow=True)."
+        )
+
+    def release(self) -> None:
+        """Let go."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+    def held(self) -> bool:
+        """Whether someone, here or elsewhere, holds it now."""
+        if self._handle is not None:
+            return True
+        try:
+            handle = os.open(self.path, os.O_RDWR)
+        except OSError:
+            return False
+        try:
+            return not _try(handle)
+        finally:
+            os.close(handle)
+
+
+def _try(handle: int) -> bool:
+    if fcntl is None:
+        import msvcrt
+
+        try:  # a byte far behind the text, since locked bytes cannot be read there
+            os.lseek(handle, 1 << 20, os.SEEK_SET)
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+            return True
+        except OSError:
+            return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except OSError:
+        return False

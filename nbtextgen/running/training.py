@@ -1,0 +1,177 @@
+"""Training a run's folder: every event is logged, the state and the best model are kept as they come."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Any
+
+import torch
+
+from nbtextgen import saving
+from nbtextgen.defaults import Plan
+from nbtextgen.fitting import Fitting
+from nbtextgen.model.seq2seq import Seq2Seq
+from nbtextgen.running.folder import Run
+from nbtextgen.running.log import LogWriter
+from nbtextgen.running.requests import Requested
+from nbtextgen.training.checkpoints import write_state
+from nbtextgen.training.controls import Controls
+from nbtextgen.training.device import choose_device
+from nbtextgen.training.events import Checkpoint, Ended, Event, Validation, Warning
+from nbtextgen.training.state import TrainerState
+from nbtextgen.writing import Writer
+
+MEMBER = 1_000_000_000
+"""Networks of an ensemble follow one another: update ``n`` of network ``k`` is filed as step ``k * MEMBER + n``."""
+
+
+class RunTraining:
+    """Trains a run from where it stands; offers what ``Fitting`` does: ``run``, ``stop`` and ``writer``."""
+
+    def __init__(self, run: Run, controls: Controls | None = None, notes: Sequence[str] = ()) -> None:
+        self._run, self._notes = run, list(notes)
+        self._controls = Requested(run.requests, controls or Controls())
+        self._fitting: Fitting | None = None
+        self._log: LogWriter | None = None
+        self._device = choose_device(run.plan.training.device)
+        self._said: set[tuple[str, str]] = set()
+
+    def run(self) -> Generator[Event, None, None]:
+        """Train to the end, yielding events.
+
+        Raises:
+            ModelFileError: when another process trains the run, or what it holds is damaged.
+        """
+        self._run.lock.acquire()
+        try:
+            for series in (self._run.checkpoints, self._run.best):
+                series.sweep()
+            self._controls.forget()
+            self._log = LogWriter(self._run.log)
+            self._fitting = self._prepared()
+            for event in self._fitting.run():
+                yield from self._handled(event)
+        except (GeneratorExit, KeyboardInterrupt):
+            if self._fitting is not None and self._fitting.progress is not None:
+                done = self._fitting.progress
+                self._append(Ended("interrupted", done.step, done.best_step, done.seconds))
+            raise
+        finally:
+            if self._log is not None:
+                self._log.close()
+            self._run.lock.release()
+
+    def stop(self) -> None:
+        """End the training under way, keeping its best weights; see ``Fitting.stop``."""
+        if self._fitting is not None:
+            self._fitting.stop()
+
+    def writer(self) -> Writer | None:
+        """What was trained, or ``None`` when nothing was."""
+        return None if self._fitting is None else self._fitting.writer()
+
+    def best_so_far(self) -> Writer | None:
+        """The best so far; see ``Fitting.best_so_far``."""
+        return None if self._fitting is None else self._fitting.best_so_far()
+
+    @property
+    def plan(self) -> Plan:
+        """All settings."""
+        return self._run.plan
+
+    def _prepared(self) -> Fitting:
+        """Read everything from the folder."""
+        found, notes = self._run.checkpoint(), list(self._notes)
+        state, done = None, list[Seq2Seq]()
+        if found is not None:
+            state = found.content
+            notes += [f"{why} The checkpoint before it is used." for why in found.skipped]
+            notes += _differences(state, self._device)
+            member = found.step // MEMBER
+            if member:
+                done = self._run.best_model().content.networks[:member]
+        run, material = self._run, self._run.material()
+        return Fitting(run.plan, material, self._controls, checkpoints=True, done=done, state=state, notes=notes)
+
+    # Keeping ------------------------------------------------------------------------------------------------------
+
+    def _handled(self, event: Event) -> Iterator[Event]:
+        """Keep what an event brings, then log it and hand it on."""
+        assert self._fitting is not None
+        if isinstance(event, Checkpoint):
+            state = self._fitting.state()
+            state = dataclasses.replace(state, values={**state.values, "made_with": _made_with(self._device)})
+            written = yield from self._kept("checkpoint", lambda: self._write_checkpoint(event.step, state))
+            if not written:
+                return
+        elif isinstance(event, Ended) or (isinstance(event, Validation) and event.best):
+            yield from self._kept("best model", lambda: self._write_best(event.step))
+        yield from self._logged(event)
+
+    def _write_checkpoint(self, step: int, state: TrainerState) -> None:
+        assert self._fitting is not None and self._log is not None
+        self._log.sync()
+        self._run.checkpoints.commit(self._fitting.member * MEMBER + step, lambda folder: write_state(folder, state))
+
+    def _write_best(self, step: int) -> None:
+        assert self._fitting is not None
+        writer, run = self._fitting.best_so_far(), self._run
+        if writer is not None:
+            key = (len(writer.networks) - 1) * MEMBER + step
+            run.best.commit(key, lambda folder: saving.write_model(folder, writer, run.plan, run.options))
+
+    def _kept(self, what: str, write: Callable[[], None]) -> Generator[Event, None, bool]:
+        """Do ``write``; where the disk refuses, say so once and train on. Gives whether it was written."""
+        try:
+            write()
+        except OSError as error:
+            why = error.strerror or str(error)
+            if not self._run.folder.is_dir():
+                why = "the folder is gone"
+            if (what, why) not in self._said:
+                self._said.add((what, why))
+                yield from self._logged(
+                    Warning(
+                        f"The {what} could not be written to {self._run.folder} ({why}); training goes on, what was "
+                        "written before is untouched, and it is tried again each time."
+                    )
+                )
+            return False
+        return True
+
+    def _logged(self, event: Event) -> Iterator[Event]:
+        """Write the event to the log, then hand it on."""
+        if self._log is not None:
+            failed = self._append(event)
+            if failed and ("log", failed) not in self._said:
+                self._said.add(("log", failed))
+                yield Warning(
+                    f"The event log {self._run.log} cannot be written ({failed}); training goes on without it."
+                )
+        yield event
+
+    def _append(self, event: Event) -> str:
+        """Log an event; gives why not, or nothing."""
+        try:
+            if self._log is not None:
+                self._log.append(event)
+        except OSError as error:
+            return error.strerror or str(error)
+        return ""
+
+
+def _made_with(device: torch.device) -> dict[str, Any]:
+    """What the bits of a result depend on, beside the run itself."""
+    return {"torch": torch.__version__, "threads": torch.get_num_threads(), "device": device.type}
+
+
+def _differences(state: TrainerState, device: torch.device) -> list[str]:
+    """A note when the run goes on under other conditions, so that it may differ in the last bits."""
+    then, now = state.values.get("made_with"), _made_with(device)
+    if not isinstance(then, dict):
+        return []
+    changed = [f"{name} {then.get(name)} then, {value} now" for name, value in now.items() if then.get(name) != value]
+    if not changed:
+        return []
+    return [f"The run goes on under other conditions ({'; '.join(changed)}): weights may differ in the last bits."]

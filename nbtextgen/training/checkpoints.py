@@ -1,0 +1,126 @@
+"""Checkpoints: folders that appear whole or not at all, the newest good one found again whatever happened."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from nbtextgen.errors import ModelFileError
+from nbtextgen.files import (
+    as_json,
+    check_format,
+    checksums,
+    committed,
+    read_json,
+    read_tensors,
+    verify,
+    write,
+    write_tensors,
+)
+from nbtextgen.training.averaging import Weights
+from nbtextgen.training.state import TrainerState
+
+FORMAT = 1
+MANIFEST, TENSORS = "checkpoint.json", "state.safetensors"
+Content = TypeVar("Content")
+
+
+@dataclass(frozen=True)
+class Found(Generic[Content]):
+    """The newest good one of a series.
+
+    Attributes:
+        content: what was read.
+        step: the update it was made after.
+        skipped: newer ones that could not be read, each in a sentence.
+    """
+
+    content: Content
+    step: int
+    skipped: tuple[str, ...] = field(default=())
+
+
+class Series:
+    """Folders ``step-N`` in one place, of which the newest few are kept."""
+
+    def __init__(self, folder: Path, keep: int = 2) -> None:
+        self.folder, self.keep = folder, keep
+
+    def steps(self) -> list[int]:
+        """Steps of the folders there are, newest first; order is by step, for clocks jump."""
+        if not self.folder.is_dir():
+            return []
+        names = (re.fullmatch(r"step-(\d{1,18})", path.name) for path in self.folder.iterdir() if path.is_dir())
+        return sorted((int(name[1]) for name in names if name), reverse=True)
+
+    def path(self, step: int) -> Path:
+        """Where the folder of a step is."""
+        return self.folder / f"step-{step:09}"
+
+    def commit(self, step: int, fill: Callable[[Path], None]) -> None:
+        """Write a folder with ``fill``, then forget the oldest beyond ``keep``.
+
+        Raises:
+            OSError: when it cannot be written; those before it are untouched then.
+        """
+        path = self.path(step)
+        self.folder.mkdir(exist_ok=True)
+        if path.exists():  # from before a resume: what is written now is as good, and certainly whole
+            shutil.rmtree(path)
+        with committed(path) as work:
+            fill(work)
+        later = [other for other in self.steps() if other > step]  # of a course that was not kept
+        for other in [*later, *self.steps()[len(later) + self.keep :]]:
+            shutil.rmtree(self.path(other), ignore_errors=True)
+
+    def sweep(self) -> None:
+        """Remove what a killed process left half-written."""
+        if self.folder.is_dir():
+            for path in self.folder.glob(".step-*"):
+                shutil.rmtree(path, ignore_errors=True)
+
+    def newest(self, read: Callable[[Path], Content]) -> Found[Content] | None:
+        """The newest folder that ``read`` accepts, or ``None`` when there is none.
+
+        Raises:
+            ModelFileError: when there are some and ``read`` refuses all.
+        """
+        skipped = []
+        for step in self.steps():
+            try:
+                return Found(read(self.path(step)), step, tuple(skipped))
+            except ModelFileError as error:
+                skipped.append(str(error))
+        if skipped:
+            raise ModelFileError(f"None of the {len(skipped)} in {self.folder} can be read: {' '.join(skipped)}")
+        return None
+
+
+def write_state(folder: Path, state: TrainerState) -> None:
+    """Write a trainer's state into an empty folder: one file of tensors, and the manifest with its checksum last."""
+    flat = {f"{group}:{name}": value for group, tensors in state.tensors.items() for name, value in tensors.items()}
+    write_tensors(folder / TENSORS, flat)
+    write(folder / MANIFEST, as_json({"format": FORMAT, "files": checksums(folder), **state.values}))
+
+
+def read_state(folder: Path) -> TrainerState:
+    """Read ``write_state`` back.
+
+    Raises:
+        ModelFileError: naming what is missing, damaged or of a later format.
+    """
+    manifest = read_json(folder / MANIFEST)
+    check_format(manifest, folder / MANIFEST, FORMAT)
+    files = manifest.get("files")
+    if not isinstance(files, dict) or TENSORS not in files:
+        raise ModelFileError(f"{folder / MANIFEST} is damaged: it does not list {TENSORS}.")
+    verify(folder, files, MANIFEST)
+    groups: dict[str, Weights] = {}
+    for key, value in read_tensors(folder / TENSORS).items():
+        group, _, name = key.partition(":")
+        groups.setdefault(group, {})[name] = value
+    return TrainerState(groups, manifest)

@@ -1,0 +1,43 @@
+"""What happened between two ``Step`` events."""
+
+from __future__ import annotations
+
+import time
+
+from nbtextgen.training.events import Step
+
+REPORT_SECONDS = 0.2
+
+
+class Report:
+    """Adds up updates between two ``Step`` events."""
+
+    def __init__(self, steps: int, epochs: int) -> None:
+        self.steps, self.epochs = steps, epochs
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin a new window; time spent elsewhere (a validation) is not counted as training."""
+        self._since = time.perf_counter()
+        self._loss, self._tokens, self._seen = 0.0, 0, 0
+
+    def leave_out(self, seconds: float) -> None:
+        """Time spent elsewhere, within a window."""
+        self._since += seconds
+
+    def add(self, loss: float, tokens: int, seen: int) -> None:
+        """Count one update: summed loss, target tokens, and all tokens read."""
+        self._loss += loss
+        self._tokens += tokens
+        self._seen += seen
+
+    def due(self) -> bool:
+        """Whether it is time to tell the listeners."""
+        return time.perf_counter() - self._since >= REPORT_SECONDS
+
+    def event(self, step: int, epoch: int, rate: float, seconds: float, left: float) -> Step:
+        """The window as an event; begins a new one."""
+        pace = self._seen / max(1e-9, time.perf_counter() - self._since)
+        loss = self._loss / max(1, self._tokens)
+        self.restart()
+        return Step(step, self.steps, epoch, self.epochs, loss, rate, pace, seconds, max(0.0, left))

@@ -1,0 +1,146 @@
+"""Where a training run stands: everything needed to go on as if it had never stopped."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nbtextgen.errors import ModelFileError
+from nbtextgen.training.averaging import Weights
+
+
+@dataclass
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        step: updates done.
+        epoch: the pass under way, from one.
+        position: updates of this pass that are done.
+        best: figure of the best validation, lower is better.
+        best_step: the update it was made after.
+        stale: validations since.
+        halvings: how often the learning rate was halved.
+        setbacks: how often training went back to a good state.
+        seconds: time spent training, pauses left out.
+    """
+
+    step: int = 0
+    epoch: int = 1
+    position: int = 0
+    best: float = math.inf
+    best_step: int = 0
+    stale: int = 0
+    halvings: int = 0
+    setbacks: int = 0
+    seconds: float = 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values that strict JSON can hold."""
+        return {**dataclasses.asdict(self), "best": self.best if math.isfinite(self.best) else None}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Progress:
+        """Read ``as_dict`` back; raises ``ModelFileError`` for values that cannot be."""
+        found = {}
+        for known in dataclasses.fields(cls):
+            value = values.get(known.name)
+            value = math.inf if value is None and known.name == "best" else value
+            whole = known.name not in ("best", "seconds")
+            if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+                raise ModelFileError(f"The checkpoint is damaged: its {known.name} is {value!r}.")
+            if whole and value < 0:
+                raise ModelFileError(f"The checkpoint is damaged: its {known.name} is {value!r}.")
+            found[known.name] = value
+        return cls(**found)
+
+
+@dataclass(frozen=True)
+class TrainerState:
+    """A trainer's state as tensors and plain values.
+
+    Attributes:
+        tensors: named tensors in groups: ``weights``, ``optimizer``, ``average``, ``best``, ``random``, ``last-1``...
+        values: ``progress``, ``steering`` and what goes with the groups.
+    """
+
+    tensors: Mapping[str, Weights]
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def group(self, name: str) -> Weights:
+        """One group; raises ``ModelFileError`` when it is missing."""
+        if name not in self.tensors:
+            raise ModelFileError(f"The checkpoint is damaged: it has no {name}.")
+        return dict(self.tensors[name])
+
+
+def parameters_of(model: nn.Module) -> Weights:
+    """The learned tensors by name, a tied one once; views, not copies."""
+    return {name: parameter.detach() for name, parameter in model.named_parameters()}
+
+
+def fill(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor], what: str) -> None:
+    """Copy saved tensors into living ones.
+
+    Raises:
+        ModelFileError: when a name, a shape or a kind of number differs.
+    """
+    if set(wanted) != set(found):
+        odd = sorted(set(wanted) ^ set(found))[0]
+        raise ModelFileError(f"{what} does not fit the run: {odd!r} is missing or unexpected.")
+    for name, tensor in wanted.items():
+        if tensor.shape != found[name].shape or tensor.dtype != found[name].dtype:
+            shapes = f"{tuple(found[name].shape)} {found[name].dtype}, not {tuple(tensor.shape)} {tensor.dtype}"
+            raise ModelFileError(f"{what} does not fit the run: {name!r} is {shapes}.")
+    with torch.no_grad():
+        for name, tensor in wanted.items():
+            tensor.copy_(found[name])
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer, model: nn.Module) -> Weights:
+    """The optimizer's moments and counts, named ``parameter/moment``."""
+    return {
+        f"{name}/{key}": value
+        for name, parameter in model.named_parameters()
+        for key, value in optimizer.state.get(parameter, {}).items()
+        if isinstance(value, Tensor)
+    }
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, model: nn.Module, saved: Weights) -> None:
+    """Put moments and counts back; raises ``ModelFileError`` when they do not belong to the model."""
+    parameters = dict(model.named_parameters())
+    optimizer.state.clear()
+    for key, value in saved.items():
+        name, _, moment = key.rpartition("/")
+        if name not in parameters or value.shape not in (parameters[name].shape, torch.Size([])):
+            raise ModelFileError(f"The checkpoint's optimizer does not fit the run: {key!r}.")
+        # A count stays where the optimizer made it: on the processor for plain kernels, with the weights for fused ones.
+        optimizer.state[parameters[name]][moment] = value.to(parameters[name].device, copy=True)
+    for parameter in parameters.values():
+        if saved and set(optimizer.state[parameter]) != set(optimizer.state[next(iter(parameters.values()))]):
+            raise ModelFileError("The checkpoint's optimizer does not fit the run: some moments are missing.")
+
+
+def random_state(device: torch.device) -> Weights:
+    """State of the random generators that training draws from."""
+    found = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        found["cuda"] = torch.cuda.get_rng_state(device)
+    return found
+
+
+def restore_random_state(saved: Weights, device: torch.device) -> None:
+    """Put the generators back; raises ``ModelFileError`` when the state is not one."""
+    try:
+        torch.set_rng_state(saved["cpu"])
+        if device.type == "cuda" and "cuda" in saved:
+            torch.cuda.set_rng_state(saved["cuda"], device)
+    except (KeyError, RuntimeError, TypeError) as error:
+        raise ModelFileError(f"The checkpoint's random state is damaged: {error}.") from error

@@ -1,0 +1,293 @@
+"""Run folders: resumed to the bit, watched and steered while they train, listed, locked, deleted."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+
+from nbtextgen import Pairs, Run, TextGenerator, runs
+from nbtextgen.errors import ModelFileError, NotTrainedError
+from nbtextgen.running.training import RunTraining
+from nbtextgen.training.controls import Controls
+from nbtextgen.training.events import Changed, Checkpoint, Ended, Event, Resumed, Started, Step, Validation, Warning
+
+WORDS = ["".join(letters) for letters in itertools.product("abcd", repeat=3)]
+REVERSED = Pairs(WORDS, [word[::-1] for word in WORDS])
+SMALL = {
+    "hidden_size": 12,
+    "embedding_size": 8,
+    "dropout": 0.2,
+    "batch_size": 8,
+    "epochs": 3,
+    "checkpoint_seconds": 0.0,
+    "samples": 1,
+}
+
+
+class Killed(Exception):
+    """Stands for the end of the process: nothing after it runs in the training."""
+
+
+def killer(at: int, network: int = 1):
+    """A listener that ends everything at a checkpoint from update ``at`` on of the n-th network it hears of."""
+    started = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Started):
+            started.append(event)
+        if isinstance(event, Checkpoint) and event.step >= at and len(started) == network:
+            raise Killed
+
+    return listen
+
+
+def weights(model: TextGenerator) -> list[dict[str, torch.Tensor]]:
+    return [network.state_dict() for network in model.writer.networks]
+
+
+def same(first: TextGenerator, second: TextGenerator) -> bool:
+    pairs = list(zip(weights(first), weights(second), strict=True))
+    return all(torch.equal(one[name], other[name]) for one, other in pairs for name in one)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"average": "ema", "optimizer": "adamw", "accumulate": 2, "teacher_forcing": 0.5},
+        {"average": "last", "average_last": 2, "schedule": "plateau", "select_by": "exact"},
+        {"optimizer": "sgd", "patience": 2, "copy": True, "attention": "additive", "cell": "gru"},
+        {"ensemble": 2, "epochs": 2},
+    ],
+)
+@pytest.mark.parametrize("at", [3, 11])
+def test_a_killed_run_resumes_to_the_same_bits_in_the_middle_of_an_epoch(tmp_path: Path, options, at) -> None:
+    settings = {**SMALL, **options}
+    straight = TextGenerator(**settings).fit(REVERSED, listeners=[])
+    with pytest.raises(Killed):
+        TextGenerator(**settings).fit(REVERSED, listeners=[killer(at)], run=tmp_path / "r")
+    if options.get("ensemble"):  # killed again, in the second network
+        with pytest.raises(Killed):
+            TextGenerator.resume(tmp_path / "r", listeners=[killer(at, network=2)])
+    resumed = TextGenerator.resume(tmp_path / "r", listeners=[])
+    assert same(straight, resumed)
+    assert same(straight, TextGenerator.load(tmp_path / "r"))
+    straight_losses = [event.loss for event in straight.history if isinstance(event, Validation)]
+    logged = [event.loss for event in Run.open(tmp_path / "r").history() if isinstance(event, Validation)]
+    assert logged == straight_losses or options.get("ensemble")
+
+
+def test_a_stopped_run_goes_on_as_if_it_had_not_been_stopped(tmp_path: Path) -> None:
+    controls = Controls()
+
+    def stop(event: Event) -> None:
+        if isinstance(event, Checkpoint) and event.step == 10:
+            controls.stop()
+
+    stopped = TextGenerator(**SMALL).fit(REVERSED, listeners=[stop], controls=controls, run=tmp_path / "r")
+    assert isinstance(stopped.history[-1], Ended) and stopped.history[-1].reason == "interrupted"
+    resumed = TextGenerator.resume(tmp_path / "r", listeners=[])
+    assert same(TextGenerator(**SMALL).fit(REVERSED, listeners=[]), resumed)
+
+
+def test_a_finished_run_gives_its_model_at_once(tmp_path: Path) -> None:
+    trained = TextGenerator(**SMALL).fit(REVERSED, listeners=[], run=tmp_path / "r")
+    again = TextGenerator.resume(tmp_path / "r", listeners=[])
+    assert same(trained, again)
+    assert not [event for event in again.history if isinstance(event, Step)]
+
+
+def test_the_best_model_can_be_used_while_the_run_trains(tmp_path: Path) -> None:
+    used = []
+
+    def use(event: Event) -> None:
+        if isinstance(event, Validation) and not used:
+            used.append(TextGenerator.load(tmp_path / "r").generate("abc").text)
+
+    TextGenerator(**SMALL).fit(REVERSED, listeners=[use], run=tmp_path / "r")
+    assert used
+
+
+def test_another_process_watches_and_stops_a_run(tmp_path: Path) -> None:
+    watcher = (
+        "import sys, time; from nbtextgen import Run\n"
+        "run = Run.open(sys.argv[1])\n"
+        "for event in run.events(follow=True):\n"
+        "    kind = type(event).__name__\n"
+        "    if kind == 'Validation': run.controls.dropout = 0.05; run.controls.rate_factor = 0.5\n"
+        "    if kind == 'Changed': run.controls.stop()\n"
+        "    print(kind, flush=True)\n"
+    )
+    found: list[subprocess.Popen[str]] = []
+
+    def watch(event: Event) -> None:
+        if isinstance(event, Checkpoint) and not found:
+            found.append(
+                subprocess.Popen(
+                    [sys.executable, "-c", watcher, str(tmp_path / "r")], stdout=subprocess.PIPE, text=True
+                )
+            )
+
+    model = TextGenerator(**{**SMALL, "epochs": 10_000}).fit(REVERSED, listeners=[watch], run=tmp_path / "r")
+    changes = [event for event in model.history if isinstance(event, Changed)]
+    assert {(event.setting, event.value) for event in changes} == {("dropout", 0.05), ("rate_factor", 0.5)}
+    assert isinstance(model.history[-1], Ended) and model.history[-1].reason == "interrupted"
+    seen = found[0].communicate(timeout=60)[0].split()
+    assert seen[0] == "Started" and seen[-1] == "Ended"
+
+
+def test_the_log_holds_every_event_and_survives_half_a_line(tmp_path: Path) -> None:
+    model = TextGenerator(**SMALL).fit(REVERSED, listeners=[], run=tmp_path / "r")
+    run = Run.open(tmp_path / "r")
+    assert list(run.events()) == model.history
+    run.log.write_bytes(run.log.read_bytes() + b'{"event": "Ste')
+    assert list(run.events()) == model.history
+    TextGenerator.resume(tmp_path / "r", listeners=[])
+    assert any(isinstance(event, Resumed) for event in run.events())
+    assert b"Ste{" not in run.log.read_bytes()
+
+
+def test_two_writers_on_one_run_are_kept_apart(tmp_path: Path) -> None:
+    said = []
+
+    def second(event: Event) -> None:
+        if isinstance(event, Checkpoint) and not said:
+            assert runs(tmp_path)[0].state == "training"
+            for try_it in (lambda: TextGenerator.resume(tmp_path / "r"), Run.open(tmp_path / "r").delete):
+                with pytest.raises(ModelFileError, match="is being trained") as caught:
+                    try_it()
+                said.append(str(caught.value))
+
+    TextGenerator(**SMALL).fit(REVERSED, listeners=[second], run=tmp_path / "r")
+    assert "process" in said[0]
+
+
+def test_damage_falls_back_to_the_checkpoint_before_and_says_so(tmp_path: Path) -> None:
+    straight = TextGenerator(**SMALL).fit(REVERSED, listeners=[])
+    with pytest.raises(Killed):
+        TextGenerator(**SMALL).fit(REVERSED, listeners=[killer(13)], run=tmp_path / "r")
+    run = Run.open(tmp_path / "r")
+    newest, before = run.checkpoints.steps()
+    path = run.checkpoints.path(newest) / "state.safetensors"
+    raw = bytearray(path.read_bytes())
+    raw[-3] ^= 1
+    path.write_bytes(raw)
+    best = run.best.path(run.best.steps()[0])
+    (best / "nbtextgen.json").unlink()
+    resumed = TextGenerator.resume(tmp_path / "r", listeners=[])
+    notes = [event.text for event in resumed.history if isinstance(event, Warning)]
+    assert len(notes) == 1 and "checksum" in notes[0]
+    went_on = next(event for event in resumed.history if isinstance(event, Resumed))
+    assert went_on.step == before < newest
+    assert same(straight, resumed)
+
+
+def test_runs_are_listed_with_settings_and_scores_and_deleted(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert runs() == []
+    first = TextGenerator(**SMALL).fit(REVERSED, listeners=[], run="french")
+    second = TextGenerator(**{**SMALL, "hidden_size": 16}).fit(REVERSED, listeners=[], run=True)
+    assert first.run and second.run and first.run.folder.name.startswith("french-")
+    (tmp_path / "runs" / "broken").mkdir()
+    (tmp_path / "runs" / "broken" / "run.json").write_text("{")
+    found = {one.name: one for one in runs()}
+    assert found["broken"].state == "unreadable" and "cannot be read" in found["broken"].problem
+    mine = found[first.run.name]
+    last = [event for event in first.history if isinstance(event, Validation) and event.best][-1]
+    assert (mine.state, mine.best_loss, mine.best_step) == ("finished", last.loss, last.step)
+    assert mine.settings and mine.settings["hidden_size"] == 12
+    assert mine.fingerprint == found[second.run.name].fingerprint
+    first.run.delete()
+    assert first.run.name not in {one.name for one in runs()}
+    with pytest.raises(ModelFileError, match="There is no run"):
+        Run.open(first.run.folder)
+
+
+def test_a_run_never_takes_a_folder_that_is_in_use(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("precious")
+    with pytest.raises(ModelFileError, match="there already"):
+        TextGenerator(**SMALL).fit(REVERSED, listeners=[], run=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_live_dropout_and_teacher_forcing_act_at_once_and_are_logged() -> None:
+    controls = Controls()
+    during: list[float] = []
+
+    def move(event: Event) -> None:
+        if isinstance(event, Validation) and event.epoch == 1:
+            controls.dropout, controls.teacher_forcing, controls.rate_factor = 0.6, 0.5, 0.25
+
+    model = TextGenerator(**{**SMALL, "schedule": "constant", "warmup": 0.0})
+
+    def watch(event: Event) -> None:
+        move(event)
+        if isinstance(event, Step):
+            during.append(event.learning_rate)
+
+    model.fit(REVERSED, listeners=[watch], controls=controls)
+    changes = {event.setting: event.value for event in model.history if isinstance(event, Changed)}
+    assert changes == {"dropout": 0.6, "teacher_forcing": 0.5, "rate_factor": 0.25}
+    plain = TextGenerator(**{**SMALL, "schedule": "constant", "warmup": 0.0}).fit(REVERSED, listeners=[])
+    assert during[-1] == pytest.approx(plain.plan.training.learning_rate * 0.25)
+    assert not same(model, plain)
+    assert {each.probability for each in model.writer.networks[0].modules() if hasattr(each, "probability")} == {0.2}
+
+
+def test_steering_is_kept_over_a_resume(tmp_path: Path) -> None:
+    def run(listeners, folder):
+        controls = Controls()
+
+        def move(event: Event) -> None:
+            if isinstance(event, Checkpoint) and event.step == 5:
+                controls.dropout, controls.rate_factor = 0.0, 2.0
+
+        return TextGenerator(**SMALL).fit(REVERSED, listeners=[move, *listeners], controls=controls, run=folder)
+
+    straight = run([], tmp_path / "one")
+    with pytest.raises(Killed):
+        run([killer(12)], tmp_path / "two")
+    assert same(straight, TextGenerator.resume(tmp_path / "two", listeners=[]))
+
+
+def test_pause_holds_training_and_costs_no_training_time() -> None:
+    controls = Controls()
+    moments = []
+
+    def listen(event: Event) -> None:
+        if isinstance(event, Validation) and event.epoch == 1:
+            controls.pause()
+            threading.Timer(0.6, controls.resume).start()
+        moments.append(event)
+
+    model = TextGenerator(**SMALL).fit(REVERSED, listeners=[listen], controls=controls)
+    changes = [event.value for event in model.history if isinstance(event, Changed)]
+    assert changes == [True, False]
+    spent = next(event.seconds for event in reversed(model.history) if isinstance(event, Ended))
+    stepped = [event.seconds for event in model.history if isinstance(event, Validation)]
+    assert max(after - before for before, after in itertools.pairwise([*stepped, spent])) < 0.5
+
+
+def test_a_run_without_a_first_update_can_still_be_resumed(tmp_path: Path) -> None:
+    controls = Controls()
+    controls.stop()
+    with pytest.raises(NotTrainedError):
+        TextGenerator(**SMALL).fit(REVERSED, listeners=[], controls=controls, run=tmp_path / "r")
+    with pytest.raises(ModelFileError, match="no model yet"):
+        TextGenerator.load(tmp_path / "r")
+    resumed = TextGenerator.resume(tmp_path / "r", listeners=[])
+    assert same(resumed, TextGenerator(**SMALL).fit(REVERSED, listeners=[]))
+
+
+def test_training_a_run_twice_in_a_row_starts_from_its_own_folder(tmp_path: Path) -> None:
+    TextGenerator(**SMALL).fit(REVERSED, listeners=[], run=tmp_path / "r")
+    training = RunTraining(Run.open(tmp_path / "r"))
+    events = list(training.run())
+    assert isinstance(events[-1], Ended) and events[-1].reason == "finished"
+    assert training.writer() is not None
