@@ -89,6 +89,7 @@ def range_test(trainer: Trainer, *, updates: int = 150, told: Callable[[int], bo
     for update in range(updates):
         rate = LOWEST * (HIGHEST / LOWEST) ** (update / max(1, updates - 1))
         trainer.controls.rate_factor = rate / HIGHEST
+        list(trainer._follow_controls())  # its events are of no interest here
         summed, tokens, _ = trainer._update(next(groups))
         if not math.isfinite(summed):
             break
