@@ -72,6 +72,26 @@ class Dropout(nn.Module):
     def forward(self, values: Tensor) -> Tensor:
         if not self.training or self.probability == 0.0:
             return values
-        if not self.variational or values.dim() < 3:
+        per_sequence = self.variational and values.dim() >= 3
+        shape = values[:, :1] if per_sequence else values
+        if values.device.type == "cpu":
+            return values * _kept(shape, self.probability)
+        if not per_sequence:
             return nn.functional.dropout(values, self.probability)
-        return values * nn.functional.dropout(torch.ones_like(values[:, :1]), self.probability)
+        return values * nn.functional.dropout(torch.ones_like(shape), self.probability)
+
+
+_LEVELS = 1 << 16
+
+
+def _kept(like: Tensor, probability: float) -> Tensor:
+    """A dropout mask, zero or one over the share kept: the shape and kind of ``like``.
+
+    PyTorch draws a full random number for every element on a processor; here 64 random bits serve four elements, which
+    takes a fifth of the time. The probability is rounded to 1/65,536.
+    """
+    count = like.numel()
+    bits = torch.empty((count + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
+    dropped = min(round(probability * _LEVELS), _LEVELS - 1)
+    kept = bits.view(torch.int16)[:count].view(like.shape) >= dropped - _LEVELS // 2
+    return kept.to(like.dtype).mul_(_LEVELS / (_LEVELS - dropped))
