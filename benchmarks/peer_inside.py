@@ -1,4 +1,4 @@
-"""One phase of one peer, run by peers.py in that peer's environment; prints ``MEASURED {json}`` at the end.
+"""One phase of one program, run by peers.py in that program's environment; prints ``MEASURED {json}`` at the end.
 
 The peers' own training loops and decoders run unchanged. Time is taken by a hook after each optimizer step, tokens
 (source and target without padding, begin and end marks) are counted by looking at the batches that pass.
@@ -15,6 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook
 
 BATCH, EMBEDDING, HIDDEN, DROPOUT, RATE, LONGEST = 64, 256, 512, 0.2, 0.001, 80
 
@@ -24,7 +25,7 @@ class Clock:
 
     def __init__(self, warmup: int) -> None:
         self.warmup, self.updates, self.tokens, self.began, self.ended = warmup, 0, 0, 0.0, 0.0
-        torch.optim.optimizer.register_optimizer_step_post_hook(lambda *_: self._updated())
+        register_optimizer_step_post_hook(lambda *_: self._updated())
 
     def saw(self, tokens: int) -> None:
         """Count a training batch's tokens; called before its update."""
@@ -173,6 +174,8 @@ def joeynmt_settings(work: Path, updates: int) -> dict[str, object]:
         "training": {
             "optimizer": "adam",
             "learning_rate": RATE,
+            "scheduling": "exponential",  # its settings must name one; this one stays where it is
+            "decrease_factor": 1.0,
             "batch_size": BATCH,
             "batch_type": "sentence",
             "epochs": 10**4,
@@ -211,8 +214,11 @@ def joeynmt_train(work: Path, warmup: int, steps: int) -> dict[str, object]:
     model.loss_function = ("crossentropy", 0.0)
     manager = TrainManager(
         model=model,
+        rank=0,
         model_dir=settings.model_dir,
         device=settings.device,
+        n_gpu=0,
+        num_workers=0,
         autocast=settings.autocast,
         seed=settings.seed,
         train_args=settings.train,
@@ -291,10 +297,10 @@ def yoyodyne_train(work: Path, warmup: int, steps: int) -> dict[str, object]:
     clock = Clock(warmup)
     step = model.training_step
 
-    def counted(batch: object, index: int) -> object:
+    def counted(batch: object, batch_idx: int) -> object:
         source, target = (int((~side.mask).sum()) for side in (batch.source, batch.target))
         clock.saw(source + target - 3 * len(batch))  # begin and end of the source, end of the target
-        return step(batch, index)
+        return step(batch, batch_idx)
 
     model.training_step = counted
     trainer = Trainer(
@@ -332,13 +338,73 @@ def yoyodyne_decode(work: Path, beam: int, name: str, sentences: int) -> dict[st
         return timed(work, name, decode)
 
 
+def nbtextgen_parts(work: Path, precision: str, updates: int) -> object:
+    from nbtextgen import TextGenerator
+
+    return TextGenerator(
+        tokens="symbol",
+        shared_vocabulary=True,
+        tied_embeddings="none",
+        attention="general",
+        embedding_size=EMBEDDING,
+        hidden_size=HIDDEN,
+        dropout=DROPOUT,
+        label_smoothing=0.0,
+        learning_rate=RATE,
+        schedule="constant",
+        batch_size=BATCH,
+        batch_tokens=10**6,
+        epochs=10**4,
+        max_steps=updates,
+        validate_every=10**8,
+        valid_fraction=0.0,
+        samples=0,
+        precision=precision,
+    )
+
+
+def nbtextgen_train(work: Path, warmup: int, steps: int, precision: str = "fp32") -> dict[str, object]:
+    from nbtextgen.training.trainer import Trainer
+
+    clock = Clock(warmup)
+    original = Trainer._update
+
+    def counted(self: Trainer, group: list) -> tuple:
+        rows = [row for part in group for row in part]
+        clock.saw(sum(len(self.train.sources[row]) + len(self.train.targets[row]) - 2 for row in rows))
+        return original(self, group)
+
+    Trainer._update = counted
+    model = nbtextgen_parts(work, precision, warmup + steps).fit(str(work / "train.tsv"), listeners=[])
+    if precision == "fp32":
+        model.save(work / "nbtextgen")
+    return clock.measured()
+
+
+def nbtextgen_train_bf16(work: Path, warmup: int, steps: int) -> dict[str, object]:
+    return nbtextgen_train(work, warmup, steps, "bf16")
+
+
+def nbtextgen_decode(work: Path, beam: int, name: str, sentences: int) -> dict[str, object]:
+    from nbtextgen import TextGenerator
+
+    source = head(work, "val.en", sentences).read_text("utf-8").rstrip("\n").split("\n")
+    model = TextGenerator.load(work / "nbtextgen")
+
+    def decode() -> list[str]:
+        written = model.generate(source, beam=beam, batch_size=BATCH, max_length=LONGEST)
+        return [" ".join(each.tokens) for each in written]
+
+    return timed(work, name, decode)
+
+
 def main() -> None:
     peer, phase, folder = sys.argv[1:4]
     warmup, steps, threads, sentences = map(int, sys.argv[4:])
     torch.set_num_threads(threads)
     work = Path(folder)
-    if phase == "train":
-        found = globals()[f"{peer}_train"](work, warmup, steps)
+    if phase.startswith("train"):
+        found = globals()[f"{peer}_{phase}"](work, warmup, steps)
     else:
         found = globals()[f"{peer}_decode"](work, 5 if phase == "beam" else 1, f"{peer}.{phase}", sentences)
     peak = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))

@@ -37,7 +37,7 @@ onmt() {
 
 joeynmt() {
     make_peer joeynmt joeynmt==2.3.0 "numpy<2" pyyaml sacrebleu sacremoses sentencepiece subword-nmt six packaging \
-        "setuptools<81" pandas matplotlib seaborn tensorboard datasets pillow future
+        "setuptools<81" pandas matplotlib seaborn tensorboard datasets pillow future importlib_metadata
 }
 
 yoyodyne() {

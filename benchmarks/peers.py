@@ -1,10 +1,10 @@
-"""The peers' side of the side-by-side benchmark: OpenNMT-py, JoeyNMT and yoyodyne at the same sizes on the same tokens.
+"""Side by side: OpenNMT-py, JoeyNMT, yoyodyne and nbtextgen, the same model sizes on the same tokens, one after another.
 
     benchmarks/peer_setup.sh
     .venv/bin/python benchmarks/peers.py --data DIR/multi30k [--peers onmt joeynmt yoyodyne] [--steps 150] [--threads 2]
 
-Prints one JSON line for each peer. Each phase (training window, greedy, beam) runs in a process of its own, in the
-peer's environment, through the peer's own loops: see peer_inside.py. Files land in benchmarks/work/ (not in git).
+Prints one JSON line for each program, then our ratios to the fastest peer. Each phase (training window, greedy, beam)
+runs in a process of its own, in the peer's environment, through the peer's own loops: see peer_inside.py. Files land in benchmarks/work/ (not in git).
 Decoding a model of a few hundred steps times long, repetitive outputs: for sentences/s give it a real training
 (``--steps 4000``), and read the outputs' token count, which is printed beside it.
 """
@@ -16,11 +16,13 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PEERS = ("onmt", "joeynmt", "yoyodyne")
+OURS = "nbtextgen"
 SIDES = ("en", "de")
 
 
@@ -36,6 +38,8 @@ def prepare(data: Path, work: Path, size: int) -> None:
         for part in ("train", "val")
         for side in SIDES
     }
+    # Thin spaces and the like: the peers cut lines at any Unicode white space, so none may stand inside a token.
+    raw = {name: [" ".join(line.split()) for line in lines] for name, lines in raw.items()}
     bpe = Tokenizer(models.BPE(unk_token="<unk>"))
     bpe.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Metaspace(), pre_tokenizers.Punctuation()])
     trainer = trainers.BpeTrainer(vocab_size=size, special_tokens=["<unk>"], show_progress=False)
@@ -68,7 +72,8 @@ def run_phase(peer: str, phase: str, options: argparse.Namespace) -> dict[str, o
         "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1",  # the peers' checkpoints are pickles of their own making
         "WANDB_MODE": "disabled",
     }
-    command = [str(HERE / "peers" / peer / "bin" / "python"), str(HERE / "peer_inside.py"), peer, phase]
+    python = sys.executable if peer == OURS else str(HERE / "peers" / peer / "bin" / "python")
+    command = [python, str(HERE / "peer_inside.py"), peer, phase]
     command += [
         str(options.work),
         str(options.warmup),
@@ -93,11 +98,69 @@ def bleu(work: Path, peer: str, phase: str, sentences: int) -> float:
     return round(sacrebleu.corpus_bleu(outputs, [references]).score, 2)
 
 
+def matrix_peak(threads: int) -> dict[str, float]:
+    """The machine's best rate at 2048 x 2048 matrix products, in GFLOP/s."""
+    import torch
+
+    torch.set_num_threads(threads)
+    found = {}
+    for name, kind in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+        matrix = torch.randn(2048, 2048).to(kind)
+        best = float("inf")
+        for _ in range(12):
+            began = time.perf_counter()
+            matrix @ matrix
+            best = min(best, time.perf_counter() - began)
+        found[name] = round(2 * 2048**3 / best / 1e9, 1)
+    return found
+
+
+def work_per_token(work: Path) -> float:
+    """Floating-point operations of training (forward and backward) per source or target token, from the layer sizes.
+
+    A matrix product with n weights costs 2n operations a token forwards and twice that backwards. Attention's products
+    with the source (2 x mean length x hidden) are counted, element-wise work is not.
+    """
+    rows = [line.split("\t") for line in (work / "train.tsv").read_text("utf-8").splitlines()]
+    source = sum(len(row[0].split(" ")) for row in rows) / len(rows)
+    target = sum(len(row[1].split(" ")) for row in rows) / len(rows) + 1
+    vocabulary = len((work / "vocab.txt").read_text("utf-8").splitlines())
+    embedding, hidden = 256, 512
+    encoder = 2 * 4 * (hidden // 2) * (embedding + hidden // 2) + hidden * hidden
+    decoder = 4 * hidden * (embedding + hidden) + 2 * hidden * hidden + hidden * vocabulary + 2 * source * hidden
+    return 6 * (source * encoder + target * decoder) / (source + target - 1)
+
+
+def ratios(lines: dict[str, dict], work: Path, threads: int) -> dict[str, object]:
+    """Ours over the fastest peer, and the share of the matrix-product peak that training reaches."""
+
+    def best(phase: str, figure: str) -> float:
+        return max((line[phase].get(figure, 0.0) for peer, line in lines.items() if peer != OURS), default=0.0)
+
+    ours, found = lines[OURS], {}
+    for phase, against in (("train", "train"), ("train_bf16", "train")):
+        if against in ours and best(against, "tokens_per_second"):
+            found[f"{phase} tokens/s"] = round(ours[phase]["tokens_per_second"] / best(against, "tokens_per_second"), 2)
+    for phase in ("greedy", "beam"):
+        if phase in ours and best(phase, "sentences_per_second"):
+            found[f"{phase} sentences/s"] = round(
+                ours[phase]["sentences_per_second"] / best(phase, "sentences_per_second"), 2
+            )
+    peak, operations = matrix_peak(threads), work_per_token(work)
+    found["matrix peak GFLOP/s"] = peak
+    for phase, kind in (("train", "fp32"), ("train_bf16", "bf16")):
+        if phase in ours:
+            rate = ours[phase]["tokens_per_second"] * operations / 1e9
+            found[f"{phase} GFLOP/s"] = round(rate, 1)
+            found[f"{phase} share of peak"] = round(rate / peak[kind], 3)
+    return found
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with train.en, train.de, val.en, val.de")
     parser.add_argument("--work", type=Path, default=HERE / "work", help="where tokens, configurations and models go")
-    parser.add_argument("--peers", nargs="+", choices=PEERS, default=list(PEERS))
+    parser.add_argument("--peers", nargs="+", choices=(*PEERS, OURS), default=[*PEERS, OURS])
     parser.add_argument("--phases", nargs="+", choices=("train", "greedy", "beam"), default=["train", "greedy", "beam"])
     parser.add_argument("--warmup", type=int, default=30, help="updates before the clock starts")
     parser.add_argument("--steps", type=int, default=150, help="updates that are timed")
@@ -107,13 +170,20 @@ def main() -> None:
     options = parser.parse_args()
     options.work = options.work.resolve()
     prepare(options.data, options.work, options.vocabulary)
+    lines: dict[str, dict] = {}
     for peer in options.peers:
-        line: dict[str, object] = {"peer": peer, "threads": options.threads}
-        for phase in options.phases:
+        line: dict[str, object] = {"program": peer, "threads": options.threads}
+        phases = options.phases
+        if peer == OURS and "train" in phases:
+            phases = ["train", "train_bf16", *[phase for phase in phases if phase != "train"]]
+        for phase in phases:
             line[phase] = measured = run_phase(peer, phase, options)
-            if phase != "train" and "failed" not in measured:
+            if not phase.startswith("train") and "failed" not in measured:
                 measured["bleu"] = bleu(options.work, peer, phase, options.sentences)
         print(json.dumps(line), flush=True)
+        lines[peer] = line
+    if OURS in lines and len(lines) > 1:
+        print(json.dumps(ratios(lines, options.work, options.threads)), flush=True)
 
 
 if __name__ == "__main__":

@@ -96,7 +96,7 @@ def _tokenizer_defaults(given: TokenizerConfig, train: Pairs) -> dict[str, objec
         # One side of long texts makes both sides BPE, unless the other is made of symbols.
         source, target = ("bpe" if unit == "char" else unit for unit in (source, target))
     large = "bpe" in (source, target) or "word" in (source, target)
-    size = 8000 if len(train) >= 20_000 else 4000 if len(train) >= 5000 else 1000
+    size = 8000 if len(train) >= 100_000 else 4000 if len(train) >= 5000 else 1000
     return {
         "source_tokens": source,
         "target_tokens": target,

@@ -114,8 +114,8 @@ class Writer:
             eos=EOS,
             max_length=limit,
             prefix_ids=self._prefix(config),
-            allow_ids=self._words(config.allow, "allow"),
-            forbid_ids=self._words(config.forbid, "forbid"),
+            allow_ids=self._allowed(config.allow),
+            forbid_ids=[self._known_ids(word, "forbid") for word in config.forbid],
         ):
             written.append(token)
             now = self.text(written, extras[0])
@@ -187,8 +187,8 @@ class Writer:
             eos=EOS,
             max_length=limits,
             prefix_ids=prefix_ids or self._prefix(config),
-            allow_ids=self._words(config.allow, "allow"),
-            forbid_ids=self._words(config.forbid, "forbid"),
+            allow_ids=self._allowed(config.allow),
+            forbid_ids=[self._known_ids(word, "forbid") for word in config.forbid],
         )
         return [
             self._generation(text, hypotheses, extra, config)
@@ -213,21 +213,16 @@ class Writer:
     def _prefix(self, config: DecodingConfig) -> list[int]:
         return self.target.encode(config.prefix).ids if config.prefix else []
 
-    def _words(self, words: Sequence[str], name: str) -> list[int] | None:
-        """Ids of all tokens that the given words consist of."""
-        if not words:
-            return None
-        ids: set[int] = set()
-        for word in words:
-            found = self.target.encode(word).ids
-            if UNK in found:
-                raise OptionError(f"--{name} {word!r} is not in the model's vocabulary.")
-            if name == "forbid" and len(found) > 1:
-                raise OptionError(
-                    f"--forbid {word!r} is {len(found)} tokens for this model; only single tokens can be forbidden."
-                )
-            ids.update(found)
-        return sorted(ids)
+    def _allowed(self, words: Sequence[str]) -> list[int] | None:
+        """Ids of all tokens that the allowed words consist of; ``None`` allows everything."""
+        return sorted({one for word in words for one in self._known_ids(word, "allow")}) if words else None
+
+    def _known_ids(self, word: str, name: str) -> list[int]:
+        """Tokens of a word that an option names."""
+        found = self.target.encode(word).ids
+        if UNK in found or not found:
+            raise OptionError(f"--{name} {word!r} is not in the model's vocabulary.")
+        return found
 
     def _generation(
         self, text: str, hypotheses: list[Hypothesis], extra: list[str], config: DecodingConfig

@@ -74,6 +74,8 @@ def test_sampling_repeats_with_a_seed_whatever_else_is_in_the_batch(trained: Tex
 def test_constraints_hold(trained: TextGenerator) -> None:
     assert trained.generate("abc", beam=3, prefix="dd").text.startswith("dd")
     assert "c" not in trained.generate("abc", forbid=("c",)).text
+    written = trained.generate("abc", beam=2, min_length=4).text
+    assert written[:2] not in trained.generate("abc", beam=2, min_length=4, forbid=(written[:2],)).text
     assert len(trained.generate("abc", min_length=7).tokens) >= 7
     assert len(trained.generate("abcd", max_length=2).tokens) <= 2
     text = trained.generate("aaaa", min_length=8, no_repeat_ngram=2).text

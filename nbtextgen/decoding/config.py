@@ -40,6 +40,6 @@ class DecodingConfig:
     )
     prefix: str = option("", "text that every output must begin with")
     allow: tuple[str, ...] = option((), "only these words may be written")
-    forbid: tuple[str, ...] = option((), "words that may not be written")
+    forbid: tuple[str, ...] = option((), "words that may not be written, as the model spells them in tokens")
     replace_unknown: bool = option(False, "replace unknown words by the source word most attended to")
     batch_size: int = option(64, "sources decoded together", minimum=1, maximum=100_000, usual=(1, 256))

@@ -20,7 +20,7 @@ class Constraints:
     eos: int
     prefix: tuple[int, ...]
     allow: tuple[int, ...] | None
-    forbid: tuple[int, ...] | None
+    forbid: tuple[tuple[int, ...], ...]
 
     def apply(self, logs: Tensor, written: Tensor) -> Tensor:
         """Rule out tokens: ``logs (batch, width, vocabulary)``, ``written (batch, width, steps so far)``."""
@@ -34,13 +34,22 @@ class Constraints:
             ids = torch.tensor([*self.allow, self.eos], device=logs.device)
             kept[..., ids] = logs[..., ids]
             logs = kept
-        if self.forbid:
-            logs[..., list(self.forbid)] = IMPOSSIBLE
+        for sequence in self.forbid:
+            self._forbid_last(logs, written, sequence)
         if step < self.config.min_length:
             logs[..., self.eos] = IMPOSSIBLE
         if self.config.no_repeat_ngram and step >= self.config.no_repeat_ngram - 1:
             self._forbid_repeats(logs, written, self.config.no_repeat_ngram)
         return logs
+
+    @staticmethod
+    def _forbid_last(logs: Tensor, written: Tensor, sequence: tuple[int, ...]) -> None:
+        """Rule out the last token of a forbidden sequence where the ones before it have just been written."""
+        before = torch.tensor(sequence[:-1], dtype=written.dtype, device=written.device)
+        if len(before) > written.shape[-1]:
+            return
+        tail = written[..., written.shape[-1] - len(before) :]
+        logs[..., sequence[-1]].masked_fill_((tail == before).all(-1), IMPOSSIBLE)
 
     @staticmethod
     def _forbid_repeats(logs: Tensor, written: Tensor, size: int) -> None:

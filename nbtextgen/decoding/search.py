@@ -46,7 +46,7 @@ def decode(
     max_length: Sequence[int],
     prefix_ids: Sequence[int] = (),
     allow_ids: Sequence[int] | None = None,
-    forbid_ids: Sequence[int] | None = None,
+    forbid_ids: Sequence[Sequence[int]] = (),
 ) -> list[list[Hypothesis]]:
     """Write the outputs of a batch.
 
@@ -57,7 +57,8 @@ def decode(
         bos, eos: begin and end ids.
         max_length: most output tokens, per row.
         prefix_ids: what every output begins with.
-        allow_ids, forbid_ids: only these tokens, or none of these, may be written.
+        allow_ids: only these tokens may be written.
+        forbid_ids: sequences of tokens that may not be written.
 
     Returns:
         for each row its hypotheses, best first; at most ``n_best``.
@@ -70,7 +71,7 @@ def decode(
         eos,
         tuple(prefix_ids),
         None if allow_ids is None else tuple(allow_ids),
-        None if forbid_ids is None else tuple(forbid_ids),
+        tuple(map(tuple, forbid_ids)),
     )
     limits = torch.tensor([max(limit, len(prefix_ids) + 1, config.min_length) for limit in max_length])
     if config.sample or (config.beam == 1 and config.n_best == 1):

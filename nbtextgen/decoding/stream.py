@@ -22,7 +22,7 @@ def stream(
     max_length: int,
     prefix_ids: Sequence[int] = (),
     allow_ids: Sequence[int] | None = None,
-    forbid_ids: Sequence[int] | None = None,
+    forbid_ids: Sequence[Sequence[int]] = (),
 ) -> Iterator[tuple[int, float]]:
     """Yield ``(id, log-probability)`` as tokens are chosen, greedily or by sampling; the end mark is not yielded.
 
@@ -30,7 +30,7 @@ def stream(
         source: ``(1, source_length)``; the rest as ``decode``.
     """
     allowed = None if allow_ids is None else tuple(allow_ids)
-    rules = Constraints(config, eos, tuple(prefix_ids), allowed, None if forbid_ids is None else tuple(forbid_ids))
+    rules = Constraints(config, eos, tuple(prefix_ids), allowed, tuple(map(tuple, forbid_ids)))
     drawer = torch.Generator()
     drawer.manual_seed(config.seed if config.seed is not None else int(torch.randint(2**31, ())))
     with torch.inference_mode():

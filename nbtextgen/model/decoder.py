@@ -17,7 +17,7 @@ class Decoded:
     """What the decoder gives for every output position.
 
     Attributes:
-        hidden: input of the output layer, ``(batch, steps, embedding_size)``.
+        hidden: input of the output layer, ``(batch, steps, output_size)``.
         weights: attention, ``(batch, steps, source_length)``; all zero without attention.
         gate: probability of writing from the vocabulary rather than copying, ``(batch, steps)``, or ``None``.
         repeated: coverage loss of every position (See et al. 2017, eq. 12), ``(batch, steps)``, or ``None``.
@@ -35,7 +35,7 @@ class DecoderState:
 
     Attributes:
         layers: one recurrent state per layer, parts of ``(rows, hidden_size)``.
-        feed: the last attention result ``(rows, embedding_size)``, with input feeding.
+        feed: the last attention result ``(rows, output_size)``, with input feeding.
         covered: sum of past attention ``(rows, source_length)``, with coverage.
     """
 
@@ -62,7 +62,9 @@ class Decoder(nn.Module):
     def __init__(self, config: ModelConfig, embedding_size: int, hidden_size: int, dropout: Dropout) -> None:
         super().__init__()
         self.input_feeding = config.input_feeding
-        feed_size = embedding_size if config.input_feeding else 0
+        # An output layer that shares the embedding's weights has its width; one of its own has the hidden width.
+        self.output_size = hidden_size if config.tied_embeddings == "none" else embedding_size
+        feed_size = self.output_size if config.input_feeding else 0
         context_size = hidden_size if config.attention != "none" else 0
         sizes = [embedding_size + feed_size] + [hidden_size + context_size] * (config.decoder_layers - 1)
         self.layers = nn.ModuleList(RecurrentLayer(config.cell, size, hidden_size) for size in sizes)
@@ -75,7 +77,7 @@ class Decoder(nn.Module):
             if config.attention != "none"
             else None
         )
-        self.combine = nn.Linear(hidden_size + context_size, embedding_size)
+        self.combine = nn.Linear(hidden_size + context_size, self.output_size)
         self.gate = nn.Linear(hidden_size + context_size + embedding_size, 1) if config.copy else None
         self.coverage = config.coverage
         self.dropout = dropout
@@ -87,7 +89,7 @@ class Decoder(nn.Module):
             parts = torch.tanh(bridge(summary)).split(layer.hidden_size, -1)
             layers.append(tuple(part.contiguous() for part in parts))
         rows, length = memory.mask.shape
-        feed = summary.new_zeros(rows, self.combine.out_features) if self.input_feeding else None
+        feed = summary.new_zeros(rows, self.output_size) if self.input_feeding else None
         return DecoderState(tuple(layers), feed, summary.new_zeros(rows, length) if self.coverage else None)
 
     def forward(self, embedded: Tensor, state: DecoderState, memory: Memory) -> Decoded:

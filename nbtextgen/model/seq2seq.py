@@ -91,10 +91,11 @@ class Seq2Seq(nn.Module):
             if config.tied_embeddings == "all"
             else nn.Embedding(target_size, embedding, padding_idx=PAD)
         )
-        self.output_weight = nn.Parameter(torch.empty(target_size, embedding))
+        width = hidden if config.tied_embeddings == "none" else embedding
+        self.output_weight = nn.Parameter(torch.empty(target_size, width))
         self.output_bias = nn.Parameter(torch.zeros(target_size))
         for weight in (self.source_embedding.weight, self.target_embedding.weight, self.output_weight):
-            nn.init.normal_(weight, std=embedding**-0.5)
+            nn.init.normal_(weight, std=weight.shape[1] ** -0.5)
             weight.data[PAD].zero_()
         if config.tied_embeddings != "none":
             self.output_weight = self.target_embedding.weight

@@ -123,14 +123,14 @@ def test_rules_hold_for_every_candidate(beam: int) -> None:
             assert one.ids[0] == 5 and len(one.ids) >= 2
         for one in search(model, [[4, 5]], DecodingConfig(beam=beam, n_best=beam, no_repeat_ngram=1))[0]:
             assert len(one.ids) == len(set(one.ids))
-        for one in search(model, [[4, 5]], DecodingConfig(beam=beam), allow_ids=[6], forbid_ids=[4])[0]:
+        for one in search(model, [[4, 5]], DecodingConfig(beam=beam), allow_ids=[6], forbid_ids=[[4]])[0]:
             assert set(one.ids) <= {6}
 
 
 def test_rules_that_leave_nothing_are_named() -> None:
     config = DecodingConfig(beam=2, min_length=2)
     with pytest.raises(OptionError, match="Nothing can be written"):
-        search(Markov(0), [[4, 5]], config, forbid_ids=[4, 5, 6])
+        search(Markov(0), [[4, 5]], config, forbid_ids=[[4], [5], [6]])
 
 
 def test_an_ensemble_writes_with_the_mean_probability() -> None:

@@ -1,0 +1,35 @@
+"""Figure 1: ``builtin:dates``, default settings, exact match on 2,000 held-out dates and the training time.
+
+    python benchmarks/dates.py [--pairs 20000]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+
+import torch
+
+from nbtextgen import TextGenerator, builtin
+
+
+def main() -> None:
+    """Train once with default settings and print one JSON line."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--pairs", type=int, default=20_000)
+    parser.add_argument("--held-out", type=int, default=2_000)
+    options = parser.parse_args()
+    pairs = builtin("dates", options.pairs + options.held_out)
+    train, held = pairs[: options.pairs], pairs[options.pairs :]
+    began = time.perf_counter()
+    model = TextGenerator().fit(train)
+    seconds = time.perf_counter() - began
+    scores = model.evaluate(held)
+    exact = scores["exact"]
+    result = {"pairs": len(train), "held_out": len(held), "exact": exact.value, "low": exact.low, "high": exact.high}
+    print(json.dumps({**result, "train_seconds": round(seconds, 1), "threads": torch.get_num_threads()}))
+
+
+if __name__ == "__main__":
+    main()
