@@ -1,6 +1,6 @@
 """Figure 1: ``builtin:dates``, default settings, exact match on 2,000 held-out dates and the training time.
 
-    python benchmarks/dates.py [--pairs 20000]
+python benchmarks/dates.py [--pairs 20000]
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from nbtextgen.options import build, options_of
 from nbtextgen.training.events import Event
 
 if TYPE_CHECKING:
-    from nbtextgen.evaluation.metrics import Scores
+    from nbtextgen.evaluation.metrics import Errors, Scores
     from nbtextgen.explanation.explanation import Explanation, Explanations
     from nbtextgen.fitting import Fitting
     from nbtextgen.rehearsal import Estimate, Rehearsal
@@ -396,19 +396,38 @@ class TextGenerator:
         """
         from nbtextgen.evaluation.metrics import measure
 
-        pairs = _pairs(data, targets, source, target)
-        references: list[str | list[str]] = list(pairs.targets)
-        sources = list(pairs.sources)
-        if group_sources:
-            grouped: dict[str, list[str]] = {}
-            for one, answer in pairs:
-                grouped.setdefault(one, []).append(answer)
-            sources, references = list(grouped), list(grouped.values())
+        sources, references = _questions(_pairs(data, targets, source, target), grouped=group_sources)
         outputs = [each.text for each in self.generate(sources, **decoding)]
         if metrics is None:
             small = self.plan.tokenizer.target_tokens in ("char", "symbol")
             metrics = ["exact", "error-rate", "character-error-rate"] if small else ["bleu", "chrf", "ter", "rougeL"]
         return measure(references, outputs, metrics)
+
+    def errors(
+        self,
+        data: Any,
+        targets: Any = None,
+        *,
+        limit: int = 50,
+        source: str | None = None,
+        target: str | None = None,
+        group_sources: bool = False,
+        **decoding: Any,
+    ) -> Errors:
+        """Generate for held-out pairs and list what came out wrong, the worst first.
+
+        Args:
+            data, targets, source, target, group_sources: as in ``evaluate``.
+            limit: most rows to give.
+            decoding: as in ``generate``.
+
+        Returns:
+            rows of source, nearest reference, output, edits and their rate; ``.frame()`` makes a data frame of them.
+        """
+        from nbtextgen.evaluation.metrics import errors
+
+        sources, references = _questions(_pairs(data, targets, source, target), grouped=group_sources)
+        return errors(sources, references, [each.text for each in self.generate(sources, **decoding)], limit)
 
     def perplexity(self, data: Any, targets: Any = None) -> float:
         """Per-token perplexity of target texts given their sources: exp of the mean negative log-likelihood."""
@@ -484,6 +503,16 @@ def _zipped(data: Any, targets: Any) -> list[tuple[Any, Any]]:
     if len(sources) != len(wanted):
         raise DataError(f"There are {len(sources):,} sources but {len(wanted):,} targets; give one target per source.")
     return list(zip(sources, wanted, strict=True))
+
+
+def _questions(pairs: Pairs, *, grouped: bool) -> tuple[list[str], list[str | list[str]]]:
+    """Sources and what is right for each; with ``grouped``, every target of a source is an acceptable answer."""
+    if not grouped:
+        return list(pairs.sources), list(pairs.targets)
+    answers: dict[str, list[str]] = {}
+    for one, answer in pairs:
+        answers.setdefault(one, []).append(answer)
+    return list(answers), list(answers.values())
 
 
 def _checked_sources(texts: Any) -> list[str]:

@@ -189,3 +189,11 @@ def test_errors_before_fit_and_for_empty_sources(trained: TextGenerator) -> None
         TextGenerator().generate("a")
     with pytest.raises(DataError, match="Source 2 of 2 is empty"):
         trained.generate(["a", " "])
+
+
+def test_errors_lists_what_came_out_wrong_with_the_worst_first(trained: TextGenerator) -> None:
+    pairs = [("abc", "abc"), ("cab", "zzzzzz"), ("cab", "zzzzzzz")]
+    found = trained.errors(pairs, group_sources=True)
+    assert [row["source"] for row in found][0] == "cab"
+    assert len(found) == len({row["source"] for row in found})
+    assert list(found.frame()["rate"]) == sorted((row["rate"] for row in found), reverse=True)
