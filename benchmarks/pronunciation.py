@@ -1,0 +1,47 @@
+"""CMUdict: phone and word error rate of one model, as Toshniwal & Livescu 2016 and Yolchuyeva et al. 2019 report them.
+
+    .venv/bin/python benchmarks/pronunciation.py [--options '{"epochs": 20}']
+
+Words are split by a seed into about 107k for training, 2.7k to choose the checkpoint and 12k to test, every pronunciation of
+a word on one side. Beam 5; the listed pronunciation nearest to the output counts. Prints one JSON line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+
+import torch
+
+from nbtextgen import Pairs, TextGenerator, builtin
+
+TEST, VALID = 12_000, 2_700
+
+
+def main() -> None:
+    """Train once and score."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--options", type=json.loads, default={}, help="JSON of settings that replace the defaults")
+    parser.add_argument("--seed", type=int, default=1, help="of the split")
+    chosen = parser.parse_args()
+    pairs = builtin("pronunciation", seed=chosen.seed)
+    words = list(dict.fromkeys(pairs.sources))
+    test, valid = set(words[:TEST]), set(words[TEST : TEST + VALID])
+    sides: list[list[int]] = [[], [], []]
+    for row, word in enumerate(pairs.sources):
+        sides[0 if word in test else 1 if word in valid else 2].append(row)
+    held, few, train = (pairs.take(rows) for rows in sides)
+    began = time.perf_counter()
+    model = TextGenerator(**chosen.options).fit(train, valid=few)
+    seconds = time.perf_counter() - began
+    scores = model.evaluate(held, metrics=["error-rate", "exact"], beam=5, group_sources=True)
+    phones, exact = scores["error-rate"], scores["exact"]
+    found = {"phone_error_rate": phones.value, "low": phones.low, "high": phones.high}
+    found |= {"word_error_rate": 100 - exact.value, "low_word": 100 - exact.high, "high_word": 100 - exact.low}
+    found |= {"train_words": len(set(train.sources)), "test_words": len(test), "train_minutes": round(seconds / 60, 1)}
+    print(json.dumps({**found, "threads": torch.get_num_threads(), **model.choices}, default=str), flush=True)
+
+
+if __name__ == "__main__":
+    main()
