@@ -14,7 +14,7 @@ import time
 
 import torch
 
-from nbtextgen import Pairs, TextGenerator, builtin
+from nbtextgen import TextGenerator, builtin
 
 TEST, VALID = 12_000, 2_700
 
