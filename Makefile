@@ -16,8 +16,10 @@ demo: .venv/installed
 
 test: .venv/installed
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
-	$(BIN)/python -m pytest
+	$(BIN)/pyright --pythonpath $(BIN)/python nbtextgen
+	$(BIN)/python -m pytest -n 2
 
 lab: .venv/installed
 	$(BIN)/jupyter lab notebooks/01-quickstart.ipynb

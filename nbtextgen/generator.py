@@ -296,7 +296,7 @@ class TextGenerator:
         return self._writer
 
     @overload
-    def generate(self, text: str, **decoding: Any) -> Generation: ...
+    def generate(self, text: str, **decoding: Any) -> Generation: ...  # pyright: ignore[reportOverlappingOverload]
     @overload
     def generate(self, text: Sequence[str], **decoding: Any) -> Generations: ...
     def generate(self, text: str | Sequence[str], **decoding: Any) -> Generation | Generations:

@@ -151,7 +151,7 @@ def read_parallel(first: Path, second: Path) -> RawPairs:
     if len(sides[0]) != len(sides[1]):
         raise DataError(f"{first} has {len(sides[0]):,} lines but {second} has {len(sides[1]):,}; they must match.")
     problems = {at: found for at, cells in enumerate(zip(*sides, strict=True)) if (found := _problem(cells))}
-    return RawPairs(*sides, [(f"{first.name}, line", at + 1) for at in range(len(sides[0]))], problems)
+    return RawPairs(sides[0], sides[1], [(f"{first.name}, line", at + 1) for at in range(len(sides[0]))], problems)
 
 
 @contextmanager

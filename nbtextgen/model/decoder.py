@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -82,6 +83,9 @@ class Decoder(nn.Module):
         self.coverage = config.coverage
         self.dropout = dropout
 
+    def _layer(self, number: int) -> RecurrentLayer:
+        return cast(RecurrentLayer, self.layers[number])
+
     def initial(self, summary: Tensor, memory: Memory) -> DecoderState:
         """The state before the first token, from the source's ``summary (batch, hidden_size)``."""
         layers = []
@@ -120,7 +124,7 @@ class Decoder(nn.Module):
         inputs = embedded.reshape(batch * width, -1)
         if state.feed is not None:
             inputs = torch.cat([inputs, state.feed], -1)
-        states = [self.layers[0].step(inputs, state.layers[0])]
+        states = [self._layer(0).step(inputs, state.layers[0])]
         first = self.norms[0](states[0][0])
         covered = None if state.covered is None else state.covered.view(batch, width, -1)
         context, weights, repeated = self._attend(first.view(batch, width, -1), memory, covered)
@@ -128,7 +132,7 @@ class Decoder(nn.Module):
         top = self.dropout(first)
         for number in range(1, len(self.layers)):
             layer_input = top if flat is None else torch.cat([top, flat], -1)
-            states.append(self.layers[number].step(layer_input, state.layers[number]))
+            states.append(self._layer(number).step(layer_input, state.layers[number]))
             above = self.norms[number](states[-1][0])
             top = self.dropout(above) + top if number > 1 else self.dropout(above)
         decoded = self._finish(top.view(batch, width, -1), context, embedded, weights, repeated)

@@ -64,6 +64,8 @@ class Seq2Seq(nn.Module):
     State is passed in and returned, never kept on the module.
     """
 
+    never_written: Tensor
+
     def __init__(self, config: ModelConfig, source_size: int, target_size: int) -> None:
         """Build the network.
 

@@ -39,19 +39,19 @@ class MovingAverage:
         """Take in the current weights."""
         self.updates += 1
         decay = min(self.decay, (1 + self.updates) / (10 + self.updates))
-        torch._foreach_lerp_(self.mean, self._live, 1.0 - decay)
+        torch._foreach_lerp_(self.mean, self._live, 1.0 - decay)  # pyright: ignore[reportPrivateImportUsage]
 
     @contextmanager
     def applied(self) -> Iterator[None]:
         """Run the block with the averages in the model, then put the live weights back."""
         kept = [parameter.detach().clone() for parameter in self._live]
         with torch.no_grad():
-            torch._foreach_copy_(self._live, self.mean)
+            torch._foreach_copy_(self._live, self.mean)  # pyright: ignore[reportPrivateImportUsage]
         try:
             yield
         finally:
             with torch.no_grad():
-                torch._foreach_copy_(self._live, kept)
+                torch._foreach_copy_(self._live, kept)  # pyright: ignore[reportPrivateImportUsage]
 
 
 class LastAverage:
