@@ -135,7 +135,7 @@ class TrainCommands(Commands):
                 "or choose another name."
             )
         training = Training(request.name, TextGenerator(**request.settings), self._data(request))
-        training.listen(request.progress, rich=self.session.rich)
+        training.watch(request.progress, rich=self.session.rich)
         self.session.trainings[request.name] = training
         return training
 

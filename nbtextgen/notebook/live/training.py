@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from nbtextgen.notebook.live.record import Record
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Event
 
 if TYPE_CHECKING:
     from nbtextgen.generator import TextGenerator
+    from nbtextgen.notebook.live.panel import PanelShow, TextShow
 
 WAKE_SECONDS = 0.05
 Listener = Callable[[Event], None]
@@ -27,6 +29,8 @@ class Training:
         name: the variable that receives the model.
         model: the generator; it writes with the best model so far as soon as there is one.
         controls: stop, pause, and settings that act on the running model.
+        record: what has happened so far.
+        shown: what shows it in the notebook, if anything.
         listeners: called with every event, in the thread that trains.
     """
 
@@ -34,12 +38,12 @@ class Training:
         """Prepare; ``data`` are arguments of ``fit``: data, valid, source, target."""
         self.name, self.model = name, model
         self.controls = Controls()
-        self.listeners: list[Listener] = []
+        self.record = Record(name)
+        self.shown: PanelShow | TextShow | None = None
+        self.listeners: list[Listener] = [self.record]
         self._data = dict(data)
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
-        self._at_end: list[Callable[[], Any]] = []
-        self._lock = threading.Lock()
         self._over = False
 
     @property
@@ -47,17 +51,32 @@ class Training:
         """Whether it has been started in a thread and goes on there."""
         return self._thread is not None and self._thread.is_alive()
 
-    def listen(self, progress: str, *, rich: bool) -> None:
+    def watch(self, progress: str, *, rich: bool) -> None:
         """Show progress as asked for; ``auto`` is a panel in a notebook and text elsewhere."""
-        from nbtextgen.training.progress import TextProgress
+        if progress == "none":
+            return
+        if not rich:
+            from nbtextgen.training.progress import TextProgress
 
-        if progress == "text" or (progress == "auto" and not rich):
             self.listeners.append(TextProgress())
+            return
+        from nbtextgen.notebook.live.panel import PanelShow, TextShow
+
+        self.shown = TextShow(self) if progress == "text" else PanelShow(self)
+        self.shown.show()
+        self.listeners.append(self.shown)
 
     def run(self) -> TextGenerator:
         """Train in this thread; an interrupt stops after the current update and keeps the best model so far."""
-        with _interrupt_calls(self.controls.stop):
-            return self.model.fit(**self._data, listeners=self.listeners, controls=self.controls)
+        try:
+            with _interrupt_calls(self.controls.stop):
+                return self.model.fit(**self._data, listeners=self.listeners, controls=self.controls)
+        except Exception as error:
+            self.record.error = str(error)
+            raise
+        finally:
+            if self.shown is not None:
+                self.shown.over()
 
     def start(self) -> None:
         """Train in a thread of its own, which ends with the kernel."""
@@ -73,19 +92,15 @@ class Training:
             self.run()
         except BaseException as error:  # shown where the training is awaited or watched
             self._error = error
-        with self._lock:
-            self._over = True
-            waiting = self._at_end
-        for call in waiting:
-            call()
+        self._over = True
 
-    def at_end(self, call: Callable[[], Any]) -> None:
-        """Have ``call`` called when the thread has ended, from that thread; at once when it already has."""
-        with self._lock:
-            if not self._over:
-                self._at_end.append(call)
-                return
-        call()
+    @property
+    def configured(self) -> dict[str, float]:
+        """Dropout and teacher forcing as the model was configured; empty before training has begun."""
+        if self.record.started is None:
+            return {}
+        plan = self.model.plan
+        return {"dropout": plan.model.dropout or 0.0, "teacher_forcing": plan.training.teacher_forcing}
 
     @property
     def error(self) -> BaseException | None:

@@ -1,0 +1,166 @@
+"""The live panel: an anywidget that shows a training and steers it, replaced by a still picture when it is over."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import traitlets
+
+from nbtextgen.notebook.live import still
+from nbtextgen.notebook.live.memory import memory
+from nbtextgen.training.events import Event, Sample, Started, Step, Validation, Warning
+
+if TYPE_CHECKING:
+    from nbtextgen.notebook.live.training import Training
+
+FRONT = Path(__file__).parent / "front"
+UPDATE_SECONDS = 0.1
+"""Shortest time between two messages to the page."""
+
+
+class LivePanel(anywidget.AnyWidget):
+    """Shows one training; what a user does there only sets values on its ``Controls``.
+
+    Points travel to the page as they come, in custom messages. ``state`` is never sent while training goes on: it is
+    computed when a page asks for it, which happens when it is shown first and after a reload.
+    """
+
+    _esm = FRONT / "live.js"
+    _css = FRONT / "live.css"
+    state = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, training: Training) -> None:
+        self._training = training
+        super().__init__()
+        self.on_msg(self._told)
+
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
+        """As the base class, with ``state`` as it is now."""
+        found = super().get_state(key, drop_defaults)
+        if key is None or "state" in key:
+            found["state"] = self._training.record.as_dict() | {"controls": controls_of(self._training)}
+        return found
+
+    def _told(self, _: object, content: dict[str, Any], buffers: object = None) -> None:
+        """A message from the page; may come in any thread."""
+        controls, done, value = self._training.controls, content.get("do"), content.get("value")
+        actions: dict[str, Callable[[], object]] = {
+            "stop": controls.stop,
+            "pause": controls.pause,
+            "resume": controls.resume,
+            "hello": lambda: None,
+        }
+        if done in actions:
+            actions[done]()
+        elif done in ("rate_factor", "dropout", "teacher_forcing") and isinstance(value, (int, float)):
+            setattr(controls, done, float(value))
+        else:
+            return
+        self.send({"heard": done, "controls": controls_of(self._training)})
+
+
+def controls_of(training: Training) -> dict[str, Any]:
+    """Where the page's buttons and sliders stand; dropout and teacher forcing as configured until they are moved."""
+    controls, configured = training.controls, training.configured
+    return {
+        "paused": controls.paused,
+        "stopping": controls.stopping,
+        "rate_factor": controls.rate_factor,
+        "dropout": configured.get("dropout") if controls.dropout is None else controls.dropout,
+        "teacher_forcing": configured.get("teacher_forcing")
+        if controls.teacher_forcing is None
+        else controls.teacher_forcing,
+    }
+
+
+class PanelShow:
+    """Listens to a training, keeps its panel up to date, and leaves a still picture in every output that showed it."""
+
+    def __init__(self, training: Training) -> None:
+        self._training = training
+        self._panel = LivePanel(training)
+        self._places: list[str] = []
+        self._pending: dict[str, Any] = {}
+        self._sent = 0.0
+
+    def show(self) -> None:
+        """Show the panel in the current cell's output; may be called again, in another cell."""
+        place = uuid.uuid4().hex
+        _display(still.bundle(self._training.record) | _widget_view(self._panel), place, update=False)
+        self._places.append(place)
+
+    def __call__(self, event: Event) -> None:
+        """Take in an event, in the thread that trains; sends at most ten messages a second."""
+        record = self._training.record
+        if isinstance(event, Step):
+            self._pending.setdefault("train", []).append(record.train.points()[-1])
+            self._pending.setdefault("rate", []).append(record.rate.points()[-1])
+        elif isinstance(event, Validation):
+            self._pending.setdefault("valid", []).append(record.valid.points()[-1])
+            self._pending["best"] = record.best
+        elif isinstance(event, Sample):
+            self._pending["samples"] = record.samples_as_list()
+        elif isinstance(event, Warning):
+            self._pending["warnings"] = record.warnings
+        elif isinstance(event, Started):
+            self._panel.send_state("state")
+            return
+        if time.monotonic() - self._sent >= UPDATE_SECONDS:
+            self._send()
+
+    def _send(self) -> None:
+        self._sent = time.monotonic()
+        pending, self._pending = self._pending, {}
+        controls = controls_of(self._training)
+        now = self._training.record.now() | {"memory": memory()}
+        self._panel.send({"add": pending, "now": now, "controls": controls})
+
+    def over(self) -> None:
+        """The training has ended: the panel learns so, and its outputs become still pictures."""
+        self._panel.send_state("state")
+        for place in self._places:
+            _display(still.bundle(self._training.record), place, update=True)
+
+
+class TextShow:
+    """Progress as text that rewrites itself in one output of a notebook."""
+
+    def __init__(self, training: Training, every: float = 0.5) -> None:
+        self._training, self._every = training, every
+        self._place = uuid.uuid4().hex
+        self._sent = 0.0
+
+    def show(self) -> None:
+        """Show what there is so far in the current cell's output."""
+        _display(still.text_bundle(self._training.record), self._place, update=False)
+
+    def __call__(self, event: Event) -> None:
+        """Rewrite the text, at most twice a second."""
+        if time.monotonic() - self._sent >= self._every:
+            self._sent = time.monotonic()
+            self.over()
+
+    def over(self) -> None:
+        """Write it for the last time."""
+        _display(still.text_bundle(self._training.record), self._place, update=True)
+
+
+def _widget_view(panel: LivePanel) -> dict[str, Any]:
+    return {
+        "application/vnd.jupyter.widget-view+json": {
+            "version_major": 2,
+            "version_minor": 0,
+            "model_id": panel.model_id,
+        }
+    }
+
+
+def _display(data: dict[str, Any], place: str, *, update: bool) -> None:
+    from IPython.display import display
+
+    display(data, raw=True, display_id=place, update=update)

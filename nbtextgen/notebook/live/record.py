@@ -1,0 +1,186 @@
+"""What a training has told so far, in bounded space: thinned curves, the latest figures, some sample outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from nbtextgen.training.events import Ended, Event, Sample, Started, Step, Validation, Warning
+
+POINTS = 300
+"""Most points of a curve: about what a screen can tell apart."""
+SHOWN_SAMPLES = 6
+OUTPUTS = 6
+"""Outputs remembered for each sample source: the first, and the latest."""
+LONGEST = 300
+"""Characters of a sample text that are kept."""
+
+
+class Series:
+    """Points of a curve, in order; neighbours are merged when there are too many.
+
+    A merged point is the mean of its neighbours (a noisy curve), or the last of them (measured figures).
+    """
+
+    def __init__(self, *, mean: bool, limit: int = POINTS) -> None:
+        self._mean, self._limit = mean, limit
+        self._points: list[tuple[float, float, int]] = []  # x, y, points merged
+        self._each = 1
+
+    def __len__(self) -> int:
+        return len(self._points)
+
+    def add(self, x: float, y: float) -> None:
+        """Append a point."""
+        if self._points and self._points[-1][2] < self._each:
+            self._points[-1] = self._merged(self._points[-1], (x, y, 1))
+        else:
+            self._points.append((x, y, 1))
+        if len(self._points) > self._limit:
+            self._each *= 2
+            pairs = zip(self._points[::2], self._points[1::2], strict=False)
+            odd = self._points[-1:] if len(self._points) % 2 else []
+            self._points = [self._merged(*pair) for pair in pairs] + odd
+
+    def _merged(self, first: tuple[float, float, int], second: tuple[float, float, int]) -> tuple[float, float, int]:
+        count = first[2] + second[2]
+        y = (first[1] * first[2] + second[1] * second[2]) / count if self._mean else second[1]
+        return second[0], y, count
+
+    def points(self) -> list[tuple[float, float]]:
+        """All points, rounded to what a picture needs."""
+        return [(x, float(f"{y:.5g}")) for x, y, _ in self._points]
+
+
+@dataclass
+class Samples:
+    """What the model wrote for one held-out source, as training went on."""
+
+    target: str
+    outputs: list[tuple[int, str]] = field(default_factory=list)
+
+    def add(self, epoch: int, output: str) -> None:
+        """Remember an output; one that says the same as before only moves on."""
+        if self.outputs and self.outputs[-1][1] == output:
+            return
+        self.outputs.append((epoch, output))
+        if len(self.outputs) > OUTPUTS:
+            del self.outputs[1]
+
+
+class Record:
+    """A listener that remembers what a panel or a still picture shows of a training."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.train = Series(mean=True)
+        self.rate = Series(mean=False)
+        self.valid = Series(mean=False)
+        self.best: tuple[float, float] | None = None
+        self.samples: dict[str, Samples] = {}
+        self.warnings: list[str] = []
+        self.started: Started | None = None
+        self.step: Step | None = None
+        self.validation: Validation | None = None
+        self.ended: Ended | None = None
+        self.error = ""
+        self._epoch = 0
+        self._base = 0  # updates of the networks of an ensemble that are done
+
+    def __call__(self, event: Event) -> None:
+        """Take in one event."""
+        if isinstance(event, Started):
+            self._base += self.step.step if self.step is not None and self.started is not None else 0
+            self.started = event
+        elif isinstance(event, Step):
+            self.step = event
+            self.train.add(self._base + event.step, event.loss)
+            self.rate.add(self._base + event.step, event.learning_rate)
+        elif isinstance(event, Validation):
+            self.validation, self._epoch = event, event.epoch
+            self.valid.add(self._base + event.step, event.loss)
+            if event.best:
+                self.best = (self._base + event.step, event.loss)
+        elif isinstance(event, Sample):
+            self._sample(event)
+        elif isinstance(event, Warning):
+            self.warnings = [*self.warnings[-4:], event.text]
+        elif isinstance(event, Ended):
+            self.ended = event
+
+    def _sample(self, event: Sample) -> None:
+        source = cut(event.source)
+        if source not in self.samples and len(self.samples) >= SHOWN_SAMPLES:
+            return
+        self.samples.setdefault(source, Samples(cut(event.target))).add(self._epoch, cut(event.output))
+
+    def now(self) -> dict[str, Any]:
+        """The latest figures, as plain values."""
+        step, ended, valid = self.step, self.ended, self.validation
+        figures: dict[str, Any] = {"ended": self.error and "failed" or (ended.reason if ended else "")}
+        if step is not None:
+            figures |= {
+                "epoch": step.epoch,
+                "epochs": step.epochs,
+                "step": self._base + step.step,
+                "steps": self._base + step.steps,
+                "loss": step.loss,
+                "rate": step.learning_rate,
+                "speed": step.tokens_per_second,
+                "left": step.seconds_left,
+                "seconds": ended.seconds if ended else step.seconds,
+            }
+        if valid is not None:
+            figures |= {"valid": valid.loss, "metric_name": valid.metric_name, "metric": valid.metric}
+        return figures
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything a panel needs to draw itself anew, as plain values."""
+        started = self.started
+        about = (
+            {}
+            if started is None
+            else {
+                "parameters": started.parameters,
+                "pairs": started.pairs,
+                "held_out": started.valid_pairs,
+                "device": started.device,
+                "precision": started.precision,
+                "choices": {name: str(value) for name, value in started.choices.items()},
+            }
+        )
+        return {
+            "name": self.name,
+            "about": about,
+            "now": self.now(),
+            "train": self.train.points(),
+            "rate": self.rate.points(),
+            "valid": self.valid.points(),
+            "best": self.best,
+            "samples": self.samples_as_list(),
+            "warnings": self.warnings,
+            "error": self.error,
+        }
+
+    def samples_as_list(self) -> list[dict[str, Any]]:
+        """Sample outputs as plain values."""
+        return [{"source": source, "target": one.target, "outputs": one.outputs} for source, one in self.samples.items()]
+
+
+def cut(text: str) -> str:
+    """A text short enough to show as a sample."""
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "\u2026"
+
+
+def record_of(name: str, events: list[Event]) -> Record:
+    """The record of a training that is over, from its events."""
+    record = Record(name)
+    for event in events:
+        record(event)
+    return record
+
+
+def chosen(choices: Mapping[str, object]) -> str:
+    """Settings chosen from the data, in a line."""
+    return ", ".join(f"{name}={value}" for name, value in choices.items() if name != "clean" or value)
