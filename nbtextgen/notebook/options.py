@@ -91,6 +91,11 @@ def text_option(name: str, help: str) -> Option:
     return Option(name, str, True, None, help, None, None, None, None, None)
 
 
+def words_option(name: str, help: str) -> Option:
+    """An option of the magic itself that takes words, separated by commas."""
+    return Option(name, tuple, False, (), help, None, None, None, None, None)
+
+
 def flag_option(name: str, help: str) -> Option:
     """An option of the magic itself that is on or off."""
     return Option(name, bool, False, False, help, None, None, None, None, None)

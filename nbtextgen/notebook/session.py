@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import keyword
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,6 +54,14 @@ async def _awaited_in_one_line(work: Awaitable[Any], debug: bool) -> Any:
         if debug:
             raise
         raise MagicError(str(error)) from None
+
+
+@dataclass(frozen=True)
+class Code:
+    """Python for what a line names, and the imports that it needs."""
+
+    expression: str
+    imports: tuple[str, ...]
 
 
 class Session:
@@ -113,6 +122,34 @@ class Session:
             raise OptionError(f"The variable {name} holds {type(self.variables[name]).__name__}, not a model{there}.")
         return self.variables[name]
 
+    def check_free(self, name: str) -> None:
+        """Refuse a variable whose model is in training; raises ``OptionError``."""
+        training = self.trainings.get(name)
+        if training is not None and training.running:
+            raise OptionError(
+                f"{name} is still training; stop it first (%textgen_panel {name} shows it), or choose another name."
+            )
+
+    def pairs(self, text: str | None, cell: str | None, magic: str, option: str = "--data") -> tuple[Any, Code]:
+        """Pairs from a cell, or whatever the line names; and the Python for it.
+
+        Raises:
+            OptionError: when there are both or neither.
+            DataError: when the cell holds no pairs, or the line names nothing.
+        """
+        if (cell is None) == (text is None):
+            raise OptionError(
+                f"Give pairs in the cell below the magic or with {option or 'an expression'}, not both."
+                if cell is not None
+                else f"There are no pairs: give {option or 'an expression'}, or pairs in the cell below %%{magic}."
+            )
+        if text is not None:
+            return self.data(text, option), Code(repr(text) if names_a_file(text) else text, ())
+        from nbtextgen.data.pairs import Pairs
+
+        assert cell is not None
+        return Pairs.from_text(cell, "cell, line"), Code(f"Pairs.from_text({cell!r})", ("from nbtextgen import Pairs",))
+
     def data(self, text: str, option: str = "--data") -> Any:
         """A built-in set or a file (as its name), or the value of an expression of the notebook.
 
@@ -125,7 +162,7 @@ class Session:
             return eval(text, self.shell.user_global_ns, self.shell.user_ns)  # the notebook's own code, by its user
         except Exception as error:
             near = nearest(text, [name for name in self.variables if not name.startswith("_")])
-            raise DataError(f"{option} {text} is neither a file nor an expression here ({error}).{near}") from None
+            raise DataError(f"{option} {text}".strip() + f" is neither a file nor an expression here ({error}).{near}") from None
 
 
 def names_a_file(text: str) -> bool:

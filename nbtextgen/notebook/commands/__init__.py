@@ -5,14 +5,47 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from nbtextgen.notebook.awaiting import AwaitMagics
-from nbtextgen.notebook.commands.generate import GenerateCommands
-from nbtextgen.notebook.commands.train import TrainCommands
+from nbtextgen.notebook.commands.common import COMMON
+from nbtextgen.notebook.commands.data import DATA, DataCommands
+from nbtextgen.notebook.commands.evaluate import EVALUATE, EvaluateCommands
+from nbtextgen.notebook.commands.files import FileCommands
+from nbtextgen.notebook.commands.generate import GENERATE, GenerateCommands
+from nbtextgen.notebook.commands.panel import PanelCommands
+from nbtextgen.notebook.commands.train import TRAIN, TrainCommands
+from nbtextgen.notebook.completing import Completer
 from nbtextgen.notebook.session import Commands, Session
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-COMMANDS: tuple[type[Commands], ...] = (TrainCommands, GenerateCommands)
+COMMANDS: tuple[type[Commands], ...] = (
+    TrainCommands,
+    GenerateCommands,
+    EvaluateCommands,
+    DataCommands,
+    FileCommands,
+    PanelCommands,
+)
+
+OPTIONS = {
+    "textgen_train": TRAIN,
+    "textgen_generate": GENERATE,
+    "textgen_evaluate": EVALUATE,
+    "textgen_data": DATA,
+    "textgen_panel": COMMON,
+    "textgen_save": COMMON,
+    "textgen_load": COMMON,
+}
+FIRST_WORDS = {
+    "textgen_train": "new",
+    "textgen_generate": "model",
+    "textgen_evaluate": "model",
+    "textgen_data": "data",
+    "textgen_panel": "model",
+    "textgen_save": "file",
+    "textgen_load": "file",
+}
+"""What completes the first word of each magic."""
 
 
 def register(shell: InteractiveShell) -> Session:
@@ -26,4 +59,5 @@ def register(shell: InteractiveShell) -> Session:
     for commands in COMMANDS:
         shell.register_magics(commands(shell, session))
     AwaitMagics(shell).install()
+    Completer(session, OPTIONS, FIRST_WORDS).install()
     return session

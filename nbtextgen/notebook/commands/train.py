@@ -128,12 +128,7 @@ class TrainCommands(Commands):
         from nbtextgen.generator import TextGenerator
         from nbtextgen.notebook.live.training import Training
 
-        running = self.session.trainings.get(request.name)
-        if running is not None and running.running:
-            raise OptionError(
-                f"{request.name} is still training; stop it first (%textgen_panel {request.name} shows it), "
-                "or choose another name."
-            )
+        self.session.check_free(request.name)
         training = Training(request.name, TextGenerator(**request.settings), self._data(request))
         training.watch(request.progress, rich=self.session.rich)
         self.session.trainings[request.name] = training

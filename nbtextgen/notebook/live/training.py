@@ -60,23 +60,42 @@ class Training:
 
             self.listeners.append(TextProgress())
             return
+        self._show(progress)
+
+    def _show(self, progress: str) -> None:
         from nbtextgen.notebook.live.panel import PanelShow, TextShow
 
         self.shown = TextShow(self) if progress == "text" else PanelShow(self)
         self.shown.show()
         self.listeners.append(self.shown)
 
+    def show(self, *, rich: bool) -> None:
+        """Show the panel again, in the current cell; in a terminal, how far it is."""
+        if not rich:
+            from nbtextgen.notebook.live import still
+
+            print(still.as_text(self.record))
+            return
+        if self.shown is None:
+            self._show("panel")
+        else:
+            self.shown.show()
+
     def run(self) -> TextGenerator:
         """Train in this thread; an interrupt stops after the current update and keeps the best model so far."""
         try:
             with _interrupt_calls(self.controls.stop):
-                return self.model.fit(**self._data, listeners=self.listeners, controls=self.controls)
+                return self.model.fit(**self._data, listeners=[self._hear], controls=self.controls)
         except Exception as error:
             self.record.error = str(error)
             raise
         finally:
             if self.shown is not None:
                 self.shown.over()
+
+    def _hear(self, event: Event) -> None:
+        for listener in list(self.listeners):
+            listener(event)
 
     def start(self) -> None:
         """Train in a thread of its own, which ends with the kernel."""

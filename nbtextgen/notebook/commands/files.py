@@ -1,0 +1,78 @@
+"""``textgen_save`` and ``textgen_load``: a model as a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from IPython.core.magic import line_magic, magics_class
+
+from nbtextgen.errors import OptionError
+from nbtextgen.notebook.commands.common import COMMON
+from nbtextgen.notebook.options import help_table, parse_line
+from nbtextgen.notebook.python import show
+from nbtextgen.notebook.session import Commands, in_one_line
+
+
+@magics_class
+class FileCommands(Commands):
+    """Saving and loading."""
+
+    @line_magic
+    @in_one_line
+    def textgen_save(self, line: str, cell: str | None = None) -> Path | None:
+        parsed = parse_line(line, COMMON)
+        model = self.session.model(parsed.words, "save")
+        name, folder = _two(parsed.words, "%textgen_save french french-model")
+        if parsed.options.get("show_code"):
+            return show(f"{name}.save({folder!r})")
+        saved = model.save(Path(folder).expanduser())
+        print(f"{name} is saved to {saved}")
+        return None
+
+    @line_magic
+    @in_one_line
+    def textgen_load(self, line: str, cell: str | None = None) -> Any:
+        parsed = parse_line(line, COMMON)
+        name = self.session.new_name(parsed.words[:1], "%textgen_load")
+        _, folder = _two(parsed.words, "%textgen_load french french-model")
+        if parsed.options.get("show_code"):
+            return show("from nbtextgen import TextGenerator", f"{name} = TextGenerator.load({folder!r})")
+        self.session.check_free(name)
+        from nbtextgen.generator import TextGenerator
+
+        self.session.variables[name] = TextGenerator.load(Path(folder).expanduser())
+        print(f"{name} is loaded from {folder}")
+        return None
+
+
+def _two(words: list[str], example: str) -> tuple[str, str]:
+    if len(words) != 2:
+        raise OptionError(f"A name and a folder are expected, for instance: {example}")
+    return words[0], words[1]
+
+
+FileCommands.textgen_save.__doc__ = f"""Save a model to a folder: safetensors and JSON, no pickle.
+
+    %textgen_save NAME FOLDER
+
+Example:
+
+    %textgen_save french french-model
+
+Options:
+
+{help_table(COMMON)}
+"""
+FileCommands.textgen_load.__doc__ = f"""Load a saved model, or the best model of a run, into a variable.
+
+    %textgen_load NAME FOLDER
+
+Example:
+
+    %textgen_load french french-model
+
+Options:
+
+{help_table(COMMON)}
+"""
