@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbtextgen.visible import visible
+from nbtextgen.visible import pictured, visible
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +46,7 @@ class Generation:
     def __repr__(self) -> str:
         if len(self.candidates) < 2:
             return f"Generation({self.text!r}, score={self.score:.3f})"
-        lines = [f"  {each.score:8.3f}  {each.text}" for each in self.candidates]
+        lines = [f"  {each.score:8.3f}  {pictured(each.text)}" for each in self.candidates]
         return "\n".join([f"Generation({self.text!r}) with {len(lines)} candidates:", *lines])
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
@@ -57,7 +57,7 @@ class Generations(list[Generation]):
     """The outputs for a list of sources: a list that shows itself as a table."""
 
     def __repr__(self) -> str:
-        return "\n".join(f"{each.source} -> {each.text}" for each in self) or "[]"
+        return "\n".join(f"{pictured(each.source)} -> {pictured(each.text)}" for each in self) or "[]"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         return {"text/plain": repr(self), "text/html": _table(self, with_source=True)}

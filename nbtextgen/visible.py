@@ -14,10 +14,10 @@ def visible(text: str) -> str:
 
 def pictured(text: str) -> str:
     """The same without the escaping, for what is put on screen as text and not as markup."""
-    shown = "".join(chr(0x2400 + ord(one)) if one < " " else "\u2421" if one == "\x7f" else one for one in text)
-    return "".join(f"\u27e8U+{ord(one):04X}\u27e9" if _named(one) else one for one in shown)
+    return text.translate(_PICTURES)
 
 
-def _named(character: str) -> bool:
-    """Whether the character would show as nothing, or change how others show: it is written as its number."""
-    return character in _BIDIRECTIONAL or "\ud800" <= character <= "\udfff" or character in "\u200b\u2060\ufeff\u00ad"
+# Controls become their pictures; what would show as nothing, or change how others show, is written as its number.
+_NAMED = [*map(ord, _BIDIRECTIONAL + "\u200b\u2060\ufeff\u00ad"), *range(0xD800, 0xE000)]
+_PICTURES: dict[int, int | str] = {code: 0x2400 + code for code in range(32)}
+_PICTURES |= {0x7F: 0x2421} | {code: f"\u27e8U+{code:04X}\u27e9" for code in _NAMED}

@@ -7,6 +7,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from nbtextgen.visible import pictured, visible
+
 COLORS = ("#2b7bba", "#d9730d", "#1a936f", "#a05fb0", "#b58900", "#c2456b")
 """After Okabe and Ito (2008), darkened or lightened to have contrast on white and on black."""
 LEFT, RIGHT, TOP, BOTTOM = 52, 12, 10, 30
@@ -26,7 +28,7 @@ class Line:
     dots: bool = False
 
 
-def smoothed(points: Sequence[Point], weight: float = 0.9) -> list[Point]:
+def smoothed(points: Sequence[Point], weight: float = 0.8) -> list[Point]:
     """Exponential moving average, corrected for its start (Kingma & Ba 2015, sec. 3)."""
     mean, found = 0.0, []
     for count, (x, y) in enumerate(points, 1):
@@ -71,7 +73,7 @@ def chart(
     names = ", ".join(line.name for line in shown if not line.faint)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" '
-        f'aria-label="{html.escape(f"{y_name} by {x_name}: {names}")}" '
+        f'aria-label="{visible(f"{y_name} by {x_name}: {names}")}" '
         f'style="width:100%;max-width:{width}px;height:auto;font:11px system-ui,sans-serif;color:inherit">'
         f"{''.join(parts)}</svg>{_legend(shown, star is not None)}"
     )
@@ -154,7 +156,7 @@ def _hovers(frame: _Frame, lines: Sequence[Line], x_name: str, columns: int = 40
     for at in range(columns):
         x = frame.x0 + (at + 0.5) * wide
         near = {line.name: min(line.points, key=lambda point: abs(point[0] - x)) for line in lines if not line.faint}
-        said = "\n".join([f"{x_name} {x:,.0f}", *(f"{name} {point[1]:.4g}" for name, point in near.items())])
+        said = "\n".join([f"{x_name} {x:,.0f}", *(f"{pictured(name)} {point[1]:.4g}" for name, point in near.items())])
         left = frame.x(frame.x0 + at * wide)
         found.append(
             f'<rect x="{left:.1f}" y="{TOP}" width="{frame.x(frame.x0 + wide) - LEFT:.1f}" '
@@ -172,8 +174,10 @@ def _legend(lines: Sequence[Line], star: bool) -> str:
             entries.append(
                 f'<span style="white-space:nowrap;margin-right:1.2em"><span style="display:inline-block;width:22px;'
                 f'border-top:2px {style} {line.color};vertical-align:middle;margin-right:.4em"></span>'
-                f"{html.escape(line.name)}</span>"
+                f"{visible(line.name)}</span>"
             )
     if star:
-        entries.append(f'<span style="white-space:nowrap"><span style="color:{COLORS[2]}">&#9733;</span> best so far</span>')
+        entries.append(
+            f'<span style="white-space:nowrap"><span style="color:{COLORS[2]}">&#9733;</span> best so far</span>'
+        )
     return f'<div style="font-size:12px">{"".join(entries)}</div>'

@@ -171,9 +171,12 @@ def _is_data(name: str, value: object) -> bool:
     """Whether a variable looks like pairs: a frame, a list of rows, a dict of columns, ``Pairs``."""
     if name.startswith("_") or name in ("In", "Out") or callable(value):
         return False
-    return hasattr(value, "columns") or hasattr(value, "column_names") or isinstance(value, (list, dict, tuple)) or type(
-        value
-    ).__name__ in ("Pairs", "RawPairs")
+    return (
+        hasattr(value, "columns")
+        or hasattr(value, "column_names")
+        or isinstance(value, (list, dict, tuple))
+        or type(value).__name__ in ("Pairs", "RawPairs")
+    )
 
 
 def _columns_of(named: str, variables: Mapping[str, Any]) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nbtextgen.notebook.chart import COLORS
-from nbtextgen.visible import plain, visible
+from nbtextgen.visible import pictured, visible
 
 if TYPE_CHECKING:
     from nbtextgen.data.raw import RawPairs
@@ -74,9 +74,9 @@ class Look:
             low, high = (min(one.lengths), max(one.lengths)) if one.lengths else (0, 0)
             lines.append(
                 f"{one.name}: {one.distinct:,} different; {low:,} to {high:,} characters, median {one.median:,}; "
-                f"{len(one.characters):,} different characters: {plain(_characters(one))}"
+                f"{len(one.characters):,} different characters: {pictured(_characters(one))}"
             )
-        lines += [f"    {plain(_cut(source))} -> {plain(_cut(target))}" for source, target in self.samples]
+        lines += [f"    {pictured(_cut(source))} -> {pictured(_cut(target))}" for source, target in self.samples]
         return "\n".join(lines + ([repr(self.report)] if self.report is not None else []))
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
@@ -97,7 +97,9 @@ class Look:
             f'<td style="{left}"><bdi>{visible(_cut(target))}</bdi></td></tr>'
             for source, target in self.samples
         )
-        table = f'<table><thead><tr><th style="{left}">source</th><th style="{left}">target</th></tr></thead>{rows}</table>'
+        table = (
+            f'<table><thead><tr><th style="{left}">source</th><th style="{left}">target</th></tr></thead>{rows}</table>'
+        )
         found = "" if self.report is None else self.report._repr_mimebundle_()["text/html"]
         return (
             f"<div><b>{self.pairs:,} pairs</b>{other}</div>"
@@ -110,8 +112,7 @@ def look(rows: RawPairs, report: Report | None) -> Look:
     usable = [
         (source, target)
         for at, (source, target) in enumerate(zip(rows.sources, rows.targets, strict=True))
-        if at not in rows.problems
-        and all(isinstance(text, str) and text.strip() for text in (source, target))
+        if at not in rows.problems and all(isinstance(text, str) and text.strip() for text in (source, target))
     ]
     sources, targets = [one for one, _ in usable], [one for _, one in usable]
     step = max(1, len(usable) // SAMPLES)

@@ -162,7 +162,9 @@ class Session:
             return eval(text, self.shell.user_global_ns, self.shell.user_ns)  # the notebook's own code, by its user
         except Exception as error:
             near = nearest(text, [name for name in self.variables if not name.startswith("_")])
-            raise DataError(f"{option} {text}".strip() + f" is neither a file nor an expression here ({error}).{near}") from None
+            raise DataError(
+                f"{option} {text}".strip() + f" is neither a file nor an expression here ({error}).{near}"
+            ) from None
 
 
 def names_a_file(text: str) -> bool:

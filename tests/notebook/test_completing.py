@@ -68,7 +68,12 @@ def test_other_lines_complete_as_before(shell: InteractiveShell) -> None:
 
 
 def test_nothing_on_a_line_makes_tab_fail(shell: InteractiveShell) -> None:
-    for line in ("%textgen_train 'open --da", '%textgen_train x --data "a b', "%textgen_train \x00 --", "%textgen_nothing --"):
+    for line in (
+        "%textgen_train 'open --da",
+        '%textgen_train x --data "a b',
+        "%textgen_train \x00 --",
+        "%textgen_nothing --",
+    ):
         tab(shell, line)
 
 

@@ -11,6 +11,7 @@ from nbtextgen.notebook.commands.evaluate import EVALUATE, EvaluateCommands
 from nbtextgen.notebook.commands.files import FileCommands
 from nbtextgen.notebook.commands.generate import GENERATE, GenerateCommands
 from nbtextgen.notebook.commands.panel import PanelCommands
+from nbtextgen.notebook.commands.runs import RUNS, RunCommands
 from nbtextgen.notebook.commands.train import TRAIN, TrainCommands
 from nbtextgen.notebook.completing import Completer
 from nbtextgen.notebook.session import Commands, Session
@@ -25,6 +26,7 @@ COMMANDS: tuple[type[Commands], ...] = (
     DataCommands,
     FileCommands,
     PanelCommands,
+    RunCommands,
 )
 
 OPTIONS = {
@@ -35,6 +37,7 @@ OPTIONS = {
     "textgen_panel": COMMON,
     "textgen_save": COMMON,
     "textgen_load": COMMON,
+    "textgen_runs": RUNS,
 }
 FIRST_WORDS = {
     "textgen_train": "new",
@@ -44,6 +47,7 @@ FIRST_WORDS = {
     "textgen_panel": "model",
     "textgen_save": "file",
     "textgen_load": "file",
+    "textgen_runs": "run",
 }
 """What completes the first word of each magic."""
 

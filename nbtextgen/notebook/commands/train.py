@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import line_cell_magic, magics_class
@@ -37,6 +38,12 @@ OWN = {
         text_option("valid", "held-out pairs, as --data"),
         text_option("config", "TOML or JSON file of settings; options on the line win"),
         text_option("save", "folder to save the model to"),
+        text_option(
+            "run", "keep the training in a folder to resume, compare and reopen: a name (runs/NAME-TIME) or a path"
+        ),
+        text_option(
+            "resume", "go on with a run that was stopped or broken off: its folder; takes no data and no settings"
+        ),
         flag_option("background", "return at once and train while you go on"),
         choice_option("progress", "auto", ("auto", "panel", "text", "none"), "how training shows itself"),
         flag_option("quiet", "show no progress"),
@@ -61,13 +68,17 @@ class Request:
 
     def code(self) -> list[str]:
         """The Python that does the same."""
-        sides = {side: self.own[side] for side in ("source", "target") if side in self.own}
+        saved = [f"{self.name}.save({self.own['save']!r})"] if "save" in self.own else []
+        if "resume" in self.own:
+            resumed = f"{self.name} = TextGenerator.resume({self.own['resume']!r})"
+            return ["from nbtextgen import TextGenerator", resumed, *saved]
+        sides = {side: self.own[side] for side in ("source", "target", "run") if side in self.own}
         valid = f"valid={_as_code(self.own['valid'])}" if "valid" in self.own else ""
         data = f"Pairs.from_text({self.cell!r})" if self.cell is not None else _as_code(self.own["data"])
         fitted = call("fit", ", ".join(part for part in (data, valid) if part), sides)
         names = "Pairs, TextGenerator" if self.cell is not None else "TextGenerator"
         lines = [f"from nbtextgen import {names}", f"{self.name} = TextGenerator({keywords(self.settings)}).{fitted}"]
-        return [*lines, *([f"{self.name}.save({self.own['save']!r})"] if "save" in self.own else [])]
+        return [*lines, *saved]
 
 
 @magics_class
@@ -87,7 +98,9 @@ class TrainCommands(Commands):
             return show(*request.code())
         training = self._training(request)
         if request.own.get("background"):
-            self.session.variables[request.name] = training.model
+            training.at_end = partial(self._arrived, request)
+            if training.model is not None:
+                self.session.variables[request.name] = training.model
             training.start()
             return training.model
         return self._keep(training.run(), request)
@@ -101,6 +114,11 @@ class TrainCommands(Commands):
             training.start()
             model = self._keep(await training.ended(), request)
         return None if quiet else model
+
+    def _arrived(self, request: Request, model: Any) -> None:
+        """A training in the background has ended: a resumed one has its model only now."""
+        if "resume" in request.own or "save" in request.own:
+            self._keep(model, request)
 
     def _keep(self, model: Any, request: Request) -> Any:
         """Put the trained model into its variable and, when asked for, its folder."""
@@ -116,7 +134,9 @@ class TrainCommands(Commands):
         settings = {key: value for key, value in parsed.options.items() if key in FIT}
         if "config" in own:
             settings = read_config(own["config"], FIT) | settings
-        if (cell is None) == ("data" not in own):
+        if "resume" in own:
+            _check_resume(cell, own, settings)
+        elif (cell is None) == ("data" not in own):
             raise OptionError(
                 "Give pairs in the cell below the magic or with --data, not both."
                 if cell is not None
@@ -129,7 +149,14 @@ class TrainCommands(Commands):
         from nbtextgen.notebook.live.training import Training
 
         self.session.check_free(request.name)
-        training = Training(request.name, TextGenerator(**request.settings), self._data(request))
+        if "resume" in request.own:
+            from nbtextgen.running.folder import Run
+
+            training = Training(request.name, None, partial(TextGenerator.resume, request.own["resume"]))
+            training.plan = Run.open(request.own["resume"]).plan
+        else:
+            model = TextGenerator(**request.settings)
+            training = Training(request.name, model, partial(model.fit, **self._data(request)))
         training.watch(request.progress, rich=self.session.rich)
         self.session.trainings[request.name] = training
         return training
@@ -141,7 +168,16 @@ class TrainCommands(Commands):
         own, cell = request.own, request.cell
         found = {side: own[side] for side in ("source", "target") if side in own}
         found["data"] = Pairs.from_text(cell, "cell, line") if cell is not None else self.session.data(own["data"])
+        found |= {"run": own["run"]} if "run" in own else {}
         return found | ({"valid": self.session.data(own["valid"], "--valid")} if "valid" in own else {})
+
+
+def _check_resume(cell: str | None, own: dict[str, Any], settings: dict[str, Any]) -> None:
+    """Refuse what a resumed run already has: its data and settings."""
+    given = [name for name in ("data", "valid", "source", "target", "config", "run") if name in own] + list(settings)
+    if given or cell is not None:
+        what = f"--{given[0].replace('_', '-')}" if given else "a cell of pairs"
+        raise OptionError(f"A resumed run has its own data and settings: leave out {what}.")
 
 
 def _as_code(data: str) -> str:

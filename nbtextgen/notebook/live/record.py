@@ -165,7 +165,9 @@ class Record:
 
     def samples_as_list(self) -> list[dict[str, Any]]:
         """Sample outputs as plain values."""
-        return [{"source": source, "target": one.target, "outputs": one.outputs} for source, one in self.samples.items()]
+        return [
+            {"source": source, "target": one.target, "outputs": one.outputs} for source, one in self.samples.items()
+        ]
 
 
 def cut(text: str) -> str:

@@ -21,7 +21,7 @@ REASONS = {
 
 def bundle(record: Record) -> dict[str, str]:
     """The picture as a mime bundle."""
-    return {"text/html": as_html(record), "text/pictured": as_text(record)}
+    return {"text/html": as_html(record), "text/plain": as_text(record)}
 
 
 def headline(record: Record) -> str:
@@ -32,7 +32,9 @@ def headline(record: Record) -> str:
     if record.ended is not None:
         said = f"{REASONS.get(record.ended.reason, record.ended.reason)} after {clock(record.ended.seconds)}"
     elif "step" in now:
-        said = f"epoch {now['epoch']}/{now['epochs']}, update {now['step']:,}/{now['steps']:,}, {clock(now['left'])} left"
+        said = (
+            f"epoch {now['epoch']}/{now['epochs']}, update {now['step']:,}/{now['steps']:,}, {clock(now['left'])} left"
+        )
     else:
         said = "training begins"
     if record.best is not None:
@@ -98,7 +100,7 @@ def _samples(record: Record) -> str:
             f'<td style="{left}"><bdi>{visible(last)}</bdi>{right}{earlier}</td></tr>'
         )
     heads = "".join(f'<th style="{left}">{name}</th>' for name in ("held-out source", "wanted", "written"))
-    return f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    return f"<table style='width:100%'><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 
 def as_text(record: Record) -> str:
@@ -116,4 +118,4 @@ def as_text(record: Record) -> str:
 
 def text_bundle(record: Record) -> dict[str, Any]:
     """Plain text alone, for ``--progress text``."""
-    return {"text/pictured": as_text(record)}
+    return {"text/plain": as_text(record)}

@@ -6,15 +6,16 @@ import asyncio
 import contextvars
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nbtextgen.notebook.live.record import Record
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Event
 
 if TYPE_CHECKING:
+    from nbtextgen.defaults import Plan
     from nbtextgen.generator import TextGenerator
     from nbtextgen.notebook.live.panel import PanelShow, TextShow
 
@@ -30,18 +31,28 @@ class Training:
         model: the generator; it writes with the best model so far as soon as there is one.
         controls: stop, pause, and settings that act on the running model.
         record: what has happened so far.
+        plan: all settings, when they are known before training begins (a resumed run).
+        at_end: called with the model, in the thread that trained it.
         shown: what shows it in the notebook, if anything.
         listeners: called with every event, in the thread that trains.
     """
 
-    def __init__(self, name: str, model: TextGenerator, data: Mapping[str, Any]) -> None:
-        """Prepare; ``data`` are arguments of ``fit``: data, valid, source, target."""
+    def __init__(self, name: str, model: TextGenerator | None, fit: Callable[..., TextGenerator]) -> None:
+        """Prepare.
+
+        Args:
+            name: the variable that receives the model.
+            model: what will be trained; ``None`` when only ``fit`` will make it.
+            fit: trains, taking ``listeners`` and ``controls``.
+        """
         self.name, self.model = name, model
         self.controls = Controls()
         self.record = Record(name)
         self.shown: PanelShow | TextShow | None = None
         self.listeners: list[Listener] = [self.record]
-        self._data = dict(data)
+        self._fit = fit
+        self.plan: Plan | None = None
+        self.at_end: Callable[[TextGenerator], object] = lambda model: None
         self._thread: threading.Thread | None = None
         self._error: BaseException | None = None
         self._over = False
@@ -85,7 +96,8 @@ class Training:
         """Train in this thread; an interrupt stops after the current update and keeps the best model so far."""
         try:
             with _interrupt_calls(self.controls.stop):
-                return self.model.fit(**self._data, listeners=[self._hear], controls=self.controls)
+                self.model = self._fit(listeners=[self._hear], controls=self.controls)
+                return self.model
         except Exception as error:
             self.record.error = str(error)
             raise
@@ -108,7 +120,7 @@ class Training:
 
     def _work(self) -> None:
         try:
-            self.run()
+            self.at_end(self.run())
         except BaseException as error:  # shown where the training is awaited or watched
             self._error = error
         self._over = True
@@ -116,9 +128,9 @@ class Training:
     @property
     def configured(self) -> dict[str, float]:
         """Dropout and teacher forcing as the model was configured; empty before training has begun."""
-        if self.record.started is None:
+        plan = self.plan or (self.model.plan if self.model is not None and self.record.started is not None else None)
+        if plan is None:
             return {}
-        plan = self.model.plan
         return {"dropout": plan.model.dropout or 0.0, "teacher_forcing": plan.training.teacher_forcing}
 
     @property
@@ -140,6 +152,7 @@ class Training:
                 self.controls.stop()
         if self._error is not None:
             raise self._error
+        assert self.model is not None
         return self.model
 
 

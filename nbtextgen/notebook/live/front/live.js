@@ -2,7 +2,7 @@
 // All text is set as text, never as markup.
 
 const MOST = 1200; // points kept of a curve; beyond that every second one is dropped
-const SMOOTHING = 0.9;
+const SMOOTHING = 0.8;
 const DEAF = 2500; // milliseconds without an answer after which the kernel is taken not to listen
 const REASONS = {
   finished: "finished",
@@ -326,7 +326,7 @@ function axes(parts, { x, y, low, high, last, width }) {
   }
   const base = TOP + HEIGHT + GAP + STRIP;
   svg("path", { d: `M${LEFT} ${TOP}V${TOP + HEIGHT}H${width - RIGHT}M${LEFT} ${base}H${width - RIGHT}`, fill: "none", stroke: "var(--ntg-line)" }, parts);
-  const places = ticks(0, last, Math.max(2, Math.floor(width / 110)));
+  const places = ticks(0, last, Math.max(2, Math.floor(width / 110))).filter(Number.isInteger);
   for (const value of places) {
     const anchor = value === 0 ? "start" : "middle";
     svg("text", { x: x(value), y: base + 14, "text-anchor": anchor }, parts).textContent = count(value);
@@ -395,7 +395,7 @@ function set(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-const count = (value) => Number(value).toLocaleString("en", { maximumFractionDigits: 0 });
+const count = (value) => (Math.round(value) || 0).toLocaleString("en");
 const fixed = (value, digits) => (Number.isFinite(value) ? value.toFixed(digits) : "");
 const short = (value) => (Number.isFinite(value) ? String(Number(value.toPrecision(3))) : "");
 

@@ -1,0 +1,147 @@
+"""The live panel in a real JupyterLab: it moves, it steers the running model, and it survives what happens to a page."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from playwright.sync_api import Locator
+
+from .lab import Lab, Notebook
+
+SMALL = "--hidden-size 16 --embedding-size 16 --batch-size 16 --validate-every 20 --epochs 100000"
+TRAIN = f"%textgen_train dates --data builtin:dates?count=300 {SMALL}"
+
+
+def panel(notebook: Notebook, at: int) -> Locator:
+    """The live panel under a cell, once it shows a validation."""
+    found = notebook.output(at).locator(".ntg-live")
+    found.locator("polygon").wait_for(state="attached")
+    return found
+
+
+def points(panel: Locator) -> int:
+    """How many points the smoothed training curve has."""
+    return panel.locator("polyline").nth(1).evaluate("line => line.points.numberOfItems")
+
+
+def test_a_running_cell_is_watched_paused_resumed_steered_and_stopped(lab: Lab, tmp_path: Path) -> None:
+    notebook = lab.open(["%load_ext nbtextgen", f"{TRAIN} --run watched", "dates.generate('3 Jan 2019').text != ''"])
+    notebook.run(0)
+    notebook.run(1, wait=False)
+    live = panel(notebook, 1)
+    before = points(live)
+    notebook.page.wait_for_function(
+        "before => document.querySelectorAll('.ntg-live polyline')[1].points.numberOfItems > before", arg=before
+    )
+    assert notebook.running(1)
+    live.get_by_role("button", name="Pause").click()
+    live.get_by_text("paused", exact=True).wait_for()
+    live.get_by_role("button", name="Resume").click()
+    live.get_by_text("training", exact=True).wait_for()
+    for name, keys in (("Learning rate", 4), ("Dropout", 2), ("Teacher forcing", 3)):
+        slider = live.get_by_role("slider", name=name)
+        slider.focus()
+        for _ in range(keys):
+            slider.press("ArrowLeft")
+        notebook.page.wait_for_timeout(400)
+    assert live.locator(".ntg-live-note").first.inner_text() == ""
+    live.get_by_role("button", name="Stop").click()
+    notebook.wait(1)
+    assert notebook.run(2).inner_text().strip().endswith("True")
+    log = Path(notebook.value("dates.run.log.resolve()")).read_text()
+    changed = {one["setting"]: one["value"] for one in map(json.loads, log.splitlines()) if "setting" in one}
+    assert changed["rate_factor"] == 0.5 and changed["teacher_forcing"] == 0.97 and "dropout" in changed
+    assert changed["paused"] is False
+    notebook.pictures(notebook.output(1), tmp_path / "still")
+    assert notebook.output(1).locator("svg title").count() > 10
+
+
+def test_the_interrupt_button_does_what_stop_does(lab: Lab) -> None:
+    notebook = lab.open(["%load_ext nbtextgen", TRAIN, "dates.generate('3 Jan 2019').text != ''"])
+    notebook.run(0)
+    notebook.run(1, wait=False)
+    panel(notebook, 1)
+    notebook.interrupt()
+    notebook.wait(1)
+    notebook.output(1).get_by_text("stopped after").wait_for()
+    assert notebook.run(2).inner_text().strip().endswith("True")
+
+
+def test_where_no_message_arrives_the_panel_names_the_interrupt_button(lab: Lab) -> None:
+    notebook = lab.open(["%load_ext nbtextgen", f"%%time\n{TRAIN}"])
+    notebook.run(0)
+    notebook.run(1, wait=False)
+    live = panel(notebook, 1)
+    live.get_by_text("interrupt button").wait_for()
+    notebook.interrupt()
+    notebook.wait(1)
+    notebook.output(1).get_by_text("stopped after").wait_for()
+
+
+def test_a_background_training_is_used_while_it_trains_and_found_again_after_a_reload(lab: Lab) -> None:
+    notebook = lab.open(["%load_ext nbtextgen", f"{TRAIN} --background"])
+    notebook.run(0)
+    notebook.run(1)
+    panel(notebook, 1)
+    assert notebook.value("dates.generate('3 Jan 2019').text != ''") == "True"
+    notebook.reload()
+    at = notebook.add("%textgen_panel dates")
+    notebook.run(at)
+    live = panel(notebook, at)
+    before = points(live)
+    notebook.page.wait_for_function(
+        "before => document.querySelectorAll('.ntg-live polyline')[1].points.numberOfItems > before", arg=before
+    )
+    live.get_by_role("button", name="Stop").click()
+    notebook.output(at).get_by_text("stopped after").first.wait_for()
+    assert notebook.value("dates.generate('3 Jan 2019').text != ''") == "True"
+
+
+def test_after_a_restart_a_run_is_reopened_and_resumed(lab: Lab) -> None:
+    notebook = lab.open(["%load_ext nbtextgen", f"{TRAIN} --run {{folder}}", "%textgen_runs"])
+    folder = str(notebook.server.folder / "again")
+    notebook.value(f"globals().update(folder={folder!r})")
+    notebook.run(0)
+    notebook.run(1, wait=False)
+    panel(notebook, 1).get_by_role("button", name="Stop").click()
+    notebook.wait(1)
+    step = notebook.value("dates.history[-1].step")
+    notebook.restart_kernel()
+    notebook.run(0)
+    notebook.run(notebook.add(f"%textgen_load old {folder}"))
+    assert notebook.value("old.generate('3 Jan 2019').text != ''") == "True"
+    at = notebook.add(f"%textgen_train dates --resume {folder}")
+    notebook.run(at, wait=False)
+    panel(notebook, at).get_by_role("button", name="Stop").click()
+    notebook.wait(at)
+    assert int(notebook.value("dates.history[-1].step")) > int(step)
+
+
+def test_hostile_texts_stay_texts_in_the_panel(lab: Lab) -> None:
+    hostile = [
+        "<img src=x onerror=window.hit=1>",
+        "<script>window.hit=1</script>",
+        "\u202eevil\u202c",
+        "a\x00b\x1b[31m",
+        "<svg/onload=window.hit=1>",
+        "{{7*7}}",
+        "&lt;b&gt;",
+        "x" * 100_000,
+        "</td></table><h1>out</h1>",
+        "javascript:window.hit=1",
+    ]
+    cells = ["%load_ext nbtextgen", f"rows = [(a + str(n), a) for a in {hostile!r} for n in range(6)]"]
+    cells.append(
+        f"%textgen_train odd --data rows --samples 6 --max-length 200000 {SMALL} --max-steps 3 --validate-every 1"
+    )
+    cells += ["%textgen_data rows", f"odd.generate({hostile[:7]!r})"]
+    notebook = lab.open(cells)
+    notebook.run(0)
+    notebook.run(1)
+    notebook.run(2, wait=False)
+    notebook.output(2).locator("table bdi").first.wait_for(state="attached")
+    for at in (2, 3, 4):
+        notebook.wait(at) if at == 2 else notebook.run(at)
+        assert notebook.output(at).locator("script, img, h1, iframe, object, a, form").count() == 0
+    assert notebook.page.evaluate("window.hit") is None
