@@ -24,6 +24,11 @@ class Answer:
     value: str | None = None
     error: str | None = None
 
+    @property
+    def shown(self) -> str:
+        """All that can be read: what was printed, and the outputs as plain text."""
+        return "\n".join([self.text, *(one.get("text/plain", "") for one in self.outputs)])
+
 
 class Kernel:
     """Runs cells; ``run`` waits for the end, ``begin`` and ``end`` let things happen in between."""
@@ -36,7 +41,7 @@ class Kernel:
         return self.client.execute(code, store_history=True)
 
     def end(self, message: str, seconds: float = 120, seen: Callable[[str], None] = lambda text: None) -> Answer:
-        """Collect what the cell sends until it is done; ``seen`` hears all text printed so far."""
+        """Collect what the cell sends until it is done; ``seen`` hears all that can be read so far."""
         answer, until = Answer(), time.monotonic() + seconds
         while time.monotonic() < until:
             got = self.client.get_iopub_msg(timeout=seconds)
@@ -45,19 +50,21 @@ class Kernel:
                 continue
             if kind == "stream":
                 answer.text += content["text"]
-                seen(answer.text)
+                seen(answer.shown)
             elif kind == "display_data":
                 answer.outputs.append(content["data"])
+                seen(answer.shown)
             elif kind == "update_display_data":
                 answer.outputs[-1:] = [content["data"]]
                 answer.updates += 1
+                seen(answer.shown)
             elif kind == "execute_result":
                 answer.value = content["data"]["text/plain"]
             elif kind == "error":
                 answer.error = "\n".join(content["traceback"])
             elif kind == "status" and content["execution_state"] == "idle":
                 return answer
-        raise TimeoutError(f"the cell did not end within {seconds} s; so far: {answer.text[-300:]}")
+        raise TimeoutError(f"the cell did not end within {seconds} s; so far: {answer.shown[-300:]}")
 
     def run(self, code: str) -> Answer:
         """Run a cell to its end."""

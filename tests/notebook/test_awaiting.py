@@ -73,7 +73,7 @@ get_comm_manager().register_target("stop", opened)
 
     answer = running.end(running.begin(f"%textgen_train words --data rows {LONG}"), seen=_when("best so far", stop))
     assert answer.error is None
-    assert "interrupted after" in answer.text
+    assert "stopped after" in answer.shown
 
 
 def test_an_interrupt_stops_an_awaited_training_and_keeps_its_best(running: Kernel) -> None:
@@ -83,7 +83,7 @@ def test_an_interrupt_stops_an_awaited_training_and_keeps_its_best(running: Kern
         seen=_when("best so far", running.interrupt),
     )
     assert answer.error is None
-    assert "interrupted after" in answer.text and "next line" in answer.text
+    assert "stopped after" in answer.shown and "next line" in answer.shown
     assert running.run("words.generate('abc').tokens is not None").value == "True"
 
 
@@ -93,7 +93,7 @@ def test_an_interrupt_stops_a_training_that_blocks_its_cell(running: Kernel) -> 
         running.begin(f"%%time\n%textgen_train words --data rows {LONG}"),
         seen=_when("best so far", running.interrupt),
     )
-    assert answer.error is None and "interrupted after" in answer.text
+    assert answer.error is None and "stopped after" in answer.shown
     assert running.run("words.generate('abc').tokens is not None").value == "True"
 
 

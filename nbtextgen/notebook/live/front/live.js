@@ -178,11 +178,16 @@ function build(el) {
 }
 
 function slider(parent, title, low, high, step, inward, outward, said) {
-  const label = make("label", "", parent);
+  const label = make("div", "ntg-live-slider", parent);
   make("span", "", label, title);
-  const output = make("output", "", label);
+  const output = make("span", "ntg-live-value", label);
   const input = make("input", "", label);
   Object.assign(input, { type: "range", min: low, max: high, step });
+  input.setAttribute("aria-label", title);
+  const say = (text) => {
+    set(output, text);
+    input.setAttribute("aria-valuetext", text);
+  };
   let last = 0;
   let timer = 0;
   let held = 0;
@@ -195,7 +200,7 @@ function slider(parent, title, low, high, step, inward, outward, said) {
       };
       input.oninput = () => {
         held = performance.now();
-        output.textContent = said(outward(Number(input.value)));
+        say(said(outward(Number(input.value))));
         clearTimeout(timer);
         timer = setTimeout(send, Math.max(0, 150 - (performance.now() - last)));
       };
@@ -204,7 +209,7 @@ function slider(parent, title, low, high, step, inward, outward, said) {
       label.hidden = value === undefined || value === null;
       if (label.hidden || performance.now() - held < 1500) return; // the user's hand wins over an older message
       input.value = inward(value);
-      output.textContent = said(value);
+      say(said(value));
     },
   };
   return one;
