@@ -18,6 +18,8 @@ from nbtextgen.training.events import Event
 if TYPE_CHECKING:
     from nbtextgen.evaluation.metrics import Errors, Scores
     from nbtextgen.explanation.explanation import Explanation, Explanations
+    from nbtextgen.explanation.sanity import Sanity
+    from nbtextgen.explanation.survey import Survey
     from nbtextgen.fitting import Fitting
     from nbtextgen.rehearsal import Estimate, Rehearsal
     from nbtextgen.running.folder import Run
@@ -364,13 +366,67 @@ class TextGenerator:
         config = configure(options)
         if not isinstance(text, Generation):
             text = self._sources([text])[0]
-        return explain(
-            self.writer,
-            text,
-            config,
-            masked_in_training=self.plan.training.source_masking > 0,
-            background=self._background if background is None else background,
-        )
+        return explain(self.writer, text, config, **self._explaining(background))
+
+    def explain_data(
+        self,
+        data: Any,
+        targets: Any = None,
+        *,
+        limit: int = 200,
+        gold: Sequence[str] | None = None,
+        background: Iterable[str] | None = None,
+        heard: Callable[[int, int], None] | None = None,
+        **options: Any,
+    ) -> Survey:
+        """Explain the outputs for many sources, and say what they tell together.
+
+        Args:
+            data, targets: as in ``evaluate``.
+            limit: most pairs looked at, evenly spread over the data.
+            gold: word alignments such as ``0-0 1-2``, one per pair: the targets are then explained, and an alignment
+                error rate is computed.
+            background, options: as in ``explain``.
+            heard: told of (texts done, texts in all).
+
+        Returns:
+            faithfulness of each method with intervals, an induced lexicon, where the source is ignored, hubs of
+            attention.
+        """
+        from nbtextgen.explanation.entry import configure
+        from nbtextgen.explanation.survey import survey
+
+        pairs = _pairs(data, targets)
+        if gold is not None and len(gold) != len(pairs):
+            raise DataError(f"There are {len(pairs):,} pairs but {len(gold):,} gold alignments; give one for each.")
+        rows = range(0, len(pairs), -(-len(pairs) // max(1, limit)))
+        chosen = pairs.take(rows)
+        chosen = Pairs(self._sources(chosen.sources), chosen.targets, chosen.places)
+        kept = None if gold is None else [gold[row] for row in rows]
+        return survey(self.writer, chosen, configure(options), gold=kept, heard=heard, **self._explaining(background))
+
+    def sanity_check(
+        self, text: str | Generation, *, seeds: int = 3, background: Iterable[str] | None = None, **options: Any
+    ) -> Sanity:
+        """Compare explanations with those of models of random weights (Adebayo et al. 2018): they should differ.
+
+        Args:
+            text, background, options: as in ``explain``.
+            seeds: random models to compare with.
+        """
+        from nbtextgen.explanation.entry import configure
+        from nbtextgen.explanation.sanity import sanity_check
+
+        if not isinstance(text, Generation):
+            text = self._sources([text])[0]
+        return sanity_check(self.writer, text, configure(options), seeds=seeds, **self._explaining(background))
+
+    def _explaining(self, background: Iterable[str] | None) -> dict[str, Any]:
+        """What explanations need to know about the training."""
+        return {
+            "masked_in_training": self.plan.training.source_masking > 0,
+            "background": self._background if background is None else tuple(background),
+        }
 
     def evaluate(
         self,

@@ -216,5 +216,6 @@ class Explainer:
             values=found.values,
             base_values=found.base,
             log_probabilities=found.full,
+            without_source=self.value(np.zeros((1, len(self.units)), dtype=bool))[0],
             **extras,
         )

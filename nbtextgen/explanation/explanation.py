@@ -38,6 +38,8 @@ class Explanation:
         base_values: what the values add up from, ``(output tokens,)``: v(none); for LIME its intercept, for attention 0.
         log_probabilities: v(all), of each output token given the whole source, ``(output tokens,)``; with a contrast, the
             difference from the alternative.
+        without_source: v(none), of each output token with all units missing, ``(output tokens,)``; as ``base_values`` for
+            Shapley values and occlusion.
         algorithm: how the values were found, in words.
         standard_errors: of values that were sampled, like ``values``, or ``None``.
         r_squared: fit of a LIME surrogate, ``(output tokens,)``, or ``None``.
@@ -61,6 +63,7 @@ class Explanation:
     values: Values = field(repr=False)
     base_values: Values = field(repr=False)
     log_probabilities: Values = field(repr=False)
+    without_source: Values = field(repr=False)
     algorithm: str = ""
     standard_errors: Values | None = field(default=None, repr=False)
     r_squared: Values | None = field(default=None, repr=False)
