@@ -61,6 +61,7 @@ class TextGenerator:
         self._plan: Plan | None = None
         self._background: tuple[str, ...] = ()
         self._fitting: Fitting | RunTraining | None = None
+        self.held_out: Pairs | None = None
         self.history: list[Event] = []
         self.run: Run | None = None
         self.set_params(**options)
@@ -162,6 +163,7 @@ class TextGenerator:
             fitting = Fitting(chosen, material, controls, notes=notes)
         self._trained(fitting, chosen, listeners)
         self._background = tuple(train.sources[:: max(1, len(train) // KEPT_SOURCES)])
+        self.held_out = held
         return self
 
     def estimate(self, data: Any, targets: Any = None, **columns: str | None) -> Estimate:
@@ -321,6 +323,10 @@ class TextGenerator:
             return self.writer.write(self._sources([text]), config)[0]
         return self.writer.write(self._sources(text), config)
 
+    def checked_source(self, text: str) -> str:
+        """One source as the model reads it; raises ``DataError`` when it is empty or not text."""
+        return self._sources([text])[0]
+
     def _sources(self, texts: Any) -> list[str]:
         """Checked sources, rewritten by the cleaning steps that the model was trained with."""
         from nbtextgen.data.cleaning import rewriter
@@ -365,8 +371,8 @@ class TextGenerator:
 
         config = configure(options)
         if not isinstance(text, Generation):
-            text = self._sources([text])[0]
-        return explain(self.writer, text, config, **self._explaining(background))
+            text = self.checked_source(text)
+        return explain(self.writer, text, config, **self.explaining(background))
 
     def explain_data(
         self,
@@ -403,7 +409,7 @@ class TextGenerator:
         chosen = pairs.take(rows)
         chosen = Pairs(self._sources(chosen.sources), chosen.targets, chosen.places)
         kept = None if gold is None else [gold[row] for row in rows]
-        return survey(self.writer, chosen, configure(options), gold=kept, heard=heard, **self._explaining(background))
+        return survey(self.writer, chosen, configure(options), gold=kept, heard=heard, **self.explaining(background))
 
     def sanity_check(
         self, text: str | Generation, *, seeds: int = 3, background: Iterable[str] | None = None, **options: Any
@@ -418,11 +424,11 @@ class TextGenerator:
         from nbtextgen.explanation.sanity import sanity_check
 
         if not isinstance(text, Generation):
-            text = self._sources([text])[0]
-        return sanity_check(self.writer, text, configure(options), seeds=seeds, **self._explaining(background))
+            text = self.checked_source(text)
+        return sanity_check(self.writer, text, configure(options), seeds=seeds, **self.explaining(background))
 
-    def _explaining(self, background: Iterable[str] | None) -> dict[str, Any]:
-        """What explanations need to know about the training."""
+    def explaining(self, background: Iterable[str] | None = None) -> dict[str, Any]:
+        """What explanations need to know about the training, as keywords of ``Explainer``."""
         return {
             "masked_in_training": self.plan.training.source_masking > 0,
             "background": self._background if background is None else tuple(background),

@@ -98,6 +98,10 @@ class Writer:
             results.update(zip(rows, found, strict=True))
         return Generations(results[number] for number in range(len(texts)))
 
+    def write_ids(self, text: str, ids: Sequence[int], config: DecodingConfig) -> Generation:
+        """Generate for one source whose token ids were changed, for instance masked; ``text`` has as many tokens."""
+        return self._search([text], [list(ids) or [UNK]], config)[0]
+
     def stream(self, text: str, config: DecodingConfig) -> Iterator[str]:
         """Yield the output in pieces as it is written."""
         if config.beam > 1:

@@ -105,6 +105,13 @@ class Explainer:
         )
         return explanation.replace(faithfulness=score)
 
+    def expected(self, method: str) -> int:
+        """About how many copies of the input a method will read, for a progress bar."""
+        count, config = len(self.units), self.config
+        sampled = 2**count if count <= config.exact_units and config.algorithm != "permutation" else config.budget
+        copies = {"shap": sampled, "lime": min(config.budget, 1000), "integrated-gradients": config.steps}
+        return max(1, copies.get(method, count + 2) * self.value.removal.repeats)
+
     def refine(self, method: str) -> Iterator[Explanation]:
         """Yield ever better answers, the last one being final; most methods have only one."""
         began, before = time.perf_counter(), self.value.evaluations

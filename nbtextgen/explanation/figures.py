@@ -70,4 +70,4 @@ def survey_figure(survey: Survey) -> Any:
 
 def _plain(text: str) -> str:
     """Matplotlib would read dollar signs as mathematics."""
-    return shown(text).replace("$", r"\$").replace("⏹", "end")
+    return shown(text).replace("$", r"\$")

@@ -15,7 +15,7 @@ from nbtextgen.errors import DataError
 from nbtextgen.generation import Generation
 from nbtextgen.writing import Writer
 
-END = "⏹"
+END = "■"
 """How the end mark is shown among the output tokens."""
 Ids = NDArray[np.int64]
 

@@ -8,6 +8,7 @@ from nbtextgen.notebook.awaiting import AwaitMagics
 from nbtextgen.notebook.commands.common import COMMON
 from nbtextgen.notebook.commands.data import DATA, DataCommands
 from nbtextgen.notebook.commands.evaluate import EVALUATE, EvaluateCommands
+from nbtextgen.notebook.commands.explain import EXPLAIN, ExplainCommands
 from nbtextgen.notebook.commands.files import FileCommands
 from nbtextgen.notebook.commands.generate import GENERATE, GenerateCommands
 from nbtextgen.notebook.commands.panel import PanelCommands
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 COMMANDS: tuple[type[Commands], ...] = (
     TrainCommands,
     GenerateCommands,
+    ExplainCommands,
     EvaluateCommands,
     DataCommands,
     FileCommands,
@@ -32,6 +34,7 @@ COMMANDS: tuple[type[Commands], ...] = (
 OPTIONS = {
     "textgen_train": TRAIN,
     "textgen_generate": GENERATE,
+    "textgen_explain": EXPLAIN,
     "textgen_evaluate": EVALUATE,
     "textgen_data": DATA,
     "textgen_panel": COMMON,
@@ -42,6 +45,7 @@ OPTIONS = {
 FIRST_WORDS = {
     "textgen_train": "new",
     "textgen_generate": "model",
+    "textgen_explain": "model",
     "textgen_evaluate": "model",
     "textgen_data": "data",
     "textgen_panel": "model",

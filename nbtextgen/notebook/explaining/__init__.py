@@ -1,0 +1,1 @@
+"""The explanation panel: a widget that shows, compares and plays with explanations."""

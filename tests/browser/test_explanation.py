@@ -1,0 +1,177 @@
+"""The explanation panel in a real notebook: every way to touch it, in both themes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from nbtextgen import TextGenerator, builtin
+
+from .lab import Lab, Notebook
+
+SOURCE = "3 Jan 2019"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small model of dates, good enough to have reasons."""
+    model = TextGenerator(
+        hidden_size=48, embedding_size=24, dropout=0.0, samples=0, epochs=12, source_masking=0.1, learning_rate=0.01
+    ).fit(builtin("dates", 1000), listeners=[])
+    return model.save(tmp_path_factory.mktemp("explained") / "dates")
+
+
+def opened(lab: Lab, folder: Path, line: str, *more: str) -> tuple[Notebook, Locator]:
+    """A notebook with the panel of ``%textgen_explain dates LINE``."""
+    load = f"%load_ext nbtextgen\nfrom nbtextgen import TextGenerator\ndates = TextGenerator.load({str(folder)!r})"
+    notebook = lab.open([load, f"panel = %textgen_explain dates {line}\npanel", *more], run=True)
+    panel = notebook.output(1).locator(".nte").first
+    panel.wait_for()
+    return notebook, panel
+
+
+def chips(panel: Locator, row: str) -> Locator:
+    return panel.get_by_role("group", name=row).first.get_by_role("button")
+
+
+def numbers(chips: Locator) -> int:
+    """How many chips show a number."""
+    return sum(bool(text) for text in chips.locator(".nte-number").all_inner_texts())
+
+
+def test_hover_and_focus_shade_both_ways_and_nothing_moves(lab: Lab, folder: Path, tmp_path: Path) -> None:
+    notebook, panel = opened(lab, folder, f'"{SOURCE}" --unit word')
+    expect(panel.get_by_text("exact, 8 coalitions")).to_be_visible()
+    inputs, outputs = chips(panel, "Input"), chips(panel, "Output")
+    assert inputs.locator(".nte-word").all_inner_texts() == ["3", "Jan", "2019"]
+    before = inputs.nth(2).bounding_box()
+    inputs.nth(2).hover()
+    expect(panel.locator(".nte-say")).to_contain_text("Input “2019” gives")
+    assert inputs.nth(2).bounding_box() == before
+    assert numbers(outputs) > 0
+    outputs.nth(3).focus()
+    expect(panel.locator(".nte-say")).to_contain_text("owes")
+    notebook.page.keyboard.press("ArrowRight")
+    expect(outputs.nth(4)).to_be_focused()
+    outputs.nth(3).click()
+    expect(outputs.nth(3)).to_have_attribute("aria-pressed", "true")
+    notebook.page.keyboard.press("Escape")
+    expect(panel.locator(".nte-say")).to_contain_text("The whole output")
+    light, dark = notebook.pictures(panel, tmp_path / "panel")
+    assert light.read_bytes() != dark.read_bytes()
+    assert not lab.complaints
+
+
+def test_method_unit_and_contrast_are_switched_without_asking_twice(lab: Lab, folder: Path) -> None:
+    notebook, panel = opened(lab, folder, f'"{SOURCE}" --unit word', "panel.value.evaluations")
+    panel.get_by_role("radio", name="Attention").click()
+    expect(panel.locator(".nte-notes")).to_contain_text("weights of the decoder's attention")
+    panel.get_by_role("radio", name="Occlusion").click()
+    expect(panel.locator(".nte-notes")).to_contain_text("one unit left out at a time")
+    panel.get_by_label("Unit").select_option("token")
+    expect(chips(panel, "Input")).to_have_count(len(SOURCE))
+    panel.get_by_label("Why this and not").fill("2019-03-01")
+    panel.get_by_label("Why this and not").press("Enter")
+    expect(panel.locator(".nte-view").get_by_text("2019-03-01")).to_be_visible()
+    assert notebook.value("sorted(panel.answers)").count("occlusion") == 3
+    panel.get_by_role("radio", name="Occlusion").press("ArrowRight")
+    expect(panel.get_by_role("radio", name="Context")).to_have_attribute("aria-checked", "true")
+
+
+def test_an_input_is_deleted_replaced_and_masked_and_the_change_is_marked(lab: Lab, folder: Path) -> None:
+    _, panel = opened(lab, folder, f'"{SOURCE}" --unit word')
+    year = chips(panel, "Input").nth(2)
+    year.click()
+    panel.get_by_label("Replace 2019 by").fill("1984")
+    panel.get_by_role("button", name="Replace", exact=True).click()
+    change = panel.get_by_role("region", name="Changed input")
+    expect(change).to_contain_text("3 Jan 1984")
+    expect(change.locator("ins").first).to_be_visible()
+    expect(change.locator("del").first).to_be_visible()
+    expect(year).to_have_class(re.compile("nte-edited"))
+    year.click()
+    panel.get_by_role("button", name="Mask").click()
+    expect(change).to_contain_text("3 Jan ▒▒▒▒")
+    chips(panel, "Input").nth(0).click()
+    panel.get_by_role("button", name="Delete").click()
+    expect(change).to_contain_text("Jan ▒▒▒▒")
+    change.get_by_role("button", name="Reset").click()
+    expect(change).to_have_count(0)
+    year.press("Enter")
+    expect(panel.get_by_role("dialog", name="Change 2019")).to_be_visible()
+    panel.get_by_role("button", name="Mask").press("Escape")
+    expect(panel.get_by_role("dialog", name="Change 2019")).to_have_count(0)
+
+
+def test_matrix_zooms_reads_by_keys_and_pins_stand_side_by_side(lab: Lab, folder: Path, tmp_path: Path) -> None:
+    notebook, panel = opened(lab, folder, f'"{SOURCE}" --unit word')
+    expect(panel.get_by_text("exact, 8 coalitions")).to_be_visible()
+    panel.get_by_role("radio", name="Matrix").click()
+    matrix = panel.get_by_role("img", name="Matrix of")
+    wide = matrix.locator("svg").bounding_box()
+    matrix.focus()
+    notebook.page.keyboard.press("ArrowDown")
+    expect(panel.locator(".nte-say").first).to_contain_text("from “3”")
+    notebook.page.keyboard.press("-")
+    small = matrix.locator("svg").bounding_box()
+    assert wide and small and small["width"] < wide["width"]
+    panel.get_by_role("button", name="Pin", exact=True).click()
+    panel.get_by_role("radio", name="Attention").click()
+    panel.get_by_role("button", name="Pin", exact=True).click()
+    cards = panel.locator(".nte-card")
+    expect(cards).to_have_count(2)
+    first, second = (cards.nth(at).bounding_box() for at in (0, 1))
+    assert first and second and first["y"] == second["y"]
+    notebook.pictures(panel, tmp_path / "pins")
+    cards.first.get_by_role("button", name="Unpin").click()
+    expect(cards).to_have_count(1)
+    assert not lab.complaints
+
+
+def test_exports_are_whole_files(lab: Lab, folder: Path, tmp_path: Path) -> None:
+    notebook, panel = opened(lab, folder, f'"{SOURCE}" --unit word')
+    expect(panel.get_by_text("exact, 8 coalitions")).to_be_visible()
+    kept = {}
+    for name in ("PNG", "SVG", "HTML"):
+        with notebook.page.expect_download() as download:
+            panel.get_by_role("button", name=name, exact=True).click()
+        kept[name] = tmp_path / download.value.suggested_filename
+        download.value.save_as(kept[name])
+    assert kept["PNG"].read_bytes().startswith(b"\x89PNG") and kept["PNG"].stat().st_size > 3000
+    assert kept["SVG"].read_text().startswith("<svg") and "2019" in kept["SVG"].read_text()
+    page = notebook.page.context.new_page()
+    page.goto(kept["HTML"].as_uri())
+    alone = page.locator(".nte")
+    chips(alone, "Output").nth(0).hover()
+    expect(alone.locator(".nte-say")).to_contain_text("owes")
+    expect(alone.get_by_role("button", name="HTML")).to_have_count(0)
+    page.close()
+
+
+def test_long_work_shows_progress_and_can_be_cancelled(lab: Lab, folder: Path) -> None:
+    line = '"' + " ".join([SOURCE] * 8) + '" --budget 1000000'
+    notebook, panel = opened(lab, folder, line)
+    expect(panel.get_by_role("progressbar")).to_be_visible()
+    expect(chips(panel, "Input").first).to_be_visible()
+    panel.get_by_role("button", name="Cancel").click()
+    expect(panel.get_by_role("progressbar")).to_have_count(0)
+    assert notebook.value("panel.status['busy']") == "False"
+    panel.get_by_role("radio", name="Attention").click()
+    expect(panel.locator(".nte-notes")).to_contain_text("attention")
+
+
+def test_markup_controls_and_right_to_left_text_are_shown_and_do_nothing(lab: Lab, folder: Path) -> None:
+    notebook, panel = opened(lab, folder, '"<img src=x> שלום\u202e 2019" --unit word')
+    expect(panel.get_by_role("group", name="Input").first).to_contain_text("<img")
+    assert panel.locator("img").count() == 0
+    expect(panel.get_by_role("group", name="Input").first).to_contain_text("⟨U+202E⟩")
+    assert not lab.complaints
+
+
+def test_a_saved_notebook_shows_a_table_without_a_kernel(lab: Lab, folder: Path) -> None:
+    notebook, panel = opened(lab, folder, f'"{SOURCE}" --unit word')
+    saved = notebook.save().read_text()
+    assert "every output token" in saved and "application/vnd.jupyter.widget-view+json" in saved
