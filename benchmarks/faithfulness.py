@@ -1,6 +1,7 @@
 """Which explanation can be believed: methods x data sets, with and without source masking in training.
 
     python benchmarks/faithfulness.py --data FOLDER [--limit 200] [--minutes 4] [--models FOLDER] [--budget 600]
+                                      [--sets dates,g2p,multi30k] [--crossed 25]
 
 ``--data`` holds ``multi30k/`` and ``g2p2020/``; dates come with the package. Trains six models (kept in ``--models``, so that a
 second run only explains), explains ``--limit`` validation outputs of each, and prints
@@ -32,8 +33,6 @@ METHODS = ("shap", "integrated-gradients", "lime", "occlusion", "input-x-gradien
 MISSING = ("mask", "delete", "sample")
 MASKING = (0.0, 0.15)
 FIGURES = ("comprehensiveness", "sufficiency", "deletion")
-CROSSED = 25
-"""Texts on which the three ways of removing are crossed: nine scores each."""
 
 
 def parallel(folder: Path, name: str) -> Pairs:
@@ -47,7 +46,7 @@ def data_sets(folder: Path) -> Iterator[tuple[str, Pairs, Pairs, dict[str, objec
     """Name, training pairs, validation pairs, settings."""
     g2p = folder / "g2p2020"
     yield "dates", builtin("dates", 12_000), builtin("dates", 500, seed=99), {}
-    yield "g2p fre", Pairs.of(g2p / "fre_train.tsv"), Pairs.of(g2p / "fre_dev.tsv"), {}
+    yield "g2p", Pairs.of(g2p / "fre_train.tsv"), Pairs.of(g2p / "fre_dev.tsv"), {}
     words = {"tokens": "word", "source_lowercase": True, "target_lowercase": True, "vocabulary_size": 6000}
     multi30k = folder / "multi30k"
     yield (
@@ -111,12 +110,14 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=200)
     parser.add_argument("--minutes", type=float, default=4.0)
     parser.add_argument("--budget", type=int, default=600)
+    parser.add_argument("--sets", default="dates,g2p,multi30k")
+    parser.add_argument("--crossed", type=int, default=25, help="texts on which three ways of removing are crossed")
     parser.add_argument("--models", type=Path, default=Path("faithfulness-models"))
     given = parser.parse_args()
     config = ExplanationConfig(method=METHODS, budget=given.budget)
     print(f"{'data':<10} {'masking':<8} {'method':<22} " + "  ".join(f"{figure:<24}" for figure in FIGURES))
     for name, train, valid, options in data_sets(given.data):
-        for masking in MASKING:
+        for masking in MASKING if name in given.sets.split(",") else ():
             model = trained(name, train, options, masking, given.minutes, given.models)
             pairs = valid.take(range(0, len(valid), max(1, len(valid) // given.limit)))[: given.limit]
             began = time.perf_counter()
@@ -129,7 +130,7 @@ def main() -> None:
                 for method in METHODS:
                     shares = [share for each in found.explanations[method] if (share := year_share(each)) is not None]
                     print(f"  {method:<22} attribution of the year on the year's characters: {Mean.of(shares)}")
-            crossed(model, pairs[:: max(1, len(pairs) // CROSSED)], config, background)
+            crossed(model, pairs[:: max(1, len(pairs) // max(1, given.crossed))], config, background)
 
 
 if __name__ == "__main__":

@@ -100,7 +100,7 @@ class Writer:
 
     def write_ids(self, text: str, ids: Sequence[int], config: DecodingConfig) -> Generation:
         """Generate for one source whose token ids were changed, for instance masked; ``text`` has as many tokens."""
-        return self._search([text], [list(ids) or [UNK]], config)[0]
+        return self._search([text], [list(ids) or [UNK]], config, self._prefix(config))[0]
 
     def stream(self, text: str, config: DecodingConfig) -> Iterator[str]:
         """Yield the output in pieces as it is written."""

@@ -128,7 +128,9 @@ def _table(explanation: Explanation) -> str:
     for token, values, logged in zip(
         explanation.output_tokens, explanation.values, explanation.log_probabilities, strict=True
     ):
-        cells = "".join(f"<td style='text-align:right;{_shade(one / largest)}'>{round(one, 2) + 0.0:.2f}</td>" for one in values)
+        cells = "".join(
+            f"<td style='text-align:right;{_shade(one / largest)}'>{round(one, 2) + 0.0:.2f}</td>" for one in values
+        )
         rows.append(
             f"<tr><th style='text-align:left'><bdi>{visible(shown(token))}</bdi></th>{cells}<td>{logged:.2f}</td></tr>"
         )
