@@ -26,6 +26,10 @@ class NotTrainedError(NbTextGenError, RuntimeError):
     """The generator was asked for something that only a trained one can do."""
 
 
+class MemoryShortError(NbTextGenError, MemoryError):
+    """The machine's or the card's memory does not hold what was asked for."""
+
+
 class MissingPackageError(NbTextGenError, ImportError):
     """An optional package is needed for what was asked, and is not installed."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from nbtextgen.errors import OptionError
@@ -34,6 +35,17 @@ class Steering:
             raise OptionError(f"Dropout must be from 0 to below 1 (got {self.dropout}).")
         if self.teacher_forcing is not None and not 0.0 <= self.teacher_forcing <= 1.0:
             raise OptionError(f"Teacher forcing must be between 0 and 1 (got {self.teacher_forcing}).")
+
+    def as_numbers(self) -> list[float]:
+        """For another process: NaN stands for ``None``."""
+        values = [self.stop, self.paused, self.rate_factor, self.dropout, self.teacher_forcing]
+        return [math.nan if value is None else float(value) for value in values]
+
+    @classmethod
+    def from_numbers(cls, numbers: Sequence[float]) -> Steering:
+        """Read ``as_numbers`` back."""
+        stop, paused, factor, dropout, forcing = (None if math.isnan(value) else value for value in numbers)
+        return cls(bool(stop), bool(paused), factor or 0.0, dropout, forcing)
 
 
 class Controls:

@@ -28,6 +28,7 @@ class Progress:
         stale: validations since.
         halvings: how often the learning rate was halved.
         setbacks: how often training went back to a good state.
+        level: moving mean of the training loss, nats per token; zero before the first update.
         seconds: time spent training, pauses left out.
     """
 
@@ -39,6 +40,7 @@ class Progress:
     stale: int = 0
     halvings: int = 0
     setbacks: int = 0
+    level: float = 0.0
     seconds: float = 0.0
 
     def as_dict(self) -> dict[str, Any]:
@@ -52,7 +54,7 @@ class Progress:
         for known in dataclasses.fields(cls):
             value = values.get(known.name)
             value = math.inf if value is None and known.name == "best" else value
-            whole = known.name not in ("best", "seconds")
+            whole = known.name not in ("best", "level", "seconds")
             if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
                 raise ModelFileError(f"The checkpoint is damaged: its {known.name} is {value!r}.")
             if whole and value < 0:

@@ -5,17 +5,15 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
 
-from nbtextgen.data.examples import Examples, batches, pad, padded_batches
-from nbtextgen.data.tokenizer import MASK, PAD
+from nbtextgen.data.examples import Examples, batches, padded_batches
 from nbtextgen.model.recurrent import Dropout
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.training.averaging import LastAverage, MovingAverage, Weights, put, snapshot
@@ -33,6 +31,7 @@ from nbtextgen.training.events import (
     Validation,
     Warning,
 )
+from nbtextgen.training.group import Group
 from nbtextgen.training.report import Report
 from nbtextgen.training.schedule import rate_at
 from nbtextgen.training.state import (
@@ -45,6 +44,12 @@ from nbtextgen.training.state import (
     restore_optimizer,
     restore_random_state,
 )
+from nbtextgen.training.updating import Updater
+
+SETBACKS = 3
+"""How often training goes back to a good state before it gives up."""
+EXPLODED = 3.0
+"""A loss this many nats per token above twice its mean is no noise."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,7 @@ class Trainer:
         controls: Controls | None = None,
         choices: Mapping[str, object] | None = None,
         checkpoints: bool = False,
+        group: Group | None = None,
     ) -> None:
         """Prepare a run.
 
@@ -88,12 +94,14 @@ class Trainer:
             judge: lets the model write, for ``select_by`` and for samples.
             controls: stop, pause, learning rate, dropout and teacher forcing from outside.
             choices: settings chosen from the data, for the first event.
+            group: the processes that train together.
             checkpoints: yield a ``Checkpoint`` now and then; while it is handled, ``state`` gives what to keep.
         """
         assert config.epochs and config.learning_rate and config.schedule and config.batch_tokens and config.batch_size
         self.config = config
         self.train, self.valid, self.judge = train, valid, judge
         self.controls = controls or Controls()
+        self.group = group or Group()
         self.choices = dict(choices or {})
         self.device = choose_device(config.device)
         self.precision = choose_precision(config.precision, self.device)
@@ -105,7 +113,9 @@ class Trainer:
         self._steering = Steering()
         self._dropouts = [(each, each.probability) for each in model.modules() if isinstance(each, Dropout)]
         self._began = time.perf_counter()
-        self._optimizer = self._make_optimizer(config.learning_rate)
+        self._agreed = 0.0
+        self._updater = Updater(self.model, train, config, self.device, self.precision, self.group)
+        self._first_weights = snapshot(self.model)
         self._ema = MovingAverage(model, config.ema_decay) if config.average == "ema" else None
         self._last = LastAverage(config.average_last) if config.average == "last" else None
         self._per_epoch = len(self._epoch_batches(0))
@@ -119,7 +129,9 @@ class Trainer:
         config = self.config
         random_before = random_state(self.device)
         torch.manual_seed(config.seed)
-        if self._resumed_from is not None:
+        if self.group.rank:  # dropout should differ between the processes
+            torch.manual_seed(config.seed + 1_000_003 * self.group.rank + self.progress.step)
+        elif self._resumed_from is not None:
             restore_random_state(self._resumed_from.group("random"), self.device)
         self._began = time.perf_counter() - self.progress.seconds
         yield Started(
@@ -178,13 +190,12 @@ class Trainer:
                     return reason
                 loss, tokens, seen = self._update(group)
                 done.position += 1
-                if not math.isfinite(loss):
-                    yield Warning(
-                        f"The loss became {loss} at update {done.step}: training stopped, the best model so far is "
-                        "kept. Use a lower --learning-rate."
-                    )
-                    return "diverged"
-                report.add(loss, tokens, seen)
+                yield from (Warning(note) for note in self._updater.notes())
+                if self._went_wrong(loss / tokens):
+                    if not (yield from self._go_back(loss / tokens)):
+                        return "diverged"
+                else:
+                    report.add(loss, tokens, seen)
                 if report.due() or done.step == self.steps:
                     epoch = min(done.epoch, config.epochs or done.epoch)
                     yield report.event(done.step, epoch, self._rate(), self._seconds(), self._left())
@@ -196,9 +207,12 @@ class Trainer:
             done.epoch, done.position = done.epoch + 1, 0
 
     def _follow_controls(self) -> Iterator[Event]:
-        """Take over what was changed from outside, and wait while paused."""
+        """Take over what was changed from outside, and wait while paused; the same in all processes."""
         while True:
             wanted, known = self.controls.steering(), self._steering
+            if self.group.size > 1:
+                *asked, self._agreed = self.group.agree([*wanted.as_numbers(), self._clock()])
+                wanted = Steering.from_numbers(asked)
             self._steering = wanted
             self._set_dropout(wanted.dropout)
             for name in ("rate_factor", "dropout", "teacher_forcing", "paused"):
@@ -226,7 +240,7 @@ class Trainer:
         self.progress.seconds = self._seconds()
         tensors = {
             "weights": parameters_of(self.model),
-            "optimizer": optimizer_tensors(self._optimizer, self.model),
+            "optimizer": optimizer_tensors(self._updater.optimizer, self.model),
             "random": random_state(self.device),
         }
         values: dict[str, Any] = {
@@ -235,6 +249,8 @@ class Trainer:
         }
         if self.best_weights is not None:
             tensors["best"] = self.best_weights
+        else:
+            tensors["first"] = self._first_weights
         if self._ema is not None:
             tensors["average"] = dict(zip(tensors["weights"], self._ema.mean, strict=True))
             values["average_updates"] = self._ema.updates
@@ -250,10 +266,12 @@ class Trainer:
         """
         living = parameters_of(self.model)
         fill(living, state.group("weights"), "The checkpoint")
-        restore_optimizer(self._optimizer, self.model, state.group("optimizer"))
+        restore_optimizer(self._updater.optimizer, self.model, state.group("optimizer"))
         if "best" in state.tensors:
             self.best_weights = snapshot(self.model)
             fill(self.best_weights, state.group("best"), "The checkpoint's best model")
+        else:
+            fill(self._first_weights, state.group("first"), "The checkpoint's first weights")
         if self._ema is not None:
             fill(dict(zip(living, self._ema.mean, strict=True)), state.group("average"), "The checkpoint's average")
             self._ema.updates = int(state.values["average_updates"])
@@ -280,7 +298,7 @@ class Trainer:
         return min(left, self.config.max_minutes * 60 - spent) if self.config.max_minutes else left
 
     def _reason_to_stop(self) -> str:
-        if self.controls.stopping:
+        if self._steering.stop:
             return "interrupted"
         if self.progress.step >= self.steps:
             return "finished"
@@ -289,6 +307,10 @@ class Trainer:
         return ""
 
     def _seconds(self) -> float:
+        """Time spent training; what the first process says where there are several, for decisions hang on it."""
+        return self._clock() if self.group.size == 1 else self._agreed
+
+    def _clock(self) -> float:
         return time.perf_counter() - self._began
 
     def _epoch_batches(self, epoch: int) -> list[np.ndarray]:
@@ -304,60 +326,41 @@ class Trainer:
 
     def _update(self, group: list[np.ndarray]) -> tuple[float, int, int]:
         """One optimizer step over a group of batches; gives summed loss, target tokens, and all tokens read."""
-        config = self.config
-        self.model.train()
-        rate = self._rate()
-        for settings in self._optimizer.param_groups:
-            settings["lr"] = rate
-        self._optimizer.zero_grad(set_to_none=True)
-        counted = sum(len(self.train.targets[row]) - 1 for rows in group for row in rows)
-        summed, seen = 0.0, 0
-        for rows in group:
-            part = self.train.take(rows.tolist())
-            source, target = self._tensor(part.sources), self._tensor(part.targets)
-            copies = None if part.copies is None else self._tensor(part.copies)
-            with self._arithmetic():
-                loss = self.model.loss(
-                    self._masked(source),
-                    target,
-                    copies,
-                    smoothing=config.label_smoothing,
-                    teacher_forcing=self._teacher_forcing(),
-                    coverage_weight=config.coverage_weight,
-                )
-            (loss.total / counted).backward()
-            summed += float(loss.nll)
-            seen += sum(map(len, part.sources)) + loss.tokens
-        if config.clip:
-            norm = nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
-            if not torch.isfinite(norm):
-                summed = math.nan
-        if math.isfinite(summed):
-            self._optimizer.step()
-            if self._ema is not None:
-                self._ema.update()
-        self.progress.step += 1
-        return summed, counted, seen
-
-    def _teacher_forcing(self) -> float:
         wanted = self._steering.teacher_forcing
-        return self.config.teacher_forcing if wanted is None else wanted
+        forcing = self.config.teacher_forcing if wanted is None else wanted
+        done = self._updater.update(group, self._rate(), forcing)
+        if math.isfinite(done.loss) and self._ema is not None:
+            self._ema.update()
+        self.progress.step += 1
+        return done.loss, done.tokens, done.seen
 
-    def _masked(self, source: Tensor) -> Tensor:
-        """Hide a share of the source tokens, so that masked inputs stay familiar to the model."""
-        if not self.config.source_masking:
-            return source
-        hidden = (torch.rand(source.shape, device=source.device) < self.config.source_masking) & (source != PAD)
-        return source.masked_fill(hidden, MASK)
+    def _went_wrong(self, loss: float) -> bool:
+        """Whether an update's loss, in nats per token, shows that training has left its course."""
+        level = self.progress.level
+        if not math.isfinite(loss) or (level and loss > 2 * level + EXPLODED):
+            return True
+        self.progress.level = loss if not level else level + 0.05 * (loss - level)
+        return False
 
-    def _tensor(self, rows: Sequence[np.ndarray]) -> Tensor:
-        return torch.from_numpy(pad(rows)).to(self.device, non_blocking=True)
-
-    @contextmanager
-    def _arithmetic(self) -> Iterator[None]:
-        low = torch.autocast(self.device.type, torch.bfloat16) if self.precision == "bf16" else nullcontext()
-        with low:
-            yield
+    def _go_back(self, loss: float) -> Generator[Event, None, bool]:
+        """Return to the last good weights, with half the rate and a fresh optimizer; gives whether that may help."""
+        done = self.progress
+        if done.setbacks == SETBACKS:
+            yield Warning(
+                f"The loss went up to {loss:.3g} again at update {done.step:,}, after {SETBACKS} returns to the last good "
+                "state: training stopped, the best model so far is kept. Use a lower --learning-rate."
+            )
+            return False
+        put(self.model, self.best_weights if self.best_weights is not None else self._first_weights)
+        self._updater.optimizer.state.clear()
+        done.halvings += 1
+        done.setbacks += 1
+        if done.setbacks == 1:
+            yield Warning(
+                f"The loss went up to {loss:.3g} at update {done.step:,}: training goes on from the last good state "
+                "(the best validated one) with half the learning rate, and would do so twice more."
+            )
+        return True
 
     def _rate(self) -> float:
         config = self.config
@@ -369,17 +372,6 @@ class Trainer:
         if not self.config.max_minutes:
             return self.progress.step
         return max(self.progress.step, int(self.steps * min(1.0, self._seconds() / (self.config.max_minutes * 60))))
-
-    def _make_optimizer(self, rate: float) -> torch.optim.Optimizer:
-        config = self.config
-        parameters = list(self.model.parameters())
-        fused = self.device.type in ("cpu", "cuda")
-        if config.optimizer == "sgd":
-            return torch.optim.SGD(
-                parameters, rate, momentum=config.momentum, weight_decay=config.weight_decay, fused=fused
-            )
-        kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
-        return kind(parameters, rate, betas=(0.9, 0.98), weight_decay=config.weight_decay, fused=fused)
 
     # Validation ---------------------------------------------------------------------------------------------------
 
@@ -399,10 +391,11 @@ class Trainer:
                 self._last.add(live)
                 put(self.model, self._last.mean())
             loss = self.validation_loss()
-            judgement = self.judge(self.model) if self.judge else Judgement(None, False)
+            judgement = self.group.once(lambda: self.judge(self.model) if self.judge else Judgement(None, False))
             by_loss = judgement.metric is None
             value = loss if judgement.metric is None else judgement.metric
             key = -value if judgement.higher_is_better and not by_loss else value
+            key = math.inf if math.isnan(key) else key
             best = self.best_weights is None or key < done.best
             if best:
                 weights = snapshot(self.model)
@@ -423,17 +416,22 @@ class Trainer:
     def validation_loss(self) -> float:
         """Negative log-likelihood per target token in nats, on the held-out examples (else on some training ones)."""
         examples = self.valid if self.valid is not None else self.train.take(range(min(len(self.train), 500)))
-        total, tokens = 0.0, 0
-        for _, source, target, copies in padded_batches(examples, batch_tokens=8192, batch_size=256):
-            with self._arithmetic():
+        found: list[tuple[int, float, int]] = []
+        for number, (_, source, target, copies) in enumerate(
+            padded_batches(examples, batch_tokens=8192, batch_size=256)
+        ):
+            if number % self.group.size != self.group.rank:
+                continue
+            with self._updater.arithmetic():
                 loss = self.model.loss(
                     torch.from_numpy(source).to(self.device),
                     torch.from_numpy(target).to(self.device),
                     None if copies is None else torch.from_numpy(copies).to(self.device),
                 )
-            total += float(loss.nll)
-            tokens += loss.tokens
-        return total / max(1, tokens)
+            found.append((number, float(loss.nll), loss.tokens))
+        # Added in the order of the batches, so that any number of processes gives the same figure.
+        parts = sorted(part for one in self.group.gather(found) for part in one)
+        return sum(nll for _, nll, _ in parts) / max(1, sum(tokens for _, _, tokens in parts))
 
 
 def _grouped(parts: list[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:

@@ -1,0 +1,206 @@
+"""One update: from some batches of pairs to changed weights."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from nbtextgen.data.examples import Examples, pad
+from nbtextgen.data.tokenizer import MASK, PAD
+from nbtextgen.errors import MemoryShortError
+from nbtextgen.model.seq2seq import Seq2Seq
+from nbtextgen.training.config import TrainingConfig
+from nbtextgen.training.group import Group
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Update:
+    """What one update saw, over all processes.
+
+    Attributes:
+        loss: negative log-likelihood in nats, summed over target tokens; not finite when nothing was changed.
+        tokens: target tokens.
+        seen: source and target tokens.
+    """
+
+    loss: float
+    tokens: int
+    seen: int
+
+
+class _Loss(nn.Module):
+    """The training loss as a ``forward``, which is what DistributedDataParallel hooks into."""
+
+    def __init__(self, model: Seq2Seq, config: TrainingConfig) -> None:
+        super().__init__()
+        self.model, self.config = model, config
+
+    def forward(
+        self, source: Tensor, target: Tensor, copies: Tensor | None, teacher_forcing: float
+    ) -> tuple[Tensor, Tensor]:
+        """Loss to be minimised and negative log-likelihood, both summed over tokens."""
+        loss = self.model.loss(
+            source,
+            target,
+            copies,
+            smoothing=self.config.label_smoothing,
+            teacher_forcing=teacher_forcing,
+            coverage_weight=self.config.coverage_weight,
+        )
+        return loss.total, loss.nll
+
+
+class Updater:
+    """Makes updates; where the memory does not hold a batch, it is split, and later ones of its size as well."""
+
+    def __init__(
+        self,
+        model: Seq2Seq,
+        train: Examples,
+        config: TrainingConfig,
+        device: torch.device,
+        precision: str,
+        group: Group,
+    ) -> None:
+        self.model, self.train, self.config = model, train, config
+        self.device, self.precision, self.group = device, precision, group
+        self.optimizer = make_optimizer(model, config, device)
+        source, target = train.lengths()
+        self._widths = source + target
+        self._loss = group.wrapped(_Loss(model, config), device)
+        self._most = math.inf
+        self._notes: list[str] = []
+
+    def notes(self) -> list[str]:
+        """What the user should know since the last call."""
+        notes, self._notes = self._notes, []
+        return notes
+
+    def update(self, batches: Sequence[Rows], rate: float, teacher_forcing: float) -> Update:
+        """One optimizer step over some batches, whose gradients are added up.
+
+        Raises:
+            MemoryShortError: when not even one pair at a time fits.
+        """
+        for settings in self.optimizer.param_groups:
+            settings["lr"] = rate
+        tokens = sum(len(self.train.targets[row]) - 1 for rows in batches for row in rows)
+        while True:
+            try:
+                summed, seen = self._gradients(batches, tokens, teacher_forcing)
+                break
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error) or self.group.size > 1:
+                    raise
+                self._halve(batches)
+        if self.config.clip:
+            norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+            summed = summed if torch.isfinite(norm) else math.nan
+        if math.isfinite(summed):
+            self.optimizer.step()
+        return Update(summed, tokens, int(seen))
+
+    @contextmanager
+    def arithmetic(self) -> Iterator[None]:
+        """bf16 where that was chosen."""
+        low = torch.autocast(self.device.type, torch.bfloat16) if self.precision == "bf16" else nullcontext()
+        with low:
+            yield
+
+    def tensor(self, rows: Sequence[np.ndarray]) -> Tensor:
+        """Rows of ids, padded, on the device."""
+        return torch.from_numpy(pad(rows)).to(self.device, non_blocking=True)
+
+    def _gradients(self, batches: Sequence[Rows], tokens: int, teacher_forcing: float) -> tuple[float, float]:
+        """Add up the gradients of this process's part; gives the summed loss and tokens of all processes."""
+        self.model.train()
+        self.optimizer.zero_grad(set_to_none=True)
+        parts = [part for rows in batches for part in self._parts(self.group.share(rows, self._widths))]
+        parts = parts or [batches[0][:0]]
+        summed, seen = 0.0, 0
+        for number, rows in enumerate(parts, 1):
+            # A process without a share still has to meet the others, with a pair that counts for nothing.
+            weight = self.group.size / tokens if len(rows) else 0.0
+            part = self.train.take((rows if len(rows) else batches[0][:1]).tolist())
+            copies = None if part.copies is None else self.tensor(part.copies)
+            with self._exchanged(number == len(parts)):
+                with self.arithmetic():
+                    source, target = self._masked(self.tensor(part.sources)), self.tensor(part.targets)
+                    total, nll = self._loss(source, target, copies, teacher_forcing)
+                (total * weight).backward()
+            if len(rows):
+                summed += float(nll)
+                seen += int(self._widths[rows].sum()) - len(rows)
+        summed, seen = self.group.add([summed, seen])
+        return summed, seen
+
+    def _exchanged(self, last: bool) -> contextlib.AbstractContextManager[None]:
+        """Gradients are exchanged once an update, with the last part."""
+        return nullcontext() if last or self.group.size == 1 else self._loss.no_sync()  # type: ignore[operator]
+
+    def _parts(self, rows: Rows) -> list[Rows]:
+        """A batch in as many parts as the memory has been found to need."""
+        if not len(rows):
+            return []
+        cost = len(rows) * int(self._widths[rows].max())
+        return np.array_split(rows, min(len(rows), math.ceil(cost / self._most))) if cost > self._most else [rows]
+
+    def _halve(self, batches: Sequence[Rows]) -> None:
+        """Allow half of what the memory did not hold."""
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        parts = [part for rows in batches for part in self._parts(rows)]
+        widest = int(max(self._widths[rows].max() for rows in parts))
+        if all(len(rows) == 1 for rows in parts):
+            raise MemoryShortError(
+                f"The memory does not hold the training of even one pair of {widest:,} tokens; "
+                "lower --hidden-size or --max-length."
+            )
+        if self._most == math.inf:
+            pairs = max(len(rows) for rows in parts)
+            self._notes.append(
+                f"A batch of {pairs:,} pairs and up to {widest:,} tokens did not fit into the memory; such batches are "
+                "split from now on, which changes nothing but the speed. A lower --batch-size avoids it."
+            )
+        self._most = max(len(rows) * int(self._widths[rows].max()) for rows in parts) / 2
+
+    def _masked(self, source: Tensor) -> Tensor:
+        """Hide a share of the source tokens, so that masked inputs stay familiar to the model."""
+        if not self.config.source_masking:
+            return source
+        hidden = (torch.rand(source.shape, device=source.device) < self.config.source_masking) & (source != PAD)
+        return source.masked_fill(hidden, MASK)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the machine or the card had no memory left."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    text = str(error)
+    return any(
+        sign in text
+        for sign in ("can't allocate memory", "bad_alloc", "could not create a memory", "CUDNN_STATUS_ALLOC")
+    )
+
+
+def make_optimizer(model: nn.Module, config: TrainingConfig, device: torch.device) -> torch.optim.Optimizer:
+    """The optimizer that the settings ask for."""
+    parameters, rate = list(model.parameters()), config.learning_rate or 0.0
+    fused = device.type in ("cpu", "cuda")
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(
+            parameters, rate, momentum=config.momentum, weight_decay=config.weight_decay, fused=fused
+        )
+    kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
+    return kind(parameters, rate, betas=(0.9, 0.98), weight_decay=config.weight_decay, fused=fused)
