@@ -30,6 +30,10 @@ class MemoryShortError(NbTextGenError, MemoryError):
     """The machine's or the card's memory does not hold what was asked for."""
 
 
+class LaunchError(NbTextGenError, RuntimeError):
+    """The processes that should train together could not be started, or ended with an error."""
+
+
 class MissingPackageError(NbTextGenError, ImportError):
     """An optional package is needed for what was asked, and is not installed."""
 

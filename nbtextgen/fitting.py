@@ -19,6 +19,7 @@ from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.training.averaging import Weights, put
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Event, Warning
+from nbtextgen.training.group import Group
 from nbtextgen.training.state import Progress, TrainerState
 from nbtextgen.training.trainer import Judgement, Trainer
 from nbtextgen.writing import LengthLimit, Writer
@@ -81,6 +82,7 @@ class Fitting:
         done: Sequence[Seq2Seq] = (),
         state: TrainerState | None = None,
         notes: Sequence[str] = (),
+        group: Group | None = None,
     ) -> None:
         """Prepare training.
 
@@ -92,11 +94,13 @@ class Fitting:
             done: networks of the ensemble that were trained before.
             state: of the network that was being trained, to go on from.
             notes: what the user should know first.
+            group: the processes that train together.
         """
         self.plan, self.material = plan, material
         self.controls = controls or Controls()
         self.copy = CopyMap(material.source, material.target) if plan.model.copy else None
         self._checkpoints, self._state, self._notes = checkpoints, state, list(notes)
+        self._group = group
         self._networks: list[Seq2Seq] = list(done)
         self._trainer: Trainer | None = None
         self._best: tuple[Weights, Writer] | None = None
@@ -136,6 +140,7 @@ class Fitting:
             controls=self.controls,
             choices=self.plan.choices,
             checkpoints=self._checkpoints,
+            group=self._group,
         )
         if self._state is not None:
             self._trainer.restore(self._state)

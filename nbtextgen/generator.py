@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from nbtextgen.explanation.explanation import Explanation, Explanations
     from nbtextgen.explanation.sanity import Sanity
     from nbtextgen.explanation.survey import Survey
-    from nbtextgen.fitting import Fitting
+    from nbtextgen.fitting import Fitting, Material
     from nbtextgen.rehearsal import Estimate, Rehearsal
     from nbtextgen.running.folder import Run
+    from nbtextgen.running.launch import LaunchConfig, Launched
     from nbtextgen.running.training import RunTraining
     from nbtextgen.training.controls import Controls
     from nbtextgen.training.range_test import RangeTest
@@ -60,7 +61,7 @@ class TextGenerator:
         self._writer: Writer | None = None
         self._plan: Plan | None = None
         self._background: tuple[str, ...] = ()
-        self._fitting: Fitting | RunTraining | None = None
+        self._fitting: Fitting | RunTraining | Launched | None = None
         self.held_out: Pairs | None = None
         self.history: list[Event] = []
         self.run: Run | None = None
@@ -122,6 +123,8 @@ class TextGenerator:
         listeners: Iterable[Listener] | None = None,
         controls: Controls | None = None,
         run: str | Path | bool | None = None,
+        processes: int = 1,
+        launch: LaunchConfig | None = None,
     ) -> TextGenerator:
         """Train on pairs; afterwards the generator holds the best model found.
 
@@ -135,6 +138,8 @@ class TextGenerator:
             controls: stop, pause and live settings from another thread.
             run: keep the training in a folder from which it can be resumed: a path, a bare name (``french`` makes
                 ``runs/french-TIME``), or ``True`` (``runs/run-TIME``). By default nothing is written.
+            processes: how many processes on this machine train together, from a run folder.
+            launch: more about that: several machines, or a run that outlives this kernel (then this returns at once).
 
         Returns:
             itself. An interrupt (Ctrl-C, the notebook's stop button) keeps the best model so far.
@@ -143,28 +148,58 @@ class TextGenerator:
             DataError: when the data cannot be read or holds too little to learn from.
             OptionError: when settings contradict one another.
             ModelFileError: when the run's folder is there already, or cannot be written.
+            LaunchError: when processes that train together end without a result.
         """
-        from nbtextgen.data.preparing import prepare
         from nbtextgen.fitting import Fitting, Material
+
+        chosen, train, held, notes = self._prepared(data, targets, valid, source, target)
+        material = Material.of(chosen, train, held)
+        launch = _launch(processes, launch)
+        if not run and not launch:
+            self._trained(Fitting(chosen, material, controls, notes=notes), chosen, listeners)
+        else:
+            self.run = self._begun(run or True, chosen, material, train, held)
+            self._trained_in(self.run, controls, listeners, launch, notes)
+        self._background = tuple(train.sources[:: max(1, len(train) // KEPT_SOURCES)])
+        self.held_out = held
+        return self
+
+    def begin(
+        self,
+        data: Any,
+        targets: Any = None,
+        *,
+        run: str | Path | bool = True,
+        valid: Any = None,
+        source: str | None = None,
+        target: str | None = None,
+    ) -> Run:
+        """Make the folder of a run without training it: ``resume``, or ``python -m nbtextgen train FOLDER``, does.
+
+        Args:
+            data, targets, run, valid, source, target: as ``fit``.
+        """
+        from nbtextgen.fitting import Material
+
+        chosen, train, held, _ = self._prepared(data, targets, valid, source, target)
+        return self._begun(run, chosen, Material.of(chosen, train, held), train, held)
+
+    def _prepared(
+        self, data: Any, targets: Any, valid: Any, source: str | None, target: str | None
+    ) -> tuple[Plan, Pairs, Pairs | None, list[str]]:
+        """Settings, pairs to train on and to hold out, and what the user should know of their cleaning."""
+        from nbtextgen.data.preparing import prepare
 
         given = data if targets is None else _zipped(data, targets)
         prepared = prepare(given, valid, self._options["clean"], source, target)
         train, held = self._split(prepared.pairs, prepared.valid)
         chosen = plan(self._options | {"clean": prepared.steps}, train)
-        material = Material.of(chosen, train, held)
-        notes = [prepared.note] if prepared.note else []
-        if run:
-            from nbtextgen.running.folder import Run, fingerprint, place_for
-            from nbtextgen.running.training import RunTraining
+        return chosen, train, held, [prepared.note] if prepared.note else []
 
-            self.run = Run.create(place_for(run), chosen, self._options, material, fingerprint(train, held))
-            fitting = RunTraining(self.run, controls, notes)
-        else:
-            fitting = Fitting(chosen, material, controls, notes=notes)
-        self._trained(fitting, chosen, listeners)
-        self._background = tuple(train.sources[:: max(1, len(train) // KEPT_SOURCES)])
-        self.held_out = held
-        return self
+    def _begun(self, run: str | Path | bool, chosen: Plan, material: Material, train: Pairs, held: Pairs | None) -> Run:
+        from nbtextgen.running.folder import Run, fingerprint, place_for
+
+        return Run.create(place_for(run), chosen, self._options, material, fingerprint(train, held))
 
     def estimate(self, data: Any, targets: Any = None, **columns: str | None) -> Estimate:
         """What ``fit`` on these pairs would cost in parameters, memory and time; a few updates are really made.
@@ -198,7 +233,13 @@ class TextGenerator:
 
     @classmethod
     def resume(
-        cls, run: str | Path, *, listeners: Iterable[Listener] | None = None, controls: Controls | None = None
+        cls,
+        run: str | Path,
+        *,
+        listeners: Iterable[Listener] | None = None,
+        controls: Controls | None = None,
+        processes: int = 1,
+        launch: LaunchConfig | None = None,
     ) -> TextGenerator:
         """Go on with a run that was stopped, interrupted or killed.
 
@@ -207,21 +248,43 @@ class TextGenerator:
 
         Args:
             run: its folder.
-            listeners, controls: as in ``fit``.
+            listeners, controls, processes, launch: as in ``fit``.
 
         Raises:
             ModelFileError: when there is no run, it is damaged, or another process trains it now.
         """
         from nbtextgen.running.folder import Run
-        from nbtextgen.running.training import RunTraining
 
         found = Run.open(run)
         model = cls(**found.options)
         model.run = found
-        model._trained(RunTraining(found, controls), found.plan, listeners)
+        model._trained_in(found, controls, listeners, _launch(processes, launch), [])
         return model
 
-    def _trained(self, fitting: Fitting | RunTraining, plan: Plan, listeners: Iterable[Listener] | None) -> None:
+    def _trained_in(
+        self,
+        run: Run,
+        controls: Controls | None,
+        listeners: Iterable[Listener] | None,
+        launch: LaunchConfig | None,
+        notes: Sequence[str],
+    ) -> None:
+        """Train a run's folder here, or in processes of its own."""
+        if launch is None:
+            from nbtextgen.running.training import RunTraining
+
+            return self._trained(RunTraining(run, controls, notes), run.plan, listeners)
+        from nbtextgen.running.launch import Launched
+
+        launched = Launched(run, launch, controls)
+        if not launch.detach:
+            return self._trained(launched, run.plan, listeners)
+        launched.start()
+        self._fitting = launched  # from here on it writes with whatever is the best in the folder
+
+    def _trained(
+        self, fitting: Fitting | RunTraining | Launched, plan: Plan, listeners: Iterable[Listener] | None
+    ) -> None:
         """Let the training run to its end, and take over what it found."""
         from nbtextgen.training.progress import TextProgress
 
@@ -552,6 +615,16 @@ def _signature() -> inspect.Signature:
 
 
 TextGenerator.__init__.__signature__ = _signature()  # type: ignore[attr-defined]
+
+
+def _launch(processes: int, launch: LaunchConfig | None) -> LaunchConfig | None:
+    """Where to train, ``None`` for here."""
+    if launch is None and processes == 1:
+        return None
+    from nbtextgen.running.launch import LaunchConfig
+
+    launch = build(LaunchConfig, vars(launch) if launch is not None else {"processes": processes})
+    return launch if launch.elsewhere else None
 
 
 def _pairs(data: Any, targets: Any = None, source: str | None = None, target: str | None = None) -> Pairs:

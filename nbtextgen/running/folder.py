@@ -44,7 +44,7 @@ class Run:
         events.jsonl      the event log
         checkpoints/      two newest states to go on from
         best/             two newest best models, each a saved model
-        lock, requests.json    who trains it; what other processes ask of that one
+        lock, agent       held by who trains it, and by torchrun; requests.json: what others ask of them
 
     Attributes:
         folder: where it is.
@@ -67,6 +67,7 @@ class Run:
         self.checkpoints = Series(folder / "checkpoints")
         self.best = Series(folder / "best")
         self.lock = Lock(folder / "lock")
+        self.agent = Lock(folder / "agent")
         self.log = folder / "events.jsonl"
         self.requests = folder / "requests.json"
 
@@ -125,8 +126,8 @@ class Run:
 
     @property
     def training(self) -> bool:
-        """Whether some process is training it now."""
-        return self.lock.held()
+        """Whether some process is training it now, or about to start again those that do."""
+        return self.lock.held() or self.agent.held()
 
     def events(self, follow: bool = False) -> Iterator[Event]:
         """What happened so far, oldest first; with ``follow``, on and on until nobody trains it any more."""

@@ -46,6 +46,12 @@ class Lock:
             f"{self.path.parent} is being trained by {holder}; stop that one first, or watch it with .events(follow=True)."
         )
 
+    @property
+    def handle(self) -> int:
+        """The open file; a child process that is given it holds the lock as long as it lives."""
+        assert self._handle is not None, "the lock is not held"
+        return self._handle
+
     def release(self) -> None:
         """Let go."""
         if self._handle is not None:

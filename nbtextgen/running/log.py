@@ -69,16 +69,20 @@ class LogWriter:
         self._file.close()
 
 
-def read_events(path: Path, going_on: Callable[[], bool] | None = None) -> Iterator[Event]:
+def read_events(path: Path, going_on: Callable[[], bool] | None = None, start: int = 0) -> Iterator[Event]:
     """The events of a log, oldest first.
 
     Args:
         path: the file; when it is missing there are none.
         going_on: when given, wait for more lines as long as it says so.
+        start: bytes to pass over, at the end of a line.
     """
-    if not path.exists():
-        return
+    while not path.exists():
+        if going_on is None or not going_on():
+            return
+        time.sleep(POLL_SECONDS)
     with path.open("rb") as file:
+        file.seek(start)
         torn = b""
         while True:
             live = going_on is not None and going_on()  # asked before reading: what is written last is still read

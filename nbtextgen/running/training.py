@@ -19,6 +19,7 @@ from nbtextgen.training.checkpoints import write_state
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.device import choose_device
 from nbtextgen.training.events import Checkpoint, Ended, Event, Validation, Warning
+from nbtextgen.training.group import Group
 from nbtextgen.training.state import TrainerState
 from nbtextgen.writing import Writer
 
@@ -29,7 +30,18 @@ MEMBER = 1_000_000_000
 class RunTraining:
     """Trains a run from where it stands; offers what ``Fitting`` does: ``run``, ``stop`` and ``writer``."""
 
-    def __init__(self, run: Run, controls: Controls | None = None, notes: Sequence[str] = ()) -> None:
+    def __init__(
+        self, run: Run, controls: Controls | None = None, notes: Sequence[str] = (), group: Group | None = None
+    ) -> None:
+        """Prepare to train.
+
+        Args:
+            run: what to train.
+            controls: stop, pause and live settings; requests in the folder are followed as well.
+            notes: what the user should know first.
+            group: the processes that train it together; the first one logs and keeps.
+        """
+        self._group = group or Group()
         self._run, self._notes = run, list(notes)
         self._controls = Requested(run.requests, controls or Controls())
         self._fitting: Fitting | None = None
@@ -43,6 +55,10 @@ class RunTraining:
         Raises:
             ModelFileError: when another process trains the run, or what it holds is damaged.
         """
+        if self._group.rank:
+            self._fitting = self._prepared()
+            yield from self._fitting.run()
+            return
         self._run.lock.acquire()
         try:
             for series in (self._run.checkpoints, self._run.best):
@@ -92,7 +108,9 @@ class RunTraining:
             if member:
                 done = self._run.best_model().content.networks[:member]
         run, material = self._run, self._run.material()
-        return Fitting(run.plan, material, self._controls, checkpoints=True, done=done, state=state, notes=notes)
+        return Fitting(
+            run.plan, material, self._controls, checkpoints=True, done=done, state=state, notes=notes, group=self._group
+        )
 
     # Keeping ------------------------------------------------------------------------------------------------------
 

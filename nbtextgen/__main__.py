@@ -1,0 +1,9 @@
+"""``python -m nbtextgen``: the command line."""
+
+from __future__ import annotations
+
+import sys
+
+from nbtextgen.command import main
+
+sys.exit(main(sys.argv[1:]))

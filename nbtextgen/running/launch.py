@@ -1,0 +1,247 @@
+"""Training a run in several processes: torchrun as a subprocess on the run's folder, watched through its event log."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbtextgen.defaults import Plan
+from nbtextgen.errors import LaunchError, ModelFileError
+from nbtextgen.files import as_json, read_json, replace
+from nbtextgen.options import option
+from nbtextgen.running.folder import Run
+from nbtextgen.running.lock import Lock
+from nbtextgen.running.log import read_events
+from nbtextgen.training.controls import Controls, Steering
+from nbtextgen.training.events import Ended, Event
+from nbtextgen.writing import Writer
+
+LIFELINE = "NBTEXTGEN_LIFELINE"
+LOOK_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class LaunchConfig:
+    """Where a run is trained; by default in this process."""
+
+    processes: int = option(1, "processes on this machine that train together", minimum=1, maximum=1024, usual=(1, 8))
+    nodes: int = option(1, "machines that train together; they must see the run's folder", minimum=1, maximum=1024)
+    rendezvous: str | None = option(None, "HOST:PORT of this machine, where the others find it; needed with --nodes")
+    restarts: int = option(3, "how often the group is started again after one of it died", minimum=0, maximum=1000)
+    detach: bool = option(False, "let the run outlive this kernel, and return at once")
+
+    def __post_init__(self) -> None:
+        if self.nodes > 1 and not self.rendezvous:
+            raise LaunchError("--nodes needs --rendezvous HOST:PORT, a name and a free port of this machine.")
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether training happens in processes of its own."""
+        return self.processes > 1 or self.nodes > 1 or self.detach
+
+
+def command(run: Run, config: LaunchConfig) -> list[str]:
+    """What to run on every machine of the group; the words of a command line."""
+    nodes = str(config.nodes) if config.nodes == 1 else f"1:{config.nodes}"
+    return [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        f"--nnodes={nodes}",
+        f"--nproc-per-node={config.processes}",
+        "--rdzv-backend=c10d",
+        f"--rdzv-endpoint={config.rendezvous or 'localhost:0'}",
+        f"--rdzv-id={run.name}",
+        f"--max-restarts={config.restarts}",
+        "--monitor-interval=0.5",
+        "-m",
+        "nbtextgen",
+        "train",
+        str(run.folder.resolve()),
+    ]
+
+
+def environment(config: LaunchConfig) -> dict[str, str]:
+    """What the processes need to know beside the command."""
+    threads = str(max(1, (os.cpu_count() or 1) // config.processes))
+    # Without the second one, a store shared across restarts keeps the group from coming together again.
+    return {"OMP_NUM_THREADS": threads, "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"} | dict(os.environ)
+
+
+class Launched:
+    """A run that is trained in other processes; offers what ``Fitting`` does: ``run``, ``stop`` and ``writer``."""
+
+    def __init__(self, run: Run, config: LaunchConfig, controls: Controls | None = None) -> None:
+        self._run, self._config, self._controls = run, config, controls or Controls()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lifeline = Lock(run.folder / "lifeline")
+        self._best: tuple[int, Writer] | None = None
+
+    @property
+    def plan(self) -> Plan:
+        """All settings."""
+        return self._run.plan
+
+    def start(self) -> None:
+        """Start the processes.
+
+        Raises:
+            ModelFileError: when the run is being trained already, or its folder cannot be written.
+        """
+        run = self._run
+        if run.lock.held():
+            run.lock.acquire()  # says who holds it
+        run.agent.acquire()
+        variables = environment(self._config)
+        if not self._config.detach:
+            self._lifeline.acquire()
+            variables[LIFELINE] = str(self._lifeline.path.resolve())
+        words = command(run, self._config)
+        try:
+            run.requests.unlink(missing_ok=True)
+            with (run.folder / "workers.log").open("ab") as log:
+                self._process = subprocess.Popen(
+                    words,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env=variables,
+                    # A session of its own: an interrupt of the kernel must not reach it in the middle of an update.
+                    start_new_session=True,
+                    pass_fds=[run.agent.handle],  # held by torchrun from here on, until it ends
+                )
+            note = {"process": self._process.pid, "host": socket.gethostname(), "command": words}
+            replace(run.folder / "launch.json", as_json(note))
+        except OSError as error:
+            raise ModelFileError(f"{run.folder} cannot be written: {error.strerror or error}.") from error
+        finally:
+            run.agent.release()
+
+    def run(self) -> Generator[Event, None, None]:
+        """Start, and yield the events of the run until its processes end.
+
+        Raises:
+            LaunchError: when they end without having finished.
+        """
+        begun = self._run.log.stat().st_size if self._run.log.exists() else 0
+        self.start()
+        process = self._process
+        assert process is not None
+        over, ended = threading.Event(), False
+        threading.Thread(target=self._forward, args=(over,), daemon=True).start()
+        try:
+            for event in read_events(self._run.log, lambda: process.poll() is None, begun):
+                ended = isinstance(event, Ended)
+                yield event
+        finally:
+            over.set()
+            if process.poll() is None:  # the one who listened left
+                self._ask_to_stop()
+            self._lifeline.release()
+        if process.returncode or not ended:
+            raise LaunchError(
+                f"The training processes of {self._run.folder} ended with an error ({_last_words(self._run.folder)}); "
+                "workers.log there says more. Go on with TextGenerator.resume."
+            )
+
+    def stop(self) -> None:
+        """Stop, keeping the best weights; waits until the processes have ended."""
+        self._ask_to_stop()
+        if self._process is not None:
+            try:
+                self._process.wait(60)
+            except subprocess.TimeoutExpired:
+                end(self._run)
+
+    def _ask_to_stop(self) -> None:
+        try:
+            self._run.controls.stop()
+        except ModelFileError:
+            end(self._run)
+
+    def writer(self) -> Writer | None:
+        """The best model, or ``None`` when there is none."""
+        return self.best_so_far()
+
+    def best_so_far(self) -> Writer | None:
+        """The best model in the folder, read again when there is a better one."""
+        steps = self._run.best.steps()
+        if not steps:
+            return None
+        if self._best is None or self._best[0] != steps[0]:
+            try:
+                found = self._run.best_model()
+            except ModelFileError:
+                return None if self._best is None else self._best[1]
+            self._best = found.step, found.content
+        return self._best[1]
+
+    def _forward(self, over: threading.Event) -> None:
+        """Hand on what is set in this process to the others."""
+        known = Steering()
+        while not over.wait(LOOK_SECONDS):
+            wanted = self._controls.steering()
+            if wanted != known:
+                known = wanted
+                try:
+                    self._run.controls.steer(lambda _, wanted=wanted: wanted)
+                except ModelFileError:
+                    return
+
+
+def end(run: Run) -> bool:
+    """End the processes that train a run on this machine, at once; the last checkpoint stays. Says whether any did."""
+    try:
+        note = read_json(run.folder / "launch.json")
+        process, host = int(note["process"]), note["host"]
+    except (ModelFileError, KeyError, ValueError, TypeError):
+        return False
+    if not run.agent.held() or host != socket.gethostname():
+        return False
+    try:
+        os.kill(process, signal.SIGTERM)  # torchrun ends its workers
+    except OSError:
+        return False
+    for _ in range(100):
+        if not run.training:
+            break
+        time.sleep(0.1)
+    return True
+
+
+def hold_lifeline() -> None:
+    """In a worker: end with the kernel that started it, unless the run was meant to outlive it.
+
+    The kernel holds a lock on a file; the system lets go of it however the kernel dies.
+    """
+    path = os.environ.get(LIFELINE)
+    if path:
+        threading.Thread(target=_watch, args=(Lock(Path(path)),), daemon=True).start()
+
+
+def _watch(lock: Lock) -> None:
+    while lock.held():
+        time.sleep(1.0)
+    try:
+        os.kill(os.getppid(), signal.SIGTERM)  # or torchrun would start us again
+    finally:
+        time.sleep(2.0)
+        os._exit(1)
+
+
+def _last_words(folder: Path) -> str:
+    """The line of the workers' log that says most about why they ended."""
+    try:
+        lines = (folder / "workers.log").read_text(errors="replace").splitlines()
+    except OSError:
+        return "no log"
+    errors = [line for line in lines if "Error" in line and "ChildFailedError" not in line]
+    return (errors or lines or ["nothing was said"])[-1].strip()[:300]

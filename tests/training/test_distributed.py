@@ -1,0 +1,158 @@
+"""Several processes on one run: real torchrun, real kills."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from nbtextgen import Pairs, Run, TextGenerator, runs
+from nbtextgen.command import main, read_settings
+from nbtextgen.errors import OptionError
+from nbtextgen.running.launch import LaunchConfig, command, end
+from nbtextgen.training.events import Checkpoint, Ended, Resumed, Started, Validation
+from nbtextgen.training.group import Group
+
+WORDS = ["".join(letters) for letters in itertools.product("abcd", repeat=3)]
+REVERSED = Pairs(WORDS, [word[::-1] for word in WORDS])
+SMALL = {
+    "hidden_size": 12,
+    "embedding_size": 8,
+    "dropout": 0.0,
+    "batch_size": 11,
+    "precision": "fp32",
+    "samples": 0,
+    "checkpoint_seconds": 0.0,
+}
+
+
+def children(process: int) -> list[int]:
+    """Processes that a process has started and that live."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == process and fields[0] != "Z":
+            found.append(int(stat.parent.name))
+    return found
+
+
+def wait_for(condition, seconds: float = 300.0) -> bool:
+    until = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def agent(run: Run) -> int:
+    import json
+
+    return json.loads((run.folder / "launch.json").read_text())["process"]
+
+
+def test_two_processes_follow_the_curve_of_one(tmp_path: Path) -> None:
+    options = {**SMALL, "epochs": 3, "accumulate": 2, "copy": True, "select_by": "exact", "average": "ema"}
+    alone = TextGenerator(**options).fit(REVERSED, listeners=[])
+    together = TextGenerator(**options).fit(REVERSED, listeners=[], run=tmp_path / "r", processes=2)
+    curves = [[(e.loss, e.metric) for e in one.history if isinstance(e, Validation)] for one in (alone, together)]
+    assert len(curves[0]) == 3
+    np.testing.assert_allclose(curves[0], curves[1], atol=1e-5)
+    for first, second in zip(alone.writer.networks, together.writer.networks, strict=True):
+        for name, value in first.state_dict().items():
+            torch.testing.assert_close(second.state_dict()[name], value, atol=2e-4, rtol=1e-3)
+
+
+def test_a_detached_run_is_found_watched_restarted_after_a_kill_and_stopped(tmp_path: Path) -> None:
+    model = TextGenerator(**SMALL, epochs=100_000)
+    model.fit(REVERSED, run=tmp_path / "r", launch=LaunchConfig(processes=2, detach=True))
+    run = Run.open(tmp_path / "r")  # as a new kernel would
+    assert wait_for(lambda: run.checkpoints.steps()[:1] > [8])
+    assert runs(tmp_path)[0].state == "training"
+    assert model.generate("abc").text == model.generate("abc").text
+    os.kill(children(agent(run))[-1], signal.SIGKILL)
+    seen, resumed = [], 0
+    for event in run.events(follow=True):
+        seen.append(event)
+        if isinstance(event, Resumed):
+            resumed = event.step
+        if resumed and isinstance(event, Checkpoint) and event.step > resumed:
+            break
+    assert resumed >= 8 and sum(isinstance(event, Started) for event in seen) == 2
+    run.controls.stop()
+    assert wait_for(lambda: not run.training)
+    assert [event.reason for event in run.history() if isinstance(event, Ended)] == ["interrupted"]
+    assert wait_for(lambda: not children(agent(run)))
+    assert TextGenerator.load(tmp_path / "r").generate("abc").tokens
+
+
+def test_a_killed_kernel_leaves_no_process_and_a_run_that_can_be_ended(tmp_path: Path) -> None:
+    code = (
+        "import sys, itertools; from nbtextgen import TextGenerator\n"
+        "words = [''.join(w) for w in itertools.product('abcd', repeat=3)]\n"
+        f"TextGenerator(epochs=100_000, **{SMALL!r}).fit(list(zip(words, words)), run=sys.argv[1], processes=2)"
+    )
+    kernel = subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "r")], stdout=subprocess.DEVNULL)
+    assert wait_for(lambda: (tmp_path / "r" / "launch.json").exists() and Run.open(tmp_path / "r").checkpoints.steps())
+    run = Run.open(tmp_path / "r")
+    started = [agent(run), *children(agent(run))]
+    assert len(started) == 3
+    kernel.kill()
+    kernel.wait()
+    assert wait_for(lambda: not any(Path(f"/proc/{one}").exists() for one in started))
+    assert not run.training
+    model = TextGenerator(**SMALL, epochs=100_000)
+    model.fit(REVERSED, run=tmp_path / "s", launch=LaunchConfig(detach=True))
+    second = Run.open(tmp_path / "s")
+    assert wait_for(lambda: bool(second.checkpoints.steps()))
+    assert end(second) and not second.training
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5])
+def test_a_batch_is_shared_out_whole_and_by_tokens(size: int) -> None:
+    lengths = np.arange(1, 200)
+    rows = np.arange(40, 140)
+    parts = [Group(rank, size).share(rows, lengths) for rank in range(size)]
+    assert np.array_equal(np.concatenate(parts), rows)
+    totals = [int(lengths[part].sum()) for part in parts]
+    assert max(totals) - min(totals) <= 2 * lengths[rows].max()
+    assert sum(len(Group(rank, 5).share(rows[:2], lengths)) for rank in range(5)) == 2
+
+
+def test_the_command_line_trains_goes_on_and_refuses_other_settings(tmp_path: Path, capsys) -> None:
+    (tmp_path / "pairs.tsv").write_text("\n".join(f"{word}\t{word[::-1]}" for word in WORDS))
+    settings = (
+        f'run = "{tmp_path}/r"\ndata = "{tmp_path}/pairs.tsv"\nhidden-size = 12\nembedding_size = 8\nepochs = 1\n'
+    )
+    toml = tmp_path / "run.toml"
+    toml.write_text(settings)
+    assert main(["train", str(toml)]) == 0
+    assert "finished" in capsys.readouterr().out
+    assert main(["train", str(toml)]) == 0 and main(["train", str(tmp_path / "r")]) == 0
+    toml.write_text(settings.replace("12", "16"))
+    assert main(["train", str(toml)]) == 1
+    assert "--hidden-size 12, not 16" in capsys.readouterr().err
+    toml.write_text(settings + "hiden-size = 3\n")
+    with pytest.raises(OptionError, match="Did you mean 'hidden_size'"):
+        read_settings(toml)
+    assert main([]) == 2
+
+
+def test_the_command_for_other_machines_names_rendezvous_and_folder(tmp_path: Path) -> None:
+    run = TextGenerator(**SMALL).begin(REVERSED, run=tmp_path / "r")
+    words = command(run, LaunchConfig(nodes=4, processes=2, rendezvous="host:29500"))
+    assert {"--nnodes=1:4", "--nproc-per-node=2", "--rdzv-endpoint=host:29500"} <= set(words)
+    assert words[-1] == str(run.folder.resolve())
+    with pytest.raises(Exception, match="--rendezvous HOST:PORT"):
+        LaunchConfig(nodes=2)
