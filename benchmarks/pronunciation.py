@@ -32,14 +32,15 @@ def main() -> None:
     for row, word in enumerate(pairs.sources):
         sides[0 if word in test else 1 if word in valid else 2].append(row)
     held, few, train = (pairs.take(rows) for rows in sides)
-    began = time.perf_counter()
+    began, worked = time.perf_counter(), time.process_time()
     model = TextGenerator(**chosen.options).fit(train, valid=few)
-    seconds = time.perf_counter() - began
+    seconds, processor = time.perf_counter() - began, time.process_time() - worked
     scores = model.evaluate(held, metrics=["error-rate", "exact"], beam=5, group_sources=True)
     phones, exact = scores["error-rate"], scores["exact"]
     found = {"phone_error_rate": phones.value, "low": phones.low, "high": phones.high}
     found |= {"word_error_rate": 100 - exact.value, "low_word": 100 - exact.high, "high_word": 100 - exact.low}
     found |= {"train_words": len(set(train.sources)), "test_words": len(test), "train_minutes": round(seconds / 60, 1)}
+    found |= {"processor_minutes": round(processor / 60, 1)}
     print(json.dumps({**found, "threads": torch.get_num_threads(), **model.choices}, default=str), flush=True)
 
 
