@@ -135,8 +135,8 @@ def _training_defaults(train: Pairs, small: bool, given: TrainingConfig) -> dict
     pairs = len(train)
     batch = given.batch_size or (16 if pairs < 500 else 32 if pairs < 2000 else 64)
     # Small data needs many passes for enough updates; large data learns what there is in a few.
-    updates = 5000 if small else 6000
-    epochs = max(6 if small else 10, min(200, math.ceil(updates * batch / max(1, pairs))))
+    updates = (5000 if pairs < 10_000 else 3600) if small else 6000
+    epochs = max(10, min(200, math.ceil(updates * batch / max(1, pairs))))
     return {
         "epochs": epochs,
         "learning_rate": 0.002 if small else 0.001,

@@ -60,10 +60,22 @@ class Material:
         source, target = train_tokenizers(plan, train)
         copy = CopyMap(source, target) if plan.model.copy else None
         examples = encode_examples(train.sources, train.targets, source, target, copy)
-        kept = _short_enough(examples, plan.training.max_length, train)
-        held = None if valid is None else encode_examples(valid.sources, valid.targets, source, target, copy)
-        shown = tuple(valid[: max(plan.training.samples, JUDGED)]) if valid is not None else ()
-        return cls(source, target, kept, held, shown, LengthLimit.of(examples), len(examples) - len(kept))
+        limit, longest = LengthLimit.of(examples), plan.training.max_length
+        rows = _short_enough(examples, longest)
+        if not rows:
+            raise DataError(
+                f"Every pair has more than {longest:,} tokens on a side ({train.place(0)} has "
+                f"{len(examples.sources[0]):,}); raise --max-length or shorten the texts."
+            )
+        left_out = len(examples) - len(rows)
+        kept = examples.take(rows) if left_out else examples
+        if valid is None:
+            return cls(source, target, kept, None, (), limit, left_out)
+        held = encode_examples(valid.sources, valid.targets, source, target, copy)
+        rows = _short_enough(held, longest)
+        shown = tuple(valid[row] for row in rows[: max(plan.training.samples, JUDGED)])
+        left_out += len(held) - len(rows)
+        return cls(source, target, kept, held.take(rows) if rows else None, shown, limit, left_out)
 
 
 class Fitting:
@@ -112,7 +124,8 @@ class Fitting:
 
     def run(self) -> Generator[Event, None, None]:
         """Train every network of the ensemble in turn."""
-        material, total = self.material, len(self.material.train) + self.material.left_out
+        material = self.material
+        total = len(material.train) + (len(material.held) if material.held is not None else 0) + material.left_out
         yield from (Warning(note) for note in self._notes)
         if material.left_out and self._state is None and not self._networks:
             yield Warning(
@@ -217,15 +230,10 @@ class Fitting:
         return Judgement(score(metric, targets, outputs), HIGHER_IS_BETTER[metric], samples)
 
 
-def _short_enough(examples: Examples, longest: int, train: Pairs) -> Examples:
+def _short_enough(examples: Examples, longest: int) -> list[int]:
+    """Rows with at most ``longest`` tokens on either side."""
     source, target = examples.lengths()
-    rows = [row for row in range(len(examples)) if source[row] <= longest and target[row] - 2 <= longest]
-    if not rows:
-        raise DataError(
-            f"Every pair has more than {longest:,} tokens on a side ({train.place(0)} has {source[0]:,}); "
-            "raise --max-length or shorten the texts."
-        )
-    return examples if len(rows) == len(examples) else examples.take(rows)
+    return [row for row in range(len(examples)) if source[row] <= longest and target[row] - 2 <= longest]
 
 
 def train_tokenizers(plan: Plan, train: Pairs) -> tuple[Tokenizer, Tokenizer]:

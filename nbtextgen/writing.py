@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nbtextgen.data.examples import CopyMap, Examples, encode_examples, pad, padded_batches
 from nbtextgen.data.pairs import Pairs
-from nbtextgen.data.tokenizer import BOS, EOS, UNK, Tokenizer
+from nbtextgen.data.tokenizer import BOS, EOS, UNK, UNKNOWN, Tokenizer
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.decoding.search import Hypothesis, decode
 from nbtextgen.decoding.stepper import Ensemble, Stepper
@@ -288,12 +288,14 @@ class Writer:
         """The text of the ids, with some positions written as given."""
         if not swaps:
             return self.target.decode(ids)
-        # An unknown token decodes as one replacement character, so decoding with it in place marks where to put the piece.
+        # Unknown tokens are written as one mark each, so decoding with them in place shows where to put the pieces.
         marked = [UNK if at in swaps else one for at, one in enumerate(ids)]
-        unknowns = iter([swaps.get(at) for at, one in enumerate(marked) if one == UNK])
-        parts = self.target.decode(marked).split("\ufffd")
+        pieces = iter([swaps.get(at) for at, one in enumerate(marked) if one == UNK])
+        mark = self.target.unknown
+        space = mark.removesuffix(UNKNOWN)  # a word's mark brings the space before it, as the words do
+        parts = (space + self.target.decode(marked)).split(mark)
         text = parts[0]
         for part in parts[1:]:
-            swap = next(unknowns, None)
-            text += ("\ufffd" if swap is None else swap) + part
-        return text
+            piece = next(pieces, None)
+            text += (mark if piece is None else piece) + part
+        return text.removeprefix(space)

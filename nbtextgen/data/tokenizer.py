@@ -38,6 +38,8 @@ class Tokenizer(ABC):
     """Cuts text into tokens and joins them again; ``decode(encode(x).ids) == normalize(x)`` when all are known."""
 
     kind: ClassVar[str]
+    unknown: ClassVar[str] = UNKNOWN
+    """How ``decode`` writes an unknown token."""
 
     def __init__(self, normalizer: Normalizer) -> None:
         self.normalizer = normalizer
@@ -188,7 +190,7 @@ class PieceTokenizer(Tokenizer):
         """The tokens that are written out."""
         for number in ids:
             if number == UNK:
-                yield UNKNOWN
+                yield self.unknown
             elif number >= len(SPECIAL):
                 yield self.vocabulary.text(number)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from nbtextgen.data.tokenizer import UNK, UNKNOWN, PieceTokenizer
+from nbtextgen.data.tokenizer import UNKNOWN, PieceTokenizer
 
 _PIECE = re.compile(r" ?\w+| ?[^\w\s]|\s")
 
@@ -17,6 +17,7 @@ class WordTokenizer(PieceTokenizer):
     """
 
     kind = "word"
+    unknown = " " + UNKNOWN
 
     @staticmethod
     def pieces(text: str) -> list[tuple[str, int, int]]:
@@ -37,7 +38,3 @@ class WordTokenizer(PieceTokenizer):
 
     def decode(self, ids: Iterable[int]) -> str:
         return "".join(self._written(ids))[1:]
-
-    def _written(self, ids: Iterable[int]) -> Iterable[str]:
-        for number in ids:
-            yield from (" " + UNKNOWN,) if number == UNK else super()._written([number])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
+import datasets
 import pandas
 import polars
 import pytest
@@ -80,7 +81,8 @@ def test_every_form_of_the_same_pairs_is_read_alike(tmp_path) -> None:
             (tmp_path / name).write_text(text, encoding=encoding, newline="")
             assert list(Pairs.of(tmp_path / name)) == (rows if name != "c.jsonl" else rows[:1])
     columns = {"source": [s for s, _ in rows], "target": [t for _, t in rows]}
-    for data in (columns, pandas.DataFrame(columns), polars.DataFrame(columns), rows):
+    frames = (pandas.DataFrame(columns), polars.DataFrame(columns), datasets.Dataset.from_dict(columns))
+    for data in (columns, *frames, rows):
         assert list(Pairs.of(data)) == rows
     pandas.DataFrame(columns).to_parquet(tmp_path / "d.parquet")
     assert list(Pairs.of(tmp_path / "d.parquet")) == rows

@@ -1,0 +1,78 @@
+"""The fused loss against PyTorch's own cross-entropy, and dropout masks."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nbtextgen.model import loss as module
+from nbtextgen.model.loss import fused_loss
+from nbtextgen.model.recurrent import Dropout
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    positions=st.integers(1, 60),
+    vocabulary=st.integers(2, 90),
+    smoothing=st.sampled_from([0.0, 0.1, 0.9]),
+    chunk=st.sampled_from([1, 500, 1 << 21]),
+    seed=st.integers(0, 10_000),
+)
+def test_fused_loss_and_gradients_are_those_of_cross_entropy(positions, vocabulary, smoothing, chunk, seed) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    shapes = ((positions, 7), (vocabulary, 7), (vocabulary,))
+    ours = [torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_() for shape in shapes]
+    theirs = [part.detach().clone().requires_grad_() for part in ours]
+    right = torch.randint(0, vocabulary, (positions,), generator=generator)
+    before, module._CHUNK = module._CHUNK, chunk
+    try:
+        total, plain = fused_loss(*ours, right, smoothing)
+    finally:
+        module._CHUNK = before
+    logits = theirs[0] @ theirs[1].t() + theirs[2]
+    wanted = torch.nn.functional.cross_entropy(logits, right, label_smoothing=smoothing, reduction="sum")
+    (3.0 * total).backward()
+    (3.0 * wanted).backward()
+    torch.testing.assert_close(total, wanted, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(
+        plain, torch.nn.functional.cross_entropy(logits, right, reduction="sum").detach(), rtol=1e-6, atol=1e-6
+    )
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one.grad, other.grad)
+
+
+def test_a_right_token_of_vanishing_probability_has_its_exact_loss() -> None:
+    hidden = torch.tensor([[200.0]], requires_grad=True)
+    weight, bias = torch.tensor([[1.0], [0.0]]), torch.zeros(2)
+    _, plain = fused_loss(hidden, weight, bias, torch.tensor([1]), 0.0)
+    assert float(plain) == pytest.approx(200.0)
+
+
+def test_low_precision_differs_from_full_by_its_rounding_only() -> None:
+    generator = torch.Generator().manual_seed(1)
+    hidden = torch.randn(300, 32, generator=generator)
+    weight, bias = torch.randn(500, 32, generator=generator), torch.randn(500, generator=generator)
+    right = torch.randint(0, 500, (300,), generator=generator)
+    found = []
+    for kind in (torch.float32, torch.bfloat16):
+        low, shared = hidden.to(kind).requires_grad_(), weight.clone().requires_grad_()
+        total, _ = fused_loss(low, shared, bias.clone().requires_grad_(), right, 0.1)
+        total.backward()
+        found.append((total.item(), shared.grad))
+    assert found[1][0] == pytest.approx(found[0][0], rel=1e-3)
+    assert float((found[1][1] - found[0][1]).norm() / found[0][1].norm()) < 0.02
+
+
+@pytest.mark.parametrize("variational", [False, True])
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_dropout_drops_its_share_and_keeps_the_mean(variational: bool, kind: torch.dtype) -> None:
+    torch.manual_seed(3)
+    dropout = Dropout(0.3, variational).train()
+    values = dropout(torch.ones(200, 5, 99, dtype=kind))
+    assert float((values == 0).float().mean()) == pytest.approx(0.3, abs=0.01)
+    assert float(values.float().mean()) == pytest.approx(1.0, abs=0.02)
+    same_in_time = bool((values == values[:, :1]).all())
+    assert same_in_time == variational
+    assert torch.equal(dropout.eval()(values), values)

@@ -1,0 +1,101 @@
+"""Every way of training learns: optimizers, schedules, averages, precision, tokens, and what is mixed into the input."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from nbtextgen import Pairs, TextGenerator
+
+random.seed(5)
+WORDS = sorted({"".join(random.choices("abcd", k=random.randint(2, 5))) for _ in range(400)})
+SWAPPED = Pairs(WORDS, [word.translate(str.maketrans("abcd", "badc")) for word in WORDS])
+SMALL = {
+    "tokens": "char",
+    "hidden_size": 24,
+    "embedding_size": 16,
+    "batch_size": 32,
+    "learning_rate": 0.01,
+    "dropout": 0.0,
+    "epochs": 14,
+}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"optimizer": "adamw", "weight_decay": 0.01, "schedule": "inverse-sqrt", "warmup": 0.2},
+        {"optimizer": "sgd", "learning_rate": 0.5, "schedule": "constant"},
+        {"schedule": "plateau", "patience": 3},
+        {"average": "ema", "ema_decay": 0.9},
+        {"average": "last", "average_last": 2},
+        {"accumulate": 2, "clip": 0.5},
+        {"teacher_forcing": 0.7},
+        {"source_masking": 0.1},
+        {"dropout": 0.1, "variational_dropout": True},
+        {"precision": "bf16"},
+        {"select_by": "exact", "validate_every": 7},
+        {"tokens": "bpe", "vocabulary_size": 300, "tied_embeddings": "all", "shared_vocabulary": True},
+        {"ensemble": 2},
+        {"batch_tokens": 64},
+    ],
+    ids=lambda options: ", ".join(f"{name}={value}" for name, value in options.items()),
+)
+def test_it_learns(options: dict[str, object], tmp_path) -> None:
+    model = TextGenerator(**{**SMALL, **options}).fit(SWAPPED, listeners=[])
+    assert model.perplexity(SWAPPED[:50]) < max(3.0, model.writer.target.size / 10)  # untrained: about the size
+    again = TextGenerator.load(model.save(tmp_path / "m"))
+    assert again.predict(WORDS[:20]) == model.predict(WORDS[:20])
+
+
+def test_a_copy_head_writes_words_it_has_never_seen() -> None:
+    names = ["".join(random.choices("bdgklmnprst", k=1) + random.choices("aeiou", k=1)) * 2 for _ in range(600)]
+    names = sorted({name + str(at % 97) for at, name in enumerate(names)})
+    random.shuffle(names)
+    pairs = Pairs([f"please greet {name} now" for name in names], [f"hello {name}" for name in names])
+    known, new = pairs[:400], pairs[400:440]
+    model = TextGenerator(
+        tokens="word",
+        copy=True,
+        hidden_size=32,
+        embedding_size=32,
+        epochs=12,
+        learning_rate=0.01,
+        minimum_frequency=2,
+        batch_size=16,
+        dropout=0.0,
+    ).fit(known, listeners=[])
+    right = sum(one == wanted for one, wanted in zip(model.predict(new.sources), new.targets, strict=True))
+    assert right >= 36
+
+
+def test_an_unknown_word_is_replaced_by_the_source_word_attended_to() -> None:
+    pairs = [(f"x{at}", f"x{at}") for at in range(60)]
+    model = TextGenerator(
+        tokens="word", minimum_frequency=2, hidden_size=8, embedding_size=8, epochs=1, valid_fraction=0.0
+    )
+    model.fit([*pairs, ("known a", "known a"), ("known b", "known b")], listeners=[])
+    written = model.generate("x7", min_length=1, max_length=1, forbid=("known",), replace_unknown=True)
+    assert written.tokens == (" x7",)
+
+
+def test_pretrained_embeddings_are_the_starting_point(tmp_path) -> None:
+    vectors = tmp_path / "vectors.txt"
+    vectors.write_text("2 16\n" + "a " + " ".join(["0.5"] * 16) + "\nb " + " ".join(["-0.25"] * 16) + "\n")
+    options = {**SMALL, "learning_rate": 1e-9, "max_steps": 1, "tied_embeddings": "none"}
+    model = TextGenerator(**options, source_embeddings=str(vectors)).fit(SWAPPED, listeners=[])
+    writer = model.writer
+    row = writer.source.encode("a").ids[0]
+    np.testing.assert_allclose(writer.networks[0].source_embedding.weight[row].detach().numpy(), 0.5, atol=1e-4)
+
+
+def test_a_very_long_source_is_read(tmp_path) -> None:
+    model = TextGenerator(**SMALL).fit(SWAPPED, listeners=[])
+    assert model.generate("abcd" * 25_000, max_length=5).tokens is not None
+
+
+def test_pairs_longer_than_the_limit_are_left_out_and_said() -> None:
+    model = TextGenerator(**SMALL, max_length=50).fit([*SWAPPED, ("a" * 100_000, "b")], listeners=[])
+    assert any("1 of" in getattr(event, "text", "") and "left out" in event.text for event in model.history)
