@@ -11,7 +11,7 @@ from nbtextgen.notebook.commands.evaluate import EVALUATE, EvaluateCommands
 from nbtextgen.notebook.commands.explain import EXPLAIN, ExplainCommands
 from nbtextgen.notebook.commands.files import FileCommands
 from nbtextgen.notebook.commands.generate import GENERATE, GenerateCommands
-from nbtextgen.notebook.commands.panel import PanelCommands
+from nbtextgen.notebook.commands.panel import PANEL, PanelCommands
 from nbtextgen.notebook.commands.runs import RUNS, RunCommands
 from nbtextgen.notebook.commands.train import TRAIN, TrainCommands
 from nbtextgen.notebook.completing import Completer
@@ -37,7 +37,7 @@ OPTIONS = {
     "textgen_explain": EXPLAIN,
     "textgen_evaluate": EVALUATE,
     "textgen_data": DATA,
-    "textgen_panel": COMMON,
+    "textgen_panel": PANEL,
     "textgen_save": COMMON,
     "textgen_load": COMMON,
     "textgen_runs": RUNS,

@@ -8,8 +8,16 @@ from IPython.core.magic import line_magic, magics_class
 
 from nbtextgen.errors import OptionError
 from nbtextgen.notebook.commands.common import COMMON
-from nbtextgen.notebook.options import help_table, parse_line
+from nbtextgen.notebook.options import choice_option, help_table, parse_line, text_option
 from nbtextgen.notebook.session import Commands, in_one_line
+
+PANEL = {
+    one.name: one
+    for one in (
+        choice_option("kind", "auto", ("auto", "train", "generate", "tune", "history"), "which panel"),
+        text_option("data", "what to train on, as for textgen_train"),
+    )
+} | {"debug": COMMON["debug"]}
 
 
 @magics_class
@@ -19,33 +27,60 @@ class PanelCommands(Commands):
     @line_magic
     @in_one_line
     def textgen_panel(self, line: str, cell: str | None = None) -> Any:
-        parsed = parse_line(line, COMMON)
-        if len(parsed.words) > 1:
-            raise OptionError(f"Only one name is expected, got also '{parsed.words[1]}'.")
-        name = parsed.words[0] if parsed.words else None
-        training = self.session.trainings.get(name or "")
-        if training is not None and training.running:
+        parsed = parse_line(line, PANEL)
+        words, data = parsed.words, parsed.options.get("data") or ""
+        training = self.session.trainings.get(words[0] if words else "")
+        kind = parsed.options.get("kind", "auto")
+        if kind == "auto" and training is not None and training.running:
             return training.show(rich=self.session.rich)
-        return self._panel_of(name)
+        if kind == "auto":
+            kind = self._fitting_kind(words, data)
+        if kind in ("generate", "history"):
+            return self._panel_of_model(kind, words)
+        name = self.session.new_name(words, "%textgen_panel") if words else "model"
+        if kind == "tune":
+            from nbtextgen.notebook.panels.tune import TunePanel
 
-    def _panel_of(self, name: str | None) -> Any:
-        """The panel of a model that is not in training, or for a new one."""
-        from nbtextgen.notebook.live.history import History
+            return TunePanel(self.session, name, data)
+        from nbtextgen.notebook.panels.train import TrainPanel
 
-        if name is None:
+        return TrainPanel(self.session, name, data)
+
+    def _fitting_kind(self, words: list[str], data: str) -> str:
+        """What to show when nothing is said: sliders need a notebook, a terminal gets what can be read."""
+        if data or not (words or not self.session.rich):
+            return "train"
+        if not words:
             names = [one for one, training in self.session.trainings.items() if training.running]
             there = f"{', '.join(names)} is training now" if names else "train one first with %textgen_train"
             raise OptionError(f"Name the model to show ({there}).")
-        return History.of(name, self.session.model([name], "show"))
+        return "generate" if self.session.rich else "history"
+
+    def _panel_of_model(self, kind: str, words: list[str]) -> Any:
+        model = self.session.model(words, "show")
+        if kind == "history":
+            from nbtextgen.notebook.live.history import History
+
+            return History.of(words[0], model)
+        from nbtextgen.notebook.panels.generate import GeneratePanel
+
+        return GeneratePanel(self.session, words[0], " ".join(words[1:]))
 
 
-PanelCommands.textgen_panel.__doc__ = f"""Show the panel of a training that goes on in the background, or how a model was trained.
+PanelCommands.textgen_panel.__doc__ = f"""Train, generate and tune with sliders; show a training that goes on in the background.
 
-    %textgen_panel NAME
+    %textgen_panel                          settings for a new model, what it would cost, and Start
+    %textgen_panel NAME                     a training that goes on, else: generate with the model while you type
+    %textgen_panel NAME --kind tune         search for settings within a budget of minutes
+    %textgen_panel NAME --kind history      how the model was trained
 
 After a reload of the page this brings the panel of a running training back.
 
+Example:
+
+    %textgen_panel dates --data builtin:dates
+
 Options:
 
-{help_table(COMMON)}
+{help_table(PANEL)}
 """

@@ -120,6 +120,13 @@ class TrainCommands(Commands):
         if "resume" in request.own or "save" in request.own:
             self._keep(model, request)
 
+    def prepare(self, line: str) -> Training:
+        """The training that a line asks for, not started, its variable filled; for the panels."""
+        request = self._request(line, None)
+        training = self._training(request)
+        self.session.variables[request.name] = training.model
+        return training
+
     def _keep(self, model: Any, request: Request) -> Any:
         """Put the trained model into its variable and, when asked for, its folder."""
         self.session.variables[request.name] = model

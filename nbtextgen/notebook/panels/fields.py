@@ -64,3 +64,14 @@ def _whole_range(option: Option) -> tuple[float, float]:
 def _step(span: float) -> float:
     """Equal steps of 0.05 and the like, ten to sixty over the span."""
     return next(step for step in (0.0001, 0.001, 0.01, 0.05, 0.1) if span / step <= 60)
+
+
+def choice_field(name: str, choices: list[str], help: str) -> dict[str, Any]:
+    """A list of names that is no setting of a configuration."""
+    return {"name": name, "label": name, "help": help, "kind": "choice", "choices": choices, "default": choices[0]}
+
+
+def text_field(name: str, help: str, *, kind: str = "text", placeholder: str = "") -> dict[str, Any]:
+    """A text that is no setting of a configuration; ``kind`` may be ``area`` for several lines."""
+    described = {"name": name, "label": name, "help": help, "kind": kind, "placeholder": placeholder, "default": ""}
+    return described | ({"suggest": []} if kind == "text" else {})

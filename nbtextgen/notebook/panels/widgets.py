@@ -66,3 +66,19 @@ class Writing(anywidget.AnyWidget):
     alternatives = traitlets.Dict().tag(sync=True)
     version = traitlets.Int(0).tag(sync=True)
     status = traitlets.Unicode("").tag(sync=True)
+
+
+class Ranges(anywidget.AnyWidget):
+    """Settings to search over.
+
+    Attributes:
+        fields: as ``Form``'s, numbers and choices only.
+        values: by name, ``{"on": whether it is searched, "range": [low, high] or a list of choices}``.
+        disabled: whether nothing can be changed now.
+    """
+
+    _esm = FRONT / "ranges.js"
+    _css = FRONT / "panel.css"
+    fields = traitlets.List(traitlets.Dict()).tag(sync=True)
+    values = traitlets.Dict().tag(sync=True)
+    disabled = traitlets.Bool(False).tag(sync=True)

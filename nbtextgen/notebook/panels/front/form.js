@@ -50,7 +50,7 @@ const kinds = {
   number(field, id, row, changed) {
     const stops = field.stops;
     const slider = element("input", { type: "range", min: 0, max: stops.length - 1, step: 1, "aria-label": `${field.label}, slider` });
-    const box = element("input", { id, type: "text", inputmode: "decimal", size: 6, autocomplete: "off" });
+    const box = element("input", { id, type: "text", inputmode: "decimal", size: 6, autocomplete: "off", placeholder: "none" });
     const tell = (value) => slider.setAttribute("aria-valuetext", shown(value));
     slider.addEventListener("input", () => {
       box.value = shown(stops[slider.value]);
@@ -130,8 +130,10 @@ function setting(field, id, changed) {
     if (control.offer && suggestions[field.name]) control.offer(suggestions[field.name]);
     control.set(open && field.auto ? (chosen ?? null) : value);
     if (auto) auto.checked = open;
-    control.enable(!disabled && !(auto && open));
-    if (auto) auto.disabled = disabled;
+    const idle = disabled || (field.needs && !values[field.needs]); // without effect while that switch is off
+    control.enable(!idle && !(auto && open));
+    if (auto) auto.disabled = idle;
+    whole.classList.toggle("ntg-idle", Boolean(idle));
     whole.classList.toggle("ntg-open", Boolean(auto && open));
     error.textContent = errors[field.name] ?? "";
     control.main.setAttribute("aria-invalid", errors[field.name] ? "true" : "false");

@@ -25,7 +25,7 @@ function tokenElement(token, place) {
     "aria-expanded": "false",
     "aria-label": `${label}, probability ${percent(token.p)}${forced}; other tokens`,
     title: `${label}: ${percent(token.p)}${forced}`,
-    text: token.end ? "⏹" : token.text,
+    text: token.end ? "■" : token.text,
   });
   shown.style.setProperty("--doubt", (0.55 * (1 - token.p)).toFixed(3));
   shown.place = place;
@@ -76,7 +76,7 @@ function menu(alternatives, anchor, id, choose, close) {
   const items = alternatives.options.map((option, number) => {
     const bar = element("span", { class: "ntg-bar" });
     bar.style.setProperty("--share", option.p.toFixed(4));
-    const name = element("span", { class: "ntg-option", dir: "auto", text: option.end ? "⏹ end here" : option.text });
+    const name = element("span", { class: "ntg-option", dir: "auto", text: option.end ? "■ end here" : option.text });
     const item = element(
       "div",
       { role: "menuitem", tabindex: -1, "aria-label": `${option.end ? "end here" : option.text}, ${percent(option.p)}${option.taken ? ", written" : ""}` },

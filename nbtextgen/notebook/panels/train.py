@@ -1,0 +1,288 @@
+"""The Train panel: data and settings, what a run would cost, a learning-rate finder, and the line that does the same."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from nbtextgen.defaults import fit_options
+from nbtextgen.errors import NbTextGenError, OptionError
+from nbtextgen.notebook.panels.fields import field
+from nbtextgen.notebook.panels.generate import GeneratePanel
+from nbtextgen.notebook.panels.latest import Latest, Stale
+from nbtextgen.notebook.panels.recipe import Line
+from nbtextgen.notebook.panels.source import FIELDS, Source, columns_of, fit_code, suggestions
+from nbtextgen.notebook.panels.static import StaticForm
+from nbtextgen.notebook.panels.widgets import Code, Form
+from nbtextgen.options import Option
+from nbtextgen.training.events import Ended, Event, Step, Validation
+from nbtextgen.visible import visible
+
+if TYPE_CHECKING:
+    from nbtextgen.data.pairs import Pairs
+    from nbtextgen.defaults import Plan
+    from nbtextgen.notebook.live.training import Training
+    from nbtextgen.notebook.session import Session
+    from nbtextgen.rehearsal import Rehearsal
+
+OPTIONS = fit_options()
+SECTIONS = {
+    "Text": ("tokens", "vocabulary_size"),
+    "Network": ("cell", "attention", "hidden_size", "embedding_size", "encoder_layers", "decoder_layers", "dropout"),
+    "Training": ("learning_rate", "schedule", "batch_size", "epochs", "max_minutes", "seed"),
+}
+DELAY = 0.4
+"""Seconds without a change before a new estimate begins."""
+
+
+class TrainPanel(StaticForm, ipywidgets.VBox):
+    """Settings of a run, from data to weights."""
+
+    def __init__(self, session: Session, name: str = "model", data: str = "") -> None:
+        """Show the panel.
+
+        Args:
+            session: the notebook.
+            name: the variable that receives the model.
+            data: what to train on, as after ``--data``.
+        """
+        self.session, self._source = session, Source(session)
+        self._latest = Latest(DELAY)
+        self._training: Training | None = None
+        self._told = 0.0
+        shown = [one for names in SECTIONS.values() for one in names]
+        rest = [field(one) for key, one in OPTIONS.items() if key not in shown]
+        self.form = Form(
+            sections=[
+                {"title": "Data", "fields": FIELDS},
+                *(
+                    {"title": title, "fields": [field(OPTIONS[one]) for one in names]}
+                    for title, names in SECTIONS.items()
+                ),
+                {"title": "More settings", "closed": True, "fields": rest},
+            ],
+            values={"name": name, "data": data, "source": "", "target": ""}
+            | {
+                key: list(one.default) if isinstance(one.default, tuple) else one.default
+                for key, one in OPTIONS.items()
+            },
+            suggestions=suggestions(session, data),
+        )
+        self.cost = ipywidgets.HTML()
+        self.finder = ipywidgets.Button(
+            description="Find learning rate", tooltip="Train a throw-away network at rising rates"
+        )
+        self.use = ipywidgets.Button(description="Use it", layout={"display": "none"})
+        self.chart = ipywidgets.HTML()
+        self.code = Code()
+        self.start = ipywidgets.Button(description="Start", button_style="primary", tooltip="Train with these settings")
+        self.stop = ipywidgets.Button(
+            description="Stop", disabled=True, tooltip="End now and keep the best model so far"
+        )
+        self.status = ipywidgets.HTML()
+        self.below = ipywidgets.VBox()
+        super().__init__(
+            [
+                self.form,
+                self.cost,
+                row(self.finder, self.use),
+                self.chart,
+                self.code,
+                row(self.start, self.stop),
+                self.status,
+                self.below,
+            ]
+        )
+        self.finder.on_click(lambda _: self._latest.ask(self._find))
+        self.use.on_click(lambda _: self.form.put(learning_rate=self._suggested))
+        self.start.on_click(lambda _: self._start())
+        self.stop.on_click(lambda _: self._training and self._training.controls.stop())
+        self.form.observe(self._changed, "values")
+        self._suggested = 0.0
+        self._changed()
+
+    # Settings ------------------------------------------------------------------------------------------------------
+
+    def settings(self) -> tuple[dict[str, Any], dict[str, str]]:
+        """Settings that differ from their defaults, and what is wrong with each that cannot be."""
+        return checked_settings(self.form.values, OPTIONS)
+
+    def line(self) -> Line:
+        """The call of ``textgen_train`` that does what Start does."""
+        values = self.form.values
+        own = {"data": values["data"], **columns_of(values)}
+        return Line("textgen_train", values["name"], {**own, **self.settings()[0]})
+
+    def _changed(self, change: Any = None) -> None:
+        values = self.form.values
+        if change is not None and change["old"].get("data") != values.get("data"):
+            self.form.suggestions = suggestions(self.session, values.get("data") or "")
+        settings, errors = self.settings()
+        self.form.errors = errors | self._source.problems(values)
+        self.code.show({"Magic": self.line().magic(), "Python": fit_code(values, settings)})
+        if values.get("data"):
+            self._latest.ask(self._estimate)
+        else:
+            self.cost.value = status("Name the data to train on; its size and the cost of a run then appear here.")
+
+    # Before a run --------------------------------------------------------------------------------------------------
+
+    def _rehearsal(self) -> Rehearsal | None:
+        """A run like the one that would start now; shows why there can be none."""
+        from nbtextgen.defaults import plan
+        from nbtextgen.generator import TextGenerator
+        from nbtextgen.rehearsal import Rehearsal
+
+        if any(training.running for training in self.session.trainings.values()):
+            self.cost.value = status(
+                "A training is running; its random numbers are not to be disturbed by an estimate."
+            )
+            return None
+        settings, errors = self.settings()
+        if errors:
+            self.cost.value = status("")
+            return None
+        try:
+            pairs = self._source.pairs(self.form.values)
+            train, _ = TextGenerator(**settings)._split(pairs, None)
+            chosen = plan(TextGenerator(**settings).get_params(), train)
+            self.form.autos = autos(chosen)
+            self.cost.value = status(f"{len(pairs):,} pairs, for instance {_example(pairs)}. Estimating …")
+            return Rehearsal(chosen, train)
+        except NbTextGenError as error:
+            self._show_error(error)
+            return None
+
+    def _show_error(self, error: NbTextGenError) -> None:
+        """Show an error beside the setting that it names first, or under the form."""
+        first = next((key for key, one in OPTIONS.items() if str(error).startswith(one.flag)), None)
+        if first is not None:
+            self.form.errors = {**self.form.errors, first: str(error)}
+        self.cost.value = status("" if first else str(error), alert=True)
+
+    def _estimate(self, stale: Stale) -> None:
+        rehearsal = self._rehearsal()
+        if rehearsal is None or stale():
+            return
+        try:
+            estimate = rehearsal.estimate(lambda: not stale())
+        except NbTextGenError as error:
+            self._show_error(error)
+            return
+        if not stale():
+            pairs = self._source.pairs(self.form.values)
+            self.cost.value = status(f"{len(pairs):,} pairs, for instance {_example(pairs)}.", str(estimate))
+
+    def _find(self, stale: Stale) -> None:
+        """The learning-rate range test, in the background."""
+        rehearsal = self._rehearsal()
+        if rehearsal is None:
+            return
+
+        def told(update: int) -> bool:
+            if update % 10 == 0:
+                self.chart.value = status(f"Range test: update {update} of at most 150 …")
+            return not stale()
+
+        try:
+            found = rehearsal.find_learning_rate(told=told)
+        except NbTextGenError as error:
+            self._show_error(error)
+            return
+        if stale():
+            self.chart.value = status("The range test was ended by a change of the settings.")
+            return
+        self._suggested = found.suggestion
+        self.chart.value = found.chart()
+        self.use.description, self.use.layout.display = f"Use {found.suggestion:g}", ""
+        self._estimate(stale)
+
+    # The run -------------------------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        """Do what the magic line does, in the background."""
+        self._latest.cancel()
+        problems = {**self.settings()[1], **self._source.problems(self.form.values)}
+        if problems:
+            self.form.errors = problems
+            return
+        commands: Any = self.session.shell.magics_manager.registry["TrainCommands"]
+        try:
+            training = commands.prepare(f"{self.line().words()} --background --progress none")
+        except NbTextGenError as error:
+            self.status.value = status(str(error), alert=True)
+            return
+        self._training = training
+        self.form.disabled = self.start.disabled = self.finder.disabled = True
+        self.stop.disabled = False
+        training.listeners.append(self._heard)
+        training.start()
+        training.at_end(self._over)
+
+    def _heard(self, event: Event) -> None:
+        """Show an event; called in the thread that trains."""
+        from nbtextgen.training.progress import line
+
+        now = time.monotonic()
+        if isinstance(event, (Validation, Ended)) or (isinstance(event, Step) and now - self._told > 0.5):
+            self._told = now
+            self.status.value = status(line(event))
+
+    def _over(self) -> None:
+        training = self._training
+        assert training is not None
+        self.form.disabled = self.start.disabled = self.finder.disabled = False
+        self.stop.disabled = True
+        if training.error is not None:
+            self.status.value = status(str(training.error), alert=True)
+            return
+        sample = self._source.pairs(self.form.values).sources[0]
+        self.below.children = [GeneratePanel(self.session, training.name, sample)]
+
+    def summary(self) -> tuple[str, str]:
+        """The panel as text and as static HTML."""
+        return f"Train panel: {self.code.pieces[0]['code']}", self.cost.value + self.chart.value
+
+
+def checked_settings(values: Mapping[str, Any], options: Mapping[str, Option]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Values of a form as settings: those that differ from their defaults, and a sentence for each that is refused."""
+    settings, errors = {}, {}
+    for name, option in options.items():
+        value = values.get(name)
+        try:
+            if isinstance(value, str) and value == "" and option.optional:
+                value = None
+            read = option.parse(value) if isinstance(value, str) and option.type is not str else option.check(value)
+        except OptionError as error:
+            errors[name] = str(error)
+            continue
+        if read != option.default:
+            settings[name] = read
+    return settings, errors
+
+
+def autos(chosen: Plan) -> dict[str, Any]:
+    """What each open setting would be, for the form to show."""
+    parts = (chosen.tokenizer, chosen.model, chosen.training)
+    found = {name: value for part in parts for name, value in vars(part).items() if not isinstance(value, tuple)}
+    both = {chosen.tokenizer.source_tokens, chosen.tokenizer.target_tokens}
+    return found | ({"tokens": both.pop()} if len(both) == 1 else {})
+
+
+def _example(pairs: Pairs) -> str:
+    source, target = (text if len(text) <= 60 else text[:57] + "…" for text in pairs[0])
+    return f"“{source}” → “{target}”"
+
+
+def status(*lines: str, alert: bool = False) -> str:
+    """Text for an HTML widget, read out when it changes."""
+    role = "alert" if alert else "status"
+    colour = "color:var(--jp-error-color1,#c62828);" if alert else ""
+    return f"<div role='{role}' style='{colour}line-height:1.5'>" + "<br>".join(map(visible, lines)) + "</div>"
+
+
+def row(*widgets: Any) -> ipywidgets.HBox:
+    return ipywidgets.HBox(list(widgets), layout={"flex_flow": "row wrap"})

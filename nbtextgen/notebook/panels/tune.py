@@ -1,0 +1,215 @@
+"""The Tune panel: which settings to search, over which ranges, for how long; curves, importances, and the best model."""
+
+from __future__ import annotations
+
+import shlex
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from nbtextgen.defaults import fit_options
+from nbtextgen.errors import NbTextGenError, OptionError
+from nbtextgen.notebook.options import parse_line
+from nbtextgen.notebook.panels.fields import field, text_field
+from nbtextgen.notebook.panels.generate import GeneratePanel
+from nbtextgen.notebook.panels.source import FIELDS, Source, columns_of, data_code, suggestions
+from nbtextgen.notebook.panels.static import StaticForm
+from nbtextgen.notebook.panels.train import row, status
+from nbtextgen.notebook.panels.widgets import Code, Form, Ranges
+from nbtextgen.notebook.python import call
+from nbtextgen.options import Option
+from nbtextgen.training.controls import Controls
+from nbtextgen.tuning import TUNABLE, Range, Search, Tuning, search_space, tune, usual_range
+
+if TYPE_CHECKING:
+    from nbtextgen.notebook.session import Session
+
+OPTIONS = fit_options()
+MINUTES = Option("minutes", float, False, 5.0, "wall time for the whole search", None, None, 0.0, None, None, (0.5, 60))
+FIRST = ("learning_rate", "hidden_size", "dropout")
+"""Settings that are searched unless they are switched off."""
+UPDATE_SECONDS = 1.0
+"""Shortest time between two drawings of the charts."""
+
+
+class TunePanel(StaticForm, ipywidgets.VBox):
+    """A search for settings in the background."""
+
+    def __init__(self, session: Session, name: str = "model", data: str = "") -> None:
+        """Show the panel.
+
+        Args:
+            session: the notebook.
+            name: the variable that receives the best model.
+            data: what to train on, as after ``--data``.
+        """
+        self.session, self._source = session, Source(session)
+        self._controls = Controls()
+        self._thread: threading.Thread | None = None
+        self._drawn = 0.0
+        self.tuning: Tuning | None = None
+        fixed = text_field(
+            "fixed",
+            "options that stay the same in all trials, as textgen_train takes them",
+            placeholder="--tokens char",
+        )
+        self.form = Form(
+            sections=[{"title": "Tune", "fields": [*FIELDS, field(MINUTES), fixed]}],
+            values={"name": name, "data": data, "source": "", "target": "", "minutes": MINUTES.default, "fixed": ""},
+            suggestions=suggestions(session, data),
+        )
+        self.ranges = Ranges(
+            fields=[field(OPTIONS[one]) for one in TUNABLE],
+            values={one: {"on": one in FIRST, "range": _ends(usual_range(OPTIONS[one]))} for one in TUNABLE},
+        )
+        self.code = Code()
+        self.start = ipywidgets.Button(description="Start", button_style="primary", tooltip="Search in the background")
+        self.stop = ipywidgets.Button(
+            description="Stop", disabled=True, tooltip="End now and keep the best model so far"
+        )
+        self.status, self.charts, self.table = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
+        self.below = ipywidgets.VBox()
+        parts = [
+            self.form,
+            self.ranges,
+            self.code,
+            row(self.start, self.stop),
+            self.status,
+            self.charts,
+            self.table,
+            self.below,
+        ]
+        super().__init__(parts)
+        self.start.on_click(lambda _: self._start())
+        self.stop.on_click(lambda _: self._controls.stop())
+        self.form.observe(self._changed, "values")
+        self.ranges.observe(self._changed, "values")
+        self._changed()
+
+    def search(self) -> dict[str, Search]:
+        """What is to be searched, as ``tune`` takes it."""
+        found: dict[str, Search] = {}
+        for name, value in self.ranges.values.items():
+            if value["on"]:
+                usual = usual_range(OPTIONS[name])
+                low_high = value["range"]
+                found[name] = Range(*low_high, usual.logarithmic) if isinstance(usual, Range) else tuple(low_high)
+        return found
+
+    def fixed(self) -> dict[str, Any]:
+        """Settings that stay the same; raises ``OptionError`` as the magic does."""
+        parsed = parse_line(self.form.values.get("fixed") or "", OPTIONS)
+        if parsed.words:
+            raise OptionError(f"Only options can be given here, got {shlex.join(parsed.words)}; they begin with --.")
+        return parsed.options
+
+    def _changed(self, change: Any = None) -> None:
+        values = self.form.values
+        if change is not None and change["owner"] is self.form and change["old"].get("data") != values.get("data"):
+            self.form.suggestions = suggestions(self.session, values.get("data") or "")
+        self.form.errors = self._problems()
+        self.code.show({"Python": self._python()})
+
+    def _problems(self) -> dict[str, str]:
+        found = self._source.problems(self.form.values)
+        try:
+            self._minutes()
+        except OptionError as error:
+            found["minutes"] = str(error)
+        try:
+            search_space(self.search(), self.fixed())
+        except NbTextGenError as error:
+            found["fixed"] = str(error)
+        return found
+
+    def _minutes(self) -> float:
+        value = self.form.values["minutes"]
+        return MINUTES.parse(value) if isinstance(value, str) else MINUTES.check(value)
+
+    def _python(self) -> str:
+        values = self.form.values
+        search = ", ".join(f"{name!r}: {wanted!r}" for name, wanted in self.search().items())
+        try:
+            fixed, minutes = self.fixed(), self._minutes()
+        except OptionError:
+            fixed, minutes = {}, MINUTES.default
+        options = ({"options": fixed} if fixed else {}) | columns_of(values)
+        called = call("tune", f"{data_code(values)}, {{{search}}}, {minutes:g}", options)
+        return f"from nbtextgen.tuning import Range, tune\n{values['name']} = {called}.best"
+
+    # The search ----------------------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        problems = self._problems()
+        if problems:
+            self.form.errors = problems
+            return
+        if any(training.running for training in self.session.trainings.values()):
+            self.status.value = status("A training is running; stop it or wait for its end first.", alert=True)
+            return
+        try:
+            pairs = self._source.pairs(self.form.values, again=True)
+        except NbTextGenError as error:
+            self.status.value = status(str(error), alert=True)
+            return
+        self._controls = Controls()
+        self._enable(False)
+        self.status.value = status("Starting …")
+        arguments = (pairs, self.search(), self._minutes(), self.fixed(), self.form.values["name"])
+        self._thread = threading.Thread(target=self._work, args=arguments, name="nbtextgen tuning", daemon=True)
+        self._thread.start()
+
+    def _work(self, pairs: Any, search: dict[str, Search], minutes: float, fixed: dict[str, Any], name: str) -> None:
+        try:
+            found = tune(
+                pairs,
+                search,
+                minutes,
+                options=fixed,
+                told=lambda one: self._heard(one, name, minutes),
+                controls=self._controls,
+            )
+            self._show(found, name)
+            self.status.value = status(
+                f"{name} is the best of {len(found.trials)} trials, after {found.seconds:.0f} s."
+            )
+            self.below.children = [GeneratePanel(self.session, name, pairs.sources[0])]
+        except NbTextGenError as error:
+            self.status.value = status(str(error), alert=True)
+        finally:
+            self._enable(True)
+
+    def _heard(self, tuning: Tuning, name: str, minutes: float) -> None:
+        """The search as it stands; called in its thread."""
+        if time.monotonic() - self._drawn < UPDATE_SECONDS:
+            return
+        self._show(tuning, name)
+        at = f"{tuning.seconds / 60:.1f} of {minutes:g} minutes"
+        best = "" if tuning.best_trial is None else f"; best so far {tuning.metric} {tuning.best_trial.value:.4g}"
+        self.status.value = status(f"Trial {len(tuning.trials)}, {at}{best}")
+
+    def _show(self, tuning: Tuning, name: str) -> None:
+        self._drawn, self.tuning = time.monotonic(), tuning
+        if tuning.best is not None:
+            self.session.variables[name] = tuning.best
+        importance = f"<div>Importance of each setting</div>{tuning.importances()}" if tuning.importance else ""
+        self.charts.value = tuning.curves() + importance
+        # A box that scrolls on narrow pages must be reachable by keyboard.
+        self.table.value = (
+            f"<div class='ntg-table' tabindex='0' role='region' aria-label='Trials'>{tuning.table()}</div>"
+        )
+
+    def _enable(self, on: bool) -> None:
+        self.form.disabled = self.ranges.disabled = self.start.disabled = not on
+        self.stop.disabled = on
+
+    def summary(self) -> tuple[str, str]:
+        """The panel as text and as static HTML."""
+        found = "" if self.tuning is None else self.tuning._repr_mimebundle_()["text/html"]
+        return f"Tune panel: {self.code.pieces[0]['code']}", found
+
+
+def _ends(search: Search) -> list[Any]:
+    return [search.low, search.high] if isinstance(search, Range) else list(search)
