@@ -110,7 +110,8 @@ class Tuning:
 
     def importances(self) -> str:
         """The importance of each setting as an SVG picture."""
-        return bar_chart(self.importance, title="Importance of each setting", show="{:.0%}".format)
+        named = {_words(name): share for name, share in self.importance.items()}
+        return bar_chart(named, title="Importance of each setting", show="{:.0%}".format)
 
     def table(self) -> str:
         """The trials as an HTML table, best first."""
@@ -373,7 +374,8 @@ def _proposal(trial: optuna.Trial, name: str, wanted: Search) -> Any:
                 # A bidirectional encoder halves the width, and attention's heads divide it.
                 return 8 * trial.suggest_int(name, low // 8, high // 8, log=wanted.logarithmic)
             return trial.suggest_int(name, low, high, log=wanted.logarithmic)
-        return float(f"{trial.suggest_float(name, wanted.low, wanted.high, log=wanted.logarithmic):.3g}")
+        value = trial.suggest_float(name, wanted.low, wanted.high, log=wanted.logarithmic)
+        return float(f"{value:.3g}") if wanted.logarithmic else round(value, 3)
     return trial.suggest_categorical(name, list(wanted))
 
 

@@ -14,6 +14,7 @@ import time
 import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -268,6 +269,16 @@ class Notebook:
             target.screenshot(path=made[-1])
         self.theme("light")
         return made
+
+    def accessibility(self, part: Locator) -> list[str]:
+        """What axe-core finds wrong with a part of the page, by the rules of WCAG 2.1 A and AA and its best practices."""
+        source = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text(encoding="utf-8")
+        self.page.evaluate(f"() => {{ if (!window.axe) {{ {source} }} }}")
+        found = part.evaluate(
+            """part => axe.run(part, {rules: {region: {enabled: false}}}).then(({violations}) => violations.flatMap(
+                   ({id, help, nodes}) => nodes.map(({html, any}) => `${id}: ${help}: ${html} ${any[0]?.message ?? ''}`)))"""
+        )
+        return found
 
     def save(self) -> Path:
         """Save the notebook; gives its file."""

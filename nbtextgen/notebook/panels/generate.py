@@ -119,7 +119,9 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
 
     def _row(self, message: dict[str, Any]) -> Generation | None:
         shown = self._found[message["column"]]
-        rows: tuple[Generation, ...] = () if shown is None else shown.candidates or (shown,)
+        if shown is None:
+            return None
+        rows = shown.candidates or (shown,)
         return rows[message["row"]] if message["row"] < len(rows) else None
 
     # Writing -------------------------------------------------------------------------------------------------------

@@ -95,7 +95,9 @@ class TunePanel(StaticForm, ipywidgets.VBox):
             if value["on"]:
                 usual = usual_range(OPTIONS[name])
                 low_high = value["range"]
-                found[name] = Range(*low_high, usual.logarithmic) if isinstance(usual, Range) else tuple(low_high)
+                found[name] = (
+                    Range(low_high[0], low_high[1], usual.logarithmic) if isinstance(usual, Range) else tuple(low_high)
+                )
         return found
 
     def fixed(self) -> dict[str, Any]:
@@ -130,14 +132,14 @@ class TunePanel(StaticForm, ipywidgets.VBox):
 
     def _python(self) -> str:
         values = self.form.values
-        search = ", ".join(f"{name!r}: {wanted!r}" for name, wanted in self.search().items())
+        search = ", ".join(f"{name!r}: {_as_code(wanted)}" for name, wanted in self.search().items())
         try:
             fixed, minutes = self.fixed(), self._minutes()
         except OptionError:
             fixed, minutes = {}, MINUTES.default
         options = ({"options": fixed} if fixed else {}) | columns_of(values)
         called = call("tune", f"{data_code(values)}, {{{search}}}, {minutes:g}", options)
-        return f"from nbtextgen.tuning import Range, tune\n{values['name']} = {called}.best"
+        return f"from nbtextgen.tuning import tune\n{values['name']} = {called}.best"
 
     # The search ----------------------------------------------------------------------------------------------------
 
@@ -198,7 +200,7 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         self.charts.value = tuning.curves() + importance
         # A box that scrolls on narrow pages must be reachable by keyboard.
         self.table.value = (
-            f"<div class='ntg-table' tabindex='0' role='region' aria-label='Trials'>{tuning.table()}</div>"
+            f"<div class='ntg-table' tabindex='0' role='group' aria-label='Trials'>{tuning.table()}</div>"
         )
 
     def _enable(self, on: bool) -> None:
@@ -209,6 +211,11 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         """The panel as text and as static HTML."""
         found = "" if self.tuning is None else self.tuning._repr_mimebundle_()["text/html"]
         return f"Tune panel: {self.code.pieces[0]['code']}", found
+
+
+def _as_code(wanted: Search) -> str:
+    """A range as ``tune`` also takes it, ``(low, high)``, or a list of choices."""
+    return f"({wanted.low:g}, {wanted.high:g})" if isinstance(wanted, Range) else repr(list(wanted))
 
 
 def _ends(search: Search) -> list[Any]:

@@ -10,7 +10,7 @@ function render({ model, el }) {
     const parts = model.get("pieces").map(({ name, code }) => {
       const title = Object.assign(document.createElement("div"), { className: "ntg-name", textContent: name });
       const text = Object.assign(document.createElement("pre"), { textContent: code, tabIndex: 0 });
-      text.setAttribute("role", "region");
+      text.setAttribute("role", "group");
       text.setAttribute("aria-label", name);
       const button = Object.assign(document.createElement("button"), { type: "button", textContent: "Copy" });
       button.setAttribute("aria-label", `Copy ${name}`);

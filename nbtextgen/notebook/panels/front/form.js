@@ -1,8 +1,6 @@
 // A form of settings: lists, switches, sliders with a box to type in, and texts, described by `fields.py`.
 // Everything is a native control with a label, so that keyboard and screen readers work without more code.
 
-let forms = 0;
-
 function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -142,7 +140,7 @@ function setting(field, id, changed) {
 }
 
 function render({ model, el }) {
-  const number = ++forms;
+  const number = Math.random().toString(36).slice(2); // ids must differ between all forms of a page
   el.classList.add("ntg-form");
   let settings = [];
 

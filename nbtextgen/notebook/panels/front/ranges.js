@@ -1,7 +1,5 @@
 // What to search: for each setting a switch, and two sliders for a range of numbers or a box for each choice.
 
-let views = 0;
-
 function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -54,7 +52,7 @@ function choices(field, value, changed) {
 }
 
 function render({ model, el }) {
-  const view = ++views;
+  const view = Math.random().toString(36).slice(2);
   el.classList.add("ntg-ranges");
   const title = element("div", { class: "ntg-title", text: "Search" });
   const all = element("fieldset", { "aria-label": "Settings to search" });

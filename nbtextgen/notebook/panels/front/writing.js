@@ -1,7 +1,5 @@
 // What models wrote: every token shaded by its probability; a click on one offers what else could have stood there.
 
-let views = 0;
-
 function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
@@ -107,7 +105,7 @@ function menu(alternatives, anchor, id, choose, close) {
 }
 
 function render({ model, el }) {
-  const number = ++views;
+  const number = Math.random().toString(36).slice(2);
   el.classList.add("ntg-writing");
   const columns = element("div", { class: "ntg-columns", "aria-live": "off" });
   const status = element("div", { class: "ntg-status", role: "status" });

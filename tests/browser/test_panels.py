@@ -1,0 +1,194 @@
+"""The Train, Generate and Tune panels in a real browser."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from playwright.sync_api import Locator
+
+from .lab import Lab, Notebook
+
+ROWS = """%load_ext nbtextgen
+rows = [(a + b + c, c + b + a) for a in "abcde" for b in "abcde" for c in "abcde"]"""
+FAST = "--hidden-size 24 --embedding-size 8 --batch-size 32 --learning-rate 0.02 --epochs 25 --quiet"
+TRAINED = f"{ROWS}\n%textgen_train first --data rows {FAST}"
+
+
+def pictures(notebook: Notebook, part: Locator, name: str, tmp_path: Path) -> None:
+    """Pictures in both themes; kept where ``NBTEXTGEN_PICTURES`` says, for the README."""
+    light, dark = notebook.pictures(part, Path(os.environ.get("NBTEXTGEN_PICTURES", tmp_path)) / name)
+    assert light.read_bytes() != dark.read_bytes()
+
+
+def put(part: Locator, label: str, value: str) -> None:
+    """Type into the box of a setting."""
+    box = part.get_by_label(label, exact=True)
+    box.fill(value)
+    box.press("Enter")
+
+
+def code(part: Locator, name: str = "Magic") -> Locator:
+    """The code that a panel shows."""
+    return part.get_by_role("group", name=name, exact=True)
+
+
+def nothing_wrong(notebook: Notebook, part: Locator) -> None:
+    """Neither theme has anything that axe-core finds wrong."""
+    for theme in ("dark", "light"):
+        notebook.theme(theme)
+        assert notebook.accessibility(part) == []
+
+
+def test_starting_from_the_panel_gives_the_weights_of_the_magic_line_it_shows(lab: Lab, tmp_path: Path) -> None:
+    notebook = lab.open([ROWS, "%textgen_panel mine --data rows"], run=True)
+    panel = notebook.output(1)
+    panel.get_by_label("cell", exact=True).select_option("gru")
+    panel.get_by_label("hidden size: automatic").uncheck()
+    slider = panel.get_by_label("hidden size, slider")
+    for _ in range(20):
+        slider.press("ArrowLeft")
+    slider.press("ArrowRight")  # from the left end, 16, to 24
+    panel.get_by_label("embedding size: automatic").uncheck()
+    put(panel, "embedding size", "8")
+    panel.get_by_label("epochs: automatic").uncheck()
+    put(panel, "epochs", "3")
+    line = "%textgen_train mine --data rows --cell gru --embedding-size 8 --hidden-size 24 --epochs 3"
+    code(panel).get_by_text(line).wait_for()
+    panel.get_by_text("parameters;").wait_for()
+    pictures(notebook, panel, "train", tmp_path)
+    nothing_wrong(notebook, panel)
+    panel.get_by_role("button", name="Copy Magic").click()
+    assert notebook.page.evaluate("() => navigator.clipboard.readText()") == line
+
+    panel.get_by_role("button", name="Start").click()
+    panel.get_by_label("written by mine").wait_for()
+    notebook.run(notebook.add(line.replace(" mine ", " typed ") + " --quiet"))
+    weights = "[list(one.writer.networks[0].state_dict().values()) for one in (mine, typed)]"
+    assert notebook.value(f"all(a.equal(b) for a, b in zip(*{weights}))") == "True"
+    assert notebook.value("mine.plan.model.cell, mine.plan.model.hidden_size") == "('gru', 24)"
+
+
+def test_a_setting_that_cannot_be_is_marked_and_a_rate_is_found(lab: Lab, tmp_path: Path) -> None:
+    notebook = lab.open([ROWS, "%textgen_panel --data rows"], run=True)
+    panel = notebook.output(1)
+    for label, value in (("hidden size", "16"), ("embedding size", "8")):
+        panel.get_by_label(f"{label}: automatic").uncheck()
+        put(panel, label, value)
+    panel.get_by_label("dropout: automatic").uncheck()
+    put(panel, "dropout", "2")
+    panel.get_by_text("--dropout must be a number between 0 and 1").wait_for()
+    assert panel.get_by_label("dropout", exact=True).get_attribute("aria-invalid") == "true"
+    put(panel, "dropout", "0.1")
+    panel.get_by_text("parameters;").wait_for()
+    panel.get_by_role("button", name="Find learning rate").click()
+    panel.get_by_role("img", name=re.compile("Training loss over the learning rate")).wait_for()
+    pictures(notebook, panel, "rate", tmp_path)
+    use = panel.get_by_role("button", name=re.compile("Use 0"))
+    suggested = use.inner_text().split()[1]
+    use.click()
+    notebook.page.wait_for_function(
+        "([code, rate]) => code.textContent.includes(`--learning-rate ${rate}`)",
+        arg=[code(panel).element_handle(), suggested],
+    )
+
+
+def test_generating_with_each_slider_and_going_on_from_another_token(lab: Lab, tmp_path: Path) -> None:
+    notebook = lab.open([TRAINED, f"%textgen_train second --data rows {FAST} --cell rnn --epochs 2"], run=True)
+    panel = notebook.run(notebook.add("%textgen_panel first"))
+    written = panel.get_by_label("written by first")
+    panel.get_by_label("text", exact=True).press_sequentially("abc")
+    written.get_by_label("first output 1: cba").wait_for()
+
+    for label, value, shown in (
+        ("beam", "4", "--beam 4"),
+        ("n best", "3", "--n-best 3"),
+        ("length penalty", "0.5", "--length-penalty 0.5"),
+    ):
+        put(panel, label, value)
+        code(panel).get_by_text(shown).wait_for()
+    assert written.get_by_role("listitem").nth(2).is_visible()
+    panel.get_by_label("compare").select_option("second")
+    panel.get_by_label("written by second").get_by_role("listitem").nth(2).wait_for()
+
+    # By keyboard alone: to the first token, its alternatives, the second of them.
+    first = written.locator(".ntg-token").first
+    first.focus()
+    first.press("ArrowRight")
+    notebook.page.keyboard.press("Enter")
+    menu = panel.get_by_role("menu")
+    menu.wait_for()
+    pictures(notebook, panel, "generate", tmp_path)
+    nothing_wrong(notebook, panel)
+    notebook.page.keyboard.press("ArrowDown")
+    wanted = panel.get_by_role("menuitem").nth(1).locator(".ntg-option").inner_text()
+    notebook.page.keyboard.press("Enter")
+    release = written.get_by_role("button", name="Release choice")
+    release.wait_for()
+    for row in written.get_by_role("listitem").all():
+        assert row.locator(".ntg-token").nth(1).inner_text() == wanted
+    release.click()
+    written.get_by_label("first output 1: cba").wait_for()
+
+    panel.get_by_label("sample", exact=True).check()
+    for label, value, shown in (
+        ("temperature", "1.5", "--temperature 1.5"),
+        ("top k", "3", "--top-k 3"),
+        ("top p", "0.9", "--top-p 0.9"),
+    ):
+        put(panel, label, value)
+        code(panel).get_by_text(shown).wait_for()
+    panel.get_by_label("seed: automatic").uncheck()
+    code(panel).get_by_text("--seed").wait_for()
+    line = code(panel).inner_text()
+    notebook.page.wait_for_timeout(1000)  # the last output of several in a row
+    rows = [row.get_attribute("aria-label").split(": ", 1)[1] for row in written.locator(".ntg-tokens").all()]
+    result = notebook.value(
+        f"[one.text for one in get_ipython().run_line_magic({line.split()[0][1:]!r}, {line.split(' ', 1)[1]!r}).candidates]"
+    )
+    assert result == str(rows)
+
+
+def test_tuning_in_the_background_leaves_the_best_in_the_variable(lab: Lab, tmp_path: Path) -> None:
+    notebook = lab.open([ROWS, "%textgen_panel best --data rows --kind tune"], run=True)
+    panel = notebook.output(1)
+    put(panel, "minutes", "0.15")
+    put(panel, "fixed", "--embedding-size 8 --batch-size 32 --max-steps 25")
+    panel.get_by_label("dropout", exact=True).uncheck()
+    high = panel.get_by_label("hidden size, to")
+    for _ in range(11):
+        high.press("ArrowLeft")
+    code(panel, "Python").get_by_text("'hidden_size': (16, 24)").wait_for()
+    panel.get_by_role("button", name="Start").click()
+    panel.get_by_text("best is the best of").wait_for()
+    assert panel.get_by_role("img", name=re.compile("trials over their training time")).is_visible()
+    assert panel.get_by_role("row").count() > 2
+    pictures(notebook, panel, "tune", tmp_path)
+    nothing_wrong(notebook, panel)
+    assert notebook.value("16 <= best.plan.model.hidden_size <= 24, best.plan.model.embedding_size") == "(True, 8)"
+
+
+def test_hostile_and_right_to_left_texts_in_a_narrow_window(lab: Lab, tmp_path: Path) -> None:
+    attack = "<img src=x onerror=window.pwned=1><script>window.pwned=1</script>\\u202e\\x07"
+    cell = f'''%load_ext nbtextgen
+attack = "{attack}"
+rows = [("\u05e9\u05dc\u05d5\u05dd " + str(n), "\u0645\u0631\u062d\u0628\u0627 " + str(n)) for n in range(40)] + [(attack + str(n), attack) for n in range(40)]
+%textgen_train hostile --data rows {FAST} --epochs 12 --tokens word --batch-size 8
+%textgen_panel hostile'''
+    notebook = lab.open([cell], width=420, height=900, run=True)
+    panel = notebook.output(0)
+    written = panel.get_by_label("written by hostile")
+    panel.get_by_label("text", exact=True).fill("\u05e9\u05dc\u05d5\u05dd 7")
+    tokens = written.locator(".ntg-tokens").first
+    tokens.wait_for()
+    notebook.page.wait_for_function("part => getComputedStyle(part).direction === 'rtl'", arg=tokens.element_handle())
+    pictures(notebook, panel, "narrow", tmp_path)
+    panel.get_by_label("text", exact=True).fill(attack.encode().decode("unicode_escape") + "3 " + "x" * 300)
+    written.get_by_label("<script>").first.wait_for()
+    assert notebook.page.evaluate(
+        "() => [window.pwned, document.querySelectorAll('.ntg-writing img, .ntg-writing script').length]"
+    ) == [None, 0]
+    wide = "part => [...part.querySelectorAll('*')].filter(one => one.scrollWidth > part.clientWidth + 1 && getComputedStyle(one).overflowX === 'visible').map(one => one.className)"
+    assert panel.evaluate(wide) == []
+    nothing_wrong(notebook, panel)
