@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
 from nbtextgen.defaults import fit_options
 from nbtextgen.errors import NbTextGenError, OptionError
+from nbtextgen.notebook.live.panel import PanelShow
 from nbtextgen.notebook.panels.fields import field
 from nbtextgen.notebook.panels.generate import GeneratePanel
 from nbtextgen.notebook.panels.latest import Latest, Stale
@@ -18,7 +18,6 @@ from nbtextgen.notebook.panels.source import FIELDS, Source, columns_of, fit_cod
 from nbtextgen.notebook.panels.static import StaticForm
 from nbtextgen.notebook.panels.widgets import Code, Form
 from nbtextgen.options import Option
-from nbtextgen.training.events import Ended, Event, Step, Validation
 from nbtextgen.visible import visible
 
 if TYPE_CHECKING:
@@ -51,8 +50,6 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         """
         self.session, self._source = session, Source(session)
         self._latest = Latest(DELAY)
-        self._training: Training | None = None
-        self._told = 0.0
         shown = [one for names in SECTIONS.values() for one in names]
         rest = [field(one) for key, one in OPTIONS.items() if key not in shown]
         self.form = Form(
@@ -91,7 +88,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
                 row(self.finder, self.use),
                 self.chart,
                 self.code,
-                row(self.start, self.stop),
+                row(self.start),
                 self.status,
                 self.below,
             ]
@@ -99,7 +96,6 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         self.finder.on_click(lambda _: self._latest.ask(self._find))
         self.use.on_click(lambda _: self.form.put(learning_rate=self._suggested))
         self.start.on_click(lambda _: self._start())
-        self.stop.on_click(lambda _: self._training and self._training.controls.stop())
         self.form.observe(self._changed, "values")
         self._suggested = 0.0
         self._changed()
@@ -215,36 +211,47 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         except NbTextGenError as error:
             self.status.value = status(str(error), alert=True)
             return
-        self._training = training
-        self.form.disabled = self.start.disabled = self.finder.disabled = True
-        self.stop.disabled = False
-        training.listeners.append(self._heard)
+        self._enable(False)
+        self.status.value = ""
+        show = _Embedded(training, self._over)
+        training.shown = show
+        training.listeners.append(show)
+        self.below.children = [show.widget]
         training.start()
-        training.at_end(self._over)
 
-    def _heard(self, event: Event) -> None:
-        """Show an event; called in the thread that trains."""
-        from nbtextgen.training.progress import line
-
-        now = time.monotonic()
-        if isinstance(event, (Validation, Ended)) or (isinstance(event, Step) and now - self._told > 0.5):
-            self._told = now
-            self.status.value = status(line(event))
-
-    def _over(self) -> None:
-        training = self._training
-        assert training is not None
-        self.form.disabled = self.start.disabled = self.finder.disabled = False
-        self.stop.disabled = True
-        if training.error is not None:
-            self.status.value = status(str(training.error), alert=True)
+    def _over(self, training: Training) -> None:
+        """The run has ended, well or not; called in its thread."""
+        self._enable(True)
+        if training.record.error:
+            self.status.value = status(training.record.error, alert=True)
             return
         sample = self._source.pairs(self.form.values).sources[0]
-        self.below.children = [GeneratePanel(self.session, training.name, sample)]
+        self.below.children = [*self.below.children, GeneratePanel(self.session, training.name, sample)]
+
+    def _enable(self, on: bool) -> None:
+        self.form.disabled = self.start.disabled = self.finder.disabled = not on
 
     def summary(self) -> tuple[str, str]:
         """The panel as text and as static HTML."""
         return f"Train panel: {self.code.pieces[0]['code']}", self.cost.value + self.chart.value
+
+
+class _Embedded(PanelShow):
+    """The live panel of a training as a part of this one."""
+
+    def __init__(self, training: Training, ended: Callable[[Training], None]) -> None:
+        super().__init__(training)
+        self._ended = ended
+
+    @property
+    def widget(self) -> ipywidgets.Widget:
+        """What to put on screen."""
+        return self._panel
+
+    def over(self) -> None:
+        """The training has ended."""
+        super().over()
+        self._ended(self._training)
 
 
 def checked_settings(values: Mapping[str, Any], options: Mapping[str, Option]) -> tuple[dict[str, Any], dict[str, str]]:

@@ -1,7 +1,15 @@
 // Pieces of code, each with a button that copies it.
 
+// Keys pressed in our controls are theirs: JupyterLab would take arrows and Enter for the notebook's own commands.
+function keepKeys(el) {
+  const keep = (event) => !event.ctrlKey && !event.metaKey && event.stopPropagation();
+  el.addEventListener("keydown", keep);
+  return () => el.removeEventListener("keydown", keep);
+}
+
 function render({ model, el }) {
   el.classList.add("ntg-code");
+  const release = keepKeys(el);
   const said = document.createElement("span");
   said.className = "ntg-hidden";
   said.setAttribute("role", "status");
@@ -32,7 +40,10 @@ function render({ model, el }) {
   }
   show();
   model.on("change:pieces", show);
-  return () => model.off("change:pieces", show);
+  return () => {
+    release();
+    model.off("change:pieces", show);
+  };
 }
 
 export default { render };

@@ -139,9 +139,17 @@ function setting(field, id, changed) {
   return { whole, show };
 }
 
+// Keys pressed in our controls are theirs: JupyterLab would take arrows and Enter for the notebook's own commands.
+function keepKeys(el) {
+  const keep = (event) => !event.ctrlKey && !event.metaKey && event.stopPropagation();
+  el.addEventListener("keydown", keep);
+  return () => el.removeEventListener("keydown", keep);
+}
+
 function render({ model, el }) {
   const number = Math.random().toString(36).slice(2); // ids must differ between all forms of a page
   el.classList.add("ntg-form");
+  const release = keepKeys(el);
   let settings = [];
 
   function changed(name, value) {
@@ -174,6 +182,7 @@ function render({ model, el }) {
   model.on("change:sections", build);
   for (const trait of watched) model.on(`change:${trait}`, show);
   return () => {
+    release();
     model.off("change:sections", build);
     for (const trait of watched) model.off(`change:${trait}`, show);
   };

@@ -51,9 +51,17 @@ function choices(field, value, changed) {
   return row;
 }
 
+// Keys pressed in our controls are theirs: JupyterLab would take arrows and Enter for the notebook's own commands.
+function keepKeys(el) {
+  const keep = (event) => !event.ctrlKey && !event.metaKey && event.stopPropagation();
+  el.addEventListener("keydown", keep);
+  return () => el.removeEventListener("keydown", keep);
+}
+
 function render({ model, el }) {
   const view = Math.random().toString(36).slice(2);
   el.classList.add("ntg-ranges");
+  const release = keepKeys(el);
   const title = element("div", { class: "ntg-title", text: "Search" });
   const all = element("fieldset", { "aria-label": "Settings to search" });
   el.replaceChildren(title, all);
@@ -92,6 +100,7 @@ function render({ model, el }) {
   model.on("change:fields", build);
   model.on("change:disabled", enable);
   return () => {
+    release();
     model.off("change:fields", build);
     model.off("change:disabled", enable);
   };

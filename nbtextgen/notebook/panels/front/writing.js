@@ -104,9 +104,17 @@ function menu(alternatives, anchor, id, choose, close) {
   return { box, focus: () => items[0]?.focus() };
 }
 
+// Keys pressed in our controls are theirs: JupyterLab would take arrows and Enter for the notebook's own commands.
+function keepKeys(el) {
+  const keep = (event) => !event.ctrlKey && !event.metaKey && event.stopPropagation();
+  el.addEventListener("keydown", keep);
+  return () => el.removeEventListener("keydown", keep);
+}
+
 function render({ model, el }) {
   const number = Math.random().toString(36).slice(2);
   el.classList.add("ntg-writing");
+  const release = keepKeys(el);
   const columns = element("div", { class: "ntg-columns", "aria-live": "off" });
   const status = element("div", { class: "ntg-status", role: "status" });
   el.replaceChildren(columns, status);
@@ -182,6 +190,7 @@ function render({ model, el }) {
   model.on("change:alternatives", drawMenu);
   model.on("change:status", drawStatus);
   return () => {
+    release();
     document.removeEventListener("pointerdown", outside);
     model.off("change:columns", drawColumns);
     model.off("change:alternatives", drawMenu);
