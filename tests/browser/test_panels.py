@@ -131,6 +131,9 @@ def test_generating_with_each_slider_and_going_on_from_another_token(lab: Lab, t
     release.click()
     written.get_by_label("first output 1: cba").wait_for()
 
+    panel.get_by_role("button", name="Explain", exact=True).click()
+    panel.locator(".widget-vbox .widget-vbox > *").last.wait_for()
+
     panel.get_by_label("sample", exact=True).check()
     for label, value, shown in (
         ("temperature", "1.5", "--temperature 1.5"),

@@ -85,7 +85,10 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
             },
         )
         self.writing, self.code = Writing(), Code()
-        super().__init__([self.form, self.writing, self.code])
+        self.why = ipywidgets.Button(description="Explain", tooltip="Why the model writes this")
+        self.below = ipywidgets.VBox()
+        super().__init__([self.form, self.writing, self.why, self.code, self.below])
+        self.why.on_click(lambda _: self._explain())
         self.form.observe(self._changed, "values")
         self.writing.on_msg(self._told)
         self._show_code()
@@ -207,6 +210,16 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
                 for one in place
             ]
         }
+
+    def _explain(self) -> None:
+        """Open the explanation of what the first model writes for the text."""
+        from nbtextgen.notebook.explaining.panel import ExplanationPanel
+
+        text = self.form.values["text"] or ""
+        try:
+            self.below.children = [ExplanationPanel.of(self.session.model(self.names[:1]), text)]
+        except NbTextGenError as error:
+            self.writing.status = str(error)
 
     # The same in a cell --------------------------------------------------------------------------------------------
 
