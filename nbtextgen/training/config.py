@@ -59,7 +59,7 @@ class TrainingConfig:
     validate_every: int | None = option(
         None, "updates between validations; default: once an epoch", minimum=1, usual=(16, 16384)
     )
-    average: str = option("none", "weight averaging: moving average, or the last k checkpoints", choices=AVERAGES)
+    average: str | None = option(None, "weight averaging: moving average, or the last k checkpoints", choices=AVERAGES)
     ema_decay: float = option(0.999, "decay of the moving average", above=0.0, below=1.0, usual=(0.9, 0.9999))
     average_last: int = option(5, "checkpoints averaged by --average last", minimum=1, maximum=1000, usual=(1, 20))
     ensemble: int = option(
