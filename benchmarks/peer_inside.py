@@ -249,7 +249,7 @@ def joeynmt_decode(work: Path, beam: int, name: str, sentences: int) -> dict[str
     arguments = settings.test._replace(beam_size=beam, beam_alpha=-1)
 
     def decode() -> list[str]:
-        found = predict(model, dev, settings.device, compute_loss=False, autocast=settings.autocast, args=arguments)
+        found = predict(model, dev, settings.device, 0, compute_loss=False, autocast=settings.autocast, args=arguments)
         return [" ".join(token for token in line if token != "</s>") for line in found[3]]
 
     return timed(work, name, decode)
@@ -392,7 +392,8 @@ def nbtextgen_decode(work: Path, beam: int, name: str, sentences: int) -> dict[s
     model = TextGenerator.load(work / "nbtextgen")
 
     def decode() -> list[str]:
-        written = model.generate(source, beam=beam, batch_size=BATCH, max_length=LONGEST)
+        # No length penalty, as the peers by default: the same search, and an early end that is as easily proven.
+        written = model.generate(source, beam=beam, batch_size=BATCH, max_length=LONGEST, length_penalty=0.0)
         return [" ".join(each.tokens) for each in written]
 
     return timed(work, name, decode)

@@ -14,7 +14,7 @@ class DecodingConfig:
     beam: int = option(1, "hypotheses kept at every step; 1 is greedy", minimum=1, maximum=1000, usual=(1, 16))
     n_best: int = option(1, "candidates returned for each source", minimum=1, maximum=1000, usual=(1, 10))
     length_penalty: float = option(
-        1.0, "scores are divided by length ** this; 0 turns it off", minimum=0.0, maximum=10.0, usual=(0, 2)
+        0.6, "scores are divided by length ** this; 0 turns it off", minimum=0.0, maximum=10.0, usual=(0, 2)
     )
     coverage_penalty: float = option(
         0.0, "penalty for source tokens that were never attended to", minimum=0.0, maximum=100.0, usual=(0, 2)
