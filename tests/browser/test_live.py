@@ -39,11 +39,8 @@ def test_a_running_cell_is_watched_paused_resumed_steered_and_stopped(lab: Lab, 
     live.get_by_text("paused", exact=True).wait_for()
     live.get_by_role("button", name="Resume").click()
     live.get_by_text("training", exact=True).wait_for()
-    for name, keys in (("Learning rate", 4), ("Dropout", 2), ("Teacher forcing", 3)):
-        slider = live.get_by_role("slider", name=name)
-        slider.focus()
-        for _ in range(keys):
-            slider.press("ArrowLeft")
+    for name, value in (("Learning rate", "-1"), ("Dropout", "0.2"), ("Teacher forcing", "0.9")):
+        live.get_by_role("slider", name=name).fill(value)
         notebook.page.wait_for_timeout(400)
     assert live.locator(".ntg-live-note").first.inner_text() == ""
     live.get_by_role("button", name="Stop").click()
@@ -51,7 +48,7 @@ def test_a_running_cell_is_watched_paused_resumed_steered_and_stopped(lab: Lab, 
     assert notebook.run(2).inner_text().strip().endswith("True")
     log = Path(notebook.value("dates.run.log.resolve()")).read_text()
     changed = {one["setting"]: one["value"] for one in map(json.loads, log.splitlines()) if "setting" in one}
-    assert changed["rate_factor"] == 0.5 and changed["teacher_forcing"] == 0.97 and "dropout" in changed
+    assert changed["rate_factor"] == 0.5 and changed["teacher_forcing"] == 0.9 and changed["dropout"] == 0.2
     assert changed["paused"] is False
     notebook.pictures(notebook.output(1), tmp_path / "still")
     assert notebook.output(1).locator("svg title").count() > 10
@@ -127,13 +124,13 @@ def test_hostile_texts_stay_texts_in_the_panel(lab: Lab) -> None:
         "<svg/onload=window.hit=1>",
         "{{7*7}}",
         "&lt;b&gt;",
-        "x" * 100_000,
+        "x" * 3_000,
         "</td></table><h1>out</h1>",
         "javascript:window.hit=1",
     ]
     cells = ["%load_ext nbtextgen", f"rows = [(a + str(n), a) for a in {hostile!r} for n in range(6)]"]
     cells.append(
-        f"%textgen_train odd --data rows --samples 6 --max-length 200000 {SMALL} --max-steps 3 --validate-every 1"
+        f"%textgen_train odd --data rows --samples 6 --max-length 20000 {SMALL} --max-steps 3 --validate-every 1"
     )
     cells += ["%textgen_data rows", f"odd.generate({hostile[:7]!r})"]
     notebook = lab.open(cells)

@@ -112,7 +112,7 @@ class TrainCommands(Commands):
         else:
             training = self._training(request)
             training.start()
-            model = self._keep(await training.ended(), request)
+            model = self._keep(await training.ended(getattr(self.shell, "kernel", None)), request)
         return None if quiet else model
 
     def _arrived(self, request: Request, model: Any) -> None:

@@ -8,8 +8,9 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from nbtextgen.notebook.live.hearing import hear
 from nbtextgen.notebook.live.record import Record
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Event
@@ -138,8 +139,11 @@ class Training:
         """What ended the thread, when it did not end well."""
         return self._error
 
-    async def ended(self) -> TextGenerator:
+    async def ended(self, kernel: Any = None) -> TextGenerator:
         """Wait for the thread; an interrupt of the cell stops the training, which keeps its best model.
+
+        Args:
+            kernel: what runs the cell, so that widget messages that wait behind the cell can be heard.
 
         Raises:
             whatever ``fit`` raised.
@@ -148,6 +152,7 @@ class Training:
             try:
                 # An interrupt's signal does not wake the loop when another thread takes it: the loop wakes by itself.
                 await asyncio.sleep(WAKE_SECONDS)
+                await hear(kernel)
             except asyncio.CancelledError:  # how a kernel interrupts a cell that awaits
                 self.controls.stop()
         if self._error is not None:

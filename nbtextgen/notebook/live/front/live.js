@@ -33,7 +33,7 @@ function render({ model, el }) {
     });
   };
   const tell = (what, value) => {
-    askedAt = performance.now();
+    if (askedAt <= heardAt) askedAt = performance.now(); // the oldest call that was not answered
     model.send({ do: what, value });
     setTimeout(showDeaf, DEAF + 50);
   };
@@ -89,8 +89,11 @@ function render({ model, el }) {
   const size = new ResizeObserver(draw);
   size.observe(el);
   load();
-  if (!data.now.ended) tell("hello");
+  const ask = () => !data.now.ended && heardAt <= askedAt && tell("hello");
+  ask();
+  const asking = setInterval(ask, DEAF);
   return () => {
+    clearInterval(asking);
     model.off("msg:custom", onMessage);
     model.off("change:state", load);
     size.disconnect();
@@ -119,6 +122,8 @@ function make(tag, name, parent, text) {
 function build(el) {
   const root = make("section", "ntg-live", el);
   root.setAttribute("aria-label", "Training");
+  root.dataset.lmSuppressShortcuts = "true";
+  root.onkeydown = (event) => event.stopPropagation(); // else the notebook takes the arrow keys from the sliders
   const head = make("div", "ntg-live-head", root);
   const view = { root, name: make("span", "ntg-live-name", head), state: make("span", "ntg-live-state", head) };
   const buttons = make("div", "ntg-live-buttons", head);
@@ -190,7 +195,7 @@ function slider(parent, title, low, high, step, inward, outward, said) {
   };
   let last = 0;
   let timer = 0;
-  let held = 0;
+  let held = -Infinity;
   const one = {
     input,
     listen(tell) {
