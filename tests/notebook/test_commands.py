@@ -1,0 +1,146 @@
+"""Every magic in a shell: what it gives, the Python that it shows, and its mistakes in one sentence."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from pathlib import Path
+from typing import Any
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+FAST = "--hidden-size 8 --embedding-size 8 --epochs 1 --quiet"
+CELL = "\n".join(f"{word}\t{word[::-1]}" for word in ("abc", "bca", "cab", "aab", "bba", "cca", "acb", "bac"))
+
+
+@pytest.fixture(scope="module")
+def shell(tmp_path_factory: pytest.TempPathFactory) -> InteractiveShell:
+    """A shell with some rows and a model ``words``, kept as the run ``first``."""
+    shell = InteractiveShell()
+    shell.run_line_magic("load_ext", "nbtextgen")
+    folder = tmp_path_factory.mktemp("runs")
+    shell.user_ns |= {"rows": [tuple(line.split("\t")) for line in CELL.split("\n")], "folder": folder}
+    shell.run_line_magic("textgen_train", f"words --data rows {FAST} --run {folder}/first")
+    return shell
+
+
+def run(shell: InteractiveShell, magic: str, line: str, cell: str | None = None) -> tuple[Any, str]:
+    """The magic's value, and what it printed."""
+    with contextlib.redirect_stdout(io.StringIO()) as said:
+        value = shell.run_line_magic(magic, line) if cell is None else shell.run_cell_magic(magic, line, cell)
+    return value, said.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("magic", "line", "cell"),
+    [
+        ("textgen_train", f"shown --data rows {FAST} --cell gru", None),
+        ("textgen_train", f"shown {FAST}", CELL),
+        ("textgen_generate", "words abc --beam 2", None),
+        ("textgen_generate", "words", "abc\ncab"),
+        ("textgen_evaluate", "words --data rows --metrics exact,bleu", None),
+        ("textgen_evaluate", "words", CELL),
+        ("textgen_data", "rows", None),
+        ("textgen_save", "words {folder}/model", None),
+        ("textgen_load", "shown {folder}/first", None),
+        ("textgen_runs", "--folder {folder}", None),
+    ],
+)
+def test_the_code_that_a_line_shows_runs(shell: InteractiveShell, magic: str, line: str, cell: str | None) -> None:
+    before = dict(shell.user_ns)
+    value, code = run(shell, magic, f"{line} --show-code", cell)
+    assert value is None and "shown" not in shell.user_ns
+    code = code.replace(".fit(", ".fit(listeners=[], data=", 1) if ".fit(" in code else code
+    exec(code, {**before})
+    shell.user_ns.pop("shown", None)
+
+
+def test_scores_and_looks_are_values(shell: InteractiveShell) -> None:
+    scores, _ = run(shell, "textgen_evaluate", "words --data rows --metrics exact,bleu")
+    assert list(scores) == ["exact", "bleu"]
+    look, _ = run(shell, "textgen_data", "rows")
+    assert look.pairs == 8 and look.report is not None and "8 pairs" in repr(look)
+    brief, _ = run(shell, "textgen_data", "--brief", CELL)
+    assert brief.report is None and brief.columns[0].distinct == 8
+
+
+def test_a_model_is_saved_and_loaded(shell: InteractiveShell, tmp_path: Path) -> None:
+    _, said = run(shell, "textgen_save", f"words {tmp_path}/model")
+    assert "words is saved to" in said
+    run(shell, "textgen_load", f"again {tmp_path}/model")
+    assert shell.user_ns["again"].generate("abc").text == shell.user_ns["words"].generate("abc").text
+
+
+def test_runs_are_listed_compared_resumed_and_deleted(shell: InteractiveShell) -> None:
+    folder = shell.user_ns["folder"]
+    run(shell, "textgen_train", f"second --data rows {FAST} --cell gru --run {folder}/second")
+    listed, _ = run(shell, "textgen_runs", f"--folder {folder}")
+    assert {one.name for one in listed} >= {"first", "second"}
+    compared, _ = run(shell, "textgen_runs", f"compare fir sec --folder {folder}")
+    assert [one.name for one in compared] == ["first", "second"] and compared.differing() == ["cell"]
+    html = compared._repr_mimebundle_()["text/html"]
+    assert "gru" in html and "<table>" in html
+    run(shell, "textgen_train", f"second --resume {folder}/second --quiet")
+    assert shell.user_ns["second"].plan.model.cell == "gru"
+    with pytest.raises(Exception, match="add --yes"):
+        run(shell, "textgen_runs", f"delete second --folder {folder}")
+    run(shell, "textgen_runs", f"delete second --yes --folder {folder}")
+    assert not (folder / "second").exists() and (folder / "first").exists()
+
+
+def test_the_panel_of_a_trained_model_tells_how_it_was_trained(shell: InteractiveShell) -> None:
+    history, _ = run(shell, "textgen_panel", "words")
+    assert "finished after" in repr(history) and "<svg" in history._repr_mimebundle_()["text/html"]
+
+
+@pytest.mark.parametrize(
+    ("magic", "line", "message"),
+    [
+        ("textgen_evaluate", "words", "There are no pairs"),
+        ("textgen_evaluate", "wrods --data rows", "Did you mean 'words'"),
+        ("textgen_evaluate", "words --data rows --metrics blue", "Did you mean 'bleu'"),
+        ("textgen_data", "rowz", "neither a file nor an expression"),
+        ("textgen_data", "", "There are no pairs"),
+        ("textgen_panel", "", "Name the model"),
+        ("textgen_panel", "nobody", "no model named nobody"),
+        ("textgen_save", "words", "A name and a folder"),
+        ("textgen_load", "words nowhere", "no saved model"),
+        ("textgen_runs", "delite", "Did you mean 'delete'"),
+        ("textgen_runs", "delete", "Name the runs"),
+        ("textgen_runs", "compare nothing", "no run 'nothing'"),
+        ("textgen_train", "words --resume nowhere --data rows", "leave out --data"),
+        ("textgen_train", "words --resume nowhere", "nowhere"),
+        ("textgen_train", "words --data rows --progress pannel", "Did you mean 'panel'"),
+    ],
+)
+def test_a_mistake_is_one_sentence(shell: InteractiveShell, magic: str, line: str, message: str) -> None:
+    with pytest.raises(Exception, match=message) as caught:
+        run(shell, magic, line)
+    assert len(caught.value._render_traceback_()) == 1  # type: ignore[attr-defined]
+
+
+def test_every_magic_has_help_for_people_with_its_options(shell: InteractiveShell) -> None:
+    assert shell.magics_manager is not None
+    ours = [name for name in shell.magics_manager.magics["line"] if name.startswith("textgen_")]
+    assert len(ours) >= 8
+    for name in ours:
+        text = shell.magics_manager.magics["line"][name].__doc__
+        assert text and f"%{name}" in text and "--debug" in text, name
+
+
+def test_magics_work_with_autoreload_and_loaded_twice(shell: InteractiveShell) -> None:
+    shell.run_line_magic("load_ext", "autoreload")
+    shell.run_line_magic("autoreload", "2")
+    try:
+        for module in ("nbtextgen.notebook.session", "nbtextgen.generation", "nbtextgen.options"):
+            path = Path(__import__(module, fromlist=["x"]).__file__ or "")
+            path.touch()
+        shell.run_cell("pass")
+        run(shell, "load_ext", "nbtextgen")
+        run(shell, "reload_ext", "nbtextgen")
+        run(shell, "textgen_train", f"anew --data rows {FAST}")
+        assert run(shell, "textgen_generate", "anew abc")[0].source == "abc"
+        assert run(shell, "textgen_generate", "words abc")[0].source == "abc"
+    finally:
+        shell.run_line_magic("autoreload", "0")
