@@ -121,29 +121,20 @@ class ByCutting:
 
     def __call__(self, kept: Kept) -> Masked:
         texts = [self._without(row) for row in kept]
+        rows = [np.array(ids or [UNK], dtype=np.int64) for ids in self.tokenizer.encode_batch(texts)]
         if self.copy is None:
-            rows = [np.array(ids or [UNK], dtype=np.int64) for ids in self.tokenizer.encode_batch(texts)]
             return Masked(pad(rows), None)
-        # An unknown word keeps its temporary id only where it stands as in the source: pieces of it are other words.
-        ids = [np.array(self.tokenizer.encode(text).ids or [UNK], dtype=np.int64) for text in texts]
-        _, extra = self.copy.ids(self.source)
-        copies = []
-        for text in texts:
-            found, new = self.copy.ids(text)
-            size = self.copy.target.size
-            copies.append(
-                np.array(
-                    [
-                        one
-                        if one < size
-                        else (size + extra.index(new[one - size]) if new[one - size] in extra else UNK)
-                        for one in found.tolist()
-                    ]
-                    or [UNK],
-                    dtype=np.int64,
-                )
-            )
-        return Masked(pad(ids), pad(copies))
+        _, known = self.copy.ids(self.source)
+        return Masked(pad(rows), pad([self._copied(text, self.copy, known) for text in texts]))
+
+    def _copied(self, text: str, copy: CopyMap, known: list[str]) -> Ids:
+        """Copy ids of a cut text. Only words that the whole source has too keep a temporary id: pieces are other words."""
+        ids, found = copy.ids(text)
+        size = copy.target.size
+        for at, one in enumerate(ids):
+            if one >= size:
+                ids[at] = size + known.index(found[one - size]) if found[one - size] in known else UNK
+        return ids if len(ids) else np.array([UNK], dtype=np.int64)
 
     def _without(self, row: NDArray[np.bool_]) -> str:
         gone = {at for unit in np.flatnonzero(~row) for at in range(*self.units.offsets[unit])}

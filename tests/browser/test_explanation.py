@@ -66,7 +66,7 @@ def test_hover_and_focus_shade_both_ways_and_nothing_moves(lab: Lab, folder: Pat
 
 
 def test_method_unit_and_contrast_are_switched_without_asking_twice(lab: Lab, folder: Path) -> None:
-    notebook, panel = opened(lab, folder, f'"{SOURCE}" --unit word', "panel.value.evaluations")
+    notebook, panel = opened(lab, folder, f'"{SOURCE}" --unit word')
     panel.get_by_role("radio", name="Attention").click()
     expect(panel.locator(".nte-notes")).to_contain_text("weights of the decoder's attention")
     panel.get_by_role("radio", name="Occlusion").click()

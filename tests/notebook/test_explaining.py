@@ -114,6 +114,11 @@ def test_a_cancel_stops_the_work_and_leaves_the_panel_usable(model: TextGenerato
     assert panel.wait().answers["word||shap"]["final"]
 
 
+def test_a_panel_explains_an_output_that_is_there_already(model: TextGenerator) -> None:
+    written = model.generate("abc", beam=3)
+    assert ExplanationPanel.of(model, written).wait().explanation.text == written.text
+
+
 def test_the_panel_tells_mistakes_and_goes_on(model: TextGenerator) -> None:
     panel = ExplanationPanel.of(model, "abc").wait()
     panel._hear(

@@ -18,11 +18,15 @@ from nbtextgen.explanation.explanation import Explanation, Explanations
 from nbtextgen.notebook.explaining.work import Question, Work
 
 if TYPE_CHECKING:
+    from nbtextgen.generation import Generation
     from nbtextgen.generator import TextGenerator
 
 FRONT = Path(__file__).parent / "front"
 PARTS = ("text.js", "chips.js", "matrix.js", "change.js", "export.js", "panel.js")
 """The front end, plain ES modules without imports that are joined into one."""
+
+PATIENCE = 0.1
+"""Seconds that the table beside the widget waits for more than the first answers; short texts are done by then."""
 
 
 def front_end() -> str:
@@ -72,8 +76,8 @@ class ExplanationPanel(anywidget.AnyWidget):
         work.start([Question(first.unit, first.contrast, method) for method in methods])
 
     @classmethod
-    def of(cls, model: TextGenerator, text: str, **options: Any) -> ExplanationPanel:
-        """A panel for one text; options as ``TextGenerator.explain``."""
+    def of(cls, model: TextGenerator, text: str | Generation, **options: Any) -> ExplanationPanel:
+        """A panel for one text, or one output; options as ``TextGenerator.explain``."""
         from nbtextgen.explanation.entry import configure
 
         background = options.pop("background", None)
@@ -84,7 +88,7 @@ class ExplanationPanel(anywidget.AnyWidget):
 
     @property
     def explanations(self) -> Explanations:
-        """Those computed so far for the unit and contrast that are shown; waits for the first one."""
+        """Those computed so far for the unit and contrast that are shown."""
         question = self._question(self.view)
         return Explanations(self._work.known(question.unit, question.contrast))
 
@@ -132,6 +136,7 @@ class ExplanationPanel(anywidget.AnyWidget):
         """The widget, with a table beside it for places without widgets."""
         found = super()._repr_mimebundle_(**options)
         bundle, metadata = found if isinstance(found, tuple) else (found, {})
+        self._work.wait(seconds=PATIENCE)
         known = self.explanations
         return {**(bundle or {}), **known._repr_mimebundle_()}, metadata
 

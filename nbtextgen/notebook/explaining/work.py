@@ -94,9 +94,14 @@ class Work:
         self.can_mask = writer.copy is None
 
     @classmethod
-    def of(cls, model: TextGenerator, text: str, config: ExplanationConfig, background: Iterable[str] | None) -> Work:
-        """For a generator and a text."""
-        return cls(model.writer, model.checked_source(text), config, **model.explaining(background))
+    def of(
+        cls, model: TextGenerator, text: str | Generation, config: ExplanationConfig, background: Iterable[str] | None
+    ) -> Work:
+        """For a generator and a text, or one of its outputs."""
+        given = model.explaining(background)
+        if isinstance(text, Generation):
+            return cls(model.writer, text.source, config, generation=text, **given)
+        return cls(model.writer, model.checked_source(text), config, **given)
 
     def listen(self, tell: Tell) -> None:
         """Send news to ``tell(name, value)``, from whichever thread they come."""
@@ -134,10 +139,10 @@ class Work:
             self._queue.clear()
             self._waiting.clear()
 
-    def wait(self, until: Question | None = None) -> None:
-        """Until nothing is under way, or a question is answered."""
+    def wait(self, until: Question | None = None, seconds: float | None = None) -> None:
+        """Until nothing is under way, a question is answered, or so many seconds have passed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._thread is None or until in self._answers)
+            self._changed.wait_for(lambda: self._thread is None or until in self._answers, seconds)
 
     def answer(self, question: Question) -> Explanation:
         """The final answer, waited for."""

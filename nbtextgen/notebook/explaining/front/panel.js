@@ -129,7 +129,8 @@ class Panel {
     if ("unit" in changes || "contrast" in changes) this.reset(false);
     this.model.set("view", view);
     this.model.save_changes();
-    if (!this.model.get("answers")[this.key(view)]) this.model.send({ kind: "ask", ...view });
+    // Not final: still on its way, or cancelled; the kernel knows which.
+    if (!this.model.get("answers")[this.key(view)]?.final) this.model.send({ kind: "ask", ...view });
     this.draw();
     if (focus) this.bar.querySelector(`[aria-label="${focus}"] [aria-checked="true"]`)?.focus();
   }
