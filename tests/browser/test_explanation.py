@@ -10,8 +10,9 @@ from playwright.sync_api import Locator, expect
 
 from nbtextgen import TextGenerator, builtin
 
-from .lab import Lab, Notebook
+from .lab import WAIT, Lab, Notebook
 
+expect.set_options(timeout=WAIT * 1000)
 SOURCE = "3 Jan 2019"
 
 
