@@ -122,8 +122,8 @@ function make(tag, name, parent, text) {
 function build(el) {
   const root = make("section", "ntg-live", el);
   root.setAttribute("aria-label", "Training");
-  root.dataset.lmSuppressShortcuts = "true";
-  root.onkeydown = (event) => event.stopPropagation(); // else the notebook takes the arrow keys from the sliders
+  // Keys pressed in our controls are theirs: JupyterLab would take the arrows for the notebook's own commands.
+  root.onkeydown = (event) => !event.ctrlKey && !event.metaKey && event.stopPropagation();
   const head = make("div", "ntg-live-head", root);
   const view = { root, name: make("span", "ntg-live-name", head), state: make("span", "ntg-live-state", head) };
   const buttons = make("div", "ntg-live-buttons", head);
@@ -245,7 +245,7 @@ function show(view, data) {
     memory: now.memory ? `${(now.memory / 1e6).toFixed(0)} MB` : "",
   };
   for (const [name, text] of Object.entries(figures)) set(view.figures[name], text || "\u2013");
-  set(view.notes, data.warnings.join("\n"));
+  set(view.notes, data.warnings.map(visible).join("\n"));
   set(view.about, aboutOf(data.about));
   showSamples(view, data.samples);
 }
