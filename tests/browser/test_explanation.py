@@ -166,9 +166,10 @@ def test_long_work_shows_progress_and_can_be_cancelled(lab: Lab, folder: Path) -
 
 def test_markup_controls_and_right_to_left_text_are_shown_and_do_nothing(lab: Lab, folder: Path) -> None:
     notebook, panel = opened(lab, folder, '"<img src=x> שלום\u202e 2019" --unit word')
-    expect(panel.get_by_role("group", name="Input").first).to_contain_text("<img")
+    words = chips(panel, "Input").locator(".nte-word").all_inner_texts()
+    assert words[:3] == ["<", "img", "src"]
     assert panel.locator("img").count() == 0
-    expect(panel.get_by_role("group", name="Input").first).to_contain_text("⟨U+202E⟩")
+    assert "⟨U+202E⟩" in words and "שלום" in words
     assert not lab.complaints
 
 
