@@ -140,12 +140,12 @@ function build(el) {
   view.done = make("div", "", bar);
   view.deaf = make("div", "ntg-live-note", root);
   view.deaf.setAttribute("role", "status");
-  const figures = make("dl", "ntg-live-figures", root);
+  const figures = make("div", "ntg-live-figures", root);
   view.figures = {};
   for (const name of ["epoch", "update", "training loss", "validation loss", "learning rate", "tokens/s", "time left", "memory"]) {
     const box = make("div", "", figures);
-    make("dt", "", box, name);
-    view.figures[name] = make("dd", "", box, "\u2013");
+    make("div", "ntg-live-what", box, name);
+    view.figures[name] = make("div", "ntg-live-figure", box, "\u2013");
   }
   const chart = make("div", "ntg-live-chart", root);
   view.chart = chart;
