@@ -67,7 +67,7 @@ def test_starting_from_the_panel_gives_the_weights_of_the_magic_line_it_shows(la
     notebook.run(notebook.add(line.replace(" mine ", " typed ") + " --quiet"))
     weights = "[list(one.writer.networks[0].state_dict().values()) for one in (mine, typed)]"
     assert notebook.value(f"all(a.equal(b) for a, b in zip(*{weights}))") == "True"
-    assert notebook.value("mine.plan.model.cell, mine.plan.model.hidden_size") == "('gru', 24)"
+    assert notebook.value("(mine.plan.model.cell, mine.plan.model.hidden_size)") == "('gru', 24)"
 
 
 def test_a_setting_that_cannot_be_is_marked_and_a_rate_is_found(lab: Lab, tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_tuning_in_the_background_leaves_the_best_in_the_variable(lab: Lab, tmp_
     assert panel.get_by_role("row").count() > 2
     pictures(notebook, panel, "tune", tmp_path)
     nothing_wrong(notebook, panel)
-    assert notebook.value("16 <= best.plan.model.hidden_size <= 24, best.plan.model.embedding_size") == "(True, 8)"
+    assert notebook.value("(16 <= best.plan.model.hidden_size <= 24, best.plan.model.embedding_size)") == "(True, 8)"
 
 
 def test_hostile_and_right_to_left_texts_in_a_narrow_window(lab: Lab, tmp_path: Path) -> None:
