@@ -278,7 +278,7 @@ class Notebook:
             """part => axe.run(part, {rules: {region: {enabled: false}}}).then(({violations}) => violations.flatMap(
                    ({id, help, nodes}) => nodes.map(({html, any}) => `${id}: ${help}: ${html} ${any[0]?.message ?? ''}`)))"""
         )
-        return found
+        return [one for one in found if "jp-OutputPrompt" not in one]  # the prompt is JupyterLab's own
 
     def save(self) -> Path:
         """Save the notebook; gives its file."""

@@ -76,7 +76,7 @@ def test_a_setting_that_cannot_be_is_marked_and_a_rate_is_found(lab: Lab, tmp_pa
     for label, value in (("hidden size", "16"), ("embedding size", "8")):
         panel.get_by_label(f"{label}: automatic").uncheck()
         put(panel, label, value)
-    panel.get_by_label("dropout: automatic").uncheck()
+    panel.get_by_label("dropout: automatic", exact=True).uncheck()
     put(panel, "dropout", "2")
     panel.get_by_text("--dropout must be a number between 0 and 1").wait_for()
     assert panel.get_by_label("dropout", exact=True).get_attribute("aria-invalid") == "true"
@@ -156,7 +156,7 @@ def test_generating_with_each_slider_and_going_on_from_another_token(lab: Lab, t
 def test_tuning_in_the_background_leaves_the_best_in_the_variable(lab: Lab, tmp_path: Path) -> None:
     notebook = lab.open([ROWS, "%textgen_panel best --data rows --kind tune"], run=True)
     panel = notebook.output(1)
-    put(panel, "minutes", "0.15")
+    put(panel, "minutes", "3")
     put(panel, "fixed", "--embedding-size 8 --batch-size 32 --max-steps 25")
     panel.get_by_label("dropout", exact=True).uncheck()
     high = panel.get_by_label("hidden size, to")
@@ -164,6 +164,8 @@ def test_tuning_in_the_background_leaves_the_best_in_the_variable(lab: Lab, tmp_
         high.press("ArrowLeft")
     code(panel, "Python").get_by_text("'hidden_size': (16, 24)").wait_for()
     panel.get_by_role("button", name="Start").click()
+    panel.get_by_text("Trial 3,").wait_for()
+    panel.get_by_role("button", name="Stop").click()
     panel.get_by_text("best is the best of").wait_for()
     assert panel.get_by_role("img", name=re.compile("trials over their training time")).is_visible()
     assert panel.get_by_role("row").count() > 2
