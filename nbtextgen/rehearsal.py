@@ -57,7 +57,7 @@ class Estimate:
         return (
             f"{self.parameters:,} parameters; vocabularies of {self.source_types:,} and {self.target_types:,}; "
             f"about {_size(self.memory)} of memory; {self.updates:,} updates an epoch, about {_time(self.epoch_seconds)}; "
-            f"{self.epochs:,} epochs, about {_time(self.seconds)}"
+            f"{self.epochs:,} epoch{'' if self.epochs == 1 else 's'}, about {_time(self.seconds)}"
         )
 
 
