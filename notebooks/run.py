@@ -15,7 +15,9 @@ def main(path: Path) -> None:
     """Run every cell, write the page beside the notebook, and print where it is."""
     notebook = nbformat.read(path, as_version=4)
     began = time.perf_counter()
-    NotebookClient(notebook, timeout=900, resources={"metadata": {"path": str(path.parent)}}).execute()
+    # Without saved widget state the page shows the still form of every panel, which needs no kernel and no network.
+    place = {"metadata": {"path": str(path.parent)}}
+    NotebookClient(notebook, timeout=900, store_widget_state=False, resources=place).execute()
     page = path.with_suffix(".html").resolve()
     page.write_text(HTMLExporter().from_notebook_node(notebook)[0], encoding="utf-8")
     print(f"executed in {time.perf_counter() - began:.0f} s; open {page}")
