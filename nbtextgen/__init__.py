@@ -13,14 +13,26 @@ if TYPE_CHECKING:
     from nbtextgen.errors import NbTextGenError
     from nbtextgen.generation import Generation
     from nbtextgen.generator import TextGenerator
+    from nbtextgen.running.config import LaunchConfig
     from nbtextgen.running.folder import Run
     from nbtextgen.running.listing import runs
 
 __version__ = "0.1.0"
-__all__ = ["Generation", "NbTextGenError", "Pairs", "Run", "TextGenerator", "builtin", "load_ipython_extension", "runs"]
+__all__ = [
+    "Generation",
+    "LaunchConfig",
+    "NbTextGenError",
+    "Pairs",
+    "Run",
+    "TextGenerator",
+    "builtin",
+    "load_ipython_extension",
+    "runs",
+]
 
 _HOMES = {
     "Generation": "nbtextgen.generation",
+    "LaunchConfig": "nbtextgen.running.config",
     "NbTextGenError": "nbtextgen.errors",
     "Pairs": "nbtextgen.data.pairs",
     "Run": "nbtextgen.running.folder",

@@ -82,12 +82,15 @@ def verify(folder: Path, files: Mapping[str, Any], manifest: str) -> None:
         raise ModelFileError(f"{folder / manifest} is damaged: it lists no files.")
     for name, expected in files.items():
         path = folder / name
-        if Path(name).name != name or "\0" in name or path.is_symlink():
-            raise ModelFileError(f"{folder / manifest} names a file outside the folder: {name!r}.")
-        if not path.is_file():
-            raise ModelFileError(f"{path} is missing.")
-        if checksum(path) != expected:
-            raise ModelFileError(f"{path} was changed or damaged since it was saved (its checksum differs).")
+        try:
+            if Path(name).name != name or "\0" in name or path.is_symlink():
+                raise ModelFileError(f"{folder / manifest} names a file outside the folder: {name!r}.")
+            if not path.is_file():
+                raise ModelFileError(f"{path} is missing.")
+            if checksum(path) != expected:
+                raise ModelFileError(f"{path} was changed or damaged since it was saved (its checksum differs).")
+        except OSError as error:
+            raise ModelFileError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def read_json(path: Path) -> dict[str, Any]:

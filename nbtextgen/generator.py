@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from nbtextgen.explanation.survey import Survey
     from nbtextgen.fitting import Fitting, Material
     from nbtextgen.rehearsal import Estimate, Rehearsal
+    from nbtextgen.running.config import LaunchConfig
     from nbtextgen.running.folder import Run
-    from nbtextgen.running.launch import LaunchConfig, Launched
+    from nbtextgen.running.launch import Launched
     from nbtextgen.running.training import RunTraining
     from nbtextgen.training.controls import Controls
     from nbtextgen.training.range_test import RangeTest
@@ -621,7 +622,7 @@ def _launch(processes: int, launch: LaunchConfig | None) -> LaunchConfig | None:
     """Where to train, ``None`` for here."""
     if launch is None and processes == 1:
         return None
-    from nbtextgen.running.launch import LaunchConfig
+    from nbtextgen.running.config import LaunchConfig
 
     launch = build(LaunchConfig, vars(launch) if launch is not None else {"processes": processes})
     return launch if launch.elsewhere else None

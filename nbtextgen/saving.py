@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import glob
 import json
 import shutil
 import uuid
@@ -12,7 +14,7 @@ from typing import Any
 import torch
 
 from nbtextgen.data.tokenizer import Tokenizer
-from nbtextgen.defaults import Plan
+from nbtextgen.defaults import Plan, fit_options
 from nbtextgen.errors import ModelFileError, NbTextGenError
 from nbtextgen.files import (
     as_json,
@@ -101,6 +103,8 @@ def _swap(work: Path, folder: Path) -> None:
 
 def load(folder: Path) -> tuple[Writer, Plan, dict[str, Any]]:
     """Read a model; see ``TextGenerator.load``. Nothing in the folder is executed."""
+    if not folder.exists():
+        _recover(folder)
     if not folder.is_dir():
         raise ModelFileError(f"There is no saved model at {folder}; give the folder that was saved to.")
     manifest = _read_manifest(folder)
@@ -108,16 +112,40 @@ def load(folder: Path) -> tuple[Writer, Plan, dict[str, Any]]:
         verify(folder, manifest["files"], MANIFEST)
         source, target = read_tokenizers(folder, manifest["files"])
         plan = Plan.from_dict(manifest["settings"])
-        limit = LengthLimit(int(manifest["limit"]["offset"]), float(manifest["limit"]["slope"]))
+        limit = read_limit(manifest["limit"])
         networks = [
             _network(folder / f"weights-{number}.safetensors", plan.model, source.size, target.size)
             for number in range(1, int(manifest["networks"]) + 1)
         ]
-        return Writer(source, target, networks, limit), plan, dict(manifest["options"])
+        return Writer(source, target, networks, limit), plan, read_options(manifest["options"])
     except NbTextGenError as error:
         raise ModelFileError(f"{folder} is not a usable saved model: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         raise ModelFileError(f"{folder / MANIFEST} is damaged ({type(error).__name__}: {error}).") from error
+
+
+def _recover(folder: Path) -> None:
+    """Bring back the older model that a save had put aside, when it was killed before the new one took its place."""
+    aside = sorted(folder.parent.glob(f".{glob.escape(folder.name)}.*.old"))
+    if len(aside) == 1 and (aside[0] / MANIFEST).is_file():
+        with contextlib.suppress(OSError):
+            aside[0].rename(folder)
+
+
+def read_limit(values: Mapping[str, Any]) -> LengthLimit:
+    """The length limit from a manifest; raises ``ModelFileError`` when it is no limit."""
+    offset, slope = values["offset"], values["slope"]
+    if not (isinstance(offset, int) and isinstance(slope, (int, float)) and 0 <= offset < 1e6 and 0 <= slope < 1e6):
+        raise ModelFileError(f"the length limit {offset!r} + {slope!r} x source is none.")
+    return LengthLimit(offset, float(slope))
+
+
+def read_options(values: Any) -> dict[str, Any]:
+    """What the user had set, from a manifest; raises ``ModelFileError`` for what is no setting."""
+    known = fit_options()
+    if not isinstance(values, dict) or not set(values) <= set(known):
+        raise ModelFileError("the options are not settings of this version.")
+    return {name: known[name].check(value) for name, value in values.items()}
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from nbtextgen.training.checkpoints import Found, Series, read_state
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Event
 from nbtextgen.training.state import TrainerState
-from nbtextgen.writing import LengthLimit, Writer
+from nbtextgen.writing import Writer
 
 FORMAT = 1
 """Version of the folder's layout; raised when an older nbtextgen could not read it."""
@@ -59,7 +59,7 @@ class Run:
             self.name, self.created = str(manifest["name"]), str(manifest["created"])
             self.fingerprint = str(manifest["fingerprint"])
             self.plan = Plan.from_dict(manifest["settings"], dict(manifest["choices"]))
-            self.options = dict(manifest["options"])
+            self.options = saving.read_options(manifest["options"])
         except NbTextGenError as error:
             raise ModelFileError(f"{folder / MANIFEST} is not usable: {error}") from error
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -167,7 +167,7 @@ class Run:
             train = open_examples(folder, "train", **sizes)
             held = open_examples(folder, "held", **sizes) if "held-sources-ids.npy" in files else None  # type: ignore[operator]
             shown = tuple((str(one), str(other)) for one, other in read_json(folder / "shown.json")["pairs"])
-            limit = LengthLimit(int(self._manifest["limit"]["offset"]), float(self._manifest["limit"]["slope"]))
+            limit = saving.read_limit(self._manifest["limit"])
             return Material(source, target, train, held, shown, limit, int(self._manifest["left_out"]))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelFileError(f"{folder} is damaged ({type(error).__name__}: {error}).") from error

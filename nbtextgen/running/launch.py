@@ -10,42 +10,21 @@ import sys
 import threading
 import time
 from collections.abc import Generator
-from dataclasses import dataclass
 from pathlib import Path
 
 from nbtextgen.defaults import Plan
 from nbtextgen.errors import LaunchError, ModelFileError
 from nbtextgen.files import as_json, read_json, replace
-from nbtextgen.options import option
+from nbtextgen.running.config import LaunchConfig
 from nbtextgen.running.folder import Run
 from nbtextgen.running.lock import Lock
 from nbtextgen.running.log import read_events
 from nbtextgen.training.controls import Controls, Steering
-from nbtextgen.training.events import Ended, Event
+from nbtextgen.training.events import Ended, Event, Warning
 from nbtextgen.writing import Writer
 
 LIFELINE = "NBTEXTGEN_LIFELINE"
 LOOK_SECONDS = 0.1
-
-
-@dataclass(frozen=True)
-class LaunchConfig:
-    """Where a run is trained; by default in this process."""
-
-    processes: int = option(1, "processes on this machine that train together", minimum=1, maximum=1024, usual=(1, 8))
-    nodes: int = option(1, "machines that train together; they must see the run's folder", minimum=1, maximum=1024)
-    rendezvous: str | None = option(None, "HOST:PORT of this machine, where the others find it; needed with --nodes")
-    restarts: int = option(3, "how often the group is started again after one of it died", minimum=0, maximum=1000)
-    detach: bool = option(False, "let the run outlive this kernel, and return at once")
-
-    def __post_init__(self) -> None:
-        if self.nodes > 1 and not self.rendezvous:
-            raise LaunchError("--nodes needs --rendezvous HOST:PORT, a name and a free port of this machine.")
-
-    @property
-    def elsewhere(self) -> bool:
-        """Whether training happens in processes of its own."""
-        return self.processes > 1 or self.nodes > 1 or self.detach
 
 
 def command(run: Run, config: LaunchConfig) -> list[str]:
@@ -133,6 +112,9 @@ class Launched:
         """
         begun = self._run.log.stat().st_size if self._run.log.exists() else 0
         self.start()
+        if self._config.nodes > 1:
+            words = " ".join(["TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1", "python", *command(self._run, self._config)[1:]])
+            yield Warning(f"On each of the other machines, which must see this folder, run: {words}")
         process = self._process
         assert process is not None
         over, ended = threading.Event(), False

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 import torch
 
-from nbtextgen import Pairs, Run, TextGenerator, runs
+from nbtextgen import LaunchConfig, Pairs, Run, TextGenerator, runs
 from nbtextgen.command import main, read_settings
 from nbtextgen.errors import OptionError
-from nbtextgen.running.launch import LaunchConfig, command, end
+from nbtextgen.running.launch import command, end
 from nbtextgen.training.events import Checkpoint, Ended, Resumed, Started, Validation
 from nbtextgen.training.group import Group
 

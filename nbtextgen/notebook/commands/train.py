@@ -16,7 +16,8 @@ from nbtextgen.notebook.commands.common import COMMON
 from nbtextgen.notebook.options import choice_option, flag_option, help_table, parse_line, read_config, text_option
 from nbtextgen.notebook.python import call, keywords, show
 from nbtextgen.notebook.session import Commands, in_one_line, names_a_file
-from nbtextgen.options import options_of
+from nbtextgen.options import build, options_of
+from nbtextgen.running.config import LaunchConfig
 from nbtextgen.training.config import TrainingConfig
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ SECTIONS = {
     "The network": options_of(ModelConfig),
     "Training": options_of(TrainingConfig),
 }
+LAUNCH = options_of(LaunchConfig)
 FIT = {name: one for section in SECTIONS.values() for name, one in section.items()}
 OWN = {
     one.name: one
@@ -49,7 +51,7 @@ OWN = {
         flag_option("quiet", "show no progress"),
     )
 } | COMMON
-TRAIN = OWN | FIT
+TRAIN = OWN | LAUNCH | FIT
 
 
 @dataclass(frozen=True)
@@ -66,17 +68,24 @@ class Request:
         """How to show progress: ``auto``, ``panel``, ``text`` or ``none``."""
         return "none" if self.own.get("quiet") else self.own.get("progress", "auto")
 
+    @property
+    def launch(self) -> dict[str, LaunchConfig]:
+        """Where to train, as a keyword of ``fit`` and ``resume``; empty for in this kernel."""
+        asked = {name: self.own[name] for name in LAUNCH if name in self.own}
+        return {"launch": build(LaunchConfig, asked)} if asked else {}
+
     def code(self) -> list[str]:
         """The Python that does the same."""
+        launching = ["LaunchConfig"] if self.launch else []
         saved = [f"{self.name}.save({self.own['save']!r})"] if "save" in self.own else []
         if "resume" in self.own:
-            resumed = f"{self.name} = TextGenerator.resume({self.own['resume']!r})"
-            return ["from nbtextgen import TextGenerator", resumed, *saved]
-        sides = {side: self.own[side] for side in ("source", "target", "run") if side in self.own}
+            resumed = f"{self.name} = TextGenerator.{call('resume', repr(self.own['resume']), self.launch)}"
+            return [f"from nbtextgen import {', '.join([*launching, 'TextGenerator'])}", resumed, *saved]
+        sides = {side: self.own[side] for side in ("source", "target", "run") if side in self.own} | self.launch
         valid = f"valid={_as_code(self.own['valid'])}" if "valid" in self.own else ""
         data = f"Pairs.from_text({self.cell!r})" if self.cell is not None else _as_code(self.own["data"])
         fitted = call("fit", ", ".join(part for part in (data, valid) if part), sides)
-        names = "Pairs, TextGenerator" if self.cell is not None else "TextGenerator"
+        names = ", ".join([*launching, *(["Pairs"] if self.cell is not None else []), "TextGenerator"])
         lines = [f"from nbtextgen import {names}", f"{self.name} = TextGenerator({keywords(self.settings)}).{fitted}"]
         return [*lines, *saved]
 
@@ -159,7 +168,9 @@ class TrainCommands(Commands):
         if "resume" in request.own:
             from nbtextgen.running.folder import Run
 
-            training = Training(request.name, None, partial(TextGenerator.resume, request.own["resume"]))
+            training = Training(
+                request.name, None, partial(TextGenerator.resume, request.own["resume"], **request.launch)
+            )
             training.plan = Run.open(request.own["resume"]).plan
         else:
             model = TextGenerator(**request.settings)
@@ -175,7 +186,7 @@ class TrainCommands(Commands):
         own, cell = request.own, request.cell
         found = {side: own[side] for side in ("source", "target") if side in own}
         found["data"] = Pairs.from_text(cell, "cell, line") if cell is not None else self.session.data(own["data"])
-        found |= {"run": own["run"]} if "run" in own else {}
+        found |= ({"run": own["run"]} if "run" in own else {}) | request.launch
         return found | ({"valid": self.session.data(own["valid"], "--valid")} if "valid" in own else {})
 
 
@@ -193,7 +204,8 @@ def _as_code(data: str) -> str:
 
 
 _OPTIONS = "\n\n".join(
-    f"{title}:\n\n{help_table(options)}" for title, options in {"Data and run": OWN, **SECTIONS}.items()
+    f"{title}:\n\n{help_table(options)}"
+    for title, options in {"Data and run": OWN, "Several processes": LAUNCH, **SECTIONS}.items()
 )
 TrainCommands.textgen_train.__doc__ = f"""Train a text generator and put it into a variable.
 
