@@ -14,7 +14,7 @@ import itertools
 import os
 import random
 import shutil
-import subprocess
+import signal
 import sys
 import tempfile
 import time
@@ -48,24 +48,23 @@ def life(folder: Path, epochs: int) -> None:
         TextGenerator(**SETTINGS, epochs=epochs).fit(data(), listeners=[], run=folder)
 
 
-def killed(folder: Path, epochs: int, rng: random.Random) -> bool:
-    """Start a life and kill it after a random while; says whether it ended by itself before."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        [sys.executable, __file__, "--life", str(folder), "--epochs", str(epochs)],
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    process.stdout.readline()  # everything is imported: from here on it works on the run
-    try:
-        process.wait(rng.uniform(0.0, 4.0))
-        return True
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-        return False
+def killed(folder: Path, epochs: int, rng: random.Random, longest: float) -> bool:
+    """Start a life and kill it after a random while; says whether it ended by itself before.
+
+    A life is a fork of this process, in which torch is imported but has started no thread: 200 of them take minutes.
+    """
+    process = os.fork()
+    if not process:
+        life(folder, epochs)
+        os._exit(0)
+    until = time.monotonic() + rng.uniform(0.0, longest)
+    while time.monotonic() < until:
+        if os.waitpid(process, os.WNOHANG)[0]:
+            return True
+        time.sleep(0.005)
+    os.kill(process, signal.SIGKILL)
+    os.waitpid(process, 0)
+    return False
 
 
 def standing(folder: Path) -> tuple[int, int, int]:
@@ -92,29 +91,27 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--epochs", type=int, default=40)
-    parser.add_argument("--life", type=Path)
+    parser.add_argument("--longest", type=float, default=3.0, help="seconds of the longest life")
     given = parser.parse_args()
-    if given.life:
-        import torch
+    import torch
 
-        import nbtextgen.generator  # noqa: F401
+    import nbtextgen.running.training  # noqa: F401
 
-        torch.set_num_threads(1)
-        print("ready", flush=True)
-        life(given.life, given.epochs)
-        return 0
+    torch.set_num_threads(1)
     from nbtextgen import TextGenerator
 
     place, rng, began = Path(tempfile.mkdtemp(prefix="nbtextgen-kills-")), random.Random(given.seed), time.monotonic()
-    kills = rounds = broken = unmade = equal = 0
+    kills = rounds = broken = unmade = finished = equal = 0
     lost: list[int] = []
     while kills < given.kills:
         rounds += 1
         folder, over = place / f"run-{rounds}", False
         while not over and kills < given.kills:
-            over = killed(folder, given.epochs, rng)
+            over = killed(folder, given.epochs, rng, given.longest)
             if not over:
                 kills += 1
+                if kills % 20 == 0:
+                    print(f"{kills} kills, {broken} broken files, {finished} runs finished", flush=True)
                 checkpoint, last, bad = standing(folder)
                 broken += bad
                 unmade += not folder.exists()
@@ -123,16 +120,15 @@ def main() -> int:
                 for path in left:  # half a run folder from before it appeared: a person would delete it
                     shutil.rmtree(path, ignore_errors=True)
         if over:
+            finished += 1
             straight = TextGenerator(**SETTINGS, epochs=given.epochs).fit(data(), listeners=[])
             weights = [one.writer.networks[0].state_dict() for one in (straight, TextGenerator.load(folder))]
             equal += all(bool((weights[0][name] == weights[1][name]).all()) for name in weights[0])
-        finished = rounds if over else rounds - 1
-        print(
-            f"{kills} kills in {time.monotonic() - began:.0f} s: {unmade} before the run's folder appeared, {broken} broken files, "
-            f"updates to do again {mean(lost):.1f} on average and {max(lost)} at most (a checkpoint every "
-            f"{SECONDS_BETWEEN_CHECKPOINTS:g} s); runs finished {finished}, of them equal to the bit to a run never killed {equal}",
-            flush=True,
-        )
+    print(
+        f"{kills} kills in {time.monotonic() - began:.0f} s: {unmade} before the run's folder appeared, {broken} broken "
+        f"files, updates to do again {mean(lost):.1f} on average and {max(lost)} at most (a checkpoint every "
+        f"{SECONDS_BETWEEN_CHECKPOINTS:g} s); {finished} runs finished, {equal} of them equal to the bit to one never killed"
+    )
     shutil.rmtree(place, ignore_errors=True)
     return 1 if broken else 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import time
@@ -35,9 +36,10 @@ class Lock:
             ) from error
         for attempt in range(10):
             if _try(handle):
-                os.ftruncate(handle, 0)
-                os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
                 self._handle = handle
+                with contextlib.suppress(OSError):  # who holds it is a courtesy; a full disk does not forbid the lock
+                    os.ftruncate(handle, 0)
+                    os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
                 return
             time.sleep(0.02 * attempt)  # someone may only be asking whether it is held
         holder = os.pread(handle, 200, 0).decode(errors="replace") or "another process"

@@ -8,8 +8,9 @@ import os
 import time
 import typing
 from collections.abc import Callable, Iterable, Iterator
+from io import RawIOBase
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from nbtextgen.training.events import Ended, Event, Resumed, Sample, Step, Validation
 
@@ -38,13 +39,14 @@ class LogWriter:
     """Appends events; one at a time, held by whoever holds the run's lock."""
 
     def __init__(self, path: Path) -> None:
-        self._file: BinaryIO = path.open("a+b")
+        # Unbuffered: what a full disk refused must not be kept and tried again later.
+        self._file: RawIOBase = path.open("a+b", buffering=0)
         self._drop_torn_line()
 
     def _drop_torn_line(self) -> None:
         """A process killed while it wrote leaves half a line: cut it off, so that the next is whole."""
         self._file.seek(0)
-        content = self._file.read()
+        content = self._file.read() or b""
         whole = content.rfind(b"\n") + 1
         if whole < len(content):
             self._file.truncate(whole)
@@ -54,8 +56,9 @@ class LogWriter:
         line = json.dumps(to_record(event), ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
         start = self._file.seek(0, os.SEEK_END)
         try:
-            self._file.write(line)
-            self._file.flush()
+            left = memoryview(line)
+            while left:
+                left = left[self._file.write(left) or 0 :]
         except OSError:
             self._file.truncate(start)
             raise
