@@ -108,4 +108,4 @@ def test_a_huge_size_in_the_settings_does_not_fill_the_memory(saved, tmp_path: P
 def test_a_save_cut_short_between_its_two_renames_loses_nothing(saved, tmp_path: Path) -> None:
     fuzz.write(saved[0], tmp_path / "m")
     (tmp_path / "m").rename(tmp_path / ".m.0a1b2c3d.old")  # what a kill leaves behind there
-    assert TextGenerator.load(tmp_path / "m").generate("abc").tokens
+    assert TextGenerator.load(tmp_path / "m").generate("abc").input_tokens

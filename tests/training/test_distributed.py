@@ -94,7 +94,7 @@ def test_a_detached_run_is_found_watched_restarted_after_a_kill_and_stopped(tmp_
     assert wait_for(lambda: not run.training)
     assert [event.reason for event in run.history() if isinstance(event, Ended)] == ["interrupted"]
     assert wait_for(lambda: not children(agent(run)))
-    assert TextGenerator.load(tmp_path / "r").generate("abc").tokens
+    assert TextGenerator.load(tmp_path / "r").generate("abc").input_tokens
 
 
 def test_a_killed_kernel_leaves_no_process_and_a_run_that_can_be_ended(tmp_path: Path) -> None:
