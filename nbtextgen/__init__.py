@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from nbtextgen.data.builtin import builtin
     from nbtextgen.data.pairs import Pairs
+    from nbtextgen.data.raw import RawPairs
     from nbtextgen.errors import NbTextGenError
     from nbtextgen.generation import Generation
     from nbtextgen.generator import TextGenerator
@@ -23,6 +24,7 @@ __all__ = [
     "LaunchConfig",
     "NbTextGenError",
     "Pairs",
+    "RawPairs",
     "Run",
     "TextGenerator",
     "builtin",
@@ -35,6 +37,7 @@ _HOMES = {
     "LaunchConfig": "nbtextgen.running.config",
     "NbTextGenError": "nbtextgen.errors",
     "Pairs": "nbtextgen.data.pairs",
+    "RawPairs": "nbtextgen.data.raw",
     "Run": "nbtextgen.running.folder",
     "TextGenerator": "nbtextgen.generator",
     "runs": "nbtextgen.running.listing",

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from nbtextgen.data.augmentation import Augmentation
 from nbtextgen.data.config import DataConfig, TokenizerConfig
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.units import suitable_unit
@@ -75,6 +76,8 @@ def plan(given: Mapping[str, Any], train: Pairs) -> Plan:
         names = options_of(config)
         parts.append(checked(config(**{name: value for name, value in given.items() if name in names})))
     data, tokenizer, model, training = parts
+    if data.augment:
+        Augmentation.parse(data.augment, data.synonyms)  # a mistake shows before anything is computed
     tokenizer = _filled(tokenizer, _tokenizer_defaults(tokenizer, train), chosen)
     small_units = {tokenizer.source_tokens, tokenizer.target_tokens} <= {"char", "symbol"}
     model = _filled(model, _model_defaults(tokenizer, model, len(train), small_units, given), chosen)

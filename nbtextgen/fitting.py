@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from nbtextgen.data.augmentation import Augmentation, Augmenter, EpochExamples
 from nbtextgen.data.examples import CopyMap, Examples, encode_examples
 from nbtextgen.data.pairs import Pairs
-from nbtextgen.data.tokenizer import Tokenizer, train_tokenizer
+from nbtextgen.data.tokenizer import Tokenizer, train_tokenizer, truncated
+from nbtextgen.data.windows import Shifting
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.defaults import Plan
 from nbtextgen.errors import DataError
@@ -154,6 +156,7 @@ class Fitting:
             choices=self.plan.choices,
             checkpoints=self._checkpoints,
             group=self._group,
+            epoch_examples=epoch_examples(self.plan, self.material, self.copy, config.seed),
         )
         if self._state is not None:
             self._trainer.restore(self._state)
@@ -230,6 +233,16 @@ class Fitting:
         return Judgement(score(metric, targets, outputs), HIGHER_IS_BETTER[metric], samples)
 
 
+def epoch_examples(plan: Plan, material: Material, copy: CopyMap | None, seed: int) -> EpochExamples | None:
+    """What makes the examples of each epoch: windows cut elsewhere, augmented pairs, or ``None`` for the same ones."""
+    data = plan.data
+    if data.context is not None:
+        return Shifting(data.context, data.window or 4 * data.context, seed)
+    if data.augment:
+        return Augmenter(Augmentation.parse(data.augment, data.synonyms), material.source, material.target, copy, seed)
+    return None
+
+
 def _short_enough(examples: Examples, longest: int) -> list[int]:
     """Rows with at most ``longest`` tokens on either side."""
     source, target = examples.lengths()
@@ -265,4 +278,5 @@ def train_tokenizers(plan: Plan, train: Pairs) -> tuple[Tokenizer, Tokenizer]:
         )
         for texts, unit, form, lowercase in sides
     ]
-    return found[0], found[-1]
+    source, target = found[0], found[-1]
+    return truncated(source, config.source_limit) if config.source_limit else source, target

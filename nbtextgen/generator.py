@@ -131,7 +131,7 @@ class TextGenerator:
 
         Args:
             data: anything ``Pairs.of`` reads (pairs, a frame, a file name, ``builtin:dates``), or source texts when
-                ``targets`` is given.
+                ``targets`` is given, or a ``Corpus`` to learn to continue.
             targets: target texts, one per source.
             valid: held-out pairs, likewise; by default a share of the data (``valid_fraction``), split by source.
             source, target: column names.
@@ -151,10 +151,9 @@ class TextGenerator:
             ModelFileError: when the run's folder is there already, or cannot be written.
             LaunchError: when processes that train together end without a result.
         """
-        from nbtextgen.fitting import Fitting, Material
+        from nbtextgen.fitting import Fitting
 
-        chosen, train, held, notes = self._prepared(data, targets, valid, source, target)
-        material = Material.of(chosen, train, held)
+        chosen, material, train, held, notes = self._prepared(data, targets, valid, source, target)
         launch = _launch(processes, launch)
         if not run and not launch:
             self._trained(Fitting(chosen, material, controls, notes=notes), chosen, listeners)
@@ -180,27 +179,86 @@ class TextGenerator:
         Args:
             data, targets, run, valid, source, target: as ``fit``.
         """
-        from nbtextgen.fitting import Material
-
-        chosen, train, held, _ = self._prepared(data, targets, valid, source, target)
-        return self._begun(run, chosen, Material.of(chosen, train, held), train, held)
+        chosen, material, train, held, _ = self._prepared(data, targets, valid, source, target)
+        return self._begun(run, chosen, material, train, held)
 
     def _prepared(
         self, data: Any, targets: Any, valid: Any, source: str | None, target: str | None
-    ) -> tuple[Plan, Pairs, Pairs | None, list[str]]:
-        """Settings, pairs to train on and to hold out, and what the user should know of their cleaning."""
+    ) -> tuple[Plan, Material, Pairs, Pairs | None, list[str]]:
+        """Settings, what to train on, its pairs (or a sample), those held out, and what cleaning did, for the user."""
         from nbtextgen.data.preparing import prepare
+        from nbtextgen.data.windows import Corpus
+        from nbtextgen.fitting import Material
 
+        if isinstance(data, Corpus):
+            from nbtextgen.continuation import text_material, text_plan
+
+            pieces = data.pieces()
+            chosen = text_plan(self._options, pieces)
+            return chosen, text_material(chosen, data.text), pieces, None, []
+        if self._options["store"]:
+            from nbtextgen.streamed import streamed_material
+
+            if targets is not None or valid is not None:
+                raise OptionError("--store reads pairs from files or a data set and holds some out itself.")
+            chosen, material, sample = streamed_material(self._options, data, source, target)
+            return chosen, material, sample, None, []
         given = data if targets is None else _zipped(data, targets)
         prepared = prepare(given, valid, self._options["clean"], source, target)
         train, held = self._split(prepared.pairs, prepared.valid)
-        chosen = plan(self._options | {"clean": prepared.steps}, train)
-        return chosen, train, held, [prepared.note] if prepared.note else []
+        chosen = plan(self._options | {"clean": prepared.steps, "context": None}, train)
+        notes = [prepared.note] if prepared.note else []
+        return chosen, Material.of(chosen, train, held), train, held, notes
 
     def _begun(self, run: str | Path | bool, chosen: Plan, material: Material, train: Pairs, held: Pairs | None) -> Run:
         from nbtextgen.running.folder import Run, fingerprint, place_for
 
         return Run.create(place_for(run), chosen, self._options, material, fingerprint(train, held))
+
+    def fit_text(self, text: Any, **settings: Any) -> TextGenerator:
+        """Learn to continue a text: no pairs, every place of it is an example.
+
+        Args:
+            text: the name of a file (or a pattern, or a list of them), or the text itself.
+            settings: ``listeners``, ``controls`` and ``run``, as in ``fit``.
+
+        Example:
+            >>> poet = TextGenerator(context=60).fit_text("corpus.txt")          # doctest: +SKIP
+            >>> print(poet.write_on("Once upon a time", 500, sample=True))       # doctest: +SKIP
+
+        Raises:
+            DataError: when the text cannot be read or is too short.
+        """
+        from nbtextgen.data.windows import Corpus
+
+        return self.fit(Corpus.of(text), **settings)
+
+    def stream_on(self, text: str, length: int = 200, **decoding: Any) -> Iterator[str]:
+        """Yield what follows a text, piece by piece, for as many tokens as wanted; the context rolls along.
+
+        Args:
+            text: what comes before.
+            length: tokens to write; there is no limit.
+            decoding: as ``generate``: ``sample``, ``temperature``, ``top_p``, ``seed``, ...
+
+        Raises:
+            OptionError: when the model was trained on pairs.
+        """
+        from nbtextgen.continuation import write_on
+
+        if length < 1:
+            raise OptionError(f"--length must be at least 1 (got {length}).")
+        yield from write_on(self.writer, self.plan, text, length, build(DecodingConfig, decoding))
+
+    def write_on(self, text: str, length: int = 200, **decoding: Any) -> str:
+        """The text and what follows it; see ``stream_on``."""
+        return text + "".join(self.stream_on(text, length, **decoding))
+
+    def bits_per_character(self, text: str) -> float:
+        """How well a model that continues foretells a text: -log2 of its probability, for each character."""
+        from nbtextgen.continuation import bits_per_character
+
+        return bits_per_character(self.writer, self.plan, text)
 
     def estimate(self, data: Any, targets: Any = None, **columns: str | None) -> Estimate:
         """What ``fit`` on these pairs would cost in parameters, memory and time; a few updates are really made.

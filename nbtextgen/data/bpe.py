@@ -102,6 +102,11 @@ class BPETokenizer(Tokenizer):
     def token(self, number: int, /) -> str:
         return SPECIAL[number] if number < len(SPECIAL) else self._texts[number - len(SPECIAL)]
 
+    def merge_parts(self) -> dict[int, tuple[int, int]]:
+        """For every token that was merged, the ids of the two it was merged from."""
+        ids, shift = self._vocabulary, len(SPECIAL)
+        return {ids[a + b] + shift: (ids[a] + shift, ids[b] + shift) for a, b in self._merges}
+
     def encode(self, text: str) -> Encoding:
         if not text:
             return Encoding([], [], [])

@@ -234,10 +234,10 @@ class _Job:
     def _leave_out(self, name: str, gone: list[tuple[int, str]]) -> None:
         out = {at for at, _ in gone}
         self._note(name, [(self.kept[at], why) for at, why in gone])
-        staying = [at for at in range(len(self.kept)) if at not in out]
-        self.kept = [self.kept[at] for at in staying]
-        self.sources = [self.sources[at] for at in staying]
-        self.targets = [self.targets[at] for at in staying]
+        left = [at for at in range(len(self.kept)) if at not in out]
+        self.kept = [self.kept[at] for at in left]
+        self.sources = [self.sources[at] for at in left]
+        self.targets = [self.targets[at] for at in left]
 
     def _note(self, name: str, gone: list[tuple[int, str]]) -> None:
         """Remember dropped rows, and count them with what the step dropped before."""

@@ -27,6 +27,9 @@ class TokenizerConfig:
     vocabulary_size: int | None = option(
         None, "most token types per vocabulary", minimum=8, maximum=1_000_000, usual=(256, 32768)
     )
+    source_limit: int | None = option(
+        None, "most tokens of a source that are read, from its beginning; for articles", minimum=1, maximum=1_000_000
+    )
     minimum_frequency: int = option(
         1, "token types seen less often become unknown", minimum=1, maximum=1_000_000, usual=(1, 10)
     )
@@ -38,4 +41,17 @@ class DataConfig:
 
     clean: str | None = option(
         None, "cleaning steps, as nfc,whitespace,dedupe; generation rewrites its input in the same way"
+    )
+    augment: str | None = option(
+        None, "other versions of the pairs in every epoch, as swap:0.1,keyboard:0.05; steps in the documentation"
+    )
+    synonyms: str | None = option(None, "file for the augmentation 'synonyms': a word and its synonyms between tabs")
+    context: int | None = option(
+        None, "learn to continue a text: tokens before a place that are read", minimum=1, maximum=100_000
+    )
+    window: int | None = option(
+        None, "learn to continue a text: tokens written after each context; default: four contexts", minimum=1
+    )
+    store: str | None = option(
+        None, "folder for the tokens of files larger than memory; made once, read again when the files are the same"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 from nbtextgen.data.tokenizer import BOS, EOS, PAD, UNK, Tokenizer
 
 Ids = NDArray[np.int64]
+PLANNED, BLOCK = 1 << 20, 1 << 12
+"""Rows whose batches are planned together, and rows that stay together when more than that are shuffled."""
 
 
 class CopyMap:
@@ -71,10 +74,17 @@ class Examples:
         """Source lengths, and target lengths with BOS and EOS, in tokens."""
         return _lengths(self.sources), _lengths(self.targets)
 
+    def lengths_of(self, rows: NDArray[np.int32]) -> tuple[Ids, Ids]:
+        """Lengths of some rows, without a look at the others."""
+        return _lengths(self.sources, rows), _lengths(self.targets, rows)
 
-def _lengths(rows: Sequence[Ids]) -> Ids:
-    counted = getattr(rows, "lengths", None)  # rows kept end to end know theirs
-    return counted() if counted else np.array([len(ids) for ids in rows], dtype=np.int64)
+
+def _lengths(ids: Sequence[Ids], rows: NDArray[np.int32] | None = None) -> Ids:
+    counted = getattr(ids, "lengths", None)  # rows kept end to end know theirs
+    if counted is not None:
+        return counted(rows)
+    chosen = ids if rows is None else [ids[row] for row in rows.tolist()]
+    return np.array([len(each) for each in chosen], dtype=np.int64)
 
 
 def encode_examples(
@@ -120,22 +130,47 @@ def batches(
     Returns:
         row numbers, one array per batch.
     """
-    source, target = examples.lengths()
-    tie = rng.random(len(examples)) if rng is not None else np.arange(len(examples))
+    if len(examples) <= PLANNED:
+        found = _planned(examples, None, batch_tokens, batch_size, rng)
+    else:
+        windows = _windows(len(examples), rng)
+        found = [rows for part in windows for rows in _planned(examples, part, batch_tokens, batch_size, rng)]
+    return found if rng is None else [found[number] for number in rng.permutation(len(found))]
+
+
+def _windows(total: int, rng: np.random.Generator | None) -> Iterator[NDArray[np.int32]]:
+    """All rows, in windows that are planned one after the other: blocks of rows that stand together, in random order."""
+    blocks = np.arange(0, total, BLOCK, dtype=np.int64)
+    if rng is not None:
+        rng.shuffle(blocks)
+    for start in range(0, len(blocks), PLANNED // BLOCK):
+        part = blocks[start : start + PLANNED // BLOCK]
+        yield np.concatenate([np.arange(at, min(at + BLOCK, total), dtype=np.int32) for at in part])
+
+
+def _planned(
+    examples: Examples,
+    rows: NDArray[np.int32] | None,
+    batch_tokens: int,
+    batch_size: int,
+    rng: np.random.Generator | None,
+) -> list[NDArray[Any]]:
+    """Batches over some rows (``None``: all), shortest first."""
+    source, target = examples.lengths() if rows is None else examples.lengths_of(rows)
+    tie = rng.random(len(source)) if rng is not None else np.arange(len(source))
     # Target first: the output layer and decoder cost more per token than the encoder does.
     order = np.lexsort((tie, source, target))
-    found: list[NDArray[np.int64]] = []
+    chosen = order if rows is None else rows[order]
+    found: list[NDArray[Any]] = []
     start, widest = 0, 0
-    for stop, row in enumerate(order):
-        width = max(widest, int(source[row] + target[row]))
+    for stop, width_here in enumerate((source + target)[order].tolist()):
+        width = max(widest, width_here)
         count = stop - start + 1
         if count > 1 and (width * count > batch_tokens or count > batch_size):
-            found.append(order[start:stop])
-            start, width = stop, int(source[row] + target[row])
+            found.append(chosen[start:stop])
+            start, width = stop, width_here
         widest = width
-    found.append(order[start:])
-    if rng is not None:
-        return [found[number] for number in rng.permutation(len(found))]
+    found.append(chosen[start:])
     return found
 
 

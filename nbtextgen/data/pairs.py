@@ -81,6 +81,13 @@ class Pairs(Sequence[tuple[str, str]]):
         taken.places = places
         return taken
 
+    def __add__(self, other: Pairs) -> Pairs:
+        """These pairs and then the others."""
+        if not isinstance(other, Pairs):
+            return NotImplemented
+        places = [*self.places, *other.places]
+        return Pairs([*self.sources, *other.sources], [*self.targets, *other.targets], places)
+
     def split(self, valid_fraction: float, seed: int, limit: int | None = None) -> tuple[Pairs, Pairs]:
         """Hold out a share; pairs with the same source always stay on one side.
 

@@ -16,7 +16,7 @@ from nbtextgen.data.pairs import Pairs, same_key
 from nbtextgen.data.raw import Rows, cell_problem, is_missing
 from nbtextgen.data.report import Findings
 from nbtextgen.data.scripts import mixed_word, script, scripts
-from nbtextgen.data.steps import _CONTROL, _TAG, _ZERO_WIDTH
+from nbtextgen.data.steps import CONTROL, TAG, ZERO_WIDTH
 from nbtextgen.errors import MissingPackageError
 
 USUALLY = 0.6
@@ -156,8 +156,8 @@ def characters(findings: Findings, texts: Texts) -> None:
         counts[character] = counts.get(character, 0) + count
     inventory = "".join(counts)
     for name, pattern, what, severity in (
-        ("control", _CONTROL, "control characters", "medium"),
-        ("zero-width", _ZERO_WIDTH, "zero-width characters or direction marks", "medium"),
+        ("control", CONTROL, "control characters", "medium"),
+        ("zero-width", ZERO_WIDTH, "zero-width characters or direction marks", "medium"),
     ):
         if pattern.search(inventory):
             rows = texts.where(lambda source, target, found=pattern.search: found(source) or found(target))
@@ -165,7 +165,7 @@ def characters(findings: Findings, texts: Texts) -> None:
     if not inventory.isascii():
         _encoding(findings, texts)
     if "<" in inventory or "&" in inventory:
-        rows = texts.where(lambda *pair: any(_TAG.search(text) or _ENTITY.search(text) for text in pair))
+        rows = texts.where(lambda *pair: any(TAG.search(text) or _ENTITY.search(text) for text in pair))
         findings.add("markup", "HTML tags or entities", rows, "medium", "markup")
     spaced = re.compile(r"^\s|\s$|\s\s|[^\S ]")
     rows = texts.where(lambda source, target: spaced.search(source) or spaced.search(target))

@@ -31,32 +31,32 @@ class Columns:
 
 # Steps that rewrite a text ----------------------------------------------------------------------------------------
 
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
-_ZERO_WIDTH = re.compile("[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+ZERO_WIDTH = re.compile("[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
 _HTML = (
     "a abbr article b big blockquote body br button center cite code dd del div dl dt em font footer form h[1-6] head "
     "header hr html i iframe img input ins label li link main meta nav ol option p pre q s script section select small "
     "span strong style sub sup svg table tbody td textarea th thead title tr tt u ul video"
 )
-_TAG = re.compile(rf"</?(?:{_HTML.replace(' ', '|')})(?:\s[^<>]{{0,500}})?/?>|<!--.*?-->", re.DOTALL | re.IGNORECASE)
+TAG = re.compile(rf"</?(?:{_HTML.replace(' ', '|')})(?:\s[^<>]{{0,500}})?/?>|<!--.*?-->", re.DOTALL | re.IGNORECASE)
 """Only real HTML tags: ``<sources.list>`` and ``<me@example.org>`` are text."""
 _SPACES = re.compile(r"\s+")
 _QUOTES = str.maketrans("\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u2032\u2033", "''''\"\"\"\"'\"")
 
 
 def _without_control(text: str) -> str:
-    return _CONTROL.sub("", text)
+    return CONTROL.sub("", text)
 
 
 def _without_zero_width(text: str) -> str:
     # U+200C and U+200D stay: Persian, Indic scripts and emoji need them.
-    return _ZERO_WIDTH.sub("", text)
+    return ZERO_WIDTH.sub("", text)
 
 
 def _without_markup(text: str) -> str:
     if "<" not in text and "&" not in text:
         return text
-    return html.unescape(_TAG.sub(" ", text))
+    return html.unescape(TAG.sub(" ", text))
 
 
 def _one_space(text: str) -> str:

@@ -38,9 +38,11 @@ class Rows(Sequence[Ids]):
         at %= len(self)
         return np.asarray(self.ids[self.starts[at] : self.starts[at + 1]], dtype=np.int64)
 
-    def lengths(self) -> Ids:
-        """How many ids each row has."""
-        return np.diff(self.starts)
+    def lengths(self, rows: NDArray[np.int32] | None = None) -> Ids:
+        """How many ids each row has, or each of some rows."""
+        if rows is None:
+            return np.diff(self.starts)
+        return np.asarray(self.starts[rows.astype(np.int64) + 1] - self.starts[rows], dtype=np.int64)
 
 
 def save_examples(folder: Path, name: str, examples: Examples) -> None:
@@ -74,7 +76,7 @@ def open_examples(folder: Path, name: str, *, source_size: int, target_size: int
             continue
         ids, starts = _mapped(folder / f"{name}-{side}-ids.npy"), _mapped(folder / f"{name}-{side}-starts.npy")
         rows = Rows(ids, np.asarray(starts))
-        whole = len(starts) > 1 and starts[0] == 0 and starts[-1] == len(ids) and bool((np.diff(starts) > 0).all())
+        whole = len(starts) > 1 and starts[0] == 0 and starts[-1] == len(ids) and _rising(starts)
         if ids.dtype != np.int32 or starts.dtype != np.int64 or not whole:
             raise ModelFileError(f"{folder / name}-{side} is damaged: its rows do not fit its ids.")
         sides[side] = rows
@@ -86,6 +88,12 @@ def open_examples(folder: Path, name: str, *, source_size: int, target_size: int
         if int(ids.min()) < 0 or (size is not None and int(ids.max()) >= size):
             raise ModelFileError(f"{folder / name}-{side} is damaged: it holds ids that its vocabulary lacks.")
     return Examples(sides["sources"], sides["targets"], sides.get("copies"))
+
+
+def _rising(starts: NDArray[Any]) -> bool:
+    """Whether every row has an id; looked at part by part, so that little is in memory at a time."""
+    step = 1 << 20
+    return all(bool((np.diff(starts[at : at + step + 1]) > 0).all()) for at in range(0, len(starts) - 1, step))
 
 
 def _mapped(path: Path) -> NDArray[Any]:

@@ -88,8 +88,12 @@ class Tokenizer(ABC):
         kind, form, lowercase = (values.get(name) for name in ("kind", "normalization", "lowercase"))
         if kind not in _kinds() or form not in NORMALIZATIONS or not isinstance(lowercase, bool):
             raise ModelFileError("The tokenizer file is damaged: kind, normalization or lowercase is not valid.")
+        limit = values.get("limit")
+        if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
+            raise ModelFileError("The tokenizer file is damaged: its limit is not a positive whole number.")
         try:
-            return _kinds()[kind]._restored(values, Normalizer(form, lowercase))
+            found = _kinds()[kind]._restored(values, Normalizer(form, lowercase))
+            return found if limit is None else truncated(found, limit, keep_end=values.get("keep_end") is True)
         except ModelFileError:
             raise
         except Exception as error:  # the libraries behind raise many kinds for damaged values
@@ -193,6 +197,13 @@ class PieceTokenizer(Tokenizer):
                 yield self.unknown
             elif number >= len(SPECIAL):
                 yield self.vocabulary.text(number)
+
+
+def truncated(tokenizer: Tokenizer, limit: int, *, keep_end: bool = False) -> Tokenizer:
+    """The tokenizer, made to keep only the first (or last) tokens of a text."""
+    from nbtextgen.data.truncated import TruncatedTokenizer
+
+    return TruncatedTokenizer(tokenizer, limit, keep_end=keep_end)
 
 
 def _kinds() -> dict[str, type[Tokenizer]]:

@@ -74,7 +74,35 @@ class Attention(nn.Module):
             the context ``(batch, steps, memory_size)`` and the weights ``(batch, steps, source_length)``
             (the mean over heads), which sum to one over the source.
         """
-        weights = self.head_weights(queries, memory, covered)
+        return self._read(self.head_weights(queries, memory, covered), memory)
+
+    def with_coverage(self, queries: Tensor, memory: Memory) -> tuple[Tensor, Tensor, Tensor]:
+        """Attend from all steps in turn, each knowing what those before it have read.
+
+        Scores and contexts of all steps are computed at once; only the softmax, which needs the sum of the weights
+        before it, goes step by step.
+
+        Args:
+            queries: decoder outputs, ``(batch, steps, query_size)``.
+            memory: the encoded source.
+
+        Returns:
+            context and weights as ``forward``, and the coverage loss ``(batch, steps)`` (See et al. 2017, eq. 12).
+        """
+        assert self.coverage is not None
+        scores = self._scores(queries, memory.keys).masked_fill(~memory.mask[:, None, None, :], float("-inf"))
+        covered = scores.new_zeros(scores.shape[0], scores.shape[-1])
+        steps, repeated = [], []
+        for step in scores.unbind(2):
+            weights = (step + (self.coverage * covered).unsqueeze(1)).softmax(-1)
+            mean = weights.squeeze(1) if self.heads == 1 else weights.mean(1)
+            repeated.append(torch.minimum(mean, covered).sum(-1))
+            covered = covered + mean
+            steps.append(weights)
+        return *self._read(torch.stack(steps, 2), memory), torch.stack(repeated, 1)
+
+    def _read(self, weights: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        """The contexts of ``weights (batch, heads, steps, source_length)``, and the mean weights over heads."""
         if self.heads == 1:
             weights = weights.squeeze(1)
             return torch.bmm(weights, memory.values), weights

@@ -158,17 +158,9 @@ class Decoder(nn.Module):
 
     def _attend_all(self, queries: Tensor, memory: Memory) -> tuple[Tensor | None, Tensor, Tensor | None]:
         """Attention of all steps: at once, or in turn where each depends on the ones before (coverage)."""
-        if not self.coverage:
-            return self._attend(queries, memory, None)
-        covered = queries.new_zeros(queries.shape[0], 1, memory.mask.shape[1])
-        contexts, all_weights, repetitions = [], [], []
-        for query in queries.split(1, 1):
-            context, weights, repeated = self._attend(query, memory, covered)
-            covered = covered + weights
-            contexts.append(context)
-            all_weights.append(weights)
-            repetitions.append(repeated)
-        return torch.cat(contexts, 1), torch.cat(all_weights, 1), torch.cat(repetitions, 1)
+        if self.coverage and self.attention is not None:
+            return self.attention.with_coverage(queries, memory)
+        return self._attend(queries, memory, None)
 
     def _finish(
         self, top: Tensor, context: Tensor | None, embedded: Tensor, weights: Tensor, repeated: Tensor | None

@@ -14,6 +14,7 @@ from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.decoder import Decoded, Decoder, DecoderState
 from nbtextgen.model.encoder import Encoder
 from nbtextgen.model.loss import fused_loss
+from nbtextgen.model.mixture_loss import mixture_loss
 from nbtextgen.model.recurrent import Dropout
 
 
@@ -195,15 +196,9 @@ class Seq2Seq(nn.Module):
         """Loss of the mixture of writing and pointing (See et al. 2017, eq. 9)."""
         assert decoded.gate is not None and memory.copy_ids is not None
         gate = decoded.gate[real].clamp(1e-6, 1 - 1e-6)
-        logs = nn.functional.linear(hidden, self.output_weight, self.output_bias).log_softmax(-1)
-        row = real.nonzero()[:, 0]
-        points_at = memory.copy_ids[row] == right[:, None]
+        points_at = memory.copy_ids[real.nonzero()[:, 0]] == right[:, None]
         pointed = (decoded.weights[real] * points_at).sum(-1)
-        written = logs.gather(1, right.clamp(max=self.vocabulary_size - 1)[:, None]).squeeze(1).exp()
-        written = written.masked_fill(right >= self.vocabulary_size, 0.0)
-        nll = -(gate * written + (1 - gate) * pointed).clamp_min(1e-12).log()
-        total = (1 - smoothing) * nll.sum() - smoothing * logs.mean(-1).sum()
-        return total, nll.detach().sum()
+        return mixture_loss(hidden, self.output_weight, self.output_bias, right, gate, pointed, smoothing)
 
     def _distribution(self, decoded: Decoded, memory: Memory) -> Tensor:
         """Log-probabilities over the vocabulary, ``(batch, steps, vocabulary)``; wider with a copy head."""

@@ -83,6 +83,7 @@ class Trainer:
         choices: Mapping[str, object] | None = None,
         checkpoints: bool = False,
         group: Group | None = None,
+        epoch_examples: Callable[[Examples, int], Examples] | None = None,
     ) -> None:
         """Prepare a run.
 
@@ -96,6 +97,7 @@ class Trainer:
             choices: settings chosen from the data, for the first event.
             group: the processes that train together.
             checkpoints: yield a ``Checkpoint`` now and then; while it is handled, ``state`` gives what to keep.
+            epoch_examples: makes the examples of an epoch from ``train`` and its number, the same ones every time.
         """
         assert config.epochs and config.learning_rate and config.schedule and config.batch_tokens and config.batch_size
         self.config = config
@@ -109,6 +111,7 @@ class Trainer:
         self.best_weights: Weights | None = None
         self.progress = Progress()
         self._checkpoints = checkpoints
+        self._epoch_examples = epoch_examples
         self._resumed_from: TrainerState | None = None
         self._steering = Steering()
         self._dropouts = [(each, each.probability) for each in model.modules() if isinstance(each, Dropout)]
@@ -315,8 +318,12 @@ class Trainer:
 
     def _epoch_batches(self, epoch: int) -> list[np.ndarray]:
         rng = np.random.default_rng([self.config.seed, epoch])
+        examples = self.train
+        if self._epoch_examples is not None:
+            examples = self._epoch_examples(self.train, epoch)
+            self._updater.use(examples)
         return batches(
-            self.train,
+            examples,
             batch_tokens=self.config.batch_tokens or 1,
             batch_size=self.config.batch_size or 1,
             rng=rng,

@@ -72,14 +72,18 @@ class Updater:
         precision: str,
         group: Group,
     ) -> None:
-        self.model, self.train, self.config = model, train, config
+        self.model, self.config = model, config
         self.device, self.precision, self.group = device, precision, group
         self.optimizer = make_optimizer(model, config, device)
-        source, target = train.lengths()
-        self._widths = source + target
+        self.use(train)
         self._loss = group.wrapped(_Loss(model, config), device)
         self._most = math.inf
         self._notes: list[str] = []
+
+    def use(self, train: Examples) -> None:
+        """Take batches from these examples from now on."""
+        source, target = train.lengths()
+        self.train, self._widths = train, source + target
 
     def notes(self) -> list[str]:
         """What the user should know since the last call."""

@@ -13,6 +13,7 @@ from nbtextgen.notebook.commands.files import FileCommands
 from nbtextgen.notebook.commands.generate import GENERATE, GenerateCommands
 from nbtextgen.notebook.commands.panel import PANEL, PanelCommands
 from nbtextgen.notebook.commands.runs import RUNS, RunCommands
+from nbtextgen.notebook.commands.text import CONTINUE, TextCommands
 from nbtextgen.notebook.commands.train import TRAIN, TrainCommands
 from nbtextgen.notebook.completing import Completer
 from nbtextgen.notebook.session import Commands, Session
@@ -26,6 +27,7 @@ COMMANDS: tuple[type[Commands], ...] = (
     ExplainCommands,
     EvaluateCommands,
     DataCommands,
+    TextCommands,
     FileCommands,
     PanelCommands,
     RunCommands,
@@ -38,6 +40,7 @@ OPTIONS = {
     "textgen_evaluate": EVALUATE,
     "textgen_data": DATA,
     "textgen_panel": PANEL,
+    "textgen_continue": CONTINUE,
     "textgen_save": COMMON,
     "textgen_load": COMMON,
     "textgen_runs": RUNS,
@@ -48,6 +51,7 @@ FIRST_WORDS = {
     "textgen_explain": "model",
     "textgen_evaluate": "model",
     "textgen_data": "data",
+    "textgen_continue": "model",
     "textgen_panel": "model",
     "textgen_save": "file",
     "textgen_load": "file",

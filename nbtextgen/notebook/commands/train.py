@@ -38,6 +38,7 @@ OWN = {
         text_option("source", "name of the source column"),
         text_option("target", "name of the target column"),
         text_option("valid", "held-out pairs, as --data"),
+        text_option("text", "a text to learn to continue, in the place of pairs: a file, a pattern, a variable"),
         text_option("config", "TOML or JSON file of settings; options on the line win"),
         text_option("save", "folder to save the model to"),
         text_option(
@@ -81,6 +82,11 @@ class Request:
         if "resume" in self.own:
             resumed = f"{self.name} = TextGenerator.{call('resume', repr(self.own['resume']), self.launch)}"
             return [f"from nbtextgen import {', '.join([*launching, 'TextGenerator'])}", resumed, *saved]
+        if "text" in self.own:
+            text = repr(self.own["text"]) if _is_path(self.own["text"]) else self.own["text"]
+            fitted = call("fit_text", text, ({"run": self.own["run"]} if "run" in self.own else {}) | self.launch)
+            made = f"{self.name} = TextGenerator({keywords(self.settings)}).{fitted}"
+            return [f"from nbtextgen import {', '.join([*launching, 'TextGenerator'])}", made, *saved]
         sides = {side: self.own[side] for side in ("source", "target", "run") if side in self.own} | self.launch
         valid = f"valid={_as_code(self.own['valid'])}" if "valid" in self.own else ""
         data = f"Pairs.from_text({self.cell!r})" if self.cell is not None else _as_code(self.own["data"])
@@ -152,10 +158,10 @@ class TrainCommands(Commands):
             settings = read_config(own["config"], FIT) | settings
         if "resume" in own:
             _check_resume(cell, own, settings)
-        elif (cell is None) == ("data" not in own):
+        elif (given := (cell is not None) + ("data" in own) + ("text" in own)) != 1:
             raise OptionError(
-                "Give pairs in the cell below the magic or with --data, not both."
-                if cell is not None
+                "Give pairs in the cell below the magic or with --data, or a text with --text: one of them."
+                if given
                 else "There is nothing to train on: give --data, or pairs in the cell below %%textgen_train."
             )
         return Request(name, settings, own, cell)
@@ -184,6 +190,11 @@ class TrainCommands(Commands):
         from nbtextgen.data.pairs import Pairs
 
         own, cell = request.own, request.cell
+        if "text" in own:
+            from nbtextgen.data.windows import Corpus
+
+            text = own["text"] if _is_path(own["text"]) else self.session.data(own["text"], "--text")
+            return {"data": Corpus.of(text)} | ({"run": own["run"]} if "run" in own else {}) | request.launch
         found = {side: own[side] for side in ("source", "target") if side in own}
         found["data"] = Pairs.from_text(cell, "cell, line") if cell is not None else self.session.data(own["data"])
         found |= ({"run": own["run"]} if "run" in own else {}) | request.launch
@@ -192,10 +203,17 @@ class TrainCommands(Commands):
 
 def _check_resume(cell: str | None, own: dict[str, Any], settings: dict[str, Any]) -> None:
     """Refuse what a resumed run already has: its data and settings."""
-    given = [name for name in ("data", "valid", "source", "target", "config", "run") if name in own] + list(settings)
+    given = [name for name in ("data", "text", "valid", "source", "target", "config", "run") if name in own] + list(
+        settings
+    )
     if given or cell is not None:
         what = f"--{given[0].replace('_', '-')}" if given else "a cell of pairs"
         raise OptionError(f"A resumed run has its own data and settings: leave out {what}.")
+
+
+def _is_path(text: str) -> bool:
+    """Whether the text after ``--text`` names files, and is no expression."""
+    return names_a_file(text) or text.endswith((".gz", ".md", ".rst")) or ("*" in text and "/" in text)
 
 
 def _as_code(data: str) -> str:
@@ -211,6 +229,7 @@ TrainCommands.textgen_train.__doc__ = f"""Train a text generator and put it into
 
     %%textgen_train NAME [options]        pairs in the cell, one per line: source, a tab or ' => ', target
     %textgen_train NAME --data DATA       DATA: a variable, a file, builtin:dates
+    %textgen_train NAME --text FILE       learn to continue a text (then: %textgen_continue NAME)
 
 Example:
 

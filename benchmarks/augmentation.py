@@ -1,0 +1,77 @@
+"""Does augmentation help with little data? 500 and 2,000 training pairs on two real tasks, several draws of each.
+
+    .venv/bin/python benchmarks/augmentation.py --data DIR [--pairs 500 2000] [--draws 3] [--minutes 1] [--tasks ...]
+
+``DIR`` holds ``g2p2020/`` (spelling to pronunciation: word error rate, lower is better) and ``multi30k/`` (captions,
+English to German: chrF, higher is better). Every draw takes other training pairs; plain and augmented training see the
+same ones, with the same settings and the same minutes. Prints a JSON line per draw and way, and for each way the mean
+difference to plain training with its 95 % confidence interval (Student's t over draws).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import random
+from pathlib import Path
+from statistics import fmean, stdev
+
+from nbtextgen import Pairs, TextGenerator
+
+WAYS = {
+    "g2p": ["", "drop:0.05", "swap:0.05", "mask:0.1", "concat:0.3", "copy:0.3", "mask:0.1,concat:0.3"],
+    "captions": ["", "drop:0.1", "swap:0.1", "mask:0.1", "bpe-dropout:0.1", "concat:0.3", "copy:0.3", "mask:0.1,bpe-dropout:0.1"],
+}  # fmt: skip
+T95 = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 7: 2.45, 8: 2.36, 9: 2.31, 10: 2.26}
+"""Two-sided 95 % points of Student's t by the number of draws."""
+
+
+def task(name: str, data: Path) -> tuple[Pairs, Pairs, str, dict[str, object]]:
+    """All training pairs, those to measure on, the metric, and settings for little data."""
+    if name == "g2p":
+        train, test = (Pairs.of(data / "g2p2020" / f"fre_{part}.tsv") for part in ("train", "dev"))
+        return train, test, "exact", {}
+    folder = data / "multi30k"
+    train = Pairs.of((folder / "train.en", folder / "train.de"))
+    test = Pairs.of((folder / "val.en", folder / "val.de"))[:400]
+    return train, test, "chrf", {"tokens": "bpe", "vocabulary_size": 1000, "hidden_size": 256, "embedding_size": 128}
+
+
+def main() -> None:
+    """Train and measure every way on every draw."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--tasks", nargs="+", default=list(WAYS), choices=list(WAYS))
+    parser.add_argument("--pairs", type=int, nargs="+", default=[500, 2000])
+    parser.add_argument("--draws", type=int, default=3)
+    parser.add_argument("--minutes", type=float, default=1.0, help="training time of each model")
+    parser.add_argument("--ways", nargs="+", help="pipelines to try instead of the usual ones")
+    chosen = parser.parse_args()
+    for name in chosen.tasks:
+        train, test, metric, options = task(name, chosen.data)
+        ways = WAYS[name] if chosen.ways is None else ["", *chosen.ways]
+        for count in chosen.pairs:
+            found: dict[str, list[float]] = {way: [] for way in ways}
+            for draw in range(chosen.draws):
+                rows = random.Random(draw).sample(range(len(train)), count)
+                for way in ways:
+                    model = TextGenerator(**options, augment=way or None, max_minutes=chosen.minutes, seed=draw + 1)
+                    model.fit(train.take(rows), listeners=[])
+                    value = model.evaluate(test, metrics=[metric])[metric].value
+                    found[way].append(value)
+                    line = {"task": name, "pairs": count, "draw": draw, "augment": way, metric: round(value, 2)}
+                    print(json.dumps(line), flush=True)
+            for way in ways[1:]:
+                gains = [one - plain for one, plain in zip(found[way], found[""], strict=True)]
+                print(json.dumps({"task": name, "pairs": count, "augment": way, **gain(gains), "metric": metric}))
+
+
+def gain(gains: list[float]) -> dict[str, float | None]:
+    """Mean of the paired differences, and half of its 95 % interval."""
+    half = T95.get(len(gains), 1.96) * stdev(gains) / math.sqrt(len(gains)) if len(gains) > 1 else None
+    return {"gain": round(fmean(gains), 2), "plus_minus": None if half is None else round(half, 2)}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""Continuing a text: training on windows of it, writing on for any length, and bits per character."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from nbtextgen.data.examples import Examples, padded_batches
+from nbtextgen.data.pairs import Pairs
+from nbtextgen.data.tokenizer import BOS, EOS, UNK, Tokenizer, train_tokenizer, truncated
+from nbtextgen.data.windows import held_apart, windows
+from nbtextgen.decoding.config import DecodingConfig
+from nbtextgen.decoding.stepper import Ensemble, Stepper
+from nbtextgen.decoding.stream import stream
+from nbtextgen.defaults import Plan, plan
+from nbtextgen.errors import DataError, OptionError
+from nbtextgen.fitting import Material
+from nbtextgen.model.config import ModelConfig
+from nbtextgen.options import options_of
+from nbtextgen.training.config import TrainingConfig
+from nbtextgen.writing import LengthLimit, Writer
+
+CONTEXT = 60
+"""Tokens read before a place, unless told otherwise."""
+SHOWN_TOKENS = 60
+"""Tokens of the continuations that are shown while training."""
+
+
+def window_of(settings: Plan) -> tuple[int, int]:
+    """Tokens read before a place, and tokens written after it.
+
+    Raises:
+        OptionError: when the model was not trained to continue a text.
+    """
+    context = settings.data.context
+    if context is None:
+        raise OptionError("This model was trained on pairs, not on a text; train one with --text FILE --context 60.")
+    return context, settings.data.window or 4 * context
+
+
+def text_plan(options: Mapping[str, Any], pieces: Pairs) -> Plan:
+    """All settings for learning to continue a text.
+
+    Both sides are the same language, so all embeddings are one; label smoothing, which costs bits, is off unless it
+    was set to another value than its default.
+
+    Args:
+        options: settings by name; ``context`` is given or takes its default.
+        pieces: the text cut up, as ``Corpus.pieces`` does.
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    given["context"] = given.get("context") or CONTEXT
+    given["tokens"] = given.get("source_tokens") or given.get("tokens") or "bpe"
+    given["shared_vocabulary"] = True
+    defaults = options_of(TrainingConfig) | options_of(ModelConfig)
+    for name, better in {"tied_embeddings": "all", "label_smoothing": 0.0}.items():
+        if given.get(name, defaults[name].default) == defaults[name].default:
+            given[name] = better
+    return plan(given, pieces)
+
+
+def text_material(settings: Plan, text: str) -> Material:
+    """One tokenizer for both sides, and the windows of the text, its end held out.
+
+    Raises:
+        DataError: when the text is shorter than two windows.
+        OptionError: for two kinds of tokens, or a copy head, which has nothing to copy from here.
+    """
+    context, length = window_of(settings)
+    config = settings.tokenizer
+    if settings.model.copy or config.source_tokens != config.target_tokens:
+        raise OptionError(
+            "--text reads and writes the same tokens and copies none: leave out --copy and --source-tokens."
+        )
+    target = train_tokenizer(
+        [text] if config.source_tokens == "char" else text.splitlines(keepends=True),
+        config.source_tokens or "char",
+        normalization=config.target_normalization or "none",
+        lowercase=config.target_lowercase,
+        size=config.vocabulary_size,
+        minimum_frequency=config.minimum_frequency,
+    )
+    ids = target.encode_batch([text])[0]
+    train, held = held_apart(ids, settings.training.valid_fraction, settings.training.valid_limit * 20)
+    if len(train) < 2 * length:
+        raise DataError(f"The text has {len(ids):,} tokens, less than two windows of {length:,}; lower --window.")
+    shown = _shown(target, held, context)
+    return Material(
+        source=truncated(target, context, keep_end=True),
+        target=target,
+        train=windows(train, context, length),
+        held=windows(held, context, length) if len(held) else None,
+        shown=shown,
+        limit=LengthLimit(length, 0.0),
+    )
+
+
+def _shown(tokenizer: Tokenizer, held: Sequence[int], context: int) -> tuple[tuple[str, str], ...]:
+    """Contexts of the held-out text with what follows, as texts."""
+    starts = range(context, len(held) - SHOWN_TOKENS, max(1, len(held) // 4))
+    found = ((held[at - context : at], held[at : at + SHOWN_TOKENS]) for at in starts)
+    texts = [(tokenizer.decode(before), tokenizer.decode(after)) for before, after in found]
+    return tuple((before, after) for before, after in texts if before.strip())
+
+
+def write_on(writer: Writer, settings: Plan, prompt: str, length: int, config: DecodingConfig) -> Iterator[str]:
+    """Yield a continuation piece by piece, for as many tokens as asked.
+
+    After every ``window`` tokens the last ``context`` ones are read anew, as in training; so the length has no limit
+    and the time per token no growth.
+
+    Raises:
+        OptionError: for a beam, or a model that was not trained on a text.
+    """
+    if config.beam > 1:
+        raise OptionError("--beam cannot write on without end; sample, or use --beam 1.")
+    context, window = window_of(settings)
+    steppers: list[Stepper] = list(writer.networks)
+    stepper = steppers[0] if len(steppers) == 1 else Ensemble(steppers)
+    ids = writer.target.encode_batch([prompt])[0] or [UNK]
+    seed, said = config.seed, _Said(writer.target, ids[-1])
+    while length > 0:
+        source = torch.tensor([ids[-context:]], device=writer.device)
+        limit = min(window, length)
+        rolling = replace(config, seed=None if seed is None else seed + length)
+        for token, _ in stream(stepper, source, rolling, bos=BOS, eos=EOS, max_length=limit, forbid_ids=[[EOS], [UNK]]):
+            ids.append(token)
+            yield from said.now(token)
+        length -= limit
+        ids = ids[-context:]
+    yield from said.rest()
+
+
+class _Said:
+    """Turns ids into text as they come: a token may be half a letter, which waits for the other half."""
+
+    def __init__(self, tokenizer: Tokenizer, anchor: int) -> None:
+        self.tokenizer, self.anchor = tokenizer, anchor
+        self.waiting: list[int] = []
+
+    def now(self, token: int) -> Iterator[str]:
+        """What can be said after one more token."""
+        self.waiting.append(token)
+        text = self._text()
+        if text and not text.endswith("\ufffd"):
+            self.anchor, self.waiting = token, []
+            yield text
+
+    def rest(self) -> Iterator[str]:
+        """What is left at the end."""
+        if self.waiting:
+            yield self._text()
+
+    def _text(self) -> str:
+        before = self.tokenizer.decode([self.anchor])
+        return self.tokenizer.decode([self.anchor, *self.waiting])[len(before) :]
+
+
+@torch.inference_mode()
+def bits_per_character(writer: Writer, settings: Plan, text: str) -> float:
+    """How well the model foretells a text: -log2 of its probability, divided by its characters.
+
+    Every token counts, each seen with at least ``context`` tokens before it where there are as many.
+    """
+    context, window = window_of(settings)
+    ids = writer.target.encode_batch([text])[0]
+    examples = windows(ids, context, window)
+    nats = sum(_nats(writer, examples))
+    return nats / math.log(2) / max(1, len(writer.target.normalize(text)))
+
+
+def _nats(writer: Writer, examples: Examples) -> Iterator[float]:
+    for _, source, target, _ in padded_batches(examples, batch_tokens=8192, batch_size=256):
+        moved = [torch.from_numpy(np.asarray(part)).to(writer.device) for part in (source, target)]
+        logs = [network.log_probabilities(moved[0], moved[1]) for network in writer.networks]
+        mean = torch.logsumexp(torch.stack(logs), 0) - math.log(len(logs))
+        yield -float(mean.sum())

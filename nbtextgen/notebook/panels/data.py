@@ -1,0 +1,71 @@
+"""A panel that cleans: the report, a check box for each step, what would change, and a button that does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import ipywidgets as widgets
+
+from nbtextgen.data.cleaning import STEPS, Cleaned
+from nbtextgen.data.pairs import Pairs
+from nbtextgen.data.raw import RawPairs
+from nbtextgen.data.report_view import cleaned_html, report_html
+from nbtextgen.errors import NbTextGenError
+from nbtextgen.visible import visible
+
+
+def cleaning_panel(
+    rows: RawPairs, valid: Pairs | None, tokens: Mapping[str, Any], keep: Callable[[Cleaned], None], name: str
+) -> widgets.VBox:
+    """Choose cleaning steps, see what they do before they do it, and keep the result.
+
+    Args:
+        rows: the table.
+        valid: held-out pairs, or ``None``.
+        tokens: settings of the tokenizers, for the report.
+        keep: called with the outcome when the button is pressed.
+        name: where ``keep`` puts it, for the message.
+    """
+    report = rows.report(valid=valid, **tokens)
+    advised = dict.fromkeys(step for step in report.steps.split(",") if step)
+    others = [step for step in STEPS if step not in {each.partition(":")[0] for each in advised}]
+    needless = {"language", "empty"} | (set() if valid is not None else {"overlap"})
+    boxes = [
+        _box(step, checked=step in advised) for step in [*advised, *(one for one in others if one not in needless)]
+    ]
+    outcome, message = widgets.HTML(), widgets.HTML()
+    apply = widgets.Button(description=f"Clean into {name}", button_style="primary")
+    state: dict[str, Cleaned] = {}
+
+    def refresh(_: object = None) -> None:
+        state.clear()
+        steps = [box.step for box in boxes if box.value]  # type: ignore[attr-defined]
+        try:
+            state["cleaned"] = rows.clean(steps, valid=valid)
+            outcome.value = "<b>This would happen:</b>" + cleaned_html(state["cleaned"])
+        except NbTextGenError as error:
+            outcome.value = f"<b>{visible(str(error))}</b>"
+        apply.disabled, message.value = not state, ""
+
+    def applied(_: object) -> None:
+        keep(state["cleaned"])
+        kept = len(state["cleaned"].pairs)
+        message.value = (
+            f"{kept:,} pairs are in <code>{visible(name)}</code>; train with <code>--data {visible(name)}</code>"
+        )
+
+    for box in boxes:
+        box.observe(refresh, "value")
+    apply.on_click(applied)
+    refresh()
+    chosen = widgets.GridBox(boxes, layout=widgets.Layout(grid_template_columns="repeat(auto-fill, minmax(26em, 1fr))"))
+    return widgets.VBox([widgets.HTML(report_html(report)), chosen, outcome, widgets.HBox([apply, message])])
+
+
+def _box(step: str, *, checked: bool) -> widgets.Checkbox:
+    """A check box for a step, its help as the tooltip."""
+    name = step.partition(":")[0]
+    box = widgets.Checkbox(checked, description=step, indent=False, tooltip=STEPS[name])
+    box.step = step  # type: ignore[attr-defined]
+    return box

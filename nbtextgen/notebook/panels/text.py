@@ -1,0 +1,52 @@
+"""A panel that writes on: a beginning, sliders, and the text as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets as widgets
+
+from nbtextgen.errors import NbTextGenError
+from nbtextgen.notebook.panels.latest import Latest, Stale
+from nbtextgen.visible import visible
+
+if TYPE_CHECKING:
+    from nbtextgen.generator import TextGenerator
+
+
+def continuation_panel(model: TextGenerator, text: str, length: int, decoding: Mapping[str, Any]) -> widgets.VBox:
+    """Controls over ``TextGenerator.stream_on``; what is written is shown escaped, as it comes."""
+    model.stream_on  # noqa: B018  (an untrained model is refused when it writes, in the panel)
+    beginning = widgets.Textarea(text, description="beginning", layout=widgets.Layout(width="95%"))
+    size = widgets.IntSlider(length, 10, max(2000, length), description="tokens")
+    heat = widgets.FloatSlider(decoding.get("temperature", 0.8), min=0.1, max=2.0, step=0.05, description="temperature")
+    mass = widgets.FloatSlider(decoding.get("top_p", 0.95), min=0.05, max=1.0, step=0.05, description="top-p")
+    write, stop = widgets.Button(description="Write on", button_style="primary"), widgets.Button(description="Stop")
+    shown = widgets.HTML()
+    work = Latest()
+
+    def job(stale: Stale) -> None:
+        written = ""
+        chosen = {**decoding, "sample": True, "temperature": heat.value, "top_p": mass.value}
+        try:
+            for at, piece in enumerate(model.stream_on(beginning.value, size.value, **chosen)):
+                if stale():
+                    return
+                written += piece
+                if at % 8 == 0:
+                    shown.value = _page(beginning.value, written)
+            shown.value = _page(beginning.value, written)
+        except NbTextGenError as error:
+            shown.value = f"<b>{visible(str(error))}</b>"
+
+    write.on_click(lambda _: work.ask(job))
+    stop.on_click(lambda _: work.cancel())
+    return widgets.VBox([beginning, widgets.HBox([size, heat, mass]), widgets.HBox([write, stop]), shown])
+
+
+def _page(before: str, after: str) -> str:
+    lines = [visible(line) for line in after.split("\n")]
+    return (
+        f"<div style='white-space:pre-wrap'><span style='opacity:.6'>{visible(before)}</span>{'<br>'.join(lines)}</div>"
+    )

@@ -1,0 +1,106 @@
+"""Training on more pairs than fit into memory: settings from a sample, all the rest tokenised into a store."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from nbtextgen.data.cleaning import parse_steps, rewriter
+from nbtextgen.data.examples import CopyMap, encode_examples
+from nbtextgen.data.pairs import Pairs, same_key
+from nbtextgen.data.steps import REWRITES
+from nbtextgen.data.streaming import Row, files_of, stream_pairs
+from nbtextgen.data.tokenising import open_store, store_key, tokenise
+from nbtextgen.defaults import Plan, plan
+from nbtextgen.errors import DataError, OptionError
+from nbtextgen.fitting import JUDGED, Material, train_tokenizers
+from nbtextgen.writing import LengthLimit
+
+SAMPLE = 100_000
+"""First pairs, from which settings and vocabularies are chosen."""
+
+
+def streamed_material(
+    options: Mapping[str, Any], data: Any, source: str | None, target: str | None
+) -> tuple[Plan, Material, Pairs]:
+    """Plan and material of pairs that are read one by one; gives also the sample.
+
+    The first pairs set the vocabularies and the settings left open. A pair is held out by a checksum of its source (up
+    to case, spacing and Unicode form), so that no source is on both sides, in whatever file it stands.
+
+    Args:
+        options: settings by name; ``store`` is the folder of the tokens.
+        data: as ``stream_pairs`` reads; a stream that can be read only once must be small enough to be sampled.
+        source, target: column names.
+
+    Raises:
+        DataError: for a row that is not two texts; names the place.
+        OptionError: for a cleaning step that would have to see all rows at once.
+    """
+    rewrite = _rewriter(options["clean"])
+
+    def rows() -> Iterator[Row]:
+        for place, one, other in stream_pairs(data, source, target):
+            yield place, rewrite(one), rewrite(other)
+
+    if not files_of(data) and iter(data) is data:
+        raise DataError("With --store the data is read twice: give files or a data set, not an iterator.")
+    sample = _pairs(islice(rows(), SAMPLE))
+    held_share = _held_share(options, data, sample)
+    train = sample.take([row for row in range(len(sample)) if not _is_held(sample.sources[row], held_share)])
+    chosen = plan(options, train)
+    source_side, target_side = train_tokenizers(chosen, train)
+    copy = CopyMap(source_side, target_side) if chosen.model.copy else None
+
+    def kept() -> Iterator[tuple[str, str]]:
+        for row in rows():
+            if not _is_held(row[1], held_share):
+                yield row[1], row[2]
+
+    folder = Path(str(options["store"]))
+    more = [held_share, chosen.training.max_length, chosen.data.clean, source, target, chosen.model.copy]
+    key = store_key(data, source_side, target_side, more)
+    store = open_store(folder, key, source_side, target_side) or tokenise(
+        kept(), folder, source_side, target_side, copy, key=key, max_length=chosen.training.max_length
+    )
+    held = (row for row in rows() if _is_held(row[1], held_share))
+    found = list(islice(held, options["valid_limit"])) if held_share else []
+    valid = _pairs(iter(found)) if found else None
+    encoded = None if valid is None else encode_examples(valid.sources, valid.targets, source_side, target_side, copy)
+    small = train[:20_000]
+    limit = LengthLimit.of(encode_examples(small.sources, small.targets, source_side, target_side, copy))
+    shown = tuple(valid[: max(chosen.training.samples, JUDGED)]) if valid is not None else ()
+    material = Material(source_side, target_side, store.examples, encoded, shown, limit, store.left_out)
+    return chosen, material, sample
+
+
+def _pairs(rows: Iterator[Row]) -> Pairs:
+    found = list(rows)
+    return Pairs([row[1] for row in found], [row[2] for row in found], [row[0] for row in found])
+
+
+def _rewriter(steps: str | None) -> Callable[[str], str]:
+    odd = [name for name in parse_steps(steps or "") if name not in REWRITES]
+    if odd:
+        raise OptionError(
+            f"--store reads rows one by one, and --clean {odd[0]} looks at all of them; clean the file first."
+        )
+    return rewriter(steps or "")
+
+
+def _held_share(options: Mapping[str, Any], data: Any, sample: Pairs) -> float:
+    """The share of sources held out: as asked for, but about ``valid_limit`` pairs at most."""
+    share = float(options["valid_fraction"])
+    if len(sample) < SAMPLE:
+        return min(share, options["valid_limit"] / len(sample))
+    paths = files_of(data)
+    mean = sum(len(one.encode()) + len(other.encode()) + 2 for one, other in sample[:5000]) / 5000
+    total = sum(path.stat().st_size for path in paths) / mean if paths else 100 * SAMPLE
+    return min(share, options["valid_limit"] / max(SAMPLE, total))
+
+
+def _is_held(source: str, share: float) -> bool:
+    return zlib.crc32(same_key(source).encode("utf-8", "surrogatepass")) < share * 2**32

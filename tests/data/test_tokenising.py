@@ -1,0 +1,170 @@
+"""The store of tokens: the same examples as in memory, made by any number of workers, whole or not there at all."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nbtextgen import TextGenerator
+from nbtextgen.data import examples as module
+from nbtextgen.data import tokenising
+from nbtextgen.data.examples import CopyMap, Examples, batches, encode_examples
+from nbtextgen.data.streaming import stream_pairs
+from nbtextgen.data.tokenising import open_store, store_key, tokenise
+from nbtextgen.data.tokenizer import train_tokenizer
+from nbtextgen.errors import DataError, ModelFileError, OptionError
+
+ROWS = [(f"row {number} of many", f"{number} rows") for number in range(700)]
+SOURCES, TARGETS = [row[0] for row in ROWS], [row[1] for row in ROWS]
+
+
+def same(first: Examples, second: Examples) -> bool:
+    sides = [(first.sources, second.sources), (first.targets, second.targets)]
+    sides += [] if first.copies is None or second.copies is None else [(first.copies, second.copies)]
+    return all(len(a) == len(b) and all(map(np.array_equal, a, b)) for a, b in sides)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("copy", [False, True])
+def test_the_store_holds_what_memory_would(workers: int, copy: bool, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(tokenising, "CHUNK", 50)
+    monkeypatch.setattr(tokenising, "ALONE", 100)
+    source, target = train_tokenizer(SOURCES, "word", size=60), train_tokenizer(TARGETS, "word", size=60)
+    pointer = CopyMap(source, target) if copy else None
+    store = tokenise(iter(ROWS), tmp_path / "s", source, target, pointer, workers=workers)
+    assert same(store.examples, encode_examples(SOURCES, TARGETS, source, target, pointer))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["s"]
+
+
+def test_too_long_pairs_are_left_out_and_counted(tmp_path) -> None:
+    source = train_tokenizer(SOURCES + TARGETS, "char")
+    store = tokenise(ROWS, tmp_path / "s", source, source, max_length=13)
+    assert 0 < store.left_out < len(ROWS)
+    assert len(store.examples) + store.left_out == len(ROWS)
+    assert max(map(len, store.examples.sources)) <= 13
+
+
+def test_a_store_is_known_again_only_when_it_was_made_from_the_same(tmp_path) -> None:
+    (tmp_path / "a.tsv").write_text("\n".join("\t".join(row) for row in ROWS))
+    source = train_tokenizer(SOURCES + TARGETS, "char")
+    key = store_key(tmp_path / "a.tsv", source, source)
+    tokenise(ROWS, tmp_path / "s", source, source, key=key)
+    assert open_store(tmp_path / "s", key, source, source) is not None
+    assert open_store(tmp_path / "s", store_key(tmp_path / "a.tsv", source, source, "more"), source, source) is None
+    (tmp_path / "a.tsv").write_text("other\ttext\n")
+    assert store_key(tmp_path / "a.tsv", source, source) != key
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(ModelFileError, match="no store of tokens"):
+        tokenise(ROWS, tmp_path / "mine", source, source)
+
+
+def test_an_error_in_a_row_leaves_nothing_behind(tmp_path) -> None:
+    source = train_tokenizer(SOURCES, "char")
+
+    def rows():
+        yield from ROWS
+        raise DataError("line 701 is bad.")
+
+    with pytest.raises(DataError):
+        tokenise(rows(), tmp_path / "s", source, source)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_tokenising_leaves_no_store_and_the_next_one_clears_up(tmp_path) -> None:
+    code = f"""
+import time
+from pathlib import Path
+from nbtextgen.data.tokenising import tokenise
+from nbtextgen.data.tokenizer import train_tokenizer
+def rows():
+    for number in range(10**9):
+        yield f"row {{number}}", "x"
+        if number == 6000:
+            print("going", flush=True)
+tokenizer = train_tokenizer(["row 0123456789 x"], "char")
+tokenise(rows(), Path({str(tmp_path / "s")!r}), tokenizer, tokenizer, workers=1)
+"""
+    root = Path(__file__).parents[2]
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=root)
+    assert process.stdout is not None and process.stdout.readline() == b"going\n"
+    time.sleep(0.2)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "s").exists() and len(list(tmp_path.iterdir())) == 1
+    source = train_tokenizer(SOURCES + TARGETS, "char")
+    tokenise(ROWS, tmp_path / "s", source, source)
+    assert [path.name for path in tmp_path.iterdir()] == ["s"]
+
+
+def test_batches_of_very_many_rows_are_planned_in_windows(monkeypatch) -> None:
+    source = train_tokenizer(SOURCES + TARGETS, "char")
+    examples = encode_examples(SOURCES, TARGETS, source, source)
+    monkeypatch.setattr(module, "PLANNED", 128)
+    monkeypatch.setattr(module, "BLOCK", 16)
+    for rng in (None, np.random.default_rng(1)):
+        found = batches(examples, batch_tokens=400, batch_size=8, rng=rng)
+        assert sorted(np.concatenate(found).tolist()) == list(range(len(ROWS)))
+        assert max(map(len, found)) <= 8
+        lengths = np.sum(examples.lengths(), axis=0)
+        assert all(len(rows) * lengths[rows].max() <= 400 or len(rows) == 1 for rows in found)
+
+
+def test_files_are_streamed_with_places(tmp_path) -> None:
+    (tmp_path / "a.tsv").write_text("n\ten\tfr\n1\tcat\tchat\n2\tdog\tchien\n")
+    (tmp_path / "b.tsv.gz").write_bytes(gzip.compress(b"n\ten\tfr\n3\tfish\tpoisson\n"))
+    (tmp_path / "c.jsonl").write_text(json.dumps({"en": "bird", "fr": "oiseau"}) + "\n")
+    found = list(stream_pairs(str(tmp_path / "*"), "en", "fr"))
+    assert [row[1:] for row in found] == [("cat", "chat"), ("dog", "chien"), ("fish", "poisson"), ("bird", "oiseau")]
+    assert found[2][0] == "b.tsv.gz, line 2"
+    assert list(stream_pairs(iter([("a", "b")]))) == [("row 1", "a", "b")]
+    import pandas
+
+    pandas.DataFrame({"en": SOURCES, "fr": TARGETS}).to_parquet(tmp_path / "d.parquet")
+    assert [row[1:] for row in stream_pairs(tmp_path / "d.parquet")] == ROWS
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.tsv", b"a\tb\nc\n", "line 2 has 1 columns"),
+        ("a.tsv", b"a\tb\nc\t\n", "line 2: target is empty"),
+        ("a.tsv", b"a\tb\n\xff\td\n", "line 2 is not UTF-8"),
+        ("a.tsv", b"a\tb\tc\n", "has 3 columns"),
+        ("a.jsonl", b'{"a": "b", "c": "d"}\n{\n', "line 2 is not JSON"),
+        ("a.jsonl", b'{"a": "b", "c": null}\n', "line 1: target is missing"),
+        ("a.tsv.gz", gzip.compress(b"a\tb\n" * 5000, mtime=0)[:-30], "cannot be read from here on"),
+        ("a.parquet", b"PAR1 no", "row 1: the file cannot be read"),
+        ("a.csv", b"a,b\n", "cannot be read in a stream"),
+    ],
+    ids=str,
+)
+def test_bad_streams_are_refused_with_their_place(name: str, content: bytes, message: str, tmp_path) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        list(stream_pairs(tmp_path / name))
+
+
+def test_training_on_a_store_learns_reuses_it_and_holds_sources_apart(tmp_path) -> None:
+    path = tmp_path / "pairs.tsv"
+    path.write_text("".join(f"{source}\t{target}\n" for source, target in ROWS), encoding="utf-8")
+    options = {"hidden_size": 8, "embedding_size": 8, "epochs": 1, "samples": 0, "store": str(tmp_path / "store")}
+    first = TextGenerator(**options).fit(path, listeners=[])
+    made = (tmp_path / "store" / "store.json").stat().st_mtime_ns
+    again = TextGenerator(**options).fit(path, listeners=[])
+    assert (tmp_path / "store" / "store.json").stat().st_mtime_ns == made
+    started = first.history[0]
+    assert started.pairs + started.valid_pairs == len(ROWS) and started.valid_pairs > 20  # type: ignore[union-attr]
+    assert first.predict(["row 5 of many"]) == again.predict(["row 5 of many"])
+    with pytest.raises(OptionError, match="looks at all of them"):
+        TextGenerator(**options, clean="dedupe").fit(path, listeners=[])
+    with pytest.raises(DataError, match="read twice"):
+        TextGenerator(**options).fit(iter(ROWS), listeners=[])

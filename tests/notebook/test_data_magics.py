@@ -1,0 +1,138 @@
+"""``textgen_data``, ``textgen_continue`` and ``--text`` in a real IPython shell, and their panels' logic."""
+
+from __future__ import annotations
+
+import pandas
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+from nbtextgen import Pairs, RawPairs
+
+FRAME = pandas.DataFrame(
+    {
+        "en": ["a  cat", "a dog", "a dog", None, "<b>a bird</b>", "a fish", "e\u0301toile"],
+        "fr": ["un chat", "un chien", "un chien", "rien", "un oiseau", "   ", "star"],
+        "n": [1, 2, 3, 4, 5, 6, 7],
+    }
+)
+TEXT = "one two three four five six seven, and then again: " * 40
+
+
+@pytest.fixture
+def shell() -> InteractiveShell:
+    shell = InteractiveShell()
+    shell.run_line_magic("load_ext", "nbtextgen")
+    shell.user_ns["df"] = FRAME
+    return shell
+
+
+def test_data_is_reported_on_and_cleaned_into_a_variable(shell: InteractiveShell) -> None:
+    report = shell.run_line_magic("textgen_data", "df --source en --target fr --tokens char").report
+    assert {"missing", "empty", "duplicates", "markup", "white-space", "unicode-form"} <= {
+        one.name for one in report.findings
+    }
+    line = f"df --source en --target fr --clean {report.steps} --into tidy"
+    cleaned = shell.run_line_magic("textgen_data", line)
+    assert shell.user_ns["tidy"] is cleaned
+    assert list(cleaned.pairs) == [
+        ("a cat", "un chat"),
+        ("a dog", "un chien"),
+        ("a bird", "un oiseau"),
+        ("étoile", "star"),
+    ]
+    options = "--data tidy --hidden-size 8 --embedding-size 8 --epochs 1 --quiet"
+    shell.run_line_magic("textgen_train", f"words {options}")
+    assert "markup" in shell.user_ns["words"].plan.data.clean
+    assert shell.run_line_magic("textgen_generate", "words '<i>a  cat</i>'").source == "a cat"
+
+
+def test_training_with_clean_drops_what_cannot_be_learned(shell: InteractiveShell) -> None:
+    with pytest.raises(Exception, match="row 4: source is missing"):
+        shell.run_line_magic("textgen_train", "words --data df --source en --target fr --quiet")
+    options = "--source en --target fr --hidden-size 8 --embedding-size 8 --epochs 1 --quiet"
+    shell.run_line_magic("textgen_train", f"words --data df {options} --clean dedupe,whitespace")
+    assert shell.user_ns["words"].plan.data.clean == "dedupe,whitespace"
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("", "There are no pairs"),
+        ("dff --source en --target fr", "neither a file nor an expression"),
+        ("df --source en --target de", "no target column 'de'"),
+        ("df --source en --target fr --clean dedup", "Did you mean 'dedupe'"),
+    ],
+)
+def test_mistakes_are_one_line(shell: InteractiveShell, line: str, message: str) -> None:
+    with pytest.raises(Exception, match=message) as caught:
+        shell.run_line_magic("textgen_data", line)
+    assert len(caught.value._render_traceback_()) == 1
+
+
+def test_code_of_the_data_magic_does_the_same(shell: InteractiveShell, capsys) -> None:
+    for line in ("df --source en --target fr --tokens char", "df --source en --target fr --clean nfc,dedupe"):
+        expected = shell.run_line_magic("textgen_data", line)
+        capsys.readouterr()
+        shell.run_line_magic("textgen_data", f"{line} --show-code")
+        code = capsys.readouterr().out
+        *before, last = code.strip().split("\n")
+        space = {"df": FRAME}
+        exec("\n".join(before), space)
+        wanted = getattr(expected, "report", expected)
+        assert repr(eval(last.partition(" = ")[2] if " = rows" in last else last, space)) == repr(wanted)
+
+
+def test_a_text_is_learned_and_continued(shell: InteractiveShell, tmp_path, capsys) -> None:
+    (tmp_path / "corpus.txt").write_text(TEXT)
+    shell.user_ns["words"] = TEXT
+    options = "--tokens char --context 8 --hidden-size 16 --embedding-size 8 --max-steps 4 --quiet"
+    for text in (tmp_path / "corpus.txt", "words"):
+        shell.run_line_magic("textgen_train", f"poet --text {text} {options}")
+        quiet = shell.run_line_magic("textgen_continue", "poet 'one two' --length 30 --seed 2 --quiet --into kept")
+        assert quiet.startswith("one two") and len(quiet) == 37
+        assert shell.user_ns["kept"] == quiet
+        capsys.readouterr()
+        shell.run_line_magic("textgen_continue", "poet 'one two' --length 30 --seed 2")
+        assert capsys.readouterr().out == quiet + "\n"
+    shell.run_line_magic("textgen_train", f"poet --text {tmp_path}/corpus.txt {options} --show-code")
+    assert "fit_text(" in capsys.readouterr().out
+    with pytest.raises(Exception, match="one of them"):
+        shell.run_line_magic("textgen_train", "poet --text words --data df")
+
+
+def test_the_cleaning_panel_shows_what_would_change_before_it_does(shell: InteractiveShell) -> None:
+    from nbtextgen.notebook.panels.data import cleaning_panel
+
+    kept = []
+    rows = RawPairs.of(FRAME, source="en", target="fr")
+    panel = cleaning_panel(rows, None, {"tokens": "char"}, kept.append, "df_clean")
+    report, boxes, outcome, bottom = panel.children
+    assert "<b>a bird" not in report.value and "<b>a bird" not in outcome.value
+    assert "4 of 7 rows kept" in outcome.value
+    for box in boxes.children:
+        box.value = box.description == "zero-width"
+    assert "5 of 7 rows kept" in outcome.value and not kept
+    bottom.children[0].click()
+    assert len(kept[0].pairs) == 5 and kept[0].steps == "zero-width"
+    assert "df_clean" in bottom.children[1].value
+
+
+def test_the_writing_panel_writes_and_escapes(shell: InteractiveShell) -> None:
+    import time
+
+    from nbtextgen import TextGenerator
+    from nbtextgen.notebook.panels.text import continuation_panel
+
+    model = TextGenerator(tokens="char", context=8, hidden_size=8, embedding_size=8, max_steps=2)
+    model.fit_text("<b>one</b> & two " * 60, listeners=[])
+    panel = continuation_panel(model, "<b>one", 40, {})
+    panel.children[2].children[0].click()
+    shown = panel.children[3]
+    until = time.monotonic() + 20
+    while "white-space" not in shown.value and time.monotonic() < until:
+        time.sleep(0.05)
+    assert "&lt;b&gt;one" in shown.value and "<b>" not in shown.value
+
+
+def test_pairs_show_their_report_from_python() -> None:
+    assert "rows" in repr(Pairs([("a"), ("b")], ["x", "y"]).report())

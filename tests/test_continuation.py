@@ -1,0 +1,128 @@
+"""Continuing a text: windows are the text, models learn it, and write on for any length."""
+
+from __future__ import annotations
+
+import gzip
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nbtextgen import Pairs, TextGenerator
+from nbtextgen.data.windows import Corpus, Shifting, read_corpus, windows
+from nbtextgen.errors import DataError, OptionError
+
+TEXT = "one two three four five six seven eight nine ten, and\nthen the same again: " * 80
+SETTINGS = {
+    "hidden_size": 48,
+    "embedding_size": 24,
+    "dropout": 0.0,
+    "learning_rate": 0.01,
+    "samples": 1,
+    "batch_size": 16,
+}
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.integers(5, 50), min_size=2, max_size=200), st.integers(1, 30), st.integers(1, 40), st.integers(1, 40)
+)
+def test_windows_are_the_text_and_each_context_comes_before_its_window(ids, context, length, first) -> None:
+    cut = windows(ids, context, length, min(first, length))
+    joined: list[int] = []
+    for source, target in zip(cut.sources, cut.targets, strict=True):
+        before = joined[-context:] or [1]
+        assert source.tolist() == before
+        assert target[0] == 2 and 1 <= len(target) - 1 <= length
+        joined += target[1:].tolist()
+    assert joined == ids
+
+
+def test_every_epoch_cuts_the_same_text_elsewhere_and_repeats_with_its_seed() -> None:
+    ids = list(range(5, 105)) * 3
+    examples = windows(ids, 10, 20)
+    shifting = Shifting(10, 20, seed=4)
+    first, second = shifting(examples, 1), shifting(examples, 2)
+    again = Shifting(10, 20, seed=4)(examples, 1)
+    assert [target.tolist() for target in first.targets] == [target.tolist() for target in again.targets]
+    assert [target.tolist() for target in first.targets] != [target.tolist() for target in second.targets]
+    for one in (first, second):
+        assert np.concatenate([target[1:] for target in one.targets]).tolist() == ids
+
+
+@pytest.fixture(scope="module")
+def poet() -> TextGenerator:
+    return TextGenerator(**SETTINGS, tokens="char", context=12, window=24, epochs=45).fit_text(TEXT, listeners=[])
+
+
+def test_it_learns_a_text_and_writes_on_beyond_its_window(poet: TextGenerator) -> None:
+    assert poet.bits_per_character(TEXT[:1000]) < 0.3
+    text = poet.write_on("one two three", 200)
+    assert text == (TEXT * 3)[: len(text)]
+    assert len(text) == len("one two three") + 200
+
+
+def test_pieces_join_to_the_text_and_a_seed_repeats_it(poet: TextGenerator) -> None:
+    draw = {"sample": True, "temperature": 6.0, "seed": 3}
+    pieces = list(poet.stream_on("one", 100, **draw))
+    assert len(pieces) > 50
+    assert "one" + "".join(pieces) == poet.write_on("one", 100, **draw)
+    assert poet.write_on("one", 100, **draw) != poet.write_on("one", 100, **draw | {"seed": 4})
+
+
+def test_bits_are_those_of_the_models_probabilities(poet: TextGenerator) -> None:
+    part = TEXT[:24]  # one window, from nothing
+    writer = poet.writer
+    ids = writer.target.encode(part).ids
+    import torch
+
+    logs = writer.networks[0].log_probabilities(torch.tensor([[1]]), torch.tensor([[2, *ids]]))
+    assert math.isclose(poet.bits_per_character(part), -logs.sum().item() / math.log(2) / 24, rel_tol=1e-4)
+
+
+@pytest.mark.parametrize("tokens", ["word", "bpe"])
+def test_words_and_pieces_of_words_write_on_too_and_survive_saving(tokens: str, tmp_path) -> None:
+    model = TextGenerator(**SETTINGS, tokens=tokens, vocabulary_size=300, context=8, window=16, epochs=15)
+    model.fit_text(TEXT, listeners=[])
+    again = TextGenerator.load(model.save(tmp_path / "poet"))
+    assert again.write_on("one two", 60) == model.write_on("one two", 60)
+    assert len(again.write_on("one two", 40)) >= len("one two") + 40
+    assert isinstance(again.generate("one two").text, str)
+
+
+def test_a_text_run_can_be_reopened_from_its_folder(tmp_path) -> None:
+    model = TextGenerator(**SETTINGS, tokens="char", context=8, max_steps=5)
+    model.fit_text(TEXT, listeners=[], run=tmp_path / "run")
+    assert TextGenerator.load(tmp_path / "run").write_on("one", 20) == model.write_on("one", 20)
+    assert TextGenerator.resume(tmp_path / "run", listeners=[]).write_on("one", 20) == model.write_on("one", 20)
+
+
+def test_corpora_are_read_from_files_lists_and_patterns(tmp_path) -> None:
+    (tmp_path / "a.txt").write_text(TEXT, encoding="utf-8")
+    (tmp_path / "b.txt.gz").write_bytes(gzip.compress(TEXT.encode()))
+    assert read_corpus(tmp_path / "a.txt") == read_corpus(str(tmp_path / "b.txt.gz")) == read_corpus(TEXT) == TEXT
+    assert read_corpus([tmp_path / "a.txt", tmp_path / "b.txt.gz"]) == read_corpus(str(tmp_path / "*.txt*"))
+    assert len(Corpus.of(TEXT).pieces()) > 10
+    (tmp_path / "latin.txt").write_bytes(b"good\n" + b"caf\xe9 " * 100)
+    with pytest.raises(DataError, match="line 2 is not UTF-8"):
+        read_corpus(tmp_path / "latin.txt")
+    with pytest.raises(DataError, match="at least 200"):
+        read_corpus("short\ntext")
+    with pytest.raises(DataError, match="no file"):
+        read_corpus("nowhere.txt")
+
+
+def test_mistakes_are_named(poet: TextGenerator) -> None:
+    with pytest.raises(OptionError, match="--beam"):
+        poet.write_on("one", 5, beam=3)
+    with pytest.raises(OptionError, match="--length"):
+        poet.write_on("one", 0)
+    pairs = TextGenerator(hidden_size=8, embedding_size=8, epochs=1).fit(Pairs(["a", "b"], ["c", "d"]), listeners=[])
+    with pytest.raises(OptionError, match="trained on pairs"):
+        pairs.write_on("one", 5)
+    with pytest.raises(OptionError, match="--copy"):
+        TextGenerator(copy=True).fit_text(TEXT, listeners=[])
+    with pytest.raises(DataError, match="less than two windows"):
+        TextGenerator(tokens="char", window=5000).fit_text(TEXT, listeners=[])
