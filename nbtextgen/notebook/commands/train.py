@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from nbtextgen.notebook.live.training import Training
 
 SECTIONS = {
-    "Cleaning": options_of(DataConfig),
+    "The data": options_of(DataConfig),
     "How text becomes tokens": options_of(TokenizerConfig),
     "The network": options_of(ModelConfig),
     "Training": options_of(TrainingConfig),
