@@ -169,7 +169,7 @@ class Session:
 
 def names_a_file(text: str) -> bool:
     """Whether the text after ``--data`` is a built-in set or a file, and not an expression."""
-    if text.startswith("builtin:") or Path(text).suffix in DATA_SUFFIXES:
+    if text.startswith("builtin:") or Path(text.removesuffix(".gz")).suffix in DATA_SUFFIXES:
         return True
     try:
         return Path(text).exists()
