@@ -100,7 +100,7 @@ def _mapped(path: Path) -> NDArray[Any]:
     """One array of whole numbers, mapped read-only; nothing in the file is ever executed."""
     try:
         array = npy.open_memmap(path, mode="r")
-    except (OSError, ValueError, TypeError, SyntaxError, OverflowError, MemoryError) as error:
+    except Exception as error:  # the library's reader of headers raises many kinds, a tokenizer's among them
         raise ModelFileError(f"{path} cannot be read: {error}.") from error
     if array.ndim != 1 or array.dtype.kind != "i":
         raise ModelFileError(f"{path} is damaged: it should hold a row of whole numbers.")
