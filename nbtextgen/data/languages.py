@@ -22,7 +22,7 @@ def detect(text: str) -> str | None:
         from langdetect import DetectorFactory, LangDetectException, detect_langs
     except ImportError:
         raise MissingPackageError(
-            "Finding the language of a text needs langdetect, which is not installed; run: pip install langdetect."
+            "Finding the language of a text needs langdetect, which is not installed; run: pip install 'nbtextgen[clean]'."
         ) from None
     if len(text) < SHORTEST or text.count(" ") < FEWEST - 1:
         return None
