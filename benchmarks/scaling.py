@@ -2,7 +2,7 @@
 
     python benchmarks/scaling.py --seconds 60
 
-Prints both speeds, their ratio, the seconds to the first update, the measured time of one exchange, and from which
+Prints both speeds, their ratio, the seconds to the first update, the size of one exchange, and from which
 link speed another machine pays at this size and batch: an update of ``t`` seconds on one machine takes about
 ``max(t / n, exchange)`` on ``n`` when exchange and backward pass overlap, so a second machine pays when the exchange of
 ``8 x parameters`` bytes (a ring sends each number twice, in 4 bytes) takes less than ``t / 2``.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -93,7 +94,7 @@ def _follow(
 ) -> list[list[Hypothesis]]:
     """One path at a time per hypothesis: the best token (greedy), or a drawn one (``n_best`` independent draws)."""
     batch, width = source.shape[0], config.n_best if config.sample else 1
-    seed = config.seed if config.seed is not None else int(torch.randint(2**31, ()))
+    seed = config.seed if config.seed is not None else secrets.randbits(31)
     # A generator per row: what is drawn for a source does not depend on what else is in the batch.
     drawers = [torch.Generator().manual_seed(seed) for _ in range(batch)] if config.sample else []
     state = model.start(source, width)

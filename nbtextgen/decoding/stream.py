@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -32,7 +33,7 @@ def stream(
     allowed = None if allow_ids is None else tuple(allow_ids)
     rules = Constraints(config, eos, tuple(prefix_ids), allowed, tuple(map(tuple, forbid_ids)))
     drawer = torch.Generator()
-    drawer.manual_seed(config.seed if config.seed is not None else int(torch.randint(2**31, ())))
+    drawer.manual_seed(config.seed if config.seed is not None else secrets.randbits(31))
     with torch.inference_mode():
         state = model.start(source, 1)
     last = torch.full((1, 1), bos, device=source.device)
