@@ -88,10 +88,7 @@ def test_a_setting_that_cannot_be_is_marked_and_a_rate_is_found(lab: Lab, tmp_pa
     use = panel.get_by_role("button", name=re.compile("Use 0"))
     suggested = use.inner_text().split()[1]
     use.click()
-    notebook.page.wait_for_function(
-        "([code, rate]) => code.textContent.includes(`--learning-rate ${rate}`)",
-        arg=[code(panel).element_handle(), suggested],
-    )
+    code(panel).get_by_text(f"--learning-rate {suggested}").wait_for()
 
 
 def test_generating_with_each_slider_and_going_on_from_another_token(lab: Lab, tmp_path: Path) -> None:
@@ -108,7 +105,7 @@ def test_generating_with_each_slider_and_going_on_from_another_token(lab: Lab, t
     ):
         put(panel, label, value)
         code(panel).get_by_text(shown).wait_for()
-    assert written.get_by_role("listitem").nth(2).is_visible()
+    written.get_by_role("listitem").nth(2).wait_for()
     panel.get_by_label("compare").select_option("second")
     panel.get_by_label("written by second").get_by_role("listitem").nth(2).wait_for()
 

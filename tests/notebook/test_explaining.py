@@ -105,11 +105,12 @@ def test_what_is_known_is_not_computed_again(model: TextGenerator) -> None:
 
 
 def test_a_cancel_stops_the_work_and_leaves_the_panel_usable(model: TextGenerator) -> None:
+    before = threading.active_count()
     panel = ExplanationPanel.of(model, "abc" * 12, method="shap", budget=200_000, faithfulness=False)
     panel._hear(None, {"kind": "cancel"}, [])
     panel.wait()
     assert not panel.answers.get("token||shap", {}).get("final")
-    assert threading.active_count() < 20 and not panel.status.get("busy")
+    assert threading.active_count() <= before + 1 and not panel.status.get("busy")
     panel._hear(None, {"kind": "ask", "unit": "word", "contrast": "", "method": "shap"}, [])
     assert panel.wait().answers["word||shap"]["final"]
 
