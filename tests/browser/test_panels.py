@@ -161,7 +161,7 @@ def test_tuning_in_the_background_leaves_the_best_in_the_variable(lab: Lab, tmp_
         high.press("ArrowLeft")
     code(panel, "Python").get_by_text("'hidden_size': (16, 24)").wait_for()
     panel.get_by_role("button", name="Start").click()
-    panel.get_by_text("Trial 3,").wait_for()
+    panel.get_by_text(re.compile(r"Trial ([3-9]|\d\d+),")).wait_for()  # quick ones may never be seen
     panel.get_by_role("button", name="Stop").click()
     panel.get_by_text("best is the best of").wait_for()
     assert panel.get_by_role("img", name=re.compile("trials over their training time")).is_visible()
