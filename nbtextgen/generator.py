@@ -12,7 +12,7 @@ from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.defaults import Plan, fit_options, plan
 from nbtextgen.errors import DataError, NotTrainedError, OptionError, nearest
 from nbtextgen.generation import Generation, Generations
-from nbtextgen.options import build, options_of
+from nbtextgen.options import build
 from nbtextgen.training.events import Event
 
 if TYPE_CHECKING:
@@ -718,8 +718,3 @@ def _checked_sources(texts: Any) -> list[str]:
         if not text.strip():
             raise DataError(f"{where} is empty; give some text to start from.")
     return sources
-
-
-def decoding_options() -> list[str]:
-    """Names of what ``generate`` takes beside the text."""
-    return list(options_of(DecodingConfig))

@@ -38,8 +38,9 @@ class _MixtureLoss(torch.autograd.Function):
         grad_gate, grad_pointed = torch.empty_like(gate), torch.empty_like(pointed)
         sums = hidden.new_zeros(2, dtype=exact)
         with torch.autocast(hidden.device.type, enabled=False):
-            for start in range(0, hidden.shape[0], max(16, _CHUNK // vocabulary)):
-                block = slice(start, start + max(16, _CHUNK // vocabulary))
+            rows = max(16, _CHUNK // vocabulary)
+            for start in range(0, hidden.shape[0], rows):
+                block = slice(start, start + rows)
                 part, write, copied = hidden[block], gate[block], pointed[block]
                 logits = torch.addmm(low_bias, part, low_weight.t()).to(exact)
                 total = logits.logsumexp(-1, keepdim=True)
