@@ -7,8 +7,10 @@ All: embedding 256, bidirectional LSTM encoder 2 x 256, LSTM decoder 512, one la
 
 from __future__ import annotations
 
+import itertools
 import json
 import resource
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -63,7 +65,7 @@ def head(work: Path, name: str, sentences: int) -> Path:
     return path
 
 
-def onmt_train(work: Path, warmup: int, steps: int) -> dict[str, object]:
+def onmt_train(work: Path, warmup: int, steps: int, save_every: int = 10**8) -> dict[str, object]:
     import onmt.bin.train as program
     import yaml
     from onmt.trainer import Trainer
@@ -96,7 +98,7 @@ def onmt_train(work: Path, warmup: int, steps: int) -> dict[str, object]:
                 "num_workers": 0,
                 "train_steps": warmup + steps,
                 "valid_steps": 10**8,
-                "save_checkpoint_steps": 10**8,
+                "save_checkpoint_steps": save_every,
                 "report_every": 50,
                 "seed": 1,
             }
@@ -116,8 +118,38 @@ def onmt_train(work: Path, warmup: int, steps: int) -> dict[str, object]:
     options, _ = program._get_parser().parse_known_args(["-config", f"{work}/onmt.yaml"])
     program.train(options)
     newest = max(work.glob("onmt_step_*.pt"), key=lambda path: path.stat().st_mtime)
-    newest.replace(work / "onmt.pt")
+    shutil.copyfile(newest, work / "onmt.pt")
     return clock.measured()
+
+
+def onmt_train_curve(work: Path, warmup: int, steps: int) -> dict[str, object]:
+    """Train ``steps`` updates, keep every epoch's model, and write the validation set with each (beam 5) after the clock.
+
+    Gives ``seconds_at``: wall time from the first update's start to each kept model, and the ``outputs`` written with it.
+    """
+    for old in work.glob("onmt_step_*.pt"):
+        old.unlink()
+    epoch = -(-len((work / "train.en").read_text("utf-8").splitlines()) // BATCH)
+    began, ended = time.perf_counter(), {}
+    count = itertools.count(1)
+
+    def updated(*_: object) -> None:
+        nonlocal began
+        done = next(count)
+        if done == 1:
+            began = time.perf_counter()
+        elif done % epoch == 0:
+            ended[done] = round(time.perf_counter() - began, 1)
+            print(f"EPOCH {done // epoch} {ended[done]}", flush=True)
+
+    register_optimizer_step_post_hook(updated)
+    found = onmt_train(work, warmup, steps, save_every=epoch)
+    outputs = {}
+    for done in ended:
+        shutil.copyfile(work / f"onmt_step_{done}.pt", work / "onmt.pt")
+        outputs[done] = f"onmt.epoch{done // epoch}"
+        onmt_decode(work, 5, outputs[done], 10**6)
+    return {**found, "seconds_at": ended, "outputs": outputs}
 
 
 def onmt_decode(work: Path, beam: int, name: str, sentences: int) -> dict[str, object]:
