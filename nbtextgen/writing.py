@@ -19,6 +19,7 @@ from nbtextgen.decoding.stepper import Ensemble, Stepper
 from nbtextgen.decoding.stream import stream
 from nbtextgen.errors import OptionError
 from nbtextgen.generation import Generation, Generations
+from nbtextgen.model.eight_bit import EightBit, pays_in_eight_bit
 from nbtextgen.model.seq2seq import Seq2Seq, State
 
 
@@ -56,7 +57,7 @@ class Alternative:
 class CopyingStepper:
     """A network together with the copy ids of the sources at hand, as decoding expects it."""
 
-    def __init__(self, network: Seq2Seq, copy_ids: Tensor) -> None:
+    def __init__(self, network: Seq2Seq | EightBit, copy_ids: Tensor) -> None:
         self.network, self.copy_ids = network, copy_ids
         self.step, self.reorder, self.keep = network.step, network.reorder, network.keep
 
@@ -80,6 +81,7 @@ class Writer:
     networks: list[Seq2Seq]
     limit: LengthLimit
     copy: CopyMap | None = field(default=None)
+    _rounded: dict[int, EightBit] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.networks[0].config.copy and self.copy is None:
@@ -186,7 +188,7 @@ class Writer:
     def _search(
         self, texts: list[str], encoded: list[list[int]], config: DecodingConfig, prefix_ids: Sequence[int]
     ) -> list[Generation]:
-        stepper, extras = self._stepper(texts)
+        stepper, extras = self._stepper(texts, config.precision)
         limits = [config.max_length or self.limit(len(ids)) for ids in encoded]
         found = decode(
             stepper,
@@ -204,17 +206,34 @@ class Writer:
             for text, hypotheses, extra in zip(texts, found, extras, strict=True)
         ]
 
-    def _stepper(self, texts: list[str]) -> tuple[Stepper, list[list[str]]]:
+    def _stepper(self, texts: list[str], precision: str = "fp32") -> tuple[Stepper, list[list[str]]]:
         """What decoding steps through, and for each text the tokens that only its source knows."""
+        networks = [self.network_in(precision, number) for number in range(len(self.networks))]
         if self.copy is None:
-            steppers: list[Stepper] = list(self.networks)
+            steppers: list[Stepper] = list(networks)
             extras: list[list[str]] = [[] for _ in texts]
         else:
             pairs = [self.copy.ids(text) for text in texts]
             copies = self._tensor([ids.tolist() or [UNK] for ids, _ in pairs])
             extras = [extra for _, extra in pairs]
-            steppers = [CopyingStepper(network, copies) for network in self.networks]
+            steppers = [CopyingStepper(network, copies) for network in networks]
         return steppers[0] if len(steppers) == 1 else Ensemble(steppers), extras
+
+    def network_in(self, precision: str, number: int) -> Seq2Seq | EightBit:
+        """A network in the arithmetic that ``DecodingConfig.precision`` names; rounding takes a moment, once.
+
+        Raises:
+            OptionError: for 8-bit integers on another device than the processor.
+        """
+        network = self.networks[number]
+        whole = precision == "fp32" or not isinstance(network, Seq2Seq)  # or wrapped, by whoever steers it
+        if whole or (precision == "auto" and not pays_in_eight_bit(network)):
+            return network
+        if self.device.type != "cpu":
+            raise OptionError("--precision int8 works on the processor only; use --precision auto.")
+        if number not in self._rounded:
+            self._rounded[number] = EightBit(network)
+        return self._rounded[number]
 
     def _tensor(self, rows: list[list[int]]) -> Tensor:
         return torch.from_numpy(pad([np.array(row, dtype=np.int64) for row in rows])).to(self.device)

@@ -171,6 +171,43 @@ def _taken(ids: Tensor, logs: Tensor, attention: Tensor, config: DecodingConfig,
     return Hypothesis(numbers[:-1], kept, attention[:count].numpy(), score, count <= limit)
 
 
+_CHUNK = 64
+
+
+def best_extensions(sums: Tensor, logs: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The likeliest ``count`` one-token extensions of each row's hypotheses.
+
+    Looks for them only in the ``count`` stretches of the vocabulary with the largest maxima: whatever stands in
+    another stretch has ``count`` larger ones before it.
+
+    Args:
+        sums: log-probability of every hypothesis, ``(batch, width)``.
+        logs: of every next token, ``(batch, width, vocabulary)``, contiguous.
+        count: how many, where there are as many.
+
+    Returns:
+        their log-probabilities, hypotheses and tokens, each ``(batch, count)``, best first.
+    """
+    batch, width, vocabulary = logs.shape
+    whole = vocabulary // _CHUNK * _CHUNK
+    if whole // _CHUNK < 2 * count:
+        totals = (sums.unsqueeze(-1) + logs).view(batch, -1)
+        best, flat = totals.topk(min(count, totals.shape[1]), -1)
+        return best, flat // vocabulary, flat % vocabulary
+    largest = logs[..., :whole].unflatten(-1, (-1, _CHUNK)).amax(-1)
+    if whole < vocabulary:
+        largest = torch.cat([largest, logs[..., whole:].amax(-1, keepdim=True)], -1)
+    chunks = largest.shape[-1]
+    chosen = (sums.unsqueeze(-1) + largest).view(batch, -1).topk(count, -1).indices
+    parents = (chosen // chunks).repeat_interleave(_CHUNK, 1)
+    tokens = ((chosen % chunks * _CHUNK).unsqueeze(-1) + torch.arange(_CHUNK, device=logs.device)).view(batch, -1)
+    there = tokens < vocabulary
+    tokens = tokens.clamp_max(vocabulary - 1)
+    totals = sums.gather(1, parents) + logs.view(batch, -1).gather(1, parents * vocabulary + tokens)
+    best, places = totals.masked_fill(~there, IMPOSSIBLE).topk(count, -1)
+    return best, parents.gather(1, places), tokens.gather(1, places)
+
+
 class _Beam:
     """Beam search (Graves 2012, sec. 2.2, in the batched form).
 
@@ -206,46 +243,49 @@ class _Beam:
 
     def _advance(self) -> None:
         logs, attention, self.state = self.model.step(self.last, self.state)
-        batch, width, vocabulary = logs.shape
         at_limit = self.limits.to(self.rows.device)[self.rows] <= self.written.shape[-1]
         ruled = _end_at_limit(self.rules.apply(logs, self.written), at_limit, self.rules.eos)
-        totals = (self.sums.unsqueeze(-1) + ruled).view(batch, -1)
-        best, flat = totals.topk(min(2 * self.width, totals.shape[1]), -1)
-        parents, tokens = flat // vocabulary, flat % vocabulary
+        best, parents, tokens = best_extensions(self.sums, ruled, 2 * self.width)
         picked = best - self.sums.gather(1, parents)
         ends = (tokens == self.rules.eos) & (best > IMPOSSIBLE)
+        norm = length_norm(self.written.shape[-1] + 1, self.config.length_penalty)
+        sizes, logged, origins = best.tolist(), picked.tolist(), parents.tolist()
         for row, column in ends.nonzero().tolist():
-            parent = int(parents[row, column])
-            self._finish(row, parent, float(best[row, column]), float(picked[row, column]), attention[row, parent])
+            if sizes[row][column] / norm > self._bar(row):  # a coverage penalty can only lower it
+                parent = origins[row][column]
+                self._finish(row, parent, sizes[row][column] / norm, logged[row][column], attention[row, parent])
         # Among 2W candidates at most W end (one per parent), so W live ones remain where the vocabulary allows.
         order = ends.logical_or(best == IMPOSSIBLE).int().argsort(dim=-1, stable=True)[:, : self.width]
         parents, self.last = parents.gather(1, order), tokens.gather(1, order)
         self.sums = best.gather(1, order).masked_fill(ends.gather(1, order), IMPOSSIBLE)
         self.state = self.model.reorder(self.state, parents)
-        at = torch.arange(batch, device=parents.device)[:, None]
+        at = torch.arange(len(parents), device=parents.device)[:, None]
         self.written = torch.cat([self.written[at, parents], self.last.unsqueeze(-1)], -1)
         self.logs = torch.cat([self.logs[at, parents], picked.gather(1, order).unsqueeze(-1)], -1)
         self.attention = torch.cat([self.attention[at, parents], attention[at, parents].unsqueeze(2)], 2)
 
-    def _finish(self, row: int, parent: int, total: float, logged: float, attention: Tensor) -> None:
-        """Note a hypothesis that ended with the end mark."""
-        length = self.written.shape[-1] + 1
-        weights = torch.cat([self.attention[row, parent], attention[None]])
-        score = total / length_norm(length, self.config.length_penalty) + self._coverage(row, weights)
+    def _bar(self, row: int) -> float:
+        """The score that a hypothesis of the row must exceed to be among the n best that have ended."""
         found = self.finished[int(self.rows[row])]
-        if len(found) >= self.config.n_best and score <= found[self.config.n_best - 1].score:
+        return found[self.config.n_best - 1].score if len(found) >= self.config.n_best else IMPOSSIBLE
+
+    def _finish(self, row: int, parent: int, score: float, logged: float, attention: Tensor) -> None:
+        """Note a hypothesis that ended with the end mark, if it is good enough."""
+        weights = torch.cat([self.attention[row, parent], attention[None]])
+        score += self._coverage(row, weights)
+        if score <= self._bar(row):
             return
-        logs = np.append(self.logs[row, parent].cpu().numpy(), np.float32(logged))
-        found.append(
+        original = int(self.rows[row])
+        self.finished[original].append(
             Hypothesis(
                 self.written[row, parent].tolist(),
-                logs,
+                np.append(self.logs[row, parent].cpu().numpy(), np.float32(logged)),
                 weights.cpu().numpy(),
                 score,
-                length <= int(self.limits[int(self.rows[row])]),
+                self.written.shape[-1] < int(self.limits[original]),
             )
         )
-        found.sort(key=lambda one: -one.score)
+        self.finished[original].sort(key=lambda one: -one.score)
 
     def _coverage(self, row: int, weights: Tensor) -> float:
         """Coverage penalty (Wu et al. 2016, eq. 14): beta x the sum of log(min(attention received, 1))."""

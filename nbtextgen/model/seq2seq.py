@@ -137,9 +137,10 @@ class Seq2Seq(nn.Module):
         return self._decode(inputs, memory, summary), memory
 
     def _decode(self, inputs: Tensor, memory: Memory, summary: Tensor) -> Decoded:
-        return self.decoder(self._embed(inputs), self.decoder.initial(summary, memory), memory)
+        return self.decoder(self.embed(inputs), self.decoder.initial(summary, memory), memory)
 
-    def _embed(self, inputs: Tensor) -> Tensor:
+    def embed(self, inputs: Tensor) -> Tensor:
+        """Target embeddings of ``inputs``; a copied word, which has none, reads as unknown."""
         known = inputs.masked_fill(inputs >= self.vocabulary_size, UNK)
         return self.embedding_dropout(self.target_embedding(known))
 
@@ -202,7 +203,13 @@ class Seq2Seq(nn.Module):
 
     def _distribution(self, decoded: Decoded, memory: Memory) -> Tensor:
         """Log-probabilities over the vocabulary, ``(batch, steps, vocabulary)``; wider with a copy head."""
-        logs = nn.functional.linear(decoded.hidden, self.output_weight, self.output_bias).float().log_softmax(-1)
+        return self._mixture(
+            nn.functional.linear(decoded.hidden, self.output_weight, self.output_bias), decoded, memory
+        )
+
+    def _mixture(self, scores: Tensor, decoded: Decoded, memory: Memory) -> Tensor:
+        """Log-probabilities from the output layer's scores, the copy head's share mixed in."""
+        logs = scores.float().log_softmax(-1)
         if decoded.gate is None or memory.copy_ids is None:
             return logs
         batch, steps, size = logs.shape
@@ -232,10 +239,15 @@ class Seq2Seq(nn.Module):
         Returns:
             log-probabilities ``(batch, width, vocabulary)``, attention ``(batch, width, source_length)``, next state.
         """
-        decoded, after = self.decoder.step(self._embed(tokens), state.decoder, state.memory)
-        logs = self._distribution(decoded, state.memory)
+        decoded, after = self.decoder.step(self.embed(tokens), state.decoder, state.memory)
+        scores = nn.functional.linear(decoded.hidden, self.output_weight, self.output_bias)
+        return self.writable(scores, decoded, state.memory), decoded.weights, State(state.memory, after, state.width)
+
+    def writable(self, scores: Tensor, decoded: Decoded, memory: Memory) -> Tensor:
+        """Log-probabilities for decoding, from the output layer's scores: tokens that are never written are impossible."""
+        logs = self._mixture(scores, decoded, memory)
         logs[..., self.never_written] = float("-inf")
-        return logs, decoded.weights, State(state.memory, after, state.width)
+        return logs
 
     def reorder(self, state: State, parents: Tensor) -> State:
         """Continue from the hypotheses ``parents (batch, new_width)`` of each row."""

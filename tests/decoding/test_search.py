@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.decoding.search import Hypothesis, decode
+from nbtextgen.decoding.search import Hypothesis, best_extensions, decode
 from nbtextgen.decoding.stepper import Ensemble
 from nbtextgen.errors import OptionError
 
@@ -139,3 +139,21 @@ def test_an_ensemble_writes_with_the_mean_probability() -> None:
     logs, _, _ = together.step(torch.tensor([[BOS]]), together.start(torch.tensor([[4, 5]]), 1))
     mean = (first.table[4, BOS].exp() + second.table[4, BOS].exp()) / 2
     torch.testing.assert_close(logs[0, 0].exp(), mean)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10_000), vocabulary=st.integers(2, 1500), width=st.integers(1, 6), impossible=st.floats(0, 1.0)
+)
+def test_the_best_extensions_are_those_of_a_full_sort(
+    seed: int, vocabulary: int, width: int, impossible: float
+) -> None:
+    drawn = torch.Generator().manual_seed(seed)
+    logs = torch.randn(3, width, vocabulary, generator=drawn)
+    logs[torch.rand(logs.shape, generator=drawn) < impossible] = float("-inf")
+    sums = torch.randn(3, width, generator=drawn)
+    best, parents, tokens = best_extensions(sums, logs, 2 * width)
+    every = (sums.unsqueeze(-1) + logs).view(3, -1).sort(-1, descending=True).values
+    assert torch.equal(best, every[:, : best.shape[1]]) and best.shape[1] == min(2 * width, every.shape[1])
+    rows = torch.arange(3)[:, None]
+    assert torch.equal((sums[rows, parents] + logs[rows, parents, tokens]), best)

@@ -25,6 +25,7 @@ from nbtextgen.options import build, options_of
 from nbtextgen.visible import pictured
 
 if TYPE_CHECKING:
+    from nbtextgen.model.eight_bit import EightBit
     from nbtextgen.model.seq2seq import Seq2Seq
     from nbtextgen.notebook.session import Session
     from nbtextgen.writing import Alternative, Writer
@@ -187,7 +188,9 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
             if config.sample and config.seed is None:
                 # A seed of our own: PyTorch's shared generator may belong to a training that runs meanwhile.
                 config = dataclasses.replace(config, seed=random.randrange(2**32))
-            found = _interruptible(model.writer, stale).write(model._sources([text]), config, prefix)[0]
+            found = _interruptible(model.writer, config.precision, stale).write(model._sources([text]), config, prefix)[
+                0
+            ]
         except NbTextGenError as error:
             return None, str(error)
         return found, ""
@@ -198,7 +201,7 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
         if shown is None or message["at"] > len(shown.ids):
             return
         model = self.session.model([self.names[message["column"]]])
-        writer = _interruptible(model.writer, stale)
+        writer = _interruptible(model.writer, "fp32", stale)
         place = writer.alternatives(shown.source, shown.ids[: message["at"]], COUNT)[-1]
         if stale():
             raise Stopped
@@ -254,8 +257,8 @@ def _field(name: str) -> dict[str, Any]:
 class _Interruptible:
     """A network that stops in mid-output when what it writes is no longer wanted."""
 
-    def __init__(self, network: Seq2Seq, stale: Stale) -> None:
-        self._network, self._stale = network, stale
+    def __init__(self, network: Seq2Seq, quick: Seq2Seq | EightBit, stale: Stale) -> None:
+        self._network, self._quick, self._stale = network, quick, stale
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._network, name)
@@ -264,11 +267,14 @@ class _Interruptible:
         """One step of the network."""
         if self._stale():
             raise Stopped
-        return self._network.step(tokens, state)
+        return self._quick.step(tokens, state)
 
 
-def _interruptible(writer: Writer, stale: Stale) -> Writer:
-    networks: list[Any] = [_Interruptible(network, stale) for network in writer.networks]
+def _interruptible(writer: Writer, precision: str, stale: Stale) -> Writer:
+    networks: list[Any] = [
+        _Interruptible(network, writer.network_in(precision, number), stale)
+        for number, network in enumerate(writer.networks)
+    ]
     return dataclasses.replace(writer, networks=networks)
 
 

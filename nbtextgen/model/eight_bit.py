@@ -1,0 +1,128 @@
+"""The decoder in 8-bit integers: what makes writing with large networks several times faster on a processor.
+
+Weights are rounded once, a scale for each output row; inputs at every step, a scale for each row; products are summed
+exactly in 32-bit integers and scaled back (Wu et al. 2016, sec. 6; Bhandare et al. 2019). The encoder, the attention
+scores and all sums of log-probabilities stay in full precision, so outputs differ from fp32 only where two candidates
+are nearly as likely, and log-probabilities by about a hundredth of a nat.
+"""
+
+from __future__ import annotations
+
+import functools
+from copy import copy
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from nbtextgen.model.decoder import Decoder
+from nbtextgen.model.recurrent import RecurrentLayer, RecurrentState
+from nbtextgen.model.seq2seq import Seq2Seq, State
+
+_WORTH_IT = 1_000_000
+"""Weights of the output layer from which on products, not calls, take the time of a step."""
+
+_LEVELS = 127
+
+
+@functools.cache
+def has_eight_bit() -> bool:
+    """Whether this processor has instructions for sums of 8-bit products (VNNI)."""
+    known = getattr(torch.cpu, "_is_vnni_supported", None)
+    return hasattr(torch, "_int_mm") and known is not None and bool(known())
+
+
+def pays_in_eight_bit(network: Seq2Seq) -> bool:
+    """Whether a network writes faster in 8-bit integers here: it is large, and the processor has the instructions."""
+    weight = network.output_weight
+    return weight.device.type == "cpu" and weight.numel() >= _WORTH_IT and has_eight_bit()
+
+
+class EightBitLinear(nn.Module):
+    """``nn.Linear`` for inference, with weights and inputs rounded to 8-bit integers."""
+
+    weight: Tensor
+    scale: Tensor
+    bias: Tensor
+
+    def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
+        """Round ``weight (outputs, inputs)``; the bias stays as it is."""
+        super().__init__()
+        weight = weight.detach().float()
+        largest = weight.abs().amax(1).clamp_min(1e-12)
+        rounded = (weight * (_LEVELS / largest)[:, None]).round_().to(torch.int8)
+        self.register_buffer("weight", rounded.t().contiguous())
+        self.register_buffer("scale", largest / _LEVELS)
+        self.register_buffer("bias", weight.new_zeros(len(weight)) if bias is None else bias.detach().float())
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """``(..., inputs)`` to ``(..., outputs)``."""
+        rows = inputs.reshape(-1, inputs.shape[-1])
+        largest = rows.abs().amax(1, keepdim=True).clamp_min_(1e-12)
+        rounded = (rows * (_LEVELS / largest)).round_().to(torch.int8)
+        sums = torch._int_mm(rounded, self.weight).float()
+        found = torch.addcmul(self.bias, sums.mul_(self.scale), largest / _LEVELS)
+        return found.view(*inputs.shape[:-1], -1)
+
+
+class EightBitLayer(nn.Module):
+    """One step of a recurrent layer with 8-bit products; gates in PyTorch's order."""
+
+    def __init__(self, layer: RecurrentLayer) -> None:
+        super().__init__()
+        self.cell, self.hidden_size, net = layer.cell, layer.hidden_size, layer.net
+        self.from_input = EightBitLinear(net.weight_ih_l0, net.bias_ih_l0)
+        self.from_hidden = EightBitLinear(net.weight_hh_l0, net.bias_hh_l0)
+
+    def step(self, inputs: Tensor, state: RecurrentState) -> RecurrentState:
+        """As ``RecurrentLayer.step``."""
+        below, before = self.from_input(inputs), self.from_hidden(state[0])
+        if self.cell == "lstm":
+            gates = below.add_(before)
+            size = self.hidden_size
+            new = gates[:, 2 * size : 3 * size].tanh()
+            enter, forget, _, out = gates.sigmoid_().chunk(4, -1)
+            cell = forget * state[1] + enter * new
+            return out * cell.tanh(), cell
+        if self.cell == "gru":
+            reset, update, new = below.chunk(3, -1)
+            reset_before, update_before, new_before = before.chunk(3, -1)
+            keep = torch.sigmoid(update + update_before)
+            new = torch.tanh(new + torch.sigmoid(reset + reset_before) * new_before)
+            return (new + keep * (state[0] - new),)
+        return (torch.tanh(below + before),)
+
+
+class EightBit:
+    """A network that encodes as it is and writes in 8-bit integers; see ``decoding.stepper.Stepper``."""
+
+    def __init__(self, network: Seq2Seq) -> None:
+        """Round the decoder's weights; later changes of the network's weights are not seen."""
+        self.network = network
+        self.decoder = _rounded(network.decoder)
+        self.output = EightBitLinear(network.output_weight, network.output_bias)
+        self.reorder, self.keep = network.reorder, network.keep
+
+    def start(self, source: Tensor, width: int, copy_ids: Tensor | None = None) -> State:
+        """As ``Seq2Seq.start``."""
+        return self.network.start(source, width, copy_ids)
+
+    def step(self, tokens: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
+        """As ``Seq2Seq.step``."""
+        decoded, after = self.decoder.step(self.network.embed(tokens), state.decoder, state.memory)
+        logs = self.network.writable(self.output(decoded.hidden), decoded, state.memory)
+        return logs, decoded.weights, State(state.memory, after, state.width)
+
+
+def _rounded(decoder: Decoder) -> Decoder:
+    """The decoder with 8-bit products in place of its layers' and its projections'; what stays is shared, not copied."""
+    quick = copy(decoder)
+    quick._modules = dict(decoder._modules)
+    quick.layers = nn.ModuleList(EightBitLayer(cast(RecurrentLayer, layer)) for layer in decoder.layers)
+    quick.combine = EightBitLinear(decoder.combine.weight, decoder.combine.bias)  # type: ignore[assignment]
+    if decoder.attention is not None and isinstance(getattr(decoder.attention, "query", None), nn.Linear):
+        quick.attention = attention = copy(decoder.attention)
+        attention._modules = dict(decoder.attention._modules)
+        query = decoder.attention.query
+        attention.query = EightBitLinear(query.weight, query.bias)  # type: ignore[assignment]
+    return quick

@@ -1,0 +1,83 @@
+"""Writing in 8-bit integers follows the network in full precision, whatever the network is made of."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from nbtextgen.data.pairs import Pairs
+from nbtextgen.generator import TextGenerator
+from nbtextgen.model import eight_bit
+from nbtextgen.model.config import ModelConfig
+from nbtextgen.model.eight_bit import EightBit, EightBitLinear, pays_in_eight_bit
+from nbtextgen.model.seq2seq import Seq2Seq
+
+EXTRAS = (
+    {"input_feeding": True},
+    {"attention": "additive", "copy": True, "coverage": True},
+    {"attention": "multihead", "decoder_layers": 2},
+    {"attention": "dot", "layer_norm": True},
+    {"attention": "none"},
+)
+
+
+def test_a_product_is_within_the_rounding_of_its_parts() -> None:
+    torch.manual_seed(1)
+    weight, bias, inputs = torch.randn(40, 64), torch.randn(40), torch.randn(3, 5, 64) * 7
+    right = torch.nn.functional.linear(inputs, weight, bias)
+    found = EightBitLinear(weight, bias)(inputs)
+    # Each factor is off by at most half a step of its own scale; over 64 products the errors mostly cancel.
+    assert (found - right).abs().max() < 0.02 * right.abs().max()
+    assert EightBitLinear(weight, None)(torch.zeros(2, 64)).abs().max() == 0
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize("extra", EXTRAS, ids=str)
+def test_every_network_steps_as_in_full_precision(cell: str, extra: dict) -> None:
+    torch.manual_seed(3)
+    network = Seq2Seq(ModelConfig(cell=cell, embedding_size=24, hidden_size=32, heads=4, **extra), 30, 40).eval()
+    quick = EightBit(network)
+    source, copies = torch.randint(5, 30, (4, 6)), torch.randint(5, 44, (4, 6))
+    with torch.inference_mode():
+        right, found = network.start(source, 2, copies), quick.start(source, 2, copies)
+        for tokens in torch.randint(5, 40, (4, 4, 2)):
+            wanted, seen, right = network.step(tokens, right)
+            logs, attention, found = quick.step(tokens, found)
+            writable = wanted > -20
+            assert torch.allclose(logs[writable], wanted[writable], atol=0.15)
+            assert torch.allclose(attention, seen, atol=0.05)
+
+
+def test_a_row_does_not_depend_on_its_batch() -> None:
+    torch.manual_seed(5)
+    linear, rows = EightBitLinear(torch.randn(64, 32), None), torch.randn(9, 32)
+    assert torch.equal(linear(rows)[4], linear(rows[4:5])[0])
+
+
+def test_rounding_leaves_the_network_as_it_was() -> None:
+    network = Seq2Seq(ModelConfig(attention="multihead", embedding_size=16, hidden_size=16), 20, 20).eval()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    EightBit(network)
+    after = network.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(after[name], value) for name, value in before.items())
+
+
+def test_only_large_networks_are_rounded_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(eight_bit, "has_eight_bit", lambda: True)
+    small = Seq2Seq(ModelConfig(embedding_size=8, hidden_size=8), 20, 20)
+    large = Seq2Seq(ModelConfig(embedding_size=256, hidden_size=8), 20, 4000)
+    assert (pays_in_eight_bit(small), pays_in_eight_bit(large)) == (False, True)
+    monkeypatch.setattr(eight_bit, "has_eight_bit", lambda: False)
+    assert not pays_in_eight_bit(large)
+
+
+def test_a_trained_model_writes_the_same_in_both() -> None:
+    pairs = Pairs.of([(f"a{number}", f"b{number}") for number in range(60)])
+    model = TextGenerator(tokens="char", hidden_size=48, embedding_size=16, epochs=60, valid_fraction=0.0).fit(pairs)
+    for beam in (1, 3):
+        whole = model.generate(list(pairs.sources), beam=beam, precision="fp32")
+        quick = model.generate(list(pairs.sources), beam=beam, precision="int8")
+        same = sum(one.text == other.text for one, other in zip(whole, quick, strict=True))
+        assert same >= 58
+        assert abs(whole[7].log_probabilities.sum() - quick[7].log_probabilities.sum()) < 0.1
