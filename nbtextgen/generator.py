@@ -12,6 +12,7 @@ from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.defaults import Plan, fit_options, plan
 from nbtextgen.errors import DataError, NotTrainedError, OptionError, nearest
 from nbtextgen.generation import Generation, Generations
+from nbtextgen.given import Given, checked_sources, pairs_of, prepared, questions, split
 from nbtextgen.options import build
 from nbtextgen.training.events import Event
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from nbtextgen.explanation.explanation import Explanation, Explanations
     from nbtextgen.explanation.sanity import Sanity
     from nbtextgen.explanation.survey import Survey
-    from nbtextgen.fitting import Fitting, Material
+    from nbtextgen.fitting import Fitting
     from nbtextgen.rehearsal import Estimate, Rehearsal
     from nbtextgen.running.config import LaunchConfig
     from nbtextgen.running.folder import Run
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from nbtextgen.writing import Writer
 
 Listener = Callable[[Event], None]
-SMALLEST = 2
-"""Fewest distinct pairs that anything can be learned from."""
-
 KEPT_SOURCES = 200
 """Training sources remembered, in memory only, for explanations that sample what replaces missing text."""
 
@@ -101,7 +99,7 @@ class TextGenerator:
             sources: source texts, or pairs when ``targets`` is not given.
             targets: target texts.
         """
-        pairs = _pairs(sources, targets)
+        pairs = pairs_of(sources, targets)
         name = self._options["select_by"]
         if name not in ("exact", "bleu", "chrf"):
             name = "exact" if self.plan.tokenizer.target_tokens in ("char", "symbol") else "chrf"
@@ -153,15 +151,15 @@ class TextGenerator:
         """
         from nbtextgen.fitting import Fitting
 
-        chosen, material, train, held, notes = self._prepared(data, targets, valid, source, target)
+        given = prepared(self._options, data, targets, valid, source, target)
         launch = _launch(processes, launch)
         if not run and not launch:
-            self._trained(Fitting(chosen, material, controls, notes=notes), chosen, listeners)
+            self._trained(Fitting(given.plan, given.material, controls, notes=given.notes), given.plan, listeners)
         else:
-            self.run = self._begun(run or True, chosen, material, train, held)
-            self._trained_in(self.run, controls, listeners, launch, notes)
-        self._background = tuple(train.sources[:: max(1, len(train) // KEPT_SOURCES)])
-        self.held_out = held
+            self.run = self._begun(run or True, given)
+            self._trained_in(self.run, controls, listeners, launch, given.notes)
+        self._background = tuple(given.train.sources[:: max(1, len(given.train) // KEPT_SOURCES)])
+        self.held_out = given.held
         return self
 
     def begin(
@@ -179,41 +177,13 @@ class TextGenerator:
         Args:
             data, targets, run, valid, source, target: as ``fit``.
         """
-        chosen, material, train, held, _ = self._prepared(data, targets, valid, source, target)
-        return self._begun(run, chosen, material, train, held)
+        return self._begun(run, prepared(self._options, data, targets, valid, source, target))
 
-    def _prepared(
-        self, data: Any, targets: Any, valid: Any, source: str | None, target: str | None
-    ) -> tuple[Plan, Material, Pairs, Pairs | None, list[str]]:
-        """Settings, what to train on, its pairs (or a sample), those held out, and what cleaning did, for the user."""
-        from nbtextgen.data.preparing import prepare
-        from nbtextgen.data.windows import Corpus
-        from nbtextgen.fitting import Material
-
-        if isinstance(data, Corpus):
-            from nbtextgen.continuation import text_material, text_plan
-
-            pieces = data.pieces()
-            chosen = text_plan(self._options, pieces)
-            return chosen, text_material(chosen, data.text), pieces, None, []
-        if self._options["store"]:
-            from nbtextgen.streamed import streamed_material
-
-            if targets is not None or valid is not None:
-                raise OptionError("--store reads pairs from files or a data set and holds some out itself.")
-            chosen, material, sample = streamed_material(self._options, data, source, target)
-            return chosen, material, sample, None, []
-        given = data if targets is None else _zipped(data, targets)
-        prepared = prepare(given, valid, self._options["clean"], source, target)
-        train, held = self._split(prepared.pairs, prepared.valid)
-        chosen = plan(self._options | {"clean": prepared.steps, "context": None}, train)
-        notes = [prepared.note] if prepared.note else []
-        return chosen, Material.of(chosen, train, held), train, held, notes
-
-    def _begun(self, run: str | Path | bool, chosen: Plan, material: Material, train: Pairs, held: Pairs | None) -> Run:
+    def _begun(self, run: str | Path | bool, given: Given) -> Run:
         from nbtextgen.running.folder import Run, fingerprint, place_for
 
-        return Run.create(place_for(run), chosen, self._options, material, fingerprint(train, held))
+        marks = fingerprint(given.train, given.held)
+        return Run.create(place_for(run), given.plan, self._options, given.material, marks)
 
     def fit_text(self, text: Any, **settings: Any) -> TextGenerator:
         """Learn to continue a text: no pairs, every place of it is an example.
@@ -267,7 +237,7 @@ class TextGenerator:
             data, targets: as ``fit``.
             columns: ``source`` and ``target``, as ``fit``.
         """
-        return self._rehearsal(_pairs(data, targets, **columns)).estimate()
+        return self._rehearsal(pairs_of(data, targets, **columns)).estimate()
 
     def find_learning_rate(
         self, data: Any, targets: Any = None, *, updates: int = 150, **columns: str | None
@@ -282,12 +252,12 @@ class TextGenerator:
         Returns:
             ``rates``, ``losses`` and the ``suggestion``.
         """
-        return self._rehearsal(_pairs(data, targets, **columns)).find_learning_rate(updates=updates)
+        return self._rehearsal(pairs_of(data, targets, **columns)).find_learning_rate(updates=updates)
 
     def _rehearsal(self, pairs: Pairs) -> Rehearsal:
         from nbtextgen.rehearsal import Rehearsal
 
-        train, _ = self._split(pairs, None)
+        train, _ = split(self._options, pairs)
         return Rehearsal(plan(self._options, train), train)
 
     @classmethod
@@ -369,21 +339,6 @@ class TextGenerator:
         finally:
             self._fitting = None
 
-    def _split(self, pairs: Pairs, held: Pairs | None) -> tuple[Pairs, Pairs | None]:
-        """Training and validation pairs."""
-        known = fit_options()
-        fraction = known["valid_fraction"].check(self._options["valid_fraction"])
-        limit, seed = self._options["valid_limit"], self._options["seed"]
-        if len(set(zip(pairs.sources, pairs.targets, strict=True))) < SMALLEST:
-            what = "one pair" if len(pairs) == 1 else f"{len(pairs)} identical pairs"
-            raise DataError(f"There is only {what} to learn from ({pairs.place(0)}); give at least two different ones.")
-        if held is not None or not fraction:
-            return pairs, held
-        train, held = pairs.split(fraction, seed, limit)
-        if len(set(pairs.sources)) < 10 or not len(held) or not len(train):
-            return pairs, None  # too few to hold any out: the training loss then selects
-        return train, held
-
     # Using --------------------------------------------------------------------------------------------------------
 
     @property
@@ -453,8 +408,8 @@ class TextGenerator:
         """Checked sources, rewritten by the cleaning steps that the model was trained with."""
         from nbtextgen.data.cleaning import rewriter
 
-        sources, steps = _checked_sources(texts), self.plan.data.clean
-        return sources if not steps else _checked_sources(list(map(rewriter(steps), sources)))
+        sources, steps = checked_sources(texts), self.plan.data.clean
+        return sources if not steps else checked_sources(list(map(rewriter(steps), sources)))
 
     def stream(self, text: str, **decoding: Any) -> Iterator[str]:
         """Yield the output piece by piece, as it is written (greedy, or sampling with ``sample=True``).
@@ -524,7 +479,7 @@ class TextGenerator:
         from nbtextgen.explanation.entry import configure
         from nbtextgen.explanation.survey import survey
 
-        pairs = _pairs(data, targets)
+        pairs = pairs_of(data, targets)
         if gold is not None and len(gold) != len(pairs):
             raise DataError(f"There are {len(pairs):,} pairs but {len(gold):,} gold alignments; give one for each.")
         rows = range(0, len(pairs), -(-len(pairs) // max(1, limit)))
@@ -580,7 +535,7 @@ class TextGenerator:
         """
         from nbtextgen.evaluation.metrics import measure
 
-        sources, references = _questions(_pairs(data, targets, source, target), grouped=group_sources)
+        sources, references = questions(pairs_of(data, targets, source, target), grouped=group_sources)
         outputs = [each.text for each in self.generate(sources, **decoding)]
         if metrics is None:
             small = self.plan.tokenizer.target_tokens in ("char", "symbol")
@@ -610,12 +565,12 @@ class TextGenerator:
         """
         from nbtextgen.evaluation.metrics import errors
 
-        sources, references = _questions(_pairs(data, targets, source, target), grouped=group_sources)
+        sources, references = questions(pairs_of(data, targets, source, target), grouped=group_sources)
         return errors(sources, references, [each.text for each in self.generate(sources, **decoding)], limit)
 
     def perplexity(self, data: Any, targets: Any = None) -> float:
         """Per-token perplexity of target texts given their sources: exp of the mean negative log-likelihood."""
-        pairs = _pairs(data, targets)
+        pairs = pairs_of(data, targets)
         return self.writer.perplexity(Pairs(self._sources(pairs.sources), pairs.targets, pairs.places))
 
     # Files --------------------------------------------------------------------------------------------------------
@@ -684,37 +639,3 @@ def _launch(processes: int, launch: LaunchConfig | None) -> LaunchConfig | None:
 
     launch = build(LaunchConfig, vars(launch) if launch is not None else {"processes": processes})
     return launch if launch.elsewhere else None
-
-
-def _pairs(data: Any, targets: Any = None, source: str | None = None, target: str | None = None) -> Pairs:
-    if targets is None:
-        return Pairs.of(data, source=source, target=target)
-    return Pairs.of(_zipped(data, targets))
-
-
-def _zipped(data: Any, targets: Any) -> list[tuple[Any, Any]]:
-    sources, wanted = list(data), list(targets)
-    if len(sources) != len(wanted):
-        raise DataError(f"There are {len(sources):,} sources but {len(wanted):,} targets; give one target per source.")
-    return list(zip(sources, wanted, strict=True))
-
-
-def _questions(pairs: Pairs, *, grouped: bool) -> tuple[list[str], list[str | list[str]]]:
-    """Sources and what is right for each; with ``grouped``, every target of a source is an acceptable answer."""
-    if not grouped:
-        return list(pairs.sources), list(pairs.targets)
-    answers: dict[str, list[str]] = {}
-    for one, answer in pairs:
-        answers.setdefault(one, []).append(answer)
-    return list(answers), list(answers.values())
-
-
-def _checked_sources(texts: Any) -> list[str]:
-    sources = list(texts)
-    for number, text in enumerate(sources, 1):
-        where = f"Source {number:,} of {len(sources):,}" if len(sources) > 1 else "The source"
-        if not isinstance(text, str):
-            raise DataError(f"{where} is {type(text).__name__}, not text; convert it with str() first.")
-        if not text.strip():
-            raise DataError(f"{where} is empty; give some text to start from.")
-    return sources

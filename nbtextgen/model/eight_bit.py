@@ -60,7 +60,7 @@ class EightBitLinear(nn.Module):
         rows = inputs.reshape(-1, inputs.shape[-1])
         largest = rows.abs().amax(1, keepdim=True).clamp_min_(1e-12)
         rounded = (rows * (_LEVELS / largest)).round_().to(torch.int8)
-        sums = torch._int_mm(rounded, self.weight).float()
+        sums = torch._int_mm(rounded, self.weight).float()  # pyright: ignore[reportPrivateImportUsage]
         found = torch.addcmul(self.bias, sums.mul_(self.scale), largest / _LEVELS)
         return found.view(*inputs.shape[:-1], -1)
 

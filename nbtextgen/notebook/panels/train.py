@@ -130,6 +130,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         """A run like the one that would start now; shows why there can be none."""
         from nbtextgen.defaults import plan
         from nbtextgen.generator import TextGenerator
+        from nbtextgen.given import split
         from nbtextgen.rehearsal import Rehearsal
 
         if any(training.running for training in self.session.trainings.values()):
@@ -143,8 +144,9 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
             return None
         try:
             pairs = self._source.pairs(self.form.values)
-            train, _ = TextGenerator(**settings)._split(pairs, None)
-            chosen = plan(TextGenerator(**settings).get_params(), train)
+            options = TextGenerator(**settings).get_params()
+            train, _ = split(options, pairs)
+            chosen = plan(options, train)
             self.form.autos = autos(chosen)
             self.cost.value = status(f"{len(pairs):,} pairs, for instance {_example(pairs)}. Estimating …")
             return Rehearsal(chosen, train)

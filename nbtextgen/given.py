@@ -1,0 +1,122 @@
+"""What a user hands over, checked and made ready: pairs in any form, a text or a store to train on, sources to write for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from nbtextgen.data.pairs import Pairs
+from nbtextgen.defaults import Plan, fit_options, plan
+from nbtextgen.errors import DataError, OptionError
+
+if TYPE_CHECKING:
+    from nbtextgen.fitting import Material
+
+SMALLEST = 2
+"""Fewest distinct pairs that anything can be learned from."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """Ready for training.
+
+    Attributes:
+        plan: all settings, those chosen from the data included.
+        material: what the trainer reads.
+        train: its pairs, or a sample of them.
+        held: pairs held out, where they are in memory.
+        notes: what cleaning did, for the user.
+    """
+
+    plan: Plan
+    material: Material
+    train: Pairs
+    held: Pairs | None = None
+    notes: tuple[str, ...] = ()
+
+
+def prepared(
+    options: Mapping[str, Any], data: Any, targets: Any, valid: Any, source: str | None, target: str | None
+) -> Given:
+    """Read the data, clean and split it, and fill in the settings that ``options`` leave open.
+
+    Args:
+        options: settings of ``TextGenerator`` by name.
+        data, targets, valid, source, target: as ``TextGenerator.fit``.
+    """
+    from nbtextgen.data.preparing import prepare
+    from nbtextgen.data.windows import Corpus
+    from nbtextgen.fitting import Material
+
+    if isinstance(data, Corpus):
+        from nbtextgen.continuation import text_material, text_plan
+
+        pieces = data.pieces()
+        chosen = text_plan(options, pieces)
+        return Given(chosen, text_material(chosen, data.text), pieces)
+    if options["store"]:
+        from nbtextgen.streamed import streamed_material
+
+        if targets is not None or valid is not None:
+            raise OptionError("--store reads pairs from files or a data set and holds some out itself.")
+        chosen, material, sample = streamed_material(options, data, source, target)
+        return Given(chosen, material, sample)
+    joined = data if targets is None else _zipped(data, targets)
+    ready = prepare(joined, valid, options["clean"], source, target)
+    train, held = split(options, ready.pairs, ready.valid)
+    chosen = plan({**options, "clean": ready.steps, "context": None}, train)
+    notes = (ready.note,) if ready.note else ()
+    return Given(chosen, Material.of(chosen, train, held), train, held, notes)
+
+
+def split(options: Mapping[str, Any], pairs: Pairs, held: Pairs | None = None) -> tuple[Pairs, Pairs | None]:
+    """Training and validation pairs; raises ``DataError`` when there is too little to learn from."""
+    known = fit_options()
+    fraction = known["valid_fraction"].check(options["valid_fraction"])
+    limit, seed = options["valid_limit"], options["seed"]
+    if len(set(zip(pairs.sources, pairs.targets, strict=True))) < SMALLEST:
+        what = "one pair" if len(pairs) == 1 else f"{len(pairs)} identical pairs"
+        raise DataError(f"There is only {what} to learn from ({pairs.place(0)}); give at least two different ones.")
+    if held is not None or not fraction:
+        return pairs, held
+    train, held = pairs.split(fraction, seed, limit)
+    if len(set(pairs.sources)) < 10 or not len(held) or not len(train):
+        return pairs, None  # too few to hold any out: the training loss then selects
+    return train, held
+
+
+def pairs_of(data: Any, targets: Any = None, source: str | None = None, target: str | None = None) -> Pairs:
+    """Pairs in any form that ``Pairs.of`` reads, or two columns."""
+    if targets is None:
+        return Pairs.of(data, source=source, target=target)
+    return Pairs.of(_zipped(data, targets))
+
+
+def _zipped(data: Any, targets: Any) -> list[tuple[Any, Any]]:
+    sources, wanted = list(data), list(targets)
+    if len(sources) != len(wanted):
+        raise DataError(f"There are {len(sources):,} sources but {len(wanted):,} targets; give one target per source.")
+    return list(zip(sources, wanted, strict=True))
+
+
+def questions(pairs: Pairs, *, grouped: bool) -> tuple[list[str], list[str | list[str]]]:
+    """Sources and what is right for each; with ``grouped``, every target of a source is an acceptable answer."""
+    if not grouped:
+        return list(pairs.sources), list(pairs.targets)
+    answers: dict[str, list[str]] = {}
+    for one, answer in pairs:
+        answers.setdefault(one, []).append(answer)
+    return list(answers), list(answers.values())
+
+
+def checked_sources(texts: Any) -> list[str]:
+    """Sources as a list; raises ``DataError`` naming the first that is empty or not text."""
+    sources = list(texts)
+    for number, text in enumerate(sources, 1):
+        where = f"Source {number:,} of {len(sources):,}" if len(sources) > 1 else "The source"
+        if not isinstance(text, str):
+            raise DataError(f"{where} is {type(text).__name__}, not text; convert it with str() first.")
+        if not text.strip():
+            raise DataError(f"{where} is empty; give some text to start from.")
+    return sources
