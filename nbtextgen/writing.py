@@ -14,13 +14,17 @@ from nbtextgen.data.examples import CopyMap, Examples, encode_examples, pad, pad
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.tokenizer import BOS, EOS, UNK, UNKNOWN, Tokenizer
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.decoding.search import Hypothesis, decode
+from nbtextgen.decoding.hypothesis import Hypothesis
+from nbtextgen.decoding.search import decode
 from nbtextgen.decoding.stepper import Ensemble, Stepper
 from nbtextgen.decoding.stream import stream
 from nbtextgen.errors import OptionError
 from nbtextgen.generation import Generation, Generations
 from nbtextgen.model.eight_bit import EightBit, pays_in_eight_bit
-from nbtextgen.model.seq2seq import Seq2Seq, State
+from nbtextgen.model.seq2seq import Seq2Seq
+
+TOGETHER = 4096
+"""Sources handed to a search, which holds their tokens, but writes for a batch of them at a time."""
 
 
 @dataclass(frozen=True)
@@ -54,18 +58,6 @@ class Alternative:
     probability: float
 
 
-class CopyingStepper:
-    """A network together with the copy ids of the sources at hand, as decoding expects it."""
-
-    def __init__(self, network: Seq2Seq | EightBit, copy_ids: Tensor) -> None:
-        self.network, self.copy_ids = network, copy_ids
-        self.step, self.reorder, self.keep = network.step, network.reorder, network.keep
-
-    def start(self, source: Tensor, width: int) -> State:
-        """Encode with the copy ids."""
-        return self.network.start(source, width, self.copy_ids)
-
-
 @dataclass
 class Writer:
     """Everything that generation needs, and nothing that training alone needs.
@@ -95,12 +87,14 @@ class Writer:
         return self.networks[0].output_bias.device
 
     def write(self, texts: Sequence[str], config: DecodingConfig, prefix_ids: Sequence[int] = ()) -> Generations:
-        """Generate for every source, in batches of similar length; ``prefix_ids`` begin every output."""
+        """Generate for every source; ``prefix_ids`` begin every output."""
         encoded = [ids or [UNK] for ids in self.source.encode_batch(list(texts))]
-        order = sorted(range(len(texts)), key=lambda number: len(encoded[number]))
+        # The longest first: at the end, when nobody waits for the free places, little is left to write.
+        order = sorted(range(len(texts)), key=lambda number: -len(encoded[number]))
         results: dict[int, Generation] = {}
-        for start in range(0, len(order), config.batch_size):
-            rows = order[start : start + config.batch_size]
+        most = max(TOGETHER, config.batch_size)
+        for start in range(0, len(order), most):
+            rows = order[start : start + most]
             found = self._search([texts[row] for row in rows], [encoded[row] for row in rows], config, prefix_ids)
             results.update(zip(rows, found, strict=True))
         return Generations(results[number] for number in range(len(texts)))
@@ -114,7 +108,8 @@ class Writer:
         if config.beam > 1:
             raise OptionError("--beam cannot be streamed: it only knows its best text at the end; use --beam 1.")
         ids = self.source.encode_batch([text])[0] or [UNK]
-        stepper, extras = self._stepper([text])
+        stepper = self._stepper()
+        copies, extras = self._copies([text])
         said, written = "", list[int]()
         limit = config.max_length or self.limit(len(ids))
         for token, _ in stream(
@@ -124,6 +119,7 @@ class Writer:
             bos=BOS,
             eos=EOS,
             max_length=limit,
+            copy_ids=copies,
             prefix_ids=self._prefix(config),
             allow_ids=self._allowed(config.allow),
             forbid_ids=[self._known_ids(word, "forbid") for word in config.forbid],
@@ -164,8 +160,9 @@ class Writer:
         Returns:
             one list for each token, and a last one for the place of the end mark.
         """
-        stepper, extras = self._stepper([text])
-        state = stepper.start(self._tensor([self.source.encode_batch([text])[0] or [UNK]]), 1)
+        stepper = self._stepper()
+        copies, extras = self._copies([text])
+        state = stepper.start(self._tensor([self.source.encode_batch([text])[0] or [UNK]]), 1, copies)
         found = []
         for last in (BOS, *ids):
             logs, _, state = stepper.step(torch.full((1, 1), last, device=self.device), state)
@@ -188,15 +185,16 @@ class Writer:
     def _search(
         self, texts: list[str], encoded: list[list[int]], config: DecodingConfig, prefix_ids: Sequence[int]
     ) -> list[Generation]:
-        stepper, extras = self._stepper(texts, config.precision)
+        copies, extras = self._copies(texts)
         limits = [config.max_length or self.limit(len(ids)) for ids in encoded]
         found = decode(
-            stepper,
+            self._stepper(config.precision),
             self._tensor(encoded),
             config,
             bos=BOS,
             eos=EOS,
             max_length=limits,
+            copy_ids=copies,
             prefix_ids=prefix_ids or self._prefix(config),
             allow_ids=self._allowed(config.allow),
             forbid_ids=[self._known_ids(word, "forbid") for word in config.forbid],
@@ -206,18 +204,17 @@ class Writer:
             for text, hypotheses, extra in zip(texts, found, extras, strict=True)
         ]
 
-    def _stepper(self, texts: list[str], precision: str = "fp32") -> tuple[Stepper, list[list[str]]]:
-        """What decoding steps through, and for each text the tokens that only its source knows."""
-        networks = [self.network_in(precision, number) for number in range(len(self.networks))]
+    def _stepper(self, precision: str = "fp32") -> Stepper:
+        """What decoding steps through."""
+        steppers: list[Stepper] = [self.network_in(precision, number) for number in range(len(self.networks))]
+        return steppers[0] if len(steppers) == 1 else Ensemble(steppers)
+
+    def _copies(self, texts: list[str]) -> tuple[Tensor | None, list[list[str]]]:
+        """For a copy head, the target-side ids of the source tokens; and for each text the tokens that only it knows."""
         if self.copy is None:
-            steppers: list[Stepper] = list(networks)
-            extras: list[list[str]] = [[] for _ in texts]
-        else:
-            pairs = [self.copy.ids(text) for text in texts]
-            copies = self._tensor([ids.tolist() or [UNK] for ids, _ in pairs])
-            extras = [extra for _, extra in pairs]
-            steppers = [CopyingStepper(network, copies) for network in networks]
-        return steppers[0] if len(steppers) == 1 else Ensemble(steppers), extras
+            return None, [[] for _ in texts]
+        pairs = [self.copy.ids(text) for text in texts]
+        return self._tensor([ids.tolist() or [UNK] for ids, _ in pairs]), [extra for _, extra in pairs]
 
     def network_in(self, precision: str, number: int) -> Seq2Seq | EightBit:
         """A network in the arithmetic that ``DecodingConfig.precision`` names; rounding takes a moment, once.

@@ -22,23 +22,42 @@ class Constraints:
     allow: tuple[int, ...] | None
     forbid: tuple[tuple[int, ...], ...]
 
-    def apply(self, logs: Tensor, written: Tensor) -> Tensor:
-        """Rule out tokens: ``logs (batch, width, vocabulary)``, ``written (batch, width, steps so far)``."""
-        step = written.shape[-1]
-        if step < len(self.prefix):
-            forced = torch.full_like(logs, IMPOSSIBLE)
-            forced[..., self.prefix[step]] = logs[..., self.prefix[step]].clamp_min(-1e4)
-            return forced
+    @property
+    def look_back(self) -> bool:
+        """Whether the rules depend on which tokens were written, not only on how many."""
+        return bool(self.config.no_repeat_ngram) or any(len(sequence) > 1 for sequence in self.forbid)
+
+    def apply(self, logs: Tensor, steps: Tensor, written: Tensor | None) -> Tensor:
+        """Rule out tokens; may change ``logs`` in place.
+
+        Args:
+            logs: ``(batch, width, vocabulary)``.
+            steps: how many tokens each row has, ``(batch,)``.
+            written: the tokens, ``(batch, width, length)``, filled with -1 before a row's first; needed when the rules
+                ``look_back``.
+        """
+        if self.prefix:
+            given = torch.tensor(self.prefix, device=logs.device)
+            forcing = steps < len(given)
+            token = given[steps.clamp_max(len(given) - 1)][:, None, None].expand(-1, logs.shape[1], 1)
+            forced = torch.full_like(logs, IMPOSSIBLE).scatter_(-1, token, logs.gather(-1, token).clamp_min(-1e4))
+            return torch.where(forcing[:, None, None], forced, self._ruled(logs, steps, written))
+        return self._ruled(logs, steps, written)
+
+    def _ruled(self, logs: Tensor, steps: Tensor, written: Tensor | None) -> Tensor:
         if self.allow is not None:
             kept = torch.full_like(logs, IMPOSSIBLE)
             ids = torch.tensor([*self.allow, self.eos], device=logs.device)
             kept[..., ids] = logs[..., ids]
             logs = kept
         for sequence in self.forbid:
-            self._forbid_last(logs, written, sequence)
-        if step < self.config.min_length:
-            logs[..., self.eos] = IMPOSSIBLE
-        if self.config.no_repeat_ngram and step >= self.config.no_repeat_ngram - 1:
+            if len(sequence) == 1:
+                logs[..., sequence[0]] = IMPOSSIBLE
+            elif written is not None:
+                self._forbid_last(logs, written, sequence)
+        if self.config.min_length:
+            logs[..., self.eos].masked_fill_((steps < self.config.min_length)[:, None], IMPOSSIBLE)
+        if self.config.no_repeat_ngram and written is not None:
             self._forbid_repeats(logs, written, self.config.no_repeat_ngram)
         return logs
 
@@ -54,14 +73,11 @@ class Constraints:
     @staticmethod
     def _forbid_repeats(logs: Tensor, written: Tensor, size: int) -> None:
         """Rule out every token that would complete an n-gram already written."""
-        if size == 1:
-            logs.scatter_(-1, written, IMPOSSIBLE)
+        if written.shape[-1] < size:
             return
-        grams = written.unfold(-1, size, 1) if written.shape[-1] >= size else None
-        if grams is None:
-            return
+        grams = written.unfold(-1, size, 1)
         tail = written[..., written.shape[-1] - size + 1 :].unsqueeze(-2)
-        same = (grams[..., :-1] == tail).all(-1)
+        same = (grams[..., :-1] == tail).all(-1) & (grams[..., 0] >= 0)
         for row, column, at in same.nonzero().tolist():
             logs[row, column, grams[row, column, at, -1]] = IMPOSSIBLE
 
@@ -83,3 +99,12 @@ def sharpen(logs: Tensor, config: DecodingConfig) -> Tensor:
         limit = logs.max(-1, keepdim=True).values + torch.tensor(config.min_p).log().item()
         logs = logs.masked_fill(logs < limit, IMPOSSIBLE)
     return logs
+
+
+def end_at_limit(logs: Tensor, at_limit: Tensor, eos: int) -> Tensor:
+    """Where a row ``(batch,)`` has reached its limit, only the end mark may follow."""
+    if not at_limit.any():
+        return logs
+    ending = torch.full_like(logs, IMPOSSIBLE)
+    ending[..., eos] = logs[..., eos].clamp_min(-1e4)
+    return torch.where(at_limit[:, None, None], ending, logs)

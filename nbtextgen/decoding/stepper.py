@@ -11,10 +11,13 @@ from torch import Tensor
 
 
 class Stepper(Protocol):
-    """A model that writes one token at a time. States are values: never changed in place."""
+    """A model that writes one token at a time. States are values; only ``replace`` uses one up."""
 
-    def start(self, source: Tensor, width: int) -> Any:
-        """Encode ``source (batch, source_length)`` for ``width`` hypotheses a row."""
+    def start(self, source: Tensor, width: int, copy_ids: Tensor | None = None, /) -> Any:
+        """Encode ``source (batch, source_length)`` for ``width`` hypotheses a row.
+
+        Networks with a copy head are given the target-side id of every source token, ``copy_ids`` of the same shape.
+        """
         ...
 
     def step(self, tokens: Tensor, state: Any) -> tuple[Tensor, Tensor, Any]:
@@ -29,6 +32,13 @@ class Stepper(Protocol):
         """Continue with ``rows (kept,)`` of the batch only."""
         ...
 
+    def replace(self, state: Any, places: Tensor, other: Any, rows: Tensor) -> Any:
+        """Continue with ``rows (count,)`` of a state that has just started in ``places (count,)`` of the batch.
+
+        ``state`` is not to be used afterwards.
+        """
+        ...
+
 
 class Ensemble:
     """Several models writing together: the mean of their probabilities, and of their attention."""
@@ -36,8 +46,8 @@ class Ensemble:
     def __init__(self, members: Sequence[Stepper]) -> None:
         self.members = list(members)
 
-    def start(self, source: Tensor, width: int) -> list[Any]:
-        return [member.start(source, width) for member in self.members]
+    def start(self, source: Tensor, width: int, copy_ids: Tensor | None = None, /) -> list[Any]:
+        return [member.start(source, width, copy_ids) for member in self.members]
 
     def step(self, tokens: Tensor, state: list[Any]) -> tuple[Tensor, Tensor, list[Any]]:
         results = [member.step(tokens, each) for member, each in zip(self.members, state, strict=True)]
@@ -50,3 +60,7 @@ class Ensemble:
 
     def keep(self, state: list[Any], rows: Tensor) -> list[Any]:
         return [member.keep(each, rows) for member, each in zip(self.members, state, strict=True)]
+
+    def replace(self, state: list[Any], places: Tensor, other: list[Any], rows: Tensor) -> list[Any]:
+        every = zip(self.members, state, other, strict=True)
+        return [member.replace(one, places, two, rows) for member, one, two in every]

@@ -21,6 +21,7 @@ def stream(
     bos: int,
     eos: int,
     max_length: int,
+    copy_ids: Tensor | None = None,
     prefix_ids: Sequence[int] = (),
     allow_ids: Sequence[int] | None = None,
     forbid_ids: Sequence[Sequence[int]] = (),
@@ -35,13 +36,13 @@ def stream(
     drawer = torch.Generator()
     drawer.manual_seed(config.seed if config.seed is not None else secrets.randbits(31))
     with torch.inference_mode():
-        state = model.start(source, 1)
+        state = model.start(source, 1, copy_ids)
     last = torch.full((1, 1), bos, device=source.device)
     written = last.unsqueeze(-1)[..., :0]
-    for _ in range(max_length):
+    for step in range(max_length):
         with torch.inference_mode():
             logs, _, state = model.step(last, state)
-            ruled = rules.apply(logs.clone(), written)
+            ruled = rules.apply(logs.clone(), torch.tensor([step], device=source.device), written)
             if config.sample:
                 noise = torch.rand(ruled.shape, generator=drawer).to(ruled.device).clamp(1e-20, 1 - 1e-7)
                 last = (sharpen(ruled, config) - (-noise.log()).log()).argmax(-1)

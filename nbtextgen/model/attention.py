@@ -29,6 +29,46 @@ class Memory:
         copy_ids = None if self.copy_ids is None else self.copy_ids[rows]
         return Memory(self.keys[rows], self.values[rows], self.mask[rows], copy_ids)
 
+    def replace(self, places: Tensor, other: Memory, rows: Tensor) -> Memory:
+        """This memory with some ``rows (count,)`` of another in the given ``places (count,)``; reuses its storage."""
+        longest = max(self.mask.shape[1], other.mask.shape[1])
+
+        def put(mine: Tensor, new: Tensor) -> Tensor:
+            mine = pad_to(mine, longest, 1)
+            mine[places, : new.shape[1]] = new[rows]
+            return mine
+
+        mask = pad_to(self.mask, longest, 1)
+        mask[places] = False
+        mask = put(mask, other.mask)
+        values = put(self.values, other.values)
+        keys = values if self.keys is self.values else put(self.keys, other.keys)
+        copy_ids = self.copy_ids
+        if copy_ids is not None and other.copy_ids is not None:
+            copy_ids = pad_to(copy_ids, longest, 1)
+            copy_ids[places] = 0
+            copy_ids = put(copy_ids, other.copy_ids)
+        return Memory(keys, values, mask, copy_ids)._trimmed()
+
+    def _trimmed(self) -> Memory:
+        """Without a tail that is padding in every row, where that is worth a copy."""
+        longest = int(self.mask.sum(1).max())
+        if longest > 0.8 * self.mask.shape[1]:
+            return self
+        values = self.values[:, :longest].contiguous()
+        keys = values if self.keys is self.values else self.keys[:, :longest].contiguous()
+        copy_ids = None if self.copy_ids is None else self.copy_ids[:, :longest].contiguous()
+        return Memory(keys, values, self.mask[:, :longest].contiguous(), copy_ids)
+
+
+def pad_to(values: Tensor, length: int, dim: int) -> Tensor:
+    """``values`` with zeros after its end along ``dim``, up to ``length``."""
+    missing = length - values.shape[dim]
+    if not missing:
+        return values
+    shape = [*values.shape[:dim], missing, *values.shape[dim + 1 :]]
+    return torch.cat([values, values.new_zeros(shape)], dim)
+
 
 class Attention(nn.Module):
     """Weights over the source for each query, and the weighted mean of the memory.

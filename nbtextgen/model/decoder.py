@@ -8,7 +8,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from nbtextgen.model.attention import Attention, Memory
+from nbtextgen.model.attention import Attention, Memory, pad_to
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.recurrent import Dropout, RecurrentLayer, RecurrentState
 
@@ -49,6 +49,27 @@ class DecoderState:
         layers = tuple(tuple(part[rows] for part in layer) for layer in self.layers)
         feed = None if self.feed is None else self.feed[rows]
         return DecoderState(layers, feed, None if self.covered is None else self.covered[rows])
+
+    def replace(self, places: Tensor, other: DecoderState, rows: Tensor, length: int) -> DecoderState:
+        """This state with some ``rows`` of another in the given ``places``; reuses its storage.
+
+        ``length`` is that of the sources from now on.
+        """
+
+        def put(mine: Tensor, new: Tensor) -> Tensor:
+            mine[places] = new[rows]
+            return mine
+
+        layers = tuple(
+            tuple(put(mine, new) for mine, new in zip(*both, strict=True))
+            for both in zip(self.layers, other.layers, strict=True)
+        )
+        feed = None if self.feed is None or other.feed is None else put(self.feed, other.feed)
+        covered = None
+        if self.covered is not None:
+            covered = pad_to(self.covered, max(length, self.covered.shape[1]), 1)[:, :length]
+            covered[places] = 0.0
+        return DecoderState(layers, feed, covered)
 
 
 class Decoder(nn.Module):

@@ -1,21 +1,22 @@
 """The decoder in 8-bit integers: what makes writing with large networks several times faster on a processor.
 
 Weights are rounded once, a scale for each output row; inputs at every step, a scale for each row; products are summed
-exactly in 32-bit integers and scaled back (Wu et al. 2016, sec. 6; Bhandare et al. 2019). The encoder, the attention
-scores and all sums of log-probabilities stay in full precision, so outputs differ from fp32 only where two candidates
-are nearly as likely, and log-probabilities by about a hundredth of a nat.
+exactly in 32-bit integers and scaled back (Wu et al. 2016, sec. 6; Bhandare et al. 2019). The encoder reads in bf16 where
+the processor is fast at it. Attention and all sums of log-probabilities stay in full precision, so outputs differ from
+fp32 only where two candidates are nearly as likely, and log-probabilities by a few hundredths of a nat.
 """
 
 from __future__ import annotations
 
-import functools
 from copy import copy
 from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from nbtextgen.model.decoder import Decoder
+from nbtextgen.model.arithmetic import bf16_speedup, has_eight_bit
+from nbtextgen.model.attention import Memory
+from nbtextgen.model.decoder import Decoder, DecoderState
 from nbtextgen.model.recurrent import RecurrentLayer, RecurrentState
 from nbtextgen.model.seq2seq import Seq2Seq, State
 
@@ -23,13 +24,6 @@ _WORTH_IT = 1_000_000
 """Weights of the output layer from which on products, not calls, take the time of a step."""
 
 _LEVELS = 127
-
-
-@functools.cache
-def has_eight_bit() -> bool:
-    """Whether this processor has instructions for sums of 8-bit products (VNNI)."""
-    known = getattr(torch.cpu, "_is_vnni_supported", None)
-    return hasattr(torch, "_int_mm") and known is not None and bool(known())
 
 
 def pays_in_eight_bit(network: Seq2Seq) -> bool:
@@ -101,11 +95,19 @@ class EightBit:
         self.network = network
         self.decoder = _rounded(network.decoder)
         self.output = EightBitLinear(network.output_weight, network.output_bias)
-        self.reorder, self.keep = network.reorder, network.keep
+        self.reorder, self.keep, self.replace = network.reorder, network.keep, network.replace
 
     def start(self, source: Tensor, width: int, copy_ids: Tensor | None = None) -> State:
-        """As ``Seq2Seq.start``."""
-        return self.network.start(source, width, copy_ids)
+        """As ``Seq2Seq.start``; the source is read in bf16 where the processor is fast at it."""
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16_speedup() > 1.5):
+            state = self.network.start(source, width, copy_ids)
+        memory, decoder = state.memory, state.decoder
+        values = memory.values.float()
+        keys = values if memory.keys is memory.values else memory.keys.float()
+        layers = tuple(tuple(part.float() for part in layer) for layer in decoder.layers)
+        feed = None if decoder.feed is None else decoder.feed.float()
+        covered = None if decoder.covered is None else decoder.covered.float()
+        return State(Memory(keys, values, memory.mask, memory.copy_ids), DecoderState(layers, feed, covered), width)
 
     def step(self, tokens: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
         """As ``Seq2Seq.step``."""

@@ -259,3 +259,14 @@ class Seq2Seq(nn.Module):
         inside = torch.arange(state.width, device=rows.device)
         kept = (rows[:, None] * state.width + inside).flatten()
         return State(state.memory.keep(rows), state.decoder.select(kept), state.width)
+
+    def replace(self, state: State, places: Tensor, other: State, rows: Tensor) -> State:
+        """Continue with ``rows (count,)`` of a state that has just started in ``places (count,)`` of this batch.
+
+        Both have as many hypotheses a row. The storage of ``state`` is reused.
+        """
+        inside = torch.arange(state.width, device=rows.device)
+        flat = [(each[:, None] * state.width + inside).flatten() for each in (places, rows)]
+        memory = state.memory.replace(places, other.memory, rows)
+        decoder = state.decoder.replace(flat[0], other.decoder, flat[1], memory.mask.shape[1])
+        return State(memory, decoder, state.width)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,11 +11,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
+from nbtextgen.decoding.beam import best_extensions
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.decoding.search import Hypothesis, best_extensions, decode
+from nbtextgen.decoding.hypothesis import Hypothesis
+from nbtextgen.decoding.search import decode
 from nbtextgen.decoding.stepper import Ensemble
 from nbtextgen.errors import OptionError
+from nbtextgen.model.config import ModelConfig
+from nbtextgen.model.seq2seq import Seq2Seq
 
 BOS, EOS, VOCABULARY, LONGEST = 2, 3, 7, 4
 WRITABLE = (4, 5, 6)
@@ -28,7 +34,7 @@ class Markov:
         logits[..., [0, 1, 2]] = float("-inf")
         self.table = (logits * sharpness).log_softmax(-1)
 
-    def start(self, source: Tensor, width: int) -> tuple[Tensor, int]:
+    def start(self, source: Tensor, width: int, copy_ids: Tensor | None = None) -> tuple[Tensor, int]:
         return source, width
 
     def step(self, tokens: Tensor, state: tuple[Tensor, int]) -> tuple[Tensor, Tensor, tuple[Tensor, int]]:
@@ -42,6 +48,13 @@ class Markov:
 
     def keep(self, state: tuple[Tensor, int], rows: Tensor) -> tuple[Tensor, int]:
         return state[0][rows], state[1]
+
+    def replace(
+        self, state: tuple[Tensor, int], places: Tensor, other: tuple[Tensor, int], rows: Tensor
+    ) -> tuple[Tensor, int]:
+        longest = max(state[0].shape[1], other[0].shape[1])
+        mine, new = (torch.nn.functional.pad(each[0], (0, longest - each[0].shape[1])) for each in (state, other))
+        return mine.index_copy(0, places, new[rows]), state[1]
 
 
 def exhaustive(model: Markov, source: list[int], config: DecodingConfig) -> list[tuple[float, list[int]]]:
@@ -157,3 +170,58 @@ def test_the_best_extensions_are_those_of_a_full_sort(
     assert torch.equal(best, every[:, : best.shape[1]]) and best.shape[1] == min(2 * width, every.shape[1])
     rows = torch.arange(3)[:, None]
     assert torch.equal((sums[rows, parents] + logs[rows, parents, tokens]), best)
+
+
+NETWORKS = (
+    ModelConfig(embedding_size=8, hidden_size=16, attention="additive", copy=True, coverage=True),
+    ModelConfig(embedding_size=8, hidden_size=16, attention="multihead", heads=2, input_feeding=True, cell="gru"),
+    ModelConfig(embedding_size=8, hidden_size=16, attention="none", cell="rnn", decoder_layers=2),
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    seed=st.integers(0, 10_000),
+    network=st.sampled_from(NETWORKS),
+    lengths=st.lists(st.integers(1, 9), min_size=1, max_size=9),
+    places=st.integers(1, 6),
+    config=st.builds(
+        DecodingConfig,
+        beam=st.integers(1, 4),
+        sample=st.booleans(),
+        n_best=st.integers(1, 2),
+        seed=st.just(7),
+        min_length=st.integers(0, 3),
+        no_repeat_ngram=st.integers(0, 3),
+        length_penalty=st.sampled_from([0.0, 1.0]),
+        coverage_penalty=st.sampled_from([0.0, 0.4]),
+    ),
+    prefix=st.lists(st.integers(5, 15), max_size=2),
+)
+def test_sources_that_take_turns_get_what_they_get_alone(
+    seed: int, network: ModelConfig, lengths: list[int], places: int, config: DecodingConfig, prefix: list[int]
+) -> None:
+    torch.manual_seed(seed)
+    model = Seq2Seq(network, 20, 16).eval()
+    with torch.no_grad():
+        model.output_bias[EOS] += 1.0  # outputs of many lengths
+    rows = [torch.randint(5, 20, (length,)) for length in sorted(lengths)]
+    copies = [torch.randint(5, 19, (len(row),)) for row in rows]
+    rules = {"bos": BOS, "eos": EOS, "prefix_ids": prefix, "forbid_ids": [[6], [8, 9]]}
+
+    def written(chosen: list[int]) -> list[list[Hypothesis]]:
+        padded = [pad_sequence([part[number] for number in chosen], batch_first=True) for part in (rows, copies)]
+        copy_ids = padded[1] if network.copy else None
+        limits = [3 + 2 * len(rows[number]) for number in chosen]
+        return decode(
+            model, padded[0], replace(config, batch_size=places), max_length=limits, copy_ids=copy_ids, **rules
+        )
+
+    for number, found in enumerate(written(list(range(len(rows))))):
+        alone = written([number])[0]
+        assert [one.ids for one in found] == [one.ids for one in alone]
+        for first, second in zip(found, alone, strict=True):
+            np.testing.assert_allclose(first.log_probabilities, second.log_probabilities, atol=1e-4)
+            np.testing.assert_allclose(first.attention, second.attention, atol=1e-4)
+            assert first.attention.shape == (len(first.ids) + 1, len(rows[number]))
+            assert first.ended == second.ended

@@ -1,0 +1,33 @@
+"""Which arithmetic this processor is fast at."""
+
+from __future__ import annotations
+
+import functools
+import time
+
+import torch
+
+
+@functools.cache
+def bf16_speedup() -> float:
+    """How many times faster this processor multiplies bf16 matrices than fp32 ones (below one: it emulates them)."""
+    if torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "NO AVX", "AVX2"):
+        return 0.0  # no instruction for it: emulation is a hundred times slower, not worth measuring
+
+    def seconds(kind: torch.dtype) -> float:
+        matrix = torch.ones(256, 256, dtype=kind)
+        best = float("inf")
+        for _ in range(5):
+            began = time.perf_counter()
+            torch.mm(matrix, matrix)
+            best = min(best, time.perf_counter() - began)
+        return best
+
+    return seconds(torch.float32) / seconds(torch.bfloat16)
+
+
+@functools.cache
+def has_eight_bit() -> bool:
+    """Whether this processor has instructions for sums of 8-bit products (VNNI)."""
+    known = getattr(torch.cpu, "_is_vnni_supported", None)
+    return hasattr(torch, "_int_mm") and known is not None and bool(known())
