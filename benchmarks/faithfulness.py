@@ -1,24 +1,29 @@
 """Which explanation can be believed: methods x data sets, with and without source masking in training.
 
-    python benchmarks/faithfulness.py --data FOLDER [--limit 200] [--minutes 4] [--models FOLDER] [--budget 600]
-                                      [--sets dates,g2p,multi30k] [--crossed 25]
+    python benchmarks/faithfulness.py --data FOLDER --models FOLDER [--sets dates,g2p,multi30k] [--masking 0,0.15]
+                                      [--parts train,methods,missing] [--limit 200] [--crossed 60] [--out FILE]
 
-``--data`` holds ``multi30k/`` and ``g2p2020/``; dates come with the package. Trains six models (kept in ``--models``, so that a
-second run only explains), explains ``--limit`` validation outputs of each, and prints
+``--data`` holds ``multi30k/`` and ``g2p2020/``; dates come with the package. Every model is trained once and kept in
+``--models`` (``train``); then, of ``--limit`` validation outputs each,
 
-* a table method x data set: comprehensiveness, sufficiency, deletion area, with 95 % intervals, random order as control;
-* for ``dates``, the share of positive attribution of the year's four output characters that lies on the year in the source;
-* what stands for missing units: SHAP by mask, deletion and sampling, each judged by all three ways of removing.
+* ``methods``: comprehensiveness, sufficiency and deletion area of every method, with 95 % intervals, random order as control; for
+  dates also the share of positive attribution of the year's four output characters that lies on the year in the source;
+* ``missing``: what should stand for missing units. SHAP by mask, deletion and sampling, each judged by all three ways of
+  removing, on ``--crossed`` of the outputs.
+
+Prints tables, and one JSON line for each result to ``--out``.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import time
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,52 +32,79 @@ from nbtextgen.explanation.config import ExplanationConfig
 from nbtextgen.explanation.explainer import Explainer
 from nbtextgen.explanation.explanation import Explanation
 from nbtextgen.explanation.faithfulness import faithfulness
-from nbtextgen.explanation.survey import Mean, Survey, survey
+from nbtextgen.explanation.survey import Mean, survey
 
-METHODS = ("shap", "integrated-gradients", "lime", "occlusion", "input-x-gradient", "attention")
+METHODS = ("shap", "lime", "integrated-gradients", "occlusion", "input-x-gradient", "attention")
 MISSING = ("mask", "delete", "sample")
-MASKING = (0.0, 0.15)
 FIGURES = ("comprehensiveness", "sufficiency", "deletion")
+CONFIG = ExplanationConfig(method=METHODS, budget=600, exact_units=9, donors=4)
+"""600 copies a method at most, 512 for exact values: so every method of sampling spends the same."""
 
 
-def parallel(folder: Path, name: str) -> Pairs:
-    """Multi30k's two files."""
-    sides = [(folder / f"{name}.{language}").read_text(encoding="utf-8").split("\n") for language in ("en", "de")]
-    rows = [(one, other) for one, other in zip(*sides, strict=True) if one.strip() and other.strip()]
-    return Pairs(*map(list, zip(*rows, strict=True)))
+@dataclass(frozen=True)
+class Task:
+    """A data set, the settings of its model and the metric of its outputs."""
+
+    name: str
+    train: Pairs
+    valid: Pairs
+    metric: str
+    settings: dict[str, Any] = field(default_factory=dict)
 
 
-def data_sets(folder: Path) -> Iterator[tuple[str, Pairs, Pairs, dict[str, object]]]:
-    """Name, training pairs, validation pairs, settings."""
-    g2p = folder / "g2p2020"
-    yield "dates", builtin("dates", 12_000), builtin("dates", 500, seed=99), {}
-    yield "g2p", Pairs.of(g2p / "fre_train.tsv"), Pairs.of(g2p / "fre_dev.tsv"), {}
-    words = {"tokens": "word", "source_lowercase": True, "target_lowercase": True, "vocabulary_size": 6000}
-    multi30k = folder / "multi30k"
-    yield (
-        "multi30k",
-        parallel(multi30k, "train"),
-        parallel(multi30k, "val"),
-        {**words, "hidden_size": 256, "embedding_size": 128},
-    )
+def tasks(folder: Path, names: list[str]) -> Iterator[Task]:
+    """The data sets asked for; short trainings, by updates rather than minutes so that a busy machine trains the same."""
+    if "dates" in names:
+        train, valid = builtin("dates", 12_000), builtin("dates", 500, seed=99)
+        yield Task("dates", train, valid, "exact", {"max_steps": 1200})
+    if "g2p" in names:
+        train, valid = (Pairs.of(folder / "g2p2020" / f"fre_{part}.tsv") for part in ("train", "dev"))
+        yield Task("g2p", train, valid, "exact", {"max_steps": 2000})
+    if "multi30k" in names:
+        sides = [[folder / "multi30k" / f"{part}.{side}" for side in ("en", "de")] for part in ("train", "val")]
+        train, valid = (Pairs.of(tuple(each)) for each in sides)
+        words = {"tokens": "word", "source_lowercase": True, "target_lowercase": True, "vocabulary_size": 6000}
+        small = {"hidden_size": 256, "embedding_size": 128, "valid_limit": 500}
+        yield Task("multi30k", train, valid, "bleu", {**words, **small, "max_steps": 4500})
 
 
-def trained(
-    name: str, train: Pairs, options: dict[str, object], masking: float, minutes: float, kept: Path
-) -> TextGenerator:
-    """From the folder of models, or trained now."""
-    folder = kept / f"{name.replace(' ', '-')}-{masking}"
-    if not (folder / "nbtextgen.json").exists():
-        model = TextGenerator(**options, max_minutes=minutes, source_masking=masking, samples=0)
-        model.fit(train, listeners=[]).save(folder)
-    return TextGenerator.load(folder)
+def folder_of(models: Path, task: Task, masking: float) -> Path:
+    """Where a model is kept."""
+    return models / f"{task.name}-{masking}"
 
 
-def table(name: str, masking: float, found: Survey) -> None:
-    """One block of the table."""
+def train(task: Task, masking: float, folder: Path) -> dict[str, Any]:
+    """Train and keep one model; how good it is."""
+    began = time.process_time()
+    model = TextGenerator(**task.settings, source_masking=masking, samples=0).fit(task.train, listeners=[])
+    minutes = (time.process_time() - began) / 60
+    model.save(folder)
+    score = model.evaluate(task.valid, metrics=[task.metric])[task.metric]
+    print(f"trained {task.name}, masking {masking}: {task.metric} {score.value:.1f}, {minutes:.1f} min", flush=True)
+    return {"metric": task.metric, "score": score.value, "processor_minutes": round(minutes, 2)}
+
+
+def methods(model: TextGenerator, task: Task, pairs: Pairs, masking: float) -> dict[str, Any]:
+    """One block of the table of methods."""
+    began = time.process_time()
+    found = survey(model.writer, pairs, CONFIG, masked_in_training=masking > 0)
+    print(f"\n{task.name}, masking {masking}, {found.first[0].missing}, {len(pairs)} texts\n")
+    print(f"| method | {' | '.join(FIGURES)} | year |\n|---|---|---|---|---|")
+    table: dict[str, Any] = {}
     for method, scores in found.faithfulness.items():
-        cells = "  ".join(f"{scores[figure]!s:<24}" for figure in FIGURES)
-        print(f"{name:<10} {masking:<8} {method:<22} {cells}", flush=True)
+        cells = {figure: scores[figure] for figure in FIGURES}
+        shares = [year_share(each) for each in found.explanations.get(method, [])] if task.name == "dates" else []
+        known = [share for share in shares if share is not None]
+        if known:
+            cells["year"] = Mean.of(known)
+        print(f"| {method} | {' | '.join(map(str, cells.values()))} |", flush=True)
+        table[method] = {name: asdict(cell) for name, cell in cells.items()}
+    seconds = round(time.process_time() - began)
+    agreement = dict(zip(found.agreement.methods, found.agreement.correlations[0].round(3).tolist(), strict=True))
+    print(f"\nrank correlation with SHAP: {agreement}; {seconds} processor seconds")
+    return {"texts": len(pairs), "missing": found.first[0].missing, "table": table, "agreement": agreement} | {
+        "processor_seconds": seconds
+    }
 
 
 def year_share(explanation: Explanation) -> float | None:
@@ -86,51 +118,66 @@ def year_share(explanation: Explanation) -> float | None:
     return float(positive[:, right].sum() / positive.sum()) if positive.sum() > 0 else None
 
 
-def crossed(model: TextGenerator, pairs: Pairs, config: ExplanationConfig, background: list[str]) -> None:
-    """SHAP with each way of leaving out, judged by each."""
+def missing(model: TextGenerator, task: Task, pairs: Pairs, masking: float) -> dict[str, Any]:
+    """SHAP with each way of leaving out, judged by each: gain over random order, in area."""
+    began = time.process_time()
+    background = task.train.sources[:: max(1, len(task.train) // 200)]
     gains = np.zeros((len(pairs), len(MISSING), len(MISSING)))
+    years: dict[str, list[float]] = {each: [] for each in MISSING}
     for at, source in enumerate(pairs.sources):
         explainers = [
-            Explainer(model.writer, source, replace(config, missing=each, donors=4), background=background)
-            for each in MISSING
+            Explainer(model.writer, source, replace(CONFIG, missing=each), background=background) for each in MISSING
         ]
         for row, one in enumerate(explainers):
-            values = one.explain("shap").values
-            gains[at, row] = [faithfulness(other.value, values).gain for other in explainers]
-    means = gains.mean(0)
-    print(f"  {'missing':<8} " + " ".join(f"{'judged by ' + each:>18}" for each in MISSING) + f"{'mean':>10}")
-    for each, row in zip(MISSING, means, strict=True):
-        print(f"  {each:<8} " + " ".join(f"{value:18.4f}" for value in row) + f"{row.mean():10.4f}", flush=True)
+            *_, explained = one.refine("shap")
+            gains[at, row] = [faithfulness(other.value, explained.values).gain for other in explainers]
+            if task.name == "dates" and (share := year_share(explained)) is not None:
+                years[MISSING[row]].append(share)
+    print(f"\n{task.name}, masking {masking}: what stands for missing units, {len(pairs)} texts\n")
+    print(f"| values by | {' | '.join('judged by ' + each for each in MISSING)} | mean |\n|---|---|---|---|---|")
+    table = {}
+    for row, each in enumerate(MISSING):
+        cells = [Mean.of(gains[:, row, column]) for column in range(len(MISSING))] + [Mean.of(gains[:, row].mean(1))]
+        shares = [Mean.of(years[each])] if years[each] else []
+        print(f"| {each} | {' | '.join(map(str, cells + shares))} |", flush=True)
+        table[each] = {
+            name: asdict(cell) for name, cell in zip((*MISSING, "mean", "year"), cells + shares, strict=False)
+        }
+    return {"texts": len(pairs), "gains": table, "processor_seconds": round(time.process_time() - began)}
 
 
 def main() -> None:
-    """Train, explain, print."""
-    parser = argparse.ArgumentParser()
+    """Train what is not there yet, explain, print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--limit", type=int, default=200)
-    parser.add_argument("--minutes", type=float, default=4.0)
-    parser.add_argument("--budget", type=int, default=600)
+    parser.add_argument("--models", type=Path, required=True)
     parser.add_argument("--sets", default="dates,g2p,multi30k")
-    parser.add_argument("--crossed", type=int, default=25, help="texts on which three ways of removing are crossed")
-    parser.add_argument("--models", type=Path, default=Path("faithfulness-models"))
+    parser.add_argument("--masking", default="0,0.15")
+    parser.add_argument("--parts", default="train,methods,missing")
+    parser.add_argument("--limit", type=int, default=200)
+    parser.add_argument("--crossed", type=int, default=60)
+    parser.add_argument("--out", type=Path)
     given = parser.parse_args()
-    config = ExplanationConfig(method=METHODS, budget=given.budget)
-    print(f"{'data':<10} {'masking':<8} {'method':<22} " + "  ".join(f"{figure:<24}" for figure in FIGURES))
-    for name, train, valid, options in data_sets(given.data):
-        for masking in MASKING if name in given.sets.split(",") else ():
-            model = trained(name, train, options, masking, given.minutes, given.models)
-            pairs = valid.take(range(0, len(valid), max(1, len(valid) // given.limit)))[: given.limit]
-            began = time.perf_counter()
-            background = train.sources[:: max(1, len(train) // 200)]
-            found = survey(model.writer, pairs, config, masked_in_training=masking > 0, background=background)
-            table(name, masking, found)
-            print(f"  {len(pairs)} texts in {time.perf_counter() - began:.0f} s; rank correlation with SHAP: ", end="")
-            print(dict(zip(found.agreement.methods, found.agreement.correlations[0].round(2).tolist(), strict=True)))
-            if name == "dates":
-                for method in METHODS:
-                    shares = [share for each in found.explanations[method] if (share := year_share(each)) is not None]
-                    print(f"  {method:<22} attribution of the year on the year's characters: {Mean.of(shares)}")
-            crossed(model, pairs[:: max(1, len(pairs) // max(1, given.crossed))], config, background)
+
+    def note(part: str, task: Task, masking: float, found: dict[str, Any]) -> None:
+        if given.out:
+            line = json.dumps({"set": task.name, "masking": masking, "part": part, **found})
+            with given.out.open("a") as file:
+                file.write(line + "\n")
+
+    parts = given.parts.split(",")
+    for task in tasks(given.data, given.sets.split(",")):
+        for masking in map(float, given.masking.split(",")):
+            folder = folder_of(given.models, task, masking)
+            if not folder.exists():
+                note("train", task, masking, train(task, masking, folder))
+            model = TextGenerator.load(folder)
+            pairs = task.valid.take(range(0, len(task.valid), max(1, len(task.valid) // given.limit)))[: given.limit]
+            if "methods" in parts:
+                note("methods", task, masking, methods(model, task, pairs, masking))
+            if "missing" in parts:
+                some = pairs[:: max(1, len(pairs) // given.crossed)][: given.crossed]
+                note("missing", task, masking, missing(model, task, some, masking))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nbtextgen.data.tokenizer import MASK, PAD
-from nbtextgen.explanation.passes import decode, differentiable, encode_embedded, picked
+from nbtextgen.explanation.passes import decode, differentiable, encode_embedded, only, picked
 from nbtextgen.explanation.subject import Output, Subject
 from nbtextgen.explanation.value import Heard
 from nbtextgen.model.seq2seq import Seq2Seq
@@ -97,9 +97,8 @@ def _one_output(
                 .requires_grad_()
                 for start, way in zip(starts, ways, strict=True)
             ]
-            logs = _scores(networks, places, copies, output)
-            own = logs.view(len(part), steps, steps).diagonal(dim1=1, dim2=2).sum()
-            grads = torch.autograd.grad(own, places)
+            own = torch.arange(steps, device=device).repeat(len(part))
+            grads = torch.autograd.grad(_scores(networks, places, copies, output, own).sum(), places)
         for grad, way in zip(grads, ways, strict=True):
             products = (grad * way).sum(-1).view(len(part), steps, -1).double().cpu().numpy()
             found += np.einsum("p,pts->ts", share, products)
@@ -113,8 +112,13 @@ def _one_output(
         return found, _scores(networks, ends, copies, output).double().cpu().numpy()
 
 
-def _scores(networks: list[Seq2Seq], places: list[Tensor], copies: Tensor | None, output: Output) -> Tensor:
-    """Log-probabilities ``(rows, outputs)`` from source vectors, one tensor ``(rows, source_length, width)`` a network."""
+def _scores(
+    networks: list[Seq2Seq], places: list[Tensor], copies: Tensor | None, output: Output, own: Tensor | None = None
+) -> Tensor:
+    """Log-probabilities ``(rows, outputs)`` from source vectors, one tensor ``(rows, source_length, width)`` a network.
+
+    With ``own (rows,)``, of a single output token in each row, ``(rows, 1)``.
+    """
     device = places[0].device
     inputs, wanted = torch.from_numpy(output.inputs).to(device), torch.from_numpy(output.ids).to(device)
     rows, length = places[0].shape[:2]
@@ -123,7 +127,10 @@ def _scores(networks: list[Seq2Seq], places: list[Tensor], copies: Tensor | None
     logs = []
     for network, embedded in zip(networks, places, strict=True):
         memory, summary = encode_embedded(network, embedded, mask, copy_ids)
-        logs.append(picked(network, decode(network, inputs, memory, summary), memory, wanted))
+        decoded = decode(network, inputs, memory, summary)
+        if own is not None:
+            decoded = only(decoded, own)
+        logs.append(picked(network, decoded, memory, wanted if own is None else wanted[own, None]))
     return logs[0] if len(logs) == 1 else torch.logsumexp(torch.stack(logs), 0) - math.log(len(logs))
 
 
