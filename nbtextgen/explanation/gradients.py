@@ -1,7 +1,7 @@
 """Input x gradient and integrated gradients over the source embeddings.
 
-Direct, because it is small: a row per output token and path point, one backward pass for all of them. Captum's
-``IntegratedGradients`` runs the path anew for every output token; the tests hold this against it.
+Direct, because it is small: one forward pass for all points of the path, and a backward pass for each output token. Captum's
+``IntegratedGradients`` runs the path forward anew for every output token; the tests hold this against it.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nbtextgen.data.tokenizer import MASK, PAD
-from nbtextgen.explanation.passes import decode, differentiable, encode_embedded, only, picked
+from nbtextgen.explanation.passes import decode, differentiable, encode_embedded, picked
 from nbtextgen.explanation.subject import Output, Subject
 from nbtextgen.explanation.value import Heard
 from nbtextgen.model.seq2seq import Seq2Seq
 
 Values = NDArray[np.float64]
+_LOGITS = 1 << 24
+"""Logits of the path points that are differentiated together; 64 MB stay in memory for the backward passes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,27 +83,24 @@ def _one_output(
     heard: Heard | None,
 ) -> tuple[Values, Values]:
     """Weighted mean of the gradients along the path, times the way; and f at its ends, ``(2, outputs)``."""
-    steps = len(output)
-    found = np.zeros((steps, len(subject.ids)))
-    rows_at_once = max(1, 512 // steps)
+    found = np.zeros((len(output), len(subject.ids)))
     device = networks[0].output_bias.device
     ids = torch.from_numpy(subject.ids).to(device)
     copies = None if subject.copy_ids is None else torch.from_numpy(subject.copy_ids).to(device)
     starts = [network.source_embedding.weight[baseline].detach() for network in networks]
     ways = [network.source_embedding(ids).detach() - start for network, start in zip(networks, starts, strict=True)]
-    for part, share in _chunks(points, weights, rows_at_once):
+    at_once = max(1, _LOGITS // (len(output) * networks[0].vocabulary_size * len(networks)))
+    for part, share in _chunks(points, weights, at_once):
         with differentiable():
             places = [
-                (start + torch.as_tensor(part, dtype=way.dtype, device=device)[:, None, None] * way)
-                .repeat_interleave(steps, 0)
-                .requires_grad_()
+                (start + torch.as_tensor(part, dtype=way.dtype, device=device)[:, None, None] * way).requires_grad_()
                 for start, way in zip(starts, ways, strict=True)
             ]
-            own = torch.arange(steps, device=device).repeat(len(part))
-            grads = torch.autograd.grad(_scores(networks, places, copies, output, own).sum(), places)
-        for grad, way in zip(grads, ways, strict=True):
-            products = (grad * way).sum(-1).view(len(part), steps, -1).double().cpu().numpy()
-            found += np.einsum("p,pts->ts", share, products)
+            totals = _scores(networks, places, copies, output).sum(0)
+        for step, total in enumerate(totals):
+            grads = torch.autograd.grad(total, places, retain_graph=True)
+            for grad, way in zip(grads, ways, strict=True):
+                found[step] += share @ (grad * way).sum(-1).double().cpu().numpy()
         if heard is not None:
             heard(len(part))
     with torch.no_grad():
@@ -112,13 +111,8 @@ def _one_output(
         return found, _scores(networks, ends, copies, output).double().cpu().numpy()
 
 
-def _scores(
-    networks: list[Seq2Seq], places: list[Tensor], copies: Tensor | None, output: Output, own: Tensor | None = None
-) -> Tensor:
-    """Log-probabilities ``(rows, outputs)`` from source vectors, one tensor ``(rows, source_length, width)`` a network.
-
-    With ``own (rows,)``, of a single output token in each row, ``(rows, 1)``.
-    """
+def _scores(networks: list[Seq2Seq], places: list[Tensor], copies: Tensor | None, output: Output) -> Tensor:
+    """Log-probabilities ``(rows, outputs)`` from source vectors, one tensor ``(rows, source_length, width)`` a network."""
     device = places[0].device
     inputs, wanted = torch.from_numpy(output.inputs).to(device), torch.from_numpy(output.ids).to(device)
     rows, length = places[0].shape[:2]
@@ -127,10 +121,7 @@ def _scores(
     logs = []
     for network, embedded in zip(networks, places, strict=True):
         memory, summary = encode_embedded(network, embedded, mask, copy_ids)
-        decoded = decode(network, inputs, memory, summary)
-        if own is not None:
-            decoded = only(decoded, own)
-        logs.append(picked(network, decoded, memory, wanted if own is None else wanted[own, None]))
+        logs.append(picked(network, decode(network, inputs, memory, summary), memory, wanted))
     return logs[0] if len(logs) == 1 else torch.logsumexp(torch.stack(logs), 0) - math.log(len(logs))
 
 

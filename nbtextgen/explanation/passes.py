@@ -31,15 +31,8 @@ def encode_embedded(network: Seq2Seq, embedded: Tensor, mask: Tensor, copy_ids: 
     return Memory(keys, values, mask, copy_ids if network.config.copy else None), summary
 
 
-def only(decoded: Decoded, steps: Tensor) -> Decoded:
-    """Of every row one step, ``steps (batch,)``, so that the output layer is not worked out for the others."""
-    rows = torch.arange(len(steps), device=steps.device)
-    gate = None if decoded.gate is None else decoded.gate[rows, steps, None]
-    return Decoded(decoded.hidden[rows, steps, None], decoded.weights[rows, steps, None], gate)
-
-
 def picked(network: Seq2Seq, decoded: Decoded, memory: Memory, wanted: Tensor) -> Tensor:
-    """Log-probability of the tokens ``wanted (steps,)`` or ``(batch, steps)`` in every row, ``(batch, steps)``.
+    """Log-probability of the tokens ``wanted (steps,)`` in every row, ``(batch, steps)``.
 
     Only the normaliser reads the whole vocabulary, block by block while a block is in the cache; no softmax is written
     out. With a copy head, the mixture of writing and pointing (See et al. 2017, eq. 9).
@@ -58,7 +51,7 @@ def picked(network: Seq2Seq, decoded: Decoded, memory: Memory, wanted: Tensor) -
         return logs
     gate = decoded.gate.clamp(1e-6, 1 - 1e-6)
     written = logs.exp().masked_fill(wanted >= size, 0.0)
-    pointed = (decoded.weights * (memory.copy_ids[:, None, :] == wanted[..., None])).sum(-1)
+    pointed = (decoded.weights * (memory.copy_ids[:, None, :] == wanted[:, None])).sum(-1)
     return (gate * written + (1 - gate) * pointed).clamp_min(1e-12).log()
 
 
