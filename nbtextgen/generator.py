@@ -429,7 +429,7 @@ class TextGenerator:
         Args:
             text: the source; or a generation, to explain just that output.
             background: source texts that missing units are sampled from (``missing="sample"``); by default a sample of
-                the training sources, which is not saved with the model.
+                the training sources, which a saved model only has when ``save`` was told to keep it.
             options: fields of ``ExplanationConfig``: ``method``, ``unit``, ``target``, ``contrast``, ``missing``, ...
 
         Returns:
@@ -507,7 +507,7 @@ class TextGenerator:
     def explaining(self, background: Iterable[str] | None = None) -> dict[str, Any]:
         """What explanations need to know about the training, as keywords of ``Explainer``."""
         return {
-            "masked_in_training": self.plan.training.source_masking > 0,
+            "masked_in_training": self.plan.masks_sources,
             "background": self._background if background is None else tuple(background),
         }
 
@@ -575,10 +575,15 @@ class TextGenerator:
 
     # Files --------------------------------------------------------------------------------------------------------
 
-    def save(self, folder: str | Path) -> Path:
+    def save(self, folder: str | Path, *, keep_sources: int = 0) -> Path:
         """Write the model to a folder (safetensors weights, JSON settings and tokenizers; no pickle).
 
         The folder appears complete or not at all; an older model there is replaced only when the new one is whole.
+
+        Args:
+            folder: where to.
+            keep_sources: training sources kept as plain text in the folder, for explanations with ``missing="sample"``; at
+                most 200. By default none: whoever gets the folder reads nothing of the data.
 
         Raises:
             ModelFileError: when the folder holds something that is not a saved model, or cannot be written.
@@ -586,7 +591,13 @@ class TextGenerator:
         """
         from nbtextgen.saving import save
 
-        return save(Path(folder), self.writer, self.plan, self._options)
+        if keep_sources and not self._background:
+            raise DataError(
+                "No training sources are at hand to be kept: this model was loaded from a folder without them."
+            )
+        step = max(1, len(self._background) // max(1, keep_sources))
+        sources = self._background[::step][:keep_sources]
+        return save(Path(folder), self.writer, self.plan, self._options, sources)
 
     @classmethod
     def load(cls, folder: str | Path) -> TextGenerator:
@@ -596,7 +607,7 @@ class TextGenerator:
             ModelFileError: naming what is missing, damaged or of a later format.
         """
         from nbtextgen.running.folder import Run
-        from nbtextgen.saving import load
+        from nbtextgen.saving import kept_sources, load
 
         if Run.is_one(Path(folder)):
             run = Run.open(folder)
@@ -605,7 +616,7 @@ class TextGenerator:
             return model
         writer, settings, options = load(Path(folder))
         model = cls(**options)
-        model._writer, model._plan = writer, settings
+        model._writer, model._plan, model._background = writer, settings, kept_sources(Path(folder))
         return model
 
     def __repr__(self) -> str:

@@ -7,7 +7,7 @@ import glob
 import json
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,16 +35,20 @@ FORMAT = 1
 """Version of the folder's layout; raised when an older nbtextgen could not read it."""
 MANIFEST = "nbtextgen.json"
 SOURCE, TARGET = "source_tokenizer.json", "target_tokenizer.json"
+KEPT = "training_sources.json"
+"""A few training sources, which explanations draw from; only where the user asked for them to be kept."""
 
 
-def save(folder: Path, writer: Writer, plan: Plan, options: Mapping[str, Any]) -> Path:
-    """Write a model; see ``TextGenerator.save``."""
+def save(folder: Path, writer: Writer, plan: Plan, options: Mapping[str, Any], sources: Sequence[str] = ()) -> Path:
+    """Write a model, and ``sources`` of its training where there are any; see ``TextGenerator.save``."""
     if folder.exists() and not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise ModelFileError(f"{folder} holds something that is not a saved model; choose another folder to save to.")
     work = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}"
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         work.mkdir()
+        if sources:
+            write(work / KEPT, as_json({"sources": list(sources)}))
         write_model(work, writer, plan, options)
         _swap(work, folder)
     except OSError as error:
@@ -55,7 +59,7 @@ def save(folder: Path, writer: Writer, plan: Plan, options: Mapping[str, Any]) -
 
 
 def write_model(work: Path, writer: Writer, plan: Plan, options: Mapping[str, Any]) -> None:
-    """Write all files of a model into an empty folder, the manifest with their checksums last."""
+    """Write all files of a model into a folder made for it, the manifest with the checksums of all that is there last."""
     write_tokenizers(work, writer.source, writer.target)
     for number, network in enumerate(writer.networks, 1):
         # named_parameters names a tied weight once; loading ties it again.
@@ -122,6 +126,16 @@ def load(folder: Path) -> tuple[Writer, Plan, dict[str, Any]]:
         raise ModelFileError(f"{folder} is not a usable saved model: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         raise ModelFileError(f"{folder / MANIFEST} is damaged ({type(error).__name__}: {error}).") from error
+
+
+def kept_sources(folder: Path) -> tuple[str, ...]:
+    """The training sources in a folder that ``load`` has read; usually there are none."""
+    if KEPT not in _read_manifest(folder)["files"]:
+        return ()
+    found = read_json(folder / KEPT).get("sources")
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise ModelFileError(f"{folder / KEPT} is damaged: it should hold a list of texts.")
+    return tuple(found)
 
 
 def _recover(folder: Path) -> None:

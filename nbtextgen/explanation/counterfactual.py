@@ -54,7 +54,7 @@ def counterfactual(writer: Writer, source: str, units: Units, edits: Mapping[int
         output: what was written for the input as it was.
 
     Raises:
-        OptionError: for an unknown action or unit, or a mask in a model that copies (its word would leak).
+        OptionError: for an unknown action or unit.
         DataError: when nothing is left of the input.
     """
     for at, edit in edits.items():
@@ -64,8 +64,6 @@ def counterfactual(writer: Writer, source: str, units: Units, edits: Mapping[int
     if not text.strip():
         raise DataError("Nothing is left of the input; keep some of it.")
     encoding = writer.source.encode(text)
-    if masked and writer.copy is not None:
-        raise OptionError("This model copies words from its source, so a mask would leak; delete the unit instead.")
     ids = [
         MASK if any(begin < stop and start < end for begin, end in masked) else number
         for number, (start, stop) in zip(encoding.ids, encoding.offsets, strict=True)

@@ -16,7 +16,7 @@ from nbtextgen.explanation.config import ExplanationConfig
 from nbtextgen.explanation.context import PARTS, context
 from nbtextgen.explanation.explanation import Explanation
 from nbtextgen.explanation.faithfulness import faithfulness
-from nbtextgen.explanation.removal import ByCutting, ByDeletion, ByMask, BySampling, Removal, donors
+from nbtextgen.explanation.removal import ByCutting, ByDeletion, ByMask, BySampling, Removal, draw
 from nbtextgen.explanation.shapley import Shapley
 from nbtextgen.explanation.subject import make_subject
 from nbtextgen.explanation.surrogate import lime
@@ -83,13 +83,13 @@ class Explainer:
     def _removal(self, background: Sequence[str]) -> Removal:
         subject, units = self.subject, self.units
         if units.member is None:
-            return ByCutting(subject.source, units, self.writer.source, self.writer.copy, subject.copy_ids)
+            return ByCutting(subject.source, units, self.writer)
         if self.missing == "mask":
-            return ByMask(subject.ids, subject.copy_ids, units.member)
+            return ByMask(subject, units.member)
         if self.missing == "delete":
-            return ByDeletion(subject.ids, subject.copy_ids, units.member)
-        rows = donors(background, self.writer.source, len(subject.ids), self.config.donors, self.config.seed)
-        return BySampling(subject.ids, subject.copy_ids, units.member, rows)
+            return ByDeletion(subject, units.member)
+        donors = draw(background, self.writer, subject, self.config.donors, self.config.seed)
+        return BySampling(subject, units.member, donors)
 
     def explain(self, method: str) -> Explanation:
         """Attribute the output by one method, and score its faithfulness unless the configuration says not to."""

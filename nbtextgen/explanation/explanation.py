@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbtextgen.data.normalization import Span
-from nbtextgen.errors import MissingPackageError, ModelFileError
+from nbtextgen.errors import MissingPackageError, ModelFileError, OptionError
 
 if TYPE_CHECKING:
     from nbtextgen.explanation.faithfulness import Faithfulness
@@ -44,7 +44,8 @@ class Explanation:
         standard_errors: of values that were sampled, like ``values``, or ``None``.
         r_squared: fit of a LIME surrogate, ``(output tokens,)``, or ``None``.
         convergence_delta: for integrated gradients, what the sum misses of f(input) - f(baseline), ``(output tokens,)``.
-        heads: attention of every head, ``(heads, output tokens, input units)``, where there are several.
+        heads: attention of every head, ``(heads, output tokens, input units)``, where there are several. The decoder has one
+            layer of attention, so heads are all there is to tell apart.
         faithfulness: how far the ranking of the units holds when they are really taken away, or ``None``.
         evaluations: masked copies of the input that the model read.
         seconds: wall time.
@@ -90,6 +91,20 @@ class Explanation:
     def total(self) -> Values:
         """Attribution of the whole output: the sum over its tokens (the mean for attention), ``(input units,)``."""
         return self.values.mean(0) if self.method == "attention" else self.values.sum(0)
+
+    def head(self, number: int) -> Explanation:
+        """The attention of one head, counted from 1, as an explanation of its own.
+
+        Raises:
+            OptionError: when there is no such head.
+        """
+        heads = 0 if self.heads is None else len(self.heads)
+        if self.heads is None or not 1 <= number <= heads:
+            have = f"has heads 1 to {heads}" if heads else "has no heads: only multi-head attention does"
+            raise OptionError(f"There is no head {number}; this explanation {have}.")
+        return self.replace(
+            values=self.heads[number - 1], heads=None, faithfulness=None, algorithm=f"head {number} of {heads}"
+        )
 
     def shap(self) -> Any:
         """As ``shap.Explanation``, ``(input units, output tokens)``, as the library lays out generated text.

@@ -2,6 +2,10 @@
 
 Direct, because it is small: one forward pass for all points of the path, and a backward pass for each output token. Captum's
 ``IntegratedGradients`` runs the path forward anew for every output token; the tests hold this against it.
+
+Where a model copies, the source enters twice: by its embeddings, and by what each token is copied as. Both go along the
+path, from "a masked token is copied as the unknown one" to the token itself; otherwise the baseline could still copy the
+very word whose absence it stands for.
 """
 
 from __future__ import annotations
@@ -91,28 +95,43 @@ def _one_output(
     ways = [network.source_embedding(ids).detach() - start for network, start in zip(networks, starts, strict=True)]
     at_once = max(1, _LOGITS // (len(output) * networks[0].vocabulary_size * len(networks)))
     for part, share in _chunks(points, weights, at_once):
+        here = torch.as_tensor(part, dtype=starts[0].dtype, device=device)
         with differentiable():
+            present = here[:, None].repeat(1, len(ids)).requires_grad_()
             places = [
-                (start + torch.as_tensor(part, dtype=way.dtype, device=device)[:, None, None] * way).requires_grad_()
-                for start, way in zip(starts, ways, strict=True)
+                (start + here[:, None, None] * way).requires_grad_() for start, way in zip(starts, ways, strict=True)
             ]
-            totals = _scores(networks, places, copies, output).sum(0)
+            totals = _scores(networks, places, copies, output, present).sum(0)
+        moving = places if copies is None else [*places, present]
         for step, total in enumerate(totals):
-            grads = torch.autograd.grad(total, places, retain_graph=True)
-            for grad, way in zip(grads, ways, strict=True):
-                found[step] += share @ (grad * way).sum(-1).double().cpu().numpy()
+            grads = torch.autograd.grad(total, moving, retain_graph=True)
+            slopes = [(grad * way).sum(-1) for grad, way in zip(grads, ways, strict=False)] + list(grads[len(ways) :])
+            found[step] += share @ torch.stack(slopes).sum(0).double().cpu().numpy()
         if heard is not None:
             heard(len(part))
     with torch.no_grad():
-        ends = [
-            start + torch.tensor([0.0, 1.0], device=device)[:, None, None] * way
-            for start, way in zip(starts, ways, strict=True)
-        ]
-        return found, _scores(networks, ends, copies, output).double().cpu().numpy()
+        both = torch.tensor([0.0, 1.0], device=device)
+        ends = [start + both[:, None, None] * way for start, way in zip(starts, ways, strict=True)]
+        scores = _scores(networks, ends, copies, output, both[:, None].expand(2, len(ids)))
+        return found, scores.double().cpu().numpy()
 
 
-def _scores(networks: list[Seq2Seq], places: list[Tensor], copies: Tensor | None, output: Output) -> Tensor:
-    """Log-probabilities ``(rows, outputs)`` from source vectors, one tensor ``(rows, source_length, width)`` a network."""
+def _scores(
+    networks: list[Seq2Seq],
+    places: list[Tensor],
+    copies: Tensor | None,
+    output: Output,
+    present: Tensor | None = None,
+) -> Tensor:
+    """Log-probabilities ``(rows, outputs)`` of points on the path.
+
+    Args:
+        networks: one, or an ensemble.
+        places: source vectors, one tensor ``(rows, source_length, width)`` a network.
+        copies: copy ids of the source, ``(source_length,)``, or ``None``.
+        output: the tokens scored.
+        present: how far a source token is copied as itself, ``(rows, source_length)``.
+    """
     device = places[0].device
     inputs, wanted = torch.from_numpy(output.inputs).to(device), torch.from_numpy(output.ids).to(device)
     rows, length = places[0].shape[:2]
@@ -121,7 +140,7 @@ def _scores(networks: list[Seq2Seq], places: list[Tensor], copies: Tensor | None
     logs = []
     for network, embedded in zip(networks, places, strict=True):
         memory, summary = encode_embedded(network, embedded, mask, copy_ids)
-        logs.append(picked(network, decode(network, inputs, memory, summary), memory, wanted))
+        logs.append(picked(network, decode(network, inputs, memory, summary), memory, wanted, present))
     return logs[0] if len(logs) == 1 else torch.logsumexp(torch.stack(logs), 0) - math.log(len(logs))
 
 

@@ -31,11 +31,12 @@ def encode_embedded(network: Seq2Seq, embedded: Tensor, mask: Tensor, copy_ids: 
     return Memory(keys, values, mask, copy_ids if network.config.copy else None), summary
 
 
-def picked(network: Seq2Seq, decoded: Decoded, memory: Memory, wanted: Tensor) -> Tensor:
+def picked(network: Seq2Seq, decoded: Decoded, memory: Memory, wanted: Tensor, present: Tensor | None = None) -> Tensor:
     """Log-probability of the tokens ``wanted (steps,)`` in every row, ``(batch, steps)``.
 
     Only the normaliser reads the whole vocabulary, block by block while a block is in the cache; no softmax is written
-    out. With a copy head, the mixture of writing and pointing (See et al. 2017, eq. 9).
+    out. With a copy head, the mixture of writing and pointing (See et al. 2017, eq. 9); ``present (batch, source_length)``
+    from 0 to 1 is then how far a source token is copied as itself, the rest of it being copied as the unknown token.
     """
     size = network.vocabulary_size
     flat = decoded.hidden.flatten(0, 1)
@@ -51,7 +52,10 @@ def picked(network: Seq2Seq, decoded: Decoded, memory: Memory, wanted: Tensor) -
         return logs
     gate = decoded.gate.clamp(1e-6, 1 - 1e-6)
     written = logs.exp().masked_fill(wanted >= size, 0.0)
-    pointed = (decoded.weights * (memory.copy_ids[:, None, :] == wanted[:, None])).sum(-1)
+    own = memory.copy_ids[:, None, :] == wanted[:, None]
+    if present is not None:
+        own = present[:, None, :] * own + (1 - present[:, None, :]) * (wanted == UNK)[:, None]
+    pointed = (decoded.weights * own).sum(-1)
     return (gate * written + (1 - gate) * pointed).clamp_min(1e-12).log()
 
 

@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbtextgen.data.examples import CopyMap, pad
-from nbtextgen.data.tokenizer import MASK, PAD, UNK, Tokenizer
+from nbtextgen.data.tokenizer import MASK, PAD, UNK
 from nbtextgen.errors import OptionError
+from nbtextgen.explanation.subject import Subject
 from nbtextgen.explanation.units import Units
+from nbtextgen.writing import Writer
 
 Ids = NDArray[np.int64]
 Kept = NDArray[np.bool_]
@@ -49,38 +51,35 @@ class Removal(Protocol):
 class ByMask:
     """A missing token becomes the mask token, so that the others keep their places.
 
-    A masked position can only be copied as an unknown word: its own word must not leak through the copy head.
+    Its own word does not leak through a copy head: the network lets a mask be copied as an unknown word only.
     """
 
-    ids: Ids
-    copy_ids: Ids | None
+    subject: Subject
     member: Ids
     repeats: int = 1
 
     def __call__(self, kept: Kept) -> Masked:
-        present = kept[:, self.member]
-        copies = None if self.copy_ids is None else np.where(present, self.copy_ids, UNK)
-        return Masked(np.where(present, self.ids, MASK), copies)
+        ids, copy_ids = np.where(kept[:, self.member], self.subject.ids, MASK), self.subject.copy_ids
+        return Masked(ids, None if copy_ids is None else np.tile(copy_ids, (len(ids), 1)))
 
 
 @dataclass(frozen=True, eq=False)
 class ByDeletion:
     """A missing token is taken out, and the rest moves up; a source with nothing left is one unknown token."""
 
-    ids: Ids
-    copy_ids: Ids | None
+    subject: Subject
     member: Ids
     repeats: int = 1
 
     def __call__(self, kept: Kept) -> Masked:
-        present = kept[:, self.member]
+        present, copy_ids = kept[:, self.member], self.subject.copy_ids
         order = np.argsort(~present, axis=1, kind="stable")
         longest = max(1, int(present.sum(1).max(initial=0)))
-        ids = np.take_along_axis(np.where(present, self.ids, PAD), order, 1)[:, :longest]
+        ids = np.take_along_axis(np.where(present, self.subject.ids, PAD), order, 1)[:, :longest]
         ids[~present.any(1), 0] = UNK
-        if self.copy_ids is None:
+        if copy_ids is None:
             return Masked(ids, None)
-        return Masked(ids, np.take_along_axis(np.where(present, self.copy_ids, UNK), order, 1)[:, :longest])
+        return Masked(ids, np.take_along_axis(np.where(present, copy_ids, UNK), order, 1)[:, :longest])
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,21 +90,21 @@ class BySampling:
     which every coalition meets the same donors, so that the values are exact for this set.
     """
 
-    ids: Ids
-    copy_ids: Ids | None
+    subject: Subject
     member: Ids
-    donors: Ids  # (donors, length)
+    donors: Masked  # a row for each, as long as the source
 
     @property
     def repeats(self) -> int:
-        return len(self.donors)
+        return len(self.donors.ids)
 
     def __call__(self, kept: Kept) -> Masked:
-        present = kept[:, None, self.member]
-        ids = np.where(present, self.ids, self.donors)
-        copies = None if self.copy_ids is None else np.where(present, self.copy_ids, UNK)
-        flat = (-1, len(self.ids))
-        return Masked(ids.reshape(flat), None if copies is None else np.broadcast_to(copies, ids.shape).reshape(flat))
+        present, copy_ids = kept[:, None, self.member], self.subject.copy_ids
+        flat = (-1, len(self.member))
+        ids = np.where(present, self.subject.ids, self.donors.ids).reshape(flat)
+        if copy_ids is None or self.donors.copy_ids is None:
+            return Masked(ids, None)
+        return Masked(ids, np.where(present, copy_ids, self.donors.copy_ids).reshape(flat))
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,44 +113,53 @@ class ByCutting:
 
     source: str
     units: Units
-    tokenizer: Tokenizer
-    copy: CopyMap | None
-    copy_ids: Ids | None
+    writer: Writer
     repeats: int = 1
 
     def __call__(self, kept: Kept) -> Masked:
-        texts = [self._without(row) for row in kept]
-        rows = [np.array(ids or [UNK], dtype=np.int64) for ids in self.tokenizer.encode_batch(texts)]
-        if self.copy is None:
-            return Masked(pad(rows), None)
-        _, known = self.copy.ids(self.source)
-        return Masked(pad(rows), pad([self._copied(text, self.copy, known) for text in texts]))
-
-    def _copied(self, text: str, copy: CopyMap, known: list[str]) -> Ids:
-        """Copy ids of a cut text. Only words that the whole source has too keep a temporary id: pieces are other words."""
-        ids, found = copy.ids(text)
-        size = copy.target.size
-        for at, one in enumerate(ids):
-            if one >= size:
-                ids[at] = size + known.index(found[one - size]) if found[one - size] in known else UNK
-        return ids if len(ids) else np.array([UNK], dtype=np.int64)
+        return read([self._without(row) for row in kept], self.writer, self.source)
 
     def _without(self, row: NDArray[np.bool_]) -> str:
         gone = {at for unit in np.flatnonzero(~row) for at in range(*self.units.offsets[unit])}
         return "".join(character for at, character in enumerate(self.source) if at not in gone)
 
 
-def donors(texts: Sequence[str], tokenizer: Tokenizer, length: int, count: int, seed: int) -> Ids:
-    """Token rows of one length, ``(count, length)``, drawn from texts and stretched or shrunk to fit.
+def read(texts: Sequence[str], writer: Writer, source: str) -> Masked:
+    """Other texts in the place of ``source``, padded; an empty one is one unknown token.
+
+    For a copy head, only words that the source has too keep their temporary ids: those of others mean nothing to its output.
+    """
+    rows = [np.array(ids or [UNK], dtype=np.int64) for ids in writer.source.encode_batch(list(texts))]
+    if writer.copy is None:
+        return Masked(pad(rows), None)
+    _, known = writer.copy.ids(source)
+    return Masked(pad(rows), pad([_copied(text, writer.copy, known) for text in texts]))
+
+
+def _copied(text: str, copy: CopyMap, known: list[str]) -> Ids:
+    ids, found = copy.ids(text)
+    size = copy.target.size
+    for at, one in enumerate(ids):
+        if one >= size:
+            ids[at] = size + known.index(found[one - size]) if found[one - size] in known else UNK
+    return ids if len(ids) else np.array([UNK], dtype=np.int64)
+
+
+def draw(texts: Sequence[str], writer: Writer, subject: Subject, count: int, seed: int) -> Masked:
+    """Donors drawn from texts and stretched or shrunk to the source's length, ``(count, source_length)``.
 
     Raises:
         OptionError: when there are no texts to draw from.
     """
-    rows = [np.array(ids, dtype=np.int64) for ids in tokenizer.encode_batch([text for text in texts if text.strip()])]
-    rows = [row for row in rows if len(row)]
-    if not rows:
+    filled = [text for text in texts if text.strip()]
+    if not filled:
         raise OptionError(
-            "--missing sample needs texts to draw from: give --background DATA (a saved model keeps no training text)."
+            "--missing sample needs texts to draw from: give --background DATA (a saved model keeps no training text, "
+            "unless it was saved with --keep-sources)."
         )
-    chosen = np.random.default_rng(seed).choice(len(rows), count, replace=len(rows) < count)
-    return np.stack([rows[at][np.arange(length) * len(rows[at]) // length] for at in chosen])
+    chosen = np.random.default_rng(seed).choice(len(filled), count, replace=len(filled) < count)
+    donors = read([filled[at] for at in chosen], writer, subject.source)
+    lengths = np.maximum(1, (donors.ids != PAD).sum(1))
+    places = np.arange(len(subject.ids))[None, :] * lengths[:, None] // len(subject.ids)
+    copies = None if donors.copy_ids is None else np.take_along_axis(donors.copy_ids, places, 1)
+    return Masked(np.take_along_axis(donors.ids, places, 1), copies)

@@ -52,6 +52,8 @@ def notes(explanation: Explanation) -> list[str]:
         found.append(f"Fit of the linear surrogate: R squared {explanation.r_squared.mean():.2f} (mean over tokens).")
     if explanation.convergence_delta is not None:
         found.append(f"Largest convergence delta: {np.abs(explanation.convergence_delta).max():.4f} nats.")
+    if explanation.heads is not None:
+        found.append(f"Mean over {len(explanation.heads)} heads; .head(1) is the first of them alone.")
     if explanation.faithfulness is not None:
         found.append(explanation.faithfulness.sentence())
     return found
@@ -92,14 +94,21 @@ def _one(explanation: Explanation, *, first: bool) -> str:
     about = "".join(f"<div><small>{visible(note)}</small></div>" for note in notes(explanation))
     name = NAMES[explanation.method]
     head = f"{name[0].upper()}{name[1:]} <small>({visible(explanation.algorithm)})</small>"
-    body = _table(explanation) if explanation.values.size <= LARGEST_TABLE else _strongest(explanation)
     opened = " open" if first and explanation.values.size <= 400 else ""
+    count = 0 if explanation.heads is None else len(explanation.heads)
+    heads = [explanation.head(number) for number in range(1, count + 1)]
     return (
         f"<section><div><strong>{head}</strong></div>"
         f"<div><small>in</small> <bdi style='white-space:pre-wrap'>{source}</bdi></div>"
         f"<div><small>out</small> <bdi style='white-space:pre-wrap'>{visible(explanation.text)}</bdi></div>{against}{about}"
-        f"<details{opened}><summary>every output token</summary><div style='overflow:auto'>{body}</div></details></section>"
+        f"{_folded('every output token', explanation, opened)}{''.join(_folded(each.algorithm, each) for each in heads)}</section>"
     )
+
+
+def _folded(summary: str, explanation: Explanation, opened: str = "") -> str:
+    """The matrix behind a line that opens it."""
+    body = _table(explanation) if explanation.values.size <= LARGEST_TABLE else _strongest(explanation)
+    return f"<details{opened}><summary>{summary}</summary><div style='overflow:auto'>{body}</div></details>"
 
 
 def shaded(text: str, offsets: Sequence[Span], units: Sequence[str], values: NDArray[np.float64]) -> str:

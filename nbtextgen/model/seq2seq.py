@@ -116,14 +116,20 @@ class Seq2Seq(nn.Module):
     # Training and scoring -----------------------------------------------------------------------------------------
 
     def encode(self, source: Tensor, copy_ids: Tensor | None = None) -> tuple[Memory, Tensor]:
-        """Read ``source (batch, source_length)``; gives the memory and the summary ``(batch, hidden_size)``."""
+        """Read ``source (batch, source_length)``; gives the memory and the summary ``(batch, hidden_size)``.
+
+        A masked token can only be copied as the unknown one: its copy id would give away what the mask hides, in training
+        (the model would learn to point at masks) as in explanations and changed inputs.
+        """
         mask = source != PAD
         mask[:, 0] = True  # an empty source still has one position to attend to
         embedded = self.embedding_dropout(self.source_embedding(source))
         encoded, summary = self.encoder(embedded, mask)
         attention = self.decoder.attention
         keys, values = (encoded, encoded) if attention is None else attention.project(encoded)
-        return Memory(keys, values, mask, copy_ids if self.config.copy else None), summary
+        if copy_ids is not None:
+            copy_ids = copy_ids.masked_fill(source == MASK, UNK) if self.config.copy else None
+        return Memory(keys, values, mask, copy_ids), summary
 
     def forward(self, source: Tensor, inputs: Tensor, copy_ids: Tensor | None = None) -> tuple[Decoded, Memory]:
         """Teacher-forced pass over all output positions at once.
@@ -197,7 +203,12 @@ class Seq2Seq(nn.Module):
         """Loss of the mixture of writing and pointing (See et al. 2017, eq. 9)."""
         assert decoded.gate is not None and memory.copy_ids is not None
         gate = decoded.gate[real].clamp(1e-6, 1 - 1e-6)
-        points_at = memory.copy_ids[real.nonzero()[:, 0]] == right[:, None]
+        copy_ids = memory.copy_ids[real.nonzero()[:, 0]]
+        points_at = copy_ids == right[:, None]
+        lost = (right >= self.vocabulary_size) & ~points_at.any(-1)
+        if lost.any():  # the only places to copy the word from are masked: it is unknown, as if the source lacked it
+            right = right.masked_fill(lost, UNK)
+            points_at = copy_ids == right[:, None]
         pointed = (decoded.weights[real] * points_at).sum(-1)
         return mixture_loss(hidden, self.output_weight, self.output_bias, right, gate, pointed, smoothing)
 

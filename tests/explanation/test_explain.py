@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 import torch
 
-from nbtextgen import Pairs, TextGenerator
+from nbtextgen import Pairs, TextGenerator, builtin
 from nbtextgen.errors import DataError, OptionError
 from nbtextgen.explanation.config import METHODS, ExplanationConfig
+from nbtextgen.explanation.counterfactual import Edit, counterfactual
 from nbtextgen.explanation.explainer import Explainer
 from nbtextgen.explanation.subject import END
+from nbtextgen.explanation.units import cut
 from tests.explanation.conftest import SMALL
 
 TEXT = "3 Jan 2019"
@@ -67,6 +71,15 @@ def test_heads_are_shown_where_there_are_several() -> None:
     found = model.explain("abc", method="attention")
     assert found.heads is not None and found.heads.shape == (4, *found.values.shape)
     np.testing.assert_allclose(found.heads.mean(0), found.values)
+    third = found.head(3)
+    np.testing.assert_allclose(third.values, found.heads[2])
+    assert third.frame().shape == found.values.shape and third.figure() is not None
+    page = found.html()
+    assert "head 3 of 4" in page and page.count("<table>") == 5
+    with pytest.raises(OptionError, match="heads 1 to 4"):
+        found.head(5)
+    with pytest.raises(OptionError, match="only multi-head"):
+        third.head(1)
 
 
 def test_integrated_gradients_equal_captum(dates: TextGenerator) -> None:
@@ -210,18 +223,39 @@ def test_mistakes_are_named(words: TextGenerator) -> None:
         fixed.explain("ab", method="attention")
 
 
-def test_copied_words_are_explained_and_do_not_leak_through_a_mask() -> None:
+@pytest.fixture(scope="module")
+def copying() -> TextGenerator:
+    """Says the word between two others, which it can only copy."""
     pairs = Pairs([f"say {w} now" for w in "abcdefgh"], [w for w in "abcdefgh"])
-    options = {**SMALL, "tokens": "word", "copy": True, "minimum_frequency": 1, "batch_size": 4, "epochs": 40}
-    model = TextGenerator(**options, learning_rate=0.01, source_masking=0.2, valid_fraction=0.0).fit(
-        pairs, listeners=[]
-    )
-    found = model.explain("say zebra now", target="zebra", missing="mask")
+    options = {**SMALL, "tokens": "word", "copy": True, "vocabulary_size": 8, "batch_size": 4, "epochs": 60}
+    return TextGenerator(**options, learning_rate=0.01, source_masking=0.2, valid_fraction=0.0).fit(pairs, listeners=[])
+
+
+@pytest.mark.parametrize("missing", ["mask", "delete", "sample"])
+def test_copied_words_are_explained_and_do_not_leak_when_they_are_missing(copying: TextGenerator, missing: str) -> None:
+    found = copying.explain("say zebra now", target="zebra", missing=missing, background=["say b now", "say c now"])
     assert found.input_units[found.values[0].argmax()] == "zebra"
-    asked = explainer(model, "say zebra now", target="zebra", missing="mask")
+    config = ExplanationConfig(target="zebra", missing=missing)
+    asked = Explainer(copying.writer, "say zebra now", config, background=["say b now", "say c now"])
     hidden = asked.value(np.array([[True, False, True]]))[0, 0]
     assert hidden < found.log_probabilities[0] - 1
-    assert np.isfinite(model.explain("say zebra now", unit="char").values).all()
+    assert np.isfinite(copying.explain("say zebra now", unit="char").values).all()
+
+
+def test_integrated_gradients_count_what_is_copied(copying: TextGenerator) -> None:
+    """The baseline cannot copy the word either, so that the values add up to what the whole source brings."""
+    asked = explainer(copying, "say b now", target="b", missing="mask", steps=64)
+    found = asked.explain("integrated-gradients")
+    assert found.convergence_delta is not None and np.abs(found.convergence_delta).max() < 0.05
+    np.testing.assert_allclose(found.base_values, asked.value(np.zeros((1, 3), bool))[0], atol=1e-4)
+
+
+def test_a_masked_word_cannot_be_copied(copying: TextGenerator) -> None:
+    source = "say zebra now"
+    units = cut(source, copying.writer.source.encode(source), copying.writer.source, "word")
+    assert copying.generate(source).text == "zebra"
+    found = counterfactual(copying.writer, source, units, {1: Edit("mask")}, "zebra")
+    assert "zebra" not in found.generation.text
 
 
 def test_an_ensemble_is_explained_as_one_model() -> None:
@@ -235,10 +269,23 @@ def test_an_ensemble_is_explained_as_one_model() -> None:
 
 def test_sampling_needs_no_saved_training_text(dates: TextGenerator, tmp_path) -> None:
     again = TextGenerator.load(dates.save(tmp_path / "m"))
-    with pytest.raises(OptionError, match="keeps no training text"):
+    with pytest.raises(OptionError, match="--keep-sources"):
         again.explain(TEXT, missing="sample")
+    with pytest.raises(DataError, match="loaded from a folder without them"):
+        again.save(tmp_path / "more", keep_sources=5)
     found = again.explain(TEXT, missing="sample", background=["4 May 1999", "1 June 2001"], donors=2)
     np.testing.assert_allclose(found.values.sum(1), found.log_probabilities - found.base_values, atol=1e-4)
+
+
+def test_a_folder_keeps_training_sources_when_asked_to(dates: TextGenerator, tmp_path) -> None:
+    folder = dates.save(tmp_path / "m", keep_sources=20)
+    kept = json.loads((folder / "training_sources.json").read_text())["sources"]
+    assert len(kept) == 20 and set(kept) <= set(builtin("dates", 600).sources)
+    again = TextGenerator.load(folder)
+    found = again.explain(TEXT, missing="sample", donors=20)
+    np.testing.assert_allclose(found.values.sum(1), found.log_probabilities - found.base_values, atol=1e-4)
+    assert not (again.save(tmp_path / "m") / "training_sources.json").exists()  # kept only where it is asked for
+    assert again.save(tmp_path / "n", keep_sources=3).exists()
 
 
 def test_several_methods_come_together(dates: TextGenerator) -> None:

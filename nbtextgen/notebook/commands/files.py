@@ -10,8 +10,22 @@ from IPython.core.magic import line_magic, magics_class
 from nbtextgen.errors import OptionError
 from nbtextgen.notebook.commands.common import COMMON
 from nbtextgen.notebook.options import help_table, parse_line
-from nbtextgen.notebook.python import show
+from nbtextgen.notebook.python import call, show
 from nbtextgen.notebook.session import Commands, in_one_line
+from nbtextgen.options import Option
+
+KEEP = Option(
+    "keep_sources",
+    int,
+    False,
+    0,
+    "training sources kept in the folder as plain text, which explanations with --missing sample draw from",
+    0,
+    200,
+    None,
+    None,
+)
+SAVE = COMMON | {KEEP.name: KEEP}
 
 
 @magics_class
@@ -21,12 +35,13 @@ class FileCommands(Commands):
     @line_magic
     @in_one_line
     def textgen_save(self, line: str, cell: str | None = None) -> Path | None:
-        parsed = parse_line(line, COMMON)
+        parsed = parse_line(line, SAVE)
         model = self.session.model(parsed.words, "save")
         name, folder = _two(parsed.words, "%textgen_save french french-model")
+        given = {"keep_sources": parsed.options["keep_sources"]} if parsed.options.get("keep_sources") else {}
         if parsed.options.get("show_code"):
-            return show(f"{name}.save({folder!r})")
-        saved = model.save(Path(folder).expanduser())
+            return show(call(f"{name}.save", repr(folder), given))
+        saved = model.save(Path(folder).expanduser(), **given)
         print(f"{name} is saved to {saved}")
         return None
 
@@ -59,10 +74,11 @@ FileCommands.textgen_save.__doc__ = f"""Save a model to a folder: safetensors an
 Example:
 
     %textgen_save french french-model
+    %textgen_save french french-model --keep-sources 100
 
 Options:
 
-{help_table(COMMON)}
+{help_table(SAVE)}
 """
 FileCommands.textgen_load.__doc__ = f"""Load a saved model, or the best model of a run, into a variable.
 

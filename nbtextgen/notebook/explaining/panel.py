@@ -67,7 +67,6 @@ class ExplanationPanel(anywidget.AnyWidget):
         self.choices = {
             "methods": [{"id": each, "name": NAMES[each][0].upper() + NAMES[each][1:]} for each in work.methods],
             "units": list(work.units),
-            "mask": work.can_mask,
         }
         self.view = {"unit": first.unit, "contrast": first.contrast or "", "method": methods[0]}
         self.on_msg(self._hear)

@@ -34,6 +34,7 @@ def answer(explanation: Explanation, *, final: bool) -> dict[str, Any]:
         "outputs": _tokens(explanation.output_tokens, explanation.output_offsets),
         "values": _rounded(explanation.values),
         "errors": None if explanation.standard_errors is None else _rounded(explanation.standard_errors),
+        "heads": None if explanation.heads is None else _rounded(explanation.heads),
         "logs": _rounded(explanation.log_probabilities),
         "total": _rounded(explanation.total()),
         "measure": "weight" if explanation.method == "attention" else "nats",

@@ -56,7 +56,6 @@ class Work:
     Attributes:
         first_question: what was asked first.
         methods, units: what this model can be asked.
-        can_mask: whether a unit can be masked to see what is then written.
     """
 
     def __init__(
@@ -91,7 +90,6 @@ class Work:
         self.methods = tuple(method for method in METHODS if attended or method != "attention")
         kinds = ("token", "word") if writer.source.kind in ("char", "symbol") else ("char", "token", "word")
         self.units = (*(("spans",) if config.spans else ()), *kinds)
-        self.can_mask = writer.copy is None
 
     @classmethod
     def of(

@@ -1,7 +1,7 @@
 // Edits of the input, and the output that comes of them beside the old one.
 
 /** A menu at a chip; `done(edit)` gets `{action, text}`, or null to leave the unit as it was. */
-function editMenu(chip, word, edited, canMask, done, closed) {
+function editMenu(chip, word, edited, done, closed) {
   const replacement = el("input", { type: "text", class: "nte-input", "aria-label": `Replace ${word} by`, placeholder: "replace by" });
   const outside = (event) => {
     if (!menu.contains(event.target)) finish(undefined, false);
@@ -21,7 +21,7 @@ function editMenu(chip, word, edited, canMask, done, closed) {
   const menu = el(
     "div",
     { class: "nte-menu", role: "dialog", "aria-label": `Change ${word}` },
-    canMask ? el("button", { type: "button", class: "nte-button", text: "Mask", click: () => finish({ action: "mask" }) }) : null,
+    el("button", { type: "button", class: "nte-button", text: "Mask", click: () => finish({ action: "mask" }) }),
     el("button", { type: "button", class: "nte-button", text: "Delete", click: () => finish({ action: "delete" }) }),
     form,
     edited ? el("button", { type: "button", class: "nte-button", text: "As it was", click: () => finish(null) }) : null

@@ -6,30 +6,81 @@ function download(name, blob) {
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
 
-/** The matrix as a picture that stands alone: title, texts, dark on white. */
-function picture(answer) {
-  const cell = Math.max(16, Math.min(44, 1400 / (answer.inputs.length + 3)));
-  const inner = matrixSvg(answer, cell);
-  const width = Math.max(420, Number(inner.getAttribute("width")) + 24);
-  const height = Number(inner.getAttribute("height")) + 74;
-  const root = svg("svg", { xmlns: SVG, width, height, viewBox: `0 0 ${width} ${height}`, color: "#222", "font-family": "sans-serif" });
+/**
+ * What the panel shows, drawn on white whatever the theme: the texts as they are shaded, the matrix, the change, the pins.
+ * A copy of it is laid out whole, out of sight, and every box and word of it is drawn where the browser has put it.
+ */
+function picture(panel) {
+  const { answer } = panel;
+  const against = answer.contrast === null ? "" : `, against ${visible(answer.contrast)}`;
+  const paper = el("div", { class: "nte nte-paper" }, el("strong", { text: `${answer.name}${against} (${answer.measure})` }));
+  paper.append(...[panel.body, panel.changed, panel.pinned].map((part) => part.cloneNode(true)));
+  for (const left of paper.querySelectorAll(".nte-menu, .nte-button, .nte-label, .nte-card .nte-say, [data-cursor]")) left.remove();
+  panel.root.append(paper);
+  try {
+    return drawn(paper);
+  } finally {
+    paper.remove();
+  }
+}
+
+function drawn(paper) {
+  const box = paper.getBoundingClientRect();
+  const [width, height] = [Math.ceil(box.width), Math.ceil(box.height)];
+  const family = getComputedStyle(paper).fontFamily;
+  const root = svg("svg", { xmlns: SVG, width, height, viewBox: `0 0 ${width} ${height}`, color: "#222", "font-family": family });
   root.append(svg("rect", { width, height, fill: "#fff" }));
-  const head = answer.contrast === null ? answer.name : `${answer.name}, against ${visible(answer.contrast)}`;
-  root.append(svg("text", { x: 12, y: 22, "font-size": 14, "font-weight": "bold", fill: "#222" }, `${head} (${answer.measure})`));
-  root.append(svg("text", { x: 12, y: 42, "font-size": 12, fill: "#222" }, `in: ${visible(answer.source)}`));
-  root.append(svg("text", { x: 12, y: 60, "font-size": 12, fill: "#222" }, `out: ${visible(answer.text)}`));
-  inner.setAttribute("x", 12);
-  inner.setAttribute("y", 68);
-  root.append(inner);
+  const walk = (node, decoration) => {
+    if (node.nodeType === Node.TEXT_NODE) return root.append(...wordsOf(node, box, decoration));
+    if (node.nodeType !== Node.ELEMENT_NODE) return;
+    if (node.tagName === "svg") {
+      const place = node.getBoundingClientRect();
+      const inner = node.cloneNode(true);
+      inner.setAttribute("x", place.left - box.left);
+      inner.setAttribute("y", place.top - box.top);
+      return root.append(inner);
+    }
+    const style = getComputedStyle(node);
+    if (style.display === "none") return;
+    if (node !== paper) root.append(...boxesOf(node, style, box));
+    const own = style.textDecorationLine === "none" ? decoration : style.textDecorationLine;
+    for (const child of node.childNodes) walk(child, own);
+  };
+  walk(paper, null);
   return root;
 }
 
-function svgBlob(answer) {
-  return new Blob([new XMLSerializer().serializeToString(picture(answer))], { type: "image/svg+xml" });
+/** Background and border of an element, on every line that it reaches over. */
+function boxesOf(node, style, box) {
+  const filled = !/^(transparent|rgba\(\d+, \d+, \d+, 0\))$/.test(style.backgroundColor);
+  const framed = parseFloat(style.borderLeftWidth) > 0 && style.borderLeftStyle !== "none";
+  const chosen = style.boxShadow !== "none";
+  if (!filled && !framed && !chosen) return [];
+  const stroke = chosen ? "#222" : framed ? style.borderLeftColor : "none";
+  return [...node.getClientRects()].map((place) =>
+    svg("rect", { x: place.left - box.left, y: place.top - box.top, width: place.width, height: place.height, rx: parseFloat(style.borderTopLeftRadius) || 0, fill: filled ? style.backgroundColor : "none", stroke, "stroke-width": chosen ? 2 : 1 })
+  );
 }
 
-async function pngBlob(answer) {
-  const address = URL.createObjectURL(svgBlob(answer));
+/** The words of a text node, each where it stands. */
+function wordsOf(node, box, decoration) {
+  const style = getComputedStyle(node.parentElement);
+  const range = document.createRange();
+  return [...node.data.matchAll(/\S+/g)].map(({ 0: word, index }) => {
+    range.setStart(node, index);
+    range.setEnd(node, index + word.length);
+    const place = range.getBoundingClientRect();
+    const at = { x: place.left - box.left, y: place.top - box.top + place.height / 2, "dominant-baseline": "central" };
+    return svg("text", { ...at, "font-size": style.fontSize, "font-weight": style.fontWeight, fill: style.color, ...(decoration ? { "text-decoration": decoration } : {}) }, word);
+  });
+}
+
+function svgBlob(panel) {
+  return new Blob([new XMLSerializer().serializeToString(picture(panel))], { type: "image/svg+xml" });
+}
+
+async function pngBlob(panel) {
+  const address = URL.createObjectURL(svgBlob(panel));
   try {
     const image = new Image();
     await new Promise((resolve, reject) => {

@@ -64,7 +64,7 @@ function matrixView(answer, zoom, heard) {
   const draw = () => {
     zoom.cell = Number(slider.value);
     place.replaceChildren(matrixSvg(answer, zoom.cell));
-    cursor = svg("rect", { width: zoom.cell, height: zoom.cell, fill: "none", stroke: "currentColor", "stroke-width": 2, visibility: "hidden" });
+    cursor = svg("rect", { width: zoom.cell, height: zoom.cell, fill: "none", stroke: "currentColor", "stroke-width": 2, visibility: "hidden", "data-cursor": "" });
     place.firstChild.append(cursor);
   };
   const point = (row, column) => {

@@ -92,9 +92,17 @@ function choice(title, options, current, picked) {
   return node;
 }
 
+/** The answer by one head of attention alone, counted from 1; by all of them for 0, or where there is only one. */
+function oneHead(answer, head) {
+  const values = answer?.heads?.[head - 1];
+  if (!values) return answer;
+  const total = answer.inputs.map((_, at) => values.reduce((sum, row) => sum + row[at], 0) / values.length);
+  return { ...answer, name: `${answer.name}, head ${head}`, algorithm: `head ${head} of ${answer.heads.length}`, notes: [], values, total };
+}
+
 class Panel {
   constructor(model, root) {
-    Object.assign(this, { model, root, mode: "text", zoom: {}, pins: [], edits: {}, menu: null });
+    Object.assign(this, { model, root, mode: "text", head: 0, zoom: {}, pins: [], edits: {}, menu: null });
     this.alone = Boolean(model.standalone);
     this.bar = el("div", { class: "nte-bar" });
     this.progress = el("div", { class: "nte-progress", role: "status" });
@@ -120,7 +128,7 @@ class Panel {
   }
 
   get answer() {
-    return this.model.get("answers")[this.key()];
+    return oneHead(this.model.get("answers")[this.key()], this.head);
   }
 
   /** Show something else, asking the kernel only for what is not known. */
@@ -176,7 +184,22 @@ class Panel {
     }
     unit.value = view.unit;
     unit.addEventListener("change", () => this.go({ unit: unit.value }));
-    this.bar.replaceChildren(method, el("label", { class: "nte-label" }, "by ", unit), this.contrastForm(), this.modes(), this.actions(), this.progress);
+    this.bar.replaceChildren(method, this.heads(), el("label", { class: "nte-label" }, "by ", unit), this.contrastForm(), this.modes(), this.actions(), this.progress);
+  }
+
+  /** Which head of attention, where there are several. */
+  heads() {
+    const { heads } = this.answer ?? {};
+    if (!heads) return "";
+    const select = el("select", { class: "nte-input", "aria-label": "Head" }, el("option", { value: "0", text: `mean of ${heads.length} heads` }));
+    for (const number of heads.keys()) select.append(el("option", { value: String(number + 1), text: `head ${number + 1}` }));
+    select.value = String(this.head);
+    select.addEventListener("change", () => {
+      this.head = Number(select.value);
+      this.draw();
+      this.bar.querySelector('[aria-label="Head"]').focus();
+    });
+    return select;
   }
 
   contrastForm() {
@@ -206,8 +229,8 @@ class Panel {
       "div",
       { class: "nte-actions" },
       button("Pin", "keep this explanation below, beside another one", () => this.pin()),
-      button("PNG", "save the matrix as a picture", async () => download("explanation.png", await pngBlob(this.answer))),
-      button("SVG", "save the matrix as a drawing", () => download("explanation.svg", svgBlob(this.answer))),
+      button("PNG", "save what is shown as a picture", async () => download("explanation.png", await pngBlob(this))),
+      button("SVG", "save what is shown as a drawing", () => download("explanation.svg", svgBlob(this))),
       this.alone ? null : button("HTML", "save as a page that needs no kernel", () => this.model.send({ kind: "page" }))
     );
   }
@@ -257,7 +280,6 @@ class Panel {
       chip,
       word,
       at in this.edits,
-      this.model.get("choices").mask,
       (edit) => {
         if (edit) this.edits[at] = edit;
         else delete this.edits[at];
