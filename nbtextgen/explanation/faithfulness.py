@@ -70,14 +70,21 @@ def faithfulness(
         orders: random orders for the control.
         seed: of these orders.
     """
-    units = values.shape[1]
+    outputs, units = values.shape
     squash = _preference if contrast else np.exp
     counts = _counts(units)
+
+    def along(ranks: NDArray[np.int64], *, drop: bool) -> Values:
+        """Probabilities as units are dropped, or added, in the orders ``ranks (orders, units)``: ``(orders, counts, outputs)``."""
+        taken = ranks[:, None, :] < counts[None, :, None]
+        kept = ~taken if drop else taken
+        return squash(value(kept.reshape(-1, units))).reshape(len(ranks), len(counts), outputs)
+
     ranks = (-values).argsort(1, kind="stable").argsort(1)
-    own = [_curve(value, squash, ranks, counts, drop=drop).T for drop in (True, False)]
-    rng = np.random.default_rng(seed)
-    shuffled = rng.random((orders, units)).argsort(1)
-    chance = [_chance(value, squash, shuffled, counts, drop=drop) for drop in (True, False)]
+    shuffled = np.random.default_rng(seed).random((orders, units)).argsort(1)
+    at = np.arange(outputs)
+    own = [along(ranks, drop=drop)[at, :, at] for drop in (True, False)]
+    chance = [along(shuffled, drop=drop).mean(0).T for drop in (True, False)]
     return Faithfulness(*_scores(own[0], own[1], counts), *_scores(chance[0], chance[1], counts))
 
 
@@ -93,41 +100,6 @@ def _counts(units: int) -> NDArray[np.int64]:
 
 def _taken(units: int) -> NDArray[np.int64]:
     return np.maximum(1, np.ceil(np.array(FRACTIONS) * units - 1e-9)).astype(int)
-
-
-def _coalitions(ranks: NDArray[np.int64], counts: NDArray[np.int64], *, drop: bool) -> Kept:
-    """Units kept after ``counts`` have been dropped or added in the order of ``ranks``, ``(rows, counts, units)``."""
-    taken = ranks[:, None, :] < counts[None, :, None]
-    return ~taken if drop else taken
-
-
-def _curve(
-    value: Callable[[Kept], Values],
-    squash: Callable[[Values], Values],
-    ranks: NDArray[np.int64],
-    counts: NDArray[np.int64],
-    *,
-    drop: bool,
-) -> Values:
-    """Each output token's probability along its own order, ``(counts, outputs)``."""
-    kept = _coalitions(ranks, counts, drop=drop)
-    outputs, points, units = kept.shape
-    scores = value(kept.reshape(-1, units)).reshape(outputs, points, outputs)
-    return squash(scores[np.arange(outputs), :, np.arange(outputs)]).T
-
-
-def _chance(
-    value: Callable[[Kept], Values],
-    squash: Callable[[Values], Values],
-    ranks: NDArray[np.int64],
-    counts: NDArray[np.int64],
-    *,
-    drop: bool,
-) -> Values:
-    """The mean over random orders, ``(outputs, counts)``."""
-    kept = _coalitions(ranks, counts, drop=drop)
-    orders, points, units = kept.shape
-    return squash(value(kept.reshape(-1, units)).reshape(orders, points, -1)).mean(0).T
 
 
 def _scores(deleted: Values, inserted: Values, counts: NDArray[np.int64]) -> tuple[float, float, float, float]:

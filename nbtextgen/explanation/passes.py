@@ -11,9 +11,8 @@ from torch import Tensor, nn
 from nbtextgen.data.tokenizer import UNK
 from nbtextgen.model.attention import Memory
 from nbtextgen.model.decoder import Decoded
+from nbtextgen.model.loss import blocks
 from nbtextgen.model.seq2seq import Seq2Seq
-
-_CHUNK = 1 << 20  # logits computed together: a few MB, so that they are still in the cache when they are summed
 
 
 def decode(network: Seq2Seq, inputs: Tensor, memory: Memory, summary: Tensor) -> Decoded:
@@ -40,10 +39,9 @@ def picked(network: Seq2Seq, decoded: Decoded, memory: Memory, wanted: Tensor, p
     """
     size = network.vocabulary_size
     flat = decoded.hidden.flatten(0, 1)
-    rows = max(16, _CHUNK // size)
     totals = [
-        nn.functional.linear(part, network.output_weight, network.output_bias).float().logsumexp(-1)
-        for part in flat.split(rows)
+        nn.functional.linear(flat[block], network.output_weight, network.output_bias).float().logsumexp(-1)
+        for block in blocks(len(flat), size)
     ]
     known = wanted.clamp(max=size - 1)
     scores = (decoded.hidden * network.output_weight[known]).sum(-1) + network.output_bias[known]

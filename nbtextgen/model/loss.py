@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
-_CHUNK = 1 << 21  # logits computed together: a few MB, so that they are still in the cache when they are read again
+_LOGITS = 1 << 21  # computed together: a few MB, so that they are still in the cache when they are read again
 _TINY = 1e-30  # below this a probability has lost its digits, and its logarithm is computed another way
+
+
+def blocks(positions: int, vocabulary: int) -> Iterator[slice]:
+    """Positions whose logits are worked out together, so that all of them never exist at once."""
+    rows = max(16, _LOGITS // vocabulary)
+    return (slice(start, start + rows) for start in range(0, positions, rows))
 
 
 class _FusedLoss(torch.autograd.Function):
@@ -28,17 +35,16 @@ class _FusedLoss(torch.autograd.Function):
     def _sweep(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float) -> Tensor:
         vocabulary, exact = weight.shape[0], hidden.dtype == weight.dtype
         low_weight, low_bias = weight.to(hidden.dtype), bias.to(hidden.dtype)
-        rows = max(16, _CHUNK // vocabulary)
         grad_hidden, grad_weight, grad_bias = torch.empty_like(hidden), torch.zeros_like(weight), torch.zeros_like(bias)
         plain = weight.new_zeros(())
-        for start in range(0, hidden.shape[0], rows):
-            part, wanted = hidden[start : start + rows], targets[start : start + rows, None]
+        for block in blocks(hidden.shape[0], vocabulary):
+            part, wanted = hidden[block], targets[block, None]
             logits = torch.addmm(low_bias, part, low_weight.t())
             grad = logits.softmax(-1)
             right = grad.gather(1, wanted)
             plain -= _log_of(right, logits, wanted).sum()
             grad.scatter_(1, wanted, right - (1.0 - smoothing))
-            torch.mm(grad, low_weight, out=grad_hidden[start : start + rows])
+            torch.mm(grad, low_weight, out=grad_hidden[block])
             if exact:
                 grad_weight.addmm_(grad.t(), part)
             else:

@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-_CHUNK = 1 << 21  # logits computed together
+from nbtextgen.model.loss import blocks
+
 _LEAST = 1e-12  # a probability below this is taken for this, and gives no gradient
 
 
@@ -38,9 +39,7 @@ class _MixtureLoss(torch.autograd.Function):
         grad_gate, grad_pointed = torch.empty_like(gate), torch.empty_like(pointed)
         sums = hidden.new_zeros(2, dtype=exact)
         with torch.autocast(hidden.device.type, enabled=False):
-            rows = max(16, _CHUNK // vocabulary)
-            for start in range(0, hidden.shape[0], rows):
-                block = slice(start, start + rows)
+            for block in blocks(hidden.shape[0], vocabulary):
                 part, write, copied = hidden[block], gate[block], pointed[block]
                 logits = torch.addmm(low_bias, part, low_weight.t()).to(exact)
                 total = logits.logsumexp(-1, keepdim=True)

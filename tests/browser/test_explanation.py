@@ -132,15 +132,19 @@ def test_matrix_zooms_reads_by_keys_and_pins_stand_side_by_side(lab: Lab, folder
     assert not lab.complaints
 
 
+def saved(notebook: Notebook, panel: Locator, name: str, folder: Path) -> Path:
+    """What one of the export buttons saves."""
+    with notebook.page.expect_download() as download:
+        panel.get_by_role("button", name=name, exact=True).click()
+    path = folder / download.value.suggested_filename
+    download.value.save_as(path)
+    return path
+
+
 def test_exports_are_whole_files(lab: Lab, folder: Path, tmp_path: Path) -> None:
     notebook, panel = opened(lab, folder, f'"{SOURCE}" --unit word')
     expect(panel.get_by_text("exact, 8 coalitions")).to_be_visible()
-    kept = {}
-    for name in ("PNG", "SVG", "HTML"):
-        with notebook.page.expect_download() as download:
-            panel.get_by_role("button", name=name, exact=True).click()
-        kept[name] = tmp_path / download.value.suggested_filename
-        download.value.save_as(kept[name])
+    kept = {name: saved(notebook, panel, name, tmp_path) for name in ("PNG", "SVG", "HTML")}
     assert kept["PNG"].read_bytes().startswith(b"\x89PNG") and kept["PNG"].stat().st_size > 3000
     assert kept["SVG"].read_text().startswith("<svg") and "2019" in kept["SVG"].read_text()
     page = notebook.page.context.new_page()
@@ -150,6 +154,109 @@ def test_exports_are_whole_files(lab: Lab, folder: Path, tmp_path: Path) -> None
     expect(alone.locator(".nte-say")).to_contain_text("owes")
     expect(alone.get_by_role("button", name="HTML")).to_have_count(0)
     page.close()
+
+
+def test_pictures_hold_every_view_and_leave_the_panel_as_it_was(lab: Lab, folder: Path, tmp_path: Path) -> None:
+    notebook, panel = opened(lab, folder, f'"{SOURCE}" --unit word')
+    expect(panel.get_by_text("exact, 8 coalitions")).to_be_visible()
+    text = saved(notebook, panel, "SVG", tmp_path).read_text()
+    assert text.count("<rect") > 3 and ">Jan</text>" in text and "rotate(" not in text
+    panel.get_by_role("radio", name="Matrix").click()
+    assert "rotate(-90" in saved(notebook, panel, "SVG", tmp_path).read_text()
+    panel.get_by_role("button", name="Pin", exact=True).click()
+    chips(panel, "Input").nth(2).click()
+    panel.get_by_label("Replace 2019 by").fill("1984")
+    panel.get_by_role("button", name="Replace", exact=True).click()
+    expect(panel.get_by_role("region", name="Changed input")).to_contain_text("1984")
+    whole = saved(notebook, panel, "SVG", tmp_path).read_text()
+    assert ">1984</text>" in whole and "line-through" in whole and whole.count(">Jan</text>") == 4
+    for gone in ("Unpin", "Reset", "Zoom"):
+        assert gone not in whole
+    assert panel.locator(".nte-paper").count() == 0
+    assert not lab.complaints
+
+
+def test_heads_of_attention_are_shown_one_by_one(lab: Lab, tmp_path: Path) -> None:
+    model = TextGenerator(
+        hidden_size=16, embedding_size=8, samples=0, epochs=1, attention="multihead", heads=2, batch_size=16
+    ).fit(builtin("dates", 200), listeners=[])
+    _, panel = opened(lab, model.save(tmp_path / "heads"), f'"{SOURCE}" --unit word --method attention')
+    head = panel.get_by_label("Head")
+    expect(head.locator("option")).to_have_text(["mean of 2 heads", "head 1", "head 2"])
+    before = chips(panel, "Input").locator(".nte-number").all_inner_texts()
+    head.select_option("head 2")
+    expect(panel.locator(".nte-notes")).to_contain_text("head 2 of 2")
+    expect(head).to_be_focused()
+    assert chips(panel, "Input").locator(".nte-number").all_inner_texts() != before
+    panel.get_by_role("radio", name="Input x gradient").click()
+    expect(head).to_have_count(0)
+    assert not lab.complaints
+
+
+def test_everything_can_be_reached_by_keys(lab: Lab, folder: Path) -> None:
+    notebook, panel = opened(lab, folder, f'"{SOURCE}" --unit word')
+    expect(panel.get_by_text("exact, 8 coalitions")).to_be_visible()
+    press = notebook.page.keyboard.press
+    panel.get_by_role("radio", name="SHAP").focus()
+    press("ArrowRight")
+    expect(panel.get_by_role("radio", name="Attention")).to_be_focused()
+    press("ArrowLeft")
+    stops = []
+    for _ in range(9):
+        press("Tab")
+        stops.append(notebook.page.evaluate("document.activeElement.ariaLabel || document.activeElement.textContent"))
+    assert stops[:2] == ["Unit", "Why this and not"] and stops[2:7] == ["Text", "Pin", "PNG", "SVG", "HTML"]
+    assert stops[7].startswith("3") and stops[8].startswith("2")  # one stop for each row of chips
+    notebook.page.keyboard.press("Shift+Tab")
+    press("End")
+    expect(chips(panel, "Input").nth(2)).to_be_focused()
+    press("Enter")
+    expect(panel.get_by_role("button", name="Mask")).to_be_focused()
+    press("Tab")
+    press("Tab")
+    notebook.page.keyboard.type("1984")
+    press("Enter")
+    expect(panel.get_by_role("region", name="Changed input")).to_contain_text("3 Jan 1984")
+    expect(chips(panel, "Input").nth(2)).to_be_focused()
+    press("Home")
+    press("Enter")
+    expect(panel.get_by_role("button", name="Mask")).to_be_focused()
+    press("Escape")
+    expect(chips(panel, "Input").nth(0)).to_be_focused()
+
+
+def test_nothing_is_wrong_by_the_rules_of_accessibility(lab: Lab, folder: Path) -> None:
+    notebook, panel = opened(lab, folder, f'"{SOURCE}" --unit word')
+    expect(panel.get_by_text("exact, 8 coalitions")).to_be_visible()
+    panel.get_by_role("button", name="Pin", exact=True).click()
+    panel.get_by_role("radio", name="Matrix").click()
+    chips(panel, "Output").nth(1).click()
+    chips(panel, "Input").nth(2).click()
+    expect(panel.get_by_role("dialog")).to_be_visible()
+    for theme in ("light", "dark"):
+        notebook.theme(theme)
+        assert notebook.accessibility(panel) == []
+    panel.get_by_role("button", name="Delete").click()
+    expect(panel.get_by_role("region", name="Changed input")).to_be_visible()
+    for theme in ("light", "dark"):
+        notebook.theme(theme)
+        assert notebook.accessibility(panel) == []
+
+
+def test_a_long_text_has_a_matrix_to_zoom_and_scroll(lab: Lab, folder: Path, tmp_path: Path) -> None:
+    line = '"' + " ".join([SOURCE] * 12) + '" --method attention'
+    notebook, panel = opened(lab, folder, line)
+    panel.get_by_role("radio", name="Matrix").click()
+    zoom, place = panel.get_by_label("Zoom"), panel.get_by_role("img", name="Matrix of")
+    zoom.fill("64")
+    assert place.evaluate("one => one.scrollWidth > one.clientWidth + 1000")
+    place.focus()
+    for _ in range(30):
+        notebook.page.keyboard.press("ArrowRight")
+    assert place.evaluate("one => one.scrollLeft") > 0  # the cell that is read is in sight
+    zoom.fill("5")
+    assert place.evaluate("one => one.scrollWidth <= one.clientWidth + 1")
+    notebook.pictures(panel, tmp_path / "long")
 
 
 def test_long_work_shows_progress_and_can_be_cancelled(lab: Lab, folder: Path) -> None:
@@ -162,6 +269,17 @@ def test_long_work_shows_progress_and_can_be_cancelled(lab: Lab, folder: Path) -
     assert notebook.value("panel.status['busy']") == "False"
     panel.get_by_role("radio", name="Attention").click()
     expect(panel.locator(".nte-notes")).to_contain_text("attention")
+
+
+def test_arrow_keys_follow_the_reading_direction(lab: Lab, folder: Path, tmp_path: Path) -> None:
+    notebook, panel = opened(lab, folder, '"שלום עולם 2019" --unit word')
+    words = chips(panel, "Input")
+    first, second = (words.nth(at).bounding_box() for at in (0, 1))
+    assert first and second and first["x"] > second["x"]
+    words.nth(0).focus()
+    notebook.page.keyboard.press("ArrowLeft")
+    expect(words.nth(1)).to_be_focused()
+    notebook.pictures(panel, tmp_path / "rtl")
 
 
 def test_markup_controls_and_right_to_left_text_are_shown_and_do_nothing(lab: Lab, folder: Path) -> None:

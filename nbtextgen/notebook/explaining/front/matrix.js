@@ -77,6 +77,12 @@ function matrixView(answer, zoom, heard) {
     cursor.setAttribute("y", size.top + zoom.cell * row);
     heard(row, column);
   };
+  /** Scroll so that the cell that is read stands clear of the edges. */
+  const follow = () => {
+    const [box, cell] = [place.getBoundingClientRect(), cursor.getBoundingClientRect()];
+    place.scrollLeft += Math.min(0, cell.left - box.left - 40) + Math.max(0, cell.right - box.right + 40);
+    place.scrollTop += Math.min(0, cell.top - box.top - 40) + Math.max(0, cell.bottom - box.bottom + 40);
+  };
   place.addEventListener("mousemove", (event) => {
     const box = place.firstChild.getBoundingClientRect();
     const size = layout(answer, zoom.cell);
@@ -94,6 +100,7 @@ function matrixView(answer, zoom, heard) {
       const [down, right] = steps[event.key];
       point(Math.min(answer.outputs.length - 1, Math.max(0, at.row + down)), Math.min(answer.inputs.length - 1, Math.max(0, at.column + right)));
     } else return;
+    follow();
     event.preventDefault();
     event.stopPropagation();
   });
