@@ -41,31 +41,35 @@ def heatmap(explanation: Explanation) -> Any:
 
 
 def survey_figure(survey: Survey) -> Any:
-    """Faithfulness of each method with intervals, the strongest entries of the lexicon, and agreement."""
-    figure = new_figure(13, 4)
-    left, middle, right = figure.subplots(1, 3)
+    """Faithfulness of each method with intervals, the strongest entries of the lexicon, agreement, and hubs of attention."""
+    hubs = survey.hubs(12)
+    figure = new_figure(17 if hubs else 13, 4)
+    axes = figure.subplots(1, 4 if hubs else 3)
     methods = list(survey.faithfulness)
     scores = [survey.faithfulness[method]["comprehensiveness"] for method in methods]
     away = [[one.value - one.low for one in scores], [one.high - one.value for one in scores]]
-    left.barh(
-        [NAMES.get(method, method) for method in methods], [one.value for one in scores], xerr=away, color="#d95f02"
-    )
-    left.invert_yaxis()
-    left.set_title("comprehensiveness", loc="left")
+    names = [NAMES.get(method, method) for method in methods]
+    _bars(axes[0], "comprehensiveness", names, [one.value for one in scores], "#d95f02", away)
     entries = survey.lexicon(12)
-    middle.barh(
-        [f"{_plain(token)} <- {_plain(unit)}" for token, unit, _, _ in entries],
-        [row[2] for row in entries],
-        color="#1f78b4",
-    )
-    middle.invert_yaxis()
-    middle.set_title("induced lexicon, mean nats", loc="left")
+    pairs = [f"{_plain(token)} <- {_plain(unit)}" for token, unit, _, _ in entries]
+    _bars(axes[1], "induced lexicon, mean nats", pairs, [row[2] for row in entries], "#1f78b4")
     names = [NAMES[method] for method in survey.agreement.methods]
-    right.imshow(survey.agreement.correlations, cmap="PuOr_r", vmin=-1, vmax=1)
-    right.set_xticks(range(len(names)), names, rotation=60, ha="right")
-    right.set_yticks(range(len(names)), names)
-    right.set_title("rank correlation", loc="left")
+    axes[2].imshow(survey.agreement.correlations, cmap="PuOr_r", vmin=-1, vmax=1)
+    axes[2].set_xticks(range(len(names)), names, rotation=60, ha="right")
+    axes[2].set_yticks(range(len(names)), names)
+    axes[2].set_title("rank correlation", loc="left")
+    if hubs:
+        units = [_plain(unit) for unit, _, _ in hubs]
+        _bars(axes[3], "hubs of attention, times an even share", units, [row[1] for row in hubs], "#1f78b4")
     return figure
+
+
+def _bars(axes: Any, title: str, names: list[str], values: list[float], colour: str, away: Any = None) -> None:
+    """Horizontal bars, the first on top; places rather than names on the axis, since names may repeat."""
+    axes.barh(range(len(names)), values, xerr=away, color=colour)
+    axes.set_yticks(range(len(names)), names)
+    axes.invert_yaxis()
+    axes.set_title(title, loc="left")
 
 
 def _plain(text: str) -> str:

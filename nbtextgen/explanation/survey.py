@@ -134,7 +134,7 @@ class Survey:
         )
 
     def figure(self) -> Any:
-        """Matplotlib: faithfulness by method, the lexicon, and the hubs."""
+        """Matplotlib: faithfulness by method, the lexicon, agreement, and the hubs where attention is among the methods."""
         from nbtextgen.explanation.figures import survey_figure
 
         return survey_figure(self)
@@ -167,6 +167,8 @@ def survey(
 ) -> Survey:
     """Explain the model's output for every source, or the given targets where gold alignments are given.
 
+    An interrupt ends it early: what has been explained until then is the survey, unless that is nothing.
+
     Args:
         writer: the model.
         pairs: the data; targets are only read with ``gold``.
@@ -176,27 +178,30 @@ def survey(
         heard: told of (texts done, texts in all).
     """
     answers = [None] * len(pairs) if gold is not None else writer.write(pairs.sources, DecodingConfig())
-    found: dict[str, list[Explanation]] = {method: [] for method in config.method}
-    for at, ((source, target), answer) in enumerate(zip(pairs, answers, strict=True)):
-        given = config if answer is not None else replace(config, target=target)
-        explainer = Explainer(
-            writer,
-            source,
-            given,
-            masked_in_training=masked_in_training,
-            generation=answer,
-            background=background,
-        )
-        for method in config.method:
-            found[method].append(explainer.explain(method))
-        if heard is not None:
-            heard(at + 1, len(pairs))
+    rows: list[list[Explanation]] = []
+    try:
+        for (source, target), answer in zip(pairs, answers, strict=True):
+            explainer = Explainer(
+                writer,
+                source,
+                config if answer is not None else replace(config, target=target),
+                masked_in_training=masked_in_training,
+                generation=answer,
+                background=background,
+            )
+            rows.append([explainer.explain(method) for method in config.method])
+            if heard is not None:
+                heard(len(rows), len(pairs))
+    except KeyboardInterrupt:
+        if not rows:
+            raise
+    found = {method: [row[at] for row in rows] for at, method in enumerate(config.method)}
     errors = {}
     if gold is not None:
-        right = [alignment.read_links(line) for line in gold]
+        right = [alignment.read_links(line) for line in gold][: len(rows)]
         errors = {
-            method: alignment.error_rate([alignment.links(each) for each in rows], right)
-            for method, rows in found.items()
+            method: alignment.error_rate([alignment.links(each) for each in explained], right)
+            for method, explained in found.items()
             if method != "context"
         }
     return Survey(found, _faithfulness(found), _agreement(found), errors)

@@ -32,6 +32,12 @@ def test_shap_adds_up_for_every_output_token(dates: TextGenerator, missing: str)
     assert found.output_tokens[-1] == END
 
 
+def test_owen_values_over_characters_words_and_phrases_add_up(dates: TextGenerator) -> None:
+    found = dates.explain("Sunday, 3 January 2019", algorithm="partition", unit="char", budget=300)
+    assert found.algorithm == "Owen values over words and phrases" and found.evaluations <= 400
+    np.testing.assert_allclose(found.values.sum(1), found.log_probabilities - found.base_values, atol=1e-4)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_gives_one_matrix_with_places_in_the_text(words: TextGenerator, method: str) -> None:
     source = "the  red cat is here"

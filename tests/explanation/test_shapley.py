@@ -152,6 +152,16 @@ def test_hierarchy_joins_words_before_phrases() -> None:
     assert sorted(rows[:, :2].ravel()) == sorted([*range(6), *range(6, 10)])
 
 
+def test_hierarchy_joins_characters_to_words_to_phrases() -> None:
+    text = "ab cd, ef"
+    offsets = tuple((at, at + 1) for at in range(len(text)))
+    rows = shapley.hierarchy(Units("char", tuple(text), offsets, np.arange(len(text))))
+    assert [int(distance) for distance in rows[:, 2]] == sorted(int(distance) for distance in rows[:, 2])
+    assert rows[-1, 2] == 3.0  # the two phrases join last
+    inside = rows[rows[:, 2] == 1]
+    assert {tuple(row[:2].astype(int)) for row in inside} >= {(0, 1), (3, 4), (7, 8)}  # a-b, c-d and e-f first
+
+
 def test_power_set_has_every_coalition_once() -> None:
     found = power_set(5)
     assert len(np.unique(found, axis=0)) == 32

@@ -91,9 +91,37 @@ def test_a_data_set_gives_intervals_a_lexicon_and_hubs(words: TextGenerator) -> 
     assert all(seen >= 3 for _, _, seen in found.hubs())
     assert len(found.least_read(5)) == 5
     assert "Induced lexicon" in repr(found) and "<table>" in found._repr_mimebundle_()["text/html"]
-    assert found.shap().shape[0] == 16
-    found.figure()
+    assert [axes.get_title(loc="left").split(",")[0] for axes in found.figure().axes] == [
+        "comprehensiveness",
+        "induced lexicon",
+        "rank correlation",
+        "hubs of attention",
+    ]
     assert list(found.frame().index)[-1] == "random"
+
+
+def test_a_data_set_is_plotted_by_shap(words: TextGenerator) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import shap
+
+    sources = [f"the {c} {t} is here" for c in ("red", "blue") for t in ("cat", "dog", "bird")]
+    rows = words.explain_data(Pairs(sources, sources), faithfulness=False).shap()
+    assert rows.shape[0] == 6 and "red" in rows.feature_names
+    shap.plots.beeswarm(rows, show=False)
+    shap.plots.bar(rows, show=False)
+    matplotlib.pyplot.close("all")
+
+
+def test_an_interrupt_keeps_what_has_been_explained(words: TextGenerator) -> None:
+    def stop(done: int, count: int) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    pairs = Pairs(["the red cat", "the blue dog", "the green car"], ["Katze rot", "Hund blau", "Auto gruen"])
+    found = words.explain_data(pairs, gold=["1-1 2-0"] * 3, faithfulness=False, heard=stop)
+    assert len(found.first) == 2 and set(found.alignment_error) == {"shap"}
 
 
 def test_alignment_error_rate_by_hand() -> None:

@@ -49,9 +49,11 @@ def test_it_explains_one_text_or_several_ways(shell: InteractiveShell) -> None:
 
 
 def test_it_explains_a_data_set(shell: InteractiveShell) -> None:
-    shell.user_ns["rows"] = PAIRS
+    shell.user_ns |= {"rows": PAIRS, "gold": ["0-0"] * len(PAIRS)}
     found = explain(shell, "back --data rows --limit 4 --method shap,attention --background rows")
     assert len(found.first) <= 4 and "random" in found.faithfulness
+    aligned = explain(shell, "back --data rows --limit 2 --gold gold --method shap")
+    assert aligned.alignment_error["shap"] == 0.0  # a single word on either side
     held = explain(shell, "back --data valid") if shell.user_ns["back"].held_out is not None else found
     assert held.first
     assert "random weights" in repr(explain(shell, "back abc --sanity"))
@@ -78,6 +80,7 @@ def test_it_shows_the_python_that_does_the_same(shell: InteractiveShell, capsys)
         ("back abc --data rows", "not both"),
         ("back abc --unit sentence", "--unit must be one of"),
         ("back --data valid --save x.html", "held-out|one text"),
+        ("back --data builtin:dates?count=20 --gold nowhere.txt", "neither a variable nor a file"),
     ],
 )
 def test_a_mistake_is_one_sentence(shell: InteractiveShell, line: str, message: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from IPython.core.magic import line_magic, magics_class
@@ -9,6 +10,7 @@ from IPython.core.magic import line_magic, magics_class
 from nbtextgen.errors import DataError, OptionError
 from nbtextgen.explanation.config import ExplanationConfig
 from nbtextgen.notebook.commands.common import COMMON
+from nbtextgen.notebook.counter import Counter
 from nbtextgen.notebook.options import flag_option, help_table, parse_line, text_option
 from nbtextgen.notebook.python import call, show
 from nbtextgen.notebook.session import Commands, in_one_line
@@ -21,6 +23,7 @@ OWN = {
             "data", "explain a whole data set: a variable, a file, builtin:NAME, or valid (what training held out)"
         ),
         Option("limit", int, False, 200, "most pairs of --data that are looked at", 1, None, None, None, None),
+        text_option("gold", "word alignments of --data such as 0-0 1-2, one line a pair: a variable or a file"),
         text_option("background", "texts that missing units are sampled from, as --data"),
         text_option("save", "file for the explanation as a page of HTML"),
         flag_option("sanity", "compare with models of random weights"),
@@ -50,7 +53,7 @@ class ExplainCommands(Commands):
         if own["background"] is not None:
             options = options | {"background": self._sources(own["background"])}
         if own["data"] is not None:
-            found: Any = model.explain_data(self._pairs(model, own["data"]), limit=own["limit"] or 200, **options)
+            found: Any = self._survey(model, own, options)
         elif own["sanity"]:
             found = model.sanity_check(text, **options)
         elif own["static"] or own["save"] or not self.session.rich:
@@ -64,6 +67,22 @@ class ExplainCommands(Commands):
                 raise OptionError("--save keeps the explanation of one text; leave out --data and --sanity.")
             print(f"saved to {found.save(own['save'])}")
         return found
+
+    def _survey(self, model: Any, own: dict[str, Any], options: dict[str, Any]) -> Any:
+        """Over a data set, saying how far it is; an interrupt keeps what has been explained."""
+        pairs = self._pairs(model, own["data"])
+        gold = None if own["gold"] is None else self._gold(own["gold"])
+        with Counter("texts explained", rich=self.session.rich) as counter:
+            return model.explain_data(pairs, limit=own["limit"] or 200, gold=gold, heard=counter, **options)
+
+    def _gold(self, text: str) -> list[str]:
+        """Alignments from a variable, or the lines of a file."""
+        if text in self.session.variables:
+            return [str(line) for line in self.session.variables[text]]
+        try:
+            return Path(text).expanduser().read_text(encoding="utf-8").splitlines()
+        except (OSError, ValueError) as error:
+            raise DataError(f"--gold {text} is neither a variable nor a file that can be read: {error}.") from None
 
     def _pairs(self, model: Any, text: str) -> Any:
         if text == "valid" and text not in self.session.variables:
@@ -85,6 +104,7 @@ class ExplainCommands(Commands):
 def _code(name: str, text: str, own: dict[str, Any], options: dict[str, Any]) -> list[str]:
     given = {"background": own["background"]} if own["background"] is not None else {}
     if own["data"] is not None:
+        given |= {"gold": own["gold"]} if own["gold"] is not None else {}
         return [call(f"{name}.explain_data", repr(own["data"]), {"limit": own["limit"] or 200, **options, **given})]
     if own["sanity"]:
         return [call(f"{name}.sanity_check", repr(text), {**options, **given})]
