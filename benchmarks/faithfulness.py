@@ -137,7 +137,9 @@ def missing(model: TextGenerator, task: Task, pairs: Pairs, masking: float) -> d
     print(f"| values by | {' | '.join('judged by ' + each for each in MISSING)} | mean |\n|---|---|---|---|---|")
     table = {}
     for row, each in enumerate(MISSING):
-        cells = [Mean.of(gains[:, row, column]) for column in range(len(MISSING))] + [Mean.of(gains[:, row].mean(1))]
+        cells = [Mean.of(gains[:, row, column].tolist()) for column in range(len(MISSING))] + [
+            Mean.of(gains[:, row].mean(1).tolist())
+        ]
         shares = [Mean.of(years[each])] if years[each] else []
         print(f"| {each} | {' | '.join(map(str, cells + shares))} |", flush=True)
         table[each] = {

@@ -70,6 +70,13 @@ def test_a_model_is_saved_and_loaded(shell: InteractiveShell, tmp_path: Path) ->
     assert "words is saved to" in said
     run(shell, "textgen_load", f"again {tmp_path}/model")
     assert shell.user_ns["again"].generate("abc").text == shell.user_ns["words"].generate("abc").text
+    assert not (tmp_path / "model" / "training_sources.json").exists()
+    _, said = run(shell, "textgen_save", f"words {tmp_path}/model --keep-sources 5 --show-code")
+    assert said.strip() == f"words.save('{tmp_path}/model', keep_sources=5)"
+    run(shell, "textgen_save", f"words {tmp_path}/model --keep-sources 5")
+    run(shell, "textgen_load", f"again {tmp_path}/model")
+    explained, _ = run(shell, "textgen_explain", "again abc --missing sample --donors 5")
+    assert explained.missing == "sample"
 
 
 def test_runs_are_listed_compared_resumed_and_deleted(shell: InteractiveShell) -> None:

@@ -15,15 +15,16 @@ from nbtextgen.notebook.session import Commands, in_one_line
 from nbtextgen.options import Option
 
 KEEP = Option(
-    "keep_sources",
-    int,
-    False,
-    0,
-    "training sources kept in the folder as plain text, which explanations with --missing sample draw from",
-    0,
-    200,
-    None,
-    None,
+    name="keep_sources",
+    type=int,
+    optional=False,
+    default=0,
+    help="training sources kept in the folder as plain text, which explanations with --missing sample draw from",
+    minimum=0,
+    maximum=200,
+    above=None,
+    below=None,
+    choices=None,
 )
 SAVE = COMMON | {KEEP.name: KEEP}
 
