@@ -426,6 +426,10 @@ class TextGenerator:
     ) -> Explanation | Explanations:
         """Say why the model writes what it writes for a source.
 
+        A word that the model does not know is a unit like any other: its values say what its being there and unknown
+        brings. A word that stands twice is two units. Where a source has more than ``exact_units`` units, Shapley values
+        are sampled within ``budget`` copies of it and carry standard errors. An empty source is refused.
+
         Args:
             text: the source; or a generation, to explain just that output.
             background: source texts that missing units are sampled from (``missing="sample"``); by default a sample of

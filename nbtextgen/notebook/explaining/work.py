@@ -127,6 +127,7 @@ class Work:
     def start_edit(self, question: Question, edits: Mapping[str, Mapping[str, str]]) -> None:
         """Write for a changed input in the background: ``{unit: {"action": ..., "text": ...}}``."""
         with self._changed:
+            self._cancelled = False
             self._queue.appendleft(lambda: self._edit(question, edits))
             self._run()
 
@@ -211,10 +212,14 @@ class Work:
             self._tell("sentences", {question.group: Agreement.of(list(known.values())).sentence()})
 
     def _edit(self, question: Question, edits: Mapping[str, Mapping[str, str]]) -> None:
+        self._tell("status", {"busy": True, "text": "writing for the changed input ..."})
         explainer = self._explainer(question)
         wanted = {int(at): Edit(edit.get("action", ""), edit.get("text", "")) for at, edit in edits.items()}
         found = counterfactual(self.writer, self.source, explainer.units, wanted, explainer.subject.output.text)
+        if self._cancelled:
+            raise Cancelled
         self._tell("change", {"group": question.group, "edits": dict(edits), **changed(found)})
+        self._tell("status", {"busy": False, "text": ""})
 
     def _heard(self, copies: int) -> None:
         """Progress, and the place where a cancel takes hold; the quick answers tell of none."""
