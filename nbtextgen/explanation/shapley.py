@@ -175,9 +175,9 @@ def hierarchy(units: Units) -> Values:
 
 def _gap(units: Units, at: int) -> int:
     before, after = units.texts[at].strip(), units.texts[at + 1]
-    if before[-1:] in ".!?;。！？":
+    if before and before[-1] in ".!?;。！？":
         return 4
-    if before[-1:] in ",:()–—、，：":
+    if before and before[-1] in ",:()–—、，：":
         return 3
     touching = units.offsets[at][1] >= units.offsets[at + 1][0]
     spaced = not before or not after.strip() or after[:1].isspace()

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nbtextgen.model import mixture_loss as module
+from nbtextgen.model import loss
 from nbtextgen.model.mixture_loss import mixture_loss
 
 
@@ -31,7 +31,7 @@ def plain(hidden: Tensor, weight: Tensor, bias: Tensor, gate: Tensor, pointed: T
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("chunk", [16, 1 << 20])
 def test_value_and_gradients_are_those_of_the_plain_formula(smoothing: float, chunk: int, monkeypatch) -> None:
-    monkeypatch.setattr(module, "_CHUNK", chunk)
+    monkeypatch.setattr(loss, "_LOGITS", chunk)
     mine, reference = inputs(torch.float64), inputs(torch.float64)
     hidden, weight, bias, gate, pointed = mine
     total, nll = mixture_loss(hidden, weight, bias, RIGHT, gate, pointed, smoothing)
