@@ -33,6 +33,7 @@ from nbtextgen.explanation.explainer import Explainer
 from nbtextgen.explanation.explanation import Explanation
 from nbtextgen.explanation.faithfulness import faithfulness
 from nbtextgen.explanation.survey import Mean, survey
+from nbtextgen.running.folder import Run
 
 METHODS = ("shap", "lime", "integrated-gradients", "occlusion", "input-x-gradient", "attention")
 MISSING = ("mask", "delete", "sample")
@@ -74,14 +75,18 @@ def folder_of(models: Path, task: Task, masking: float) -> Path:
 
 
 def train(task: Task, masking: float, folder: Path) -> dict[str, Any]:
-    """Train and keep one model; how good it is."""
-    began = time.process_time()
-    model = TextGenerator(**task.settings, source_masking=masking, samples=0).fit(task.train, listeners=[])
+    """Train and keep one model, going on where an earlier call was cut off; how good it is."""
+    began, run = time.process_time(), folder.with_name(folder.name + "-run")
+    if Run.is_one(run):
+        model = TextGenerator.resume(run, listeners=[])
+    else:
+        model = TextGenerator(**task.settings, source_masking=masking, samples=0, checkpoint_seconds=10.0)
+        model.fit(task.train, run=run, listeners=[])
     minutes = (time.process_time() - began) / 60
     model.save(folder)
     score = model.evaluate(task.valid, metrics=[task.metric])[task.metric]
     print(f"trained {task.name}, masking {masking}: {task.metric} {score.value:.1f}, {minutes:.1f} min", flush=True)
-    return {"metric": task.metric, "score": score.value, "processor_minutes": round(minutes, 2)}
+    return {"metric": task.metric, "score": score.value, "processor_minutes_of_last_call": round(minutes, 2)}
 
 
 def methods(model: TextGenerator, task: Task, pairs: Pairs, masking: float) -> dict[str, Any]:
