@@ -1,7 +1,8 @@
 """Which explanation can be believed: methods x data sets, with and without source masking in training.
 
     python benchmarks/faithfulness.py --data FOLDER --models FOLDER [--sets dates,g2p,multi30k] [--masking 0,0.15]
-                                      [--parts train,methods,missing] [--limit 200] [--crossed 60] [--out FILE]
+                                      [--parts train,methods,missing] [--limit 200] [--crossed 60] [--steps N]
+                                      [--out FILE]
 
 ``--data`` holds ``multi30k/`` and ``g2p2020/``; dates come with the package. Every model is trained once and kept in
 ``--models`` (``train``); then, of ``--limit`` validation outputs each,
@@ -57,10 +58,10 @@ def tasks(folder: Path, names: list[str]) -> Iterator[Task]:
     """The data sets asked for; short trainings, by updates rather than minutes so that a busy machine trains the same."""
     if "dates" in names:
         train, valid = builtin("dates", 12_000), builtin("dates", 500, seed=99)
-        yield Task("dates", train, valid, "exact", {"max_steps": 1200})
+        yield Task("dates", train, valid, "exact", {"max_steps": 3000})
     if "g2p" in names:
         train, valid = (Pairs.of(folder / "g2p2020" / f"fre_{part}.tsv") for part in ("train", "dev"))
-        yield Task("g2p", train, valid, "exact", {"max_steps": 2000})
+        yield Task("g2p", train, valid, "exact", {"max_steps": 3000})
     if "multi30k" in names:
         sides = [[folder / "multi30k" / f"{part}.{side}" for side in ("en", "de")] for part in ("train", "val")]
         train, valid = (Pairs.of(tuple(each)) for each in sides)
@@ -163,6 +164,7 @@ def main() -> None:
     parser.add_argument("--parts", default="train,methods,missing")
     parser.add_argument("--limit", type=int, default=200)
     parser.add_argument("--crossed", type=int, default=60)
+    parser.add_argument("--steps", type=int, help="updates of a shorter training, for a first look")
     parser.add_argument("--out", type=Path)
     given = parser.parse_args()
 
@@ -177,6 +179,8 @@ def main() -> None:
         for masking in map(float, given.masking.split(",")):
             folder = folder_of(given.models, task, masking)
             if not folder.exists():
+                if given.steps:
+                    task.settings["max_steps"] = given.steps
                 note("train", task, masking, train(task, masking, folder))
             model = TextGenerator.load(folder)
             pairs = task.valid.take(range(0, len(task.valid), max(1, len(task.valid) // given.limit)))[: given.limit]
