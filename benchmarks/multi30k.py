@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/multi30k.py --data DIR/multi30k [--minutes 30] [--options '{"hidden_size": 512}']
 
-Default settings on the raw, untokenised training pairs; a tenth at most 2,000 of them held out to choose the checkpoint,
+Default settings on the raw, untokenised training pairs; a tenth, at most 1,000 of them, held out to choose the checkpoint,
 ``val`` only scored at the end. Prints one JSON line.
 """
 

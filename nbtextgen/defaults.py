@@ -136,19 +136,19 @@ def _model_defaults(
         embedding, dropout = (128 if hidden > 128 else 64), (0.3 if pairs < 10_000 else 0.1)
     else:
         hidden, embedding = (512, 256) if pairs >= 10_000 else (256, 128)
-        dropout = 0.35 if pairs < 50_000 else 0.3 if pairs < 200_000 else 0.1
+        dropout = 0.25 if pairs < 200_000 else 0.1
     return {"hidden_size": hidden, "embedding_size": embedding, "dropout": dropout}
 
 
 def _training_defaults(train: Pairs, small: bool, given: TrainingConfig) -> dict[str, object]:
     pairs = len(train)
-    batch = given.batch_size or (16 if pairs < 500 else 32 if pairs < 2000 else 64)
+    batch = given.batch_size or (16 if pairs < 500 else 32 if pairs < 2000 else 64 if small or pairs > 100_000 else 48)
     # Small data needs many passes for enough updates; large data learns what there is in a few.
     updates = (5000 if pairs < 10_000 else 3600) if small else 7500
     epochs = max(10, min(200, math.ceil(updates * batch / max(1, pairs))))
     return {
         "epochs": epochs,
-        "learning_rate": 0.002,
+        "learning_rate": 0.002 if small else 0.004,
         "average": "none" if small else "ema",
         "schedule": "cosine",
         "batch_size": batch,

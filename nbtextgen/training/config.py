@@ -53,7 +53,7 @@ class TrainingConfig:
     valid_fraction: float = option(
         0.1, "share of the pairs held out when no validation pairs are given", minimum=0.0, below=1.0, usual=(0, 0.5)
     )
-    valid_limit: int = option(2000, "most pairs held out", minimum=1, usual=(64, 16384))
+    valid_limit: int = option(1000, "most pairs held out", minimum=1, usual=(64, 16384))
     select_by: str = option("loss", "validation figure that chooses the best checkpoint", choices=METRICS)
     patience: int | None = option(None, "validations without improvement before stopping", minimum=1, usual=(1, 20))
     validate_every: int | None = option(
