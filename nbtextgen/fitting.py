@@ -156,7 +156,9 @@ class Fitting:
             choices=self.plan.choices,
             checkpoints=self._checkpoints,
             group=self._group,
-            epoch_examples=epoch_examples(self.plan, self.material, self.copy, config.seed),
+            epoch_examples=epoch_examples(
+                self.plan, self.material.source, self.material.target, self.copy, config.seed
+            ),
         )
         if self._state is not None:
             self._trainer.restore(self._state)
@@ -233,13 +235,15 @@ class Fitting:
         return Judgement(score(metric, targets, outputs), HIGHER_IS_BETTER[metric], samples)
 
 
-def epoch_examples(plan: Plan, material: Material, copy: CopyMap | None, seed: int) -> EpochExamples | None:
+def epoch_examples(
+    plan: Plan, source: Tokenizer, target: Tokenizer, copy: CopyMap | None, seed: int
+) -> EpochExamples | None:
     """What makes the examples of each epoch: windows cut elsewhere, augmented pairs, or ``None`` for the same ones."""
     data = plan.data
     if data.context is not None:
         return Shifting(data.context, data.window or 4 * data.context, seed)
     if data.augment:
-        return Augmenter(Augmentation.parse(data.augment, data.synonyms), material.source, material.target, copy, seed)
+        return Augmenter(Augmentation.parse(data.augment, data.synonyms), source, target, copy, seed)
     return None
 
 

@@ -12,7 +12,7 @@ from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.defaults import Plan, fit_options, plan
 from nbtextgen.errors import DataError, NotTrainedError, OptionError, nearest
 from nbtextgen.generation import Generation, Generations
-from nbtextgen.given import Given, checked_sources, pairs_of, prepared, questions, split
+from nbtextgen.given import Given, checked_sources, pairs_of, prepared, questions, rehearsal
 from nbtextgen.options import build
 from nbtextgen.training.events import Event
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nbtextgen.explanation.sanity import Sanity
     from nbtextgen.explanation.survey import Survey
     from nbtextgen.fitting import Fitting
-    from nbtextgen.rehearsal import Estimate, Rehearsal
+    from nbtextgen.rehearsal import Estimate
     from nbtextgen.running.config import LaunchConfig
     from nbtextgen.running.folder import Run
     from nbtextgen.running.launch import Launched
@@ -231,13 +231,18 @@ class TextGenerator:
         return bits_per_character(self.writer, self.plan, text)
 
     def estimate(self, data: Any, targets: Any = None, **columns: str | None) -> Estimate:
-        """What ``fit`` on these pairs would cost in parameters, memory and time; a few updates are really made.
+        """What ``fit`` on these pairs (or this ``Corpus``) would cost; a few updates are really made.
+
+        Augmentation is counted in. With ``store``, the first pairs and the size of the files stand for all.
 
         Args:
             data, targets: as ``fit``.
             columns: ``source`` and ``target``, as ``fit``.
+
+        Returns:
+            parameters, memory and time.
         """
-        return self._rehearsal(pairs_of(data, targets, **columns)).estimate()
+        return rehearsal(self._options, data, targets, **columns).estimate()
 
     def find_learning_rate(
         self, data: Any, targets: Any = None, *, updates: int = 150, **columns: str | None
@@ -252,13 +257,7 @@ class TextGenerator:
         Returns:
             ``rates``, ``losses`` and the ``suggestion``.
         """
-        return self._rehearsal(pairs_of(data, targets, **columns)).find_learning_rate(updates=updates)
-
-    def _rehearsal(self, pairs: Pairs) -> Rehearsal:
-        from nbtextgen.rehearsal import Rehearsal
-
-        train, _ = split(self._options, pairs)
-        return Rehearsal(plan(self._options, train), train)
+        return rehearsal(self._options, data, targets, **columns).find_learning_rate(updates=updates)
 
     @classmethod
     def resume(

@@ -15,7 +15,7 @@ from nbtextgen.data.examples import CopyMap, Examples, encode_examples, pad
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.tokenizer import Tokenizer
 from nbtextgen.defaults import Plan
-from nbtextgen.fitting import train_tokenizers
+from nbtextgen.fitting import Material, epoch_examples, train_tokenizers
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.training.range_test import RangeTest, range_config, range_test
 from nbtextgen.training.trainer import Trainer
@@ -64,17 +64,18 @@ class Estimate:
 class Rehearsal:
     """A run prepared on a sample of its pairs: tokenizers, examples, and fresh networks to try things on."""
 
-    def __init__(self, plan: Plan, train: Pairs) -> None:
+    def __init__(self, plan: Plan, train: Pairs, pairs: int | None = None) -> None:
         """Tokenise a sample.
 
         Args:
             plan: all settings, none left open.
-            train: the pairs to be trained on.
+            train: the pairs to be trained on, or some of them.
+            pairs: how many there are, when ``train`` is a part.
 
         Raises:
             OptionError, DataError: as training itself would.
         """
-        self.plan, self.pairs = plan, len(train)
+        self.plan, self.pairs = plan, pairs or len(train)
         rows = np.random.default_rng(plan.training.seed).permutation(len(train))[:SAMPLE]
         sample = train.take(sorted(rows.tolist()))
         self.source, self.target = train_tokenizers(plan, sample if len(train) > 20 * SAMPLE else train)
@@ -84,6 +85,15 @@ class Rehearsal:
         source, target = examples.lengths()
         kept = [row for row in range(len(examples)) if source[row] <= longest and target[row] - 2 <= longest]
         self.examples = examples.take(kept or [0])
+
+    @classmethod
+    def of_text(cls, plan: Plan, material: Material) -> Rehearsal:
+        """A run that learns to continue a text, whose windows are ready; the first ones are the sample."""
+        found = cls.__new__(cls)
+        found.plan, found.pairs = plan, len(material.train)
+        found.source, found.target = material.source, material.target
+        found.examples = material.train.take(range(min(SAMPLE // 4, len(material.train))))
+        return found
 
     def trainer(self) -> Trainer:
         """A fresh network with the trainer that moves its learning rate only from outside."""
@@ -98,16 +108,20 @@ class Rehearsal:
         with torch.random.fork_rng():
             trainer = self.trainer()
             trainer.controls.rate_factor = 0.0  # the network stays as it is, every update costs the same
-            batches = sorted(trainer._epoch_batches(1), key=lambda rows: _width(self.examples, rows))
+            began = time.perf_counter()
+            planned = trainer._epoch_batches(1)
+            preparing = time.perf_counter() - began  # augmentation is paid for in every epoch
+            examples = trainer.examples
+            batches = sorted(planned, key=lambda rows: _width(examples, rows))
             largest = batches[-1]
-            activations = _activations(trainer.model, self.examples.take(largest.tolist()))
+            activations = _activations(trainer.model, examples.take(largest.tolist()))
             chosen = [batches[int(at)] for at in np.linspace(0, len(batches) - 1, min(TIMED, len(batches)))]
             trainer._update([largest])  # the first update also pays for memory that later ones use again
             paces = []
             for rows in chosen:
                 began = time.perf_counter()
                 trainer._update([rows])
-                paces.append((time.perf_counter() - began) / _width(self.examples, rows))
+                paces.append((time.perf_counter() - began) / _width(examples, rows))
                 if not told():
                     break
         scale = self.pairs / len(self.examples)
@@ -119,14 +133,14 @@ class Rehearsal:
             + self.plan.training.average_last * (self.plan.training.average == "last")
             - (self.plan.training.optimizer == "sgd")
         )
-        width = sum(_width(self.examples, rows) for rows in batches)
+        width = sum(_width(examples, rows) for rows in batches)
         return Estimate(
             parameters * self.plan.training.ensemble,
             self.source.size,
             self.target.size,
             max(1, round(len(batches) * scale / self.plan.training.accumulate)),
             (self.plan.training.epochs or 1) * self.plan.training.ensemble,
-            statistics.median(paces) * width * scale,
+            (statistics.median(paces) * width + preparing) * scale,
             4 * parameters * copies + activations,
         )
 
@@ -141,7 +155,9 @@ def _trainer(plan: Plan, source: Tokenizer, target: Tokenizer, examples: Example
     with torch.random.fork_rng():
         torch.manual_seed(plan.training.seed)
         network = Seq2Seq(plan.model, source.size, target.size)
-    return Trainer(network, examples, None, range_config(replace(plan.training, epochs=1)))
+    copy = CopyMap(source, target) if plan.model.copy else None
+    made = epoch_examples(plan, source, target, copy, plan.training.seed)
+    return Trainer(network, examples, None, range_config(replace(plan.training, epochs=1)), epoch_examples=made)
 
 
 def _width(examples: Examples, rows: np.ndarray) -> int:

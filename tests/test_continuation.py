@@ -7,12 +7,15 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nbtextgen import Pairs, TextGenerator
 from nbtextgen.data.windows import Corpus, Shifting, read_corpus, windows
 from nbtextgen.errors import DataError, OptionError
+from nbtextgen.model.config import ModelConfig
+from nbtextgen.model.seq2seq import Seq2Seq
 
 TEXT = "one two three four five six seven eight nine ten, and\nthen the same again: " * 80
 SETTINGS = {
@@ -64,6 +67,48 @@ def test_it_learns_a_text_and_writes_on_beyond_its_window(poet: TextGenerator) -
     assert len(text) == len("one two three") + 200
 
 
+def test_what_was_held_out_of_a_text_can_be_tried_and_explained(poet: TextGenerator) -> None:
+    assert poet.held_out is not None and len(poet.held_out) > 5
+    for before, after in poet.held_out:
+        assert before + after in TEXT * 2
+    assert poet.explain(poet.held_out.sources[2], method="occlusion", target=poet.held_out.targets[2][:5]).values.any()
+
+
+def test_the_decoder_that_reads_for_itself_goes_on_as_if_it_had_written_all() -> None:
+    torch.manual_seed(0)
+    for more in ({}, {"decoder_layers": 3}, {"attention": "none", "decoder_layers": 2, "cell": "gru"}):
+        config = ModelConfig(embedding_size=8, hidden_size=12, encoder_layers=0, tied_embeddings="all", **more)
+        network = Seq2Seq(config, 30, 30).eval()
+        assert network.encoder is None
+        text = torch.randint(5, 30, (1, 12))
+        begin = torch.full((1, 1), 2)
+        whole = network.log_probabilities(text[:, :7], torch.cat([begin, text[:, 7:]], 1))
+        state, last, logs = network.start(text[:, :7], 1), begin, []
+        for token in text[0, 7:].tolist():
+            step, _, state = network.step(last, state)
+            logs.append(step[0, 0, token])
+            last = torch.tensor([[token]])
+        assert torch.allclose(whole[0], torch.stack(logs), atol=1e-5)
+        # Rows of other lengths beside it change nothing.
+        beside = torch.zeros(3, 10, dtype=torch.long)
+        beside[0, :7], beside[1], beside[2, :3] = text[0, :7], 6, 9
+        targets = torch.cat([begin, text[:, 7:]], 1).expand(3, -1)
+        assert torch.allclose(network.log_probabilities(beside, targets)[0], whole[0], atol=1e-5)
+
+
+def test_without_attention_it_is_a_plain_language_model() -> None:
+    torch.manual_seed(0)
+    config = ModelConfig(embedding_size=8, hidden_size=12, encoder_layers=0, tied_embeddings="all", attention="none")
+    network = Seq2Seq(config, 30, 30).eval()
+    text, begin = torch.randint(5, 30, (2, 9)), torch.full((2, 1), 2)
+    by_parts = network.log_probabilities(text[:, :4], torch.cat([begin, text[:, 4:]], 1))
+    embedded = network.target_embedding(torch.cat([text[:, :4], begin, text[:, 4:-1]], 1))
+    hidden = torch.tanh(network.decoder.combine(network.decoder.layers[0](embedded)))
+    logits = hidden @ network.output_weight.T + network.output_bias
+    at_once = logits.log_softmax(-1)[:, 4:].gather(-1, text[:, 4:, None]).squeeze(-1)
+    assert torch.allclose(by_parts, at_once, atol=1e-5)
+
+
 def test_pieces_join_to_the_text_and_a_seed_repeats_it(poet: TextGenerator) -> None:
     draw = {"sample": True, "temperature": 6.0, "seed": 3}
     pieces = list(poet.stream_on("one", 100, **draw))
@@ -76,8 +121,6 @@ def test_bits_are_those_of_the_models_probabilities(poet: TextGenerator) -> None
     part = TEXT[:24]  # one window, from nothing
     writer = poet.writer
     ids = writer.target.encode(part).ids
-    import torch
-
     logs = writer.networks[0].log_probabilities(torch.tensor([[1]]), torch.tensor([[2, *ids]]))
     assert math.isclose(poet.bits_per_character(part), -logs.sum().item() / math.log(2) / 24, rel_tol=1e-4)
 

@@ -8,6 +8,7 @@ import math
 import torch
 
 from nbtextgen import Pairs, TextGenerator
+from nbtextgen.data.windows import Corpus
 
 WORDS = ["".join(letters) for letters in itertools.product("abcd", repeat=4)]
 REVERSED = Pairs(WORDS, [word[::-1] for word in WORDS])
@@ -21,6 +22,41 @@ def test_parameters_and_updates_are_those_of_the_run_that_follows() -> None:
     assert estimate.parameters == started.parameters  # type: ignore[union-attr]
     assert estimate.updates * 2 == started.steps  # type: ignore[union-attr]
     assert estimate.epochs == 2 and estimate.seconds > 0
+
+
+def test_augmented_pairs_are_counted_in() -> None:
+    plain = TextGenerator(**SMALL, epochs=2).estimate(REVERSED)
+    model = TextGenerator(**SMALL, epochs=2, augment="concat:1.0,copy:0.5")
+    estimate = model.estimate(REVERSED)
+    assert estimate.updates > 2 * plain.updates
+    assert estimate.updates * 2 == model.fit(REVERSED, listeners=[]).history[0].steps  # type: ignore[union-attr]
+
+
+def test_a_text_is_estimated_as_it_is_learned() -> None:
+    model = TextGenerator(**SMALL, tokens="char", context=10, window=20, epochs=2)
+    text = Corpus(" ".join(WORDS) * 3)
+    estimate = model.estimate(text)
+    started = model.fit(text, listeners=[]).history[0]
+    assert estimate.parameters == started.parameters  # type: ignore[union-attr]
+    assert abs(estimate.updates * 2 - started.steps) <= 2  # type: ignore[union-attr]
+
+
+def test_a_file_that_is_never_in_memory_is_estimated_from_its_beginning(tmp_path) -> None:
+    lines = "".join(f"{one}\t{other}\n" for one, other in REVERSED)
+    (tmp_path / "pairs.tsv").write_text(lines, encoding="utf-8")
+    model = TextGenerator(**SMALL, epochs=1, store=str(tmp_path / "store"))
+    estimate = model.estimate(tmp_path / "pairs.tsv")
+    assert not (tmp_path / "store").exists()
+    started = model.fit(tmp_path / "pairs.tsv", listeners=[]).history[0]
+    assert estimate.parameters == started.parameters  # type: ignore[union-attr]
+    assert abs(estimate.updates - started.steps) <= 2  # type: ignore[union-attr]
+    assert model.held_out is not None and set(model.held_out.sources) <= set(WORDS)
+
+
+def test_rows_are_cleaned_before_they_are_estimated() -> None:
+    dirty = [*REVERSED, (None, "x"), ("abcd", " ")]
+    estimate = TextGenerator(**SMALL, epochs=1, clean="text").estimate(dirty)
+    assert estimate.updates == TextGenerator(**SMALL, epochs=1).estimate(REVERSED).updates
 
 
 def test_memory_grows_with_the_batch_and_is_at_least_the_weights() -> None:

@@ -16,6 +16,7 @@ import numpy as np
 from nbtextgen.data import noise
 from nbtextgen.data.bpe import BPETokenizer
 from nbtextgen.data.examples import CopyMap, Examples, encode_examples
+from nbtextgen.data.reading_back import apart, read_back
 from nbtextgen.data.tokenizer import MASK, UNK, Tokenizer
 from nbtextgen.data.truncated import TruncatedTokenizer
 from nbtextgen.errors import DataError, OptionError, nearest
@@ -123,7 +124,8 @@ class Augmenter:
     """Makes the examples of an epoch from those of the data; the same seed and epoch give the same examples.
 
     Texts are read back from the token ids, so that a run resumed from its folder, where no text is kept, goes on
-    with the very same examples. Pairs with a token that the vocabularies lack cannot be read back: they stay as they are.
+    with the very same examples. A word that the vocabularies lack is read back as a sign of its own, the same one
+    wherever it stands in its pair, so that it moves with the rest and a copy head still finds it.
     """
 
     def __init__(
@@ -140,19 +142,18 @@ class Augmenter:
         made = self._damaged(examples, rng) if self._noises else examples
         added = [pair for name in ADDING for pair in self._added(name, examples, rng)]
         if added:
-            made = _joined(made, self._encoded(added))
+            new = self._encoded(added)
+            sound = [row for row, ids in enumerate(new.targets) if not (ids == UNK).any()]
+            made = _joined(made, new.take(sound))
         return self._with_ids_changed(made, rng)
 
     def texts(self, examples: Examples) -> list[tuple[str, str] | None]:
-        """The texts behind the ids, read once; ``None`` for a pair with a token that the vocabularies lack."""
+        """The texts behind the ids, read once; see ``read_back`` for unknown words."""
         if self._texts is None or len(self._texts) != len(examples):
-            self._texts = [self._text(*ids) for ids in zip(examples.sources, examples.targets, strict=True)]
+            read = read_back(self.source, self.target)
+            copies = examples.copies or [None] * len(examples)
+            self._texts = [read(*ids) for ids in zip(examples.sources, examples.targets, copies, strict=True)]
         return self._texts
-
-    def _text(self, source: np.ndarray, target: np.ndarray) -> tuple[str, str] | None:
-        if (source == UNK).any() or (target == UNK).any() or (target >= self.target.size).any():
-            return None
-        return self.source.decode(source.tolist()), self.target.decode(target.tolist())
 
     def _damaged(self, examples: Examples, rng: Random) -> Examples:
         found: dict[int, tuple[str, str]] = {}
@@ -164,9 +165,14 @@ class Augmenter:
                 text = change(text, rate, rng)
             if text != pair[0] and text.strip():
                 found[row] = (text, pair[1])
-        if not found:
-            return examples
-        return _replaced(examples, list(found), self._encoded(list(found.values())))
+        made = self._encoded(list(found.values()))
+        # A word that could only be copied must not vanish from the source: the target would be unknown there.
+        rows = [
+            (row, at)
+            for at, row in enumerate(found)
+            if (made.targets[at] == UNK).sum() <= (examples.targets[row] == UNK).sum()
+        ]
+        return _replaced(examples, [row for row, _ in rows], made.take([at for _, at in rows])) if rows else examples
 
     def _added(self, name: str, examples: Examples, rng: Random) -> list[tuple[str, str]]:
         count = round(self.augmentation.rate(name) * len(examples))
@@ -177,7 +183,7 @@ class Augmenter:
             return [(span, span) for span in (_span(rng.choice(pairs)[1], rng) for _ in range(count))]
         glue = [" " if any(" " in pair[side] for pair in pairs[:200]) else "" for side in (0, 1)]
         chosen = [(rng.choice(pairs), rng.choice(pairs)) for _ in range(count)]
-        return [(a[0] + glue[0] + b[0], a[1] + glue[1] + b[1]) for a, b in chosen]
+        return [(a[0] + glue[0] + apart(b[0]), a[1] + glue[1] + apart(b[1])) for a, b in chosen]
 
     def _encoded(self, pairs: Sequence[tuple[str, str]]) -> Examples:
         sources, targets = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
@@ -186,14 +192,32 @@ class Augmenter:
     def _with_ids_changed(self, examples: Examples, rng: Random) -> Examples:
         """Masking and BPE dropout, which work on ids."""
         hidden, split = self.augmentation.rate("mask"), self.augmentation.rate("bpe-dropout")
-        sources, targets = examples.sources, examples.targets
+        sources, targets, copies = examples.sources, examples.targets, examples.copies
         draw = np.random.default_rng(rng.getrandbits(64))
-        if split and self.copy is None:
-            sources = [self._splits[0](ids, split, draw) for ids in sources]
+        if split:
             targets = [self._splits[1](ids, split, draw) for ids in targets]
+            if copies is None:
+                sources = [self._splits[0](ids, split, draw) for ids in sources]
+            else:
+                pairs = [self._split_to_copy(*row, split, draw) for row in zip(sources, copies, strict=True)]
+                sources, copies = [ids for ids, _ in pairs], [ids for _, ids in pairs]
         if hidden:
             sources = [np.where(draw.random(len(ids)) < hidden, MASK, ids) for ids in sources]
-        return Examples(sources, targets, examples.copies)
+        return Examples(sources, targets, copies)
+
+    def _split_to_copy(
+        self, ids: np.ndarray, copies: np.ndarray, rate: float, draw: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """A source split, with the copy ids of its parts; a token whose parts the target side lacks stays whole."""
+        assert self.copy is not None
+        found, points = [], []
+        for number, copied in zip(ids.tolist(), copies.tolist(), strict=True):
+            parts = self._splits[0](np.array([number]), rate, draw).tolist()
+            known = [self.copy.known(part) for part in parts]
+            whole = len(parts) == 1 or UNK in known
+            found += [number] if whole else parts
+            points += [copied] if whole else known
+        return np.array(found, dtype=np.int64), np.array(points, dtype=np.int64)
 
 
 class _Splits:

@@ -28,6 +28,10 @@ class CopyMap:
         known = {target.token(number): number for number in range(EOS + 2, target.size)}
         self._table = {number: known.get(source.token(number), UNK) for number in range(EOS + 2, source.size)}
 
+    def known(self, number: int) -> int:
+        """The target-side id of a source-side id, UNK when the target vocabulary lacks the token."""
+        return self._table.get(number, UNK)
+
     def ids(self, text: str) -> tuple[Ids, list[str]]:
         """Target-side ids of the tokens of ``text``, and the tokens behind the temporary ids, in their order."""
         encoding = self.source.encode(text)

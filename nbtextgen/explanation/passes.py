@@ -24,7 +24,7 @@ def decode(network: Seq2Seq, inputs: Tensor, memory: Memory, summary: Tensor) ->
 
 def encode_embedded(network: Seq2Seq, embedded: Tensor, mask: Tensor, copy_ids: Tensor | None) -> tuple[Memory, Tensor]:
     """As ``Seq2Seq.encode``, from vectors ``(batch, source_length, embedding_size)`` in the place of token ids."""
-    encoded, summary = network.encoder(embedded, mask)
+    encoded, summary = network.read(embedded, mask)
     attention = network.decoder.attention
     keys, values = (encoded, encoded) if attention is None else attention.project(encoded)
     return Memory(keys, values, mask, copy_ids if network.config.copy else None), summary

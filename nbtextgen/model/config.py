@@ -22,7 +22,13 @@ class ModelConfig:
     heads: int = option(4, "heads of multihead attention", minimum=1, maximum=64, usual=(1, 16))
     embedding_size: int | None = option(None, "width of the token embeddings", minimum=1, maximum=8192, usual=(16, 512))
     hidden_size: int | None = option(None, "width of the recurrent layers", minimum=1, maximum=8192, usual=(16, 1024))
-    encoder_layers: int = option(1, "recurrent layers that read the source", minimum=1, maximum=16, usual=(1, 4))
+    encoder_layers: int = option(
+        1,
+        "recurrent layers that read the source; 0: the decoder reads it itself, for a text that goes on",
+        minimum=0,
+        maximum=16,
+        usual=(1, 4),
+    )
     decoder_layers: int = option(1, "recurrent layers that write the target", minimum=1, maximum=16, usual=(1, 4))
     bidirectional: bool = option(True, "read the source in both directions")
     input_feeding: bool = option(False, "feed each attention result to the next step (slower to train)")

@@ -79,6 +79,9 @@ class Decoder(nn.Module):
     then reads its outputs (Luong et al. 2015, sec. 3, without input feeding), and further layers read the context
     beside them, as in Wu et al. 2016, sec. 3. With ``input_feeding`` each attention result is an input of the next
     step (Luong et al. 2015, sec. 3.3), and training goes step by step.
+
+    Without an encoder (``encoder_layers`` is 0) the same layers read the source first, and the state after it is the
+    one to write from: a language model of source and target in a row.
     """
 
     def __init__(self, config: ModelConfig, embedding_size: int, hidden_size: int, dropout: Dropout) -> None:
@@ -92,7 +95,9 @@ class Decoder(nn.Module):
         self.layers = nn.ModuleList(RecurrentLayer(config.cell, size, hidden_size) for size in sizes)
         self.norms = nn.ModuleList(nn.LayerNorm(hidden_size) if config.layer_norm else nn.Identity() for _ in sizes)
         self.bridges = nn.ModuleList(
-            nn.Linear(hidden_size, hidden_size * (2 if config.cell == "lstm" else 1)) for _ in sizes
+            nn.Linear(hidden_size, hidden_size * (2 if config.cell == "lstm" else 1))
+            for _ in sizes
+            if config.encoder_layers
         )
         self.attention = (
             Attention(config.attention, hidden_size, hidden_size, config.heads, config.coverage)
@@ -108,14 +113,56 @@ class Decoder(nn.Module):
         return cast(RecurrentLayer, self.layers[number])
 
     def initial(self, summary: Tensor, memory: Memory) -> DecoderState:
-        """The state before the first token, from the source's ``summary (batch, hidden_size)``."""
-        layers = []
-        for layer, bridge in zip(self.layers, self.bridges, strict=True):
-            parts = torch.tanh(bridge(summary)).split(layer.hidden_size, -1)
-            layers.append(tuple(part.contiguous() for part in parts))
+        """The state before the first token, from the source's ``summary`` as the encoder or ``read`` gives it."""
+        size = self._layer(0).hidden_size
+        if self.bridges:
+            halves = [torch.tanh(bridge(summary)) for bridge in self.bridges]
+        else:
+            halves = summary.chunk(len(self.layers), -1)
+        layers = [tuple(part.contiguous() for part in half.split(size, -1)) for half in halves]
         rows, length = memory.mask.shape
         feed = summary.new_zeros(rows, self.output_size) if self.input_feeding else None
         return DecoderState(tuple(layers), feed, summary.new_zeros(rows, length) if self.coverage else None)
+
+    def read(self, embedded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Read a source in the place of an encoder.
+
+        Args:
+            embedded: ``(batch, source_length, embedding_size)``.
+            mask: true at tokens, ``(batch, source_length)``.
+
+        Returns:
+            outputs of the first layer ``(batch, source_length, hidden_size)``, and the state of all layers after each
+            row's last token, its parts side by side ``(batch, parts x hidden_size)``.
+        """
+        lengths = mask.sum(1)
+        order, outputs, states = [], [], []
+        for length in lengths.unique().tolist():  # rows of one length at a time: padding must not reach the state
+            rows = (lengths == length).nonzero()[:, 0]
+            output, state = self._read_whole(embedded[rows, :length])
+            order.append(rows)
+            outputs.append(nn.functional.pad(output, (0, 0, 0, embedded.shape[1] - length)))
+            states.append(state)
+        if len(order) == 1:
+            return outputs[0], states[0]
+        back = torch.cat(order).argsort()
+        return torch.cat(outputs)[back], torch.cat(states)[back]
+
+    def _read_whole(self, embedded: Tensor) -> tuple[Tensor, Tensor]:
+        """``read`` for rows without padding; layers above the first find zeros where the context will be."""
+        feed = embedded.new_zeros(*embedded.shape[:2], self.output_size if self.input_feeding else 0)
+        inputs = torch.cat([embedded, feed], -1)
+        first, state = self._layer(0).run(inputs, self._layer(0).zero_state(inputs))
+        first = self.norms[0](first)
+        top, states = self.dropout(first), list(state)
+        for number in range(1, len(self.layers)):
+            layer = self._layer(number)
+            inputs = top if self.attention is None else nn.functional.pad(top, (0, layer.hidden_size))
+            above, state = layer.run(inputs, layer.zero_state(inputs))
+            above = self.dropout(self.norms[number](above))
+            top = above + top if number > 1 else above
+            states += state
+        return first, torch.cat(states, -1)
 
     def forward(self, embedded: Tensor, state: DecoderState, memory: Memory) -> Decoded:
         """All steps with the given inputs (teacher forcing): ``embedded (batch, steps, embedding_size)``."""

@@ -47,8 +47,13 @@ class RecurrentLayer(nn.Module):
         """Run over ``inputs (batch, length, input_size)``; gives ``(batch, length, hidden_size)``."""
         if state is None:
             return self.net(inputs)[0]
+        return self.run(inputs, state)[0]
+
+    def run(self, inputs: Tensor, state: RecurrentState) -> tuple[Tensor, RecurrentState]:
+        """As ``forward``, and the state after the last token."""
         first = tuple(part.unsqueeze(0).contiguous() for part in state)
-        return self.net(inputs, first if self.cell == "lstm" else first[0])[0]
+        outputs, last = self.net(inputs, first if self.cell == "lstm" else first[0])
+        return outputs, tuple(part.squeeze(0) for part in (last if self.cell == "lstm" else (last,)))
 
     def step(self, inputs: Tensor, state: RecurrentState) -> RecurrentState:
         """Advance by one token: ``inputs (batch, input_size)``; the first part of the result is the output."""

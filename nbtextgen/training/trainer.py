@@ -290,6 +290,11 @@ class Trainer:
         self._resumed_from = state
 
     @property
+    def examples(self) -> Examples:
+        """The examples of the epoch whose batches were planned last."""
+        return self._updater.train
+
+    @property
     def steps_done(self) -> int:
         """Updates made so far."""
         return self.progress.step

@@ -85,10 +85,58 @@ def test_masking_hides_about_the_share_asked_for() -> None:
     assert 0.2 < (ids == MASK).mean() < 0.3
 
 
-def test_a_pair_with_an_unknown_token_is_left_alone() -> None:
-    augmenter, _ = material("word", "drop:0.9,concat:1.0")
-    unknown = encode_examples(["zebra in the park"], ["un zèbre"], augmenter.source, augmenter.target)
-    assert same(augmenter(unknown, 1), unknown)
+STRANGE = ["the zebra met a yak and the zebra", "zebra (yak) zebra", "a park", "yak"]
+STRANGE_TARGETS = ["le zebra le chien", "yak, zebra", "un parc gnou", "yak"]
+
+
+@pytest.mark.parametrize("kind", ["char", "word", "symbol", "bpe"])
+@pytest.mark.parametrize("copy", [False, True])
+def test_pairs_with_unknown_words_are_read_back_so_that_they_encode_to_the_same_ids(kind: str, copy: bool) -> None:
+    augmenter, examples = material(kind, "swap:0.5", copy=copy)
+    odd = ["😀 the fox", *STRANGE], ["😀 le", *STRANGE_TARGETS]
+    both = [examples, encode_examples(*odd, augmenter.source, augmenter.target, augmenter.copy)]
+    for one in both:
+        pairs = Augmenter(augmenter.augmentation, augmenter.source, augmenter.target, augmenter.copy, 1).texts(one)
+        rows = [row for row, pair in enumerate(pairs) if pair is not None]
+        assert len(rows) == len(one) or (kind == "bpe" and copy)
+        texts = [[pairs[row][side] for row in rows] for side in (0, 1)]  # type: ignore[index]
+        again, kept = encode_examples(*texts, augmenter.source, augmenter.target, augmenter.copy), one.take(rows)
+        assert same(again, kept)
+        if copy:
+            assert all(map(np.array_equal, again.copies or (), kept.copies or ()))
+
+
+def test_unknown_words_move_with_the_rest_and_can_still_be_copied() -> None:
+    augmenter, _ = material("word", "swap:1.0,concat:1.0,copy:1.0", copy=True)
+    size = augmenter.target.size
+    rows = STRANGE[::3], STRANGE_TARGETS[::3]
+    examples = encode_examples(*rows, augmenter.source, augmenter.target, augmenter.copy)
+    made = augmenter(examples, 1)
+    assert made.copies is not None and len(made) == 6
+    assert made.sources[0].tolist() != examples.sources[0].tolist()
+    for targets, copies in zip(made.targets, made.copies, strict=True):
+        wanted = set(targets[targets >= size].tolist())
+        assert wanted and wanted <= set(copies.tolist())
+    assert all((ids != 1).all() for ids in made.targets)
+
+
+def test_damage_that_takes_away_the_word_to_be_copied_is_not_done() -> None:
+    augmenter, _ = material("word", "drop:0.9", copy=True)
+    examples = encode_examples(STRANGE * 5, STRANGE_TARGETS * 5, augmenter.source, augmenter.target, augmenter.copy)
+    made = augmenter(examples, 1)
+    unknown = [[int((ids == 1).sum()) for ids in one.targets] for one in (examples, made)]
+    assert all(after <= before for before, after in zip(*unknown, strict=True))
+    assert not same(made, examples)
+
+
+def test_bpe_dropout_keeps_what_can_be_copied_the_same_text() -> None:
+    augmenter, examples = material("bpe", "bpe-dropout:0.5", copy=True)
+    made = augmenter(examples, 1)
+    assert made.copies is not None and examples.copies is not None and not same(made, examples)
+    for source, copies in zip(made.sources, made.copies, strict=True):
+        assert len(source) == len(copies)
+        for one, copied in zip(source.tolist(), copies.tolist(), strict=True):
+            assert copied >= augmenter.target.size or augmenter.target.token(copied) == augmenter.source.token(one)
 
 
 @pytest.mark.parametrize(
