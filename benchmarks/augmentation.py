@@ -2,9 +2,9 @@
 
     .venv/bin/python benchmarks/augmentation.py --data DIR [--pairs 500 2000] [--draws 5] [--minutes 0.5] [--tasks ...]
 
-``DIR`` holds ``g2p2020/`` (spelling to pronunciation: word error rate, lower is better) and ``multi30k/`` (captions,
-English to German: chrF, higher is better). Every draw takes other training pairs; plain and augmented training see the
-same ones, with the same settings and the same processor minutes of one thread. Prints a JSON line per draw and way, and for each way the mean
+``DIR`` holds ``g2p2020/`` (French spelling to pronunciation: exact match, percent) and ``multi30k/`` (captions, English
+to German: chrF). Every draw takes other training pairs; plain and augmented training see the same ones, with the same
+settings and the same processor minutes of one thread. Prints a JSON line per draw and way, and for each way the mean
 difference to plain training with its 95 % confidence interval (Student's t over draws).
 """
 
