@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, overload
 
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.defaults import Plan, fit_options, plan
+from nbtextgen.defaults import Plan, fit_options
 from nbtextgen.errors import DataError, NotTrainedError, OptionError, nearest
 from nbtextgen.generation import Generation, Generations
-from nbtextgen.given import Given, checked_sources, pairs_of, prepared, questions, rehearsal
+from nbtextgen.given import Given, checked_sources, pairs_of, prepared, questions
 from nbtextgen.options import build
 from nbtextgen.training.events import Event
 
@@ -242,6 +242,8 @@ class TextGenerator:
         Returns:
             parameters, memory and time.
         """
+        from nbtextgen.rehearsal import rehearsal
+
         return rehearsal(self._options, data, targets, **columns).estimate()
 
     def find_learning_rate(
@@ -257,6 +259,8 @@ class TextGenerator:
         Returns:
             ``rates``, ``losses`` and the ``suggestion``.
         """
+        from nbtextgen.rehearsal import rehearsal
+
         return rehearsal(self._options, data, targets, **columns).find_learning_rate(updates=updates)
 
     @classmethod

@@ -12,7 +12,6 @@ from nbtextgen.errors import DataError, OptionError
 
 if TYPE_CHECKING:
     from nbtextgen.fitting import Material
-    from nbtextgen.rehearsal import Rehearsal
 
 SMALLEST = 2
 """Fewest distinct pairs that anything can be learned from."""
@@ -62,35 +61,14 @@ def prepared(
         if targets is not None or valid is not None:
             raise OptionError("--store reads pairs from files or a data set and holds some out itself.")
         return Given(*streamed_material(options, data, source, target))
-    chosen, train, held, note = _planned(options, data, targets, valid, source, target)
+    chosen, train, held, note = planned(options, data, targets, valid, source, target)
     return Given(chosen, Material.of(chosen, train, held), train, held, (note,) if note else ())
 
 
-def rehearsal(
-    options: Mapping[str, Any], data: Any, targets: Any = None, source: str | None = None, target: str | None = None
-) -> Rehearsal:
-    """The run that would follow, on a sample of its data; arguments as ``prepared``."""
-    from nbtextgen.data.windows import Corpus
-    from nbtextgen.rehearsal import Rehearsal
-
-    if isinstance(data, Corpus):
-        from nbtextgen.continuation import text_material, text_plan
-
-        chosen = text_plan(options, data.pieces())
-        return Rehearsal.of_text(chosen, text_material(chosen, data.text))
-    if options["store"]:
-        from nbtextgen.streamed import Streamed
-
-        found = Streamed.of(options, data, source, target)
-        return Rehearsal(found.plan, found.train, found.pairs)
-    chosen, train, _, _ = _planned(options, data, targets, None, source, target)
-    return Rehearsal(chosen, train)
-
-
-def _planned(
+def planned(
     options: Mapping[str, Any], data: Any, targets: Any, valid: Any, source: str | None, target: str | None
 ) -> tuple[Plan, Pairs, Pairs | None, str]:
-    """Settings, pairs cleaned and split, and what cleaning did."""
+    """Settings, pairs cleaned and split, and what cleaning did; arguments as ``prepared``."""
     from nbtextgen.data.preparing import prepare
 
     ready = prepare(data if targets is None else _zipped(data, targets), valid, options["clean"], source, target)

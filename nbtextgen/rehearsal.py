@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +17,7 @@ from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.tokenizer import Tokenizer
 from nbtextgen.defaults import Plan
 from nbtextgen.fitting import Material, epoch_examples, train_tokenizers
+from nbtextgen.given import planned
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.training.range_test import RangeTest, range_config, range_test
 from nbtextgen.training.trainer import Trainer
@@ -149,6 +151,26 @@ class Rehearsal:
         with torch.random.fork_rng():
             torch.manual_seed(self.plan.training.seed)
             return range_test(self.trainer(), updates=updates, told=told)
+
+
+def rehearsal(
+    options: Mapping[str, Any], data: Any, targets: Any = None, source: str | None = None, target: str | None = None
+) -> Rehearsal:
+    """The run that would follow, on a sample of its data; arguments as ``prepared``."""
+    from nbtextgen.data.windows import Corpus
+
+    if isinstance(data, Corpus):
+        from nbtextgen.continuation import text_material, text_plan
+
+        chosen = text_plan(options, data.pieces())
+        return Rehearsal.of_text(chosen, text_material(chosen, data.text))
+    if options["store"]:
+        from nbtextgen.streamed import Streamed
+
+        found = Streamed.of(options, data, source, target)
+        return Rehearsal(found.plan, found.train, found.pairs)
+    chosen, train, _, _ = planned(options, data, targets, None, source, target)
+    return Rehearsal(chosen, train)
 
 
 def _trainer(plan: Plan, source: Tokenizer, target: Tokenizer, examples: Examples) -> Trainer:
