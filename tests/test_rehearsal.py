@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import itertools
 import math
+from random import Random
 
+import pytest
 import torch
 
 from nbtextgen import Pairs, TextGenerator
 from nbtextgen.data.windows import Corpus
+from nbtextgen.rehearsal import rehearsal
 
 WORDS = ["".join(letters) for letters in itertools.product("abcd", repeat=4)]
 REVERSED = Pairs(WORDS, [word[::-1] for word in WORDS])
@@ -57,6 +60,35 @@ def test_rows_are_cleaned_before_they_are_estimated() -> None:
     dirty = [*REVERSED, (None, "x"), ("abcd", " ")]
     estimate = TextGenerator(**SMALL, epochs=1, clean="text").estimate(dirty)
     assert estimate.updates == TextGenerator(**SMALL, epochs=1).estimate(REVERSED).updates
+
+
+@pytest.mark.parametrize("copy", [False, True])
+@pytest.mark.parametrize(("words", "limit"), [(400, None), (1000, None), (1000, 400)])
+def test_the_memory_of_articles_keeps_to_its_formula(words: int, limit: int | None, copy: bool) -> None:
+    draw = Random(words)
+    articles = [" ".join(draw.choices(WORDS, k=words)) for _ in range(12)]
+    pairs = Pairs(articles, [" ".join(article.split()[:20]) for article in articles])
+    embedding, hidden, tokens, longest = 16, 32, 4096, 22
+    model = TextGenerator(
+        tokens="word", source_limit=limit, copy=copy, coverage=copy, batch_tokens=tokens, batch_size=8, epochs=1,
+        embedding_size=embedding, hidden_size=hidden, dropout=0.1, valid_fraction=0.0, average="none",
+    )  # fmt: skip
+    made = rehearsal(model.get_params(), pairs)
+    assert max(map(len, made.examples.sources)) == min(words, limit or words)
+    weights = 5 * 4 * made.estimate().parameters
+    activations = made.estimate().memory - weights
+    assert 0 < activations <= 4 * tokens * (6 * embedding + 18 * hidden + 4 * longest)
+
+
+def test_an_article_is_summarised_from_its_beginning() -> None:
+    draw = Random(5)
+    articles = [" ".join(draw.choices(WORDS, k=500)) for _ in range(20)]
+    pairs = Pairs(articles, [article.split()[0] for article in articles])
+    settings = {"tokens": "word", "hidden_size": 16, "embedding_size": 8, "epochs": 1, "samples": 0}
+    model = TextGenerator(**settings, source_limit=50).fit(pairs, listeners=[])
+    other_end = " ".join(articles[0].split()[:60] + ["zzzz"] * 400)
+    assert model.generate(articles[0]).text == model.generate(other_end).text
+    assert len(model.writer.source.encode(articles[0]).ids) == 50
 
 
 def test_memory_grows_with_the_batch_and_is_at_least_the_weights() -> None:
