@@ -13,7 +13,7 @@ function chipRow(label, text, tokens, heard) {
   const characters = points(text);
   const inOrder = tokens.every((token, at) => at === 0 || tokens[at - 1].stop <= token.start);
   const narrow = tokens.length > 0 && characters.length / tokens.length < 2.5;
-  const node = el("div", { class: `nte-row${narrow ? " nte-narrow" : ""}`, role: "group", "aria-label": label, dir: "auto" });
+  const node = el("div", { class: `nte-row${narrow ? " nte-narrow" : ""}`, role: "group", "aria-label": label, dir: direction(text) });
   const chips = [];
   let at = 0;
   for (const [number, token] of tokens.entries()) {

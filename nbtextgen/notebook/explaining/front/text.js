@@ -51,3 +51,10 @@ function strongest(values, count) {
   const order = values.map((value, at) => [Math.abs(value), at]).filter(([size]) => size > 0.0005);
   return order.sort((one, other) => other[0] - one[0]).slice(0, count).map(([, at]) => at);
 }
+
+const LEFTWARD = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
+
+/** The reading direction of a text, by its first letter; `dir="auto"` would not look into the chips, which isolate theirs. */
+function direction(text) {
+  return LEFTWARD.test(text.match(/\p{L}/u)?.[0] ?? "") ? "rtl" : "ltr";
+}
