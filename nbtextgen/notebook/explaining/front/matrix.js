@@ -33,14 +33,16 @@ function matrixSvg(answer, cell) {
   const most = largest(answer.values.flat());
   const frame = svg("rect", { x: at.left, y: at.top, width: cell * answer.inputs.length, height: cell * answer.outputs.length, fill: "none", stroke: "currentColor", "stroke-opacity": 0.25 });
   root.append(frame);
+  const every = Math.ceil(at.font / cell); // small cells: only as many labels as have room
   for (const [column, token] of answer.inputs.entries()) {
+    if (column % every) continue;
     const x = at.left + cell * (column + 0.5);
     const turned = svg("text", { x, y: at.top - 6, "font-size": at.font, fill: "currentColor", transform: `rotate(-90 ${x} ${at.top - 6})`, "dominant-baseline": "central" }, label(token.text));
     root.append(turned);
   }
   for (const [row, token] of answer.outputs.entries()) {
     const y = at.top + cell * (row + 0.5);
-    root.append(svg("text", { x: at.left - 6, y, "font-size": at.font, fill: "currentColor", "text-anchor": "end", "dominant-baseline": "central" }, label(token.text)));
+    if (row % every === 0) root.append(svg("text", { x: at.left - 6, y, "font-size": at.font, fill: "currentColor", "text-anchor": "end", "dominant-baseline": "central" }, label(token.text)));
     for (const [column, value] of answer.values[row].entries()) {
       const share = Math.abs(value) / most;
       if (share < 0.02) continue;
