@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -180,14 +181,15 @@ def test_heads_of_attention_are_shown_one_by_one(lab: Lab, tmp_path: Path) -> No
     model = TextGenerator(
         hidden_size=16, embedding_size=8, samples=0, epochs=1, attention="multihead", heads=2, batch_size=16
     ).fit(builtin("dates", 200), listeners=[])
-    _, panel = opened(lab, model.save(tmp_path / "heads"), f'"{SOURCE}" --unit word --method attention')
+    notebook, panel = opened(lab, model.save(tmp_path / "heads"), f'"{SOURCE}" --unit word --method attention')
     head = panel.get_by_label("Head")
     expect(head.locator("option")).to_have_text(["mean of 2 heads", "head 1", "head 2"])
-    before = chips(panel, "Input").locator(".nte-number").all_inner_texts()
     head.select_option("head 2")
     expect(panel.locator(".nte-notes")).to_contain_text("head 2 of 2")
     expect(head).to_be_focused()
-    assert chips(panel, "Input").locator(".nte-number").all_inner_texts() != before
+    shown = [float(text) for text in chips(panel, "Input").locator(".nte-number").all_inner_texts()]
+    wanted = json.loads(notebook.value("panel.explanations['attention'].head(2).total().tolist()"))
+    assert shown == pytest.approx(wanted, abs=0.0051)
     panel.get_by_role("radio", name="Input x gradient").click()
     expect(head).to_have_count(0)
     assert not lab.complaints
