@@ -62,6 +62,7 @@ def test_hover_and_focus_shade_both_ways_and_nothing_moves(lab: Lab, folder: Pat
     expect(outputs.nth(3)).to_have_attribute("aria-pressed", "true")
     notebook.page.keyboard.press("Escape")
     expect(panel.locator(".nte-say")).to_contain_text("The whole output")
+    expect(outputs.nth(3)).to_have_attribute("aria-pressed", "false")
     light, dark = notebook.pictures(panel, tmp_path / "panel")
     assert light.read_bytes() != dark.read_bytes()
     assert not lab.complaints

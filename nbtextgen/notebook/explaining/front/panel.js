@@ -65,6 +65,7 @@ function textView(answer, { edit = null } = {}) {
   node.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
     chosen = null;
+    for (const chip of output.chips) chip.setAttribute("aria-pressed", "false");
     showTotal();
   });
   showTotal();
