@@ -90,7 +90,7 @@ class Batch:
         self.last = torch.full((0, width), bos, device=device)
         self.written = self.last.unsqueeze(-1)[..., :0] if keep_written else None
         self.state: Any = None
-        self._begun = 0
+        self._begun = self._first = 0
         self._ready: Tensor = self.rows
         self._ready_state: Any = None
         self._past: deque[_Step] = deque()
@@ -101,7 +101,8 @@ class Batch:
         if not len(self.rows):
             return self._start() if waiting else None
         free = (~self.alive).nonzero()[:, 0]
-        if not len(free) or (len(free) < self.places * _WORTH_IT and len(free) < len(self.rows)):
+        places = self.places if waiting else len(self.rows)
+        if not len(free) or (len(free) < places * _WORTH_IT and len(free) < len(self.rows)):
             return None
         return self._take(free) if waiting else self._close()
 
@@ -109,7 +110,7 @@ class Batch:
         """Make as many waiting sources ready as there are places."""
         end = min(len(self.source), self._begun + self.places)
         longest = int(self.lengths[self._begun : end].max())
-        copies = None if self.copy_ids is None else self.copy_ids[self._begun : end, :longest]
+        copies = None if self.copy_ids is None else self.copy_ids[self._begun : end, :longest].clone()
         self._ready_state = self.model.start(self.source[self._begun : end, :longest], self.width, copies)
         self._ready = torch.arange(self._begun, end, device=self.source.device)
         self._first, self._begun = self._begun, end
