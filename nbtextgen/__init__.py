@@ -17,12 +17,14 @@ if TYPE_CHECKING:
     from nbtextgen.running.config import LaunchConfig
     from nbtextgen.running.folder import Run
     from nbtextgen.running.listing import runs
+    from nbtextgen.serving.generator import OnnxGenerator
 
 __version__ = "0.1.0"
 __all__ = [
     "Generation",
     "LaunchConfig",
     "NbTextGenError",
+    "OnnxGenerator",
     "Pairs",
     "RawPairs",
     "Run",
@@ -36,6 +38,7 @@ _HOMES = {
     "Generation": "nbtextgen.generation",
     "LaunchConfig": "nbtextgen.running.config",
     "NbTextGenError": "nbtextgen.errors",
+    "OnnxGenerator": "nbtextgen.serving.generator",
     "Pairs": "nbtextgen.data.pairs",
     "RawPairs": "nbtextgen.data.raw",
     "Run": "nbtextgen.running.folder",

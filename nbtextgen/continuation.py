@@ -23,7 +23,8 @@ from nbtextgen.fitting import Material
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.options import options_of
 from nbtextgen.training.config import TrainingConfig
-from nbtextgen.writing import LengthLimit, Writer
+from nbtextgen.wording import LengthLimit
+from nbtextgen.writing import Writer
 
 CONTEXT = 60
 """Tokens read before a place, unless told otherwise."""

@@ -68,6 +68,51 @@ def committed(folder: Path) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
+@contextmanager
+def replaced(folder: Path, manifest: str, what: str) -> Iterator[Path]:
+    """A folder that may be there already, filled under another name in the block, put in its place whole.
+
+    Args:
+        folder: where it will be.
+        manifest: the file that shows that an older one may be replaced.
+        what: it is, for people.
+
+    Raises:
+        ModelFileError: when there is something else, or it cannot be written; what was there stays then.
+    """
+    if folder.exists() and not (folder / manifest).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ModelFileError(f"{folder} holds something that is not {what}; choose another folder.")
+    work = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}"
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        work.mkdir()
+        yield work
+        sync(work)
+        _swap(work, folder)
+    except OSError as error:
+        raise ModelFileError(
+            f"{what.capitalize()} could not be written to {folder}: {error.strerror or error}."
+        ) from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _swap(work: Path, folder: Path) -> None:
+    """Put the finished folder in its place, an older model there stepping aside first."""
+    if not folder.exists():
+        work.rename(folder)
+    else:
+        old = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}.old"
+        folder.rename(old)
+        try:
+            work.rename(folder)
+        except OSError:
+            old.rename(folder)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+    sync(folder.parent)
+
+
 def checksums(folder: Path) -> dict[str, str]:
     """SHA-256 of every file in a folder, for its manifest."""
     return {path.name: checksum(path) for path in sorted(folder.iterdir()) if path.is_file()}

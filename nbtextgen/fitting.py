@@ -24,7 +24,8 @@ from nbtextgen.training.events import Event, Warning
 from nbtextgen.training.group import Group
 from nbtextgen.training.state import Progress, TrainerState
 from nbtextgen.training.trainer import Judgement, Trainer
-from nbtextgen.writing import LengthLimit, Writer
+from nbtextgen.wording import LengthLimit
+from nbtextgen.writing import Writer
 
 JUDGED = 300
 """Held-out pairs written at each validation when a metric other than the loss selects."""

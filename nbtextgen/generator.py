@@ -12,9 +12,10 @@ from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.defaults import Plan, fit_options
 from nbtextgen.errors import DataError, NotTrainedError, OptionError, nearest
 from nbtextgen.generation import Generation, Generations
-from nbtextgen.given import Given, checked_sources, pairs_of, prepared, questions
+from nbtextgen.given import Given, pairs_of, prepared, questions
 from nbtextgen.options import build
 from nbtextgen.training.events import Event
+from nbtextgen.wording import checked_sources
 
 if TYPE_CHECKING:
     from nbtextgen.evaluation.metrics import Errors, Scores
@@ -409,10 +410,7 @@ class TextGenerator:
 
     def _sources(self, texts: Any) -> list[str]:
         """Checked sources, rewritten by the cleaning steps that the model was trained with."""
-        from nbtextgen.data.cleaning import rewriter
-
-        sources, steps = checked_sources(texts), self.plan.data.clean
-        return sources if not steps else checked_sources(list(map(rewriter(steps), sources)))
+        return checked_sources(texts, self.plan.data.clean)
 
     def stream(self, text: str, **decoding: Any) -> Iterator[str]:
         """Yield the output piece by piece, as it is written (greedy, or sampling with ``sample=True``).
@@ -605,6 +603,22 @@ class TextGenerator:
         step = max(1, len(self._background) // max(1, keep_sources))
         sources = self._background[::step][:keep_sources]
         return save(Path(folder), self.writer, self.plan, self._options, sources)
+
+    def export(self, format: str, folder: str | Path) -> Path:
+        """Write the model for programs without PyTorch; ``OnnxGenerator.load`` writes with it just what this one writes.
+
+        Args:
+            format: ``onnx``: encoder and decoder step as graphs, beside the tokenizers.
+            folder: where; it appears complete or not at all, and may hold an older export.
+
+        Raises:
+            ModelFileError: when the folder holds something else, or cannot be written.
+            MissingPackageError: without onnx.
+            NotTrainedError: before ``fit``.
+        """
+        from nbtextgen.exporting.folder import export
+
+        return export(format, Path(folder), self.writer, self.plan)
 
     @classmethod
     def load(cls, folder: str | Path) -> TextGenerator:

@@ -1,4 +1,4 @@
-"""What a user hands over, checked and made ready: pairs in any form, a text or a store to train on, sources to write for."""
+"""What a user hands over, checked and made ready: pairs in any form, a text or a store to train on."""
 
 from __future__ import annotations
 
@@ -114,15 +114,3 @@ def questions(pairs: Pairs, *, grouped: bool) -> tuple[list[str], list[str | lis
     for one, answer in pairs:
         answers.setdefault(one, []).append(answer)
     return list(answers), list(answers.values())
-
-
-def checked_sources(texts: Any) -> list[str]:
-    """Sources as a list; raises ``DataError`` naming the first that is empty or not text."""
-    sources = list(texts)
-    for number, text in enumerate(sources, 1):
-        where = f"Source {number:,} of {len(sources):,}" if len(sources) > 1 else "The source"
-        if not isinstance(text, str):
-            raise DataError(f"{where} is {type(text).__name__}, not text; convert it with str() first.")
-        if not text.strip():
-            raise DataError(f"{where} is empty; give some text to start from.")
-    return sources

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import glob
 import json
-import shutil
-import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from nbtextgen.files import (
     checksums,
     read_json,
     read_tensors,
+    replaced,
     sync,
     verify,
     write,
@@ -29,32 +28,24 @@ from nbtextgen.files import (
 )
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.seq2seq import Seq2Seq
-from nbtextgen.writing import LengthLimit, Writer
+from nbtextgen.serving.layout import MANIFEST as EXPORTED
+from nbtextgen.serving.layout import SOURCE, TARGET
+from nbtextgen.wording import LengthLimit
+from nbtextgen.writing import Writer
 
 FORMAT = 1
 """Version of the folder's layout; raised when an older nbtextgen could not read it."""
 MANIFEST = "nbtextgen.json"
-SOURCE, TARGET = "source_tokenizer.json", "target_tokenizer.json"
 KEPT = "training_sources.json"
 """A few training sources, which explanations draw from; only where the user asked for them to be kept."""
 
 
 def save(folder: Path, writer: Writer, plan: Plan, options: Mapping[str, Any], sources: Sequence[str] = ()) -> Path:
     """Write a model, and ``sources`` of its training where there are any; see ``TextGenerator.save``."""
-    if folder.exists() and not (folder / MANIFEST).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ModelFileError(f"{folder} holds something that is not a saved model; choose another folder to save to.")
-    work = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}"
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        work.mkdir()
+    with replaced(folder, MANIFEST, "a saved model") as work:
         if sources:
             write(work / KEPT, as_json({"sources": list(sources)}))
         write_model(work, writer, plan, options)
-        _swap(work, folder)
-    except OSError as error:
-        raise ModelFileError(f"The model could not be saved to {folder}: {error.strerror or error}.") from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     return folder
 
 
@@ -89,22 +80,6 @@ def read_tokenizers(folder: Path, files: Mapping[str, Any]) -> tuple[Tokenizer, 
     return source, Tokenizer.from_dict(read_json(folder / TARGET)) if TARGET in files else source
 
 
-def _swap(work: Path, folder: Path) -> None:
-    """Put the finished folder in its place, an older model there stepping aside first."""
-    if not folder.exists():
-        work.rename(folder)
-    else:
-        old = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}.old"
-        folder.rename(old)
-        try:
-            work.rename(folder)
-        except OSError:
-            old.rename(folder)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
-    sync(folder.parent)
-
-
 def load(folder: Path) -> tuple[Writer, Plan, dict[str, Any]]:
     """Read a model; see ``TextGenerator.load``. Nothing in the folder is executed."""
     if not folder.exists():
@@ -116,7 +91,7 @@ def load(folder: Path) -> tuple[Writer, Plan, dict[str, Any]]:
         verify(folder, manifest["files"], MANIFEST)
         source, target = read_tokenizers(folder, manifest["files"])
         plan = Plan.from_dict(manifest["settings"])
-        limit = read_limit(manifest["limit"])
+        limit = LengthLimit.read(manifest["limit"])
         networks = [
             _network(folder / f"weights-{number}.safetensors", plan.model, source.size, target.size)
             for number in range(1, int(manifest["networks"]) + 1)
@@ -146,14 +121,6 @@ def _recover(folder: Path) -> None:
             aside[0].rename(folder)
 
 
-def read_limit(values: Mapping[str, Any]) -> LengthLimit:
-    """The length limit from a manifest; raises ``ModelFileError`` when it is no limit."""
-    offset, slope = values["offset"], values["slope"]
-    if not (isinstance(offset, int) and isinstance(slope, (int, float)) and 0 <= offset < 1e6 and 0 <= slope < 1e6):
-        raise ModelFileError(f"the length limit {offset!r} + {slope!r} x source is none.")
-    return LengthLimit(offset, float(slope))
-
-
 def read_options(values: Any) -> dict[str, Any]:
     """What the user had set, from a manifest; raises ``ModelFileError`` for what is no setting."""
     known = fit_options()
@@ -164,6 +131,10 @@ def read_options(values: Any) -> dict[str, Any]:
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
     if not (folder / MANIFEST).is_file():
+        if (folder / EXPORTED).is_file():
+            raise ModelFileError(
+                f"{folder} was exported: OnnxGenerator.load reads it, and TextGenerator.save's folders here."
+            )
         raise ModelFileError(f"{folder} is not a saved model: it has no {MANIFEST}.")
     manifest = read_json(folder / MANIFEST)
     check_format(manifest, folder / MANIFEST, FORMAT)

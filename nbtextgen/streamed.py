@@ -18,7 +18,7 @@ from nbtextgen.data.tokenising import open_store, store_key, tokenise
 from nbtextgen.defaults import Plan, plan
 from nbtextgen.errors import DataError, OptionError
 from nbtextgen.fitting import JUDGED, Material, train_tokenizers
-from nbtextgen.writing import LengthLimit
+from nbtextgen.wording import LengthLimit
 
 SAMPLE = 100_000
 """First pairs, from which settings and vocabularies are chosen."""

@@ -127,7 +127,7 @@ def _output(writer: Writer, ids: Ids, extra: list[str], text: str, tokens: tuple
     """With offsets from decoding ever longer beginnings; where decoding only shows bytes, offsets never run backwards."""
     ends = [0]
     for stop in range(1, len(ids)):
-        ends.append(min(len(text), max(ends[-1], len(writer.text(ids[:stop].tolist(), extra)))))
+        ends.append(min(len(text), max(ends[-1], len(writer.words.text(ids[:stop].tolist(), extra)))))
     if len(ends) > 1:
         ends[-1] = len(text)
     offsets = [*zip(ends, ends[1:], strict=False), (len(text), len(text))]

@@ -27,6 +27,7 @@ from nbtextgen.training.checkpoints import Found, Series, read_state
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Event
 from nbtextgen.training.state import TrainerState
+from nbtextgen.wording import LengthLimit
 from nbtextgen.writing import Writer
 
 FORMAT = 1
@@ -167,7 +168,7 @@ class Run:
             train = open_examples(folder, "train", **sizes)
             held = open_examples(folder, "held", **sizes) if "held-sources-ids.npy" in files else None  # type: ignore[operator]
             shown = tuple((str(one), str(other)) for one, other in read_json(folder / "shown.json")["pairs"])
-            limit = saving.read_limit(self._manifest["limit"])
+            limit = LengthLimit.read(self._manifest["limit"])
             return Material(source, target, train, held, shown, limit, int(self._manifest["left_out"]))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelFileError(f"{folder} is damaged ({type(error).__name__}: {error}).") from error

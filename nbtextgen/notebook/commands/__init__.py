@@ -9,7 +9,7 @@ from nbtextgen.notebook.commands.common import COMMON
 from nbtextgen.notebook.commands.data import DATA, DataCommands
 from nbtextgen.notebook.commands.evaluate import EVALUATE, EvaluateCommands
 from nbtextgen.notebook.commands.explain import EXPLAIN, ExplainCommands
-from nbtextgen.notebook.commands.files import FileCommands
+from nbtextgen.notebook.commands.files import SAVE, FileCommands
 from nbtextgen.notebook.commands.generate import GENERATE, GenerateCommands
 from nbtextgen.notebook.commands.panel import PANEL, PanelCommands
 from nbtextgen.notebook.commands.runs import RUNS, RunCommands
@@ -41,7 +41,7 @@ OPTIONS = {
     "textgen_data": DATA,
     "textgen_panel": PANEL,
     "textgen_continue": CONTINUE,
-    "textgen_save": COMMON,
+    "textgen_save": SAVE,
     "textgen_load": COMMON,
     "textgen_runs": RUNS,
 }

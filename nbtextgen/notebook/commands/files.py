@@ -1,4 +1,4 @@
-"""``textgen_save`` and ``textgen_load``: a model as a folder."""
+"""``textgen_save`` and ``textgen_load``: a model as a folder, for itself or for other programs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from IPython.core.magic import line_magic, magics_class
 
 from nbtextgen.errors import OptionError
 from nbtextgen.notebook.commands.common import COMMON
-from nbtextgen.notebook.options import help_table, parse_line
+from nbtextgen.notebook.options import choice_option, help_table, parse_line
 from nbtextgen.notebook.python import call, show
 from nbtextgen.notebook.session import Commands, in_one_line
 from nbtextgen.options import Option
@@ -26,7 +26,10 @@ KEEP = Option(
     below=None,
     choices=None,
 )
-SAVE = COMMON | {KEEP.name: KEEP}
+FORMAT = choice_option(
+    "format", "own", ("own", "onnx"), "own is read by %textgen_load; onnx by OnnxGenerator, without PyTorch"
+)
+SAVE = COMMON | {KEEP.name: KEEP, FORMAT.name: FORMAT}
 
 
 @magics_class
@@ -39,11 +42,14 @@ class FileCommands(Commands):
         parsed = parse_line(line, SAVE)
         model = self.session.model(parsed.words, "save")
         name, folder = _two(parsed.words, "%textgen_save french french-model")
+        onnx, place = parsed.options.get("format") == "onnx", Path(folder).expanduser()
         given = {"keep_sources": parsed.options["keep_sources"]} if parsed.options.get("keep_sources") else {}
+        if onnx and given:
+            raise OptionError("--keep-sources is for explanations, which exported models have not; leave it out.")
         if parsed.options.get("show_code"):
-            return show(call(f"{name}.save", repr(folder), given))
-        saved = model.save(Path(folder).expanduser(), **given)
-        print(f"{name} is saved to {saved}")
+            return show(f"{name}.export('onnx', {folder!r})" if onnx else call(f"{name}.save", repr(folder), given))
+        saved = model.export("onnx", place) if onnx else model.save(place, **given)
+        print(f"{name} is exported to {saved}" if onnx else f"{name} is saved to {saved}")
         return None
 
     @line_magic
@@ -76,6 +82,7 @@ Example:
 
     %textgen_save french french-model
     %textgen_save french french-model --keep-sources 100
+    %textgen_save french french-onnx --format onnx
 
 Options:
 

@@ -1,0 +1,91 @@
+"""An ONNX graph under construction: operators are called like functions and give the names of their results."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+OPSET = 17
+"""The first one with layer normalisation; onnxruntime reads it since 1.12."""
+IR_VERSION = 8
+FLOAT, WHOLE, TRUTH = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
+
+Shape = tuple[int | str, ...]
+"""Sizes, those that may differ from call to call by name."""
+
+
+class Graph:
+    """Collects operators, constants, inputs and outputs; values are known by their names."""
+
+    def __init__(self, name: str, weights: Mapping[str, NDArray[Any]]) -> None:
+        """Begin an empty graph.
+
+        Args:
+            name: what the graph is called.
+            weights: arrays by name, of which only those asked for are put in.
+        """
+        self.name, self.weights = name, weights
+        self._nodes: list[onnx.NodeProto] = []
+        self._arrays: dict[str, onnx.TensorProto] = {}
+        self._inputs: list[onnx.ValueInfoProto] = []
+        self._outputs: list[onnx.ValueInfoProto] = []
+
+    def input(self, name: str, kind: int, *shape: int | str) -> str:
+        """An input of the graph."""
+        self._inputs.append(helper.make_tensor_value_info(name, kind, shape))
+        return name
+
+    def output(self, name: str, value: str, kind: int, *shape: int | str) -> None:
+        """Name a value as an output of the graph."""
+        self._nodes.append(helper.make_node("Identity", [value], [name]))
+        self._outputs.append(helper.make_tensor_value_info(name, kind, shape))
+
+    def weight(self, name: str) -> str:
+        """A weight of the network, put into the graph once."""
+        if name not in self._arrays:
+            self._arrays[name] = numpy_helper.from_array(np.ascontiguousarray(self.weights[name]), name)
+        return name
+
+    def array(self, values: Any, kind: type = np.int64) -> str:
+        """A constant; equal ones are put in once."""
+        array = np.asarray(values, dtype=kind)
+        name = (
+            f"constant {array.dtype} {array.shape} {array.tobytes().hex() if array.nbytes <= 64 else len(self._arrays)}"
+        )
+        self._arrays.setdefault(name, numpy_helper.from_array(array, name))
+        return name
+
+    def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
+        """Apply an operator with one result; an empty name leaves an optional input out."""
+        return self.ops(kind, 1, *inputs, **attributes)[0]
+
+    def ops(self, kind: str, results: int, *inputs: str, **attributes: Any) -> list[str]:
+        """Apply an operator with several results."""
+        names = [f"{kind} {len(self._nodes)}.{number}" for number in range(results)]
+        self._nodes.append(helper.make_node(kind, list(inputs), names, **attributes))
+        return names
+
+    def reshape(self, value: str, *shape: int) -> str:
+        """Another shape: 0 keeps a size, -1 takes what is left."""
+        return self.op("Reshape", value, self.array(shape))
+
+    def swap(self, value: str, *order: int) -> str:
+        """Other order of the dimensions."""
+        return self.op("Transpose", value, perm=list(order))
+
+    def model(self) -> onnx.ModelProto:
+        """The finished graph, checked.
+
+        Raises:
+            onnx.checker.ValidationError: when it is not a graph, which is a fault of ours.
+        """
+        graph = helper.make_graph(self._nodes, self.name, self._inputs, self._outputs, list(self._arrays.values()))
+        opsets = [helper.make_opsetid("", OPSET)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="nbtextgen")
+        onnx.checker.check_model(model)
+        return model

@@ -1,0 +1,154 @@
+"""``OnnxGenerator``: an exported model, used as ``TextGenerator`` is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+
+from nbtextgen.data.examples import CopyMap, pad
+from nbtextgen.data.tokenizer import Tokenizer
+from nbtextgen.decoding.config import DecodingConfig
+from nbtextgen.errors import ModelFileError, NbTextGenError, OptionError
+from nbtextgen.files import check_format, read_json, verify
+from nbtextgen.generation import Generation, Generations
+from nbtextgen.options import build
+from nbtextgen.serving.layout import FORMAT, MANIFEST, SOURCE, TARGET, decoder_name, encoder_name
+from nbtextgen.serving.network import Ensemble, Ids, OnnxNetwork
+from nbtextgen.serving.search import decode, stream
+from nbtextgen.wording import LengthLimit, Wording, checked_sources
+
+
+@dataclass(frozen=True)
+class OnnxGenerator:
+    """A model that was exported with ``TextGenerator.export``; needs NumPy and onnxruntime, not torch.
+
+    Attributes:
+        words: its text side.
+        networks: what gives the next token's probabilities.
+        limit: longest output for a source length.
+        attended: whether it has attention.
+        clean: cleaning steps that its input goes through, or ``None``.
+
+    Example:
+        >>> from nbtextgen import OnnxGenerator
+        >>> OnnxGenerator.load("dates-onnx").generate("the 4th of July, 1976").text   # doctest: +SKIP
+        '1976-07-04'
+    """
+
+    words: Wording
+    networks: Ensemble
+    limit: LengthLimit
+    attended: bool
+    clean: str | None
+
+    @classmethod
+    def load(cls, folder: str | Path, *, threads: int = 0) -> OnnxGenerator:
+        """Read an exported model; checksums are verified and nothing in the folder is executed but its graphs.
+
+        Args:
+            folder: what ``TextGenerator.export`` wrote.
+            threads: for each operator; 0 is as many as there are cores.
+
+        Raises:
+            ModelFileError: naming what is missing, damaged or of a later format.
+            MissingPackageError: without onnxruntime.
+        """
+        folder = Path(folder)
+        if not (folder / MANIFEST).is_file():
+            raise ModelFileError(f"{folder} is not an exported model: it has no {MANIFEST}.")
+        manifest = read_json(folder / MANIFEST)
+        check_format(manifest, folder / MANIFEST, FORMAT)
+        try:
+            numbers = range(1, int(manifest["networks"]) + 1)
+            _check_listed(folder, manifest["files"], numbers)
+            verify(folder, manifest["files"], MANIFEST)
+            source = Tokenizer.from_dict(read_json(folder / SOURCE))
+            target = Tokenizer.from_dict(read_json(folder / TARGET)) if TARGET in manifest["files"] else source
+            return cls(
+                Wording(source, target, CopyMap(source, target) if manifest["copy"] else None),
+                Ensemble(
+                    [OnnxNetwork(folder / encoder_name(one), folder / decoder_name(one), threads) for one in numbers]
+                ),
+                LengthLimit.read(manifest["limit"]),
+                bool(manifest["attention"]),
+                manifest["clean"],
+            )
+        except NbTextGenError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ModelFileError(f"{folder / MANIFEST} is damaged ({type(error).__name__}: {error}).") from error
+
+    @overload
+    def generate(self, text: str, **decoding: Any) -> Generation: ...  # pyright: ignore[reportOverlappingOverload]
+    @overload
+    def generate(self, text: Sequence[str], **decoding: Any) -> Generations: ...
+    def generate(self, text: str | Sequence[str], **decoding: Any) -> Generation | Generations:
+        """Write the target for one source or for many; the same as ``TextGenerator.generate`` writes in fp32.
+
+        Sampling draws from the same distribution, repeatably for a seed, but other numbers than PyTorch does.
+
+        Args:
+            text: a source, or a list of them.
+            decoding: fields of ``DecodingConfig``: ``beam``, ``n_best``, ``sample``, ``temperature``, ...
+
+        Raises:
+            DataError: for a source that is empty or not text; names its position.
+            OptionError: for an unknown option or a value out of range.
+        """
+        config = _config(decoding)
+        sources = checked_sources([text] if isinstance(text, str) else text, self.clean)
+        found = self.words.write(
+            sources, config.batch_size, lambda texts, encoded: self._search(texts, encoded, config)
+        )
+        return found[0] if isinstance(text, str) else found
+
+    def stream(self, text: str, **decoding: Any) -> Iterator[str]:
+        """Yield the output piece by piece, as it is written (greedy, or sampling with ``sample=True``)."""
+        config = _config(decoding)
+        if config.beam > 1:
+            raise OptionError("--beam cannot be streamed: it only knows its best text at the end; use --beam 1.")
+        [source] = checked_sources([text], self.clean)
+        encoded = self.words.encode([source])
+        copies, extras = self.words.copies([source])
+        limit = config.max_length or self.limit(len(encoded[0]))
+        rules = self.words.rules(config)
+        tokens = stream(
+            self.networks, _padded(encoded), None if copies is None else _padded(copies), config, limit, rules
+        )
+        yield from self.words.spoken(tokens, extras[0])
+
+    def _search(self, texts: list[str], encoded: list[list[int]], config: DecodingConfig) -> list[Generation]:
+        copies, extras = self.words.copies(texts)
+        limits = [config.max_length or self.limit(len(ids)) for ids in encoded]
+        rules = self.words.rules(config)
+        found = decode(
+            self.networks, _padded(encoded), None if copies is None else _padded(copies), config, limits, rules
+        )
+        replace = config.replace_unknown
+        return [
+            self.words.generation(text, hypotheses, extra, attended=self.attended, replace_unknown=replace)
+            for text, hypotheses, extra in zip(texts, found, extras, strict=True)
+        ]
+
+
+def _config(decoding: dict[str, Any]) -> DecodingConfig:
+    config = build(DecodingConfig, decoding)
+    if config.precision == "int8":
+        raise OptionError("--precision int8 is for models with PyTorch; exported ones write in fp32.")
+    return config
+
+
+def _padded(rows: list[list[int]]) -> Ids:
+    return pad([np.array(row, dtype=np.int64) for row in rows])
+
+
+def _check_listed(folder: Path, files: Any, numbers: range) -> None:
+    """Everything that will be read has a checksum."""
+    graphs = [name for one in numbers for name in (encoder_name(one), decoder_name(one))]
+    missing = [name for name in (SOURCE, *graphs) if not isinstance(files, dict) or name not in files]
+    if missing or not numbers:
+        raise ModelFileError(f"{folder / MANIFEST} is damaged: it does not list {(missing or ['any graph'])[0]}.")

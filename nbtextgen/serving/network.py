@@ -1,0 +1,134 @@
+"""The graphs of an exported model behind the four calls that decoding makes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nbtextgen.errors import MissingPackageError, ModelFileError
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+Floats = NDArray[np.float32]
+Ids = NDArray[np.int64]
+Values = dict[str, NDArray[Any]]
+_MEMORY = ("keys", "values", "mask", "copy_ids")
+_QUIET = 3
+
+
+@dataclass(frozen=True)
+class State:
+    """What decoding carries from step to step.
+
+    Attributes:
+        memory: the read source, a row for each.
+        parts: the decoder's state, ``(batch, width, size)`` each.
+        length: of the padded sources, in tokens.
+    """
+
+    memory: Values
+    parts: Values
+    length: int
+
+
+class OnnxNetwork:
+    """One network: its encoder and its decoder's step."""
+
+    def __init__(self, encoder: Path, decoder: Path, threads: int) -> None:
+        """Load both graphs.
+
+        Args:
+            encoder, decoder: their files.
+            threads: for each of onnxruntime's operators; 0 is as many as there are cores.
+
+        Raises:
+            ModelFileError: when onnxruntime does not take a file.
+            MissingPackageError: without onnxruntime.
+        """
+        self.encoder, self.decoder = _session(encoder, threads), _session(decoder, threads)
+        self._needed = [each.name for each in self.decoder.get_inputs()]
+
+    def start(self, source: Ids, copies: Ids | None) -> State:
+        """Read ``source (batch, source_length)``; one hypothesis a row, see ``reorder`` for more."""
+        found: Values = _run(self.encoder, {"source": source})
+        memory = {name: value for name, value in found.items() if name in _MEMORY}
+        if copies is not None:
+            memory["copy_ids"] = copies
+        parts = {name: value for name, value in found.items() if name not in memory}
+        return State(memory, parts, source.shape[1])
+
+    def step(self, tokens: Ids, state: State) -> tuple[Floats, Floats, State]:
+        """Advance by ``tokens (batch, width)``: log-probabilities, attention (zero without), the next state."""
+        given = {"tokens": tokens, **state.memory, **state.parts}
+        found = _run(self.decoder, {name: given[name] for name in self._needed})
+        attention = found.get("attention")
+        if attention is None:
+            attention = np.zeros((*tokens.shape, state.length), np.float32)
+        parts = {name: found[f"next_{name}"] for name in state.parts}
+        return found["log_probabilities"], attention, State(state.memory, parts, state.length)
+
+    def reorder(self, state: State, parents: Ids) -> State:
+        """Continue from ``parents (batch, new_width)`` of each row."""
+        rows = np.arange(len(parents))[:, None]
+        return State(state.memory, {name: part[rows, parents] for name, part in state.parts.items()}, state.length)
+
+    def keep(self, state: State, rows: Ids) -> State:
+        """Continue with ``rows (kept,)`` of the batch only."""
+        memory = {name: value[rows] for name, value in state.memory.items()}
+        return State(memory, {name: part[rows] for name, part in state.parts.items()}, state.length)
+
+
+class Ensemble:
+    """Several networks writing together: the mean of their probabilities, and of their attention."""
+
+    def __init__(self, members: Sequence[OnnxNetwork]) -> None:
+        self.members = list(members)
+
+    def start(self, source: Ids, copies: Ids | None) -> list[State]:
+        """Read the sources with every member."""
+        return [member.start(source, copies) for member in self.members]
+
+    def step(self, tokens: Ids, state: list[State]) -> tuple[Floats, Floats, list[State]]:
+        """Advance every member."""
+        results = [member.step(tokens, each) for member, each in zip(self.members, state, strict=True)]
+        if len(results) == 1:
+            return results[0][0], results[0][1], [results[0][2]]
+        logs = np.stack([result[0] for result in results])
+        highest = np.maximum(logs.max(0), np.float32(-1e30))  # where all rule a token out, it stays ruled out
+        with np.errstate(divide="ignore"):
+            mean = np.log(np.exp(logs - highest).sum(0)) + highest - np.float32(np.log(len(results)))
+        attention = np.stack([result[1] for result in results]).mean(0)
+        return mean, attention, [result[2] for result in results]
+
+    def reorder(self, state: list[State], parents: Ids) -> list[State]:
+        """Continue from the parents in every member."""
+        return [member.reorder(each, parents) for member, each in zip(self.members, state, strict=True)]
+
+    def keep(self, state: list[State], rows: Ids) -> list[State]:
+        """Continue with some rows in every member."""
+        return [member.keep(each, rows) for member, each in zip(self.members, state, strict=True)]
+
+
+def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise MissingPackageError("Exported models need onnxruntime: pip install onnxruntime.") from error
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = threads, _QUIET
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # it raises kinds of its own, without a common base
+        raise ModelFileError(f"{path} is not a graph that onnxruntime can run ({error}).") from error
+
+
+def _run(session: onnxruntime.InferenceSession, values: Values) -> Values:
+    names = [each.name for each in session.get_outputs()]
+    found: Any = session.run(names, values)
+    return dict(zip(names, found, strict=True))

@@ -1,0 +1,186 @@
+"""Exported models: what they write, what they need, and what is refused."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from nbtextgen import NbTextGenError, OnnxGenerator, Pairs, TextGenerator
+from nbtextgen.decoding.config import DecodingConfig
+from nbtextgen.errors import DataError, ModelFileError, NotTrainedError, OptionError
+from nbtextgen.model.config import ATTENTIONS, CELLS
+from nbtextgen.options import build
+
+ROOT = Path(__file__).parents[2]
+WORDS = ["".join(letters) for letters in itertools.product("abc", repeat=3)]
+REVERSED = Pairs(WORDS, [word[::-1] for word in WORDS])
+SMALL = {"hidden_size": 12, "embedding_size": 8, "epochs": 2, "samples": 0}
+
+
+def _script() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("exported", ROOT / "benchmarks" / "exported.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+side = _script()
+
+EXTRAS: list[dict[str, Any]] = [
+    {"bidirectional": False, "tied_embeddings": "none"},
+    {"layer_norm": True, "tied_embeddings": "all", "input_feeding": True},
+    {"copy": True, "tied_embeddings": "none", "layer_norm": True},
+    {"copy": True, "coverage": True, "input_feeding": True, "bidirectional": False},
+]
+"""Together every option in both positions, and every pair of neighbours at work at once."""
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("attention", ATTENTIONS)
+@pytest.mark.parametrize("number", range(len(EXTRAS)))
+def test_every_kind_of_network_writes_the_same_tokens(cell: str, attention: str, number: int, tmp_path: Path) -> None:
+    chosen = {**EXTRAS[number], "cell": cell, "attention": attention}
+    if attention == "none":
+        chosen |= {"copy": False, "coverage": False}
+    found, _ = side.compared(chosen, 1 + number % 2, 7, tmp_path / "m")
+    assert found < 1e-3
+
+
+@pytest.fixture(scope="module")
+def copying(tmp_path_factory) -> tuple[Any, OnnxGenerator]:
+    writer = side.random_writer({"copy": True}, members=2)
+    return writer, side.exported(writer, tmp_path_factory.mktemp("copying") / "m")
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        {"beam": 4, "n_best": 4, "length_penalty": 1.0, "coverage_penalty": 0.5},
+        {"n_best": 3},
+        {"prefix": "ab", "beam": 2},
+        {"allow": ("abc", "d")},
+        {"forbid": ("a", "bc"), "beam": 2},
+        {"no_repeat_ngram": 2},
+        {"no_repeat_ngram": 1, "max_length": 4},
+        {"min_length": 12, "beam": 3},
+        {"max_length": 2, "beam": 2},
+        {"replace_unknown": True, "batch_size": 2},
+    ],
+    ids=str,
+)
+def test_every_rule_of_decoding_holds_in_the_same_way(copying, way: dict[str, Any]) -> None:
+    writer, served = copying
+    assert (
+        side.difference(writer.write(side.TEXTS, build(DecodingConfig, way)), served.generate(side.TEXTS, **way)) < 1e-3
+    )
+
+
+def test_rules_that_leave_nothing_are_refused_in_the_same_words(copying) -> None:
+    writer, served = copying
+    way = {"allow": ("a",), "min_length": 5, "no_repeat_ngram": 1}
+    said = []
+    for write in (lambda: writer.write(["abc"], build(DecodingConfig, way)), lambda: served.generate("abc", **way)):
+        with pytest.raises(OptionError) as refused:
+            write()
+        said.append(str(refused.value))
+    assert said[0] == said[1]
+
+
+def test_sampling_is_repeatable_and_draws_from_the_likeliest_alone_when_told_to(copying) -> None:
+    _, served = copying
+    ways = {"sample": True, "seed": 3, "n_best": 4}
+    first, again = (served.generate(side.TEXTS, **ways) for _ in range(2))
+    assert [one.text for one in first] == [one.text for one in again]
+    assert len({one.text for one in first[0].candidates}) > 1
+    for cut in ({"top_k": 1}, {"top_p": 1e-6}, {"min_p": 1.0}, {"temperature": 1e-4}):
+        narrow = served.generate(side.TEXTS, sample=True, **cut)
+        assert [one.ids for one in narrow] == [one.ids for one in served.generate(side.TEXTS)]
+
+
+def test_a_stream_says_what_generation_writes(copying) -> None:
+    writer, served = copying
+    for text in side.TEXTS:
+        assert (
+            "".join(served.stream(text)) == served.generate(text).text == "".join(writer.stream(text, DecodingConfig()))
+        )
+    with pytest.raises(OptionError, match="--beam"):
+        list(served.stream("abc", beam=2))
+
+
+@pytest.fixture(scope="module")
+def trained() -> TextGenerator:
+    pairs = Pairs([f" {word} {word}" for word in WORDS], [f"{word[::-1]} {word}" for word in WORDS])
+    return TextGenerator(**SMALL, tokens="bpe", vocabulary_size=300, clean="whitespace").fit(pairs, listeners=[])
+
+
+def test_a_trained_model_with_bpe_and_cleaning_is_served_as_it_writes(trained: TextGenerator, tmp_path: Path) -> None:
+    folder = trained.export("onnx", tmp_path / "m")
+    served = OnnxGenerator.load(folder)
+    texts = ["  abc   cab ", "bbb ccc", "unseen words é"]
+    assert side.difference(trained.generate(texts, beam=3), served.generate(texts, beam=3)) < 1e-4
+    assert served.generate(texts[0]).text == trained.generate(texts[0]).text
+    with pytest.raises(DataError, match="Source 2 of 2 is empty"):
+        served.generate(["a", " "])
+    assert trained.export("onnx", folder) == folder and OnnxGenerator.load(folder)  # an older export is replaced
+
+
+BARRED = ("torch", "IPython", "ipywidgets", "anywidget", "shap", "pandas", "onnx", "safetensors", "sklearn", "captum")
+
+
+def test_a_plain_script_serves_where_torch_and_notebook_are_not_installed(trained, tmp_path: Path) -> None:
+    folder = trained.export("onnx", tmp_path / "m")
+    code = f"""
+import sys
+class Barred:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {BARRED!r}:
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Barred())
+from nbtextgen import OnnxGenerator
+print(OnnxGenerator.load(sys.argv[1]).generate("abc cab", beam=2).text)
+print(sorted(set({BARRED!r}) & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [trained.generate("abc cab", beam=2).text, "[]"]
+
+
+def test_what_is_no_exported_model_is_refused_in_a_sentence(trained: TextGenerator, tmp_path: Path) -> None:
+    folder = trained.export("onnx", tmp_path / "m")
+    with pytest.raises(ModelFileError, match="not an exported model"):
+        OnnxGenerator.load(tmp_path)
+    with pytest.raises(ModelFileError, match="OnnxGenerator.load"):
+        TextGenerator.load(folder)
+    with pytest.raises(ModelFileError, match="not an exported model; choose another folder"):
+        trained.export("onnx", trained.save(tmp_path / "saved"))
+    with pytest.raises(OptionError, match="must be onnx"):
+        trained.export("tensorflow", tmp_path / "other")
+    with pytest.raises(NotTrainedError):
+        TextGenerator().export("onnx", tmp_path / "other")
+    assert not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("name", ["decoder-1.onnx", "encoder-1.onnx", "source_tokenizer.json", "export.json"])
+def test_damage_is_refused_whether_or_not_the_checksum_shows_it(trained, tmp_path: Path, name: str) -> None:
+    whole = trained.export("onnx", tmp_path / "whole")
+    for at, forged in itertools.product((0, 40, 200), (False, True)):
+        folder = tmp_path / f"{at}-{forged}"
+        shutil.copytree(whole, folder)
+        content = (folder / name).read_bytes()
+        (folder / name).write_bytes(content[:at])
+        if forged and name != "export.json":
+            manifest = json.loads((folder / "export.json").read_text())
+            manifest["files"].pop(name)
+            (folder / "export.json").write_text(json.dumps(manifest))
+        with pytest.raises(NbTextGenError):
+            OnnxGenerator.load(folder)
