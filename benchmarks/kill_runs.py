@@ -2,15 +2,17 @@
 
     python benchmarks/kill_runs.py --kills 200
 
-Each life of the run is a fresh process that ends by SIGKILL after a random while. Prints how often the run went on, how
-many updates each kill cost, whether any file was found broken, and whether the last weights are, to the bit, those of a
-run that was never killed.
+Each life of the run is a fresh process that ends by SIGKILL after a random while, counted in its own processor seconds, so
+that a busy machine changes nothing: three in ten lives from their very beginning (reading, tokenising, making or
+opening the folder), the others from the first update on. Prints what the kills hit, how many updates each of them cost,
+whether any file was found broken, and whether the last weights are, to the bit, those of a run that was never killed.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
+import math
 import os
 import random
 import shutil
@@ -18,17 +20,24 @@ import signal
 import sys
 import tempfile
 import time
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean
 
-SECONDS_BETWEEN_CHECKPOINTS = 0.5
+SECONDS_BETWEEN_CHECKPOINTS = 0.2
+FROM_THE_START = 0.3
+"""Share of the lives whose time counts from their beginning; a fresh life prepares for about as long as ``PREPARING``."""
+PREPARING = 0.4
 SETTINGS = {
+    "tokens": "bpe",
+    "vocabulary_size": 300,
     "hidden_size": 24,
     "embedding_size": 16,
     "batch_size": 16,
     "samples": 1,
     "checkpoint_seconds": SECONDS_BETWEEN_CHECKPOINTS,
-    "validate_every": 40,
+    "validate_every": 25,
 }
 
 
@@ -48,37 +57,75 @@ def life(folder: Path, epochs: int) -> None:
         TextGenerator(**SETTINGS, epochs=epochs).fit(data(), listeners=[], run=folder)
 
 
-def killed(folder: Path, epochs: int, rng: random.Random, longest: float) -> bool:
-    """Start a life and kill it after a random while; says whether it ended by itself before.
+@dataclass(frozen=True)
+class Death:
+    """How a life ended.
+
+    Attributes:
+        natural: by itself, the training being over.
+        hit: what the kill came upon.
+    """
+
+    natural: bool
+    hit: str = ""
+
+
+def live_and_die(folder: Path, epochs: int, rng: random.Random, longest: float) -> Death:
+    """Start a life and kill it after a random while.
 
     A life is a fork of this process, in which torch is imported but has started no thread: 200 of them take minutes.
     """
+    log, size, early = folder / "events.jsonl", 0, rng.random() < FROM_THE_START
+    if log.exists():
+        size = log.stat().st_size
     process = os.fork()
     if not process:
         life(folder, epochs)
         os._exit(0)
-    until = time.monotonic() + rng.uniform(0.0, longest)
-    while time.monotonic() < until:
+    until = rng.uniform(0.0, PREPARING) if early else math.inf
+    while (used := seconds_used(process)) < until:
         if os.waitpid(process, os.WNOHANG)[0]:
-            return True
-        time.sleep(0.005)
+            return Death(natural=True)
+        if until == math.inf and log.exists() and b'"Step"' in log.read_bytes()[size:]:
+            until = used + rng.uniform(0.0, longest)
+        time.sleep(0.001)
     os.kill(process, signal.SIGKILL)
     os.waitpid(process, 0)
-    return False
+    return Death(natural=False, hit=hit(folder, size))
 
 
-def standing(folder: Path) -> tuple[int, int, int]:
-    """Update of the newest good checkpoint, the last update that the log knows of, and how many files are broken."""
+def seconds_used(process: int) -> float:
+    """Processor time of a child."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def hit(folder: Path, size: int) -> str:
+    """What a kill came upon, as the folder tells; ``size`` is how long the log was before that life."""
+    if not folder.exists():
+        return "making the folder" if list(folder.parent.glob(f".{folder.name}.*")) else "preparing, no folder yet"
+    if list(folder.glob("*/.step-*")):
+        return "a checkpoint or best model half-written"
+    log = folder / "events.jsonl"
+    if not log.exists() or log.stat().st_size == size:
+        return "opening the folder, before the first event"
+    return (
+        "training, with a checkpoint" if list(folder.glob("checkpoints/step-*")) else "training, before any checkpoint"
+    )
+
+
+def standing(folder: Path) -> tuple[int, int, list[str]]:
+    """Update of the newest good checkpoint, the last update that the log knows of, and what is wrong with broken files."""
     from nbtextgen import Run
     from nbtextgen.training.events import Resumed, Step
 
     if not Run.is_one(folder):
-        return 0, 0, 0
+        return 0, 0, []
     run = Run.open(folder)
     run.material()
     found = run.checkpoint()
-    best = run.best.newest(lambda path: path) and run.best_model()
-    broken = (len(found.skipped) if found else 0) + (len(best.skipped) if best else 0)
+    best = run.best_model() if run.best.steps() else None
+    broken = [why for one in (found, best) if one is not None for why in one.skipped]
     last = 0
     for event in run.events():
         last = event.step if isinstance(event, (Step, Resumed)) else last
@@ -90,47 +137,59 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--epochs", type=int, default=40)
-    parser.add_argument("--longest", type=float, default=3.0, help="seconds of the longest life")
+    parser.add_argument("--epochs", type=int, default=15)
+    parser.add_argument(
+        "--longest", type=float, default=1.5, help="processor seconds of the longest life, from its first update"
+    )
     given = parser.parse_args()
     import torch
 
+    import nbtextgen.data.bpe
+    import nbtextgen.data.preparing
+    import nbtextgen.evaluation.metrics
+    import nbtextgen.generator
     import nbtextgen.running.training  # noqa: F401
 
     torch.set_num_threads(1)
     from nbtextgen import TextGenerator
 
     place, rng, began = Path(tempfile.mkdtemp(prefix="nbtextgen-kills-")), random.Random(given.seed), time.monotonic()
-    kills = rounds = broken = unmade = finished = equal = 0
+    kills = rounds = broken = finished = equal = 0
+    hits: Counter[str] = Counter()
     lost: list[int] = []
     while kills < given.kills:
         rounds += 1
         folder, over = place / f"run-{rounds}", False
         while not over and kills < given.kills:
-            over = killed(folder, given.epochs, rng, given.longest)
-            if not over:
-                kills += 1
-                if kills % 20 == 0:
-                    print(f"{kills} kills, {broken} broken files, {finished} runs finished", flush=True)
-                checkpoint, last, bad = standing(folder)
-                broken += bad
-                unmade += not folder.exists()
-                lost.append(last - checkpoint)
-                left = [path for path in place.iterdir() if path.name.startswith(".")]
-                for path in left:  # half a run folder from before it appeared: a person would delete it
-                    shutil.rmtree(path, ignore_errors=True)
+            death = live_and_die(folder, given.epochs, rng, given.longest)
+            over = death.natural
+            if over:
+                break
+            kills += 1
+            hits[death.hit] += 1
+            checkpoint, last, bad = standing(folder)
+            broken += len(bad)
+            for why in bad:
+                print(f"broken after a kill while {death.hit}: {why}", flush=True)
+            lost.append(last - checkpoint)
+            if kills % 20 == 0:
+                print(f"{kills} kills, {broken} broken files, {finished} runs finished", flush=True)
+            for path in place.glob(".*"):  # half a run folder from before it appeared: a person would delete it
+                shutil.rmtree(path, ignore_errors=True)
         if over:
             finished += 1
             straight = TextGenerator(**SETTINGS, epochs=given.epochs).fit(data(), listeners=[])
             weights = [one.writer.networks[0].state_dict() for one in (straight, TextGenerator.load(folder))]
             equal += all(bool((weights[0][name] == weights[1][name]).all()) for name in weights[0])
+    for what, count in hits.most_common():
+        print(f"{count:5d}  {what}")
     print(
-        f"{kills} kills in {time.monotonic() - began:.0f} s: {unmade} before the run's folder appeared, {broken} broken "
-        f"files, updates to do again {mean(lost):.1f} on average and {max(lost)} at most (a checkpoint every "
-        f"{SECONDS_BETWEEN_CHECKPOINTS:g} s); {finished} runs finished, {equal} of them equal to the bit to one never killed"
+        f"{kills} kills in {time.monotonic() - began:.0f} s: {broken} broken files, updates to do again {mean(lost):.1f} on "
+        f"average and {max(lost)} at most (a checkpoint every {SECONDS_BETWEEN_CHECKPOINTS:g} s at most); {finished} runs "
+        f"finished, {equal} of them equal to the bit to one never killed"
     )
     shutil.rmtree(place, ignore_errors=True)
-    return 1 if broken else 0
+    return 1 if broken or equal < finished else 0
 
 
 if __name__ == "__main__":

@@ -76,14 +76,15 @@ class Examples:
 
     def lengths(self) -> tuple[Ids, Ids]:
         """Source lengths, and target lengths with BOS and EOS, in tokens."""
-        return _lengths(self.sources), _lengths(self.targets)
+        return side_lengths(self.sources), side_lengths(self.targets)
 
     def lengths_of(self, rows: NDArray[np.int32]) -> tuple[Ids, Ids]:
         """Lengths of some rows, without a look at the others."""
-        return _lengths(self.sources, rows), _lengths(self.targets, rows)
+        return side_lengths(self.sources, rows), side_lengths(self.targets, rows)
 
 
-def _lengths(ids: Sequence[Ids], rows: NDArray[np.int32] | None = None) -> Ids:
+def side_lengths(ids: Sequence[Ids], rows: NDArray[np.int32] | None = None) -> Ids:
+    """Tokens of every row of one side, or of some rows."""
     counted = getattr(ids, "lengths", None)  # rows kept end to end know theirs
     if counted is not None:
         return counted(rows)

@@ -10,11 +10,13 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from nbtextgen.data.examples import Examples, Ids
+from nbtextgen.data.examples import Examples, Ids, side_lengths
 from nbtextgen.errors import ModelFileError
 from nbtextgen.files import sync
 
 SIDES = ("sources", "targets", "copies")
+WRITTEN = 10_000
+"""Rows written at a time."""
 
 
 class Rows(Sequence[Ids]):
@@ -46,18 +48,22 @@ class Rows(Sequence[Ids]):
 
 
 def save_examples(folder: Path, name: str, examples: Examples) -> None:
-    """Write examples as plain ``.npy`` arrays, two a side."""
+    """Write examples as plain ``.npy`` arrays, two a side; row by row, so that they need not fit into the memory."""
     for side in SIDES:
         rows = getattr(examples, side)
         if rows is None:
             continue
-        lengths = np.fromiter(map(len, rows), dtype=np.int64, count=len(rows))
+        lengths = side_lengths(rows)
         starts = np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)])
-        ids = np.concatenate([np.asarray(row, dtype=np.int32) for row in rows]) if len(rows) else np.zeros(0, np.int32)
-        for part, array in (("ids", ids), ("starts", starts)):
-            path = folder / f"{name}-{side}-{part}.npy"
-            np.save(path, array, allow_pickle=False)
-            sync(path)
+        np.save(folder / f"{name}-{side}-starts.npy", starts, allow_pickle=False)
+        with (folder / f"{name}-{side}-ids.npy").open("wb") as file:
+            shape = {"descr": "<i4", "fortran_order": False, "shape": (int(starts[-1]),)}
+            npy.write_array_header_1_0(file, shape)
+            for start in range(0, len(rows), WRITTEN):
+                part = [np.asarray(row, dtype="<i4") for row in rows[start : start + WRITTEN]]
+                file.write(np.concatenate(part).tobytes())
+        for part in ("ids", "starts"):
+            sync(folder / f"{name}-{side}-{part}.npy")
 
 
 def open_examples(folder: Path, name: str, *, source_size: int, target_size: int) -> Examples:

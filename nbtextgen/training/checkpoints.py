@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -67,15 +68,26 @@ class Series:
         Raises:
             OSError: when it cannot be written; those before it are untouched then.
         """
-        path = self.path(step)
+        path, before = self.path(step), None
         self.folder.mkdir(exist_ok=True)
-        if path.exists():  # from before a resume: what is written now is as good, and certainly whole
-            shutil.rmtree(path)
-        with committed(path) as work:
-            fill(work)
+        try:
+            with committed(path) as work:
+                fill(work)
+                if path.exists():  # from before a resume: what was written now is as good, and certainly whole
+                    before = self._put_aside(step)
+        except OSError:
+            if before is not None and not path.exists():
+                before.rename(path)
+            raise
         later = [other for other in self.steps() if other > step]  # of a course that was not kept
-        for other in [*later, *self.steps()[len(later) + self.keep :]]:
-            shutil.rmtree(self.path(other), ignore_errors=True)
+        aside = [self._put_aside(other) for other in [*later, *self.steps()[len(later) + self.keep :]]]
+        for old in aside if before is None else [before, *aside]:
+            shutil.rmtree(old, ignore_errors=True)
+
+    def _put_aside(self, step: int) -> Path:
+        """Hide a folder that is to be removed: emptying it takes a while, in which a kill would leave a broken one."""
+        path = self.path(step)
+        return path.rename(path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}"))
 
     def sweep(self) -> None:
         """Remove what a killed process left half-written."""

@@ -67,6 +67,20 @@ class Group:
         dist.all_reduce(tensor)
         return tensor.tolist()
 
+    def most(self, value: int) -> int:
+        """The largest value that any process has."""
+        return max(self.gather(value))
+
+    def average(self, tensors: Sequence[torch.Tensor]) -> None:
+        """Put the mean over all processes in the place of each tensor."""
+        if self.size == 1:
+            return
+        import torch.distributed as dist
+
+        for tensor in tensors:
+            dist.all_reduce(tensor)
+            tensor /= self.size
+
     def gather(self, value: Value) -> list[Value]:
         """What each process has, in order of rank."""
         if self.size == 1:
@@ -115,4 +129,6 @@ class Group:
             if device.type == "cuda"
             else None
         )
-        return DistributedDataParallel(module, device_ids=ids, static_graph=False, gradient_as_bucket_view=True)
+        # The only buffer is a constant. Sending it in every pass would also make a process that failed in one, and
+        # passes again, wait for others that do not.
+        return DistributedDataParallel(module, device_ids=ids, broadcast_buffers=False, gradient_as_bucket_view=True)

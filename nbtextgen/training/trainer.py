@@ -248,6 +248,7 @@ class Trainer:
         }
         values: dict[str, Any] = {
             "progress": self.progress.as_dict(),
+            "moments": len(tensors["optimizer"]),  # none before the first update, after a setback, of plain SGD
             "steering": dataclasses.asdict(dataclasses.replace(self._steering, stop=False, paused=False)),
         }
         if self.best_weights is not None:
@@ -269,7 +270,8 @@ class Trainer:
         """
         living = parameters_of(self.model)
         fill(living, state.group("weights"), "The checkpoint")
-        restore_optimizer(self._updater.optimizer, self.model, state.group("optimizer"))
+        moments = {} if state.values.get("moments") == 0 else state.group("optimizer")
+        restore_optimizer(self._updater.optimizer, self.model, moments)
         if "best" in state.tensors:
             self.best_weights = snapshot(self.model)
             fill(self.best_weights, state.group("best"), "The checkpoint's best model")

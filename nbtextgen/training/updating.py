@@ -78,6 +78,7 @@ class Updater:
         self.use(train)
         self._loss = group.wrapped(_Loss(model, config), device)
         self._most = math.inf
+        self._fitted = 0
         self._notes: list[str] = []
 
     def use(self, train: Examples) -> None:
@@ -99,14 +100,23 @@ class Updater:
         for settings in self.optimizer.param_groups:
             settings["lr"] = rate
         tokens = sum(len(self.train.targets[row]) - 1 for rows in batches for row in rows)
+        shares = [self.group.share(rows, self._widths) for rows in batches]
         while True:
+            error, summed, seen = None, 0.0, 0.0
+            alone = self._untried(batches)
             try:
-                summed, seen = self._gradients(batches, tokens, teacher_forcing)
-                break
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error) or self.group.size > 1:
+                summed, seen = self._gradients(shares, batches[0][:1], tokens, teacher_forcing, exchange=not alone)
+            except (RuntimeError, MemoryError) as found:
+                if not is_out_of_memory(found) or not alone:
                     raise
-                self._halve(batches)
+                error = found
+            short, summed, seen = self.group.add([float(error is not None), summed, seen])
+            if not short:
+                break
+            self._halve(shares, failed=error is not None)
+        if alone:
+            self.group.average([each.grad for each in self.model.parameters() if each.grad is not None])
+            self._fitted = max(self._fitted, self._cost(batches))
         if self.config.clip:
             norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
             summed = summed if torch.isfinite(norm) else math.nan
@@ -125,19 +135,35 @@ class Updater:
         """Rows of ids, padded, on the device."""
         return torch.from_numpy(pad(rows)).to(self.device, non_blocking=True)
 
-    def _gradients(self, batches: Sequence[Rows], tokens: int, teacher_forcing: float) -> tuple[float, float]:
-        """Add up the gradients of this process's part; gives the summed loss and tokens of all processes."""
+    def _cost(self, batches: Sequence[Rows]) -> int:
+        """Tokens of the largest of some batches, padding included."""
+        return max(len(rows) * int(self._widths[rows].max()) for rows in batches if len(rows))
+
+    def _untried(self, batches: Sequence[Rows]) -> bool:
+        """Whether gradients are to be computed before anything is exchanged, since the memory may not hold them.
+
+        So it is with every batch larger than all before: a process whose memory is too short is then not waited for.
+        One process alone has no one to wait for it.
+        """
+        return self.group.size == 1 or self._cost(batches) > self._fitted
+
+    def _gradients(
+        self, shares: Sequence[Rows], spare: Rows, tokens: int, teacher_forcing: float, *, exchange: bool
+    ) -> tuple[float, float]:
+        """Add up the gradients of this process's shares of the batches; gives their summed loss, and tokens.
+
+        With ``exchange``, gradients are averaged over the processes while those of the last part are computed. A process
+        without a share still has to meet the others, with ``spare``, a pair that counts for nothing.
+        """
         self.model.train()
         self.optimizer.zero_grad(set_to_none=True)
-        parts = [part for rows in batches for part in self._parts(self.group.share(rows, self._widths))]
-        parts = parts or [batches[0][:0]]
+        parts = [part for rows in shares for part in self._parts(rows)] or [spare[:0]]
         summed, seen = 0.0, 0
         for number, rows in enumerate(parts, 1):
-            # A process without a share still has to meet the others, with a pair that counts for nothing.
             weight = self.group.size / tokens if len(rows) else 0.0
-            part = self.train.take((rows if len(rows) else batches[0][:1]).tolist())
+            part = self.train.take((rows if len(rows) else spare).tolist())
             copies = None if part.copies is None else self.tensor(part.copies)
-            with self._exchanged(number == len(parts)):
+            with self._exchanged(exchange and number == len(parts)):
                 with self.arithmetic():
                     source, target = self._masked(self.tensor(part.sources)), self.tensor(part.targets)
                     total, nll = self._loss(source, target, copies, teacher_forcing)
@@ -145,12 +171,11 @@ class Updater:
             if len(rows):
                 summed += float(nll)
                 seen += int(self._widths[rows].sum()) - len(rows)
-        summed, seen = self.group.add([summed, seen])
         return summed, seen
 
-    def _exchanged(self, last: bool) -> contextlib.AbstractContextManager[None]:
-        """Gradients are exchanged once an update, with the last part."""
-        return nullcontext() if last or self.group.size == 1 else self._loss.no_sync()  # type: ignore[operator]
+    def _exchanged(self, now: bool) -> contextlib.AbstractContextManager[None]:
+        """Whether a backward pass exchanges gradients."""
+        return nullcontext() if now or self.group.size == 1 else self._loss.no_sync()  # type: ignore[operator]
 
     def _parts(self, rows: Rows) -> list[Rows]:
         """A batch in as many parts as the memory has been found to need."""
@@ -159,25 +184,31 @@ class Updater:
         cost = len(rows) * int(self._widths[rows].max())
         return np.array_split(rows, min(len(rows), math.ceil(cost / self._most))) if cost > self._most else [rows]
 
-    def _halve(self, batches: Sequence[Rows]) -> None:
-        """Allow half of what the memory did not hold."""
+    def _halve(self, shares: Sequence[Rows], *, failed: bool) -> None:
+        """Allow half of what the memory did not hold, here or in another process.
+
+        Raises:
+            MemoryShortError: in all processes, when in one of them not even one pair at a time fits.
+        """
         self.optimizer.zero_grad(set_to_none=True)
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
-        parts = [part for rows in batches for part in self._parts(rows)]
-        widest = int(max(self._widths[rows].max() for rows in parts))
-        if all(len(rows) == 1 for rows in parts):
+        parts = [part for rows in shares for part in self._parts(rows)]
+        widest = max((int(self._widths[rows].max()) for rows in parts), default=0)
+        hopeless, widest = failed and all(len(rows) == 1 for rows in parts), self.group.most(widest)
+        if self.group.most(int(hopeless)):
             raise MemoryShortError(
                 f"The memory does not hold the training of even one pair of {widest:,} tokens; "
                 "lower --hidden-size or --max-length."
             )
         if self._most == math.inf:
-            pairs = max(len(rows) for rows in parts)
+            pairs = max((len(rows) for rows in parts), default=0)
             self._notes.append(
                 f"A batch of {pairs:,} pairs and up to {widest:,} tokens did not fit into the memory; such batches are "
                 "split from now on, which changes nothing but the speed. A lower --batch-size avoids it."
             )
-        self._most = max(len(rows) * int(self._widths[rows].max()) for rows in parts) / 2
+        if parts:
+            self._most = max(1, self._cost(parts) / 2)
 
     def _masked(self, source: Tensor) -> Tensor:
         """Hide a share of the source tokens, so that masked inputs stay familiar to the model."""

@@ -84,6 +84,17 @@ def test_a_killed_run_resumes_to_the_same_bits_in_the_middle_of_an_epoch(tmp_pat
     assert logged == straight_losses or options.get("ensemble")
 
 
+@pytest.mark.parametrize(("options", "at"), [({}, 0), ({"optimizer": "sgd", "momentum": 0.0}, 3)])
+def test_a_checkpoint_whose_optimizer_has_no_moments_yet_is_gone_on_from(tmp_path: Path, options, at: int) -> None:
+    settings = {**SMALL, **options}
+    with pytest.raises(Killed):
+        TextGenerator(**settings).fit(REVERSED, listeners=[killer(at)], run=tmp_path / "r")
+    assert Run.open(tmp_path / "r").checkpoints.steps()[0] == at
+    assert same(
+        TextGenerator.resume(tmp_path / "r", listeners=[]), TextGenerator(**settings).fit(REVERSED, listeners=[])
+    )
+
+
 def test_a_stopped_run_goes_on_as_if_it_had_not_been_stopped(tmp_path: Path) -> None:
     controls = Controls()
 
