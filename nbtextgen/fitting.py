@@ -23,7 +23,8 @@ from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Event, Warning
 from nbtextgen.training.group import Group
 from nbtextgen.training.state import Progress, TrainerState
-from nbtextgen.training.trainer import Judgement, Trainer
+from nbtextgen.training.trainer import Trainer
+from nbtextgen.training.validating import Judgement
 from nbtextgen.wording import LengthLimit
 from nbtextgen.writing import Writer
 

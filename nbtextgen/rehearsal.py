@@ -111,18 +111,18 @@ class Rehearsal:
             trainer = self.trainer()
             trainer.controls.rate_factor = 0.0  # the network stays as it is, every update costs the same
             began = time.perf_counter()
-            planned = trainer._epoch_batches(1)
+            planned = trainer.epoch_batches(1)
             preparing = time.perf_counter() - began  # augmentation is paid for in every epoch
             examples = trainer.examples
             batches = sorted(planned, key=lambda rows: _width(examples, rows))
             largest = batches[-1]
             activations = _activations(trainer.model, examples.take(largest.tolist()))
             chosen = [batches[int(at)] for at in np.linspace(0, len(batches) - 1, min(TIMED, len(batches)))]
-            trainer._update([largest])  # the first update also pays for memory that later ones use again
+            trainer.update([largest])  # the first update also pays for memory that later ones use again
             paces = []
             for rows in chosen:
                 began = time.perf_counter()
-                trainer._update([rows])
+                trainer.update([rows])
                 paces.append((time.perf_counter() - began) / _width(examples, rows))
                 if not told():
                     break

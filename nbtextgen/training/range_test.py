@@ -89,8 +89,8 @@ def range_test(trainer: Trainer, *, updates: int = 150, told: Callable[[int], bo
     for update in range(updates):
         rate = LOWEST * (HIGHEST / LOWEST) ** (update / max(1, updates - 1))
         trainer.controls.rate_factor = rate / HIGHEST
-        list(trainer._follow_controls())  # its events are of no interest here
-        summed, tokens, _ = trainer._update(next(groups))
+        list(trainer.follow_controls())  # its events are of no interest here
+        summed, tokens, _ = trainer.update(next(groups))
         if not math.isfinite(summed):
             break
         mean = SMOOTHING * mean + (1 - SMOOTHING) * summed / tokens
@@ -114,5 +114,5 @@ def _groups(trainer: Trainer) -> Iterator[list[np.ndarray]]:
     epoch = 0
     while True:
         epoch += 1
-        for batch in trainer._epoch_batches(epoch):
+        for batch in trainer.epoch_batches(epoch):
             yield [batch]

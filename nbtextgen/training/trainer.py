@@ -7,13 +7,12 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 
-from nbtextgen.data.examples import Examples, batches, padded_batches
+from nbtextgen.data.examples import Examples, batches
 from nbtextgen.model.recurrent import Dropout
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.training.averaging import LastAverage, MovingAverage, Weights, put, snapshot
@@ -45,23 +44,12 @@ from nbtextgen.training.state import (
     restore_random_state,
 )
 from nbtextgen.training.updating import Updater
+from nbtextgen.training.validating import Judge, Judgement, validation_loss
 
 SETBACKS = 3
 """How often training goes back to a good state before it gives up."""
 EXPLODED = 3.0
 """A loss this many nats per token above twice its mean is no noise."""
-
-
-@dataclass(frozen=True)
-class Judgement:
-    """What a judge found by letting the model write: the figure that selects checkpoints (or none), and samples."""
-
-    metric: float | None
-    higher_is_better: bool
-    samples: tuple[tuple[str, str, str], ...] = ()
-
-
-Judge = Callable[[Seq2Seq], Judgement]
 
 
 class Trainer:
@@ -121,7 +109,7 @@ class Trainer:
         self._first_weights = snapshot(self.model)
         self._ema = MovingAverage(model, config.ema_decay) if config.average == "ema" else None
         self._last = LastAverage(config.average_last) if config.average == "last" else None
-        self._per_epoch = len(self._epoch_batches(0))
+        self._per_epoch = len(self.epoch_batches(0))
         planned = math.ceil(self._per_epoch / config.accumulate) * config.epochs
         self.steps = min(planned, config.max_steps or planned)
 
@@ -176,9 +164,9 @@ class Trainer:
         report = Report(self.steps, config.epochs or 0)
         kept, interval = time.perf_counter(), config.checkpoint_seconds
         while True:
-            groups = list(_grouped(self._epoch_batches(done.epoch), config.accumulate))
+            groups = list(_grouped(self.epoch_batches(done.epoch), config.accumulate))
             for group in groups[done.position :]:
-                yield from self._follow_controls()
+                yield from self.follow_controls()
                 reason = self._reason_to_stop()
                 began = time.perf_counter()
                 if self._checkpoints and (reason or began - kept >= interval):
@@ -191,7 +179,7 @@ class Trainer:
                     if done.step % every:
                         yield from self._validate()
                     return reason
-                loss, tokens, seen = self._update(group)
+                loss, tokens, seen = self.update(group)
                 done.position += 1
                 yield from (Warning(note) for note in self._updater.notes())
                 if self._went_wrong(loss / tokens):
@@ -209,7 +197,7 @@ class Trainer:
                         return "early"
             done.epoch, done.position = done.epoch + 1, 0
 
-    def _follow_controls(self) -> Iterator[Event]:
+    def follow_controls(self) -> Iterator[Event]:
         """Take over what was changed from outside, and wait while paused; the same in all processes."""
         while True:
             wanted, known = self.controls.steering(), self._steering
@@ -323,7 +311,8 @@ class Trainer:
     def _clock(self) -> float:
         return time.perf_counter() - self._began
 
-    def _epoch_batches(self, epoch: int) -> list[np.ndarray]:
+    def epoch_batches(self, epoch: int) -> list[np.ndarray]:
+        """Row numbers of an epoch's batches, in the order in which they are trained on."""
         rng = np.random.default_rng([self.config.seed, epoch])
         examples = self.train
         if self._epoch_examples is not None:
@@ -338,7 +327,7 @@ class Trainer:
 
     # One update ---------------------------------------------------------------------------------------------------
 
-    def _update(self, group: list[np.ndarray]) -> tuple[float, int, int]:
+    def update(self, group: list[np.ndarray]) -> tuple[float, int, int]:
         """One optimizer step over a group of batches; gives summed loss, target tokens, and all tokens read."""
         wanted = self._steering.teacher_forcing
         forcing = self.config.teacher_forcing if wanted is None else wanted
@@ -397,6 +386,7 @@ class Trainer:
     def _validate(self) -> Iterator[Event]:
         """Measure, remember the weights if they are the best, and report."""
         done = self.progress
+        held = self.valid if self.valid is not None else self.train.take(range(min(len(self.train), 500)))
         with self._ema.applied() if self._ema is not None else nullcontext():
             self.model.eval()
             weights = None
@@ -404,7 +394,7 @@ class Trainer:
                 live = snapshot(self.model)
                 self._last.add(live)
                 put(self.model, self._last.mean())
-            loss = self.validation_loss()
+            loss = validation_loss(self._updater, held)
             judgement = self.group.once(lambda: self.judge(self.model) if self.judge else Judgement(None, False))
             by_loss = judgement.metric is None
             value = loss if judgement.metric is None else judgement.metric
@@ -425,27 +415,6 @@ class Trainer:
         yield Validation(done.step, done.epoch, loss, name, value, best, self._seconds())
         for source, target, output in judgement.samples:
             yield Sample(done.step, source, target, output)
-
-    @torch.inference_mode()
-    def validation_loss(self) -> float:
-        """Negative log-likelihood per target token in nats, on the held-out examples (else on some training ones)."""
-        examples = self.valid if self.valid is not None else self.train.take(range(min(len(self.train), 500)))
-        found: list[tuple[int, float, int]] = []
-        for number, (_, source, target, copies) in enumerate(
-            padded_batches(examples, batch_tokens=8192, batch_size=256)
-        ):
-            if number % self.group.size != self.group.rank:
-                continue
-            with self._updater.arithmetic():
-                loss = self.model.loss(
-                    torch.from_numpy(source).to(self.device),
-                    torch.from_numpy(target).to(self.device),
-                    None if copies is None else torch.from_numpy(copies).to(self.device),
-                )
-            found.append((number, float(loss.nll), loss.tokens))
-        # Added in the order of the batches, so that any number of processes gives the same figure.
-        parts = sorted(part for one in self.group.gather(found) for part in one)
-        return sum(nll for _, nll, _ in parts) / max(1, sum(tokens for _, _, tokens in parts))
 
 
 def _grouped(parts: list[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:

@@ -133,7 +133,11 @@ class Updater:
 
     def tensor(self, rows: Sequence[np.ndarray]) -> Tensor:
         """Rows of ids, padded, on the device."""
-        return torch.from_numpy(pad(rows)).to(self.device, non_blocking=True)
+        ids = torch.from_numpy(pad(rows))
+        # Only from pinned memory does a card copy while it computes.
+        return (
+            ids.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else ids.to(self.device)
+        )
 
     def _cost(self, batches: Sequence[Rows]) -> int:
         """Tokens of the largest of some batches, padding included."""

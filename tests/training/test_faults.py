@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from nbtextgen import Pairs, Run, TextGenerator
+from nbtextgen import Pairs, Run, TextGenerator, runs
 from nbtextgen.errors import ModelFileError
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Checkpoint, Ended, Event, Validation, Warning
@@ -80,6 +80,27 @@ def test_a_folder_that_cannot_be_written_is_refused_before_training(tmp_path: Pa
     with pytest.raises(ModelFileError, match="could not be made at .*file"):
         TextGenerator(**SMALL).fit(REVERSED, listeners=[], run=tmp_path / "file" / "r")
     assert (tmp_path / "file").read_text() == ""
+
+
+def test_a_run_on_a_read_only_disk_is_read_but_not_written(small_disk: Path | None, tmp_path: Path) -> None:
+    place = small_disk or tmp_path
+    model = TextGenerator(**SMALL).fit(REVERSED, listeners=[], run=place / "r")
+    freeze = ["mount", "-o", "remount,ro", str(place)] if small_disk else ["chmod", "-R", "a-w", str(place)]
+    subprocess.run(freeze, check=True)
+    try:
+        assert same(TextGenerator.load(place / "r"), model)
+        assert [run.state for run in runs(place)] == ["finished"]
+        for write, said in (
+            (lambda: TextGenerator.resume(place / "r", listeners=[]), "cannot be written to .*resume a copy"),
+            (lambda: TextGenerator(**SMALL).fit(REVERSED, listeners=[], run=place / "s"), "could not be made at .*s"),
+            (lambda: model.save(place / "m"), "could not be written to .*m"),
+            (lambda: model.export("onnx", place / "m"), "could not be written to .*m"),
+            (lambda: Run.open(place / "r").delete(), "could not be deleted"),
+        ):
+            with pytest.raises(ModelFileError, match=said):
+                write()
+    finally:
+        subprocess.run(["chmod", "-R", "u+w", str(place)], capture_output=True)
 
 
 def test_a_folder_deleted_while_it_trains_costs_the_files_and_not_the_model(tmp_path: Path) -> None:
