@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nbtextgen.running.folder import Run
     from nbtextgen.running.launch import Launched
     from nbtextgen.running.training import RunTraining
+    from nbtextgen.running.watching import Watched
     from nbtextgen.training.controls import Controls
     from nbtextgen.training.range_test import RangeTest
     from nbtextgen.writing import Writer
@@ -61,7 +62,7 @@ class TextGenerator:
         self._writer: Writer | None = None
         self._plan: Plan | None = None
         self._background: tuple[str, ...] = ()
-        self._fitting: Fitting | RunTraining | Launched | None = None
+        self._fitting: Fitting | RunTraining | Launched | Watched | None = None
         self.held_out: Pairs | None = None
         self.history: list[Event] = []
         self.run: Run | None = None
@@ -294,6 +295,34 @@ class TextGenerator:
         model._trained_in(found, controls, listeners, _launch(processes, launch), [])
         return model
 
+    @classmethod
+    def follow(
+        cls,
+        run: str | Path,
+        *,
+        listeners: Iterable[Listener] | None = None,
+        controls: Controls | None = None,
+    ) -> TextGenerator:
+        """Watch a run that other processes train, until they end; an interrupt ends the watching alone.
+
+        Args:
+            run: its folder.
+            listeners: as in ``fit``; they hear what has happened before, too.
+            controls: act on those who train it.
+
+        Raises:
+            ModelFileError: when there is no run.
+            NotTrainedError: when it ends without a model.
+        """
+        from nbtextgen.running.folder import Run
+        from nbtextgen.running.watching import Watched
+
+        found = Run.open(run)
+        model = cls(**found.options)
+        model.run = found
+        model._trained(Watched(found, controls), found.plan, listeners)
+        return model
+
     def _trained_in(
         self,
         run: Run,
@@ -316,7 +345,7 @@ class TextGenerator:
         self._fitting = launched  # from here on it writes with whatever is the best in the folder
 
     def _trained(
-        self, fitting: Fitting | RunTraining | Launched, plan: Plan, listeners: Iterable[Listener] | None
+        self, fitting: Fitting | RunTraining | Launched | Watched, plan: Plan, listeners: Iterable[Listener] | None
     ) -> None:
         """Let the training run to its end, and take over what it found."""
         from nbtextgen.training.progress import TextProgress

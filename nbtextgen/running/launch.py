@@ -19,12 +19,12 @@ from nbtextgen.running.config import LaunchConfig
 from nbtextgen.running.folder import Run
 from nbtextgen.running.lock import Lock
 from nbtextgen.running.log import read_events
-from nbtextgen.training.controls import Controls, Steering
+from nbtextgen.running.watching import Watched, forwarded
+from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Ended, Event, Warning
 from nbtextgen.writing import Writer
 
 LIFELINE = "NBTEXTGEN_LIFELINE"
-LOOK_SECONDS = 0.1
 
 
 def command(run: Run, config: LaunchConfig) -> list[str]:
@@ -61,10 +61,11 @@ class Launched:
     """A run that is trained in other processes; offers what ``Fitting`` does: ``run``, ``stop`` and ``writer``."""
 
     def __init__(self, run: Run, config: LaunchConfig, controls: Controls | None = None) -> None:
-        self._run, self._config, self._controls = run, config, controls or Controls()
+        self._run, self._config = run, config
+        self._watched = Watched(run)
+        self._controls = controls or Controls()
         self._process: subprocess.Popen[bytes] | None = None
         self._lifeline = Lock(run.folder / "lifeline")
-        self._best: tuple[int, Writer] | None = None
 
     @property
     def plan(self) -> Plan:
@@ -119,14 +120,13 @@ class Launched:
             yield Warning(f"On each of the other machines, which must see this folder, run: {words}")
         process = self._process
         assert process is not None
-        over, ended = threading.Event(), False
-        threading.Thread(target=self._forward, args=(over,), daemon=True).start()
+        ended = False
         try:
-            for event in read_events(self._run.log, lambda: process.poll() is None, begun):
-                ended = isinstance(event, Ended)
-                yield event
+            with forwarded(self._controls, self._run):
+                for event in read_events(self._run.log, lambda: process.poll() is None, begun):
+                    ended = isinstance(event, Ended)
+                    yield event
         finally:
-            over.set()
             if process.poll() is None:  # the one who listened left
                 self._ask_to_stop()
             self._lifeline.release()
@@ -153,32 +153,11 @@ class Launched:
 
     def writer(self) -> Writer | None:
         """The best model, or ``None`` when there is none."""
-        return self.best_so_far()
+        return self._watched.best_so_far()
 
     def best_so_far(self) -> Writer | None:
         """The best model in the folder, read again when there is a better one."""
-        steps = self._run.best.steps()
-        if not steps:
-            return None
-        if self._best is None or self._best[0] != steps[0]:
-            try:
-                found = self._run.best_model()
-            except ModelFileError:
-                return None if self._best is None else self._best[1]
-            self._best = found.step, found.content
-        return self._best[1]
-
-    def _forward(self, over: threading.Event) -> None:
-        """Hand on what is set in this process to the others."""
-        known = Steering()
-        while not over.wait(LOOK_SECONDS):
-            wanted = self._controls.steering()
-            if wanted != known:
-                known = wanted
-                try:
-                    self._run.controls.steer(lambda _, wanted=wanted: wanted)
-                except ModelFileError:
-                    return
+        return self._watched.best_so_far()
 
 
 def end(run: Run) -> bool:

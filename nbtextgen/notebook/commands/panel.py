@@ -33,6 +33,11 @@ class PanelCommands(Commands):
         kind = parsed.options.get("kind", "auto")
         if kind == "auto" and training is not None and training.running:
             return training.show(rich=self.session.rich)
+        if kind == "auto" and words and words[0] not in self.session.variables:
+            from nbtextgen.notebook.live.reattaching import reattached
+
+            if reattached(self.session, words[0]) is not None:
+                return None
         if kind == "auto":
             kind = self._fitting_kind(words, data)
         if kind in ("generate", "history"):
@@ -71,6 +76,7 @@ PanelCommands.textgen_panel.__doc__ = f"""Train, generate and tune with sliders;
 
     %textgen_panel                          settings for a new model, what it would cost, and Start
     %textgen_panel NAME                     a training that goes on, else: generate with the model while you type
+    %textgen_panel runs/RUN                 a run that other processes train, for instance after a restart of this kernel
     %textgen_panel NAME --kind tune         search for settings within a budget of minutes
     %textgen_panel NAME --kind history      how the model was trained
 

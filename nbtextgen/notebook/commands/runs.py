@@ -20,7 +20,7 @@ RUNS = {
         flag_option("yes", "delete without being asked again"),
     )
 } | COMMON
-ACTIONS = ("list", "compare", "delete")
+ACTIONS = ("list", "compare", "stop", "end", "delete")
 
 
 @magics_class
@@ -44,6 +44,8 @@ class RunCommands(Commands):
         chosen = [_named(name, found, folder) for name in names]
         if action == "compare":
             return RunsView(folder, chosen)
+        if action in ("stop", "end"):
+            return _ended(chosen, at_once=action == "end")
         if not parsed.options.get("yes"):
             raise OptionError(f"This deletes {', '.join(one.name for one in chosen)} for good; add --yes to do it.")
         return _delete(chosen)
@@ -76,6 +78,24 @@ def _named(name: str, found: list[Any], folder: Path) -> Any:
     raise OptionError(f"There is no run '{name}' in {folder}.{nearest(name, [one.name for one in found])}")
 
 
+def _ended(chosen: list[Any], *, at_once: bool) -> None:
+    """Ask those who train the runs to stop, which keeps the best model; or end their processes on this machine."""
+    from nbtextgen.running.folder import Run
+    from nbtextgen.running.launch import end
+
+    for one in chosen:
+        run = Run.open(one.folder)
+        if not run.training:
+            print(f"{one.name} is not being trained")
+        elif not at_once:
+            run.controls.stop()
+            print(f"{one.name} stops after its current update")
+        elif end(run):
+            print(f"{one.name} is ended; it goes on from its last checkpoint when it is resumed")
+        else:
+            print(f"{one.name} is trained by processes that were not started from its folder here; use stop")
+
+
 def _delete(chosen: list[Any]) -> None:
     from nbtextgen.running.folder import Run
 
@@ -88,6 +108,8 @@ RunCommands.textgen_runs.__doc__ = f"""Past runs with settings, scores and learn
 
     %textgen_runs                         all runs, the newest first
     %textgen_runs compare RUN RUN ...     some of them, with the settings in which they differ
+    %textgen_runs stop RUN ...            ask whoever trains them to stop; the best model is kept
+    %textgen_runs end RUN ...             end their processes at once; the last checkpoint is kept
     %textgen_runs delete RUN ... --yes    remove their folders
 
 A training is kept as a run with %textgen_train NAME --run RUN. To go on with it: %textgen_train NAME --resume FOLDER;
