@@ -78,7 +78,7 @@ class Updater:
         self.use(train)
         self._loss = group.wrapped(_Loss(model, config), device)
         self._most = math.inf
-        self._fitted = 0
+        self._once = self._fitted = 0  # the largest batch that fitted once, and twice
         self._notes: list[str] = []
 
     def use(self, train: Examples) -> None:
@@ -116,7 +116,8 @@ class Updater:
             self._halve(shares, failed=error is not None)
         if alone:
             self.group.average([each.grad for each in self.model.parameters() if each.grad is not None])
-            self._fitted = max(self._fitted, self._cost(batches))
+            cost = self._cost(batches)
+            self._fitted, self._once = max(self._fitted, min(cost, self._once)), max(self._once, cost)
         if self.config.clip:
             norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
             summed = summed if torch.isfinite(norm) else math.nan
@@ -146,7 +147,8 @@ class Updater:
     def _untried(self, batches: Sequence[Rows]) -> bool:
         """Whether gradients are to be computed before anything is exchanged, since the memory may not hold them.
 
-        So it is with every batch larger than all before: a process whose memory is too short is then not waited for.
+        So it is with every batch larger than all that fitted twice (the first time, the optimizer has nothing in memory
+        yet): a process whose memory is too short is then not waited for.
         One process alone has no one to wait for it.
         """
         return self.group.size == 1 or self._cost(batches) > self._fitted

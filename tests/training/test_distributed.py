@@ -175,7 +175,7 @@ pairs = [("a" * 200, "b" * 200), ("c" * 200, "d" * 200)]
 TextGenerator(**{settings!r}, tokens="char", valid_fraction=0.0, device="cpu").fit(pairs, listeners=[])
 if os.environ["RANK"] == "1":
     used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + 300 * 2**20,) * 2)
+    resource.setrlimit(resource.RLIMIT_AS, (used + 240 * 2**20,) * 2)
 sys.exit(main(["train", {str(run.folder)!r}]))
 """
     )
