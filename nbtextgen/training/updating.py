@@ -102,18 +102,18 @@ class Updater:
         tokens = sum(len(self.train.targets[row]) - 1 for rows in batches for row in rows)
         shares = [self.group.share(rows, self._widths) for rows in batches]
         while True:
-            error, summed, seen = None, 0.0, 0.0
+            failed, summed, seen = False, 0.0, 0.0
             alone = self._untried(batches)
             try:
                 summed, seen = self._gradients(shares, batches[0][:1], tokens, teacher_forcing, exchange=not alone)
             except (RuntimeError, MemoryError) as found:
                 if not is_out_of_memory(found) or not alone:
                     raise
-                error = found
-            short, summed, seen = self.group.add([float(error is not None), summed, seen])
+                failed = True  # the error itself is let go of: it holds on to what was computed
+            short, summed, seen = self.group.add([float(failed), summed, seen])
             if not short:
                 break
-            self._halve(shares, failed=error is not None)
+            self._halve(shares, failed=failed)
         if alone:
             self.group.average([each.grad for each in self.model.parameters() if each.grad is not None])
             cost = self._cost(batches)
@@ -231,7 +231,12 @@ def is_out_of_memory(error: BaseException) -> bool:
     text = str(error)
     return any(
         sign in text
-        for sign in ("can't allocate memory", "bad_alloc", "could not create a memory", "CUDNN_STATUS_ALLOC")
+        for sign in (
+            "can't allocate memory",
+            "bad_alloc",
+            "could not create a",
+            "CUDNN_STATUS_ALLOC",
+        )  # the third: oneDNN
     )
 
 
