@@ -18,7 +18,7 @@ from pathlib import Path
 from statistics import median
 
 ABOUT = """
-import sys, json, time, resource
+import sys, json, time
 from importlib import metadata
 began = time.perf_counter()
 {code}
@@ -27,7 +27,7 @@ known = metadata.packages_distributions()
 names = sorted({{known[top][0] for top in {{name.split(".")[0] for name in list(sys.modules)}} if top in known}})
 size = lambda name: sum(one.locate().stat().st_size for one in metadata.files(name) or [] if one.locate().is_file())
 sizes = {{name: round(size(name) / 1e6, 1) for name in names}}
-print(json.dumps({{"seconds": took, "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000, "sizes": sizes}}))
+print(json.dumps({{"seconds": took, "memory": int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0]) / 1000, "sizes": sizes}}))
 """
 WAYS = {
     "saved model, PyTorch": "from nbtextgen import TextGenerator\nTextGenerator.load({saved!r}).generate('3 Jan 2019')",
