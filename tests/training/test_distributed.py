@@ -18,7 +18,7 @@ from nbtextgen import LaunchConfig, Pairs, Run, TextGenerator, runs
 from nbtextgen.command import main, read_settings
 from nbtextgen.errors import OptionError
 from nbtextgen.running.launch import command, end
-from nbtextgen.training.events import Checkpoint, Ended, Resumed, Started, Validation, Warning
+from nbtextgen.training.events import Checkpoint, Ended, Resumed, Started, Validation
 from nbtextgen.training.group import Group
 
 WORDS = ["".join(letters) for letters in itertools.product("abcd", repeat=3)]
@@ -157,34 +157,3 @@ def test_the_command_for_other_machines_names_rendezvous_and_folder(tmp_path: Pa
     assert words[-1] == str(run.folder.resolve())
     with pytest.raises(Exception, match="--rendezvous HOST:PORT"):
         LaunchConfig(nodes=2)
-
-
-def test_a_process_whose_memory_is_too_short_has_batches_split_and_no_one_waits_for_it(tmp_path: Path) -> None:
-    pairs = [(chr(97 + n % 26) * 200, chr(97 + n % 25) * 200) for n in range(512)]
-    settings = {**SMALL, "hidden_size": 64, "embedding_size": 64, "batch_size": 512, "batch_tokens": 10**6, "epochs": 2}
-    run = TextGenerator(**settings, tokens="char", valid_fraction=0.0).begin(pairs, run=tmp_path / "r")
-    script = tmp_path / "short.py"
-    script.write_text(
-        f"""
-import os, resource, sys
-import torch
-from nbtextgen import TextGenerator
-from nbtextgen.command import main
-torch.set_num_threads(1)
-pairs = [("a" * 200, "b" * 200), ("c" * 200, "d" * 200)]
-TextGenerator(**{settings!r}, tokens="char", valid_fraction=0.0, device="cpu").fit(pairs, listeners=[])
-if os.environ["RANK"] == "1":
-    used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + 240 * 2**20,) * 2)
-sys.exit(main(["train", {str(run.folder)!r}]))
-"""
-    )
-    words = [*command(run, LaunchConfig(processes=2, restarts=0))[:-4], str(script)]
-    done = subprocess.run(
-        words, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=280
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    notes = [event.text for event in run.events() if isinstance(event, Warning)]
-    assert len(notes) == 1 and "did not fit into the memory" in notes[0]
-    ended = [event for event in run.events() if isinstance(event, Ended)]
-    assert [(event.reason, event.step) for event in ended] == [("finished", 2)]
