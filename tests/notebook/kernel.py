@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -76,9 +77,14 @@ class Kernel:
 
 
 @contextmanager
-def kernel() -> Iterator[Kernel]:
-    """A fresh kernel in the project's root with the extension loaded."""
-    manager, client = start_new_kernel(cwd=str(ROOT))
+def kernel(packages: Path | None = None) -> Iterator[Kernel]:
+    """A fresh kernel in the project's root with the extension loaded.
+
+    Args:
+        packages: a folder whose packages come before those of the environment.
+    """
+    path = os.pathsep.join(map(str, filter(None, (packages, ROOT))))
+    manager, client = start_new_kernel(cwd=str(ROOT), env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"})
     try:
         running = Kernel(manager, client)
         running.run("%load_ext nbtextgen")
