@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from nbtextgen.charts import Line, bar_chart, line_chart
+from nbtextgen.charts import Line, bar_chart, figure, line_chart
 from nbtextgen.data.config import TokenizerConfig
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.defaults import fit_options
@@ -113,6 +113,11 @@ class Tuning:
         named = {_words(name): share for name, share in self.importance.items()}
         return bar_chart(named, title="Importance of each setting", show="{:.0%}".format)
 
+    def charts(self) -> str:
+        """Curves and importances as HTML, with buttons that save them."""
+        importance = figure(self.importances(), "importance") if self.importance else ""
+        return figure(self.curves(), "trials") + importance
+
     def table(self) -> str:
         """The trials as an HTML table, best first."""
         sign = -1 if self.higher_is_better else 1
@@ -135,8 +140,7 @@ class Tuning:
         return f"Tuning({len(self.trials)} trials in {self.seconds:.0f} s; best: {_named(self.best_trial)})"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        importance = self.importances() if self.importance else ""
-        return {"text/plain": repr(self), "text/html": f"<div>{self.curves()}{importance}{self.table()}</div>"}
+        return {"text/plain": repr(self), "text/html": f"<div>{self.charts()}{self.table()}</div>"}
 
 
 def tune(

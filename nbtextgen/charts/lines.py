@@ -1,64 +1,72 @@
-"""Small charts as SVG text: they need no library and no script, and follow the light or dark theme around them."""
+"""Curves over a common axis."""
 
 from __future__ import annotations
 
 import html
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#7f7f7f")
-"""Okabe & Ito's palette, told apart by the colour-blind; lines also differ in their dashes."""
-DASHES = ("", "6 3", "2 2", "8 3 2 3", "12 3", "4 4", "1 3")
-WIDTH, HEIGHT = 560, 240
-LEFT, RIGHT, TOP, BOTTOM = 62, 12, 14, 44
+from nbtextgen.charts.scale import COLOURS, DASHES, WIDTH, Scale, number, picture, span
+from nbtextgen.visible import pictured, visible
+
+HEIGHT = 240
+LEFT, RIGHT, TOP, BOTTOM = 58, 12, 12, 40
+COLUMNS = 40
+"""Places along the horizontal axis that tell their values."""
+DOTTED = 60
+"""Most points that are drawn as dots."""
+LONGEST = 60
+"""Characters of a name in the legend."""
+
+Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Line:
-    """One curve: its name, its points ``(x, y)``, and whether it stands back behind the others."""
+    """One curve.
+
+    Attributes:
+        name: in the legend and on hover.
+        points: ``(x, y)`` in order of x.
+        faint: whether it stands back behind the others; not in the legend, and grey when it has no style.
+        style: number of its colour and dashes; its place among the lines when ``None``.
+        dots: whether its points are marked.
+    """
 
     name: str
-    points: Sequence[tuple[float, float]]
+    points: Sequence[Point]
     faint: bool = False
+    style: int | None = None
+    dots: bool = False
 
 
 @dataclass(frozen=True)
-class _Scale:
-    """From values to pixels."""
+class _Curve:
+    """A line as it is drawn: its finite points, its colour and dashes."""
 
-    low: float
-    high: float
-    first: float
-    last: float
-    logarithmic: bool
+    line: Line
+    points: list[Point]
+    colour: str
+    dash: str
 
-    def __call__(self, value: float) -> float:
-        low, high, value = (
-            (math.log10(one) for one in (self.low, self.high, value))
-            if self.logarithmic
-            else (
-                self.low,
-                self.high,
-                value,
-            )
-        )
-        share = (value - low) / (high - low) if high > low else 0.5
-        return self.first + share * (self.last - self.first)
+    @classmethod
+    def of(cls, at: int, line: Line, logarithmic: bool) -> _Curve:
+        style = (at if line.style is None else line.style) % len(COLOURS)
+        grey = line.faint and line.style is None
+        points = [
+            (x, y) for x, y in line.points if math.isfinite(x) and math.isfinite(y) and (x > 0 or not logarithmic)
+        ]
+        return cls(line, points, "currentColor" if grey else COLOURS[style], "" if line.faint else DASHES[style])
 
-    def ticks(self) -> list[float]:
-        """Round values to label, about five."""
-        if self.logarithmic:
-            first, last = math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9)
-            every = max(1, math.ceil((last - first) / 6))
-            decades = [10.0**power for power in range(first, last + 1, every)]
-            return decades if len(decades) > 1 else [self.low, self.high]
-        span = self.high - self.low or 1.0
-        rough = span / 4
-        unit = 10.0 ** math.floor(math.log10(rough))
-        step = next(unit * factor for factor in (1, 2, 2.5, 5, 10) if unit * factor >= rough * 0.999)
-        first = math.ceil(self.low / step - 1e-9)
-        return [step * at for at in range(first, math.floor(self.high / step + 1e-9) + 1)]
+
+def smoothed(points: Sequence[Point], weight: float = 0.8) -> list[Point]:
+    """Exponential moving average, corrected for its start (Kingma & Ba 2015, sec. 3)."""
+    mean, found = 0.0, []
+    for count, (x, y) in enumerate(points, 1):
+        mean = weight * mean + (1 - weight) * y
+        found.append((x, mean / (1 - weight**count)))
+    return found
 
 
 def line_chart(
@@ -69,8 +77,9 @@ def line_chart(
     y_label: str,
     logarithmic: bool = False,
     mark: tuple[float, str] | None = None,
+    star: Point | None = None,
 ) -> str:
-    """Curves over a common axis.
+    """Curves as an SVG picture; all names are escaped.
 
     Args:
         lines: curves; points that are not finite (or, on a logarithmic axis, not positive) are left out.
@@ -78,118 +87,111 @@ def line_chart(
         x_label, y_label: under and beside the axes.
         logarithmic: whether the horizontal axis is.
         mark: a horizontal value to mark, and its label.
+        star: a point to mark as the best so far.
     """
-    kept = [(line, [(x, y) for x, y in line.points if _drawable(x, y, logarithmic)]) for line in lines]
-    points = [point for _, some in kept for point in some]
-    if not points:
-        return _svg(
-            title, HEIGHT, f'<text x="{WIDTH / 2}" y="{HEIGHT / 2}" text-anchor="middle">nothing to draw yet</text>'
-        )
-    across = _scale([x for x, _ in points], LEFT, WIDTH - RIGHT, logarithmic)
-    up = _scale([y for _, y in points], HEIGHT - BOTTOM, TOP, False, margin=0.05)
-    parts = [_axes(across, up, x_label, y_label)]
-    for number, (line, some) in enumerate(kept):
-        if some:
-            parts.append(_curve(number, line, [(across(x), up(y)) for x, y in some]))
+    curves = [_Curve.of(at, line, logarithmic) for at, line in enumerate(lines)]
+    curves = [curve for curve in curves if curve.points]
+    if not curves:
+        nothing = f'<text x="{WIDTH / 2}" y="{HEIGHT / 2}" text-anchor="middle">nothing to draw yet</text>'
+        return picture(pictured(title), HEIGHT, nothing)
+    xs = [x for curve in curves for x, _ in curve.points]
+    low, high = span([y for curve in curves for _, y in curve.points])
+    across = Scale(min(xs), max(xs), LEFT, WIDTH - RIGHT, logarithmic)
+    up = Scale(low, high, HEIGHT - BOTTOM, TOP)
+    parts = [_axes(across, up, x_label, y_label), *_hovers(curves, across, x_label)]
+    parts += [_curve(curve, across, up) for curve in curves]
     if mark is not None and across.low <= mark[0] <= across.high:
         parts.append(_mark(across(mark[0]), mark[1]))
-    named = [line for line, _ in kept if line.name and not line.faint]
-    return _svg(
-        title, HEIGHT + (18 if len(named) > 1 else 0), "".join(parts) + (_legend(kept) if len(named) > 1 else "")
-    )
+    if star is not None:
+        parts.append(_star(across(star[0]), up(star[1])))
+    legend, rows = _legend([curve for curve in curves if curve.line.name and not curve.line.faint], star is not None)
+    return picture(pictured(title), HEIGHT + 18 * rows, "".join(parts) + legend)
 
 
-def bar_chart(values: Mapping[str, float], *, title: str, show: Callable[[float], str] = "{:.2f}".format) -> str:
-    """Horizontal bars, longest first as given; values are not negative."""
-    rows, most = [], max([*values.values(), 1e-12])
-    for number, (name, value) in enumerate(values.items()):
-        y = 8 + 26 * number
-        length = (WIDTH - 260) * value / most
-        rows.append(
-            f'<text x="150" y="{y + 14}" text-anchor="end">{html.escape(name)}</text>'
-            f'<rect x="160" y="{y}" width="{length:.1f}" height="18" rx="2" fill="{COLOURS[0]}"/>'
-            f'<text x="{166 + length:.1f}" y="{y + 14}">{html.escape(show(value))}</text>'
-        )
-    return _svg(title, 16 + 26 * max(1, len(values)), "".join(rows))
-
-
-def _drawable(x: float, y: float, logarithmic: bool) -> bool:
-    return math.isfinite(x) and math.isfinite(y) and (x > 0 or not logarithmic)
-
-
-def _scale(values: Sequence[float], first: float, last: float, logarithmic: bool, margin: float = 0.0) -> _Scale:
-    low, high = min(values), max(values)
-    pad = margin * (high - low)
-    if low == high and not logarithmic:
-        pad = abs(low) * 0.1 or 1.0
-    return _Scale(low - pad, high + pad, first, last, logarithmic)
-
-
-def _axes(across: _Scale, up: _Scale, x_label: str, y_label: str) -> str:
+def _axes(across: Scale, up: Scale, x_label: str, y_label: str) -> str:
     bottom, middle = HEIGHT - BOTTOM, (TOP + HEIGHT - BOTTOM) / 2
-    parts = [f'<path d="M{LEFT} {TOP}V{bottom}H{WIDTH - RIGHT}" fill="none" stroke="currentColor" opacity=".6"/>']
-    for value in across.ticks():
-        parts.append(f'<text x="{across(value):.1f}" y="{bottom + 16}" text-anchor="middle">{_number(value)}</text>')
+    parts = [f'<path d="M{LEFT} {TOP}V{bottom}H{WIDTH - RIGHT}" fill="none" stroke="currentColor" opacity=".5"/>']
+    for value in across.ticks(6):
+        parts.append(f'<text x="{across(value):.1f}" y="{bottom + 16}" text-anchor="middle">{number(value)}</text>')
     for value in up.ticks():
         y = up(value)
         parts.append(
             f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="currentColor" opacity=".15"/>'
-            f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{_number(value)}</text>'
+            f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{number(value)}</text>'
         )
-    parts.append(f'<text x="{(LEFT + WIDTH) / 2}" y="{bottom + 34}" text-anchor="middle">{html.escape(x_label)}</text>')
     parts.append(
-        f'<text x="14" y="{middle}" text-anchor="middle" transform="rotate(-90 14 {middle})">{html.escape(y_label)}</text>'
+        f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{bottom + 33}" text-anchor="middle">{visible(x_label)}</text>'
+        f'<text x="12" y="{middle}" text-anchor="middle" transform="rotate(-90 12 {middle})">{visible(y_label)}</text>'
     )
     return "".join(parts)
 
 
-def _curve(number: int, line: Line, points: Sequence[tuple[float, float]]) -> str:
-    path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
-    style = (
-        'stroke="currentColor" opacity=".25"'
-        if line.faint
-        else f'stroke="{COLOURS[number % len(COLOURS)]}" stroke-width="2" stroke-dasharray="{DASHES[number % len(DASHES)]}"'
-    )
-    name = f"<title>{html.escape(line.name)}</title>" if line.name else ""
-    if len(points) == 1:
-        x, y = points[0]
-        fill = "currentColor" if line.faint else COLOURS[number % len(COLOURS)]
-        return f'<g opacity="{0.4 if line.faint else 1}"><circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{fill}"/>{name}</g>'
-    return f'<g>{name}<path d="{path}" fill="none" stroke-linejoin="round" {style}/></g>'
+def _curve(curve: _Curve, across: Scale, up: Scale) -> str:
+    places = [(across(x), up(y)) for x, y in curve.points]
+    title = f"<title>{visible(curve.line.name)}</title>" if curve.line.name else ""
+    look = 'stroke-width="1" opacity=".35"' if curve.line.faint else 'stroke-width="2"'
+    dash = f' stroke-dasharray="{curve.dash}"' if curve.dash else ""
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    drawn = f'<polyline points="{path}" fill="none" stroke="{curve.colour}" {look}{dash} stroke-linejoin="round"/>'
+    if len(places) == 1 or (curve.line.dots and len(places) <= DOTTED):
+        dots = (f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{curve.colour}"/>' for x, y in places)
+        drawn += "".join(dots)
+    return f"<g>{title}{drawn}</g>"
 
 
 def _mark(x: float, label: str) -> str:
-    anchor = "end" if x > WIDTH * 0.7 else "start"
-    shift = -6 if anchor == "end" else 6
+    anchor, shift = ("end", -6) if x > WIDTH * 0.7 else ("start", 6)
     return (
         f'<path d="M{x:.1f} {TOP}V{HEIGHT - BOTTOM}" stroke="{COLOURS[1]}" stroke-width="2" stroke-dasharray="4 3"/>'
-        f'<text x="{x + shift:.1f}" y="{TOP + 10}" text-anchor="{anchor}">{html.escape(label)}</text>'
+        f'<text x="{x + shift:.1f}" y="{TOP + 10}" text-anchor="{anchor}">{visible(label)}</text>'
     )
 
 
-def _legend(kept: Sequence[tuple[Line, object]]) -> str:
-    parts, x = [], float(LEFT)
-    for number, (line, _) in enumerate(kept):
-        if line.name and not line.faint:
-            parts.append(
-                f'<path d="M{x:.0f} {HEIGHT + 4}h22" stroke="{COLOURS[number % len(COLOURS)]}" stroke-width="2" '
-                f'stroke-dasharray="{DASHES[number % len(DASHES)]}"/>'
-                f'<text x="{x + 27:.0f}" y="{HEIGHT + 8}">{html.escape(line.name)}</text>'
-            )
-            x += 44 + 7 * len(line.name)
-    return "".join(parts)
+def _star(x: float, y: float) -> str:
+    tips = []
+    for at in range(10):
+        radius, angle = (7.5 if at % 2 == 0 else 3.2), math.pi * (at / 5 - 0.5)
+        tips.append(f"{x + radius * math.cos(angle):.1f},{y + radius * math.sin(angle):.1f}")
+    return f'<polygon points="{" ".join(tips)}" fill="{COLOURS[2]}" stroke="currentColor" stroke-width=".6"/>'
 
 
-def _number(value: float) -> str:
-    """A tick's label: ``0.002``, ``1e-05``, ``20k``."""
-    if abs(value) >= 10_000:
-        return f"{value / 1000:g}k"
-    return f"{value:.3g}"
+def _hovers(curves: Sequence[_Curve], across: Scale, x_label: str) -> Iterator[str]:
+    """Invisible columns, behind the curves, whose tooltips tell the values there."""
+    shown = [curve for curve in curves if not curve.line.faint]
+    wide = (across.last - across.first) / COLUMNS
+    for at in range(COLUMNS if shown else 0):
+        x = across.value((at + 0.5) / COLUMNS)
+        near = [(curve.line.name, min(curve.points, key=lambda point: abs(point[0] - x))) for curve in shown]
+        said = [f"{x_label} {number(near[0][1][0])}", *(f"{pictured(name)} {point[1]:.4g}" for name, point in near)]
+        yield (
+            f'<rect x="{across.first + at * wide:.1f}" y="{TOP}" width="{wide:.1f}" height="{HEIGHT - TOP - BOTTOM}" '
+            f'fill="transparent"><title>{html.escape(chr(10).join(said))}</title></rect>'
+        )
 
 
-def _svg(title: str, height: float, body: str) -> str:
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
-        f'aria-label="{html.escape(title, quote=True)}" font-family="sans-serif" font-size="12" fill="currentColor" '
-        f'style="width:100%;max-width:{WIDTH}px;height:auto"><title>{html.escape(title)}</title>{body}</svg>'
-    )
+def _legend(curves: Sequence[_Curve], star: bool) -> tuple[str, int]:
+    """Names of the curves, each after a piece of its line, in rows; and the number of rows."""
+    entries = [
+        (
+            f'<path d="M0 -4h22" stroke="{curve.colour}" stroke-width="2" stroke-dasharray="{curve.dash or "none"}"/>',
+            pictured(_cut(curve.line.name)),
+        )
+        for curve in curves
+    ]
+    if star:
+        entries.append((f'<text x="6" fill="{COLOURS[2]}">\u2605</text>', "best so far"))
+    if len(entries) < 2:
+        return "", 0
+    parts, x, row = [], LEFT, 0
+    for sign, name in entries:
+        wide = 50 + 7 * len(name)
+        if x > LEFT and x + wide > WIDTH:
+            x, row = LEFT, row + 1
+        place = f"translate({x} {HEIGHT + 12 + 18 * row})"
+        parts.append(f'<g transform="{place}">{sign}<text x="28">{html.escape(name)}</text></g>')
+        x += wide
+    return "".join(parts), row + 1
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= LONGEST else name[: LONGEST - 1] + "\u2026"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nbtextgen.notebook.chart import COLORS
+from nbtextgen.charts import figure, histogram
 from nbtextgen.visible import pictured, visible
 
 if TYPE_CHECKING:
@@ -130,27 +130,10 @@ def bars(lengths: Sequence[int]) -> list[tuple[int, int, int]]:
     return [(low + at * width, low + (at + 1) * width - 1, counts[at]) for at in range((high - low) // width + 1)]
 
 
-def _histogram(column: Column, width: int = 320, height: int = 90) -> str:
-    found = bars(column.lengths)
-    if not found:
-        return ""
-    most, each = max(count for *_, count in found), width / len(found)
-    color = COLORS[0] if column.name == "source" else COLORS[1]
-    drawn = []
-    for at, (first, last, count) in enumerate(found):
-        tall = (height - 22) * count / most
-        said = f"{first}" if first == last else f"{first} to {last}"
-        drawn.append(
-            f'<rect x="{at * each:.1f}" y="{height - 16 - tall:.1f}" width="{max(1.0, each - 1):.1f}" height="{tall:.1f}" '
-            f'fill="{color}"><title>{said} characters: {count:,} texts</title></rect>'
-        )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-label="lengths of '
-        f'{column.name} texts, {found[0][0]} to {found[-1][1]} characters" style="width:100%;max-width:{width}px;height:auto;'
-        f'font:11px system-ui,sans-serif;color:inherit">{"".join(drawn)}'
-        f'<text x="0" y="{height - 3}" fill="currentColor">{found[0][0]:,}</text>'
-        f'<text x="{width}" y="{height - 3}" text-anchor="end" fill="currentColor">{found[-1][1]:,} characters</text></svg>'
-    )
+def _histogram(column: Column) -> str:
+    title = f"Lengths of the {column.name} texts"
+    style = 0 if column.name == "source" else 1
+    return figure(histogram(bars(column.lengths), title=title, of="texts", unit="characters", style=style), column.name)
 
 
 def _characters(column: Column) -> str:

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nbtextgen.notebook.chart import COLORS, Line, chart
+from nbtextgen.charts import COLOURS, Line, figure, line_chart
 from nbtextgen.training.progress import clock
 from nbtextgen.visible import pictured, visible
 
 if TYPE_CHECKING:
     from nbtextgen.running.listing import RunRecord
 
-DRAWN = len(COLORS)
+DRAWN = len(COLOURS)
 """Most curves in one picture: as many as there are colours."""
 SHOWN = 100
 
@@ -104,10 +104,11 @@ class RunsView(Sequence["RunRecord"]):
         for one in self._runs:
             points = _validations(one)
             if points and len(lines) < DRAWN:
-                lines.append(
-                    Line(pictured(one.name), points, COLORS[len(lines)], dashed=len(lines) % 2 == 1, dots=True)
-                )
-        return chart(lines, x_name="update", y_name="validation loss")
+                lines.append(Line(one.name, points, dots=True))
+        if not lines:
+            return ""
+        title = f"Validation loss by update of {len(lines)} run{'' if len(lines) == 1 else 's'}"
+        return figure(line_chart(lines, title=title, x_label="update", y_label="validation loss"), "runs")
 
 
 def _validations(one: RunRecord) -> list[tuple[float, float]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nbtextgen.charts import Line, line_chart
+from nbtextgen.charts import Line, figure, line_chart
 from nbtextgen.training.config import TrainingConfig
 from nbtextgen.training.trainer import Trainer
 
@@ -53,7 +53,7 @@ class RangeTest:
         return f"RangeTest(suggestion={self.suggestion:g}, {len(self.rates)} updates up to {self.rates[-1]:.2g})"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        return {"text/plain": repr(self), "text/html": self.chart()}
+        return {"text/plain": repr(self), "text/html": figure(self.chart(), "learning-rate")}
 
 
 def range_config(config: TrainingConfig) -> TrainingConfig:

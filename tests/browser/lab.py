@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import xml.etree.ElementTree as xml
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -140,6 +142,11 @@ class Server:
             self._process.terminate()
             self._process.wait(20)
             self._log.close()
+
+
+TOO_WIDE = """part => [...part.querySelectorAll('*')].filter(one => one.scrollWidth > part.clientWidth + 1
+    && getComputedStyle(one).overflowX === 'visible').map(one => one.className)"""
+"""Elements that stick out of a part of the page and cannot be scrolled."""
 
 
 @dataclass
@@ -280,6 +287,28 @@ class Notebook:
         )
         return [one for one in found if "jp-OutputPrompt" not in one]  # the prompt is JupyterLab's own
 
+    def keep(self, pressed: Locator, folder: Path, key: str = "Enter") -> Path:
+        """The file that a button saves when it is pressed by keyboard; raises where it is no whole picture."""
+        pressed.focus()
+        with self.page.expect_download() as download:
+            self.page.keyboard.press(key)
+        path = folder / download.value.suggested_filename
+        download.value.save_as(path)
+        if path.suffix == ".svg":
+            xml.parse(path)
+        else:
+            inked = self.page.evaluate(
+                """data => new Promise((resolve) => { const image = new Image(); image.onload = () => {
+                    const canvas = document.createElement('canvas'); [canvas.width, canvas.height] = [image.width, image.height];
+                    const pen = canvas.getContext('2d'); pen.drawImage(image, 0, 0);
+                    const dots = pen.getImageData(0, 0, image.width, image.height).data;
+                    resolve(dots.filter((value, at) => at % 4 === 0 && value < 200).length); };
+                    image.src = `data:image/png;base64,${data}`; })""",
+                base64.b64encode(path.read_bytes()).decode(),
+            )
+            assert inked > 1000, f"{path.name} is blank"
+        return path
+
     def save(self) -> Path:
         """Save the notebook; gives its file."""
         self.page.evaluate("() => jupyterapp.shell.currentWidget.context.save()")
@@ -298,3 +327,16 @@ class Notebook:
     def interrupt(self) -> None:
         """Press the interrupt button."""
         self.page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.interrupt()")
+
+
+def pictures(notebook: Notebook, part: Locator, name: str, tmp_path: Path) -> None:
+    """Pictures in both themes; kept where ``NBTEXTGEN_PICTURES`` says, for the README."""
+    light, dark = notebook.pictures(part, Path(os.environ.get("NBTEXTGEN_PICTURES", tmp_path)) / name)
+    assert light.read_bytes() != dark.read_bytes()
+
+
+def nothing_wrong(notebook: Notebook, part: Locator) -> None:
+    """Neither theme has anything that axe-core finds wrong."""
+    for theme in ("dark", "light"):
+        notebook.theme(theme)
+        assert notebook.accessibility(part) == []

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from playwright.sync_api import Locator
 
-from .lab import Lab, Notebook
+from .lab import TOO_WIDE, Lab, Notebook, nothing_wrong, pictures
 
 SMALL = "--hidden-size 16 --embedding-size 16 --batch-size 16 --validate-every 20 --epochs 100000"
 TRAIN = f"%textgen_train dates --data builtin:dates?count=300 {SMALL}"
+
+
+FIGURES = {
+    "epoch": r"[\d,]+ / 100,000",
+    "training loss": r"\d+\.\d{3}",
+    "validation loss": r"\d+\.\d{4}",
+    "learning rate": r"0\.\d+|\d+e-\d+",
+    "tokens/s": r"[\d,]+",
+    "time left": r"[\d:]+",
+    "memory": r"\d+ MB",
+}
 
 
 def panel(notebook: Notebook, at: int) -> Locator:
@@ -35,9 +47,10 @@ def test_a_running_cell_is_watched_paused_resumed_steered_and_stopped(lab: Lab, 
         "before => document.querySelectorAll('.ntg-live polyline')[1].points.numberOfItems > before", arg=before
     )
     assert notebook.running(1)
-    live.get_by_role("button", name="Pause").click()
+    live.get_by_role("button", name="Pause").press("Enter")
     live.get_by_text("paused", exact=True).wait_for()
-    live.get_by_role("button", name="Resume").click()
+    nothing_wrong(notebook, live)
+    live.get_by_role("button", name="Resume").press("Space")
     live.get_by_text("training", exact=True).wait_for()
     for name, value in (("Learning rate", "-1"), ("Dropout", "0.2"), ("Teacher forcing", "0.9")):
         live.get_by_role("slider", name=name).fill(value)
@@ -45,15 +58,94 @@ def test_a_running_cell_is_watched_paused_resumed_steered_and_stopped(lab: Lab, 
     live.get_by_role("slider", name="Teacher forcing").press("ArrowLeft")  # JupyterLab has uses of its own for arrows
     notebook.page.wait_for_timeout(400)
     assert live.locator(".ntg-live-note").first.inner_text() == ""
-    live.get_by_role("button", name="Stop").click()
+    live.get_by_role("button", name="Stop").press("Space")
     notebook.wait(1)
     assert notebook.run(2).inner_text().strip().endswith("True")
     log = Path(notebook.value("dates.run.log.resolve()")).read_text()
     changed = {one["setting"]: one["value"] for one in map(json.loads, log.splitlines()) if "setting" in one}
     assert changed["rate_factor"] == 0.5 and changed["teacher_forcing"] == 0.89 and changed["dropout"] == 0.2
     assert changed["paused"] is False
-    notebook.pictures(notebook.output(1), tmp_path / "still")
-    assert notebook.output(1).locator("svg title").count() > 10
+    still = notebook.output(1)
+    assert still.locator("svg title").count() > 10
+    nothing_wrong(notebook, still)
+
+
+def test_values_are_read_by_pointer_and_by_keys_and_figures_and_samples_move(lab: Lab, tmp_path: Path) -> None:
+    notebook = lab.open(["%load_ext nbtextgen", TRAIN], run=False)
+    notebook.run(0)
+    notebook.run(1, wait=False)
+    live = panel(notebook, 1)
+    chart, tip = live.get_by_role("img", name="Loss and learning rate"), live.locator(".ntg-live-tip")
+    box = chart.bounding_box()
+    assert box is not None
+    notebook.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 60)
+    tip.get_by_text("update").wait_for()
+    assert {line.split()[0] for line in tip.inner_text().splitlines()} == {
+        "update",
+        "training",
+        "validation",
+        "learning",
+    }
+    notebook.page.mouse.move(0, 0)
+    tip.wait_for(state="hidden")
+    chart.press("ArrowRight")
+    first = tip.inner_text()
+    for _ in range(8):
+        chart.press("ArrowRight")
+    assert tip.inner_text() != first
+    for name, look in FIGURES.items():
+        value = live.locator(".ntg-live-figures > div").filter(has_text=name).locator(".ntg-live-figure").first
+        assert re.fullmatch(look, value.inner_text()), (name, value.inner_text())
+    live.get_by_text(re.compile("epoch \\d+: ")).first.wait_for()  # what it wrote before, under what it writes now
+    live.get_by_text("best so far").wait_for()
+    pictures(notebook, live, "live", tmp_path)
+    live.get_by_role("button", name="Stop").click()
+    notebook.wait(1)
+    pictures(notebook, notebook.output(1), "still", tmp_path)
+
+
+def test_charts_are_saved_as_svg_and_png_alive_and_still(lab: Lab, tmp_path: Path) -> None:
+    notebook = lab.open(["%load_ext nbtextgen", f"{TRAIN} --run kept", "%textgen_runs", "%textgen_data builtin:dates"])
+    notebook.run(0)
+    notebook.run(1, wait=False)
+    live = panel(notebook, 1)
+    for kind, key in (("SVG", "Enter"), ("PNG", "Space")):
+        kept = notebook.keep(live.get_by_role("button", name=f"Save training chart as {kind}"), tmp_path, key)
+        assert kept.name == f"training.{kind.lower()}"
+    drawn = (tmp_path / "training.svg").read_text()
+    assert "best so far" in drawn and "var(" not in drawn
+    assert notebook.running(1)
+    live.get_by_role("button", name="Stop").click()
+    notebook.wait(1)
+    notebook.run(2)
+    notebook.run(3)
+    for at, chart in ((1, "training"), (2, "runs"), (3, "source")):
+        for kind, key in (("SVG", "Space"), ("PNG", "Enter")):
+            button = notebook.output(at).get_by_role("button", name=f"Save {chart} chart as {kind}")
+            assert notebook.keep(button, tmp_path, key).name == f"{chart}.{kind.lower()}"
+    nothing_wrong(notebook, notebook.output(2))
+    pictures(notebook, notebook.output(2), "runs", tmp_path)
+    pictures(notebook, notebook.output(3), "data", tmp_path)
+
+
+def test_the_panel_holds_long_and_right_to_left_texts_in_a_narrow_window(lab: Lab, tmp_path: Path) -> None:
+    rows = "rows = [('שלום ' * (1 + n % 40) + str(n), 'مرحبا ' * (1 + n % 40) + 'x' * 200) for n in range(80)]"
+    train = f"%textgen_train narrow --data rows {SMALL} --tokens word --samples 5"
+    notebook = lab.open(["%load_ext nbtextgen", rows, train], width=420)
+    notebook.run(0)
+    notebook.run(1)
+    notebook.run(2, wait=False)
+    live = panel(notebook, 2)
+    live.get_by_role("button", name="Pause").click()
+    live.get_by_text("paused", exact=True).wait_for()
+    assert live.evaluate(TOO_WIDE) == []
+    assert live.locator("td bdi").first.evaluate("part => getComputedStyle(part).direction") == "rtl"
+    nothing_wrong(notebook, live)
+    pictures(notebook, live, "live-narrow", tmp_path)
+    live.get_by_role("button", name="Stop").click()
+    notebook.wait(2)
+    assert notebook.output(2).evaluate(TOO_WIDE) == []
+    pictures(notebook, notebook.output(2), "still-narrow", tmp_path)
 
 
 def test_the_interrupt_button_does_what_stop_does(lab: Lab) -> None:

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
 from playwright.sync_api import Locator
 
-from .lab import Lab, Notebook
+from .lab import TOO_WIDE, Lab, nothing_wrong, pictures
 
 ROWS = """%load_ext nbtextgen
 rows = [(a + b + c, c + b + a) for a in "abcde" for b in "abcde" for c in "abcde"]"""
 FAST = "--hidden-size 24 --embedding-size 8 --batch-size 32 --learning-rate 0.02 --epochs 25 --quiet"
 TRAINED = f"{ROWS}\n%textgen_train first --data rows {FAST}"
-
-
-def pictures(notebook: Notebook, part: Locator, name: str, tmp_path: Path) -> None:
-    """Pictures in both themes; kept where ``NBTEXTGEN_PICTURES`` says, for the README."""
-    light, dark = notebook.pictures(part, Path(os.environ.get("NBTEXTGEN_PICTURES", tmp_path)) / name)
-    assert light.read_bytes() != dark.read_bytes()
 
 
 def put(part: Locator, label: str, value: str) -> None:
@@ -32,13 +25,6 @@ def put(part: Locator, label: str, value: str) -> None:
 def code(part: Locator, name: str = "Magic") -> Locator:
     """The code that a panel shows."""
     return part.get_by_role("group", name=name, exact=True)
-
-
-def nothing_wrong(notebook: Notebook, part: Locator) -> None:
-    """Neither theme has anything that axe-core finds wrong."""
-    for theme in ("dark", "light"):
-        notebook.theme(theme)
-        assert notebook.accessibility(part) == []
 
 
 def test_starting_from_the_panel_gives_the_weights_of_the_magic_line_it_shows(lab: Lab, tmp_path: Path) -> None:
@@ -62,7 +48,7 @@ def test_starting_from_the_panel_gives_the_weights_of_the_magic_line_it_shows(la
     panel.get_by_role("button", name="Copy Magic").click()
     assert notebook.page.evaluate("() => navigator.clipboard.readText()") == line
 
-    panel.get_by_role("button", name="Start").click()
+    panel.get_by_role("button", name="Start").press("Enter")
     panel.get_by_label("written by mine").wait_for()
     notebook.run(notebook.add(line.replace(" mine ", " typed ") + " --quiet"))
     weights = "[list(one.writer.networks[0].state_dict().values()) for one in (mine, typed)]"
@@ -82,9 +68,12 @@ def test_a_setting_that_cannot_be_is_marked_and_a_rate_is_found(lab: Lab, tmp_pa
     assert panel.get_by_label("dropout", exact=True).get_attribute("aria-invalid") == "true"
     put(panel, "dropout", "0.1")
     panel.get_by_text("parameters;").wait_for()
-    panel.get_by_role("button", name="Find learning rate").click()
+    panel.get_by_role("button", name="Find learning rate").press("Space")
     panel.get_by_role("img", name=re.compile("Training loss over the learning rate")).wait_for()
     pictures(notebook, panel, "rate", tmp_path)
+    for kind in ("SVG", "PNG"):
+        kept = notebook.keep(panel.get_by_role("button", name=f"Save learning-rate chart as {kind}"), tmp_path)
+        assert kept.name == f"learning-rate.{kind.lower()}"
     use = panel.get_by_role("button", name=re.compile("Use 0"))
     suggested = use.inner_text().split()[1]
     use.click()
@@ -128,8 +117,10 @@ def test_generating_with_each_slider_and_going_on_from_another_token(lab: Lab, t
     release.click()
     written.get_by_label("first output 1: cba").wait_for()
 
-    panel.get_by_role("button", name="Explain", exact=True).click()
-    panel.locator(".widget-vbox .widget-vbox > *").last.wait_for()
+    written.get_by_role("button", name="Explain: cba").first.press("Enter")
+    why = panel.locator(".nte")
+    why.get_by_role("group", name="Output").wait_for()
+    assert "".join(why.get_by_role("group", name="Output").locator(".nte-word").all_inner_texts()) == "cba"
 
     panel.get_by_label("sample", exact=True).check()
     for label, value, shown in (
@@ -160,12 +151,14 @@ def test_tuning_in_the_background_leaves_the_best_in_the_variable(lab: Lab, tmp_
     for _ in range(11):
         high.press("ArrowLeft")
     code(panel, "Python").get_by_text("'hidden_size': (16, 24)").wait_for()
-    panel.get_by_role("button", name="Start").click()
+    panel.get_by_role("button", name="Start").press("Space")
     panel.get_by_text(re.compile(r"Trial ([3-9]|\d\d+),")).wait_for()  # quick ones may never be seen
-    panel.get_by_role("button", name="Stop").click()
+    panel.get_by_role("button", name="Stop").press("Enter")
     panel.get_by_text("best is the best of").wait_for()
     assert panel.get_by_role("img", name=re.compile("trials over their training time")).is_visible()
     assert panel.get_by_role("row").count() > 2
+    for kind in ("SVG", "PNG"):
+        assert notebook.keep(panel.get_by_role("button", name=f"Save trials chart as {kind}"), tmp_path, "Space")
     pictures(notebook, panel, "tune", tmp_path)
     nothing_wrong(notebook, panel)
     assert notebook.value("(16 <= best.plan.model.hidden_size <= 24, best.plan.model.embedding_size)") == "(True, 8)"
@@ -191,6 +184,5 @@ rows = [("\u05e9\u05dc\u05d5\u05dd " + str(n), "\u0645\u0631\u062d\u0628\u0627 "
     assert notebook.page.evaluate(
         "() => [window.pwned, document.querySelectorAll('.ntg-writing img, .ntg-writing script').length]"
     ) == [None, 0]
-    wide = "part => [...part.querySelectorAll('*')].filter(one => one.scrollWidth > part.clientWidth + 1 && getComputedStyle(one).overflowX === 'visible').map(one => one.className)"
-    assert panel.evaluate(wide) == []
+    assert panel.evaluate(TOO_WIDE) == []
     nothing_wrong(notebook, panel)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import random
 import re
 from html.parser import HTMLParser
@@ -12,9 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nbtextgen.charts import Line, line_chart
+from nbtextgen.charts.keeping import handler
 from nbtextgen.data.raw import RawPairs
 from nbtextgen.generation import Generation, Generations
-from nbtextgen.notebook.chart import Line, chart, smoothed, ticks
 from nbtextgen.notebook.live import still
 from nbtextgen.notebook.live.record import POINTS, Series, record_of
 from nbtextgen.notebook.look import bars, look
@@ -55,6 +57,9 @@ ELEMENTS = set(
         "li",
         "p",
         "code",
+        "g",
+        "figure",
+        "button",
     ]
 )
 ATTRIBUTES = set(
@@ -88,6 +93,10 @@ ATTRIBUTES = set(
         "colspan",
         "dir",
         "open",
+        "type",
+        "value",
+        "onclick",
+        "font-size",
     ]
 )
 
@@ -106,6 +115,8 @@ class Checker(HTMLParser):
         assert tag in ELEMENTS, tag
         for name, value in attrs:
             assert name in ATTRIBUTES, name
+            assert name != "onclick" or value == html.unescape(handler())
+            assert name != "value" or re.fullmatch(r"[a-z-]+\.(svg|png)", value or "")
             assert "javascript:" not in (value or "") or name in ("title", "aria-label")
             assert name != "style" or not re.search(r"url\(|expression|@import", value or "")
 
@@ -158,9 +169,8 @@ def test_five_hundred_hostile_texts_stay_texts_in_every_still_picture(part: int)
     check(Generations(map(generation, texts))._repr_mimebundle_())
     rows = RawPairs.of([(text, text[::-1]) for text in texts])
     check(look(rows, None)._repr_mimebundle_())
-    drawn = chart(
-        [Line(name, [(0, 1), (1, 2)], "#000000") for name in texts if len(name) < 10_000], x_name="x", y_name="y"
-    )
+    short = [Line(name, [(0, 1), (1, 2)]) for name in texts if len(name) < 10_000]
+    drawn = line_chart(short, title=texts[0], x_label=texts[0], y_label=texts[0], mark=(0.5, texts[0]))
     Checker().feed(drawn)
 
 
@@ -188,17 +198,6 @@ def test_a_picture_of_a_long_training_is_small() -> None:
     assert len(record.train) <= POINTS
     assert len(still.as_html(record)) < 60_000
     assert len(still.as_text(record)) < 2_000
-
-
-@given(st.floats(-1e6, 1e6), st.floats(1e-6, 1e6))
-def test_ticks_are_few_and_inside(low: float, size: float) -> None:
-    found = ticks(low, low + size)
-    slack = 1e-6 * (abs(low) + size)
-    assert len(found) <= 11 and all(low - slack <= one <= low + size + slack for one in found)
-
-
-def test_smoothing_leaves_a_constant_alone() -> None:
-    assert [y for _, y in smoothed([(x, 3.0) for x in range(5)])] == pytest.approx([3.0] * 5)
 
 
 @given(st.lists(st.integers(0, 5000), min_size=1, max_size=200))

@@ -16,6 +16,7 @@ from nbtextgen.explanation.agreement import NAMES
 from nbtextgen.explanation.config import METHODS, ExplanationConfig
 from nbtextgen.explanation.explanation import Explanation, Explanations
 from nbtextgen.notebook.explaining.work import Question, Work
+from nbtextgen.notebook.front import module, style
 
 if TYPE_CHECKING:
     from nbtextgen.generation import Generation
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 FRONT = Path(__file__).parent / "front"
 PARTS = ("text.js", "chips.js", "matrix.js", "change.js", "export.js", "panel.js")
-"""The front end, plain ES modules without imports that are joined into one."""
+"""The front end's own modules."""
 
 PATIENCE = 0.1
 """Seconds that the table beside the widget waits for more than the first answers; short texts are done by then."""
@@ -31,7 +32,7 @@ PATIENCE = 0.1
 
 def front_end() -> str:
     """The panel's ES module."""
-    return "\n".join((FRONT / name).read_text(encoding="utf-8") for name in PARTS)
+    return module(FRONT, *PARTS)
 
 
 class ExplanationPanel(anywidget.AnyWidget):
@@ -51,7 +52,7 @@ class ExplanationPanel(anywidget.AnyWidget):
     """
 
     _esm = front_end()
-    _css = (FRONT / "panel.css").read_text(encoding="utf-8")
+    _css = style(FRONT, "panel.css")
     answers = traitlets.Dict().tag(sync=True)
     view = traitlets.Dict().tag(sync=True)
     choices = traitlets.Dict().tag(sync=True)
@@ -129,7 +130,7 @@ class ExplanationPanel(anywidget.AnyWidget):
 
     @staticmethod
     def _css_text() -> str:
-        return (FRONT / "panel.css").read_text(encoding="utf-8")
+        return style(FRONT, "panel.css")
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """The widget, with a table beside it for places without widgets."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import anywidget
 import traitlets
 
+from nbtextgen.notebook.front import module, style
 from nbtextgen.notebook.live import still
 from nbtextgen.notebook.live.memory import memory
 from nbtextgen.training.events import Event, Sample, Started, Step, Validation, Warning
@@ -30,8 +31,8 @@ class LivePanel(anywidget.AnyWidget):
     computed when a page asks for it, which happens when it is shown first and after a reload.
     """
 
-    _esm = FRONT / "live.js"
-    _css = FRONT / "live.css"
+    _esm = module(FRONT, "plot.js", "figures.js", "view.js", "live.js")
+    _css = style(FRONT, "live.css")
     state = traitlets.Dict().tag(sync=True)
 
     def __init__(self, training: Training) -> None:

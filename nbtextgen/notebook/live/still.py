@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nbtextgen.notebook.chart import COLORS, Line, chart, smoothed
+from nbtextgen.charts import Line, figure, line_chart, smoothed
 from nbtextgen.notebook.live.record import Record, chosen
 from nbtextgen.training.progress import clock
 from nbtextgen.visible import pictured, visible
@@ -54,14 +54,18 @@ def about(record: Record) -> str:
 
 
 def curves(record: Record) -> str:
-    """Training and validation loss as SVG."""
-    raw = record.train.points()
+    """Training and validation loss as a chart; empty before there is any."""
+    raw, valid = record.train.points(), record.valid.points()
     lines = [
-        Line("training, each report", raw, COLORS[0], faint=True),
-        Line("training loss", smoothed(raw), COLORS[0]),
-        Line("validation loss", record.valid.points(), COLORS[1], dashed=True, dots=True),
+        Line("", raw, faint=True, style=0),
+        Line("training loss", smoothed(raw), style=0),
+        Line("validation loss", valid, style=1, dots=True),
     ]
-    return chart(lines, x_name="update", y_name="loss (nats per token)", star=record.best)
+    if not raw and not valid:
+        return ""
+    title = "Training and validation loss by update"
+    drawn = line_chart(lines, title=title, x_label="update", y_label="loss (nats per token)", star=record.best)
+    return figure(drawn, "training")
 
 
 def as_html(record: Record) -> str:

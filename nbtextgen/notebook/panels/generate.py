@@ -86,10 +86,8 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
             },
         )
         self.writing, self.code = Writing(), Code()
-        self.why = ipywidgets.Button(description="Explain", tooltip="Why the model writes this")
         self.below = ipywidgets.VBox()
-        super().__init__([self.form, self.writing, self.why, self.code, self.below])
-        self.why.on_click(lambda _: self._explain())
+        super().__init__([self.form, self.writing, self.code, self.below])
         self.form.observe(self._changed, "values")
         self.writing.on_msg(self._told)
         self._show_code()
@@ -113,6 +111,8 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
             self._write()
         elif message.get("version") != self.writing.version or column >= len(self._found):
             return
+        elif kind == "explain":
+            self._explain(column, self._row(message))
         elif kind == "ask":
             self._latest.ask(lambda stale: self._offer(message, stale))
         elif kind == "choose":
@@ -188,9 +188,9 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
             if config.sample and config.seed is None:
                 # A seed of our own: PyTorch's shared generator may belong to a training that runs meanwhile.
                 config = dataclasses.replace(config, seed=random.randrange(2**32))
-            found = _interruptible(model.writer, config.precision, stale).write(model._sources([text]), config, prefix)[
-                0
-            ]
+            found = _interruptible(model.writer, config.precision, stale).write(
+                [model.checked_source(text)], config, prefix
+            )[0]
         except NbTextGenError as error:
             return None, str(error)
         return found, ""
@@ -214,13 +214,14 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
             ]
         }
 
-    def _explain(self) -> None:
-        """Open the explanation of what the first model writes for the text."""
+    def _explain(self, column: int, shown: Generation | None) -> None:
+        """Open the explanation of one output."""
         from nbtextgen.notebook.explaining.panel import ExplanationPanel
 
-        text = self.form.values["text"] or ""
+        if shown is None:
+            return
         try:
-            self.below.children = [ExplanationPanel.of(self.session.model(self.names[:1]), text)]
+            self.below.children = [ExplanationPanel.of(self.session.model([self.names[column]]), shown)]
         except NbTextGenError as error:
             self.writing.status = str(error)
 

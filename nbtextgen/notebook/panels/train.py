@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from nbtextgen.charts import figure
 from nbtextgen.defaults import fit_options
 from nbtextgen.errors import NbTextGenError, OptionError
 from nbtextgen.notebook.live.panel import PanelShow
@@ -76,9 +77,6 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         self.chart = ipywidgets.HTML()
         self.code = Code()
         self.start = ipywidgets.Button(description="Start", button_style="primary", tooltip="Train with these settings")
-        self.stop = ipywidgets.Button(
-            description="Stop", disabled=True, tooltip="End now and keep the best model so far"
-        )
         self.status = ipywidgets.HTML()
         self.below = ipywidgets.VBox()
         super().__init__(
@@ -128,10 +126,8 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
 
     def _rehearsal(self) -> Rehearsal | None:
         """A run like the one that would start now; shows why there can be none."""
-        from nbtextgen.defaults import plan
         from nbtextgen.generator import TextGenerator
-        from nbtextgen.given import split
-        from nbtextgen.rehearsal import Rehearsal
+        from nbtextgen.rehearsal import rehearsal
 
         if any(training.running for training in self.session.trainings.values()):
             self.cost.value = status(
@@ -144,12 +140,10 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
             return None
         try:
             pairs = self._source.pairs(self.form.values)
-            options = TextGenerator(**settings).get_params()
-            train, _ = split(options, pairs)
-            chosen = plan(options, train)
-            self.form.autos = autos(chosen)
+            prepared = rehearsal(TextGenerator(**settings).get_params(), pairs)
+            self.form.autos = autos(prepared.plan)
             self.cost.value = status(f"{len(pairs):,} pairs, for instance {_example(pairs)}. Estimating …")
-            return Rehearsal(chosen, train)
+            return prepared
         except NbTextGenError as error:
             self._show_error(error)
             return None
@@ -194,7 +188,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
             self.chart.value = status("The range test was ended by a change of the settings.")
             return
         self._suggested = found.suggestion
-        self.chart.value = found.chart()
+        self.chart.value = figure(found.chart(), "learning-rate")
         self.use.description, self.use.layout.display = f"Use {found.suggestion:g}", ""
         self._estimate(stale)
 

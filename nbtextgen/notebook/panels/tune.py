@@ -196,8 +196,7 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         self._drawn, self.tuning = time.monotonic(), tuning
         if tuning.best is not None:
             self.session.variables[name] = tuning.best
-        importance = f"<div>Importance of each setting</div>{tuning.importances()}" if tuning.importance else ""
-        self.charts.value = tuning.curves() + importance
+        self.charts.value = tuning.charts()
         # A box that scrolls on narrow pages must be reachable by keyboard.
         self.table.value = (
             f"<div class='ntg-table' tabindex='0' role='group' aria-label='Trials'>{tuning.table()}</div>"

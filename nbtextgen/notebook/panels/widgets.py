@@ -9,7 +9,10 @@ from typing import Any
 import anywidget
 import traitlets
 
+from nbtextgen.notebook.front import module, style
+
 FRONT = Path(__file__).parent / "front"
+STYLE = style(FRONT, "panel.css")
 
 
 class Form(anywidget.AnyWidget):
@@ -24,8 +27,8 @@ class Form(anywidget.AnyWidget):
         disabled: whether nothing can be changed now.
     """
 
-    _esm = FRONT / "form.js"
-    _css = FRONT / "panel.css"
+    _esm = module(FRONT, "form.js")
+    _css = STYLE
     sections = traitlets.List(traitlets.Dict()).tag(sync=True)
     values = traitlets.Dict().tag(sync=True)
     autos = traitlets.Dict().tag(sync=True)
@@ -41,8 +44,8 @@ class Form(anywidget.AnyWidget):
 class Code(anywidget.AnyWidget):
     """Pieces of code to copy; ``pieces`` are ``{"name": ..., "code": ...}``."""
 
-    _esm = FRONT / "code.js"
-    _css = FRONT / "panel.css"
+    _esm = module(FRONT, "code.js")
+    _css = STYLE
     pieces = traitlets.List(traitlets.Dict()).tag(sync=True)
 
     def show(self, pieces: Mapping[str, str]) -> None:
@@ -60,8 +63,8 @@ class Writing(anywidget.AnyWidget):
         status: a line under the outputs.
     """
 
-    _esm = FRONT / "writing.js"
-    _css = FRONT / "panel.css"
+    _esm = module(FRONT, "writing.js")
+    _css = STYLE
     columns = traitlets.List(traitlets.Dict()).tag(sync=True)
     alternatives = traitlets.Dict().tag(sync=True)
     version = traitlets.Int(0).tag(sync=True)
@@ -77,8 +80,8 @@ class Ranges(anywidget.AnyWidget):
         disabled: whether nothing can be changed now.
     """
 
-    _esm = FRONT / "ranges.js"
-    _css = FRONT / "panel.css"
+    _esm = module(FRONT, "ranges.js")
+    _css = STYLE
     fields = traitlets.List(traitlets.Dict()).tag(sync=True)
     values = traitlets.Dict().tag(sync=True)
     disabled = traitlets.Bool(False).tag(sync=True)

@@ -13,7 +13,7 @@ function editMenu(chip, word, edited, done, closed) {
     if (edit !== undefined) done(edit);
     if (back) chip.focus();
   };
-  const form = el("form", { class: "nte-replace" }, replacement, el("button", { type: "submit", class: "nte-button", text: "Replace" }));
+  const form = el("form", { class: "nte-replace" }, replacement, el("button", { type: "submit", class: "ntg-button", text: "Replace" }));
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     finish({ action: "replace", text: replacement.value });
@@ -21,10 +21,10 @@ function editMenu(chip, word, edited, done, closed) {
   const menu = el(
     "div",
     { class: "nte-menu", role: "dialog", "aria-label": `Change ${word}` },
-    el("button", { type: "button", class: "nte-button", text: "Mask", click: () => finish({ action: "mask" }) }),
-    el("button", { type: "button", class: "nte-button", text: "Delete", click: () => finish({ action: "delete" }) }),
+    el("button", { type: "button", class: "ntg-button", text: "Mask", click: () => finish({ action: "mask" }) }),
+    el("button", { type: "button", class: "ntg-button", text: "Delete", click: () => finish({ action: "delete" }) }),
     form,
-    edited ? el("button", { type: "button", class: "nte-button", text: "As it was", click: () => finish(null) }) : null
+    edited ? el("button", { type: "button", class: "ntg-button", text: "As it was", click: () => finish(null) }) : null
   );
   menu.addEventListener("keydown", (event) => {
     event.stopPropagation();
@@ -47,8 +47,8 @@ function changeView(change, reset) {
   return el(
     "section",
     { class: "nte-change", "aria-label": "Changed input" },
-    el("div", { class: "nte-line" }, el("span", { class: "nte-tag", text: "changed" }), el("bdi", { class: "nte-text", text: visible(change.source) }), el("button", { type: "button", class: "nte-button", text: "Reset", click: reset })),
+    el("div", { class: "nte-line" }, el("span", { class: "nte-tag", text: "changed" }), el("bdi", { class: "nte-text", text: visible(change.source) }), el("button", { type: "button", class: "ntg-button", text: "Reset", click: reset })),
     el("div", { class: "nte-line" }, el("span", { class: "nte-tag", text: "before" }), pieces(change.before)),
-    el("div", { class: "nte-line" }, el("span", { class: "nte-tag", text: "after" }), pieces(change.after), change.same ? el("span", { class: "nte-muted", text: "the same" }) : null)
+    el("div", { class: "nte-line" }, el("span", { class: "nte-tag", text: "after" }), pieces(change.after), change.same ? el("span", { class: "ntg-muted", text: "the same" }) : null)
   );
 }

@@ -13,9 +13,9 @@ function download(name, blob) {
 function picture(panel) {
   const { answer } = panel;
   const against = answer.contrast === null ? "" : `, against ${visible(answer.contrast)}`;
-  const paper = el("div", { class: "nte nte-paper" }, el("strong", { text: `${answer.name}${against} (${answer.measure})` }));
+  const paper = el("div", { class: "ntg nte nte-paper" }, el("strong", { text: `${answer.name}${against} (${answer.measure})` }));
   paper.append(...[panel.body, panel.changed, panel.pinned].map((part) => part.cloneNode(true)));
-  for (const left of paper.querySelectorAll(".nte-menu, .nte-button, .nte-label, .nte-card .nte-say, [data-cursor]")) left.remove();
+  for (const left of paper.querySelectorAll(".nte-menu, .ntg-button, .nte-label, .nte-card .nte-say, [data-cursor]")) left.remove();
   panel.root.append(paper);
   try {
     return drawn(paper);

@@ -1,16 +1,8 @@
 // All output tokens against all input units.
 
-const SVG = "http://www.w3.org/2000/svg";
 const FOR = "217,95,2";
 const AGAINST = "31,120,180";
 const LABEL_LIMIT = 14; // letters of a label
-
-function svg(tag, attributes = {}, text = null) {
-  const node = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  if (text !== null) node.textContent = text;
-  return node;
-}
 
 function label(text) {
   const letters = points(shown(text));

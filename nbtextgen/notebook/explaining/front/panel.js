@@ -111,7 +111,7 @@ class Panel {
     this.changed = el("div");
     this.notes = el("div", { class: "nte-notes" });
     this.pinned = el("div", { class: "nte-pins" });
-    root.classList.add("nte");
+    root.classList.add("ntg", "nte");
     root.append(this.bar, this.body, this.changed, this.notes, this.pinned);
     // Keys that mean something here mean nothing to the notebook around it.
     root.addEventListener("keydown", (event) => {
@@ -225,7 +225,7 @@ class Panel {
   }
 
   actions() {
-    const button = (text, title, click) => el("button", { type: "button", class: "nte-button", text, title, disabled: !this.answer, click });
+    const button = (text, title, click) => el("button", { type: "button", class: "ntg-button", text, title, disabled: !this.answer, click });
     return el(
       "div",
       { class: "nte-actions" },
@@ -240,7 +240,7 @@ class Panel {
     const answer = this.answer;
     this.notes.replaceChildren();
     if (!answer) {
-      this.body.replaceChildren(el("p", { class: "nte-muted", text: "Not known yet." }));
+      this.body.replaceChildren(el("p", { class: "ntg-muted", text: "Not known yet." }));
       return;
     }
     const editable = !this.alone && answer.unit === this.view.unit && answer.method !== "context";
@@ -257,19 +257,19 @@ class Panel {
     const sentence = this.model.get("sentences")[`${this.view.unit}|${this.view.contrast}`];
     this.notes.replaceChildren(
       ...(sentence ? [el("p", { class: "nte-verdict", text: sentence })] : []),
-      el("p", { class: "nte-muted", text: [`${answer.name}: ${answer.algorithm}.`, ...answer.notes].join(" ") })
+      el("p", { class: "ntg-muted", text: [`${answer.name}: ${answer.algorithm}.`, ...answer.notes].join(" ") })
     );
   }
 
   drawStatus() {
     const { busy = false, text = "", done = 0, error = "" } = this.alone ? {} : this.model.get("status");
     this.progress.replaceChildren();
-    if (error) this.progress.append(el("span", { class: "nte-error", text: error }));
+    if (error) this.progress.append(el("span", { class: "ntg-error", text: error }));
     else if (busy) {
       const bar = el("progress", { max: "1", "aria-label": text });
       if (done > 0) bar.value = done;
-      this.progress.append(bar, el("span", { class: "nte-muted", text }), el("button", { type: "button", class: "nte-button", text: "Cancel", click: () => this.model.send({ kind: "cancel" }) }));
-    } else if (text) this.progress.append(el("span", { class: "nte-muted", text }));
+      this.progress.append(bar, el("span", { class: "ntg-muted", text }), el("button", { type: "button", class: "ntg-button", text: "Cancel", click: () => this.model.send({ kind: "cancel" }) }));
+    } else if (text) this.progress.append(el("span", { class: "ntg-muted", text }));
   }
 
   // Changing the input ---------------------------------------------------------------------------------------------
@@ -325,7 +325,7 @@ class Panel {
         el(
           "section",
           { class: "nte-card", "aria-label": `Pinned: ${answer.name}` },
-          el("div", { class: "nte-line" }, el("strong", { text: answer.name }), el("span", { class: "nte-muted", text: `by ${answer.unit}` }), el("button", { type: "button", class: "nte-button", text: "Unpin", click: () => { this.pins.splice(at, 1); this.drawPins(); } })),
+          el("div", { class: "nte-line" }, el("strong", { text: answer.name }), el("span", { class: "ntg-muted", text: `by ${answer.unit}` }), el("button", { type: "button", class: "ntg-button", text: "Unpin", click: () => { this.pins.splice(at, 1); this.drawPins(); } })),
           textView(answer).node
         )
       )

@@ -1,27 +1,4 @@
-// Small helpers: elements whose texts are only ever text nodes, and text made visible.
-
-const NAMED = /[\u202a-\u202e\u2066-\u2069\u200e\u200f\u200b\u2060\ufeff\u00ad]/g;
-
-/** An element; `text` becomes a text node, functions become listeners, everything else an attribute. */
-function el(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value === null || value === undefined || value === false) continue;
-    if (name === "text") node.textContent = value;
-    else if (typeof value === "function") node.addEventListener(name, value);
-    else node.setAttribute(name, value === true ? "" : value);
-  }
-  node.append(...children.filter((child) => child !== null && child !== undefined));
-  return node;
-}
-
-/** Control characters as pictures, invisible and direction marks by their number: nothing hides, nothing reorders. */
-function visible(text) {
-  return text
-    .replace(/[\u0000-\u001f]/g, (one) => String.fromCharCode(0x2400 + one.charCodeAt(0)))
-    .replace(/\u007f/g, "\u2421")
-    .replace(NAMED, (one) => `⟨U+${one.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
-}
+// Small helpers for tokens and values.
 
 /** A token as it is named: white space alone would be invisible. */
 function shown(text) {

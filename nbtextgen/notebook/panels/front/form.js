@@ -1,17 +1,6 @@
 // A form of settings: lists, switches, sliders with a box to type in, and texts, described by `fields.py`.
 // Everything is a native control with a label, so that keyboard and screen readers work without more code.
 
-function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name === "text") made.textContent = value;
-    else if (name in made && typeof value === "boolean") made[name] = value;
-    else if (value !== null && value !== undefined) made.setAttribute(name, value);
-  }
-  made.append(...children);
-  return made;
-}
-
 // Up to four figures, without the noise of binary fractions.
 function shown(value) {
   if (value === null || value === undefined) return "";
@@ -31,15 +20,15 @@ function nearestStop(stops, value) {
 // Each kind of control: builds its elements into `row`, and gives `set(value)` and `enable(on)`.
 const kinds = {
   choice(field, id, row, changed) {
-    const list = element("select", { id });
-    for (const choice of field.choices) list.append(element("option", { value: choice, text: choice }));
+    const list = el("select", { id });
+    for (const choice of field.choices) list.append(el("option", { value: choice, text: choice }));
     list.addEventListener("change", () => changed(list.value));
     row.append(list);
     return { main: list, set: (value) => (list.value = value ?? ""), enable: (on) => (list.disabled = !on) };
   },
 
   switch(field, id, row, changed) {
-    const box = element("input", { id, type: "checkbox" });
+    const box = el("input", { id, type: "checkbox" });
     box.addEventListener("change", () => changed(box.checked));
     row.append(box);
     return { main: box, set: (value) => (box.checked = Boolean(value)), enable: (on) => (box.disabled = !on) };
@@ -47,8 +36,8 @@ const kinds = {
 
   number(field, id, row, changed) {
     const stops = field.stops;
-    const slider = element("input", { type: "range", min: 0, max: stops.length - 1, step: 1, "aria-label": `${field.label}, slider` });
-    const box = element("input", { id, type: "text", inputmode: "decimal", size: 6, autocomplete: "off", placeholder: "none" });
+    const slider = el("input", { type: "range", min: 0, max: stops.length - 1, step: 1, "aria-label": `${field.label}, slider` });
+    const box = el("input", { id, type: "text", inputmode: "decimal", size: 6, autocomplete: "off", placeholder: "none" });
     const tell = (value) => slider.setAttribute("aria-valuetext", shown(value));
     slider.addEventListener("input", () => {
       box.value = shown(stops[slider.value]);
@@ -70,9 +59,9 @@ const kinds = {
   },
 
   text(field, id, row, changed) {
-    const box = element("input", { id, type: "text", autocomplete: "off", spellcheck: "false", placeholder: field.placeholder });
-    const list = element("datalist", { id: `${id}-list` });
-    const offer = (names) => list.replaceChildren(...names.map((name) => element("option", { value: name })));
+    const box = el("input", { id, type: "text", autocomplete: "off", spellcheck: "false", placeholder: field.placeholder });
+    const list = el("datalist", { id: `${id}-list` });
+    const offer = (names) => list.replaceChildren(...names.map((name) => el("option", { value: name })));
     if (field.suggest) box.setAttribute("list", list.id);
     offer(field.suggest ?? []);
     box.addEventListener("change", () => changed(box.value.trim()));
@@ -89,7 +78,7 @@ kinds.words = kinds.text;
 
 // Several lines; what is typed counts at once.
 kinds.area = (field, id, row, changed) => {
-  const box = element("textarea", { id, rows: 2, dir: "auto", spellcheck: "false", placeholder: field.placeholder });
+  const box = el("textarea", { id, rows: 2, dir: "auto", spellcheck: "false", placeholder: field.placeholder });
   box.addEventListener("input", () => changed(box.value));
   row.append(box);
   return {
@@ -101,19 +90,19 @@ kinds.area = (field, id, row, changed) => {
 
 // One setting; `control.show(state)` brings it up to date.
 function setting(field, id, changed) {
-  const row = element("div", { class: "ntg-row" });
-  const label = element("label", { for: id, text: field.label });
-  const help = element("span", { id: `${id}-help`, class: "ntg-hidden", text: field.help });
-  const error = element("span", { id: `${id}-error`, class: "ntg-error", role: "alert" });
+  const row = el("div", { class: "ntg-row" });
+  const label = el("label", { for: id, text: field.label });
+  const help = el("span", { id: `${id}-help`, class: "ntg-hidden", text: field.help });
+  const error = el("span", { id: `${id}-error`, class: "ntg-error", role: "alert" });
   const control = kinds[field.kind](field, id, row, (value) => changed(field.name, value));
   control.main.setAttribute("aria-describedby", `${id}-help ${id}-error`);
-  const whole = element("div", { class: `ntg-field ntg-${field.kind}`, title: field.help }, label, row, help, error);
+  const whole = el("div", { class: `ntg-field ntg-${field.kind}`, title: field.help }, label, row, help, error);
   let auto = null;
   let last = field.default;
   if (field.auto) {
-    auto = element("input", { type: "checkbox", "aria-label": `${field.label}: automatic` });
-    const word = element("span", { text: "auto" });
-    whole.insertBefore(element("label", { class: "ntg-auto" }, auto, word), row);
+    auto = el("input", { type: "checkbox", "aria-label": `${field.label}: automatic` });
+    const word = el("span", { text: "auto" });
+    whole.insertBefore(el("label", { class: "ntg-auto" }, auto, word), row);
     auto.addEventListener("change", () => {
       if (auto.checked) changed(field.name, null);
       else changed(field.name, last ?? (field.stops ? field.stops[0] : field.choices ? field.choices[0] : false));
@@ -139,17 +128,10 @@ function setting(field, id, changed) {
   return { whole, show };
 }
 
-// Keys pressed in our controls are theirs: JupyterLab would take arrows and Enter for the notebook's own commands.
-function keepKeys(el) {
-  const keep = (event) => !event.ctrlKey && !event.metaKey && event.stopPropagation();
-  el.addEventListener("keydown", keep);
-  return () => el.removeEventListener("keydown", keep);
-}
-
-function render({ model, el }) {
+function render({ model, el: root }) {
   const number = Math.random().toString(36).slice(2); // ids must differ between all forms of a page
-  el.classList.add("ntg-form");
-  const release = keepKeys(el);
+  root.classList.add("ntg", "ntg-form");
+  const release = keepKeys(root);
   let settings = [];
 
   function changed(name, value) {
@@ -164,17 +146,17 @@ function render({ model, el }) {
   function build() {
     settings = [];
     const parts = model.get("sections").map((section, at) => {
-      const grid = element("div", { class: "ntg-grid" });
+      const grid = el("div", { class: "ntg-grid" });
       for (const field of section.fields) {
         const one = setting(field, `ntg-form${number}-${field.name}`, changed);
         settings.push(one);
         grid.append(one.whole);
       }
-      if (section.closed) return element("details", {}, element("summary", { text: section.title }), grid);
-      const title = element("div", { class: "ntg-title", id: `ntg-form${number}-title${at}`, text: section.title });
-      return element("div", { role: "group", "aria-labelledby": title.id }, title, grid);
+      if (section.closed) return el("details", {}, el("summary", { text: section.title }), grid);
+      const title = el("div", { class: "ntg-title", id: `ntg-form${number}-title${at}`, text: section.title });
+      return el("div", { role: "group", "aria-labelledby": title.id }, title, grid);
     });
-    el.replaceChildren(...parts);
+    root.replaceChildren(...parts);
     show();
   }
   const watched = ["values", "autos", "errors", "disabled", "suggestions"];

@@ -1,24 +1,14 @@
 // What to search: for each setting a switch, and two sliders for a range of numbers or a box for each choice.
 
-function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name === "text") made.textContent = value;
-    else made.setAttribute(name, value);
-  }
-  made.append(...children);
-  return made;
-}
-
 const shown = (value) => String(Number(value.toPrecision(4)));
 
 // Two sliders over the same stops; the lower can never pass the upper.
 function span(field, value, changed) {
   const stops = field.stops;
   const ends = value.map((end) => stops.reduce((best, stop, at) => (Math.abs(stop - end) < Math.abs(stops[best] - end) ? at : best), 0));
-  const text = element("span", { class: "ntg-ends" });
+  const text = el("span", { class: "ntg-ends" });
   const sliders = ["from", "to"].map((which, side) => {
-    const slider = element("input", { type: "range", min: 0, max: stops.length - 1, step: 1, "aria-label": `${field.label}, ${which}` });
+    const slider = el("input", { type: "range", min: 0, max: stops.length - 1, step: 1, "aria-label": `${field.label}, ${which}` });
     slider.value = ends[side];
     slider.addEventListener("input", () => {
       ends[side] = Number(slider.value);
@@ -36,35 +26,28 @@ function span(field, value, changed) {
     text.textContent = `${shown(stops[ends[0]])} – ${shown(stops[ends[1]])}`;
   }
   tell();
-  return element("div", { class: "ntg-row" }, ...sliders, text);
+  return el("div", { class: "ntg-row" }, ...sliders, text);
 }
 
 function choices(field, value, changed) {
-  const row = element("div", { class: "ntg-row", role: "group", "aria-label": field.label });
+  const row = el("div", { class: "ntg-row", role: "group", "aria-label": field.label });
   const boxes = field.choices.map((choice) => {
-    const box = element("input", { type: "checkbox" });
+    const box = el("input", { type: "checkbox" });
     box.checked = value.includes(choice);
     box.addEventListener("change", () => changed(field.choices.filter((_, at) => boxes[at].checked)));
-    row.append(element("label", {}, box, choice));
+    row.append(el("label", {}, box, choice));
     return box;
   });
   return row;
 }
 
-// Keys pressed in our controls are theirs: JupyterLab would take arrows and Enter for the notebook's own commands.
-function keepKeys(el) {
-  const keep = (event) => !event.ctrlKey && !event.metaKey && event.stopPropagation();
-  el.addEventListener("keydown", keep);
-  return () => el.removeEventListener("keydown", keep);
-}
-
-function render({ model, el }) {
+function render({ model, el: root }) {
   const view = Math.random().toString(36).slice(2);
-  el.classList.add("ntg-ranges");
-  const release = keepKeys(el);
-  const title = element("div", { class: "ntg-title", text: "Search" });
-  const all = element("fieldset", { "aria-label": "Settings to search" });
-  el.replaceChildren(title, all);
+  root.classList.add("ntg", "ntg-ranges");
+  const release = keepKeys(root);
+  const title = el("div", { class: "ntg-title", text: "Search" });
+  const all = el("fieldset", { "aria-label": "Settings to search" });
+  root.replaceChildren(title, all);
 
   function put(name, part) {
     const values = model.get("values");
@@ -76,11 +59,11 @@ function render({ model, el }) {
     all.replaceChildren(
       ...model.get("fields").map((field) => {
         const id = `ntg-ranges${view}-${field.name}`;
-        const box = element("input", { type: "checkbox", id });
+        const box = el("input", { type: "checkbox", id });
         box.checked = values[field.name].on;
         const changed = (range) => put(field.name, { range });
         const control = field.kind === "number" ? span(field, values[field.name].range, changed) : choices(field, values[field.name].range, changed);
-        const row = element("div", { class: "ntg-setting", title: field.help }, element("label", { for: id }, box, field.label), control);
+        const row = el("div", { class: "ntg-setting", title: field.help }, el("label", { for: id }, box, field.label), control);
         const dim = () => {
           control.classList.toggle("ntg-off", !box.checked);
           for (const input of control.querySelectorAll("input")) input.disabled = !box.checked;

@@ -1,21 +1,11 @@
 // What models wrote: every token shaded by its probability; a click on one offers what else could have stood there.
 
-function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name === "text") made.textContent = value;
-    else if (value !== null && value !== undefined) made.setAttribute(name, value);
-  }
-  made.append(...children);
-  return made;
-}
-
 const percent = (share) => (share >= 0.1 ? `${Math.round(share * 100)} %` : `${(share * 100).toPrecision(2)} %`);
 
 function tokenElement(token, place) {
   const label = token.end ? "end of the text" : `“${token.text}”`;
   const forced = token.forced ? ", chosen by you" : "";
-  const shown = element("span", {
+  const shown = el("span", {
     class: `ntg-token${token.end ? " ntg-end" : ""}${token.forced ? " ntg-forced" : ""}${token.differs ? " ntg-differs" : ""}`,
     role: "button",
     tabindex: -1,
@@ -30,8 +20,8 @@ function tokenElement(token, place) {
   return shown;
 }
 
-function rowElement(row, column, at, titles) {
-  const tokens = element("span", {
+function rowElement(row, column, at, titles, send) {
+  const tokens = el("span", {
     class: "ntg-tokens",
     dir: "auto",
     role: "group",
@@ -43,20 +33,25 @@ function rowElement(row, column, at, titles) {
   });
   const first = tokens.querySelector(".ntg-token");
   if (first) first.tabIndex = 0;
-  return element("li", {}, tokens, element("span", { class: "ntg-score", title: "score that ranks the outputs", text: row.score }));
+  const score = el("span", { class: "ntg-score", title: "score that ranks the outputs", text: row.score });
+  const why = button("Explain", () => send({ kind: "explain", column, row: at }), {
+    class: "ntg-button ntg-small",
+    title: "why the model wrote this",
+    "aria-label": `Explain: ${row.text}`,
+  });
+  return el("li", {}, tokens, score, why);
 }
 
 function columnElement(column, number, send) {
-  const title = element("div", { class: "ntg-title", text: column.title });
+  const title = el("div", { class: "ntg-title", text: column.title });
   if (column.forced) {
-    const release = element("button", { type: "button", text: "Release choice" });
-    release.addEventListener("click", () => send({ kind: "release", column: number }));
-    title.append(" ", release);
+    const release = () => send({ kind: "release", column: number });
+    title.append(" ", button("Release choice", release, { class: "ntg-button ntg-small" }));
   }
-  const whole = element("div", { class: "ntg-column", role: "group", "aria-label": `written by ${column.title}` }, title);
-  if (column.error) whole.append(element("div", { class: "ntg-error", role: "alert", text: column.error }));
-  const list = element("ol", {});
-  column.rows.forEach((row, at) => list.append(rowElement(row, number, at, column.title)));
+  const whole = el("div", { class: "ntg-column", role: "group", "aria-label": `written by ${column.title}` }, title);
+  if (column.error) whole.append(el("div", { class: "ntg-error", role: "alert", text: column.error }));
+  const list = el("ol", {});
+  column.rows.forEach((row, at) => list.append(rowElement(row, number, at, column.title, send)));
   if (column.rows.length) whole.append(list);
   return whole;
 }
@@ -72,21 +67,21 @@ function step(token, key) {
 
 function menu(alternatives, anchor, id, choose, close) {
   const items = alternatives.options.map((option, number) => {
-    const bar = element("span", { class: "ntg-bar" });
+    const bar = el("span", { class: "ntg-bar" });
     bar.style.setProperty("--share", option.p.toFixed(4));
-    const name = element("span", { class: "ntg-option", dir: "auto", text: option.end ? "■ end here" : option.text });
-    const item = element(
+    const name = el("span", { class: "ntg-option", dir: "auto", text: option.end ? "■ end here" : option.text });
+    const item = el(
       "div",
       { role: "menuitem", tabindex: -1, "aria-label": `${option.end ? "end here" : option.text}, ${percent(option.p)}${option.taken ? ", written" : ""}` },
       name,
       bar,
-      element("span", { class: "ntg-score", text: percent(option.p) }),
+      el("span", { class: "ntg-score", text: percent(option.p) }),
     );
     if (option.taken) item.classList.add("ntg-taken");
     item.addEventListener("click", () => choose(number));
     return item;
   });
-  const box = element("div", { id, class: "ntg-menu", role: "menu", "aria-label": "What else could stand here" }, ...items);
+  const box = el("div", { id, class: "ntg-menu", role: "menu", "aria-label": "What else could stand here" }, ...items);
   box.addEventListener("keydown", (event) => {
     const at = items.indexOf(document.activeElement);
     const next = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: items.length - 1 }[event.key];
@@ -104,20 +99,13 @@ function menu(alternatives, anchor, id, choose, close) {
   return { box, focus: () => items[0]?.focus() };
 }
 
-// Keys pressed in our controls are theirs: JupyterLab would take arrows and Enter for the notebook's own commands.
-function keepKeys(el) {
-  const keep = (event) => !event.ctrlKey && !event.metaKey && event.stopPropagation();
-  el.addEventListener("keydown", keep);
-  return () => el.removeEventListener("keydown", keep);
-}
-
-function render({ model, el }) {
+function render({ model, el: root }) {
   const number = Math.random().toString(36).slice(2);
-  el.classList.add("ntg-writing");
-  const release = keepKeys(el);
-  const columns = element("div", { class: "ntg-columns", "aria-live": "off" });
-  const status = element("div", { class: "ntg-status", role: "status" });
-  el.replaceChildren(columns, status);
+  root.classList.add("ntg", "ntg-writing");
+  const release = keepKeys(root);
+  const columns = el("div", { class: "ntg-columns", "aria-live": "off" });
+  const status = el("div", { class: "ntg-status", role: "status" });
+  root.replaceChildren(columns, status);
   let opened = null;
   let asked = null;
 
@@ -139,8 +127,8 @@ function render({ model, el }) {
   }
   function drawColumns() {
     close(false);
-    const held = document.activeElement?.place && el.contains(document.activeElement) ? document.activeElement.place : asked;
-    const refocus = el.contains(document.activeElement);
+    const held = document.activeElement?.place && root.contains(document.activeElement) ? document.activeElement.place : asked;
+    const refocus = root.contains(document.activeElement);
     columns.replaceChildren(...model.get("columns").map((column, at) => columnElement(column, at, send)));
     if (refocus && held) tokenAt(held)?.focus();
   }
@@ -156,7 +144,7 @@ function render({ model, el }) {
       send({ kind: "choose", column, row, at, choice });
     };
     const made = menu(alternatives, anchor, `ntg-menu${number}`, choose, close);
-    el.append(made.box);
+    root.append(made.box);
     anchor.setAttribute("aria-expanded", "true");
     opened = { box: made.box, anchor };
     made.focus();

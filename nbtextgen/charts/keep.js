@@ -1,0 +1,31 @@
+// Saves a chart as a file: its SVG as it stands, dark on white, or drawn on a canvas as a PNG.
+function keepChart(svg, file) {
+  const copy = svg.cloneNode(true);
+  const [, , width, height] = copy.getAttribute("viewBox").split(" ").map(Number);
+  copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
+  copy.setAttribute("width", width);
+  copy.setAttribute("height", height);
+  copy.style.cssText += ";width:auto;height:auto;max-width:none;color:#222;background:#fff";
+  const text = new XMLSerializer().serializeToString(copy);
+  const address = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
+  const save = (href) => {
+    const link = document.createElement("a");
+    link.href = href;
+    link.download = file;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(address), 1000);
+  };
+  if (file.endsWith(".svg")) return save(address);
+  const image = new Image();
+  image.onload = () => {
+    const canvas = document.createElement("canvas");
+    canvas.width = 2 * width;
+    canvas.height = 2 * height;
+    const pen = canvas.getContext("2d");
+    pen.fillStyle = "#fff";
+    pen.fillRect(0, 0, canvas.width, canvas.height);
+    pen.drawImage(image, 0, 0, canvas.width, canvas.height);
+    save(canvas.toDataURL("image/png"));
+  };
+  image.src = address;
+}
