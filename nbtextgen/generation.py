@@ -86,4 +86,4 @@ def _shaded(row: Generation) -> str:
         probability = float(np.exp(logged))
         doubt = f"background:rgba(230,120,0,{0.55 * (1 - probability):.2f})" if probability < 0.9 else ""
         parts.append(f"<span title='p = {probability:.3f}' style='{doubt}'>{visible(token)}</span>")
-    return f"<bdi style='white-space:pre-wrap'>{''.join(parts)}</bdi>"
+    return f"<bdi style='white-space:pre-wrap;overflow-wrap:anywhere'>{''.join(parts)}</bdi>"

@@ -53,4 +53,4 @@ def histogram(bins: Sequence[tuple[int, int, int]], *, title: str, of: str, unit
         f'<g font-size="18"><text x="0" y="{TALL - 4}">{bins[0][0]:,}</text>'
         f'<text x="{WIDTH}" y="{TALL - 4}" text-anchor="end">{bins[-1][1]:,} {unit}</text></g>'
     )
-    return picture(title, TALL, "".join(drawn) + ends)
+    return picture(title, TALL, "".join(drawn) + ends, least=0)

@@ -1,19 +1,20 @@
 // Saves a chart as a file: its SVG as it stands, dark on white, or drawn on a canvas as a PNG.
+// In a handler that stands in an attribute, names of the document come first: there `URL` is the address of the page.
 function keepChart(svg, file) {
   const copy = svg.cloneNode(true);
   const [, , width, height] = copy.getAttribute("viewBox").split(" ").map(Number);
   copy.setAttribute("xmlns", "http://www.w3.org/2000/svg");
   copy.setAttribute("width", width);
   copy.setAttribute("height", height);
-  copy.style.cssText += ";width:auto;height:auto;max-width:none;color:#222;background:#fff";
+  copy.style.cssText += ";width:auto;height:auto;min-width:0;max-width:none;color:#222;background:#fff";
   const text = new XMLSerializer().serializeToString(copy);
-  const address = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
+  const address = window.URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
   const save = (href) => {
     const link = document.createElement("a");
     link.href = href;
     link.download = file;
     link.click();
-    setTimeout(() => URL.revokeObjectURL(address), 1000);
+    setTimeout(() => window.URL.revokeObjectURL(address), 1000);
   };
   if (file.endsWith(".svg")) return save(address);
   const image = new Image();

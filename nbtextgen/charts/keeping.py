@@ -27,7 +27,7 @@ def figure(svg: str, name: str) -> str:
         f'style="{BUTTON}">{kind.upper()}</button>'
         for kind in ("svg", "png")
     )
-    return f'<figure style="margin:0">{svg}<div onclick="{handler()}">{buttons}</div></figure>'
+    return f'<figure style="margin:0;overflow-x:auto">{svg}<div onclick="{handler()}">{buttons}</div></figure>'
 
 
 @cache

@@ -80,14 +80,21 @@ def number(value: float) -> str:
     size = abs(value)
     if 10_000 <= size < 1e9:
         return f"{value / 1e6:g}M" if size >= 1e6 else f"{value / 1e3:g}k"
-    return f"{value:,.4g}" if 100 <= size < 10_000 else f"{value:.3g}"
+    return f"{value:,.6g}"
 
 
-def picture(title: str, height: float, body: str) -> str:
-    """An SVG element that shrinks with the page; the title is for those who cannot see it."""
+def picture(title: str, height: float, body: str, least: int = 440) -> str:
+    """An SVG element that shrinks with the page.
+
+    Args:
+        title: for those who cannot see it.
+        height: in pixels at full width.
+        body: its parts.
+        least: width in pixels below which it scrolls rather than shrinks, so that its letters can be read.
+    """
     said = html.escape(title, quote=True)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:g}" role="img" aria-label="{said}" '
-        f'style="display:block;width:100%;max-width:{WIDTH}px;height:auto;color:inherit;font:12px system-ui,sans-serif" '
+        f'style="display:block;width:100%;min-width:{least}px;max-width:{WIDTH}px;height:auto;color:inherit;font:12px system-ui,sans-serif" '
         f'fill="currentColor">{body}</svg>'
     )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-AWAITED = ("textgen_train",)
+AWAITED = ("textgen_train", "textgen_runs")
 """Magics that give a coroutine when their line is marked."""
 MARK = "\x00await\x00"
 QUIET = "\x00quiet\x00"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
 from collections.abc import Callable, Iterator, Mapping
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 Options = Mapping[str, Option]
 MOST = 200
+RUN_ACTIONS = ("list", "compare", "open", "resume", "stop", "end", "delete")
 _MAGIC = re.compile(r"(?:^|[\s=])(%{1,2})(textgen_\w+)[ \t]+(.*)$", re.DOTALL)
 _BOOLEANS = ("true", "false")
 
@@ -37,7 +39,7 @@ class Completer:
     Args:
         session: the notebook, for its variables.
         options: of every magic, by its name.
-        names: what the first word of each magic may be: ``model``, ``new``, ``data``, ``run`` or ``file``.
+        names: what the first word of each magic may be: ``model``, ``new``, ``data``, ``run`` (an action) or ``file``.
     """
 
     def __init__(self, session: Session, options: Mapping[str, Options], names: Mapping[str, str]) -> None:
@@ -79,10 +81,13 @@ class Completer:
         if asked.piece.startswith("-") or option is not None:
             yield from (one.flag for one in options.values())
             return
-        if not [word for word in asked.words if not word.startswith("--")] or asked.magic == "textgen_data":
-            yield from self._names(self.names[asked.magic], asked.piece)
-        elif len(asked.words) == 1 and self.names[asked.magic] == "file":
+        words, kind = _positional(asked.words, options), self.names[asked.magic]
+        if not words or asked.magic == "textgen_data":
+            yield from self._names(kind, asked.piece)
+        elif len(words) == 1 and kind == "file":
             yield from _files(asked.piece, ())
+        elif kind == "run" and words[0] in RUN_ACTIONS[1:]:
+            yield from _runs(asked.words)
         if not asked.piece:
             yield from (one.flag for one in options.values())
 
@@ -115,6 +120,8 @@ class Completer:
             yield from self.session.models()
             if kind != "new":
                 return
+        if kind == "run":
+            yield from RUN_ACTIONS
         if kind == "data":
             from nbtextgen.data.builtin import BUILTIN_NAMES  # brings numpy with it
 
@@ -167,6 +174,20 @@ def _split(line: str) -> tuple[list[str], str]:
         return words.split(), piece
 
 
+def _positional(words: tuple[str, ...], options: Options) -> list[str]:
+    """The words that are neither options nor values of options."""
+    found, value = [], False
+    for word in words:
+        if word.startswith("--"):
+            option = options.get(word[2:].replace("-", "_"))
+            value = option is not None and option.type is not bool
+        elif value:
+            value = False
+        else:
+            found.append(word)
+    return found
+
+
 def _is_data(name: str, value: object) -> bool:
     """Whether a variable looks like pairs: a frame, a list of rows, a dict of columns, ``Pairs``."""
     if name.startswith("_") or name in ("In", "Out") or callable(value):
@@ -216,6 +237,14 @@ def _files(piece: str, suffixes: tuple[str, ...]) -> Iterator[str]:
             yield f"{folder}{slash}{entry.name}/"
         elif not suffixes or entry.suffix in suffixes:
             yield f"{folder}{slash}{entry.name}"
+
+
+def _runs(words: tuple[str, ...]) -> Iterator[str]:
+    """Folders that look like runs, where the line says they are."""
+    given = words.index("--folder") + 1 if "--folder" in words[:-1] else 0
+    place = Path(words[given] if given else "runs").expanduser()
+    with contextlib.suppress(OSError):
+        yield from sorted(one.name for one in place.iterdir() if (one / "run.json").exists())[:MOST]
 
 
 def _quoted(name: str) -> str:

@@ -91,7 +91,7 @@ class Look:
             f"<bdi>{visible(_characters(one))}</bdi></div></div>"
             for one in self.columns
         )
-        left = "text-align:left;vertical-align:top"
+        left = "text-align:left;vertical-align:top;overflow-wrap:anywhere"
         rows = "".join(
             f'<tr><td style="{left}"><bdi>{visible(_cut(source))}</bdi></td>'
             f'<td style="{left}"><bdi>{visible(_cut(target))}</bdi></td></tr>'

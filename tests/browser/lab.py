@@ -144,8 +144,9 @@ class Server:
             self._log.close()
 
 
-TOO_WIDE = """part => [...part.querySelectorAll('*')].filter(one => one.scrollWidth > part.clientWidth + 1
-    && getComputedStyle(one).overflowX === 'visible').map(one => one.className)"""
+TOO_WIDE = """part => { const scrolls = one => one !== part && (getComputedStyle(one).overflowX !== 'visible' || scrolls(one.parentElement));
+    return [...part.querySelectorAll('*')].filter(one => one instanceof HTMLElement && one.scrollWidth > part.clientWidth + 1
+    && !scrolls(one)).map(one => one.outerHTML.slice(0, 80)); }"""
 """Elements that stick out of a part of the page and cannot be scrolled."""
 
 

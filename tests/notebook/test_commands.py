@@ -45,6 +45,10 @@ def run(shell: InteractiveShell, magic: str, line: str, cell: str | None = None)
         ("textgen_save", "words {folder}/model", None),
         ("textgen_load", "shown {folder}/first", None),
         ("textgen_runs", "--folder {folder}", None),
+        ("textgen_runs", "compare fir --folder {folder}", None),
+        ("textgen_runs", "open first --into shown --folder {folder}", None),
+        ("textgen_runs", "resume first --into shown --folder {folder}", None),
+        ("textgen_explain", "words abc", None),
     ],
 )
 def test_the_code_that_a_line_shows_runs(shell: InteractiveShell, magic: str, line: str, cell: str | None) -> None:
@@ -92,6 +96,11 @@ def test_runs_are_listed_compared_resumed_and_deleted(shell: InteractiveShell) -
     assert "gru" in html and "<table>" in html
     run(shell, "textgen_train", f"second --resume {folder}/second --quiet")
     assert shell.user_ns["second"].plan.model.cell == "gru"
+    history, said = run(shell, "textgen_runs", f"open sec --into reopened --folder {folder}")
+    assert "best model of second" in said and "finished after" in repr(history)
+    assert shell.user_ns["reopened"].generate("abc").text == shell.user_ns["second"].generate("abc").text
+    run(shell, "textgen_runs", f"resume sec --folder {folder}")
+    assert shell.user_ns["second"].history[-1].reason == "finished"
     with pytest.raises(Exception, match="add --yes"):
         run(shell, "textgen_runs", f"delete second --folder {folder}")
     run(shell, "textgen_runs", f"delete second --yes --folder {folder}")
@@ -118,6 +127,8 @@ def test_the_panel_of_a_trained_model_tells_how_it_was_trained(shell: Interactiv
         ("textgen_runs", "delite", "Did you mean 'delete'"),
         ("textgen_runs", "delete", "Name the runs"),
         ("textgen_runs", "compare nothing", "no run 'nothing'"),
+        ("textgen_runs", "open first first --folder {folder}", "Only one run"),
+        ("textgen_runs", "open first --into rows --folder {folder}", "already holds list"),
         ("textgen_train", "words --resume nowhere --data rows", "leave out --data"),
         ("textgen_train", "words --resume nowhere", "nowhere"),
         ("textgen_train", "words --data rows --progress pannel", "Did you mean 'panel'"),
@@ -129,13 +140,56 @@ def test_a_mistake_is_one_sentence(shell: InteractiveShell, magic: str, line: st
     assert len(caught.value._render_traceback_()) == 1  # type: ignore[attr-defined]
 
 
-def test_every_magic_has_help_for_people_with_its_options(shell: InteractiveShell) -> None:
+def test_every_magic_has_help_for_people_with_an_example_and_its_options(shell: InteractiveShell) -> None:
     assert shell.magics_manager is not None
     ours = [name for name in shell.magics_manager.magics["line"] if name.startswith("textgen_")]
     assert len(ours) >= 8
     for name in ours:
         text = shell.magics_manager.magics["line"][name].__doc__
-        assert text and f"%{name}" in text and "--debug" in text, name
+        assert text and f"%{name}" in text and "--debug" in text and "--show-code" in text, name
+        assert "Example" in text, name
+
+
+def test_the_code_of_a_panel_opens_it(shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("IPython.core.getipython.get_ipython", lambda: shell)
+    for line in ("words --kind history", "words abc --kind generate", "new --kind tune", "--kind train --data rows"):
+        wanted, _ = run(shell, "textgen_panel", line)
+        _, code = run(shell, "textgen_panel", f"{line} --show-code")
+        *before, last = code.strip().split("\n")
+        space: dict[str, Any] = {}
+        exec("\n".join(before), space)
+        assert type(eval(last, space)) is type(wanted), line
+
+
+def test_expressions_in_braces_and_dollars_expand_on_every_line(shell: InteractiveShell) -> None:
+    shell.user_ns |= {"size": 8, "text": "a b", "which": "words"}
+    shell.run_cell(f"%textgen_train built --data rows --hidden-size {{size}} {FAST.split(' ', 2)[2]}").raise_error()
+    assert shell.user_ns["built"].plan.model.hidden_size == 8
+    got = shell.run_cell("%textgen_generate {which} '{text}' --beam {1 + 1}").result
+    assert (got.source, got.text) == ("a b", shell.user_ns["words"].generate("a b", beam=2).text)
+    assert shell.run_cell("%textgen_generate $which abc").result.source == "abc"
+
+
+def test_every_value_shows_itself_as_html_and_as_text(shell: InteractiveShell) -> None:
+    folder = shell.user_ns["folder"]
+    lines = [
+        ("textgen_generate", "words abc --beam 3 --n-best 2"),
+        ("textgen_evaluate", "words --data rows --metrics exact,bleu"),
+        ("textgen_explain", "words abc"),
+        ("textgen_explain", "words --data rows --limit 2"),
+        ("textgen_data", "rows"),
+        ("textgen_data", "rows --clean dedupe"),
+        ("textgen_data", "rows --panel"),
+        ("textgen_runs", f"--folder {folder}"),
+        ("textgen_panel", "words --kind history"),
+        ("textgen_panel", "words abc --kind generate"),
+        ("textgen_panel", "--kind train --data rows"),
+        ("textgen_panel", "--kind tune --data rows"),
+    ]
+    for magic, line in lines:
+        data, _ = shell.display_formatter.format(run(shell, magic, line)[0])  # type: ignore[union-attr]
+        assert data["text/plain"] and not data["text/plain"].startswith(("<nbtextgen", "VBox")), (magic, line)
+        assert "<" in data.get("text/html", ""), (magic, line, sorted(data))
 
 
 def test_magics_work_with_autoreload_and_loaded_twice(shell: InteractiveShell) -> None:

@@ -17,6 +17,9 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InteractiveShell:
     (tmp_path / "words.tsv").write_text("en\tfr\na\tb\n")
     (tmp_path / "notes.md").write_text("")
     (tmp_path / "more").mkdir()
+    for name in ("runs/french-1", "kept/dates-1"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "run.json").write_text("{}")
     shell = InteractiveShell()
     shell.run_line_magic("load_ext", "nbtextgen")
     shell.user_ns["frame"] = {"left side": ["a"], "right": ["b"]}
@@ -54,6 +57,9 @@ def tab(shell: InteractiveShell, line: str) -> list[str]:
         ("%textgen_panel ", ["%textgen_panel french"], ["rows"]),
         ("%textgen_save french mo", ["%textgen_save french more/"], []),
         ("%textgen_tr", ["%textgen_train"], []),
+        ("%textgen_runs ", ["%textgen_runs compare", "%textgen_runs resume", "%textgen_runs --folder"], ["french"]),
+        ("%textgen_runs open ", ["%textgen_runs open french-1"], ["dates-1"]),
+        ("%textgen_runs --folder kept open da", ["%textgen_runs --folder kept open dates-1"], ["french-1"]),
     ],
 )  # fmt: skip
 def test_tab_offers_what_fits(shell: InteractiveShell, line: str, there: list[str], absent: list[str]) -> None:

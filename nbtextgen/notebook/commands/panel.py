@@ -9,6 +9,7 @@ from IPython.core.magic import line_magic, magics_class
 from nbtextgen.errors import OptionError
 from nbtextgen.notebook.commands.common import COMMON
 from nbtextgen.notebook.options import choice_option, help_table, parse_line, text_option
+from nbtextgen.notebook.python import call, show
 from nbtextgen.notebook.session import Commands, in_one_line
 
 PANEL = {
@@ -17,7 +18,7 @@ PANEL = {
         choice_option("kind", "auto", ("auto", "train", "generate", "tune", "history"), "which panel"),
         text_option("data", "what to train on, as for textgen_train"),
     )
-} | {"debug": COMMON["debug"]}
+} | COMMON
 
 
 @magics_class
@@ -28,9 +29,15 @@ class PanelCommands(Commands):
     @in_one_line
     def textgen_panel(self, line: str, cell: str | None = None) -> Any:
         parsed = parse_line(line, PANEL)
-        words, data = parsed.words, parsed.options.get("data") or ""
+        given = {name: value for name, value in parsed.options.items() if name in ("kind", "data") and value}
+        if parsed.options.get("show_code"):
+            words = [parsed.words[0], " ".join(parsed.words[1:])][: len(parsed.words)] if parsed.words else []
+            return show("from nbtextgen.notebook import panel", call("panel", ", ".join(map(repr, words)), given))
+        return self.open(parsed.words, **given)
+
+    def open(self, words: list[str], kind: str = "auto", data: str = "") -> Any:
+        """The panel that fits a model's name, if any, and what is known of it; shows a running training itself."""
         training = self.session.trainings.get(words[0] if words else "")
-        kind = parsed.options.get("kind", "auto")
         if kind == "auto" and training is not None and training.running:
             return training.show(rich=self.session.rich)
         if kind == "auto" and words and words[0] not in self.session.variables:

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import line_magic, magics_class
 
 from nbtextgen.errors import OptionError, nearest
+from nbtextgen.notebook.awaiting import MARK, QUIET, unmark
 from nbtextgen.notebook.commands.common import COMMON
 from nbtextgen.notebook.options import flag_option, help_table, parse_line, text_option
 from nbtextgen.notebook.python import show
+from nbtextgen.notebook.runs_view import RunsView
 from nbtextgen.notebook.session import Commands, in_one_line
+
+if TYPE_CHECKING:
+    from nbtextgen.notebook.live.history import History
+    from nbtextgen.running.listing import RunRecord
+
+ACTIONS = ("list", "compare", "open", "resume", "stop", "end", "delete")
+ONE_RUN = ("open", "resume")
 
 RUNS = {
     one.name: one
     for one in (
         text_option("folder", "where the runs are; default: runs"),
+        text_option("into", "variable that receives the model, for open and resume; default: the run's name"),
         flag_option("yes", "delete without being asked again"),
     )
 } | COMMON
-ACTIONS = ("list", "compare", "stop", "end", "delete")
 
 
 @magics_class
@@ -30,25 +41,57 @@ class RunCommands(Commands):
     @line_magic
     @in_one_line
     def textgen_runs(self, line: str, cell: str | None = None) -> Any:
-        from nbtextgen.notebook.runs_view import RunsView
         from nbtextgen.running.listing import runs
 
+        line, awaited, quiet = unmark(line)
         parsed = parse_line(line, RUNS)
         folder = Path(parsed.options.get("folder") or "runs").expanduser()
         action, names = _action(parsed.words)
-        if parsed.options.get("show_code"):
-            return show("from nbtextgen.running.listing import runs", f"runs({str(folder)!r})")
         found = runs(folder)
-        if action == "list":
-            return RunsView(folder, found)
         chosen = [_named(name, found, folder) for name in names]
-        if action == "compare":
-            return RunsView(folder, chosen)
-        if action in ("stop", "end"):
-            return _ended(chosen, at_once=action == "end")
-        if not parsed.options.get("yes"):
-            raise OptionError(f"This deletes {', '.join(one.name for one in chosen)} for good; add --yes to do it.")
-        return _delete(chosen)
+        into = self._variable(chosen, parsed.options) if action in ONE_RUN else ""
+        if parsed.options.get("show_code"):
+            done: Any = show(*_code(action, folder, chosen, into))
+        elif action == "resume":
+            marks = (MARK if awaited else "") + (QUIET if quiet else "")
+            train: Any = self.session.shell.magics_manager.registry["TrainCommands"]
+            return train.textgen_train(f"{marks}{into} --resume {shlex.quote(str(chosen[0].folder))}")
+        elif action == "open":
+            done = self._open(chosen[0], into)
+        elif action in ("stop", "end"):
+            done = _ended(chosen, at_once=action == "end")
+        elif action == "delete":
+            done = _delete(chosen, sure=bool(parsed.options.get("yes")))
+        else:
+            done = RunsView(folder, found if action == "list" else chosen)
+        return _at_once(done) if awaited else done
+
+    def _variable(self, chosen: list[RunRecord], options: dict[str, Any]) -> str:
+        """The variable that receives the model of a run: the one given, or what the run's name begins with."""
+        if len(chosen) != 1:
+            raise OptionError(f"Only one run can be opened or resumed at a time, got {len(chosen)}.")
+        begin = re.match(r"[^\W\d]\w*", chosen[0].name)
+        name = options.get("into") or (begin[0] if begin else "")
+        if not name:
+            raise OptionError(f"The run {chosen[0].name} gives no name for a variable; add --into NAME.")
+        return self.session.new_name([name], "%textgen_runs open RUN --into")
+
+    def _open(self, one: RunRecord, name: str) -> History:
+        """Put the best model of a run into its variable, and show how it was trained."""
+        from nbtextgen.generator import TextGenerator
+        from nbtextgen.notebook.live.history import History
+        from nbtextgen.notebook.live.record import record_of
+        from nbtextgen.running.folder import Run
+
+        self.session.check_free(name)
+        self.session.variables[name] = TextGenerator.load(one.folder)
+        print(f"{name} is the best model of {one.name}")
+        return History(record_of(one.name, Run.open(one.folder).history()))
+
+
+async def _at_once(value: Any) -> Any:
+    """For a cell that awaits whatever this magic gives."""
+    return value
 
 
 def _action(words: list[str]) -> tuple[str, list[str]]:
@@ -65,7 +108,7 @@ def _action(words: list[str]) -> tuple[str, list[str]]:
     return action, names
 
 
-def _named(name: str, found: list[Any], folder: Path) -> Any:
+def _named(name: str, found: list[RunRecord], folder: Path) -> RunRecord:
     """The run of that name, or the only one whose name begins so."""
     exact = [one for one in found if one.name == name]
     begin = exact or [one for one in found if one.name.startswith(name)]
@@ -78,7 +121,7 @@ def _named(name: str, found: list[Any], folder: Path) -> Any:
     raise OptionError(f"There is no run '{name}' in {folder}.{nearest(name, [one.name for one in found])}")
 
 
-def _ended(chosen: list[Any], *, at_once: bool) -> None:
+def _ended(chosen: list[RunRecord], *, at_once: bool) -> None:
     """Ask those who train the runs to stop, which keeps the best model; or end their processes on this machine."""
     from nbtextgen.running.folder import Run
     from nbtextgen.running.launch import end
@@ -96,24 +139,50 @@ def _ended(chosen: list[Any], *, at_once: bool) -> None:
             print(f"{one.name} is trained by processes that were not started from its folder here; use stop")
 
 
-def _delete(chosen: list[Any]) -> None:
+def _delete(chosen: list[RunRecord], *, sure: bool) -> None:
     from nbtextgen.running.folder import Run
 
+    if not sure:
+        raise OptionError(f"This deletes {', '.join(one.name for one in chosen)} for good; add --yes to do it.")
     for one in chosen:
         Run.open(one.folder).delete()
         print(f"{one.name} is deleted")
+
+
+def _code(action: str, folder: Path, chosen: list[RunRecord], into: str) -> list[str]:
+    """The Python that does the same."""
+    if action in ONE_RUN:
+        call = "load" if action == "open" else "resume"
+        return ["from nbtextgen import TextGenerator", f"{into} = TextGenerator.{call}({str(chosen[0].folder)!r})"]
+    if action == "delete":
+        deleted = (f"Run.open({str(one.folder)!r}).delete()" for one in chosen)
+        return ["from nbtextgen.running.folder import Run", *deleted]
+    listed = f"runs({str(folder)!r})"
+    if action in ("stop", "end"):
+        ended = "Run.open({}).controls.stop()" if action == "stop" else "end(Run.open({}))"
+        imports = ["from nbtextgen.running.launch import end"] if action == "end" else []
+        calls = (ended.format(repr(str(one.folder))) for one in chosen)
+        return ["from nbtextgen.running.folder import Run", *imports, *calls]
+    names = {one.name for one in chosen}
+    kept = listed if action == "list" else f"[one for one in {listed} if one.name in {sorted(names)!r}]"
+    return ["from nbtextgen.running.listing import runs", kept]
 
 
 RunCommands.textgen_runs.__doc__ = f"""Past runs with settings, scores and learning curves.
 
     %textgen_runs                         all runs, the newest first
     %textgen_runs compare RUN RUN ...     some of them, with the settings in which they differ
+    %textgen_runs open RUN                its best model into a variable, and how it was trained
+    %textgen_runs resume RUN              go on with it
     %textgen_runs stop RUN ...            ask whoever trains them to stop; the best model is kept
     %textgen_runs end RUN ...             end their processes at once; the last checkpoint is kept
     %textgen_runs delete RUN ... --yes    remove their folders
 
-A training is kept as a run with %textgen_train NAME --run RUN. To go on with it: %textgen_train NAME --resume FOLDER;
-to use its best model: %textgen_load NAME FOLDER.
+A training is kept as a run with %textgen_train NAME --run RUN. The begin of a run's name is enough.
+
+Example:
+
+    %textgen_runs open french --into best
 
 Options:
 

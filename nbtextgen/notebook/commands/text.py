@@ -62,6 +62,10 @@ TextCommands.textgen_continue.__doc__ = f"""Write on after a beginning, with a m
     %textgen_continue NAME --panel
     text = %textgen_continue NAME "Once" --quiet
 
+Example:
+
+    %textgen_continue poet "The night was" --length 300 --seed 1
+
 The text is shown as it is written. It is drawn at random (--temperature 0.8 --top-p 0.95) unless told otherwise; give a
 --seed to draw the same again.
 

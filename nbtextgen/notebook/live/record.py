@@ -123,7 +123,7 @@ class Record:
             figures |= {
                 "epoch": step.epoch,
                 "epochs": step.epochs,
-                "step": self._base + step.step,
+                "step": self._base + (ended.step if ended else step.step),
                 "steps": self._base + step.steps,
                 "loss": step.loss,
                 "rate": step.learning_rate,

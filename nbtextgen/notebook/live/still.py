@@ -91,7 +91,7 @@ def _figures(record: Record) -> str:
 def _samples(record: Record) -> str:
     if not record.samples:
         return ""
-    left = "text-align:left;vertical-align:top"
+    left = "text-align:left;vertical-align:top;overflow-wrap:anywhere"
     rows = []
     for source, one in record.samples.items():
         epoch, last = one.outputs[-1]
@@ -104,7 +104,7 @@ def _samples(record: Record) -> str:
             f'<td style="{left}"><bdi>{visible(last)}</bdi>{right}{earlier}</td></tr>'
         )
     heads = "".join(f'<th style="{left}">{name}</th>' for name in ("held-out source", "wanted", "written"))
-    return f"<table style='width:100%'><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    return f"<table style='width:100%;table-layout:fixed'><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 
 def as_text(record: Record) -> str:

@@ -12,6 +12,7 @@ from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.raw import RawPairs
 from nbtextgen.data.report_view import cleaned_html, report_html
 from nbtextgen.errors import NbTextGenError
+from nbtextgen.notebook.panels.static import PlainBox
 from nbtextgen.visible import visible
 
 
@@ -60,7 +61,13 @@ def cleaning_panel(
     apply.on_click(applied)
     refresh()
     chosen = widgets.GridBox(boxes, layout=widgets.Layout(grid_template_columns="repeat(auto-fill, minmax(26em, 1fr))"))
-    return widgets.VBox([widgets.HTML(report_html(report)), chosen, outcome, widgets.HBox([apply, message])])
+
+    def summary() -> tuple[str, str]:
+        steps = ",".join(box.step for box in boxes if box.value)  # type: ignore[attr-defined]
+        return f"Cleaning panel: --clean {steps or 'none'} --into {name}", report_html(report) + outcome.value
+
+    parts = [widgets.HTML(report_html(report)), chosen, outcome, widgets.HBox([apply, message])]
+    return PlainBox(parts, summary)
 
 
 def _box(step: str, *, checked: bool) -> widgets.Checkbox:

@@ -38,6 +38,8 @@ DELAY = 0.12
 """Seconds without a key before the models write."""
 COUNT = 8
 """Alternatives offered at a token."""
+PATIENCE = 2.0
+"""Seconds that the static form waits for the first output."""
 NOBODY = "none"
 
 
@@ -240,7 +242,8 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
         self.code.show({"Magic": line.magic(), "Python": line.python(f"{name}.generate", [repr(text)])})
 
     def summary(self) -> tuple[str, str]:
-        """The panel as text and as static HTML."""
+        """The panel as text and as static HTML; waits a little for what is being written."""
+        self._latest.wait(PATIENCE)
         found = next(iter(self._found), None)
         code = self.code.pieces[0]["code"]
         if found is None:

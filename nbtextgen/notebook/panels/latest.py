@@ -49,6 +49,11 @@ class Latest:
             if threading.current_thread() is not self._thread:
                 self._changed.wait_for(lambda: not self._busy)
 
+    def wait(self, seconds: float) -> None:
+        """Until nothing runs or waits any more, at the longest so many seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._job is None and not self._busy, seconds)
+
     def _work(self) -> None:
         while True:
             with self._changed:

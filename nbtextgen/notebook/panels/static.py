@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
+
+import ipywidgets
 
 from nbtextgen.visible import visible
 
@@ -20,6 +23,18 @@ class StaticForm:
         text, page = self.summary()
         plain = {"text/plain": text, "text/html": f"<div><pre>{visible_lines(text)}</pre>{page}</div>"}
         return (data or {}) | plain, metadata
+
+
+class PlainBox(StaticForm, ipywidgets.VBox):
+    """Widgets below one another, with a static form."""
+
+    def __init__(self, children: Sequence[ipywidgets.Widget], summary: Callable[[], tuple[str, str]]) -> None:
+        self._summary = summary
+        super().__init__(children)
+
+    def summary(self) -> tuple[str, str]:
+        """Text, and HTML to stand under it."""
+        return self._summary()
 
 
 def visible_lines(text: str) -> str:

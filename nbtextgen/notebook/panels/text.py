@@ -9,6 +9,7 @@ import ipywidgets as widgets
 
 from nbtextgen.errors import NbTextGenError
 from nbtextgen.notebook.panels.latest import Latest, Stale
+from nbtextgen.notebook.panels.static import PlainBox
 from nbtextgen.visible import visible
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def continuation_panel(model: TextGenerator, text: str, length: int, decoding: M
 
     write.on_click(lambda _: work.ask(job))
     stop.on_click(lambda _: work.cancel())
-    return widgets.VBox([beginning, widgets.HBox([size, heat, mass]), widgets.HBox([write, stop]), shown])
+    parts = [beginning, widgets.HBox([size, heat, mass]), widgets.HBox([write, stop]), shown]
+    return PlainBox(parts, lambda: (f"Writing panel: {beginning.value}", shown.value))
 
 
 def _page(before: str, after: str) -> str:

@@ -84,14 +84,15 @@ function axes({ x, y, low, high, last, width }) {
   const found = [
     svg("path", { d: frame, fill: "none", stroke: "var(--ntg-line)" }),
     text("loss (nats per token)", { x: LEFT, y: 11 }),
-    text("update", { x: width - RIGHT, y: BASE - STRIP - 2, "text-anchor": "end" }),
+    text("update", { x: LEFT - 6, y: BASE + 14, "text-anchor": "end" }),
   ];
   for (const value of ticks(low, high, 5)) {
     found.push(svg("path", { d: `M${LEFT} ${y(value)}H${width - RIGHT}`, stroke: "var(--ntg-line)", "stroke-opacity": 0.5 }));
-    found.push(text(short(value), { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" }));
+    found.push(text(String(Number(value.toPrecision(6))), { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" }));
   }
   for (const value of ticks(0, last, Math.max(2, Math.floor(width / 110))).filter(Number.isInteger)) {
-    found.push(text(count(value), { x: x(value), y: BASE + 14, "text-anchor": value === 0 ? "start" : "middle" }));
+    const anchor = value === 0 ? "start" : x(value) > width - 30 ? "end" : "middle";
+    found.push(text(count(value), { x: x(value), y: BASE + 14, "text-anchor": anchor }));
   }
   return found;
 }

@@ -7,7 +7,7 @@ function render({ model, el: root }) {
 
   function show() {
     const parts = model.get("pieces").map(({ name, code }) => {
-      const text = el("pre", { tabindex: 0, role: "group", "aria-label": name, text: code });
+      const text = el("pre", { tabindex: 0, role: "group", "aria-label": name, text: code.split("\n").map(visible).join("\n") });
       const copy = button("Copy", null, { "aria-label": `Copy ${name}` });
       copy.addEventListener("click", async () => {
         try {

@@ -122,7 +122,7 @@ function setting(field, id, changed) {
     if (auto) auto.disabled = idle;
     whole.classList.toggle("ntg-idle", Boolean(idle));
     whole.classList.toggle("ntg-open", Boolean(auto && open));
-    error.textContent = errors[field.name] ?? "";
+    error.textContent = visible(errors[field.name] ?? "");
     control.main.setAttribute("aria-invalid", errors[field.name] ? "true" : "false");
   }
   return { whole, show };

@@ -43,13 +43,13 @@ function rowElement(row, column, at, titles, send) {
 }
 
 function columnElement(column, number, send) {
-  const title = el("div", { class: "ntg-title", text: column.title });
+  const title = el("div", { class: "ntg-title", text: visible(column.title) });
   if (column.forced) {
     const release = () => send({ kind: "release", column: number });
     title.append(" ", button("Release choice", release, { class: "ntg-button ntg-small" }));
   }
   const whole = el("div", { class: "ntg-column", role: "group", "aria-label": `written by ${column.title}` }, title);
-  if (column.error) whole.append(el("div", { class: "ntg-error", role: "alert", text: column.error }));
+  if (column.error) whole.append(el("div", { class: "ntg-error", role: "alert", text: visible(column.error) }));
   const list = el("ol", {});
   column.rows.forEach((row, at) => list.append(rowElement(row, number, at, column.title, send)));
   if (column.rows.length) whole.append(list);
@@ -149,7 +149,7 @@ function render({ model, el: root }) {
     opened = { box: made.box, anchor };
     made.focus();
   }
-  const drawStatus = () => (status.textContent = model.get("status"));
+  const drawStatus = () => (status.textContent = visible(model.get("status")));
 
   columns.addEventListener("click", (event) => {
     const token = event.target.closest(".ntg-token");
