@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import html
 import math
 import time
 import warnings
@@ -21,6 +20,7 @@ from nbtextgen.generator import TextGenerator
 from nbtextgen.options import Option, options_of
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Event, Started, Validation
+from nbtextgen.visible import visible
 
 if TYPE_CHECKING:
     import optuna
@@ -124,14 +124,14 @@ class Tuning:
         ordered = sorted(self.trials, key=lambda one: sign * (math.inf * sign if one.value is None else one.value))
         names = list(dict.fromkeys(name for trial in self.trials for name in trial.settings))
         head = "".join(
-            f"<th scope='col'>{html.escape(name)}</th>" for name in ("trial", self.metric, *map(_words, names), "state")
+            f"<th scope='col'>{visible(name)}</th>" for name in ("trial", self.metric, *map(_words, names), "state")
         )
         rows = []
         for trial in ordered:
             value = "" if trial.value is None else f"{trial.value:.4g}"
             cells = [str(trial.number), value, *(_short(trial.settings.get(name, "")) for name in names), trial.state]
             bold = " style='font-weight:600'" if trial is self.best_trial else ""
-            rows.append(f"<tr{bold}>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>")
+            rows.append(f"<tr{bold}>" + "".join(f"<td>{visible(cell)}</td>" for cell in cells) + "</tr>")
         return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
     def __repr__(self) -> str:

@@ -264,7 +264,7 @@ class Panel {
   drawStatus() {
     const { busy = false, text = "", done = 0, error = "" } = this.alone ? {} : this.model.get("status");
     this.progress.replaceChildren();
-    if (error) this.progress.append(el("span", { class: "ntg-error", text: error }));
+    if (error) this.progress.append(el("span", { class: "ntg-error", text: visible(error) }));
     else if (busy) {
       const bar = el("progress", { max: "1", "aria-label": text });
       if (done > 0) bar.value = done;

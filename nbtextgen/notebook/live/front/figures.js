@@ -12,7 +12,7 @@ const REASONS = {
 function show(view, data) {
   const { now, controls } = data;
   const over = Boolean(now.ended);
-  say(view.name, data.name);
+  say(view.name, visible(data.name));
   say(view.state, stateOf(data));
   say(view.pause, controls.paused ? "Resume" : "Pause");
   view.pause.disabled = view.stop.disabled = over || Boolean(controls.stopping);
@@ -33,7 +33,7 @@ function show(view, data) {
   };
   for (const [name, text] of Object.entries(figures)) say(view.figures[name], text || "\u2013");
   say(view.notes, data.warnings.map(visible).join("\n"));
-  say(view.about, aboutOf(data.about));
+  say(view.about, visible(aboutOf(data.about)));
   showSamples(view, data.samples);
 }
 

@@ -21,7 +21,7 @@ function nearestStop(stops, value) {
 const kinds = {
   choice(field, id, row, changed) {
     const list = el("select", { id });
-    for (const choice of field.choices) list.append(el("option", { value: choice, text: choice }));
+    for (const choice of field.choices) list.append(el("option", { value: choice, text: visible(choice) }));
     list.addEventListener("change", () => changed(list.value));
     row.append(list);
     return { main: list, set: (value) => (list.value = value ?? ""), enable: (on) => (list.disabled = !on) };

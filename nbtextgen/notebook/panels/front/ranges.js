@@ -35,7 +35,7 @@ function choices(field, value, changed) {
     const box = el("input", { type: "checkbox" });
     box.checked = value.includes(choice);
     box.addEventListener("change", () => changed(field.choices.filter((_, at) => boxes[at].checked)));
-    row.append(el("label", {}, box, choice));
+    row.append(el("label", {}, box, visible(choice)));
     return box;
   });
   return row;
