@@ -9,6 +9,8 @@ from nbtextgen.charts.scale import COLOURS, WIDTH, picture
 
 NAMES, ROW = 150, 26
 """Room for the names, and the height of a row, in pixels."""
+FEWEST = 12
+"""A histogram of fewer ranges does not fill its width: one bar alone would look like nothing at all."""
 TALL = 170
 """Height of a histogram, which stands beside another at half its size."""
 
@@ -39,7 +41,7 @@ def histogram(bins: Sequence[tuple[int, int, int]], *, title: str, of: str, unit
     """
     if not bins:
         return ""
-    most, each, foot = max(count for *_, count in bins), WIDTH / len(bins), TALL - 24
+    most, each, foot = max(count for *_, count in bins), WIDTH / max(len(bins), FEWEST), TALL - 24
     drawn = []
     for at, (first, last, count) in enumerate(bins):
         high = (foot - 6) * count / max(1, most)

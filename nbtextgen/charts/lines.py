@@ -11,7 +11,7 @@ from nbtextgen.charts.scale import COLOURS, DASHES, WIDTH, Scale, number, pictur
 from nbtextgen.visible import pictured, visible
 
 HEIGHT = 240
-LEFT, RIGHT, TOP, BOTTOM = 58, 12, 12, 40
+LEFT, RIGHT, TOP, BOTTOM = 72, 12, 12, 40
 COLUMNS = 40
 """Places along the horizontal axis that tell their values."""
 DOTTED = 60

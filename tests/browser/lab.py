@@ -270,12 +270,17 @@ class Notebook:
         """Screenshots of a part of the page in both themes: ``stem-light.png`` and ``stem-dark.png``."""
         stem.parent.mkdir(parents=True, exist_ok=True)
         made = []
+        window, box = self.page.viewport_size, target.bounding_box()
+        if window and box and box["height"] > window["height"] - 200:
+            self.page.set_viewport_size({**window, "height": int(box["height"]) + 300})
         for theme in ("light", "dark"):
             self.theme(theme)
             self.page.wait_for_timeout(300)
             made.append(stem.with_name(f"{stem.name}-{theme}.png"))
             target.screenshot(path=made[-1])
         self.theme("light")
+        if window:
+            self.page.set_viewport_size(window)
         return made
 
     def accessibility(self, part: Locator) -> list[str]:

@@ -11,6 +11,11 @@ from playwright.sync_api import Locator
 from .lab import TOO_WIDE, Lab, Notebook, nothing_wrong, pictures
 
 SMALL = "--hidden-size 16 --embedding-size 16 --batch-size 16 --validate-every 20 --epochs 100000"
+ROWS = "%load_ext nbtextgen\nrows = [(a + b + c, c + b + a) for a in 'abcde' for b in 'abcde' for c in 'abcde']"
+QUICK = (
+    "%textgen_train words --data rows --hidden-size 24 --embedding-size 8 --batch-size 32 --learning-rate 0.01 "
+    "--schedule constant --warmup 0 --samples 4 --validate-every 10 --epochs 100000"
+)
 TRAIN = f"%textgen_train dates --data builtin:dates?count=300 {SMALL}"
 
 
@@ -71,10 +76,13 @@ def test_a_running_cell_is_watched_paused_resumed_steered_and_stopped(lab: Lab, 
 
 
 def test_values_are_read_by_pointer_and_by_keys_and_figures_and_samples_move(lab: Lab, tmp_path: Path) -> None:
-    notebook = lab.open(["%load_ext nbtextgen", TRAIN], run=False)
+    notebook = lab.open([ROWS, QUICK])
     notebook.run(0)
     notebook.run(1, wait=False)
     live = panel(notebook, 1)
+    notebook.page.wait_for_function(
+        "() => document.querySelectorAll('.ntg-live polyline')[1].points.numberOfItems > 30"
+    )
     chart, tip = live.get_by_role("img", name="Loss and learning rate"), live.locator(".ntg-live-tip")
     box = chart.bounding_box()
     assert box is not None
