@@ -120,7 +120,7 @@ def test_generating_with_each_slider_and_going_on_from_another_token(lab: Lab, t
     written.get_by_role("button", name="Explain: cba").first.press("Enter")
     why = panel.locator(".nte")
     why.get_by_role("group", name="Output").wait_for()
-    assert "".join(why.get_by_role("group", name="Output").locator(".nte-word").all_inner_texts()) == "cba"
+    assert "".join(why.get_by_role("group", name="Output").locator(".nte-word").all_inner_texts()).startswith("cba")
 
     panel.get_by_label("sample", exact=True).check()
     for label, value, shown in (
