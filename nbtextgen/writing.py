@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
@@ -14,6 +15,8 @@ from nbtextgen.data.examples import CopyMap, encode_examples, pad, padded_batche
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.tokenizer import BOS, EOS, UNK, Tokenizer
 from nbtextgen.decoding.config import DecodingConfig
+from nbtextgen.decoding.cores import side_by_side
+from nbtextgen.decoding.hypothesis import Hypothesis
 from nbtextgen.decoding.search import decode
 from nbtextgen.decoding.stepper import Ensemble, Stepper
 from nbtextgen.decoding.stream import stream
@@ -146,21 +149,29 @@ class Writer:
     ) -> list[Generation]:
         copies, extras = self._copies(texts)
         limits = [config.max_length or self.limit(len(ids)) for ids in encoded]
-        found = decode(
-            self._stepper(config.precision),
-            self._tensor(encoded),
-            config,
-            bos=BOS,
-            eos=EOS,
-            max_length=limits,
-            copy_ids=copies,
-            **self.words.rules(config, prefix_ids),
-        )
+        source, rules = self._tensor(encoded), self.words.rules(config, prefix_ids)
+
+        def search(model: Stepper, rows: slice) -> list[list[Hypothesis]]:
+            copy_ids = None if copies is None else copies[rows]
+            limited = limits[rows]
+            return decode(model, source[rows], config, bos=BOS, eos=EOS, max_length=limited, copy_ids=copy_ids, **rules)
+
+        shares = self._shares(len(texts), config)
+        done = side_by_side(self._stepper(config.precision), [partial(search, rows=rows) for rows in shares])
+        found: list[list[Hypothesis]] = [[] for _ in texts]
+        for rows, hypotheses in zip(shares, done, strict=True):
+            found[rows] = hypotheses
         attended, replace = self.networks[0].config.attention != "none", config.replace_unknown
         return [
             self.words.generation(text, hypotheses, extra, attended=attended, replace_unknown=replace)
             for text, hypotheses, extra in zip(texts, found, extras, strict=True)
         ]
+
+    def _shares(self, texts: int, config: DecodingConfig) -> list[slice]:
+        """Which texts are searched for together: on a processor as many full batches at once as there are cores."""
+        cores = torch.get_num_threads() if self.device.type == "cpu" else 1
+        count = max(1, min(cores, texts // config.batch_size))
+        return [slice(first, None, count) for first in range(count)]
 
     def _stepper(self, precision: str = "fp32") -> Stepper:
         """What decoding steps through."""

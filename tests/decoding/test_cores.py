@@ -1,0 +1,65 @@
+"""Searches side by side give what they give in turn, and end together."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+import torch
+
+from nbtextgen import Pairs, TextGenerator
+from nbtextgen.decoding.cores import Cancelled, side_by_side
+
+
+class Counting:
+    """Just enough of a model to be stepped through."""
+
+    start = reorder = keep = replace = None
+
+    def __init__(self) -> None:
+        self.steps = 0
+
+    def step(self, tokens: object, state: object) -> None:
+        self.steps += 1
+
+
+def test_results_come_in_order_and_each_search_has_a_core_of_its_own() -> None:
+    before = torch.get_num_threads()
+    found = side_by_side(Counting(), [lambda _, n=n: (n, torch.get_num_threads()) for n in range(3)])  # type: ignore[arg-type]
+    assert found == [(0, 1), (1, 1), (2, 1)]
+    assert torch.get_num_threads() == before
+
+
+def test_one_that_fails_ends_the_others() -> None:
+    ended = threading.Event()
+
+    def fails(_: object) -> None:
+        raise ValueError("no")
+
+    def endless(model: Counting) -> None:
+        try:
+            while True:
+                model.step(None, None)
+        except Cancelled:
+            ended.set()
+            raise
+
+    with pytest.raises(ValueError, match="no"):
+        side_by_side(Counting(), [fails, endless])  # type: ignore[arg-type,list-item]
+    assert ended.is_set()
+
+
+def test_many_texts_are_written_as_they_are_one_at_a_time() -> None:
+    pairs = Pairs.of([(f"a{number}", f"b{number}") for number in range(30)])
+    model = TextGenerator(tokens="char", hidden_size=24, embedding_size=8, max_steps=60, valid_fraction=0.0)
+    model.fit(pairs, listeners=[])
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        for settings in ({}, {"beam": 3}, {"sample": True, "seed": 4}):
+            together = model.generate(list(pairs.sources), batch_size=4, **settings)
+            for source, one in zip(pairs.sources, together, strict=True):
+                assert one.source == source
+                assert one.text == model.generate(source, **settings).text
+    finally:
+        torch.set_num_threads(before)
