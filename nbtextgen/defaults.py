@@ -145,10 +145,12 @@ def _training_defaults(train: Pairs, small: bool, given: TrainingConfig) -> dict
     batch = given.batch_size or (16 if pairs < 500 else 32 if pairs < 2000 else 64 if small or pairs > 100_000 else 48)
     # Small data needs many passes for enough updates; large data learns what there is in a few.
     updates = (5000 if pairs < 10_000 else 3600) if small else 7500
+    # A few thousand short pairs leave room for few updates, and each can be large.
+    rate = 0.004 if not small else 0.006 if pairs < 3000 else 0.002
     epochs = max(10, min(200, math.ceil(updates * batch / max(1, pairs))))
     return {
         "epochs": epochs,
-        "learning_rate": 0.002 if small else 0.004,
+        "learning_rate": rate,
         "average": "none" if small else "ema",
         "schedule": "cosine",
         "batch_size": batch,
