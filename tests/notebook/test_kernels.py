@@ -27,15 +27,15 @@ WAIT = 60.0
 class Page:
     """What a page with the live panel does: reads what the kernel publishes, and sends messages to the widget."""
 
-    def __init__(self, kernel: Kernel, cell: str) -> None:
-        self.kernel, self.cell = kernel, cell
+    def __init__(self, kernel: Kernel, code: str) -> None:
+        self.kernel, self.subshell = kernel, _subshell(kernel)
+        self.cell = kernel.begin(code)
         self.panel = ""
         self.states: list[dict[str, Any]] = []
         self.answers: list[dict[str, Any]] = []
         self.ended = False
         self.error = ""
         self.shown = ""
-        self.subshell = _subshell(kernel)
 
     def read(self, until: Callable[[Page], object]) -> None:
         """Take in messages until something is so."""
@@ -79,8 +79,10 @@ class Page:
 def _subshell(kernel: Kernel) -> str:
     """A subshell where the kernel has them: JupyterLab sends every widget message to one."""
     client = kernel.client
-    client.kernel_info()
-    features = client.get_shell_msg(timeout=WAIT)["content"].get("supported_features", [])
+    asked = client.kernel_info()
+    while (reply := client.get_shell_msg(timeout=WAIT))["parent_header"].get("msg_id") != asked:
+        continue  # the answers to earlier cells lie there, too
+    features = reply["content"].get("supported_features", [])
     if "kernel subshells" not in features:
         return ""
     client.control_channel.send(client.session.msg("create_subshell_request", {}))
@@ -127,6 +129,6 @@ def _logged(run: Path, setting: str, value: object) -> None:
 
 def _begin(running: Kernel, code: str) -> Page:
     """Run a cell, and see its panel with the best model so far."""
-    page = Page(running, running.begin(code))
+    page = Page(running, code)
     page.read(lambda page: any("best" in one.get("add", {}) for one in page.states))
     return page
