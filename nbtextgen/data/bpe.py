@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 BYTES = 256
 
-
 _PIECE = 4096
 """Characters of a text that merges are learned from together."""
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 _NUMBER = re.compile(r"\d+")
-_URL = re.compile(r"(?:https?://|www\.)[^\s<>\"')\]]+|(?<![\w.+-])[\w.+-]{1,64}@[\w-]+\.[\w.]+", re.IGNORECASE)
 # An address is looked for from the start of a run of its letters only: from every letter, a megabyte of them takes hours.
+_URL = re.compile(r"(?:https?://|www\.)[^\s<>\"')\]]+|(?<![\w.+-])[\w.+-]{1,64}@[\w-]+\.[\w.]+", re.IGNORECASE)
 _BRACKET = re.compile(r"[(\[{]")
 
 KINDS = {"numbers": _NUMBER, "urls": _URL, "brackets": _BRACKET}

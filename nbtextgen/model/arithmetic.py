@@ -8,6 +8,11 @@ import time
 import torch
 
 
+def bf16_pays() -> bool:
+    """Whether bf16 is so much faster on this processor that it is worth its rounding."""
+    return bf16_speedup() > 1.5
+
+
 @functools.cache
 def bf16_speedup() -> float:
     """How many times faster this processor multiplies bf16 matrices than fp32 ones (below one: it emulates them)."""

@@ -14,7 +14,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from nbtextgen.model.arithmetic import bf16_speedup, has_eight_bit
+from nbtextgen.model.arithmetic import bf16_pays, has_eight_bit
 from nbtextgen.model.attention import Memory
 from nbtextgen.model.decoder import Decoder, DecoderState
 from nbtextgen.model.recurrent import RecurrentLayer, RecurrentState
@@ -99,7 +99,7 @@ class EightBit:
 
     def start(self, source: Tensor, width: int, copy_ids: Tensor | None = None) -> State:
         """As ``Seq2Seq.start``; the source is read in bf16 where the processor is fast at it."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16_speedup() > 1.5):
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16_pays()):
             state = self.network.start(source, width, copy_ids)
         memory, decoder = state.memory, state.decoder
         values = memory.values.float()

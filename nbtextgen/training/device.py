@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from nbtextgen.errors import OptionError
-from nbtextgen.model.arithmetic import bf16_speedup
+from nbtextgen.model.arithmetic import bf16_pays
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -28,4 +28,4 @@ def choose_precision(wanted: str, device: torch.device) -> str:
         return wanted
     if device.type == "cuda":
         return "bf16" if torch.cuda.is_bf16_supported() else "fp32"
-    return "bf16" if device.type == "cpu" and bf16_speedup() > 1.5 else "fp32"
+    return "bf16" if device.type == "cpu" and bf16_pays() else "fp32"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from pathlib import Path
 
 import pytest
@@ -12,18 +11,10 @@ from IPython.core.interactiveshell import InteractiveShell
 from nbtextgen import LaunchConfig, Run, TextGenerator
 from nbtextgen.running.launch import end
 from nbtextgen.training.events import Changed
+from tests.training.test_distributed import wait_for
 
 WORDS = ["".join(letters) for letters in itertools.product("abc", repeat=3)]
 SMALL = {"hidden_size": 8, "embedding_size": 8, "samples": 0, "checkpoint_seconds": 0.0, "epochs": 100_000}
-
-
-def wait_for(condition, seconds: float = 300.0) -> bool:
-    until = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > until:
-            return False
-        time.sleep(0.1)
-    return True
 
 
 def test_the_next_kernel_finds_watches_steers_and_stops_a_detached_run(tmp_path: Path, monkeypatch, capsys) -> None:
