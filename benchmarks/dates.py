@@ -1,6 +1,6 @@
 """Figure 1: ``builtin:dates``, default settings, exact match on 2,000 held-out dates and the training time.
 
-python benchmarks/dates.py [--pairs 20000]
+python benchmarks/dates.py [--pairs 20000] [--options '{"learning_rate": 0.002}']
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--pairs", type=int, default=20_000)
     parser.add_argument("--held-out", type=int, default=2_000)
+    parser.add_argument("--options", type=json.loads, default={}, help="JSON of settings that replace the defaults")
     options = parser.parse_args()
     pairs = builtin("dates", options.pairs + options.held_out)
     train, held = pairs[: options.pairs], pairs[options.pairs :]
     began, worked = time.perf_counter(), time.process_time()
-    model = TextGenerator().fit(train)
+    model = TextGenerator(**options.options).fit(train)
     seconds, processor = time.perf_counter() - began, time.process_time() - worked
     scores = model.evaluate(held)
     exact = scores["exact"]
