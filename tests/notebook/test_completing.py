@@ -69,6 +69,7 @@ def test_tab_offers_what_fits(shell: InteractiveShell, line: str, there: list[st
 
 
 def test_other_lines_complete_as_before(shell: InteractiveShell) -> None:
+    shell.Completer.use_jedi = False  # whose answer is its own affair, and now and then empty on a busy machine
     assert "french.generate" in tab(shell, "french.gen")
     assert not [one for one in tab(shell, "x --hid") if "hidden" in one]
 
