@@ -399,14 +399,14 @@ def nbtextgen_train(work: Path, warmup: int, steps: int, precision: str = "fp32"
     from nbtextgen.training.trainer import Trainer
 
     clock = Clock(warmup)
-    original = Trainer._update
+    original = Trainer.update
 
     def counted(self: Trainer, group: list) -> tuple:
         rows = [row for part in group for row in part]
         clock.saw(sum(len(self.train.sources[row]) + len(self.train.targets[row]) - 2 for row in rows))
         return original(self, group)
 
-    Trainer._update = counted
+    Trainer.update = counted
     model = nbtextgen_parts(work, precision, warmup + steps).fit(str(work / "train.tsv"), listeners=[])
     if precision == "fp32":
         model.save(work / "nbtextgen")

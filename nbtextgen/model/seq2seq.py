@@ -233,13 +233,11 @@ class Seq2Seq(nn.Module):
 
     def _distribution(self, decoded: Decoded, memory: Memory) -> Tensor:
         """Log-probabilities over the vocabulary, ``(batch, steps, vocabulary)``; wider with a copy head."""
-        return self._mixture(
-            nn.functional.linear(decoded.hidden, self.output_weight, self.output_bias), decoded, memory
-        )
+        scores = nn.functional.linear(decoded.hidden, self.output_weight, self.output_bias)
+        return self._mixture(scores.float().log_softmax(-1), decoded, memory)
 
-    def _mixture(self, scores: Tensor, decoded: Decoded, memory: Memory) -> Tensor:
-        """Log-probabilities from the output layer's scores, the copy head's share mixed in."""
-        logs = scores.float().log_softmax(-1)
+    def _mixture(self, logs: Tensor, decoded: Decoded, memory: Memory) -> Tensor:
+        """Log-probabilities with the copy head's share mixed in, from those of the output layer."""
         if decoded.gate is None or memory.copy_ids is None:
             return logs
         batch, steps, size = logs.shape
@@ -270,12 +268,12 @@ class Seq2Seq(nn.Module):
             log-probabilities ``(batch, width, vocabulary)``, attention ``(batch, width, source_length)``, next state.
         """
         decoded, after = self.decoder.step(self.embed(tokens), state.decoder, state.memory)
-        scores = nn.functional.linear(decoded.hidden, self.output_weight, self.output_bias)
-        return self.writable(scores, decoded, state.memory), decoded.weights, State(state.memory, after, state.width)
+        logs = nn.functional.linear(decoded.hidden, self.output_weight, self.output_bias).float().log_softmax(-1)
+        return self.writable(logs, decoded, state.memory), decoded.weights, State(state.memory, after, state.width)
 
-    def writable(self, scores: Tensor, decoded: Decoded, memory: Memory) -> Tensor:
-        """Log-probabilities for decoding, from the output layer's scores: tokens that are never written are impossible."""
-        logs = self._mixture(scores, decoded, memory)
+    def writable(self, logs: Tensor, decoded: Decoded, memory: Memory) -> Tensor:
+        """Log-probabilities for decoding, from the output layer's: tokens that are never written are impossible."""
+        logs = self._mixture(logs, decoded, memory)
         logs[..., self.never_written] = float("-inf")
         return logs
 

@@ -31,6 +31,13 @@ def test_a_product_is_within_the_rounding_of_its_parts() -> None:
     assert EightBitLinear(weight, None)(torch.zeros(2, 64)).abs().max() == 0
 
 
+@pytest.mark.parametrize("rows", [1, 16, 37])
+def test_log_probabilities_are_those_of_the_outputs(rows: int) -> None:
+    torch.manual_seed(2)
+    layer, inputs = EightBitLinear(torch.randn(50, 16), torch.randn(50)), torch.randn(rows, 1, 16)
+    assert torch.allclose(layer.log_probabilities(inputs), layer(inputs).log_softmax(-1), atol=1e-6)
+
+
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
 @pytest.mark.parametrize("extra", EXTRAS, ids=str)
 def test_every_network_steps_as_in_full_precision(cell: str, extra: dict) -> None:
