@@ -129,6 +129,8 @@ class Group:
             if device.type == "cuda"
             else None
         )
+        wrapped = DistributedDataParallel(module, device_ids=ids, gradient_as_bucket_view=True)
         # The only buffer is a constant. Sending it in every pass would also make a process that failed in one, and
-        # passes again, wait for others that do not.
-        return DistributedDataParallel(module, device_ids=ids, broadcast_buffers=False, gradient_as_bucket_view=True)
+        # passes again, wait for others that do not. (As an argument this makes torch 2.13 warn of a new name.)
+        wrapped.broadcast_buffers = False
+        return wrapped

@@ -78,7 +78,7 @@ class Updater:
         self.use(train)
         self._loss = group.wrapped(_Loss(model, config), device)
         self._most = math.inf
-        self._once = self._fitted = 0  # the largest batch that fitted once, and twice
+        self._once = self._fitted = np.zeros(2)  # the most that fitted once, and twice
         self._notes: list[str] = []
 
     def use(self, train: Examples) -> None:
@@ -116,8 +116,9 @@ class Updater:
             self._halve(shares, failed=failed)
         if alone:
             self.group.average([each.grad for each in self.model.parameters() if each.grad is not None])
-            cost = self._cost(batches)
-            self._fitted, self._once = max(self._fitted, min(cost, self._once)), max(self._once, cost)
+            needs = self._needs(batches)
+            self._fitted = np.maximum(self._fitted, np.minimum(needs, self._once))
+            self._once = np.maximum(self._once, needs)
         if self.config.clip:
             norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
             summed = summed if torch.isfinite(norm) else math.nan
@@ -144,6 +145,11 @@ class Updater:
         """Tokens of the largest of some batches, padding included."""
         return max(len(rows) * int(self._widths[rows].max()) for rows in batches if len(rows))
 
+    def _needs(self, batches: Sequence[Rows]) -> NDArray[np.float64]:
+        """What the memory for some batches grows with: tokens of the largest, and with attention their squares."""
+        shapes = [(len(rows), float(self._widths[rows].max())) for rows in batches if len(rows)]
+        return np.array([max(rows * width**power for rows, width in shapes) for power in (1, 2)])
+
     def _untried(self, batches: Sequence[Rows]) -> bool:
         """Whether gradients are to be computed before anything is exchanged, since the memory may not hold them.
 
@@ -151,7 +157,7 @@ class Updater:
         yet): a process whose memory is too short is then not waited for.
         One process alone has no one to wait for it.
         """
-        return self.group.size == 1 or self._cost(batches) > self._fitted
+        return self.group.size == 1 or bool((self._needs(batches) > self._fitted).any())
 
     def _gradients(
         self, shares: Sequence[Rows], spare: Rows, tokens: int, teacher_forcing: float, *, exchange: bool
@@ -203,10 +209,7 @@ class Updater:
         widest = max((int(self._widths[rows].max()) for rows in parts), default=0)
         hopeless, widest = failed and all(len(rows) == 1 for rows in parts), self.group.most(widest)
         if self.group.most(int(hopeless)):
-            raise MemoryShortError(
-                f"The memory does not hold the training of even one pair of {widest:,} tokens; "
-                "lower --hidden-size or --max-length."
-            )
+            raise memory_short("training", widest)
         if self._most == math.inf:
             pairs = max((len(rows) for rows in parts), default=0)
             self._notes.append(
@@ -222,6 +225,13 @@ class Updater:
             return source
         hidden = (torch.rand(source.shape, device=source.device) < self.config.source_masking) & (source != PAD)
         return source.masked_fill(hidden, MASK)
+
+
+def memory_short(what: str, tokens: int) -> MemoryShortError:
+    """The error for when nothing is left to split: ``what`` of one pair of so many tokens does not fit."""
+    return MemoryShortError(
+        f"The memory does not hold the {what} of even one pair of {tokens:,} tokens; lower --hidden-size or --max-length."
+    )
 
 
 def is_out_of_memory(error: BaseException) -> bool:
