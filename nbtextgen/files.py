@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -80,6 +81,7 @@ def replaced(folder: Path, manifest: str, what: str) -> Iterator[Path]:
     Raises:
         ModelFileError: when there is something else, or it cannot be written; what was there stays then.
     """
+    recover(folder, manifest)
     if folder.exists() and not (folder / manifest).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise ModelFileError(f"{folder} holds something that is not {what}; choose another folder.")
     work = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}"
@@ -88,7 +90,7 @@ def replaced(folder: Path, manifest: str, what: str) -> Iterator[Path]:
         work.mkdir()
         yield work
         sync(work)
-        _swap(work, folder)
+        swap(work, folder)
     except OSError as error:
         raise ModelFileError(
             f"{what.capitalize()} could not be written to {folder}: {error.strerror or error}."
@@ -97,11 +99,10 @@ def replaced(folder: Path, manifest: str, what: str) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _swap(work: Path, folder: Path) -> None:
-    """Put the finished folder in its place, an older model there stepping aside first."""
-    if not folder.exists():
-        work.rename(folder)
-    else:
+def swap(work: Path, folder: Path) -> None:
+    """Put a finished folder in its place, an older one there stepping aside first; ``recover`` undoes half of that."""
+    if folder.exists():
+        _remove_old(folder)
         old = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}.old"
         folder.rename(old)
         try:
@@ -109,8 +110,31 @@ def _swap(work: Path, folder: Path) -> None:
         except OSError:
             old.rename(folder)
             raise
-        shutil.rmtree(old, ignore_errors=True)
+    else:
+        work.rename(folder)
     sync(folder.parent)
+    _remove_old(folder)
+
+
+def _put_aside(folder: Path) -> list[Path]:
+    """What ``swap`` has put aside for this folder, and was killed before removing it."""
+    if not folder.parent.is_dir():
+        return []
+    name = re.compile(rf"\.{re.escape(folder.name)}\.[0-9a-f]{{8}}\.old")
+    return [path for path in folder.parent.iterdir() if name.fullmatch(path.name)]
+
+
+def _remove_old(folder: Path) -> None:
+    for path in _put_aside(folder):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def recover(folder: Path, manifest: str) -> None:
+    """Bring back what ``swap`` had put aside, when it was killed before the new folder took its place."""
+    aside = [] if folder.exists() else _put_aside(folder)
+    if len(aside) == 1 and (aside[0] / manifest).is_file():
+        with contextlib.suppress(OSError):
+            aside[0].rename(folder)
 
 
 def checksums(folder: Path) -> dict[str, str]:

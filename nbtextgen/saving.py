@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import glob
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +18,7 @@ from nbtextgen.files import (
     checksums,
     read_json,
     read_tensors,
+    recover,
     replaced,
     sync,
     verify,
@@ -82,8 +81,7 @@ def read_tokenizers(folder: Path, files: Mapping[str, Any]) -> tuple[Tokenizer, 
 
 def load(folder: Path) -> tuple[Writer, Plan, dict[str, Any]]:
     """Read a model; see ``TextGenerator.load``. Nothing in the folder is executed."""
-    if not folder.exists():
-        _recover(folder)
+    recover(folder, MANIFEST)
     if not folder.is_dir():
         raise ModelFileError(f"There is no saved model at {folder}; give the folder that was saved to.")
     manifest = _read_manifest(folder)
@@ -111,14 +109,6 @@ def kept_sources(folder: Path) -> tuple[str, ...]:
     if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
         raise ModelFileError(f"{folder / KEPT} is damaged: it should hold a list of texts.")
     return tuple(found)
-
-
-def _recover(folder: Path) -> None:
-    """Bring back the older model that a save had put aside, when it was killed before the new one took its place."""
-    aside = sorted(folder.parent.glob(f".{glob.escape(folder.name)}.*.old"))
-    if len(aside) == 1 and (aside[0] / MANIFEST).is_file():
-        with contextlib.suppress(OSError):
-            aside[0].rename(folder)
 
 
 def read_options(values: Any) -> dict[str, Any]:

@@ -6,12 +6,14 @@ import hashlib
 import json
 import os
 import shutil
+import threading
+import uuid
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from multiprocessing import get_context
+from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -23,7 +25,7 @@ from nbtextgen.data.store import SIDES, open_examples
 from nbtextgen.data.streaming import files_of
 from nbtextgen.data.tokenizer import Tokenizer
 from nbtextgen.errors import DataError, ModelFileError
-from nbtextgen.files import as_json, read_json, sync, write
+from nbtextgen.files import as_json, read_json, recover, swap, sync, write
 
 CHUNK = 5000
 """Pairs that go to a worker at a time."""
@@ -87,21 +89,24 @@ def tokenise(
         DataError: when there is no pair, or none short enough.
         ModelFileError: when ``folder`` holds something else, or cannot be written.
     """
+    recover(folder, MANIFEST)
     if folder.exists() and not (folder / MANIFEST).is_file():
         raise ModelFileError(f"{folder} holds something that is no store of tokens; choose another folder.")
     _sweep(folder)
-    work = folder.with_name(f".{folder.name}.{os.getpid()}.tokenising")
+    work = folder.with_name(f".{folder.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.tokenising")
     try:
         work.mkdir(parents=True)
         left_out = _fill(work, rows, _Job(source, target, copy, max_length), workers or os.cpu_count() or 1)
         write(work / MANIFEST, as_json({"format": FORMAT, "key": key, "left_out": left_out}))
         sync(work)
-        if folder.exists():
-            shutil.rmtree(folder)
-        work.rename(folder)
-        sync(folder.parent)
+        swap(work, folder)
     except OSError as error:
         raise ModelFileError(f"The tokens could not be written to {folder}: {error.strerror or error}.") from error
+    except BrokenExecutor as error:
+        raise DataError(
+            f"A process that cuts up the texts for {folder} was ended from outside, often for want of memory; nothing "
+            "was changed there: free some memory and start again."
+        ) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return Store(open_examples(folder, NAME, source_size=source.size, target_size=target.size), left_out)
@@ -110,7 +115,7 @@ def tokenise(
 def _sweep(folder: Path) -> None:
     """Remove what a tokenising that was killed left beside the store."""
     for path in folder.parent.glob(f".{folder.name}.*.tokenising"):
-        number = path.name.split(".")[-2]
+        number = path.name.split(".")[-3]
         if number.isdigit() and int(number) != os.getpid() and not _alive(int(number)):
             shutil.rmtree(path, ignore_errors=True)
 
@@ -170,7 +175,16 @@ _job: list[_Job] = []
 
 
 def _begin(values: dict[str, Any]) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _job[:] = [_Job.restored(values)]
+
+
+def _end_with_parent() -> None:
+    """In a worker, which would otherwise wait for work for ever once the process that started it was killed."""
+    parent = parent_process()
+    assert parent is not None
+    connection.wait([parent.sentinel])
+    os._exit(1)
 
 
 def _encode(rows: Sequence[tuple[str, str]]) -> tuple[dict[str, tuple[Any, Any]], int]:

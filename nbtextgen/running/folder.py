@@ -18,7 +18,7 @@ from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.store import open_examples, save_examples
 from nbtextgen.defaults import Plan
 from nbtextgen.errors import ModelFileError, NbTextGenError
-from nbtextgen.files import as_json, check_format, checksums, committed, read_json, verify, write
+from nbtextgen.files import as_json, check_format, checksums, committed, read_json, sync, verify, write
 from nbtextgen.fitting import Material
 from nbtextgen.running.lock import Lock
 from nbtextgen.running.log import kept, read_events
@@ -148,6 +148,7 @@ class Run:
         if self.training:
             raise ModelFileError(f"{self.folder} is being trained; stop it before deleting it.")
         trash = self.folder.with_name(f".{self.folder.name}.deleted")
+        shutil.rmtree(trash, ignore_errors=True)  # of a deletion that was cut short
         try:
             self.folder.rename(trash)  # gone from every list at once, even if emptying it is cut short
             shutil.rmtree(trash)
@@ -235,3 +236,4 @@ def _write_material(folder: Path, material: Material) -> None:
         save_examples(folder, "held", material.held)
     write(folder / "shown.json", json.dumps({"pairs": material.shown}).encode())
     write(folder / "material.json", as_json({"files": checksums(folder)}))
+    sync(folder)

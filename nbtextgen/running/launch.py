@@ -25,6 +25,7 @@ from nbtextgen.training.events import Ended, Event, Warning
 from nbtextgen.writing import Writer
 
 LIFELINE = "NBTEXTGEN_LIFELINE"
+WORDS = "workers.log"
 
 
 def command(run: Run, config: LaunchConfig) -> list[str]:
@@ -66,6 +67,7 @@ class Launched:
         self._controls = controls or Controls()
         self._process: subprocess.Popen[bytes] | None = None
         self._lifeline = Lock(run.folder / "lifeline")
+        self._said_before = 0  # bytes of the workers' log that are from earlier launches
 
     @property
     def plan(self) -> Plan:
@@ -89,7 +91,8 @@ class Launched:
         words = command(run, self._config)
         try:
             run.requests.unlink(missing_ok=True)
-            with (run.folder / "workers.log").open("ab") as log:
+            with (run.folder / WORDS).open("ab") as log:
+                self._said_before = log.tell()
                 self._process = subprocess.Popen(
                     words,
                     stdin=subprocess.DEVNULL,
@@ -132,8 +135,8 @@ class Launched:
             self._lifeline.release()
         if process.returncode or not ended:
             raise LaunchError(
-                f"The training processes of {self._run.folder} ended with an error ({_last_words(self._run.folder)}); "
-                "workers.log there says more. Go on with TextGenerator.resume."
+                f"The training processes of {self._run.folder} ended with an error ({self._last_words()}); "
+                f"{WORDS} there says more. Go on with TextGenerator.resume."
             )
 
     def stop(self) -> None:
@@ -150,6 +153,17 @@ class Launched:
             self._run.controls.stop()
         except ModelFileError:
             end(self._run)
+
+    def _last_words(self) -> str:
+        """The line of the workers' log that says most about why they ended."""
+        try:
+            said = (self._run.folder / WORDS).read_bytes()[self._said_before :]
+        except OSError:
+            return "no log"
+        lines = said.decode(errors="replace").splitlines()
+        ours = [line for line in lines if line.startswith("nbtextgen: ")]
+        errors = [line for line in lines if "Error" in line and "ChildFailedError" not in line]
+        return (ours or errors or lines or ["nothing was said"])[-1].strip()[:300]
 
     def writer(self) -> Writer | None:
         """The best model, or ``None`` when there is none."""
@@ -198,13 +212,3 @@ def _watch(lock: Lock) -> None:
     finally:
         time.sleep(0.5)  # its signal comes before the news of our end
         os._exit(1)
-
-
-def _last_words(folder: Path) -> str:
-    """The line of the workers' log that says most about why they ended."""
-    try:
-        lines = (folder / "workers.log").read_text(errors="replace").splitlines()
-    except OSError:
-        return "no log"
-    errors = [line for line in lines if "Error" in line and "ChildFailedError" not in line]
-    return (errors or lines or ["nothing was said"])[-1].strip()[:300]

@@ -85,20 +85,19 @@ def read_events(path: Path, going_on: Callable[[], bool] | None = None, start: i
             return
         time.sleep(POLL_SECONDS)
     with path.open("rb") as file:
-        file.seek(start)
-        torn = b""
         while True:
             live = going_on is not None and going_on()  # asked before reading: what is written last is still read
+            file.seek(start)  # a torn line is read again: who writes next cuts it off and puts another in its place
             chunk = file.read()
-            lines = (torn + chunk).split(b"\n")
-            torn = lines.pop()
-            for line in lines:
+            whole = chunk[: chunk.rfind(b"\n") + 1]
+            start += len(whole)
+            for line in whole.splitlines():
                 event = _event(line)
                 if event is not None:
                     yield event
             if not live:
                 return
-            if not chunk:
+            if not whole:
                 time.sleep(POLL_SECONDS)
 
 

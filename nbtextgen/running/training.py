@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.running.folder import Run
 from nbtextgen.running.log import LogWriter
 from nbtextgen.running.requests import Requested
-from nbtextgen.training.checkpoints import write_state
+from nbtextgen.training.checkpoints import Found, read_state, write_state
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.device import choose_device
 from nbtextgen.training.events import Checkpoint, Ended, Event, Validation, Warning
@@ -63,7 +64,8 @@ class RunTraining:
         try:
             for series in (self._run.checkpoints, self._run.best):
                 series.sweep()
-            self._controls.forget()
+            if not self._started_again():
+                self._controls.forget()
             self._log = LogWriter(self._run.log)
             self._fitting = self._prepared()
             for event in self._fitting.run():
@@ -96,9 +98,21 @@ class RunTraining:
         """All settings."""
         return self._run.plan
 
+    def _started_again(self) -> bool:
+        """Whether what was asked of those who died is still to be followed: torchrun started this process in their place."""
+        return self._run.agent.held() or os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"
+
+    def _checkpoint(self) -> Found[TrainerState] | None:
+        """The newest good state, the same in all processes: the first, which has tidied up before, says which."""
+        found = None if self._group.rank else self._run.checkpoint()
+        step = self._group.once(lambda: None if found is None else found.step)
+        if self._group.rank and step is not None:
+            return Found(read_state(self._run.checkpoints.path(step)), step)
+        return found
+
     def _prepared(self) -> Fitting:
         """Read everything from the folder."""
-        found, notes = self._run.checkpoint(), list(self._notes)
+        found, notes = self._checkpoint(), list(self._notes)
         state, done = None, list[Seq2Seq]()
         if found is not None:
             state = found.content

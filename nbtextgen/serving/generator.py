@@ -13,7 +13,7 @@ from nbtextgen.data.examples import CopyMap, pad
 from nbtextgen.data.tokenizer import Tokenizer
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.errors import ModelFileError, NbTextGenError, OptionError
-from nbtextgen.files import check_format, read_json, verify
+from nbtextgen.files import check_format, read_json, recover, verify
 from nbtextgen.generation import Generation, Generations
 from nbtextgen.options import build
 from nbtextgen.serving.layout import FORMAT, MANIFEST, SOURCE, TARGET, decoder_name, encoder_name
@@ -58,6 +58,7 @@ class OnnxGenerator:
             MissingPackageError: without onnxruntime.
         """
         folder = Path(folder)
+        recover(folder, MANIFEST)
         if not (folder / MANIFEST).is_file():
             raise ModelFileError(f"{folder} is not an exported model: it has no {MANIFEST}.")
         manifest = read_json(folder / MANIFEST)

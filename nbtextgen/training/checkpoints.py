@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 import uuid
@@ -18,6 +19,7 @@ from nbtextgen.files import (
     committed,
     read_json,
     read_tensors,
+    sync,
     verify,
     write,
     write_tensors,
@@ -27,6 +29,8 @@ from nbtextgen.training.state import TrainerState
 
 FORMAT = 1
 MANIFEST, TENSORS = "checkpoint.json", "state.safetensors"
+COMES_BACK = ".old"
+"""Ends the name of a folder whose place another is about to take."""
 Content = TypeVar("Content")
 
 
@@ -69,12 +73,14 @@ class Series:
             OSError: when it cannot be written; those before it are untouched then.
         """
         path, before = self.path(step), None
-        self.folder.mkdir(exist_ok=True)
+        if not self.folder.is_dir():
+            self.folder.mkdir()
+            sync(self.folder.parent)
         try:
             with committed(path) as work:
                 fill(work)
                 if path.exists():  # from before a resume: what was written now is as good, and certainly whole
-                    before = self._put_aside(step)
+                    before = self._put_aside(step, COMES_BACK)
         except OSError:
             if before is not None and not path.exists():
                 before.rename(path)
@@ -84,15 +90,19 @@ class Series:
         for old in aside if before is None else [before, *aside]:
             shutil.rmtree(old, ignore_errors=True)
 
-    def _put_aside(self, step: int) -> Path:
+    def _put_aside(self, step: int, suffix: str = "") -> Path:
         """Hide a folder that is to be removed: emptying it takes a while, in which a kill would leave a broken one."""
         path = self.path(step)
-        return path.rename(path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}"))
+        return path.rename(path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{suffix}"))
 
     def sweep(self) -> None:
-        """Remove what a killed process left half-written."""
-        if self.folder.is_dir():
-            for path in self.folder.glob(".step-*"):
+        """Remove what a killed process left half-written, and bring back what had to make room for that."""
+        for path in self.folder.glob(".step-*"):
+            back = self.folder / path.name.split(".")[1]
+            if path.suffix == COMES_BACK and not back.exists():
+                with contextlib.suppress(OSError):
+                    path.rename(back)
+            else:
                 shutil.rmtree(path, ignore_errors=True)
 
     def newest(self, read: Callable[[Path], Content]) -> Found[Content] | None:

@@ -37,12 +37,12 @@ def validation_loss(updater: Updater, examples: Examples) -> float:
     """
     found: list[tuple[int, float, int]] = []
     widest = 0  # tokens of the widest pair that did not fit
-    for number, (_, *batch) in enumerate(padded_batches(examples, batch_tokens=8192, batch_size=256)):
+    for number, (_, source, target, copies) in enumerate(padded_batches(examples, batch_tokens=8192, batch_size=256)):
         if number % updater.group.size != updater.group.rank:
             continue
-        summed = _summed(updater, *batch)
+        summed = _summed(updater, source, target, copies)
         if summed is None:
-            widest = max(widest, batch[0].shape[1] + batch[1].shape[1])
+            widest = source.shape[1] + target.shape[1]
             break
         found.append((number, *summed))
     widest = updater.group.most(widest)
