@@ -29,7 +29,7 @@ from nbtextgen.defaults import Plan
 from nbtextgen.exporting.folder import export
 from nbtextgen.generation import Generations
 from nbtextgen.model.config import ATTENTIONS, CELLS, TYINGS, ModelConfig
-from nbtextgen.model.seq2seq import Seq2Seq
+from nbtextgen.model.seq2seq import LOUDER, Seq2Seq
 from nbtextgen.options import build
 from nbtextgen.serving.generator import OnnxGenerator
 from nbtextgen.training.config import TrainingConfig
@@ -78,6 +78,9 @@ def random_writer(options: dict[str, Any], members: int = 1, seed: int = 1) -> W
         network = Seq2Seq(config, tokens.size, tokens.size)
         for parameter in network.parameters():
             parameter.data.normal_(std=0.5)
+        if not config.encoder_layers:  # read louder: as loud as the others, so that no gate is stuck at zero or one
+            for weight in {network.source_embedding.weight, network.target_embedding.weight}:
+                weight.data /= LOUDER
         networks.append(network)
     return Writer(tokens, tokens, networks, LengthLimit(3, 1.0))
 

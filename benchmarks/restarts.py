@@ -27,6 +27,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import psutil
+
 SETTINGS: dict[str, Any] = {
     "hidden_size": 12,
     "embedding_size": 8,
@@ -44,17 +46,17 @@ def pairs() -> list[tuple[str, str]]:
     return [("".join(word), "".join(reversed(word))) for word in itertools.product("abcd", repeat=3)]
 
 
+def alive(process: int) -> bool:
+    """Whether a process runs; one that has ended and that nobody has asked after does not."""
+    try:
+        return psutil.Process(process).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
 def children(process: int) -> list[int]:
     """Processes that a process has started and that live."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == process and fields[0] != "Z":
-            found.append(int(stat.parent.name))
-    return sorted(found)
+    return [child.pid for child in psutil.Process(process).children() if alive(child.pid)]
 
 
 def waited(condition: Callable[[], Any], patience: float = PATIENCE) -> float | None:
@@ -79,7 +81,7 @@ def newest(run: Any) -> int:
 
 def past(run: Any, step: int, gone: Sequence[int] = ()) -> Callable[[], bool]:
     """Whether there is a checkpoint after some update, and some processes are gone."""
-    return lambda: newest(run) > step and not any(Path(f"/proc/{one}").exists() for one in gone)
+    return lambda: newest(run) > step and not any(map(alive, gone))
 
 
 def workers(place: Path, kills: int) -> None:
@@ -168,7 +170,7 @@ def kernels(place: Path, times: int) -> None:
         group = [agent(Run.open(folder)), *children(agent(Run.open(folder)))]
         kernel.kill()
         kernel.wait()
-        took = waited(lambda group=group: not any(Path(f"/proc/{one}").exists() for one in group))
+        took = waited(lambda group=group: not any(map(alive, group)))
         print(
             f"killed kernel: none of {len(group)} processes left after "
             + (f"{took:.1f} s" if took is not None else f"more than {PATIENCE:.0f} s"),

@@ -116,7 +116,7 @@ class Fitting:
         self.controls = controls or Controls()
         self.copy = CopyMap(material.source, material.target) if plan.model.copy else None
         self._checkpoints, self._state, self._notes = checkpoints, state, list(notes)
-        self._group = group
+        self._group = group or Group()
         self._networks: list[Seq2Seq] = list(done)
         self._trainer: Trainer | None = None
         self._best: tuple[Weights, Writer] | None = None
@@ -137,7 +137,8 @@ class Fitting:
                 "a side and were left out; raise --max-length to keep them."
             )
         for number in range(len(self._networks), self.plan.training.ensemble):
-            if self.controls.stopping:
+            [stopping] = self._group.agree([float(self.controls.stopping)])
+            if stopping and self._state is None:
                 return
             yield from self._train_one(number)
 

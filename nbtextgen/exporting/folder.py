@@ -19,8 +19,6 @@ def export(format: str, folder: Path, writer: Writer, plan: Plan) -> Path:
     """Write a model for other programs; see ``TextGenerator.export``."""
     if format != "onnx":
         raise OptionError(f"--format must be onnx (got {format!r}).")
-    if not writer.networks[0].config.encoder_layers:
-        raise OptionError("A model without an encoder (--encoder-layers 0) cannot be exported yet; save it instead.")
     try:
         from nbtextgen.exporting.network import decoder, encoder
     except ImportError as error:

@@ -24,6 +24,7 @@ from nbtextgen.data.tokenizer import BOS, MASK, PAD, UNK
 from nbtextgen.exporting.graph import FLOAT, TRUTH, WHOLE, Graph
 from nbtextgen.exporting.recurrence import one_step, over_sequence
 from nbtextgen.model.config import ModelConfig
+from nbtextgen.model.seq2seq import LOUDER
 
 if TYPE_CHECKING:
     import onnx
@@ -41,18 +42,53 @@ def encoder(config: ModelConfig, weights: Weights) -> onnx.ModelProto:
     # An empty source still has one position to attend to.
     mask = graph.op("Or", real, graph.op("Equal", positions, graph.array(0)))
     lengths = graph.op("ReduceSum", graph.op("Cast", mask, to=WHOLE), graph.array([1]), keepdims=0)
-    outputs, summary = graph.op("Gather", graph.weight("source_embedding.weight"), source), ""
-    for number in range(config.encoder_layers):
-        layers = [f"encoder.ahead.{number}"] + [f"encoder.back.{number}"] * config.bidirectional
-        outputs, summary = over_sequence(graph, config.cell, layers, outputs, lengths)
-        outputs = _normed(graph, config, outputs, f"encoder.norms.{number}")
+    embedded = _looked_up(graph, config, "source_embedding.weight", source)
+    read = _encoded if config.encoder_layers else _read_by_decoder
+    outputs, first = read(graph, config, embedded, lengths)
     if config.attention != "none":
         keys, values = _projected(graph, config, outputs)
         graph.output("keys", keys, FLOAT, "batch", "source_length", config.hidden_size or 0)
         graph.output("values", values, FLOAT, "batch", "source_length", config.hidden_size or 0)
         graph.output("mask", mask, TRUTH, "batch", "source_length")
-    _initial(graph, config, summary, mask)
+    _initial(graph, config, first, mask)
     return graph.model()
+
+
+def _encoded(graph: Graph, config: ModelConfig, outputs: str, lengths: str) -> tuple[str, list[str]]:
+    """Outputs of the encoder, and the decoder's first state, layer by layer, as ``Encoder`` and ``Decoder.initial``."""
+    summary = ""
+    for number in range(config.encoder_layers):
+        layers = [f"encoder.ahead.{number}"] + [f"encoder.back.{number}"] * config.bidirectional
+        outputs, [summary, *_] = over_sequence(graph, config.cell, layers, outputs, lengths)
+        outputs = _normed(graph, config, outputs, f"encoder.norms.{number}")
+    parts = 2 if config.cell == "lstm" else 1
+    bridged = [
+        graph.op("Tanh", _linear(graph, f"decoder.bridges.{number}", summary))
+        for number in range(config.decoder_layers)
+    ]
+    return outputs, [part for each in bridged for part in graph.ops("Split", parts, each, axis=-1)]
+
+
+def _read_by_decoder(graph: Graph, config: ModelConfig, embedded: str, lengths: str) -> tuple[str, list[str]]:
+    """The same where the decoder's own layers read the source, as ``Decoder.read``."""
+    places = graph.op("Shape", embedded, end=2)
+
+    def widened(value: str, size: int) -> str:
+        """With zeros where attention's result will be, or its context."""
+        return graph.op("Concat", value, _zeros(graph, places, graph.array([size])), axis=-1)
+
+    inputs = widened(embedded, len(graph.weights["decoder.combine.bias"])) if config.input_feeding else embedded
+    first = top = ""
+    states: list[str] = []
+    for number in range(config.decoder_layers):
+        if number:
+            inputs = widened(top, config.hidden_size or 0) if config.attention != "none" else top
+        above, state = over_sequence(graph, config.cell, [f"decoder.layers.{number}"], inputs, lengths)
+        above = _normed(graph, config, above, f"decoder.norms.{number}")
+        top = graph.op("Add", above, top) if number > 1 else above
+        first = first or above
+        states += state
+    return first, states
 
 
 def _linear(graph: Graph, name: str, value: str) -> str:
@@ -82,15 +118,10 @@ def state_parts(config: ModelConfig) -> list[str]:
     return [*layers, *["feed"] * config.input_feeding, *["covered"] * config.coverage]
 
 
-def _initial(graph: Graph, config: ModelConfig, summary: str, mask: str) -> None:
-    """The decoder's state before the first token, as ``Decoder.initial``."""
-    parts = 2 if config.cell == "lstm" else 1
-    names = iter(state_parts(config))
-    for number in range(config.decoder_layers):
-        bridged = graph.op("Tanh", _linear(graph, f"decoder.bridges.{number}", summary))
-        bridged = graph.op("Unsqueeze", bridged, graph.array([1]))
-        for part in graph.ops("Split", parts, bridged, axis=-1):
-            graph.output(next(names), part, FLOAT, "batch", 1, config.hidden_size or 0)
+def _initial(graph: Graph, config: ModelConfig, first: list[str], mask: str) -> None:
+    """The decoder's state before the first token: of its layers, and what input feeding and coverage begin with."""
+    for name, part in zip(state_parts(config), first, strict=False):
+        graph.output(name, graph.op("Unsqueeze", part, graph.array([1])), FLOAT, "batch", 1, config.hidden_size or 0)
     batch = graph.op("Shape", mask, end=1)
     if config.input_feeding:
         width = len(graph.weights["decoder.combine.bias"])
@@ -116,7 +147,7 @@ def decoder(config: ModelConfig, weights: Weights) -> onnx.ModelProto:
         graph.input("mask", TRUTH, "batch", "source_length")
     sizes: dict[str, int | str] = {"feed": len(weights["decoder.combine.bias"]), "covered": "source_length"}
     state = {name: graph.input(name, FLOAT, "batch", "width", sizes.get(name, hidden)) for name in state_parts(config)}
-    embedded = _embedded(graph, tokens)
+    embedded = _embedded(graph, config, tokens)
     after, seen, attention = _advanced(graph, config, embedded, state)
     output = graph.op("Tanh", _linear(graph, "decoder.combine", seen))
     if config.input_feeding:
@@ -136,11 +167,17 @@ def decoder(config: ModelConfig, weights: Weights) -> onnx.ModelProto:
     return graph.model()
 
 
-def _embedded(graph: Graph, tokens: str) -> str:
+def _looked_up(graph: Graph, config: ModelConfig, weight: str, ids: str) -> str:
+    """Rows of an embedding, louder where there is no encoder, as ``LouderEmbedding``."""
+    found = graph.op("Gather", graph.weight(weight), ids)
+    return found if config.encoder_layers else graph.op("Mul", found, graph.array(LOUDER, np.float32))
+
+
+def _embedded(graph: Graph, config: ModelConfig, tokens: str) -> str:
     """Embeddings of tokens; a copied one that the vocabulary lacks is unknown."""
-    weight = graph.weight("target_embedding.weight")
-    beyond = graph.op("Less", tokens, graph.array(graph.weights[weight].shape[0]))
-    return graph.op("Gather", weight, graph.op("Where", beyond, tokens, graph.array(UNK)))
+    size = graph.weights["target_embedding.weight"].shape[0]
+    known = graph.op("Where", graph.op("Less", tokens, graph.array(size)), tokens, graph.array(UNK))
+    return _looked_up(graph, config, "target_embedding.weight", known)
 
 
 def _advanced(

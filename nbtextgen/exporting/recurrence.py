@@ -41,7 +41,7 @@ def _attributes(graph: Graph, cell: str, layers: Sequence[str]) -> dict[str, obj
     return {**found, "linear_before_reset": 1} if cell == "gru" else found
 
 
-def over_sequence(graph: Graph, cell: str, layers: Sequence[str], inputs: str, lengths: str) -> tuple[str, str]:
+def over_sequence(graph: Graph, cell: str, layers: Sequence[str], inputs: str, lengths: str) -> tuple[str, list[str]]:
     """Run over ``inputs (batch, length, size)`` in one direction or two, each row to its own length.
 
     Args:
@@ -52,15 +52,17 @@ def over_sequence(graph: Graph, cell: str, layers: Sequence[str], inputs: str, l
         lengths: how long each row is, ``(batch,)``.
 
     Returns:
-        outputs ``(batch, length, directions x hidden)``, and the last of each direction ``(batch, directions x hidden)``.
+        outputs ``(batch, length, directions x hidden)``, and the parts of the state after each row's last token (in a
+        direction, its own last), ``(batch, directions x hidden)``.
     """
     lengths = graph.op("Cast", lengths, to=6)  # 32 bits
     turned = graph.swap(inputs, 1, 0, 2)
-    outputs, last = graph.ops(
-        _KINDS[cell], 2, turned, *_packed(graph, cell, layers), lengths, **_attributes(graph, cell, layers)
+    count = 3 if cell == "lstm" else 2
+    outputs, *state = graph.ops(
+        _KINDS[cell], count, turned, *_packed(graph, cell, layers), lengths, **_attributes(graph, cell, layers)
     )
     together = graph.reshape(graph.swap(outputs, 2, 0, 1, 3), 0, 0, -1)
-    return together, graph.reshape(graph.swap(last, 1, 0, 2), 0, -1)
+    return together, [graph.reshape(graph.swap(part, 1, 0, 2), 0, -1) for part in state]
 
 
 def one_step(graph: Graph, cell: str, layer: str, inputs: str, state: Sequence[str]) -> list[str]:

@@ -111,15 +111,18 @@ class Series:
         Raises:
             ModelFileError: when there are some and ``read`` refuses all.
         """
-        skipped = []
-        for step in self.steps():
+        steps = self.steps()
+        skipped: list[str] = []
+        for step in steps:
             try:
                 return Found(read(self.path(step)), step, tuple(skipped))
             except ModelFileError as error:
                 skipped.append(str(error))
-        if skipped:
-            raise ModelFileError(f"None of the {len(skipped)} in {self.folder} can be read: {' '.join(skipped)}")
-        return None
+        if not skipped:
+            return None
+        if self.steps() != steps:  # others took their place while these were read
+            return self.newest(read)
+        raise ModelFileError(f"None of the {len(skipped)} in {self.folder} can be read: {' '.join(skipped)}")
 
 
 def write_state(folder: Path, state: TrainerState) -> None:

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from nbtextgen import TextGenerator
@@ -22,6 +23,7 @@ from nbtextgen.data.streaming import stream_pairs
 from nbtextgen.data.tokenising import open_store, store_key, tokenise
 from nbtextgen.data.tokenizer import train_tokenizer
 from nbtextgen.errors import DataError, ModelFileError, OptionError
+from tests.processes import alive, children, wait_for
 
 ROWS = [(f"row {number} of many", f"{number} rows") for number in range(700)]
 SOURCES, TARGETS = [row[0] for row in ROWS], [row[1] for row in ROWS]
@@ -103,6 +105,54 @@ tokenise(rows(), Path({str(tmp_path / "s")!r}), tokenizer, tokenizer, workers=1)
     source = train_tokenizer(SOURCES + TARGETS, "char")
     tokenise(ROWS, tmp_path / "s", source, source)
     assert [path.name for path in tmp_path.iterdir()] == ["s"]
+
+
+WORKING = """
+import sys
+from pathlib import Path
+from nbtextgen.data.tokenising import tokenise
+from nbtextgen.data.tokenizer import train_tokenizer
+def rows():
+    for number in range(10**9):
+        yield f"row {number}", "x"
+        if number == 60_000:
+            print("going", flush=True)
+if __name__ == "__main__":
+    tokenizer = train_tokenizer(["row 0123456789 x"], "char")
+    tokenise(rows(), Path(sys.argv[1]), tokenizer, tokenizer, workers=2)
+"""
+
+
+def begun(place: Path) -> subprocess.Popen[bytes]:
+    """A process that tokenises without end in two more."""
+    (place / "working.py").write_text(WORKING)
+    words = [sys.executable, str(place / "working.py"), str(place / "s")]
+    variables = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=variables)
+    assert process.stdout is not None and process.stdout.readline() == b"going\n"
+    assert wait_for(lambda: len(workers_of(process.pid)) == 2)
+    return process
+
+
+def workers_of(process: int) -> list[int]:
+    """Those that tokenise for it; there is one more, which tidies up after shared memory."""
+    return [one for one in children(process) if any("spawn_main" in word for word in psutil.Process(one).cmdline())]
+
+
+def test_processes_that_tokenise_end_with_the_one_they_work_for(tmp_path) -> None:
+    process = begun(tmp_path)
+    workers = workers_of(process.pid)
+    process.kill()
+    process.communicate()
+    assert wait_for(lambda: not any(map(alive, workers)))
+
+
+def test_a_process_that_tokenises_and_dies_is_named_and_nothing_is_left_behind(tmp_path) -> None:
+    process = begun(tmp_path)
+    os.kill(workers_of(process.pid)[0], signal.SIGKILL)
+    said = process.communicate()[1].decode()
+    assert "DataError: A process that cuts up the texts for" in said and "start again" in said
+    assert [path.name for path in tmp_path.iterdir()] == ["working.py"]
 
 
 def test_batches_of_very_many_rows_are_planned_in_windows(monkeypatch) -> None:

@@ -41,7 +41,7 @@ class Kernel:
         """Send a cell; gives its message id."""
         return self.client.execute(code, store_history=True)
 
-    def end(self, message: str, seconds: float = 120, seen: Callable[[str], None] = lambda text: None) -> Answer:
+    def end(self, message: str, seconds: float = 300, seen: Callable[[str], None] = lambda text: None) -> Answer:
         """Collect what the cell sends until it is done; ``seen`` hears all that can be read so far."""
         answer, until = Answer(), time.monotonic() + seconds
         while time.monotonic() < until:
@@ -84,7 +84,8 @@ def kernel(packages: Path | None = None) -> Iterator[Kernel]:
         packages: a folder whose packages come before those of the environment.
     """
     path = os.pathsep.join(map(str, filter(None, (packages, ROOT))))
-    manager, client = start_new_kernel(cwd=str(ROOT), env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"})
+    variables = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+    manager, client = start_new_kernel(startup_timeout=300, cwd=str(ROOT), env=variables)
     try:
         running = Kernel(manager, client)
         running.run("%load_ext nbtextgen")

@@ -21,7 +21,7 @@ VERSIONS = {
 }
 ROWS = "rows = [(a + b + c, c + b + a) for a in 'abcdefgh' for b in 'abcdefgh' for c in 'abcdefgh']"
 LONG = "--hidden-size 8 --embedding-size 8 --dropout 0 --batch-size 16 --epochs 100000 --validate-every 10"
-WAIT = 60.0
+WAIT = 300.0
 
 
 class Page:

