@@ -34,14 +34,17 @@ class Lock:
             raise ModelFileError(
                 f"{self.path.parent} cannot be written to ({error.strerror}); resume a copy of it in a folder of yours."
             ) from error
-        for attempt in range(10):
+        for attempt in range(500):
             if _try(handle):
                 self._handle = handle
                 with contextlib.suppress(OSError):  # who holds it is a courtesy; a full disk does not forbid the lock
                     os.ftruncate(handle, 0)
                     os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
                 return
-            time.sleep(0.02 * attempt)  # someone may only be asking whether it is held
+            # Who only asks whether it is held shares it for a moment, which on a busy machine may be a long one.
+            if attempt >= 10 and not _try(handle, shared=True):
+                break
+            time.sleep(0.02)
         holder = os.pread(handle, 200, 0).decode(errors="replace") or "another process"
         os.close(handle)
         raise ModelFileError(
@@ -69,12 +72,13 @@ class Lock:
         except OSError:
             return False
         try:
-            return not _try(handle)
+            return not _try(handle, shared=True)
         finally:
             os.close(handle)
 
 
-def _try(handle: int) -> bool:
+def _try(handle: int, shared: bool = False) -> bool:
+    """Whether a lock can be had at once: for one alone, or shared among all who ask while none has it alone."""
     if fcntl is None:
         import msvcrt
 
@@ -85,7 +89,7 @@ def _try(handle: int) -> bool:
         except OSError:
             return False
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         return True
     except OSError:
         return False

@@ -196,6 +196,36 @@ def test_a_process_that_is_started_in_the_place_of_another_follows_what_was_aske
     assert TextGenerator.resume(tmp_path / "r", listeners=[]).history[-1].reason == "finished"  # type: ignore[union-attr]
 
 
+def test_asking_whether_a_run_is_trained_neither_looks_like_training_nor_keeps_it_from_beginning(
+    tmp_path: Path,
+) -> None:
+    lock, over = Lock(tmp_path / "lock"), threading.Event()
+    lock.acquire()
+    lock.release()
+    said = set()
+
+    def ask() -> None:
+        while not over.is_set():
+            said.add(Lock(tmp_path / "lock").held())
+
+    askers = [threading.Thread(target=ask) for _ in range(4)]
+    for asker in askers:
+        asker.start()
+    time.sleep(0.3)
+    assert said == {False}
+    for _ in range(20):
+        lock.acquire()
+        assert Lock(tmp_path / "lock").held()
+        lock.release()
+    over.set()
+    for asker in askers:
+        asker.join()
+    lock.acquire()
+    with pytest.raises(ModelFileError, match="is being trained by process"):
+        Lock(tmp_path / "lock").acquire()
+    lock.release()
+
+
 def test_two_writers_on_one_run_are_kept_apart(tmp_path: Path) -> None:
     said = []
 
