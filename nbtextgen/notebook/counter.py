@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from types import TracebackType
 
 from IPython.display import DisplayHandle
+
+from nbtextgen.notebook.pace import Pace
 
 SOON = 0.5
 """Seconds before a line appears, and between two changes of it."""
@@ -28,14 +29,13 @@ class Counter:
         """
         self.what, self.rich = what, rich
         self._handle: DisplayHandle | None = None
-        self._shown = time.monotonic()
+        self._pace = Pace(SOON)
+        self._pace.due()  # short work shows nothing
 
     def __call__(self, done: int, count: int) -> None:
         """Tell that ``done`` of ``count`` are done."""
-        now = time.monotonic()
-        if not self.rich or now - self._shown < SOON:
+        if not self.rich or not self._pace.due():
             return
-        self._shown = now
         text = {"text/plain": f"{done:,} of {count:,} {self.what}; interrupt to stop here"}
         if self._handle is None:
             self._handle = DisplayHandle()

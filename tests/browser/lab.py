@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from playwright.sync_api import BrowserContext, Locator, Page, Request
+from playwright.sync_api import BrowserContext, Locator, Page, Request, expect
 
 ROOT = Path(__file__).parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
@@ -48,8 +48,9 @@ SETTINGS = {
     "@jupyterlab/docmanager-extension:plugin": {"autosave": False},
 }
 """JupyterLab's own settings for a test: no pop-ups, and every cell stays in the page so that it can be looked at."""
-WAIT = 90.0
+WAIT = 180.0
 """Seconds until something that never comes fails a test; nothing is asserted about how long things take."""
+expect.set_options(timeout=WAIT * 1000)
 
 
 def find_browser() -> str | None:

@@ -11,9 +11,8 @@ from playwright.sync_api import Locator, expect
 
 from nbtextgen import TextGenerator, builtin
 
-from .lab import WAIT, Lab, Notebook
+from .lab import Lab, Notebook
 
-expect.set_options(timeout=WAIT * 1000)
 SOURCE = "3 Jan 2019"
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
-from playwright.sync_api import Locator
+from playwright.sync_api import Locator, expect
 
-from .lab import TOO_WIDE, Lab, nothing_wrong, pictures
+from .lab import TOO_WIDE, Lab, Notebook, nothing_wrong, pictures
 
 ROWS = """%load_ext nbtextgen
 rows = [(a + b + c, c + b + a) for a in "abcde" for b in "abcde" for c in "abcde"]"""
 FAST = "--hidden-size 24 --embedding-size 8 --batch-size 32 --learning-rate 0.02 --epochs 25 --quiet"
+TOLD = """def told(line):
+    name, rest = line.split(" ", 1)
+    found = get_ipython().run_line_magic(name[1:], rest)
+    return [[one.text, f"{one.score:.3f}"] for one in found.candidates or (found,)]"""
 TRAINED = f"{ROWS}\n%textgen_train first --data rows {FAST}"
 
 
@@ -22,9 +27,31 @@ def put(part: Locator, label: str, value: str) -> None:
     box.press("Enter")
 
 
+def slide(part: Locator, label: str, *keys: str) -> str:
+    """Focus the handle of a slider and press keys; gives the value that it then stands for."""
+    slider = part.get_by_label(f"{label}, slider")
+    slider.focus()
+    for key in keys:
+        slider.press(key)
+    value = slider.get_attribute("aria-valuetext")
+    assert value and value == part.get_by_label(label, exact=True).input_value()
+    return value
+
+
 def code(part: Locator, name: str = "Magic") -> Locator:
     """The code that a panel shows."""
     return part.get_by_role("group", name=name, exact=True)
+
+
+def shows_what_the_line_writes(notebook: Notebook, panel: Locator) -> None:
+    """Until the page shows the texts and scores that the magic line beside them gives."""
+    wanted = ast.literal_eval(notebook.value(f"told({code(panel).inner_text()!r})"))
+    notebook.page.wait_for_function(
+        """([panel, wanted]) => JSON.stringify(wanted) === JSON.stringify([...panel.querySelectorAll('.ntg-column li')].map(
+               (row) => [row.querySelector('.ntg-tokens').getAttribute('aria-label').replace(/^.*? output \\d+: /, ''),
+                         row.querySelector('.ntg-score').textContent]))""",
+        arg=[panel.element_handle(), wanted],
+    )
 
 
 def test_starting_from_the_panel_gives_the_weights_of_the_magic_line_it_shows(lab: Lab, tmp_path: Path) -> None:
@@ -80,20 +107,44 @@ def test_a_setting_that_cannot_be_is_marked_and_a_rate_is_found(lab: Lab, tmp_pa
     code(panel).get_by_text(f"--learning-rate {suggested}").wait_for()
 
 
-def test_generating_with_each_slider_and_going_on_from_another_token(lab: Lab, tmp_path: Path) -> None:
+def test_generating_with_each_slider_gives_what_the_magic_line_gives(lab: Lab) -> None:
+    notebook = lab.open([TRAINED, TOLD, "%textgen_panel first"], run=True)
+    panel = notebook.output(2)
+    panel.get_by_label("text", exact=True).press_sequentially("abc")
+    panel.get_by_label("first output 1: cba").wait_for()
+
+    def moved(label: str, *keys: str) -> None:
+        """The slider of a setting is moved, and the page shows what the magic line that it now shows would write."""
+        value = slide(panel, label, *keys)
+        option = re.compile(rf"--{label.replace(' ', '-')} {re.escape(value)}( |$)")
+        expect(code(panel)).to_have_text(option)
+        shows_what_the_line_writes(notebook, panel)
+
+    moved("beam", *["ArrowRight"] * 4, "ArrowLeft")
+    moved("n best", *["ArrowRight"] * 2)
+    expect(panel.get_by_role("listitem")).to_have_count(3)
+    before = panel.locator(".ntg-score").all_inner_texts()
+    moved("length penalty", "End")
+    assert panel.locator(".ntg-score").all_inner_texts() != before  # longer texts are held dearer
+    panel.get_by_label("sample", exact=True).check()
+    panel.get_by_label("seed: automatic").uncheck()
+    moved("seed", "ArrowRight")
+    moved("temperature", "End")
+    moved("top k", "ArrowRight", "ArrowRight")
+    moved("top p", "ArrowLeft", "ArrowLeft")
+    moved("top p", "Home")  # only the likeliest token is left
+    expect(panel.get_by_label(re.compile(r"first output \d: cba"))).to_have_count(3)
+
+
+def test_going_on_from_another_token_comparing_and_explaining(lab: Lab, tmp_path: Path) -> None:
     notebook = lab.open([TRAINED, f"%textgen_train second --data rows {FAST} --cell rnn --epochs 2"], run=True)
     panel = notebook.run(notebook.add("%textgen_panel first"))
     written = panel.get_by_label("written by first")
     panel.get_by_label("text", exact=True).press_sequentially("abc")
     written.get_by_label("first output 1: cba").wait_for()
-
-    for label, value, shown in (
-        ("beam", "4", "--beam 4"),
-        ("n best", "3", "--n-best 3"),
-        ("length penalty", "0.5", "--length-penalty 0.5"),
-    ):
-        put(panel, label, value)
-        code(panel).get_by_text(shown).wait_for()
+    slide(panel, "beam", *["ArrowRight"] * 3)
+    slide(panel, "n best", *["ArrowRight"] * 2)
+    slide(panel, "length penalty", "ArrowLeft")
     written.get_by_role("listitem").nth(2).wait_for()
     panel.get_by_label("compare").select_option("second")
     panel.get_by_label("written by second").get_by_role("listitem").nth(2).wait_for()
@@ -121,24 +172,6 @@ def test_generating_with_each_slider_and_going_on_from_another_token(lab: Lab, t
     why = panel.locator(".nte")
     why.get_by_role("group", name="Output").wait_for()
     assert "".join(why.get_by_role("group", name="Output").locator(".nte-word").all_inner_texts()).startswith("cba")
-
-    panel.get_by_label("sample", exact=True).check()
-    for label, value, shown in (
-        ("temperature", "1.5", "--temperature 1.5"),
-        ("top k", "3", "--top-k 3"),
-        ("top p", "0.9", "--top-p 0.9"),
-    ):
-        put(panel, label, value)
-        code(panel).get_by_text(shown).wait_for()
-    panel.get_by_label("seed: automatic").uncheck()
-    code(panel).get_by_text("--seed").wait_for()
-    line = code(panel).inner_text()
-    notebook.page.wait_for_timeout(1000)  # the last output of several in a row
-    rows = [row.get_attribute("aria-label").split(": ", 1)[1] for row in written.locator(".ntg-tokens").all()]
-    result = notebook.value(
-        f"[one.text for one in get_ipython().run_line_magic({line.split()[0][1:]!r}, {line.split(' ', 1)[1]!r}).candidates]"
-    )
-    assert result == str(rows)
 
 
 def test_tuning_in_the_background_leaves_the_best_in_the_variable(lab: Lab, tmp_path: Path) -> None:

@@ -17,11 +17,12 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass
 class Answer:
-    """What came back for a cell: its printed text, its rich outputs, its value as text, and its error."""
+    """What came back for a cell: its printed text, rich outputs, messages to widgets, its value as text, and its error."""
 
     text: str = ""
     outputs: list[dict[str, Any]] = field(default_factory=list)
     updates: int = 0
+    messages: list[dict[str, Any]] = field(default_factory=list)
     value: str | None = None
     error: str | None = None
 
@@ -59,6 +60,8 @@ class Kernel:
                 answer.outputs[-1:] = [content["data"]]
                 answer.updates += 1
                 seen(answer.shown)
+            elif kind == "comm_msg":
+                answer.messages.append(content)
             elif kind == "execute_result":
                 answer.value = content["data"]["text/plain"]
             elif kind == "error":

@@ -9,6 +9,7 @@ from IPython.core.magic import line_magic, magics_class
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.notebook.commands.common import COMMON
 from nbtextgen.notebook.options import flag_option, help_table, parse_line, text_option
+from nbtextgen.notebook.pace import Pace
 from nbtextgen.notebook.python import call, show
 from nbtextgen.notebook.session import Commands, in_one_line
 from nbtextgen.options import Option, options_of
@@ -42,13 +43,13 @@ class TextCommands(Commands):
             from nbtextgen.notebook.panels.text import continuation_panel
 
             return continuation_panel(model, text, length, decoding)
-        pieces = [text]
+        pieces, pace = [text], Pace()
         if not parsed.options.get("quiet"):
             print(text, end="", flush=True)
         for piece in model.stream_on(text, length, **decoding):
             pieces.append(piece)
             if not parsed.options.get("quiet"):
-                print(piece, end="", flush=True)
+                print(piece, end="", flush=pace.due())
         if not parsed.options.get("quiet"):
             print()
         if parsed.options.get("into"):

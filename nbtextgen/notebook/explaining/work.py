@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +18,7 @@ from nbtextgen.explanation.explanation import Explanation
 from nbtextgen.explanation.value import Cancelled
 from nbtextgen.generation import Generation
 from nbtextgen.notebook.explaining.payload import answer, changed
+from nbtextgen.notebook.pace import Pace
 from nbtextgen.writing import Writer
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ class Work:
         self._changed = threading.Condition(threading.RLock())
         self._thread: threading.Thread | None = None
         self._cancelled = False
-        self._done, self._expected, self._told = 0, 1, 0.0
+        self._done, self._expected, self._pace = 0, 1, Pace(BETWEEN)
         self._tell: Tell = lambda name, value: None
         first = Explainer(writer, source, self.config, generation=generation, heard=self._heard, **self._given)
         unit = "spans" if config.spans else first.units.kind
@@ -183,15 +183,14 @@ class Work:
                 self._tell("status", {"busy": False, "error": f"{type(error).__name__}: {error}"})
 
     def _answer(self, question: Question) -> None:
-        shown = 0.0
+        pace = Pace(BETWEEN)
         self._tell("status", {"busy": True, "text": f"{NAMES[question.method]} ...", "done": 0.0})
         try:
             explainer = self._explainer(question)
             self._done, self._expected = 0, explainer.expected(question.method)
             last: Explanation | None = None
             for last in explainer.refine(question.method):
-                if time.monotonic() - shown > BETWEEN:
-                    shown = time.monotonic()
+                if pace.due():
                     self._tell("answers", {question.key: answer(last, final=False)})
             assert last is not None
             self._note(question, last, final=False)
@@ -228,8 +227,7 @@ class Work:
         if self._cancelled:
             raise Cancelled
         self._done += copies
-        if time.monotonic() - self._told > BETWEEN:
-            self._told = time.monotonic()
+        if self._pace.due():
             share = min(0.99, self._done / self._expected)
             self._tell("status", {"busy": True, "text": f"{self._done:,} masked copies read", "done": share})
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -14,14 +13,13 @@ import traitlets
 from nbtextgen.notebook.front import module, style
 from nbtextgen.notebook.live import still
 from nbtextgen.notebook.live.memory import memory
+from nbtextgen.notebook.pace import Pace
 from nbtextgen.training.events import Event, Sample, Started, Step, Validation, Warning
 
 if TYPE_CHECKING:
     from nbtextgen.notebook.live.training import Training
 
 FRONT = Path(__file__).parent / "front"
-UPDATE_SECONDS = 0.1
-"""Shortest time between two messages to the page."""
 
 
 class LivePanel(anywidget.AnyWidget):
@@ -82,12 +80,18 @@ def controls_of(training: Training) -> dict[str, Any]:
 class PanelShow:
     """Listens to a training, keeps its panel up to date, and leaves a still picture in every output that showed it."""
 
-    def __init__(self, training: Training) -> None:
+    def __init__(self, training: Training, pace: Pace | None = None) -> None:
+        """Prepare the panel.
+
+        Args:
+            training: what to show.
+            pace: of the messages to the page; ten a second by default.
+        """
         self._training = training
+        self._pace = pace or Pace()
         self._panel = LivePanel(training)
         self._places: list[str] = []
         self._pending: dict[str, Any] = {}
-        self._sent = 0.0
 
     def show(self) -> None:
         """Show the panel in the current cell's output; may be called again, in another cell."""
@@ -96,7 +100,7 @@ class PanelShow:
         self._places.append(place)
 
     def __call__(self, event: Event) -> None:
-        """Take in an event, in the thread that trains; sends at most ten messages a second."""
+        """Take in an event, in the thread that trains; what it tells waits until a message is due."""
         record = self._training.record
         if isinstance(event, Step):
             self._pending.setdefault("train", []).append(record.train.points()[-1])
@@ -111,11 +115,10 @@ class PanelShow:
         elif isinstance(event, Started):
             self._panel.send_state("state")
             return
-        if time.monotonic() - self._sent >= UPDATE_SECONDS:
+        if self._pace.due():
             self._send()
 
     def _send(self) -> None:
-        self._sent = time.monotonic()
         pending, self._pending = self._pending, {}
         controls = controls_of(self._training)
         now = self._training.record.now() | {"memory": memory()}
@@ -131,10 +134,9 @@ class PanelShow:
 class TextShow:
     """Progress as text that rewrites itself in one output of a notebook."""
 
-    def __init__(self, training: Training, every: float = 0.5) -> None:
-        self._training, self._every = training, every
+    def __init__(self, training: Training, pace: Pace | None = None) -> None:
+        self._training, self._pace = training, pace or Pace(0.5)
         self._place = uuid.uuid4().hex
-        self._sent = 0.0
 
     def show(self) -> None:
         """Show what there is so far in the current cell's output."""
@@ -142,8 +144,7 @@ class TextShow:
 
     def __call__(self, event: Event) -> None:
         """Rewrite the text, at most twice a second."""
-        if time.monotonic() - self._sent >= self._every:
-            self._sent = time.monotonic()
+        if self._pace.due():
             self.over()
 
     def over(self) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 
 from nbtextgen.errors import NbTextGenError
+from nbtextgen.notebook.pace import Pace
 from nbtextgen.notebook.panels.latest import Latest, Stale
 from nbtextgen.notebook.panels.static import PlainBox
 from nbtextgen.visible import visible
@@ -28,14 +29,14 @@ def continuation_panel(model: TextGenerator, text: str, length: int, decoding: M
     work = Latest()
 
     def job(stale: Stale) -> None:
-        written = ""
+        written, pace = "", Pace()
         chosen = {**decoding, "sample": True, "temperature": heat.value, "top_p": mass.value}
         try:
-            for at, piece in enumerate(model.stream_on(beginning.value, size.value, **chosen)):
+            for piece in model.stream_on(beginning.value, size.value, **chosen):
                 if stale():
                     return
                 written += piece
-                if at % 8 == 0:
+                if pace.due():
                     shown.value = _page(beginning.value, written)
             shown.value = _page(beginning.value, written)
         except NbTextGenError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -12,6 +11,7 @@ import ipywidgets
 from nbtextgen.defaults import fit_options
 from nbtextgen.errors import NbTextGenError, OptionError
 from nbtextgen.notebook.options import parse_line
+from nbtextgen.notebook.pace import Pace
 from nbtextgen.notebook.panels.fields import field, text_field
 from nbtextgen.notebook.panels.generate import GeneratePanel
 from nbtextgen.notebook.panels.source import FIELDS, Source, columns_of, data_code, suggestions
@@ -48,7 +48,7 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         self.session, self._source = session, Source(session)
         self._controls = Controls()
         self._thread: threading.Thread | None = None
-        self._drawn = 0.0
+        self._pace = Pace(UPDATE_SECONDS)
         self.tuning: Tuning | None = None
         fixed = text_field(
             "fixed",
@@ -185,7 +185,7 @@ class TunePanel(StaticForm, ipywidgets.VBox):
 
     def _heard(self, tuning: Tuning, name: str, minutes: float) -> None:
         """The search as it stands; called in its thread."""
-        if time.monotonic() - self._drawn < UPDATE_SECONDS:
+        if not self._pace.due():
             return
         self._show(tuning, name)
         at = f"{tuning.seconds / 60:.1f} of {minutes:g} minutes"
@@ -193,7 +193,7 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         self.status.value = status(f"Trial {len(tuning.trials)}, {at}{best}")
 
     def _show(self, tuning: Tuning, name: str) -> None:
-        self._drawn, self.tuning = time.monotonic(), tuning
+        self.tuning = tuning
         if tuning.best is not None:
             self.session.variables[name] = tuning.best
         self.charts.value = tuning.charts()
