@@ -50,7 +50,7 @@ class Generation:
         return "\n".join([f"Generation({self.text!r}) with {len(lines)} candidates:", *lines])
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        return {"text/plain": repr(self), "text/html": _table(self.candidates or (self,), with_source=False)}
+        return {"text/plain": repr(self), "text/html": table(self.candidates or (self,), with_source=False)}
 
 
 class Generations(list[Generation]):
@@ -60,20 +60,28 @@ class Generations(list[Generation]):
         return "\n".join(f"{pictured(each.source)} -> {pictured(each.text)}" for each in self) or "[]"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        return {"text/plain": repr(self), "text/html": _table(self, with_source=True)}
+        return {"text/plain": repr(self), "text/html": table(self, with_source=True)}
 
 
-def _table(rows: Sequence[Generation], *, with_source: bool) -> str:
-    """A table of outputs, each token shaded by how unsure the model was of it; all text escaped."""
+def table(rows: Sequence[Generation], *, with_source: bool, beside: Sequence[str] = ()) -> str:
+    """A table of outputs, each token shaded by how unsure the model was of it; all text escaped.
+
+    Args:
+        rows: the outputs.
+        with_source: whether their sources differ, and stand before them.
+        beside: HTML to stand at the end of the first rows.
+    """
     body = []
-    for row in rows:
+    for row, more in zip(rows, [*beside, *[""] * (len(rows) - len(beside))], strict=True):
         source = f"<td style='text-align:left'><bdi>{visible(row.source)}</bdi></td>" if with_source else ""
+        last = f"<td>{more}</td>" if more else ""
         body.append(
             f"<tr>{source}<td style='text-align:left'>{_shaded(row)}</td>"
-            f"<td style='text-align:right;opacity:.75'>{row.score:.3f}</td></tr>"
+            f"<td style='text-align:right;opacity:.75'>{row.score:.3f}</td>{last}</tr>"
         )
     first = "<th style='text-align:left'>source</th>" if with_source else ""
-    head = f"<tr>{first}<th style='text-align:left'>output</th><th style='text-align:right'>score</th></tr>"
+    last = "<td></td>" if any(beside) else ""
+    head = f"<tr>{first}<th style='text-align:left'>output</th><th style='text-align:right'>score</th>{last}</tr>"
     return f"<table><thead>{head}</thead><tbody>{''.join(body)}</tbody></table>"
 
 

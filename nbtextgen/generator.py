@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
+from weakref import WeakSet
 
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.decoding.config import DecodingConfig
@@ -66,6 +67,7 @@ class TextGenerator:
         self.held_out: Pairs | None = None
         self.history: list[Event] = []
         self.run: Run | None = None
+        self._written: WeakSet[Generation] = WeakSet()
         self.set_params(**options)
 
     # scikit-learn's interface -------------------------------------------------------------------------------------
@@ -429,9 +431,13 @@ class TextGenerator:
             NotTrainedError: before ``fit``.
         """
         config = build(DecodingConfig, decoding)
-        if isinstance(text, str):
-            return self.writer.write(self._sources([text]), config)[0]
-        return self.writer.write(self._sources(text), config)
+        found = self.writer.write(self._sources([text] if isinstance(text, str) else text), config)
+        self._written.update(found)
+        return found[0] if isinstance(text, str) else found
+
+    def wrote(self, written: Generation) -> bool:
+        """Whether ``generate`` of this very generator gave this output."""
+        return written in self._written
 
     def checked_source(self, text: str) -> str:
         """One source as the model reads it; raises ``DataError`` when it is empty or not text."""

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nbtextgen.charts import Line, bar_chart, figure, line_chart
+from nbtextgen.data.cleaning import Cleaned
 from nbtextgen.data.config import TokenizerConfig
 from nbtextgen.data.pairs import Pairs
+from nbtextgen.data.preparing import prepare
 from nbtextgen.defaults import fit_options
 from nbtextgen.errors import MissingPackageError, NbTextGenError, NotTrainedError, OptionError, nearest
 from nbtextgen.evaluation.metrics import HIGHER_IS_BETTER
@@ -115,8 +117,10 @@ class Tuning:
 
     def charts(self) -> str:
         """Curves and importances as HTML, with buttons that save them."""
+        title = "<div style='margin:10px 0 2px;font-weight:600'>{}</div>".format
         importance = figure(self.importances(), "importance") if self.importance else ""
-        return figure(self.curves(), "trials") + importance
+        curves = title(f"Validation {visible(self.metric)} of every trial") + figure(self.curves(), "trials")
+        return curves + (title("Importance of each setting") + importance if importance else "")
 
     def table(self) -> str:
         """The trials as an HTML table, best first."""
@@ -185,9 +189,9 @@ def tune(
         NotTrainedError: when stopped before any trial had a model.
     """
     search = search_space(settings, options or {})
-    pairs = Pairs.of(data, source=source, target=target)
-    held = None if valid is None else Pairs.of(valid, source=source, target=target)
-    run = _Search(pairs, held, search, dict(options or {}), minutes * 60, trials, seed, told, controls or Controls())
+    fixed = dict(options or {})
+    ready = prepare(data, valid, fixed.pop("clean", None), source, target)
+    run = _Search(ready.data, ready.valid, search, fixed, minutes * 60, trials, seed, told, controls or Controls())
     try:
         run.go()
     except KeyboardInterrupt:
@@ -255,7 +259,7 @@ class _Search:
 
     def __init__(
         self,
-        pairs: Pairs,
+        pairs: Pairs | Cleaned,
         valid: Pairs | None,
         search: Mapping[str, Search],
         options: dict[str, Any],

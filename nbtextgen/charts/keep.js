@@ -7,16 +7,9 @@ function keepChart(svg, file) {
   copy.setAttribute("width", width);
   copy.setAttribute("height", height);
   copy.style.cssText += ";width:auto;height:auto;min-width:0;max-width:none;color:#222;background:#fff";
-  const text = new XMLSerializer().serializeToString(copy);
-  const address = window.URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
-  const save = (href) => {
-    const link = document.createElement("a");
-    link.href = href;
-    link.download = file;
-    link.click();
-    setTimeout(() => window.URL.revokeObjectURL(address), 1000);
-  };
-  if (file.endsWith(".svg")) return save(address);
+  const drawing = new Blob([new XMLSerializer().serializeToString(copy)], { type: "image/svg+xml" });
+  if (file.endsWith(".svg")) return keepFile(drawing, file);
+  const address = window.URL.createObjectURL(drawing);
   const image = new Image();
   image.onload = () => {
     const canvas = document.createElement("canvas");
@@ -26,7 +19,15 @@ function keepChart(svg, file) {
     pen.fillStyle = "#fff";
     pen.fillRect(0, 0, canvas.width, canvas.height);
     pen.drawImage(image, 0, 0, canvas.width, canvas.height);
-    save(canvas.toDataURL("image/png"));
+    window.URL.revokeObjectURL(address);
+    canvas.toBlob((picture) => keepFile(picture, file), "image/png");
   };
   image.src = address;
+}
+function keepFile(content, file) {
+  const link = document.createElement("a");
+  link.href = window.URL.createObjectURL(content);
+  link.download = file;
+  link.click();
+  setTimeout(() => window.URL.revokeObjectURL(link.href), 1000);
 }

@@ -16,6 +16,8 @@ COLUMNS = 40
 """Places along the horizontal axis that tell their values."""
 DOTTED = 60
 """Most points that are drawn as dots."""
+LEAST = 6
+"""Pixels; a shorter curve could not be seen, and is drawn as its points."""
 LONGEST = 60
 """Characters of a name in the legend."""
 
@@ -133,7 +135,7 @@ def _curve(curve: _Curve, across: Scale, up: Scale) -> str:
     dash = f' stroke-dasharray="{curve.dash}"' if curve.dash else ""
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
     drawn = f'<polyline points="{path}" fill="none" stroke="{curve.colour}" {look}{dash} stroke-linejoin="round"/>'
-    if len(places) == 1 or (curve.line.dots and len(places) <= DOTTED):
+    if math.dist(places[0], places[-1]) < LEAST or (curve.line.dots and len(places) <= DOTTED):
         dots = (f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{curve.colour}"/>' for x, y in places)
         drawn += "".join(dots)
     return f"<g>{title}{drawn}</g>"

@@ -27,6 +27,11 @@ class Prepared:
     steps: str | None
     note: str
 
+    @property
+    def data(self) -> Pairs | Cleaned:
+        """The pairs as ``fit`` takes them: not to be cleaned once more, their steps remembered."""
+        return Cleaned(self.pairs, (), (), self.steps) if self.steps else self.pairs
+
 
 def prepare(data: Any, valid: Any, steps: str | None, source: str | None, target: str | None) -> Prepared:
     """Read pairs, strictly when no cleaning is asked for.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from nbtextgen.visible import visible
+from nbtextgen.visible import pictured, visible
 
 if TYPE_CHECKING:
     from nbtextgen.data.cleaning import Cleaned
@@ -70,12 +72,12 @@ def report_html(report: Report) -> str:
     for finding in report.findings:
         colour = _COLOURS[finding.severity]
         examples = "".join(
-            f"<div><span style='opacity:.65'>{visible(place)}</span> <bdi>{visible(text)}</bdi></div>"
+            f"<div><span style='opacity:.75'>{visible(place)}</span> {_example(text)}</div>"
             for place, text in finding.examples
         )
         rows.append(
             [
-                f"<b style='color:{colour}'>{finding.severity}</b>",
+                f"<b style='border-left:4px solid {colour};padding-left:6px'>{finding.severity}</b>",
                 f"{finding.count:,} ({finding.share:.1%})",
                 f"<b>{finding.name}</b>: {visible(finding.what)}<details><summary>examples</summary>{examples}</details>",
                 f"<code>{visible(finding.step)}</code>" if finding.step else "",
@@ -122,13 +124,19 @@ def cleaned_html(cleaned: Cleaned) -> str:
     rows = []
     for result in cleaned.results:
         examples = "".join(
-            f"<div><span style='opacity:.65'>{visible(place)}</span> <bdi>{visible(before)}</bdi> "
-            f"<b>&rarr;</b> <bdi>{visible(after)}</bdi></div>"
+            f"<div><span style='opacity:.75'>{visible(place)}</span> {_example(before)} <b>&rarr;</b> {_example(after)}</div>"
             for place, before, after in result.examples
         )
         rows.append([f"<code>{result.name}</code>", f"{result.dropped:,}", f"{result.changed:,}", examples])
     head = f"<p><b>{len(cleaned.pairs):,} of {total:,} rows kept</b>, {len(cleaned.dropped):,} dropped</p>"
     return head + _table(["step", "rows dropped", "texts changed", "examples"], rows)
+
+
+def _example(text: str) -> str:
+    """A text for HTML; white space that would not be seen is written as a sign or by its number."""
+    odd = re.sub(r"^ +| +$|  +", lambda found: "\u2423" * len(found[0]), pictured(text))
+    odd = re.sub(r"[^\S ]", lambda found: f"\u27e8U+{ord(found[0]):04X}\u27e9", odd)
+    return f"<bdi>{html.escape(odd)}</bdi>"
 
 
 def _plain(text: str) -> str:
@@ -137,7 +145,7 @@ def _plain(text: str) -> str:
 
 
 def _spread(values: Sequence[int]) -> str:
-    return f"{values[1]:,} <span style='opacity:.65'>({values[0]:,} to {values[3]:,}; 99 %: {values[2]:,})</span>"
+    return f"{values[1]:,} <span style='opacity:.75'>({values[0]:,} to {values[3]:,}; 99 %: {values[2]:,})</span>"
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -87,7 +87,7 @@ class Look:
         columns = "".join(
             f'<div style="flex:1 1 280px;min-width:0"><div><b>{one.name}</b>: {one.distinct:,} different texts, median '
             f"{one.median:,} characters</div>{_histogram(one)}"
-            f'<div style="overflow-wrap:anywhere;font-size:12px">{len(one.characters):,} different characters: '
+            f'<div style="overflow-wrap:anywhere;font-size:12px;margin-top:6px">{len(one.characters):,} different characters: '
             f"<bdi>{visible(_characters(one))}</bdi></div></div>"
             for one in self.columns
         )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from nbtextgen.generator import TextGenerator
+    from nbtextgen.notebook.explaining.reach import Reach
     from nbtextgen.notebook.live.training import Training
 
 DATA_SUFFIXES = (".tsv", ".csv", ".txt", ".jsonl", ".json", ".parquet")
@@ -65,11 +66,12 @@ class Code:
 
 
 class Session:
-    """One notebook: its variables, and the trainings that were started in it, by variable name."""
+    """One notebook: its variables, the trainings that were started in it, by variable name, and its Explain buttons."""
 
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
         self.trainings: dict[str, Training] = {}
+        self.reach: Reach | None = None
 
     @property
     def variables(self) -> dict[str, Any]:

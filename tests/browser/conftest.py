@@ -37,10 +37,10 @@ def _context(browser_path: str) -> Iterator:
     """One browser for all of them; closed before other tests run, whose event loops would meet that of Playwright."""
     from playwright.sync_api import sync_playwright
 
-    from .lab import BROWSER_OPTIONS
+    from .lab import BROWSER_OPTIONS, WAIT
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=BROWSER_OPTIONS)
+        browser = playwright.chromium.launch(executable_path=browser_path, args=BROWSER_OPTIONS, timeout=1000 * WAIT)
         context = browser.new_context(locale="en-GB", permissions=["clipboard-read", "clipboard-write"])
         yield context
         browser.close()

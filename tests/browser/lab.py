@@ -65,9 +65,7 @@ class Server:
         self.folder = home / "notebooks"
         self.folder.mkdir(parents=True)
         self.token = secrets.token_hex(16)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = 0
         places = {
             name: home / name.lower() for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR")
         }
@@ -83,6 +81,20 @@ class Server:
             "env": {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "IPYTHONDIR": str(home / "ipython")},
         }
         (kernel / "kernel.json").write_text(json.dumps(spec))
+        self._environment = os.environ | {name: str(place) for name, place in places.items()}
+        # Our folders before those of the environment, whose kernel might run another Python.
+        self._environment["JUPYTER_PREFER_ENV_PATH"] = "0"
+        self._log = (home / "server.log").open("wb")
+        for _ in range(3):  # somebody else may take the port before the server does
+            self._process = self._start(home)
+            if self._answers():
+                return
+        raise RuntimeError(f"JupyterLab did not start:\n{(home / 'server.log').read_text()[-3000:]}")
+
+    def _start(self, home: Path) -> subprocess.Popen[bytes]:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
         options = [
             "--no-browser",
             "--ServerApp.ip=127.0.0.1",
@@ -97,25 +109,19 @@ class Server:
             f"--LabApp.workspaces_dir={home / 'workspaces'}",
             f"--LabApp.user_settings_dir={home / 'settings'}",
         ]
-        self._log = (home / "server.log").open("wb")
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "jupyterlab", *options],
-            # Our folders before those of the environment, whose kernel might run another Python.
-            env={**os.environ, "JUPYTER_PREFER_ENV_PATH": "0"} | {name: str(place) for name, place in places.items()},
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-        )
-        self._wait(home / "server.log")
+        command = [sys.executable, "-m", "jupyterlab", *options]
+        return subprocess.Popen(command, env=self._environment, stdout=self._log, stderr=subprocess.STDOUT)
 
-    def _wait(self, log: Path) -> None:
+    def _answers(self) -> bool:
+        """Wait for the server; false when it has ended instead."""
         end = time.monotonic() + WAIT
         while time.monotonic() < end and self._process.poll() is None:
             try:
                 self.api("GET", "status")
-                return
+                return True
             except OSError:
                 time.sleep(0.1)
-        raise RuntimeError(f"JupyterLab did not start:\n{log.read_text()[-3000:]}")
+        return False
 
     def url(self, path: str) -> str:
         """The address of a page of this server."""
@@ -126,7 +132,7 @@ class Server:
         """Call the server's own interface."""
         request = urllib.request.Request(self.url(f"api/{path}"), method=method)
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(request, timeout=10) as answer:
+        with opener.open(request, timeout=WAIT) as answer:
             body = answer.read()
         return json.loads(body) if body else None
 
@@ -140,8 +146,8 @@ class Server:
         try:
             self.end_kernels()
         finally:
-            self._process.terminate()
-            self._process.wait(20)
+            self._process.kill()
+            self._process.wait()
             self._log.close()
 
 
@@ -231,8 +237,10 @@ class Notebook:
         return self.output(at)
 
     def wait(self, at: int) -> None:
-        """Until a cell that was run has ended."""
+        """Until a cell that was run has ended; it must have ended well."""
         self.page.wait_for_function("at => window.ran[at]", arg=at)
+        failed = self.output(at).locator("[data-mime-type='application/vnd.jupyter.error']")
+        assert not failed.count(), failed.first.inner_text()
 
     def running(self, at: int) -> bool:
         """Whether a cell that was run has not ended yet."""
@@ -296,9 +304,8 @@ class Notebook:
 
     def keep(self, pressed: Locator, folder: Path, key: str = "Enter") -> Path:
         """The file that a button saves when it is pressed by keyboard; raises where it is no whole picture."""
-        pressed.focus()
         with self.page.expect_download() as download:
-            self.page.keyboard.press(key)
+            pressed.press(key)
         path = folder / download.value.suggested_filename
         download.value.save_as(path)
         if path.suffix == ".svg":

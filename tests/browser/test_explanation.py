@@ -25,13 +25,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return model.save(tmp_path_factory.mktemp("explained") / "dates")
 
 
-def opened(lab: Lab, folder: Path, line: str, *more: str) -> tuple[Notebook, Locator]:
+def opened(lab: Lab, folder: Path, line: str, *more: str, settled: bool = True) -> tuple[Notebook, Locator]:
     """A notebook with the panel of ``%textgen_explain dates LINE``."""
     load = f"%load_ext nbtextgen\nfrom nbtextgen import TextGenerator\ndates = TextGenerator.load({str(folder)!r})"
     notebook = lab.open([load, f"panel = %textgen_explain dates {line}\npanel", *more], run=True)
     panel = notebook.output(1).locator(".nte").first
     panel.wait_for()
+    if settled:
+        settle(notebook, panel)
     return notebook, panel
+
+
+def settle(notebook: Notebook, panel: Locator) -> None:
+    """Until nothing is being computed, and the page has drawn all that was: what is drawn anew loses hover and menus."""
+    notebook.value("panel.wait()")
+    notebook.value("1")
+    expect(panel.get_by_role("progressbar")).to_have_count(0)
 
 
 def chips(panel: Locator, row: str) -> Locator:
@@ -79,6 +88,7 @@ def test_method_unit_and_contrast_are_switched_without_asking_twice(lab: Lab, fo
     panel.get_by_label("Why this and not").press("Enter")
     expect(panel.locator(".nte-view").get_by_text("2019-03-01")).to_be_visible()
     assert notebook.value("sorted(panel.answers)").count("occlusion") == 3
+    settle(notebook, panel)
     panel.get_by_role("radio", name="Occlusion").press("ArrowRight")
     expect(panel.get_by_role("radio", name="Context")).to_have_attribute("aria-checked", "true")
 
@@ -263,7 +273,7 @@ def test_a_long_text_has_a_matrix_to_zoom_and_scroll(lab: Lab, folder: Path, tmp
 
 def test_long_work_shows_progress_and_can_be_cancelled(lab: Lab, folder: Path) -> None:
     line = '"' + " ".join([SOURCE] * 8) + '" --budget 1000000'
-    notebook, panel = opened(lab, folder, line)
+    notebook, panel = opened(lab, folder, line, settled=False)
     expect(panel.get_by_role("progressbar")).to_be_visible()
     expect(chips(panel, "Input").first).to_be_visible()
     panel.get_by_role("button", name="Cancel").click()

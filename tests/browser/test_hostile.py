@@ -33,6 +33,7 @@ from nbtextgen.notebook.panels.widgets import Code, Form, Ranges, Writing
 from nbtextgen.notebook.runs_view import RunsView
 from nbtextgen.running.listing import RunRecord
 from nbtextgen.tuning import Trial, Tuning
+from tests.browser.lab import WAIT
 from tests.notebook.test_still import events, generation, hostile
 
 COUNT, BATCH, NAME = 500, 50, 10_000
@@ -68,6 +69,7 @@ ALIVE = """async () => {
 @pytest.fixture
 def page(_context: BrowserContext) -> Any:
     opened = _context.new_page()
+    opened.set_default_timeout(1000 * WAIT)
     opened.on("dialog", lambda dialog: (opened.evaluate("() => { window.hit = 'dialog' }"), dialog.dismiss()))
     opened.on(
         "request", lambda request: asked.append(request.url) if request.url[:5] not in ("blob:", "data:") else None

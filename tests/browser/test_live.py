@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
-from playwright.sync_api import Locator
+from playwright.sync_api import Locator, expect
 
-from .lab import TOO_WIDE, Lab, Notebook, nothing_wrong, pictures
+from .lab import TOO_WIDE, WAIT, Lab, Notebook, nothing_wrong, pictures
 
 SMALL = "--hidden-size 16 --embedding-size 16 --batch-size 16 --validate-every 20 --epochs 100000"
 ROWS = "%load_ext nbtextgen\nrows = [(a + b + c, c + b + a) for a in 'abcde' for b in 'abcde' for c in 'abcde']"
@@ -37,9 +38,21 @@ def panel(notebook: Notebook, at: int) -> Locator:
     return found
 
 
-def points(panel: Locator) -> int:
-    """How many points the smoothed training curve has."""
-    return panel.locator("polyline").nth(1).evaluate("line => line.points.numberOfItems")
+def curve_moves(panel: Locator) -> None:
+    """Until the smoothed training curve is another one."""
+    curve = panel.locator("polyline").nth(1)
+    expect(curve).not_to_have_attribute("points", curve.get_attribute("points") or "")
+
+
+def logged(notebook: Notebook, log: Path, setting: str, value: object) -> None:
+    """Until the event log says last that the running model took this value."""
+    end = time.monotonic() + WAIT
+    while time.monotonic() < end:
+        lines = [json.loads(line) for line in log.read_text().splitlines(keepends=True) if line.endswith("\n")]
+        if [one["value"] for one in lines if one.get("setting") == setting][-1:] == [value]:
+            return
+        notebook.page.wait_for_timeout(50)
+    raise AssertionError(f"{setting} never became {value}")
 
 
 def test_a_running_cell_is_watched_paused_resumed_steered_and_stopped(lab: Lab, tmp_path: Path) -> None:
@@ -47,29 +60,26 @@ def test_a_running_cell_is_watched_paused_resumed_steered_and_stopped(lab: Lab, 
     notebook.run(0)
     notebook.run(1, wait=False)
     live = panel(notebook, 1)
-    before = points(live)
-    notebook.page.wait_for_function(
-        "before => document.querySelectorAll('.ntg-live polyline')[1].points.numberOfItems > before", arg=before
-    )
+    curve_moves(live)
     assert notebook.running(1)
     live.get_by_role("button", name="Pause").press("Enter")
     live.get_by_text("paused", exact=True).wait_for()
     nothing_wrong(notebook, live)
     live.get_by_role("button", name="Resume").press("Space")
     live.get_by_text("training", exact=True).wait_for()
-    for name, value in (("Learning rate", "-1"), ("Dropout", "0.2"), ("Teacher forcing", "0.9")):
+    [log] = notebook.server.folder.glob("watched*/events.jsonl")
+    logged(notebook, log, "paused", False)
+    moves = (("Learning rate", "-1", "rate_factor", 0.5), ("Dropout", "0.2", "dropout", 0.2))
+    for name, value, setting, wanted in (*moves, ("Teacher forcing", "0.9", "teacher_forcing", 0.9)):
         live.get_by_role("slider", name=name).fill(value)
-        notebook.page.wait_for_timeout(400)
+        logged(notebook, log, setting, wanted)
     live.get_by_role("slider", name="Teacher forcing").press("ArrowLeft")  # JupyterLab has uses of its own for arrows
-    notebook.page.wait_for_timeout(400)
-    assert live.locator(".ntg-live-note").first.inner_text() == ""
+    logged(notebook, log, "teacher_forcing", 0.89)
+    expect(live.locator(".ntg-live-note").first).to_have_text("")
     live.get_by_role("button", name="Stop").press("Space")
     notebook.wait(1)
     assert notebook.run(2).inner_text().strip().endswith("True")
-    log = Path(notebook.value("dates.run.log.resolve()")).read_text()
-    changed = {one["setting"]: one["value"] for one in map(json.loads, log.splitlines()) if "setting" in one}
-    assert changed["rate_factor"] == 0.5 and changed["teacher_forcing"] == 0.89 and changed["dropout"] == 0.2
-    assert changed["paused"] is False
+    assert notebook.value("dates.run.log.resolve()") == str(log.resolve())
     still = notebook.output(1)
     assert still.locator("svg title").count() > 10
     nothing_wrong(notebook, still)
@@ -97,13 +107,14 @@ def test_values_are_read_by_pointer_and_by_keys_and_figures_and_samples_move(lab
     notebook.page.mouse.move(0, 0)
     tip.wait_for(state="hidden")
     chart.press("ArrowRight")
+    expect(tip).to_be_visible()
     first = tip.inner_text()
     for _ in range(8):
         chart.press("ArrowRight")
-    assert tip.inner_text() != first
+    expect(tip).not_to_have_text(first)
     for name, look in FIGURES.items():
         value = live.locator(".ntg-live-figures > div").filter(has_text=name).locator(".ntg-live-figure").first
-        assert re.fullmatch(look, value.inner_text()), (name, value.inner_text())
+        expect(value).to_have_text(re.compile(f"^({look})$"))
     live.get_by_text(re.compile("epoch \\d+: ")).first.wait_for()  # what it wrote before, under what it writes now
     live.get_by_text("best so far").wait_for()
     pictures(notebook, live, "live", tmp_path)
@@ -147,7 +158,7 @@ def test_the_panel_holds_long_and_right_to_left_texts_in_a_narrow_window(lab: La
     live.get_by_role("button", name="Pause").click()
     live.get_by_text("paused", exact=True).wait_for()
     assert live.evaluate(TOO_WIDE) == []
-    assert live.locator("td bdi").first.evaluate("part => getComputedStyle(part).direction") == "rtl"
+    expect(live.locator("td bdi").first).to_have_css("direction", "rtl")
     nothing_wrong(notebook, live)
     pictures(notebook, live, "live-narrow", tmp_path)
     live.get_by_role("button", name="Stop").click()
@@ -188,10 +199,7 @@ def test_a_background_training_is_used_while_it_trains_and_found_again_after_a_r
     at = notebook.add("%textgen_panel dates")
     notebook.run(at)
     live = panel(notebook, at)
-    before = points(live)
-    notebook.page.wait_for_function(
-        "before => document.querySelectorAll('.ntg-live polyline')[1].points.numberOfItems > before", arg=before
-    )
+    curve_moves(live)
     live.get_by_role("button", name="Stop").click()
     notebook.output(at).get_by_text("stopped after").first.wait_for()
     assert notebook.value("dates.generate('3 Jan 2019').text != ''") == "True"

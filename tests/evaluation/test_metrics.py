@@ -87,9 +87,9 @@ def test_wider_confidence_gives_a_wider_interval() -> None:
 
 
 def test_thousand_resamples_of_a_thousand_sentences_are_fast() -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     measure(RIGHT * 50, WRITTEN * 50, ["bleu", "exact"])
-    assert time.perf_counter() - began < 10
+    assert time.process_time() - began < 10
 
 
 def test_scores_show_as_a_table() -> None:

@@ -40,7 +40,7 @@ def installed(name: str, *requirements: str, newest: bool = False) -> Path:
     limits.write_text("".join(f"{one}\n" for one in requirements if "=" in one))
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps"]
     command += ["--upgrade", "--target", str(folder), "-c", str(limits), *requirements]
-    tried = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    tried = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     if tried.returncode == 0:
         done.touch()
     elif not done.exists():

@@ -120,8 +120,8 @@ def _logged(run: Path, setting: str, value: object) -> None:
     """Wait until the event log says that the running model took a change."""
     end = time.monotonic() + WAIT
     while time.monotonic() < end:
-        log = (run / "events.jsonl").read_text().splitlines()
-        if any(one.get("setting") == setting and one["value"] == value for one in map(json.loads, log)):
+        whole = [line for line in (run / "events.jsonl").read_text().splitlines(keepends=True) if line.endswith("\n")]
+        if any(one.get("setting") == setting and one["value"] == value for one in map(json.loads, whole)):
             return
         time.sleep(0.02)
     raise AssertionError(f"{setting} never became {value}")

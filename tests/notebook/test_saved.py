@@ -38,7 +38,9 @@ def executed(cells: list[str], folder: Path, monkeypatch: pytest.MonkeyPatch) ->
         metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
     )
     place = {"metadata": {"path": str(folder)}}
-    return NotebookClient(notebook, timeout=120, store_widget_state=False, resources=place).execute()
+    return NotebookClient(
+        notebook, timeout=600, startup_timeout=300, store_widget_state=False, resources=place
+    ).execute()
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +98,7 @@ def test_papermill_runs_a_notebook_with_parameters(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "papermill", "in.ipynb", "out.ipynb", "-p", "epochs", "3", "--no-progress-bar"]
     path = os.pathsep.join((str(packages), str(ROOT)))
     env = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
-    ran = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120, check=False)
+    ran = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, timeout=600, check=False)
     assert ran.returncode == 0, ran.stderr[-2000:]
     found = nbformat.read(tmp_path / "out.ipynb", as_version=4)
     assert found.cells[-1].outputs[0]["data"]["text/plain"] == "3"
@@ -122,7 +124,7 @@ def test_a_terminal_gets_text_that_can_be_read(tmp_path: Path) -> None:
         input="\n".join(lines) + "\n",
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
     )
     assert "epoch 2" in ran.stdout and "finished after" in ran.stdout and "There are no runs" in ran.stdout

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nbtextgen.notebook.awaiting import AwaitMagics
 from nbtextgen.notebook.commands.common import COMMON
@@ -67,9 +67,25 @@ def register(shell: InteractiveShell) -> Session:
     assert manager is not None
     earlier = manager.registry.get(TrainCommands.__name__)
     if earlier is not None:
-        session.trainings = earlier.session.trainings
+        session.trainings, session.reach = earlier.session.trainings, earlier.session.reach
     for commands in COMMANDS:
         shell.register_magics(commands(shell, session))
     AwaitMagics(shell).install()
+    _offer_explanations(shell, session)
     Completer(session, OPTIONS, FIRST_WORDS).install()
     return session
+
+
+def _offer_explanations(shell: InteractiveShell, session: Session) -> None:
+    """Have a notebook show generated texts with a button that explains them."""
+    display: Any = shell.display_formatter
+    if not session.rich or display is None:
+        return
+
+    def shown(written: Any) -> dict[str, Any]:
+        from nbtextgen.notebook.explaining.reach import bundle
+
+        return bundle(session, written)
+
+    for name in ("Generation", "Generations"):
+        display.mimebundle_formatter.for_type_by_name("nbtextgen.generation", name, shown)

@@ -9,11 +9,11 @@ from pathlib import Path
 
 SHARED = Path(__file__).parent
 KEEP = SHARED.parents[1] / "charts" / "keep.js"
-"""Saves a chart as a file; static charts carry the same function."""
+"""Saves a chart, or anything, as a file; static charts carry the same functions."""
 
 
 def module(folder: Path, *names: str) -> str:
-    """The ES module of a widget: ``elements.js``, ``keepChart``, then its own parts in order; the last one exports ``render``."""
+    """The ES module of a widget: ``elements.js``, ``keep.js``, then its own parts in order; the last one exports ``render``."""
     return _joined(SHARED / "elements.js", KEEP, *(folder / name for name in names))
 
 

@@ -14,7 +14,7 @@ from nbtextgen.notebook.front import module, style
 from nbtextgen.notebook.live import still
 from nbtextgen.notebook.live.memory import memory
 from nbtextgen.notebook.pace import Pace
-from nbtextgen.training.events import Event, Sample, Started, Step, Validation, Warning
+from nbtextgen.training.events import Changed, Event, Sample, Started, Step, Validation, Warning
 
 if TYPE_CHECKING:
     from nbtextgen.notebook.live.training import Training
@@ -115,7 +115,8 @@ class PanelShow:
         elif isinstance(event, Started):
             self._panel.send_state("state")
             return
-        if self._pace.due():
+        pause = isinstance(event, Changed) and event.setting == "paused"  # no event may follow for a long time
+        if pause or self._pace.due():
             self._send()
 
     def _send(self) -> None:

@@ -36,7 +36,7 @@ def cleaning_panel(
         _box(step, checked=step in advised) for step in [*advised, *(one for one in others if one not in needless)]
     ]
     outcome, message = widgets.HTML(), widgets.HTML()
-    apply = widgets.Button(description=f"Clean into {name}", button_style="primary")
+    apply = widgets.Button(description=f"Clean into {name}", button_style="primary", layout={"width": "auto"})
     state: dict[str, Cleaned] = {}
 
     def refresh(_: object = None) -> None:
@@ -60,7 +60,8 @@ def cleaning_panel(
         box.observe(refresh, "value")
     apply.on_click(applied)
     refresh()
-    chosen = widgets.GridBox(boxes, layout=widgets.Layout(grid_template_columns="repeat(auto-fill, minmax(26em, 1fr))"))
+    columns = widgets.Layout(grid_template_columns="repeat(auto-fill, minmax(min(100%, 36em), 1fr))")
+    chosen = widgets.GridBox([_explained(box) for box in boxes], layout=columns)
 
     def summary() -> tuple[str, str]:
         steps = ",".join(box.step for box in boxes if box.value)  # type: ignore[attr-defined]
@@ -71,8 +72,14 @@ def cleaning_panel(
 
 
 def _box(step: str, *, checked: bool) -> widgets.Checkbox:
-    """A check box for a step, its help as the tooltip."""
+    """A check box for a step."""
     name = step.partition(":")[0]
-    box = widgets.Checkbox(checked, description=step, indent=False, tooltip=STEPS[name])
+    box = widgets.Checkbox(checked, description=step, indent=False, tooltip=STEPS[name], layout={"width": "9.5em"})
     box.step = step  # type: ignore[attr-defined]
     return box
+
+
+def _explained(box: widgets.Checkbox) -> widgets.HBox:
+    """A check box, and beside it what its step does."""
+    told = f"<span style='opacity:.8;line-height:1.4'>{visible(box.tooltip)}</span>"
+    return widgets.HBox([box, widgets.HTML(told, layout={"flex": "1 1 0", "min_width": "0"})])

@@ -13,7 +13,7 @@ from nbtextgen.notebook.python import call
 from nbtextgen.notebook.session import DATA_SUFFIXES, Session, names_a_file
 
 if TYPE_CHECKING:
-    from nbtextgen.data.pairs import Pairs
+    from nbtextgen.data.preparing import Prepared
 
 FIELDS = [
     text_field("name", "the variable that receives the model"),
@@ -66,25 +66,27 @@ class Source:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self._known: tuple[tuple[str, str, str], Pairs] | None = None
+        self._known: tuple[tuple[str, str, str, str], Prepared] | None = None
 
-    def pairs(self, values: Mapping[str, Any], *, again: bool = False) -> Pairs:
-        """The pairs.
+    def prepared(self, values: Mapping[str, Any], clean: str | None = None, *, again: bool = False) -> Prepared:
+        """The pairs as a training would read them.
 
         Args:
             values: of the form.
+            clean: cleaning steps.
             again: read them even when the form names the same as before, since a variable may have changed.
 
         Raises:
             DataError: when there is no data, or it cannot be read.
+            OptionError: for an unknown cleaning step.
         """
-        from nbtextgen.data.pairs import Pairs
+        from nbtextgen.data.preparing import prepare
 
-        key = (values.get("data") or "", values.get("source") or "", values.get("target") or "")
+        key = (values.get("data") or "", values.get("source") or "", values.get("target") or "", clean or "")
         if not key[0]:
             raise DataError("Name the data: a variable, a file, or a built-in set such as builtin:dates.")
         if again or self._known is None or self._known[0] != key:
-            found = Pairs.of(self.session.data(key[0]), source=key[1] or None, target=key[2] or None)
+            found = prepare(self.session.data(key[0]), None, key[3] or None, key[1] or None, key[2] or None)
             self._known = (key, found)
         return self._known[1]
 

@@ -96,6 +96,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         self.start.on_click(lambda _: self._start())
         self.form.observe(self._changed, "values")
         self._suggested = 0.0
+        self._about = ""
         self._changed()
 
     # Settings ------------------------------------------------------------------------------------------------------
@@ -139,10 +140,11 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
             self.cost.value = status("")
             return None
         try:
-            pairs = self._source.pairs(self.form.values)
-            prepared = rehearsal(TextGenerator(**settings).get_params(), pairs)
+            ready = self._source.prepared(self.form.values, settings.pop("clean", None))
+            prepared = rehearsal(TextGenerator(**settings).get_params(), ready.data)
             self.form.autos = autos(prepared.plan)
-            self.cost.value = status(f"{len(pairs):,} pairs, for instance {_example(pairs)}. Estimating …")
+            self._about = f"{len(ready.pairs):,} pairs, for instance {_example(ready.pairs)}. {ready.note}"
+            self.cost.value = status(f"{self._about} Estimating …")
             return prepared
         except NbTextGenError as error:
             self._show_error(error)
@@ -165,8 +167,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
             self._show_error(error)
             return
         if not stale():
-            pairs = self._source.pairs(self.form.values)
-            self.cost.value = status(f"{len(pairs):,} pairs, for instance {_example(pairs)}.", str(estimate))
+            self.cost.value = status(self._about, str(estimate))
 
     def _find(self, stale: Stale) -> None:
         """The learning-rate range test, in the background."""
@@ -221,7 +222,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         if training.record.error:
             self.status.value = status(training.record.error, alert=True)
             return
-        sample = self._source.pairs(self.form.values).sources[0]
+        sample = self._source.prepared(self.form.values, self.settings()[0].get("clean")).pairs.sources[0]
         self.below.children = [*self.below.children, GeneratePanel(self.session, training.name, sample)]
 
     def _enable(self, on: bool) -> None:

@@ -24,6 +24,7 @@ from nbtextgen.training.controls import Controls
 from nbtextgen.tuning import TUNABLE, Range, Search, Tuning, search_space, tune, usual_range
 
 if TYPE_CHECKING:
+    from nbtextgen.data.preparing import Prepared
     from nbtextgen.notebook.session import Session
 
 OPTIONS = fit_options()
@@ -151,22 +152,25 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         if any(training.running for training in self.session.trainings.values()):
             self.status.value = status("A training is running; stop it or wait for its end first.", alert=True)
             return
+        fixed = self.fixed()
         try:
-            pairs = self._source.pairs(self.form.values, again=True)
+            ready = self._source.prepared(self.form.values, fixed.pop("clean", None), again=True)
         except NbTextGenError as error:
             self.status.value = status(str(error), alert=True)
             return
         self._controls = Controls()
         self._enable(False)
         self.status.value = status("Starting …")
-        arguments = (pairs, self.search(), self._minutes(), self.fixed(), self.form.values["name"])
+        arguments = (ready, self.search(), self._minutes(), fixed, self.form.values["name"])
         self._thread = threading.Thread(target=self._work, args=arguments, name="nbtextgen tuning", daemon=True)
         self._thread.start()
 
-    def _work(self, pairs: Any, search: dict[str, Search], minutes: float, fixed: dict[str, Any], name: str) -> None:
+    def _work(
+        self, ready: Prepared, search: dict[str, Search], minutes: float, fixed: dict[str, Any], name: str
+    ) -> None:
         try:
             found = tune(
-                pairs,
+                ready.data,
                 search,
                 minutes,
                 options=fixed,
@@ -177,7 +181,7 @@ class TunePanel(StaticForm, ipywidgets.VBox):
             self.status.value = status(
                 f"{name} is the best of {len(found.trials)} trials, after {found.seconds:.0f} s."
             )
-            self.below.children = [GeneratePanel(self.session, name, pairs.sources[0])]
+            self.below.children = [GeneratePanel(self.session, name, ready.pairs.sources[0])]
         except NbTextGenError as error:
             self.status.value = status(str(error), alert=True)
         finally:

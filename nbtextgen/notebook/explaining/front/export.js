@@ -1,10 +1,4 @@
-// Pictures and pages to keep.
-
-function download(name, blob) {
-  const link = el("a", { href: URL.createObjectURL(blob), download: name });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-}
+// The panel as a picture to keep.
 
 /**
  * What the panel shows, drawn on white whatever the theme: the texts as they are shaded, the matrix, the change, the pins.
@@ -73,27 +67,4 @@ function wordsOf(node, box, decoration) {
     const at = { x: place.left - box.left, y: place.top - box.top + place.height / 2, "dominant-baseline": "central" };
     return svg("text", { ...at, "font-size": style.fontSize, "font-weight": style.fontWeight, fill: style.color, ...(decoration ? { "text-decoration": decoration } : {}) }, word);
   });
-}
-
-function svgBlob(panel) {
-  return new Blob([new XMLSerializer().serializeToString(picture(panel))], { type: "image/svg+xml" });
-}
-
-async function pngBlob(panel) {
-  const address = URL.createObjectURL(svgBlob(panel));
-  try {
-    const image = new Image();
-    await new Promise((resolve, reject) => {
-      image.onload = resolve;
-      image.onerror = () => reject(new Error("the picture could not be drawn"));
-      image.src = address;
-    });
-    const canvas = el("canvas", { width: image.width * 2, height: image.height * 2 });
-    const pen = canvas.getContext("2d");
-    pen.scale(2, 2);
-    pen.drawImage(image, 0, 0);
-    return await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
-  } finally {
-    URL.revokeObjectURL(address);
-  }
 }

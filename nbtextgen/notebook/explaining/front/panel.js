@@ -230,8 +230,8 @@ class Panel {
       "div",
       { class: "nte-actions" },
       button("Pin", "keep this explanation below, beside another one", () => this.pin()),
-      button("PNG", "save what is shown as a picture", async () => download("explanation.png", await pngBlob(this))),
-      button("SVG", "save what is shown as a drawing", () => download("explanation.svg", svgBlob(this))),
+      button("PNG", "save what is shown as a picture", () => keepChart(picture(this), "explanation.png")),
+      button("SVG", "save what is shown as a drawing", () => keepChart(picture(this), "explanation.svg")),
       this.alone ? null : button("HTML", "save as a page that needs no kernel", () => this.model.send({ kind: "page" }))
     );
   }
@@ -339,7 +339,7 @@ function render({ model, el: root }) {
   const status = () => panel.drawStatus();
   const change = () => panel.drawChange();
   const page = (message) => {
-    if (message.kind === "page") download("explanation.html", new Blob([message.html], { type: "text/html" }));
+    if (message.kind === "page") keepFile(new Blob([message.html], { type: "text/html" }), "explanation.html");
   };
   const heard = [["change:answers", draw], ["change:view", draw], ["change:sentences", draw], ["change:status", status], ["change:change", change], ["msg:custom", page]];
   for (const [name, listener] of heard) model.on(name, listener);
