@@ -19,7 +19,7 @@ _CELL = "text-align:left;vertical-align:top;padding:2px 10px 2px 0"
 
 def report_text(report: Report) -> str:
     """The report in lines."""
-    lines = [f"{report.rows:,} rows; {len(report.findings)} findings"]
+    lines = [f"{report.rows:,} rows; {_count(report)}"]
     for side in report.sides:
         scripts = ", ".join(f"{name} {share:.1%}" for name, share in list(side.scripts.items())[:4])
         lines.append(
@@ -48,7 +48,7 @@ def report_text(report: Report) -> str:
 
 def report_html(report: Report) -> str:
     """The report as tables."""
-    parts = [f"<p><b>{report.rows:,} rows</b>, {len(report.findings)} findings</p>"]
+    parts = [f"<p><b>{report.rows:,} rows</b>, {_count(report)}</p>"]
     if report.sides:
         parts.append(
             _table(["", "characters", "words", "distinct texts", "alphabet", "writing systems"], _sides(report))
@@ -87,6 +87,11 @@ def report_html(report: Report) -> str:
         parts.append(_table(["matters", "rows", "finding", "cleaning step"], rows))
         parts.append(f"<p>All of it: <code>--clean {visible(report.steps)}</code></p>" if report.steps else "")
     return f"<div class='nbtextgen-report'>{''.join(parts)}</div>"
+
+
+def _count(report: Report) -> str:
+    count = len(report.findings)
+    return f"{count} finding" + ("" if count == 1 else "s")
 
 
 def _sides(report: Report) -> list[list[str]]:

@@ -67,7 +67,7 @@ def test_a_running_cell_is_watched_paused_resumed_steered_and_stopped(lab: Lab, 
     nothing_wrong(notebook, live)
     live.get_by_role("button", name="Resume").press("Space")
     live.get_by_text("training", exact=True).wait_for()
-    [log] = notebook.server.folder.glob("watched*/events.jsonl")
+    log = max(notebook.server.folder.glob("runs/watched*/events.jsonl"))  # of the newest run
     logged(notebook, log, "paused", False)
     moves = (("Learning rate", "-1", "rate_factor", 0.5), ("Dropout", "0.2", "dropout", 0.2))
     for name, value, setting, wanted in (*moves, ("Teacher forcing", "0.9", "teacher_forcing", 0.9)):

@@ -48,7 +48,7 @@ function initialize({ model }) {
   };
   /** When the kernel ends, the buttons go, and what was explained, too. */
   const lived = async () => {
-    const { comm_live: alive } = await model.widget_manager.get_model(own);
+    const alive = await model.widget_manager.get_model(own).then((one) => one.comm_live, () => false);
     sheet.disabled = !alive;
     if (!alive) for (const number of [...places.keys()]) close(number);
   };
