@@ -17,9 +17,10 @@ from playwright.sync_api import BrowserContext, Page
 from nbtextgen.data.raw import RawPairs
 from nbtextgen.data.report_view import cleaned_html, report_html
 from nbtextgen.explanation.explanation import Explanation, Explanations
-from nbtextgen.generation import Generation, Generations
+from nbtextgen.generation import Generation, Generations, table
 from nbtextgen.notebook.explaining.panel import ExplanationPanel
 from nbtextgen.notebook.explaining.payload import answer
+from nbtextgen.notebook.explaining.reach import explain_button
 from nbtextgen.notebook.live import still
 from nbtextgen.notebook.live.panel import LivePanel
 from nbtextgen.notebook.live.record import record_of
@@ -104,6 +105,7 @@ def pages(texts: list[str]) -> list[str]:
     trials = [Trial(at, {"cell": text}, [(1.0, 1.0)], 1.0, "complete") for at, text in enumerate(short)]
     found += [
         Generations(map(generation, texts))._repr_mimebundle_()["text/html"],
+        table(list(map(generation, texts)), with_source=True, beside=[explain_button("1.1", text) for text in texts]),
         look(rows, rows.report())._repr_mimebundle_()["text/html"],
         report_html(rows.report()) + cleaned_html(cleaned),
         RunsView(Path(short[0]), records)._repr_mimebundle_()["text/html"],
