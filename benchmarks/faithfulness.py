@@ -93,7 +93,7 @@ def train(task: Task, masking: float, folder: Path) -> dict[str, Any]:
 def methods(model: TextGenerator, task: Task, pairs: Pairs, masking: float) -> dict[str, Any]:
     """One block of the table of methods."""
     began = time.process_time()
-    found = survey(model.writer, pairs, CONFIG, masked_in_training=masking > 0)
+    found = survey(model.writer, pairs, CONFIG)
     print(f"\n{task.name}, masking {masking}, {found.first[0].missing}, {len(pairs)} texts\n")
     print(f"| method | {' | '.join(FIGURES)} | year |\n|---|---|---|---|---|")
     table: dict[str, Any] = {}

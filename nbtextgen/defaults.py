@@ -39,12 +39,6 @@ class Plan:
     choices: Mapping[str, object]
     data: DataConfig = DataConfig()
 
-    @property
-    def masks_sources(self) -> bool:
-        """Whether the model meets the mask token in training, so that it knows what it means."""
-        augmented = Augmentation.parse(self.data.augment, self.data.synonyms).rate("mask") if self.data.augment else 0.0
-        return self.training.source_masking > 0 or augmented > 0
-
     def as_dict(self) -> dict[str, Any]:
         """Plain values for a JSON file."""
         return {

@@ -546,10 +546,7 @@ class TextGenerator:
 
     def explaining(self, background: Iterable[str] | None = None) -> dict[str, Any]:
         """What explanations need to know about the training, as keywords of ``Explainer``."""
-        return {
-            "masked_in_training": self.plan.masks_sources,
-            "background": self._background if background is None else tuple(background),
-        }
+        return {"background": self._background if background is None else tuple(background)}
 
     def evaluate(
         self,

@@ -36,7 +36,6 @@ def explain(
     text: str | Generation,
     config: ExplanationConfig,
     *,
-    masked_in_training: bool = False,
     background: Iterable[str] = (),
 ) -> Explanation | Explanations:
     """Explain one output; see ``TextGenerator.explain``."""
@@ -46,7 +45,6 @@ def explain(
         writer,
         source,
         config,
-        masked_in_training=masked_in_training,
         generation=generation,
         background=list(background),
     )

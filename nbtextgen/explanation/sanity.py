@@ -61,7 +61,6 @@ def sanity_check(
     text: str | Generation,
     config: ExplanationConfig,
     *,
-    masked_in_training: bool = False,
     background: Sequence[str] = (),
     seeds: int = 3,
 ) -> Sanity:
@@ -71,7 +70,7 @@ def sanity_check(
         writer: the trained model.
         text: the source, or a generation.
         config: the methods to check, and their settings.
-        masked_in_training, background: as for ``Explainer``.
+        background: as for ``Explainer``.
         seeds: random models to compare with.
     """
     generation = text if isinstance(text, Generation) else None
@@ -81,9 +80,7 @@ def sanity_check(
     def explainer(of: Writer, about: str | Generation | None) -> Explainer:
         given = replace(config, target=about) if isinstance(about, str) else config
         shown = about if isinstance(about, Generation) else None
-        return Explainer(
-            of, source, given, masked_in_training=masked_in_training, generation=shown, background=background
-        )
+        return Explainer(of, source, given, generation=shown, background=background)
 
     if generation is None and config.target is None:
         from nbtextgen.decoding.config import DecodingConfig

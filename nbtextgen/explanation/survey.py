@@ -160,7 +160,6 @@ def survey(
     pairs: Pairs,
     config: ExplanationConfig,
     *,
-    masked_in_training: bool = False,
     background: Sequence[str] = (),
     gold: Sequence[str] | None = None,
     heard: Callable[[int, int], None] | None = None,
@@ -173,7 +172,7 @@ def survey(
         writer: the model.
         pairs: the data; targets are only read with ``gold``.
         config: methods and settings.
-        masked_in_training, background: as for ``Explainer``.
+        background: as for ``Explainer``.
         gold: an alignment per pair, such as ``0-0 1-2 3?4``, between white-space separated words.
         heard: told of (texts done, texts in all).
     """
@@ -185,7 +184,6 @@ def survey(
                 writer,
                 source,
                 config if answer is not None else replace(config, target=target),
-                masked_in_training=masked_in_training,
                 generation=answer,
                 background=background,
             )

@@ -64,12 +64,11 @@ class Work:
         source: str,
         config: ExplanationConfig,
         *,
-        masked_in_training: bool,
         background: Sequence[str],
         generation: Generation | None = None,
     ) -> None:
         self.writer, self.source, self.config = writer, source, replace(config, faithfulness=False)
-        self._given: dict[str, Any] = {"masked_in_training": masked_in_training, "background": background}
+        self._given: dict[str, Any] = {"background": background}
         if config.target is None and generation is None:
             generation = writer.write([source], DecodingConfig())[0]  # once: every question is about this very output
         self._generation = generation
