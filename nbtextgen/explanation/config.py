@@ -31,7 +31,9 @@ class ExplanationConfig:
     target: str | None = option(None, "explain this output instead of the one the model writes")
     contrast: str | None = option(None, "explain why the output was written and not this one")
     missing: str = option(
-        "auto", "what stands for a missing unit: the mask token (auto), nothing, or text sampled from data", choices=MISSING
+        "auto",
+        "what stands for a missing unit: the mask token (auto), nothing, or text sampled from data",
+        choices=MISSING,
     )
     algorithm: str = option(
         "auto", "how Shapley values are found; auto: exactly up to --exact-units, else permutations", choices=ALGORITHMS
