@@ -233,8 +233,11 @@ class Seq2Seq(nn.Module):
 
     def _distribution(self, decoded: Decoded, memory: Memory) -> Tensor:
         """Log-probabilities over the vocabulary, ``(batch, steps, vocabulary)``; wider with a copy head."""
-        scores = nn.functional.linear(decoded.hidden, self.output_weight, self.output_bias)
-        return self._mixture(scores.float().log_softmax(-1), decoded, memory)
+        return self._mixture(self._written(decoded), decoded, memory)
+
+    def _written(self, decoded: Decoded) -> Tensor:
+        """Log-probabilities of the output layer alone."""
+        return nn.functional.linear(decoded.hidden, self.output_weight, self.output_bias).float().log_softmax(-1)
 
     def _mixture(self, logs: Tensor, decoded: Decoded, memory: Memory) -> Tensor:
         """Log-probabilities with the copy head's share mixed in, from those of the output layer."""
@@ -268,8 +271,8 @@ class Seq2Seq(nn.Module):
             log-probabilities ``(batch, width, vocabulary)``, attention ``(batch, width, source_length)``, next state.
         """
         decoded, after = self.decoder.step(self.embed(tokens), state.decoder, state.memory)
-        logs = nn.functional.linear(decoded.hidden, self.output_weight, self.output_bias).float().log_softmax(-1)
-        return self.writable(logs, decoded, state.memory), decoded.weights, State(state.memory, after, state.width)
+        logs = self.writable(self._written(decoded), decoded, state.memory)
+        return logs, decoded.weights, State(state.memory, after, state.width)
 
     def writable(self, logs: Tensor, decoded: Decoded, memory: Memory) -> Tensor:
         """Log-probabilities for decoding, from the output layer's: tokens that are never written are impossible."""

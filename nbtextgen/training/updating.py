@@ -141,12 +141,8 @@ class Updater:
             ids.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else ids.to(self.device)
         )
 
-    def _cost(self, batches: Sequence[Rows]) -> int:
-        """Tokens of the largest of some batches, padding included."""
-        return max(len(rows) * int(self._widths[rows].max()) for rows in batches if len(rows))
-
     def _needs(self, batches: Sequence[Rows]) -> NDArray[np.float64]:
-        """What the memory for some batches grows with: tokens of the largest, and with attention their squares."""
+        """What the memory for some batches grows with: tokens of the largest, padding included, and with attention their squares."""
         shapes = [(len(rows), float(self._widths[rows].max())) for rows in batches if len(rows)]
         return np.array([max(rows * width**power for rows, width in shapes) for power in (1, 2)])
 
@@ -217,7 +213,7 @@ class Updater:
                 "split from now on, which changes nothing but the speed. A lower --batch-size avoids it."
             )
         if parts:
-            self._most = max(1, self._cost(parts) / 2)
+            self._most = max(1.0, self._needs(parts)[0] / 2)
 
     def _masked(self, source: Tensor) -> Tensor:
         """Hide a share of the source tokens, so that masked inputs stay familiar to the model."""
