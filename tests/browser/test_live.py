@@ -158,6 +158,8 @@ def test_the_panel_holds_long_and_right_to_left_texts_in_a_narrow_window(lab: La
     live.get_by_role("button", name="Pause").click()
     live.get_by_text("paused", exact=True).wait_for()
     assert live.evaluate(TOO_WIDE) == []
+    drawn, shown = live.locator("svg").evaluate("chart => [chart.viewBox.baseVal.width, chart.clientWidth]")
+    assert drawn == shown
     expect(live.locator("td bdi").first).to_have_css("direction", "rtl")
     nothing_wrong(notebook, live)
     pictures(notebook, live, "live-narrow", tmp_path)

@@ -72,7 +72,7 @@ function render({ model, el: root }) {
   model.on("msg:custom", onMessage);
   model.on("change:state", load);
   const size = new ResizeObserver(draw);
-  size.observe(root);
+  size.observe(view.chart);
   load();
   const ask = () => !data.now.ended && heardAt <= askedAt && tell("hello");
   ask();
