@@ -60,7 +60,9 @@ def cleaning_panel(
         box.observe(refresh, "value")
     apply.on_click(applied)
     refresh()
-    columns = widgets.Layout(grid_template_columns="repeat(auto-fill, minmax(min(100%, 36em), 1fr))", grid_gap="0 1.5em")
+    columns = widgets.Layout(
+        grid_template_columns="repeat(auto-fill, minmax(min(100%, 36em), 1fr))", grid_gap="0 1.5em"
+    )
     chosen = widgets.GridBox([_explained(box) for box in boxes], layout=columns)
 
     def summary() -> tuple[str, str]:
