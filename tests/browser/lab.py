@@ -104,6 +104,7 @@ class Server:
             f"--ServerApp.root_dir={self.folder}",
             "--ServerApp.allow_root=True",
             "--LabApp.expose_app_in_browser=True",
+            "--JupyterNotebookApp.expose_app_in_browser=True",  # Notebook 7, served beside JupyterLab under /notebooks
             "--LabApp.news_url=None",
             "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
             f"--LabApp.workspaces_dir={home / 'workspaces'}",
@@ -167,13 +168,16 @@ class Lab:
     complaints: list[str] = field(default_factory=list)
     pages: list[Page] = field(default_factory=list)
 
-    def open(self, cells: Sequence[str], *, width: int = 1280, height: int = 900, run: bool = False) -> Notebook:
+    def open(
+        self, cells: Sequence[str], *, width: int = 1280, height: int = 900, run: bool = False, classic: bool = False
+    ) -> Notebook:
         """A new notebook made of code cells, open in JupyterLab, its kernel ready.
 
         Args:
             cells: the source of each code cell.
             width, height: of the window, in pixels.
             run: run every cell and wait for each.
+            classic: open it in Notebook 7 instead.
         """
         name = f"test-{secrets.token_hex(4)}.ipynb"
         made = nbformat.v4.new_notebook(
@@ -189,7 +193,7 @@ class Lab:
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
         notebook = Notebook(page, self.server, name)
-        page.goto(self.server.url(f"doc/workspaces/{name[:-6]}/tree/{name}"))
+        page.goto(self.server.url(f"notebooks/{name}" if classic else f"doc/workspaces/{name[:-6]}/tree/{name}"))
         notebook.wait_ready()
         if run:
             for at in range(len(cells)):
