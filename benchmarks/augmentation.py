@@ -4,8 +4,10 @@
 
 ``DIR`` holds ``g2p2020/`` (French spelling to pronunciation: exact match, percent) and ``multi30k/`` (captions, English
 to German: chrF). Every draw takes other training pairs; plain and augmented training see the same ones, with the same
-settings and the same processor minutes of one thread. Prints a JSON line per draw and way, and for each way the mean
-difference to plain training with its 95 % confidence interval (Student's t over draws).
+settings and the same processor minutes of one thread. ``back-translation:3`` is a way too: it adds three times as many target
+texts that were not drawn, with sources written by a model of the other direction, which takes as many minutes again. Prints
+a JSON line per draw and way, and for each way the mean difference to plain training with its 95 % confidence interval
+(Student's t over draws).
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ from statistics import fmean, stdev
 import torch
 
 from nbtextgen import Pairs, TextGenerator
+from nbtextgen.back_translation import back_translate
 
+BACK = "back-translation:"
 WAYS = {"g2p": ["", "mask:0.1", "concat:0.3"], "captions": ["", "bpe-dropout:0.1", "mask:0.1"]}
 T95 = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 7: 2.45, 8: 2.36, 9: 2.31, 10: 2.26}
 """Two-sided 95 % points of Student's t by the number of draws."""
@@ -56,10 +60,14 @@ def main() -> None:
         for count in chosen.pairs:
             found: dict[str, list[float]] = {way: [] for way in ways}
             for draw in range(chosen.draws):
-                rows = random.Random(draw).sample(range(len(train)), count)
+                rows = random.Random(draw).sample(range(len(train)), len(train))
                 for way in ways:
-                    model = TextGenerator(**options, augment=way or None, max_minutes=chosen.minutes, seed=draw + 1)
-                    model.fit(train.take(rows), listeners=[])
+                    drawn, augment = train.take(rows[:count]), None if way.startswith(BACK) else way or None
+                    limits = {**options, "max_minutes": chosen.minutes, "seed": draw + 1}
+                    if way.startswith(BACK):
+                        more = train.take(rows[count : count * (1 + int(way.removeprefix(BACK)))]).targets
+                        drawn += back_translate(drawn, more, **limits)
+                    model = TextGenerator(augment=augment, **limits).fit(drawn, listeners=[])
                     value = model.evaluate(test, metrics=[metric])[metric].value
                     found[way].append(value)
                     line = {"task": name, "pairs": count, "draw": draw, "augment": way, metric: round(value, 2)}

@@ -1,6 +1,6 @@
 """CMUdict: phone and word error rate of one model, as Toshniwal & Livescu 2016 and Yolchuyeva et al. 2019 report them.
 
-    .venv/bin/python benchmarks/pronunciation.py [--options '{"epochs": 20}']
+    .venv/bin/python benchmarks/pronunciation.py [--options '{"epochs": 20}'] [--on valid] [--beam 1]
 
 Words are split by a seed into about 107k for training, 2.7k to choose the checkpoint and 12k to test, every pronunciation of
 a word on one side. Beam 5; the listed pronunciation nearest to the output counts. Prints one JSON line.
@@ -24,6 +24,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--options", type=json.loads, default={}, help="JSON of settings that replace the defaults")
     parser.add_argument("--seed", type=int, default=1, help="of the split")
+    parser.add_argument(
+        "--on", choices=["test", "valid"], default="test", help="words to score; valid: to compare settings"
+    )
+    parser.add_argument("--beam", type=int, default=5)
     chosen = parser.parse_args()
     pairs = builtin("pronunciation", seed=chosen.seed)
     words = list(dict.fromkeys(pairs.sources))
@@ -35,11 +39,16 @@ def main() -> None:
     began, worked = time.perf_counter(), time.process_time()
     model = TextGenerator(**chosen.options).fit(train, valid=few)
     seconds, processor = time.perf_counter() - began, time.process_time() - worked
-    scores = model.evaluate(held, metrics=["error-rate", "exact"], beam=5, group_sources=True)
+    asked = held if chosen.on == "test" else few
+    scores = model.evaluate(asked, metrics=["error-rate", "exact"], beam=chosen.beam, group_sources=True)
     phones, exact = scores["error-rate"], scores["exact"]
     found = {"phone_error_rate": phones.value, "low": phones.low, "high": phones.high}
     found |= {"word_error_rate": 100 - exact.value, "low_word": 100 - exact.high, "high_word": 100 - exact.low}
-    found |= {"train_words": len(set(train.sources)), "test_words": len(test), "train_minutes": round(seconds / 60, 1)}
+    found |= {
+        "train_words": len(set(train.sources)),
+        "words": len(set(asked.sources)),
+        "train_minutes": round(seconds / 60, 1),
+    }
     found |= {"processor_minutes": round(processor / 60, 1)}
     print(json.dumps({**found, "threads": torch.get_num_threads(), **model.choices}, default=str), flush=True)
 
