@@ -3,7 +3,8 @@
     .venv/bin/python benchmarks/augmentation.py --data DIR [--pairs 500 2000] [--draws 5] [--minutes 0.5] [--tasks ...]
 
 ``DIR`` holds ``g2p2020/`` (French spelling to pronunciation: exact match, percent) and ``multi30k/`` (captions, English
-to German: chrF). Every draw takes other training pairs; plain and augmented training see the same ones, with the same
+to German: chrF). With ``--typos 0.05`` the sources to measure on are also typed with that share of wrong, doubled and missed keys: what
+training on ``keyboard:0.1`` gains there, and costs on sources typed well. Every draw takes other training pairs; plain and augmented training see the same ones, with the same
 settings and the same processor minutes of one thread. ``back-translation:3`` is a way too: it adds three times as many target
 texts that were not drawn, with sources written by a model of the other direction, which takes as many minutes again. Prints
 a JSON line per draw and way, and for each way the mean difference to plain training with its 95 % confidence interval
@@ -24,6 +25,7 @@ import torch
 
 from nbtextgen import Pairs, TextGenerator
 from nbtextgen.back_translation import back_translate
+from nbtextgen.data.noise import keyboard
 
 BACK = "back-translation:"
 WAYS = {"g2p": ["", "mask:0.1", "concat:0.3"], "captions": ["", "bpe-dropout:0.1", "mask:0.1"]}
@@ -50,15 +52,22 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, nargs="+", default=[500, 2000])
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--minutes", type=float, default=0.5, help="processor minutes of training, each model")
+    parser.add_argument(
+        "--typos", type=float, default=0.0, help="share of characters typed wrongly in a second measurement"
+    )
     parser.add_argument("--ways", nargs="+", help="pipelines to try instead of the usual ones")
     chosen = parser.parse_args()
     torch.set_num_threads(1)
     time.perf_counter = time.process_time  # what --max-minutes is counted by
     for name in chosen.tasks:
         train, test, metric, options = task(name, chosen.data)
+        tests = {"as they are": test}
+        if chosen.typos:
+            typed = [keyboard(text, chosen.typos, random.Random(text)) for text in test.sources]
+            tests["with typos"] = Pairs(typed, test.targets, test.places)
         ways = WAYS[name] if chosen.ways is None else ["", *chosen.ways]
         for count in chosen.pairs:
-            found: dict[str, list[float]] = {way: [] for way in ways}
+            found: dict[tuple[str, str], list[float]] = {}
             for draw in range(chosen.draws):
                 rows = random.Random(draw).sample(range(len(train)), len(train))
                 for way in ways:
@@ -68,16 +77,16 @@ def main() -> None:
                         more = train.take(rows[count : count * (1 + int(way.removeprefix(BACK)))]).targets
                         drawn += back_translate(drawn, more, **limits)
                     model = TextGenerator(augment=augment, **limits).fit(drawn, listeners=[])
-                    value = model.evaluate(test, metrics=[metric])[metric].value
-                    found[way].append(value)
-                    line = {"task": name, "pairs": count, "draw": draw, "augment": way, metric: round(value, 2)}
-                    print(json.dumps(line), flush=True)
+                    values = {of: model.evaluate(pairs, metrics=[metric])[metric].value for of, pairs in tests.items()}
+                    line = {"task": name, "pairs": count, "draw": draw, "augment": way, "metric": metric}
+                    print(json.dumps(line | {of: round(value, 2) for of, value in values.items()}), flush=True)
+                    for of, value in values.items():
+                        found.setdefault((way, of), []).append(value)
             for way in ways[1:]:
-                gains = [one - plain for one, plain in zip(found[way], found[""], strict=True)]
-                print(
-                    json.dumps({"task": name, "pairs": count, "augment": way, **gain(gains), "metric": metric}),
-                    flush=True,
-                )
+                for of in tests:
+                    gains = [one - plain for one, plain in zip(found[way, of], found["", of], strict=True)]
+                    line = {"task": name, "pairs": count, "augment": way, "metric": metric, "sources": of}
+                    print(json.dumps(line | gain(gains)), flush=True)
 
 
 def gain(gains: list[float]) -> dict[str, float | None]:
