@@ -2,7 +2,7 @@
 
     .venv/bin/python benchmarks/augmentation.py --data DIR [--pairs 500 2000] [--draws 5] [--minutes 0.5] [--tasks ...]
 
-``DIR`` holds ``g2p2020/`` (French spelling to pronunciation: exact match, percent), ``debian-synopsis/`` (descriptions to
+``DIR`` holds ``g2p2020/`` (spelling to pronunciation, French unless ``--language`` says another: exact match, percent), ``debian-synopsis/`` (descriptions to
 synopses with the copy head: ROUGE-L) and ``multi30k/`` (captions, English to German: chrF). With ``--typos 0.05`` the
 sources to measure on are also typed with that share of wrong, doubled and missed keys: what training on ``keyboard:0.1``
 gains there, and costs on sources typed well. Every draw takes other training pairs; plain and augmented training see the
@@ -38,10 +38,10 @@ T95 = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 7: 2.45, 8: 2.36, 9: 2.31, 
 """Two-sided 95 % points of Student's t by the number of draws."""
 
 
-def task(name: str, data: Path) -> tuple[Pairs, Pairs, str, dict[str, object]]:
+def task(name: str, data: Path, language: str) -> tuple[Pairs, Pairs, str, dict[str, object]]:
     """All training pairs, those to measure on, the metric, and settings for little data."""
     if name == "g2p":
-        train, test = (Pairs.of(data / "g2p2020" / f"fre_{part}.tsv") for part in ("train", "dev"))
+        train, test = (Pairs.of(data / "g2p2020" / f"{language}_{part}.tsv") for part in ("train", "dev"))
         return train, test, "exact", {}
     if name == "synopses":
         train, test = (Pairs.of(data / "debian-synopsis" / f"{part}.tsv") for part in ("train", "valid"))
@@ -58,6 +58,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--tasks", nargs="+", default=list(WAYS), choices=list(WAYS))
+    parser.add_argument("--language", default="fre", help="of g2p: fre, hin, kor, rum")
     parser.add_argument("--pairs", type=int, nargs="+", default=[500, 2000])
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--minutes", type=float, default=0.5, help="processor minutes of training, each model")
@@ -69,7 +70,7 @@ def main() -> None:
     torch.set_num_threads(1)
     time.perf_counter = time.process_time  # what --max-minutes is counted by
     for name in chosen.tasks:
-        train, test, metric, options = task(name, chosen.data)
+        train, test, metric, options = task(name, chosen.data, chosen.language)
         tests = {"as they are": test}
         if chosen.typos:
             typed = [keyboard(text, chosen.typos, random.Random(text)) for text in test.sources]
