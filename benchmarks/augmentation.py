@@ -2,9 +2,9 @@
 
     .venv/bin/python benchmarks/augmentation.py --data DIR [--pairs 500 2000] [--draws 5] [--minutes 0.5] [--tasks ...]
 
-``DIR`` holds ``g2p2020/`` (spelling to pronunciation, French unless ``--language`` says another: exact match, percent), ``debian-synopsis/`` (descriptions to
-synopses with the copy head: ROUGE-L) and ``multi30k/`` (captions, English to German: chrF). With ``--typos 0.05`` the
-sources to measure on are also typed with that share of wrong, doubled and missed keys: what training on ``keyboard:0.1``
+``DIR`` holds ``g2p2020/`` (spelling to pronunciation, French unless ``--language`` says another: exact match, percent),
+``debian-synopsis/`` (descriptions to synopses with the copy head: ROUGE-L) and ``multi30k/`` (captions, English to German:
+chrF). With ``--typos 0.05`` the sources to measure on are also typed with that share of wrong, doubled and missed keys: what training on ``keyboard:0.1``
 gains there, and costs on sources typed well. Every draw takes other training pairs; plain and augmented training see the
 same ones, with the same settings and the same processor minutes of one thread. ``back-translation:3`` is a way too: it adds
 three times as many target texts that were not drawn, with sources written by a model of the other direction, which takes
