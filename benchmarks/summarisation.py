@@ -25,7 +25,7 @@ from nbtextgen.evaluation.metrics import measure
 
 MODELS: dict[str, dict[str, Any]] = {
     "fixed vector": {"attention": "none"},
-    "attention": {},
+    "attention": {"copy": False},
     "attention + copy": {"copy": True},
     "attention + copy + coverage": {"copy": True, "coverage": True},
 }

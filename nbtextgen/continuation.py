@@ -67,7 +67,7 @@ def text_plan(options: Mapping[str, Any], pieces: Pairs) -> Plan:
     return plan(_OPEN_FOR_TEXT | given, pieces)
 
 
-_FOR_TEXT = {"tied_embeddings": "all", "label_smoothing": 0.0, "encoder_layers": 0, "attention": "none"}
+_FOR_TEXT = {"tied_embeddings": "all", "label_smoothing": 0.0, "encoder_layers": 0, "attention": "none", "copy": False}
 _OPEN_FOR_TEXT = {"learning_rate": 0.01, "batch_size": 8, "dropout": 0.1, "average": "ema", "ema_decay": 0.99}
 
 

@@ -158,7 +158,7 @@ def decoder(config: ModelConfig, weights: Weights) -> onnx.ModelProto:
         gate = graph.op("Sigmoid", _linear(graph, "decoder.gate", graph.op("Concat", seen, embedded, axis=-1)))
         logs = _mixed(graph, logs, gate, attention, copy_ids)
     graph.output(
-        "log_probabilities", _never_written(graph, logs, copy=config.copy), FLOAT, "batch", "width", "vocabulary"
+        "log_probabilities", _never_written(graph, logs, copy=bool(config.copy)), FLOAT, "batch", "width", "vocabulary"
     )
     if attended:
         graph.output("attention", attention, FLOAT, "batch", "width", "source_length")

@@ -44,7 +44,9 @@ class ModelConfig:
         None, "dropout before the output layer; default: as --dropout", minimum=0.0, below=1.0, usual=(0, 0.7)
     )
     variational_dropout: bool = option(False, "one dropout mask per sequence instead of per step")
-    copy: bool = option(False, "copy head: words may be pointed at in the source (needs attention)")
+    copy: bool | None = option(
+        None, "copy head: words may be pointed at in the source; by default where targets repeat it (needs attention)"
+    )
     coverage: bool = option(
         False, "attention remembers what it has read (needs attention and input feeding's step loop)"
     )
