@@ -98,7 +98,7 @@ def test_the_decoder_that_reads_for_itself_goes_on_as_if_it_had_written_all() ->
 
 def test_without_attention_it_is_a_plain_language_model() -> None:
     torch.manual_seed(0)
-    config = ModelConfig(embedding_size=8, hidden_size=12, encoder_layers=0, tied_embeddings="all", attention="none")
+    config = ModelConfig(embedding_size=8, hidden_size=12, encoder_layers=0, tied_embeddings="inputs", attention="none")
     network = Seq2Seq(config, 30, 30).eval()
     text, begin = torch.randint(5, 30, (2, 9)), torch.full((2, 1), 2)
     by_parts = network.log_probabilities(text[:, :4], torch.cat([begin, text[:, 4:]], 1))

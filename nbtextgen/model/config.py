@@ -8,7 +8,7 @@ from nbtextgen.options import option
 
 CELLS = ("rnn", "gru", "lstm")
 ATTENTIONS = ("none", "dot", "general", "additive", "multihead")
-TYINGS = ("none", "target", "all")
+TYINGS = ("none", "target", "inputs", "all")
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,9 @@ class ModelConfig:
     bidirectional: bool = option(True, "read the source in both directions")
     input_feeding: bool = option(False, "feed each attention result to the next step (slower to train)")
     tied_embeddings: str = option(
-        "target", "share weights: target embedding with output layer, or all three", choices=TYINGS
+        "target",
+        "share weights: target embedding with output layer, both embeddings (inputs), or all three",
+        choices=TYINGS,
     )
     layer_norm: bool = option(False, "layer normalisation after every recurrent layer")
     dropout: float | None = option(None, "dropout between layers, probability", minimum=0.0, below=1.0, usual=(0, 0.7))
@@ -52,3 +54,13 @@ class ModelConfig:
     )
     source_embeddings: str | None = option(None, "word2vec or GloVe text file for the source embeddings")
     target_embeddings: str | None = option(None, "word2vec or GloVe text file for the target embeddings")
+
+    @property
+    def own_output(self) -> bool:
+        """Whether the output layer has weights of its own, and so the hidden width rather than an embedding's."""
+        return self.tied_embeddings in ("none", "inputs")
+
+    @property
+    def one_embedding(self) -> bool:
+        """Whether source and target share their embedding, and so their vocabulary."""
+        return self.tied_embeddings in ("inputs", "all")

@@ -88,7 +88,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.input_feeding = config.input_feeding
         # An output layer that shares the embedding's weights has its width; one of its own has the hidden width.
-        self.output_size = hidden_size if config.tied_embeddings == "none" else embedding_size
+        self.output_size = hidden_size if config.own_output else embedding_size
         feed_size = self.output_size if config.input_feeding else 0
         context_size = hidden_size if config.attention != "none" else 0
         sizes = [embedding_size + feed_size] + [hidden_size + context_size] * (config.decoder_layers - 1)

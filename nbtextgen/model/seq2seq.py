@@ -94,8 +94,10 @@ class Seq2Seq(nn.Module):
         """
         super().__init__()
         check_model(config)
-        if config.tied_embeddings == "all" and source_size != target_size:
-            raise OptionError("--tied-embeddings all needs --shared-vocabulary: both sides share one embedding.")
+        if config.one_embedding and source_size != target_size:
+            raise OptionError(
+                f"--tied-embeddings {config.tied_embeddings} needs --shared-vocabulary: both sides share one embedding."
+            )
         if config.embedding_size is None or config.hidden_size is None:
             raise OptionError("--embedding-size and --hidden-size must be given to build a network.")
         embedding, hidden = config.embedding_size, config.hidden_size
@@ -105,15 +107,15 @@ class Seq2Seq(nn.Module):
         kind = nn.Embedding if config.encoder_layers else LouderEmbedding
         self.source_embedding = kind(source_size, embedding, padding_idx=PAD)
         self.target_embedding = (
-            self.source_embedding if config.tied_embeddings == "all" else kind(target_size, embedding, padding_idx=PAD)
+            self.source_embedding if config.one_embedding else kind(target_size, embedding, padding_idx=PAD)
         )
-        width = hidden if config.tied_embeddings == "none" else embedding
+        width = hidden if config.own_output else embedding
         self.output_weight = nn.Parameter(torch.empty(target_size, width))
         self.output_bias = nn.Parameter(torch.zeros(target_size))
         for weight in (self.source_embedding.weight, self.target_embedding.weight, self.output_weight):
             nn.init.normal_(weight, std=weight.shape[1] ** -0.5)
             weight.data[PAD].zero_()
-        if config.tied_embeddings != "none":
+        if not config.own_output:
             self.output_weight = self.target_embedding.weight
         between = Dropout(dropout, config.variational_dropout)
         self.encoder = None

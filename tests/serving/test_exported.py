@@ -42,6 +42,7 @@ EXTRAS: list[dict[str, Any]] = [
     {"copy": True, "tied_embeddings": "none", "layer_norm": True},
     {"copy": True, "coverage": True, "input_feeding": True, "bidirectional": False},
     {"encoder_layers": 0, "input_feeding": True, "tied_embeddings": "all", "layer_norm": True},
+    {"encoder_layers": 0, "attention": "none", "tied_embeddings": "inputs"},
     {"encoder_layers": 0, "copy": True, "coverage": True},
 ]
 """Together every option in both positions, and every pair of neighbours at work at once."""

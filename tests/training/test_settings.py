@@ -38,6 +38,7 @@ SMALL = {
         {"precision": "bf16"},
         {"select_by": "exact", "validate_every": 7},
         {"tokens": "bpe", "vocabulary_size": 300, "tied_embeddings": "all", "shared_vocabulary": True},
+        {"tokens": "char", "tied_embeddings": "inputs", "shared_vocabulary": True},
         {"ensemble": 2},
         {"batch_tokens": 64},
     ],
