@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,7 +80,7 @@ def plan(given: Mapping[str, Any], train: Pairs) -> Plan:
         Augmentation.parse(data.augment, data.synonyms)  # a mistake shows before anything is computed
     tokenizer = _filled(tokenizer, _tokenizer_defaults(tokenizer, train), chosen)
     small_units = {tokenizer.source_tokens, tokenizer.target_tokens} <= {"char", "symbol"}
-    model = _filled(model, _model_defaults(model, train, small_units), chosen)
+    model = _filled(model, _model_defaults(tokenizer, model, train, small_units), chosen)
     if not model.copy:
         chosen.pop("copy", None)  # what is usual need not be said
     training = _filled(training, _training_defaults(train, small_units, training), chosen)
@@ -124,7 +124,7 @@ def _overlap(train: Pairs) -> float:
     return len(source & target) / max(1, len(source | target))
 
 
-def _model_defaults(model: ModelConfig, train: Pairs, small: bool) -> dict[str, object]:
+def _model_defaults(tokenizer: TokenizerConfig, model: ModelConfig, train: Pairs, small: bool) -> dict[str, object]:
     pairs = len(train)
     if small:
         hidden = 128 if pairs < 1500 else 256 if pairs < 10_000 or pairs > 50_000 else 192
@@ -132,19 +132,18 @@ def _model_defaults(model: ModelConfig, train: Pairs, small: bool) -> dict[str, 
     else:
         hidden, embedding = (512, 256) if pairs >= 10_000 else (256, 128)
         dropout = 0.25 if pairs < 200_000 else 0.1
-    copy = not small and model.attention != "none" and _repeated(train) > 0.4
+    alike = not small and tokenizer.source_tokens == tokenizer.target_tokens
+    copy = alike and model.attention != "none" and _repeated(train) > 0.4
     return {"hidden_size": hidden, "embedding_size": embedding, "dropout": dropout, "copy": copy}
 
 
 def _repeated(train: Pairs) -> float:
-    """Share of the words of the targets that stand in their source: about half in summaries, a tenth or less in translations."""
-    words = [(word, source) for source, target in _split(train[:500]) for word in target]
-    return sum(word in source for word, source in words) / max(1, len(words))
-
-
-def _split(pairs: Pairs) -> Iterator[tuple[set[str], list[str]]]:
-    for source, target in zip(pairs.sources, pairs.targets, strict=True):
-        yield set(source.split()), target.split()
+    """Share of the words of the targets that stand in their source: half in summaries, a tenth at most in translations."""
+    first = train[:500]
+    pairs = [(set(source.split()), target.split()) for source, target in zip(first.sources, first.targets, strict=True)]
+    return sum(word in source for source, words in pairs for word in words) / max(
+        1, sum(len(words) for _, words in pairs)
+    )
 
 
 def _training_defaults(train: Pairs, small: bool, given: TrainingConfig) -> dict[str, object]:
