@@ -201,7 +201,7 @@ def test_hostile_and_right_to_left_texts_in_a_narrow_window(lab: Lab, tmp_path: 
     cell = f'''%load_ext nbtextgen
 attack = "{attack}"
 rows = [("\u05e9\u05dc\u05d5\u05dd " + str(n), "\u0645\u0631\u062d\u0628\u0627 " + str(n)) for n in range(40)] + [(attack + str(n), attack) for n in range(40)]
-%textgen_train hostile --data rows {FAST} --epochs 12 --tokens word --batch-size 8
+%textgen_train hostile --data rows {FAST} --epochs 12 --tokens word --batch-size 8 --copy false
 %textgen_panel hostile'''
     notebook = lab.open([cell], width=420, height=900, run=True)
     panel = notebook.output(0)
