@@ -14,15 +14,15 @@ class Report:
 
     def __init__(self, steps: int, epochs: int) -> None:
         self.steps, self.epochs = steps, epochs
-        self.restart()
+        self._begin()
 
-    def restart(self) -> None:
-        """Begin a new window; time spent elsewhere (a validation) is not counted as training."""
+    def _begin(self) -> None:
+        """Begin a new window."""
         self._since = time.perf_counter()
         self._loss, self._tokens, self._seen = 0.0, 0, 0
 
     def leave_out(self, seconds: float) -> None:
-        """Time spent elsewhere, within a window."""
+        """Time spent elsewhere (a validation, a checkpoint), within a window: it is not counted as training."""
         self._since += seconds
 
     def add(self, loss: float, tokens: int, seen: int) -> None:
@@ -39,5 +39,5 @@ class Report:
         """The window as an event; begins a new one."""
         pace = self._seen / max(1e-9, time.perf_counter() - self._since)
         loss = self._loss / max(1, self._tokens)
-        self.restart()
+        self._begin()
         return Step(step, self.steps, epoch, self.epochs, loss, rate, pace, seconds, max(0.0, left))

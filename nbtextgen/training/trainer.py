@@ -191,8 +191,9 @@ class Trainer:
                     epoch = min(done.epoch, config.epochs or done.epoch)
                     yield report.event(done.step, epoch, self._rate(), self._seconds(), self._left())
                 if done.step % every == 0 or done.step == self.steps:
+                    began = time.perf_counter()
                     yield from self._validate()
-                    report.restart()
+                    report.leave_out(time.perf_counter() - began)
                     if config.patience and done.stale >= config.patience:
                         return "early"
             done.epoch, done.position = done.epoch + 1, 0
