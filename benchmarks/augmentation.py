@@ -4,12 +4,12 @@
 
 ``DIR`` holds ``g2p2020/`` (spelling to pronunciation, French unless ``--language`` says another: exact match, percent),
 ``debian-synopsis/`` (descriptions to synopses with the copy head: ROUGE-L) and ``multi30k/`` (captions, English to German:
-chrF). With ``--typos 0.05`` the sources to measure on are also typed with that share of wrong, doubled and missed keys: what training on ``keyboard:0.1``
-gains there, and costs on sources typed well. Every draw takes other training pairs; plain and augmented training see the
-same ones, with the same settings and the same processor minutes of one thread. ``back-translation:3`` is a way too: it adds
-three times as many target texts that were not drawn, with sources written by a model of the other direction, which takes
-as many minutes again. Prints a JSON line per draw and way, and for each way the mean difference to plain training with its
-95 % confidence interval (Student's t over draws).
+chrF). With ``--typos 0.05`` the sources to measure on are also typed with that share of wrong, doubled and missed keys: what
+training on ``keyboard:0.1`` gains there, and costs on sources typed well. Every draw takes other training pairs; plain and
+augmented training see the same ones, with the same settings and the same processor minutes of one thread.
+``back-translation:3`` is a way too: it adds three times as many target texts that were not drawn, with sources written by a
+model of the other direction, which takes as many minutes again. Prints a JSON line per draw and way, and for each way the
+mean difference to plain training with its 95 % confidence interval (Student's t over draws).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import random
 import time
 from pathlib import Path
 from statistics import fmean, stdev
+from typing import Any
 
 import torch
 
@@ -38,7 +39,7 @@ T95 = {2: 12.71, 3: 4.30, 4: 3.18, 5: 2.78, 6: 2.57, 7: 2.45, 8: 2.36, 9: 2.31, 
 """Two-sided 95 % points of Student's t by the number of draws."""
 
 
-def task(name: str, data: Path, language: str) -> tuple[Pairs, Pairs, str, dict[str, object]]:
+def task(name: str, data: Path, language: str) -> tuple[Pairs, Pairs, str, dict[str, Any]]:
     """All training pairs, those to measure on, the metric, and settings for little data."""
     if name == "g2p":
         train, test = (Pairs.of(data / "g2p2020" / f"{language}_{part}.tsv") for part in ("train", "dev"))
@@ -51,6 +52,15 @@ def task(name: str, data: Path, language: str) -> tuple[Pairs, Pairs, str, dict[
     train = Pairs.of((folder / "train.en", folder / "train.de"))
     test = Pairs.of((folder / "val.en", folder / "val.de"))[:400]
     return train, test, "chrf", {"tokens": "bpe", "vocabulary_size": 1000, "hidden_size": 256, "embedding_size": 128}
+
+
+def trained(way: str, train: Pairs, rows: list[int], count: int, settings: dict[str, Any]) -> TextGenerator:
+    """A model of the first ``count`` rows, augmented in one way; back-translation takes its targets from the rows after them."""
+    pairs = train.take(rows[:count])
+    if not way.startswith(BACK):
+        return TextGenerator(augment=way or None, **settings).fit(pairs, listeners=[])
+    more = train.take(rows[count : count * (1 + int(way.removeprefix(BACK)))]).targets
+    return TextGenerator(**settings).fit(pairs + back_translate(pairs, more, **settings), listeners=[])
 
 
 def main() -> None:
@@ -81,12 +91,8 @@ def main() -> None:
             for draw in range(chosen.draws):
                 rows = random.Random(draw).sample(range(len(train)), len(train))
                 for way in ways:
-                    drawn, augment = train.take(rows[:count]), None if way.startswith(BACK) else way or None
-                    limits = {**options, "max_minutes": chosen.minutes, "seed": draw + 1}
-                    if way.startswith(BACK):
-                        more = train.take(rows[count : count * (1 + int(way.removeprefix(BACK)))]).targets
-                        drawn += back_translate(drawn, more, **limits)
-                    model = TextGenerator(augment=augment, **limits).fit(drawn, listeners=[])
+                    settings = {**options, "max_minutes": chosen.minutes, "seed": draw + 1}
+                    model = trained(way, train, rows, count, settings)
                     values = {of: model.evaluate(pairs, metrics=[metric])[metric].value for of, pairs in tests.items()}
                     line = {"task": name, "pairs": count, "draw": draw, "augment": way, "metric": metric}
                     print(json.dumps(line | {of: round(value, 2) for of, value in values.items()}), flush=True)

@@ -133,7 +133,7 @@ def _model_defaults(tokenizer: TokenizerConfig, model: ModelConfig, train: Pairs
         hidden, embedding = (512, 256) if pairs >= 10_000 else (256, 128)
         dropout = 0.25 if pairs < 200_000 else 0.1
     alike = not small and tokenizer.source_tokens == tokenizer.target_tokens
-    copy = alike and model.attention != "none" and _repeated(train) > 0.4
+    copy = model.copy is None and alike and model.attention != "none" and _repeated(train) > 0.4
     return {"hidden_size": hidden, "embedding_size": embedding, "dropout": dropout, "copy": copy}
 
 
@@ -141,9 +141,8 @@ def _repeated(train: Pairs) -> float:
     """Share of the words of the targets that stand in their source: half in summaries, a tenth at most in translations."""
     first = train[:500]
     pairs = [(set(source.split()), target.split()) for source, target in zip(first.sources, first.targets, strict=True)]
-    return sum(word in source for source, words in pairs for word in words) / max(
-        1, sum(len(words) for _, words in pairs)
-    )
+    found = [word in words for words, target in pairs for word in target]
+    return sum(found) / max(1, len(found))
 
 
 def _training_defaults(train: Pairs, small: bool, given: TrainingConfig) -> dict[str, object]:

@@ -44,6 +44,16 @@ def curve_moves(panel: Locator) -> None:
     expect(curve).not_to_have_attribute("points", curve.get_attribute("points") or "")
 
 
+def started(notebook: Notebook) -> Locator:
+    """Run the set-up in cell 0 and the training in cell 1; its panel, which moves while the cell runs."""
+    notebook.run(0)
+    notebook.run(1, wait=False)
+    live = panel(notebook, 1)
+    curve_moves(live)
+    assert notebook.running(1)
+    return live
+
+
 def logged(notebook: Notebook, log: Path, setting: str, value: object) -> None:
     """Until the event log says last that the running model took this value."""
     end = time.monotonic() + WAIT
@@ -57,11 +67,7 @@ def logged(notebook: Notebook, log: Path, setting: str, value: object) -> None:
 
 def test_a_running_cell_is_watched_paused_resumed_steered_and_stopped(lab: Lab, tmp_path: Path) -> None:
     notebook = lab.open(["%load_ext nbtextgen", f"{TRAIN} --run watched", "dates.generate('3 Jan 2019').text != ''"])
-    notebook.run(0)
-    notebook.run(1, wait=False)
-    live = panel(notebook, 1)
-    curve_moves(live)
-    assert notebook.running(1)
+    live = started(notebook)
     live.get_by_role("button", name="Pause").press("Enter")
     live.get_by_text("paused", exact=True).wait_for()
     nothing_wrong(notebook, live)

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from .lab import Lab, nothing_wrong
-from .test_live import SMALL, curve_moves, logged, panel
+from pathlib import Path
+
+from .lab import Lab, nothing_wrong, pictures
+from .test_live import SMALL, logged, started
 
 TRAIN = f"%textgen_train dates --data builtin:dates?count=300 {SMALL} --run classic"
 
 
-def test_notebook_7_trains_steers_stops_generates_and_explains(lab: Lab) -> None:
+def test_notebook_7_trains_steers_stops_generates_and_explains(lab: Lab, tmp_path: Path) -> None:
     notebook = lab.open(["%load_ext nbtextgen", TRAIN, "%textgen_panel dates"], classic=True)
     assert notebook.page.evaluate("jupyterapp.name") == "Jupyter Notebook"
-    notebook.run(0)
-    notebook.run(1, wait=False)
-    live = panel(notebook, 1)
-    curve_moves(live)
-    assert notebook.running(1)
+    live = started(notebook)
     live.get_by_role("slider", name="Dropout").fill("0.2")
     logged(notebook, next(notebook.server.folder.glob("runs/classic*/events.jsonl")), "dropout", 0.2)
     nothing_wrong(notebook, live)
+    pictures(notebook, live, "notebook7-live", tmp_path)
     live.get_by_role("button", name="Stop").press("Enter")
     notebook.wait(1)
     asked = notebook.run(2)
@@ -27,3 +26,4 @@ def test_notebook_7_trains_steers_stops_generates_and_explains(lab: Lab) -> None
     asked.get_by_role("button", name="Explain").first.press("Enter")
     asked.locator(".nte").get_by_role("group", name="Output").wait_for()
     nothing_wrong(notebook, asked)
+    pictures(notebook, asked, "notebook7-panel", tmp_path)
