@@ -71,7 +71,11 @@ function render({ model, el: root }) {
   });
   model.on("msg:custom", onMessage);
   model.on("change:state", load);
-  const size = new ResizeObserver(draw);
+  // As it is at the end of a frame: asked in the midst of one, a page whose theme is changing may say anything.
+  const size = new ResizeObserver(([{ contentRect }]) => {
+    view.width = Math.max(NARROWEST, Math.round(contentRect.width));
+    draw();
+  });
   size.observe(view.chart);
   load();
   const ask = () => !data.now.ended && heardAt <= askedAt && tell("hello");

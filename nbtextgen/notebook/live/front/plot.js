@@ -13,7 +13,7 @@ const LEGEND = [
 const INK = { train: "#2b7bba", valid: "#d9730d", best: "#1a936f", muted: "#5a5a5a", line: "#bdbdbd", field: "#ffffff" };
 
 function plot(view, data, hovered) {
-  const width = (view.width = Math.max(240, view.chart.clientWidth));
+  const { width } = view;
   view.svg.setAttribute("viewBox", `0 0 ${width} ${BASE + 18}`);
   view.svg.style.height = `${BASE + 18}px`;
   const smooth = smoothed(data.train);

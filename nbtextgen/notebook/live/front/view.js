@@ -1,5 +1,6 @@
 // The parts of the live panel, made once.
 
+const NARROWEST = 240; // pixels that a chart is drawn for at least
 const FIGURES = ["epoch", "update", "training loss", "validation loss", "learning rate", "tokens/s", "time left", "memory"];
 
 function build(place) {
@@ -14,6 +15,7 @@ function build(place) {
   view.svg = svg("svg", { tabindex: 0, role: "img", "aria-label": "Loss and learning rate by update; arrow keys read values" });
   view.tip = el("div", { class: "ntg-live-tip", hidden: true });
   view.chart = el("div", { class: "ntg-live-chart" }, view.svg, view.tip);
+  view.width = NARROWEST; // until the chart has been laid out
   view.sliders = {
     rate_factor: slider("rate_factor", "Learning rate", [-6, 4, 0.25], Math.log2, (value) => 2 ** value, (value) => `\u00D7 ${short(value)}`),
     dropout: slider("dropout", "Dropout", [0, 0.9, 0.01], Number, Number, (value) => value.toFixed(2)),
