@@ -3,7 +3,7 @@
     .venv/bin/python benchmarks/pronunciation.py [--options '{"epochs": 20}'] [--on valid] [--beam 1]
 
 Words are split by a seed into about 107k for training, 2.7k to choose the checkpoint and 12k to test, every pronunciation of
-a word on one side. Beam 5; the listed pronunciation nearest to the output counts. Prints one JSON line.
+a word on one side. Beam 5; the listed pronunciation nearest to the output counts. Prints a JSON line for each part of ``--on``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,11 @@ def main() -> None:
     parser.add_argument("--options", type=json.loads, default={}, help="JSON of settings that replace the defaults")
     parser.add_argument("--seed", type=int, default=1, help="of the split")
     parser.add_argument(
-        "--on", choices=["test", "valid"], default="test", help="words to score; valid: to compare settings"
+        "--on",
+        nargs="+",
+        choices=["test", "valid"],
+        default=["test"],
+        help="words to score; valid: to compare settings",
     )
     parser.add_argument("--beam", type=int, default=5)
     chosen = parser.parse_args()
@@ -39,18 +43,15 @@ def main() -> None:
     began, worked = time.perf_counter(), time.process_time()
     model = TextGenerator(**chosen.options).fit(train, valid=few)
     seconds, processor = time.perf_counter() - began, time.process_time() - worked
-    asked = held if chosen.on == "test" else few
-    scores = model.evaluate(asked, metrics=["error-rate", "exact"], beam=chosen.beam, group_sources=True)
-    phones, exact = scores["error-rate"], scores["exact"]
-    found = {"phone_error_rate": phones.value, "low": phones.low, "high": phones.high}
-    found |= {"word_error_rate": 100 - exact.value, "low_word": 100 - exact.high, "high_word": 100 - exact.low}
-    found |= {
-        "train_words": len(set(train.sources)),
-        "words": len(set(asked.sources)),
-        "train_minutes": round(seconds / 60, 1),
-    }
-    found |= {"processor_minutes": round(processor / 60, 1)}
-    print(json.dumps({**found, "threads": torch.get_num_threads(), **model.choices}, default=str), flush=True)
+    for name in chosen.on:
+        asked = held if name == "test" else few
+        scores = model.evaluate(asked, metrics=["error-rate", "exact"], beam=chosen.beam, group_sources=True)
+        phones, exact = scores["error-rate"], scores["exact"]
+        found = {"on": name, "phone_error_rate": phones.value, "low": phones.low, "high": phones.high}
+        found |= {"word_error_rate": 100 - exact.value, "low_word": 100 - exact.high, "high_word": 100 - exact.low}
+        found |= {"train_words": len(set(train.sources)), "words": len(set(asked.sources))}
+        found |= {"train_minutes": round(seconds / 60, 1), "processor_minutes": round(processor / 60, 1)}
+        print(json.dumps({**found, "threads": torch.get_num_threads(), **model.choices}, default=str), flush=True)
 
 
 if __name__ == "__main__":

@@ -653,23 +653,31 @@ class TextGenerator:
         return export(format, Path(folder), self.writer, self.plan)
 
     @classmethod
-    def load(cls, folder: str | Path) -> TextGenerator:
+    def load(cls, folder: str | Path, *, device: str = "auto") -> TextGenerator:
         """Read a saved model, or the best model so far of a run, be it over or still training.
+
+        Args:
+            folder: where it was saved, on whatever device it was trained.
+            device: where it will compute: ``cpu``, ``cuda``, ``mps``, or ``auto`` as in training.
 
         Raises:
             ModelFileError: naming what is missing, damaged or of a later format.
+            OptionError: for a device that this machine lacks.
         """
         from nbtextgen.running.folder import Run
         from nbtextgen.saving import kept_sources, load
+        from nbtextgen.training.device import choose_device
 
+        where = choose_device(device)
         if Run.is_one(Path(folder)):
             run = Run.open(folder)
             model = cls(**run.options)
-            model._writer, model._plan, model.run = run.best_model().content, run.plan, run
-            return model
-        writer, settings, options = load(Path(folder))
-        model = cls(**options)
-        model._writer, model._plan, model._background = writer, settings, kept_sources(Path(folder))
+            writer, model._plan, model.run = run.best_model().content, run.plan, run
+        else:
+            writer, settings, options = load(Path(folder))
+            model = cls(**options)
+            model._plan, model._background = settings, kept_sources(Path(folder))
+        model._writer = writer.to(where)
         return model
 
     def __repr__(self) -> str:

@@ -72,6 +72,12 @@ class Writer:
         """Where the networks are."""
         return self.networks[0].output_bias.device
 
+    def to(self, device: torch.device) -> Writer:
+        """This writer, its networks moved to a device."""
+        for network in self.networks:
+            network.to(device)
+        return self
+
     def write(self, texts: Sequence[str], config: DecodingConfig, prefix_ids: Sequence[int] = ()) -> Generations:
         """Generate for every source; ``prefix_ids`` begin every output."""
         most = max(TOGETHER, config.batch_size)

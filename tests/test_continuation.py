@@ -121,7 +121,8 @@ def test_bits_are_those_of_the_models_probabilities(poet: TextGenerator) -> None
     part = TEXT[:24]  # one window, from nothing
     writer = poet.writer
     ids = writer.target.encode(part).ids
-    logs = writer.networks[0].log_probabilities(torch.tensor([[1]]), torch.tensor([[2, *ids]]))
+    source, target = (torch.tensor([row], device=writer.device) for row in ([1], [2, *ids]))
+    logs = writer.networks[0].log_probabilities(source, target)
     assert math.isclose(poet.bits_per_character(part), -logs.sum().item() / math.log(2) / 24, rel_tol=1e-4)
 
 

@@ -42,9 +42,9 @@ def test_log_probabilities_agree_with_teacher_forcing(trained: TextGenerator) ->
     found = trained.generate(WORDS, beam=3)
     network, writer = trained.writer.networks[0], trained.writer
     for one in found[:10]:
-        source = torch.tensor([writer.source.encode(one.source).ids])
-        target = torch.tensor([[2, *writer.target.encode(one.text).ids, 3]])
-        forced = network.log_probabilities(source, target)[0].detach().numpy()
+        source = torch.tensor([writer.source.encode(one.source).ids], device=writer.device)
+        target = torch.tensor([[2, *writer.target.encode(one.text).ids, 3]], device=writer.device)
+        forced = network.log_probabilities(source, target)[0].detach().cpu().numpy()
         np.testing.assert_allclose(one.log_probabilities, forced, atol=1e-4)
 
 
@@ -91,7 +91,7 @@ def test_save_and_load_give_the_same_outputs(trained: TextGenerator, tmp_path) -
     folder = trained.save(tmp_path / "model")
     again = TextGenerator.load(trained.save(folder))
     assert [one.text for one in again.generate(WORDS)] == [one.text for one in trained.generate(WORDS)]
-    assert math.isclose(again.perplexity(REVERSED), trained.perplexity(REVERSED), rel_tol=1e-6)
+    assert math.isclose(again.perplexity(REVERSED), trained.perplexity(REVERSED), rel_tol=1e-5)
     weights = next(folder.glob("*.safetensors"))
     raw = bytearray(weights.read_bytes())
     raw[-5] ^= 1

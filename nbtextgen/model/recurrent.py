@@ -8,6 +8,8 @@ from torch import Tensor, nn
 RecurrentState = tuple[Tensor, ...]
 """``(hidden,)`` for rnn and gru, ``(hidden, cell)`` for lstm; each ``(batch, hidden_size)``."""
 
+_AT_ONCE = 16_384
+"""Tokens that one call of a kernel gets: cuDNN refuses a sequence of 100,000."""
 _MODULES = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
 
@@ -45,15 +47,18 @@ class RecurrentLayer(nn.Module):
 
     def forward(self, inputs: Tensor, state: RecurrentState | None = None) -> Tensor:
         """Run over ``inputs (batch, length, input_size)``; gives ``(batch, length, hidden_size)``."""
-        if state is None:
-            return self.net(inputs)[0]
         return self.run(inputs, state)[0]
 
-    def run(self, inputs: Tensor, state: RecurrentState) -> tuple[Tensor, RecurrentState]:
+    def run(self, inputs: Tensor, state: RecurrentState | None) -> tuple[Tensor, RecurrentState]:
         """As ``forward``, and the state after the last token."""
-        first = tuple(part.unsqueeze(0).contiguous() for part in state)
-        outputs, last = self.net(inputs, first if self.cell == "lstm" else first[0])
-        return outputs, tuple(part.squeeze(0) for part in (last if self.cell == "lstm" else (last,)))
+        given = None if state is None else tuple(part.unsqueeze(0).contiguous() for part in state)
+        outputs = []
+        for part in inputs.split(_AT_ONCE, 1):
+            output, given = self.net(part, given if given is None or self.cell == "lstm" else given[0])
+            given = given if self.cell == "lstm" else (given,)
+            outputs.append(output)
+        assert given is not None
+        return outputs[0] if len(outputs) == 1 else torch.cat(outputs, 1), tuple(part.squeeze(0) for part in given)
 
     def step(self, inputs: Tensor, state: RecurrentState) -> RecurrentState:
         """Advance by one token: ``inputs (batch, input_size)``; the first part of the result is the output."""

@@ -95,7 +95,7 @@ def test_integrated_gradients_equal_captum(dates: TextGenerator) -> None:
     from nbtextgen.explanation.gradients import _scores
 
     asked = explainer(dates, missing="mask", steps=20)
-    network, ids = dates.writer.networks[0], torch.from_numpy(asked.subject.ids)
+    network, ids = dates.writer.networks[0], torch.from_numpy(asked.subject.ids).to(dates.writer.device)
     whole = network.source_embedding(ids)[None].detach()
     none = network.source_embedding(torch.full_like(ids, MASK))[None].detach()
     ours = asked.explain("integrated-gradients")
@@ -103,7 +103,7 @@ def test_integrated_gradients_equal_captum(dates: TextGenerator) -> None:
     captum = IntegratedGradients(lambda places, at: _scores([network], [places], None, asked.subject.output)[:, at])
     for at in (0, 4, 9):
         theirs = captum.attribute(whole, none, n_steps=20, additional_forward_args=at)
-        np.testing.assert_allclose(ours.values[at], theirs.sum(-1)[0].numpy(), atol=1e-4)
+        np.testing.assert_allclose(ours.values[at], theirs.sum(-1)[0].cpu().numpy(), atol=1e-4)
 
 
 def test_convergence_delta_shrinks_with_more_steps(dates: TextGenerator) -> None:

@@ -81,7 +81,9 @@ def test_only_large_networks_are_rounded_unless_asked(monkeypatch: pytest.Monkey
 
 def test_a_trained_model_writes_the_same_in_both() -> None:
     pairs = Pairs.of([(f"a{number}", f"b{number}") for number in range(60)])
-    model = TextGenerator(tokens="char", hidden_size=48, embedding_size=16, epochs=60, valid_fraction=0.0).fit(pairs)
+    model = TextGenerator(
+        tokens="char", hidden_size=48, embedding_size=16, epochs=60, valid_fraction=0.0, device="cpu"
+    ).fit(pairs)
     for beam in (1, 3):
         whole = model.generate(list(pairs.sources), beam=beam, precision="fp32")
         quick = model.generate(list(pairs.sources), beam=beam, precision="int8")

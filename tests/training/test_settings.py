@@ -89,7 +89,7 @@ def test_pretrained_embeddings_are_the_starting_point(tmp_path) -> None:
     model = TextGenerator(**options, source_embeddings=str(vectors)).fit(SWAPPED, listeners=[])
     writer = model.writer
     row = writer.source.encode("a").ids[0]
-    np.testing.assert_allclose(writer.networks[0].source_embedding.weight[row].detach().numpy(), 0.5, atol=1e-4)
+    np.testing.assert_allclose(writer.networks[0].source_embedding.weight[row].detach().cpu().numpy(), 0.5, atol=1e-4)
 
 
 def test_a_very_long_source_is_read(tmp_path) -> None:
