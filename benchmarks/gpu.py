@@ -135,7 +135,7 @@ def main() -> int:
     pairs = (
         builtin("dates", 20_000)
         if given.data is None
-        else Pairs.of((f"{given.data}/train.en", f"{given.data}/train.de"))
+        else Pairs.of((Path(given.data, "train.en"), Path(given.data, "train.de")))
     )
     model = None
     for precision in ("fp32", "bf16"):

@@ -20,6 +20,7 @@ from nbtextgen.model.pretrained import load_embeddings
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.training.averaging import Weights, put
 from nbtextgen.training.controls import Controls
+from nbtextgen.training.device import choose_device
 from nbtextgen.training.events import Event, Warning
 from nbtextgen.training.group import Group
 from nbtextgen.training.state import Progress, TrainerState
@@ -117,7 +118,8 @@ class Fitting:
         self.copy = CopyMap(material.source, material.target) if plan.model.copy else None
         self._checkpoints, self._state, self._notes = checkpoints, state, list(notes)
         self._group = group or Group()
-        self._networks: list[Seq2Seq] = list(done)
+        where = choose_device(plan.training.device)
+        self._networks: list[Seq2Seq] = [network.to(where) for network in done]  # read from files, onto the processor
         self._trainer: Trainer | None = None
         self._best: tuple[Weights, Writer] | None = None
 

@@ -144,7 +144,7 @@ class Pairs(Sequence[tuple[str, str]]):
         Args:
             data: pairs; a list of (source, target) or of dicts; a dict of columns; a pandas or polars frame; a
                 ``datasets.Dataset`` or a stream of one; the name of a .tsv, .csv, .txt, .jsonl or .parquet file, also
-                .gz, a list of such names, or a pattern (``parts/*.tsv``); a tuple of two paths to parallel text files;
+                .gz, a list of such names, or a pattern (``parts/*.tsv``); a tuple of two parallel text files;
                 or ``builtin:dates``.
             source, target: column names; by default the two columns there are.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,7 @@ def read(data: Any, source: str | None = None, target: str | None = None) -> Raw
     if _is_parallel(data):
         from nbtextgen.data.sources import read_parallel
 
-        return read_parallel(*data)
+        return read_parallel(*map(Path, data))
     if isinstance(data, Mapping):
         return from_columns({str(name): list(column) for name, column in data.items()}, source, target)
     names = getattr(data, "column_names", None) or getattr(data, "columns", None)
@@ -47,7 +48,12 @@ def read(data: Any, source: str | None = None, target: str | None = None) -> Raw
 
 
 def _is_parallel(data: Any) -> bool:
-    return isinstance(data, tuple) and len(data) == 2 and all(isinstance(part, Path) for part in data)
+    """Two paths, or two names of files that are no tables of pairs by themselves, such as ``train.en``."""
+    if not isinstance(data, tuple) or len(data) != 2:
+        return False
+    if all(isinstance(part, Path) for part in data):
+        return True
+    return all(isinstance(part, str) and os.path.isfile(part) and not _is_file(part) for part in data)
 
 
 def _read_name(name: str, source: str | None, target: str | None) -> RawPairs:
