@@ -27,6 +27,12 @@ class Constraints:
         """Whether the rules depend on which tokens were written, not only on how many."""
         return bool(self.config.no_repeat_ngram) or any(len(sequence) > 1 for sequence in self.forbid)
 
+    @property
+    def any(self) -> bool:
+        """Whether there is any rule."""
+        lengths = self.config.min_length or self.config.no_repeat_ngram
+        return bool(self.prefix or self.allow is not None or self.forbid or lengths)
+
     def apply(self, logs: Tensor, steps: Tensor, written: Tensor | None) -> Tensor:
         """Rule out tokens; may change ``logs`` in place.
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from nbtextgen.decoding.batch import Batch
-from nbtextgen.decoding.beam import Beam
+from nbtextgen.decoding.beam import Beam, best_extensions
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.decoding.constraints import IMPOSSIBLE, Constraints, end_at_limit, sharpen
 from nbtextgen.decoding.hypothesis import Hypothesis, length_norm
@@ -95,12 +95,12 @@ def _follow(batch: Batch, config: DecodingConfig, rules: Constraints, limits: Te
             over = kept if len(kept) else kept.new_zeros(len(batch.rows), batch.width)
             over[change.new] = False
         logs, attention, batch.state = batch.model.step(batch.last, batch.state)
-        ruled = rules.apply(logs.clone(), batch.steps, batch.written)
+        ruled = rules.apply(logs.clone(), batch.steps, batch.written) if rules.any else logs
         ruled = end_at_limit(ruled, limits[batch.rows] <= batch.steps, rules.eos)
         if config.sample:
             last = _drawn(sharpen(ruled, config), [seeds[row] for row in batch.rows.tolist()], batch.steps.tolist())
         else:
-            last = ruled.argmax(-1)
+            last = _likeliest(ruled)
         if not (ruled.gather(-1, last.unsqueeze(-1)).squeeze(-1)[~over] > IMPOSSIBLE).all():
             raise OptionError(_NOTHING)
         batch.append(last, logs.gather(-1, last.unsqueeze(-1)).squeeze(-1).float(), attention)
@@ -115,6 +115,13 @@ def _follow(batch: Batch, config: DecodingConfig, rules: Constraints, limits: Te
             ]
         if ended:
             batch.end(ended)
+
+
+def _likeliest(logs: Tensor) -> Tensor:
+    """The token of the largest value: ``(rows, width, vocabulary)`` to ``(rows, width)``."""
+    rows, width, vocabulary = logs.shape
+    each = logs.view(rows * width, 1, vocabulary)
+    return best_extensions(logs.new_zeros(rows * width, 1), each, 1)[2].view(rows, width)
 
 
 def _taken(batch: Batch, place: int, column: int, count: int, config: DecodingConfig, limit: int) -> Hypothesis:
