@@ -150,12 +150,11 @@ def _first_products(network: Seq2Seq) -> Tensor | None:
     decoder, net = network.decoder, cast(RecurrentLayer, network.decoder.layers[0]).net
     if decoder.input_feeding or decoder.gate is not None or network.vocabulary_size * len(net.bias_ih_l0) > _TABLE:
         return None
-    every = torch.arange(network.vocabulary_size)
+    found = torch.empty(network.vocabulary_size, len(net.bias_ih_l0), dtype=torch.float16)
     with torch.inference_mode():
-        parts = [
-            nn.functional.linear(network.embed(ids), net.weight_ih_l0, net.bias_ih_l0) for ids in every.split(1024)
-        ]
-        return torch.cat([part.half() for part in parts])
+        for ids in torch.arange(len(found)).split(512):
+            found[ids] = nn.functional.linear(network.embed(ids), net.weight_ih_l0, net.bias_ih_l0).half()
+    return found
 
 
 def _rounded(decoder: Decoder, *, multiplied: bool) -> Decoder:
