@@ -65,7 +65,9 @@ def text_plan(options: Mapping[str, Any], pieces: Pairs) -> Plan:
     for name, value in _FOR_TEXT.items():
         if given.get(name, defaults[name].default) == defaults[name].default:
             given[name] = value
-    return plan(_OPEN_FOR_TEXT | given, pieces)
+    sizes = _OPEN_FOR_CHARACTERS if given["tokens"] == "char" and len(pieces) >= _SHORT else {}
+    dropout = {} if "dropout" in given else _DROPOUT_FOR_TEXT
+    return plan(_OPEN_FOR_TEXT | sizes | dropout | given, pieces)
 
 
 _FOR_TEXT = {
@@ -75,7 +77,12 @@ _FOR_TEXT = {
     "attention": "none",
     "copy": False,
 }
-_OPEN_FOR_TEXT = {"learning_rate": 0.01, "batch_size": 8, "dropout": 0.1, "average": "ema", "ema_decay": 0.99}
+_DROPOUT_FOR_TEXT = {"dropout": 0.1, "embedding_dropout": 0.05, "output_dropout": 0.0}
+_OPEN_FOR_CHARACTERS = {"embedding_size": 64, "hidden_size": 288}
+"""A hundred characters need no wide embedding: the same number of weights foretells better in the recurrent layer."""
+_SHORT = 1500
+"""Pieces of a text below which the network is small."""
+_OPEN_FOR_TEXT = {"learning_rate": 0.01, "batch_size": 8, "average": "ema", "ema_decay": 0.99}
 
 
 def text_material(settings: Plan, text: str) -> Material:

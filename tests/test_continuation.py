@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nbtextgen import Pairs, TextGenerator
+from nbtextgen.continuation import text_plan
 from nbtextgen.data.windows import Corpus, Shifting, read_corpus, windows
 from nbtextgen.errors import DataError, OptionError
 from nbtextgen.model.config import ModelConfig
@@ -53,6 +54,21 @@ def test_every_epoch_cuts_the_same_text_elsewhere_and_repeats_with_its_seed() ->
     assert [target.tolist() for target in first.targets] != [target.tolist() for target in second.targets]
     for one in (first, second):
         assert np.concatenate([target[1:] for target in one.targets]).tolist() == ids
+
+
+@pytest.mark.parametrize(
+    ("options", "repeats", "sizes"),
+    [
+        ({"tokens": "char"}, 5000, (64, 288)),
+        ({"tokens": "char", "hidden_size": 32}, 5000, (64, 32)),
+        ({"tokens": "char"}, 80, (64, 128)),
+        ({}, 5000, (128, 256)),
+    ],
+    ids=["long", "given", "short", "pieces of words"],
+)
+def test_sizes_suit_the_text(options: dict, repeats: int, sizes: tuple[int, int]) -> None:
+    model = text_plan(options, Corpus.of(TEXT[:76] * repeats).pieces()).model
+    assert (model.embedding_size, model.hidden_size) == sizes
 
 
 @pytest.fixture(scope="module")

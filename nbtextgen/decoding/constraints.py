@@ -28,7 +28,7 @@ class Constraints:
         return bool(self.config.no_repeat_ngram) or any(len(sequence) > 1 for sequence in self.forbid)
 
     @property
-    def any(self) -> bool:
+    def exist(self) -> bool:
         """Whether there is any rule."""
         lengths = self.config.min_length or self.config.no_repeat_ngram
         return bool(self.prefix or self.allow is not None or self.forbid or lengths)

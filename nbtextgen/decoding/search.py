@@ -95,7 +95,7 @@ def _follow(batch: Batch, config: DecodingConfig, rules: Constraints, limits: Te
             over = kept if len(kept) else kept.new_zeros(len(batch.rows), batch.width)
             over[change.new] = False
         logs, attention, batch.state = batch.model.step(batch.last, batch.state)
-        ruled = rules.apply(logs.clone(), batch.steps, batch.written) if rules.any else logs
+        ruled = rules.apply(logs.clone(), batch.steps, batch.written) if rules.exist else logs
         ruled = end_at_limit(ruled, limits[batch.rows] <= batch.steps, rules.eos)
         if config.sample:
             last = _drawn(sharpen(ruled, config), [seeds[row] for row in batch.rows.tolist()], batch.steps.tolist())
@@ -120,7 +120,7 @@ def _follow(batch: Batch, config: DecodingConfig, rules: Constraints, limits: Te
 def _likeliest(logs: Tensor) -> Tensor:
     """The token of the largest value: ``(rows, width, vocabulary)`` to ``(rows, width)``."""
     rows, width, vocabulary = logs.shape
-    each = logs.view(rows * width, 1, vocabulary)
+    each = logs.reshape(rows * width, 1, vocabulary)
     return best_extensions(logs.new_zeros(rows * width, 1), each, 1)[2].view(rows, width)
 
 

@@ -27,7 +27,7 @@ _LEVELS = 127
 
 _ROWS = 32
 """Rows scaled back together: with thousands of outputs their numbers still fit the processor's cache. Beam 5, 64 sources, 8,000
-outputs: 10.8 ms for the product and its log-probabilities, 26.0 ms in one piece."""
+outputs: 10.8 ms for the product and its log-probabilities by 16 rows, 26.0 ms in one piece; 32 rows are as fast in half the calls."""
 
 _TABLE = 1 << 25
 """Numbers, two bytes each, that the first layer's products with all tokens may have to be worked out beforehand."""
