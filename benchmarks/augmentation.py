@@ -71,6 +71,7 @@ def main() -> None:
     parser.add_argument("--language", default="fre", help="of g2p: fre, hin, kor, rum")
     parser.add_argument("--pairs", type=int, nargs="+", default=[500, 2000])
     parser.add_argument("--draws", type=int, default=5)
+    parser.add_argument("--skip", type=int, default=0, help="draws that were made before")
     parser.add_argument("--minutes", type=float, default=0.5, help="processor minutes of training, each model")
     parser.add_argument(
         "--typos", type=float, default=0.0, help="share of characters typed wrongly in a second measurement"
@@ -88,7 +89,7 @@ def main() -> None:
         ways = WAYS[name] if chosen.ways is None else ["", *chosen.ways]
         for count in chosen.pairs:
             found: dict[tuple[str, str], list[float]] = {}
-            for draw in range(chosen.draws):
+            for draw in range(chosen.skip, chosen.draws):
                 rows = random.Random(draw).sample(range(len(train)), len(train))
                 for way in ways:
                     settings = {**options, "max_minutes": chosen.minutes, "seed": draw + 1}
