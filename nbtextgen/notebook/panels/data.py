@@ -76,7 +76,7 @@ def cleaning_panel(
 def _box(step: str, *, checked: bool) -> widgets.Checkbox:
     """A check box for a step."""
     name = step.partition(":")[0]
-    box = widgets.Checkbox(checked, description=step, indent=False, tooltip=STEPS[name], layout={"width": "9.5em"})
+    box = widgets.Checkbox(checked, description=step, indent=False, tooltip=STEPS[name], layout={"width": "10.5em"})
     box.step = step  # type: ignore[attr-defined]
     return box
 
