@@ -78,6 +78,7 @@ _FOR_TEXT = {
     "copy": False,
 }
 _DROPOUT_FOR_TEXT = {"dropout": 0.1, "embedding_dropout": 0.05, "output_dropout": 0.0}
+"""Unless dropout is given, which then holds everywhere."""
 _OPEN_FOR_CHARACTERS = {"embedding_size": 64, "hidden_size": 288}
 """A hundred characters need no wide embedding: the same number of weights foretells better in the recurrent layer."""
 _SHORT = 1500

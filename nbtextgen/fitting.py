@@ -118,8 +118,8 @@ class Fitting:
         self.copy = CopyMap(material.source, material.target) if plan.model.copy else None
         self._checkpoints, self._state, self._notes = checkpoints, state, list(notes)
         self._group = group or Group()
-        where = choose_device(plan.training.device)
-        self._networks: list[Seq2Seq] = [network.to(where) for network in done]  # read from files, onto the processor
+        # They were read from files, onto the processor.
+        self._networks: list[Seq2Seq] = [network.to(choose_device(plan.training.device)) for network in done]
         self._trainer: Trainer | None = None
         self._best: tuple[Weights, Writer] | None = None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -10,6 +12,7 @@ RecurrentState = tuple[Tensor, ...]
 
 _AT_ONCE = 16_384
 """Tokens that one call of a kernel gets: cuDNN refuses a sequence of 100,000."""
+
 _MODULES = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
 
@@ -51,14 +54,14 @@ class RecurrentLayer(nn.Module):
 
     def run(self, inputs: Tensor, state: RecurrentState | None) -> tuple[Tensor, RecurrentState]:
         """As ``forward``, and the state after the last token."""
-        given = None if state is None else tuple(part.unsqueeze(0).contiguous() for part in state)
+        first = None if state is None else tuple(part.unsqueeze(0).contiguous() for part in state)
+        carried: Any = first if first is None or self.cell == "lstm" else first[0]
         outputs = []
         for part in inputs.split(_AT_ONCE, 1):
-            output, given = self.net(part, given if given is None or self.cell == "lstm" else given[0])
-            given = given if self.cell == "lstm" else (given,)
+            output, carried = self.net(part, carried)
             outputs.append(output)
-        assert given is not None
-        return outputs[0] if len(outputs) == 1 else torch.cat(outputs, 1), tuple(part.squeeze(0) for part in given)
+        last = carried if self.cell == "lstm" else (carried,)
+        return outputs[0] if len(outputs) == 1 else torch.cat(outputs, 1), tuple(part.squeeze(0) for part in last)
 
     def step(self, inputs: Tensor, state: RecurrentState) -> RecurrentState:
         """Advance by one token: ``inputs (batch, input_size)``; the first part of the result is the output."""
