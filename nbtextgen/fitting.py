@@ -100,6 +100,7 @@ class Fitting:
         state: TrainerState | None = None,
         notes: Sequence[str] = (),
         group: Group | None = None,
+        spent: float = 0.0,
     ) -> None:
         """Prepare training.
 
@@ -112,8 +113,9 @@ class Fitting:
             state: of the network that was being trained, to go on from.
             notes: what the user should know first.
             group: the processes that train together.
+            spent: seconds that preparing the data took, which count towards ``max_minutes``.
         """
-        self.plan, self.material = plan, material
+        self.plan, self.material, self._spent = plan, material, spent
         self.controls = controls or Controls()
         self.copy = CopyMap(material.source, material.target) if plan.model.copy else None
         self._checkpoints, self._state, self._notes = checkpoints, state, list(notes)
@@ -164,6 +166,7 @@ class Fitting:
             epoch_examples=epoch_examples(
                 self.plan, self.material.source, self.material.target, self.copy, config.seed
             ),
+            seconds=self._seconds(),
         )
         if self._state is not None:
             self._trainer.restore(self._state)
@@ -171,6 +174,11 @@ class Fitting:
         yield from self._trainer.run()
         self._networks.append(network)
         self._trainer = None
+
+    def _seconds(self) -> float | None:
+        """Time limit for one network: an equal share of what the preparation has left of ``max_minutes``, at least half."""
+        minutes, networks = self.plan.training.max_minutes, self.plan.training.ensemble
+        return None if minutes is None else max(minutes * 30, minutes * 60 - self._spent) / networks
 
     def stop(self) -> None:
         """End the run under way, keeping its best weights."""

@@ -158,7 +158,8 @@ class TextGenerator:
         given = prepared(self._options, data, targets, valid, source, target)
         launch = _launch(processes, launch)
         if not run and not launch:
-            self._trained(Fitting(given.plan, given.material, controls, notes=given.notes), given.plan, listeners)
+            fitting = Fitting(given.plan, given.material, controls, notes=given.notes, spent=given.seconds)
+            self._trained(fitting, given.plan, listeners)
         else:
             self.run = self._begun(run or True, given)
             self._trained_in(self.run, controls, listeners, launch, given.notes)

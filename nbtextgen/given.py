@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from nbtextgen.data.pairs import Pairs
@@ -27,6 +28,7 @@ class Given:
         train: its pairs, or a sample of them.
         held: pairs held out, where they are in memory.
         notes: what cleaning did, for the user.
+        seconds: how long all of this took.
     """
 
     plan: Plan
@@ -34,6 +36,7 @@ class Given:
     train: Pairs
     held: Pairs | None = None
     notes: tuple[str, ...] = ()
+    seconds: float = 0.0
 
 
 def prepared(
@@ -45,6 +48,14 @@ def prepared(
         options: settings of ``TextGenerator`` by name.
         data, targets, valid, source, target: as ``TextGenerator.fit``.
     """
+    began = time.perf_counter()
+    given = _prepared(options, data, targets, valid, source, target)
+    return replace(given, seconds=time.perf_counter() - began)
+
+
+def _prepared(
+    options: Mapping[str, Any], data: Any, targets: Any, valid: Any, source: str | None, target: str | None
+) -> Given:
     from nbtextgen.data.windows import Corpus
     from nbtextgen.fitting import Material
 

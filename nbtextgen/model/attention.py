@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from nbtextgen.model.initialization import initialise_linear
+
 
 @dataclass(frozen=True)
 class Memory:
@@ -96,6 +98,9 @@ class Attention(nn.Module):
         if kind == "multihead":
             self.query = nn.Linear(query_size, query_size, bias=False)
             self.value = nn.Linear(memory_size, memory_size, bias=False)
+        for layer in self.children():
+            if isinstance(layer, nn.Linear):
+                initialise_linear(layer)
         self.coverage = nn.Parameter(torch.zeros(1)) if coverage else None
 
     def project(self, encoded: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from nbtextgen.model.attention import Attention, Memory, pad_to
 from nbtextgen.model.config import ModelConfig
+from nbtextgen.model.initialization import COMBINE_GAIN, initialise_linear
 from nbtextgen.model.recurrent import Dropout, RecurrentLayer, RecurrentState
 
 
@@ -95,7 +96,7 @@ class Decoder(nn.Module):
         self.layers = nn.ModuleList(RecurrentLayer(config.cell, size, hidden_size) for size in sizes)
         self.norms = nn.ModuleList(nn.LayerNorm(hidden_size) if config.layer_norm else nn.Identity() for _ in sizes)
         self.bridges = nn.ModuleList(
-            nn.Linear(hidden_size, hidden_size * (2 if config.cell == "lstm" else 1))
+            initialise_linear(nn.Linear(hidden_size, hidden_size * (2 if config.cell == "lstm" else 1)))
             for _ in sizes
             if config.encoder_layers
         )
@@ -104,7 +105,7 @@ class Decoder(nn.Module):
             if config.attention != "none"
             else None
         )
-        self.combine = nn.Linear(hidden_size + context_size, self.output_size)
+        self.combine = initialise_linear(nn.Linear(hidden_size + context_size, self.output_size), COMBINE_GAIN)
         self.gate = nn.Linear(hidden_size + context_size + embedding_size, 1) if config.copy else None
         self.coverage = config.coverage
         self.dropout = dropout

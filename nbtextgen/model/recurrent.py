@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from nbtextgen.model.initialization import fan_in_normal_
+
 RecurrentState = tuple[Tensor, ...]
 """``(hidden,)`` for rnn and gru, ``(hidden, cell)`` for lstm; each ``(batch, hidden_size)``."""
 
@@ -31,10 +33,10 @@ class RecurrentLayer(nn.Module):
         self._initialise()
 
     def _initialise(self) -> None:
-        """Glorot input weights, orthogonal recurrence, forget gate open at first (Jozefowicz et al. 2015, sec. 2.2)."""
+        """Inputs of unit gain, orthogonal recurrence, forget gate open at first (Jozefowicz et al. 2015, sec. 2.2)."""
         for name, weight in self.net.named_parameters():
             if name.startswith("weight_ih"):
-                nn.init.xavier_uniform_(weight)
+                fan_in_normal_(weight)
             elif name.startswith("weight_hh"):
                 for block in weight.data.split(self.hidden_size):
                     nn.init.orthogonal_(block)

@@ -13,7 +13,8 @@ from nbtextgen.model.attention import Memory
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.decoder import Decoded, Decoder, DecoderState
 from nbtextgen.model.encoder import Encoder
-from nbtextgen.model.loss import fused_loss
+from nbtextgen.model.initialization import EMBEDDING_STD, OUTPUT_GAIN, fan_in_normal_
+from nbtextgen.model.loss import blocks, fused_loss
 from nbtextgen.model.mixture_loss import mixture_loss
 from nbtextgen.model.recurrent import Dropout
 
@@ -53,6 +54,21 @@ class Loss:
 
     total: Tensor
     nll: Tensor
+    tokens: int
+
+
+@dataclass(frozen=True)
+class TokenScores:
+    """How a network predicts the reference tokens of a batch.
+
+    Attributes:
+        nll: negative log-likelihood in nats, summed over tokens.
+        correct: tokens that have the highest probability.
+        tokens: tokens scored, the end mark included.
+    """
+
+    nll: float
+    correct: int
     tokens: int
 
 
@@ -112,9 +128,10 @@ class Seq2Seq(nn.Module):
         width = hidden if config.own_output else embedding
         self.output_weight = nn.Parameter(torch.empty(target_size, width))
         self.output_bias = nn.Parameter(torch.zeros(target_size))
-        for weight in (self.source_embedding.weight, self.target_embedding.weight, self.output_weight):
-            nn.init.normal_(weight, std=weight.shape[1] ** -0.5)
-            weight.data[PAD].zero_()
+        for table in dict.fromkeys([self.source_embedding, self.target_embedding]):  # one, if they are the same
+            nn.init.normal_(table.weight, std=EMBEDDING_STD if config.encoder_layers else 1 / LOUDER)
+            table.weight.data[PAD].zero_()
+        fan_in_normal_(self.output_weight, OUTPUT_GAIN)
         if not config.own_output:
             self.output_weight = self.target_embedding.weight
         between = Dropout(dropout, config.variational_dropout)
@@ -200,6 +217,26 @@ class Seq2Seq(nn.Module):
         if decoded.repeated is not None:
             total = total + coverage_weight * decoded.repeated[real].sum()
         return Loss(total, nll, int(right.numel()))
+
+    @torch.no_grad()
+    def token_scores(self, source: Tensor, target: Tensor, copy_ids: Tensor | None = None) -> TokenScores:
+        """Score the reference tokens of a batch, each given the ones before it; arguments as ``loss``."""
+        inputs, references = target[:, :-1], target[:, 1:]
+        decoded, memory = self.forward(source, inputs, copy_ids)
+        real = references != PAD
+        right, hidden = references[real], decoded.hidden[real]
+        nll, correct = 0.0, 0
+        if decoded.gate is None:
+            for block in blocks(len(right), self.vocabulary_size):
+                logits = nn.functional.linear(hidden[block], self.output_weight, self.output_bias).float()
+                nll += float(nn.functional.cross_entropy(logits, right[block], reduction="sum"))
+                correct += int((logits.argmax(-1) == right[block]).sum())
+        else:
+            logs = self._distribution(decoded, memory)[real]
+            known = right.clamp(max=logs.shape[-1] - 1)
+            nll = -float(logs.gather(-1, known[:, None]).sum())
+            correct = int((logs.argmax(-1) == right).sum())
+        return TokenScores(nll, correct, len(right))
 
     def log_probabilities(self, source: Tensor, target: Tensor, copy_ids: Tensor | None = None) -> Tensor:
         """Log-probability of every given target token, ``(batch, steps)``, zero at padding."""

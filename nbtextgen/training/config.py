@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from nbtextgen.options import option
 
 OPTIMIZERS = ("adam", "adamw", "sgd")
-SCHEDULES = ("constant", "inverse-sqrt", "cosine", "plateau")
+SCHEDULES = ("stable-decay", "constant", "inverse-sqrt", "cosine", "plateau")
 PRECISIONS = ("auto", "fp32", "bf16")
-METRICS = ("loss", "exact", "bleu", "chrf", "ter", "rouge", "error-rate")
+METRICS = ("accuracy", "loss", "exact", "bleu", "chrf", "ter", "rouge", "error-rate")
 AVERAGES = ("none", "ema", "last")
 
 
@@ -17,8 +17,15 @@ AVERAGES = ("none", "ema", "last")
 class TrainingConfig:
     """How the network learns; ``None`` is chosen from the data by ``TextGenerator.fit``."""
 
-    epochs: int | None = option(None, "passes over the training pairs", minimum=1, maximum=100_000, usual=(1, 256))
-    max_minutes: float | None = option(None, "stop after this much wall time, minutes", above=0.0, usual=(0.5, 120))
+    epochs: int | None = option(
+        None, "passes over the training pairs, at most", minimum=1, maximum=100_000, usual=(1, 256)
+    )
+    max_minutes: float | None = option(
+        None,
+        "wall time of the whole training, minutes; model size and schedule are fitted to it",
+        above=0.0,
+        usual=(0.5, 120),
+    )
     max_steps: int | None = option(None, "stop after this many updates", minimum=1, usual=(16, 65536))
     batch_tokens: int | None = option(
         None,
@@ -35,7 +42,7 @@ class TrainingConfig:
     learning_rate: float | None = option(None, "peak learning rate", above=0.0, maximum=100.0, usual=(0.0001, 0.1))
     schedule: str | None = option(None, "how the learning rate moves", choices=SCHEDULES)
     warmup: float = option(
-        0.05, "share of the updates over which the rate rises", minimum=0.0, below=1.0, usual=(0, 0.5)
+        0.1, "fraction of training used for learning-rate warm-up", minimum=0.0, below=1.0, usual=(0, 0.5)
     )
     weight_decay: float = option(0.0, "weight decay", minimum=0.0, maximum=10.0, usual=(0, 1))
     momentum: float = option(0.9, "momentum of SGD", minimum=0.0, below=1.0, usual=(0, 0.95))
@@ -54,7 +61,9 @@ class TrainingConfig:
         0.1, "share of the pairs held out when no validation pairs are given", minimum=0.0, below=1.0, usual=(0, 0.5)
     )
     valid_limit: int = option(1000, "most pairs held out", minimum=1, usual=(64, 16384))
-    select_by: str = option("loss", "validation figure that chooses the best checkpoint", choices=METRICS)
+    select_by: str | None = option(
+        None, "validation metric that chooses the best checkpoint; default: accuracy of the next token", choices=METRICS
+    )
     patience: int | None = option(None, "validations without improvement before stopping", minimum=1, usual=(1, 20))
     validate_every: int | None = option(
         None, "updates between validations; default: once an epoch", minimum=1, usual=(16, 16384)

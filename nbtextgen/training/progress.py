@@ -25,6 +25,11 @@ def clock(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02}:{rest:02}" if minutes >= 60 else f"{minutes}:{rest:02}"
 
 
+def of(done: int, planned: int) -> str:
+    """``3/10``, or ``3`` where nothing is planned: training ends when its time is up."""
+    return f"{done:,}/{planned:,}" if planned else f"{done:,}"
+
+
 def line(event: Event) -> str:
     """An event in one line of text."""
     if isinstance(event, Started):
@@ -35,7 +40,7 @@ def line(event: Event) -> str:
         )
     if isinstance(event, Step):
         return (
-            f"epoch {event.epoch}/{event.epochs}  update {event.step:,}/{event.steps:,}  loss {event.loss:.3f}  "
+            f"epoch {of(event.epoch, event.epochs)}  update {of(event.step, event.steps)}  loss {event.loss:.3f}  "
             f"{event.tokens_per_second:,.0f} tokens/s  {clock(event.seconds_left)} left"
         )
     if isinstance(event, Validation):

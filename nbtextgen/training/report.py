@@ -12,8 +12,8 @@ REPORT_SECONDS = 0.2
 class Report:
     """Adds up updates between two ``Step`` events."""
 
-    def __init__(self, steps: int, epochs: int) -> None:
-        self.steps, self.epochs = steps, epochs
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
         self._begin()
 
     def _begin(self) -> None:
@@ -35,9 +35,9 @@ class Report:
         """Whether it is time to tell the listeners."""
         return time.perf_counter() - self._since >= REPORT_SECONDS
 
-    def event(self, step: int, epoch: int, rate: float, seconds: float, left: float) -> Step:
-        """The window as an event; begins a new one."""
+    def event(self, step: int, steps: int, epoch: int, rate: float, seconds: float, left: float) -> Step:
+        """The window as an event, ``steps`` being the updates expected in all; begins a new one."""
         pace = self._seen / max(1e-9, time.perf_counter() - self._since)
         loss = self._loss / max(1, self._tokens)
         self._begin()
-        return Step(step, self.steps, epoch, self.epochs, loss, rate, pace, seconds, max(0.0, left))
+        return Step(step, steps, epoch, self.epochs, loss, rate, pace, seconds, max(0.0, left))

@@ -15,6 +15,12 @@ from nbtextgen.errors import ModelFileError
 from nbtextgen.training.averaging import Weights
 
 
+_LATER = ("best_loss", "improved", "decay_from", "validated", "validated_step")
+"""Fields that checkpoints of version 0.1 lack."""
+_MAY_BE_INFINITE = ("best", "best_loss")
+"""Fields that are infinite before the first validation; JSON has ``null`` for them."""
+
+
 @dataclass
 class Progress:
     """How far a run is.
@@ -25,11 +31,16 @@ class Progress:
         position: updates of this pass that are done.
         best: figure of the best validation, lower is better.
         best_step: the update it was made after.
-        stale: validations since.
+        stale: validations since the last that improved the figure or the loss.
         halvings: how often the learning rate was halved.
         setbacks: how often training went back to a good state.
         level: moving mean of the training loss, nats per token; zero before the first update.
         seconds: time spent training, pauses left out.
+        best_loss: lowest validation loss, nats per token.
+        improved: fraction of the planned run at the last validation that improved something.
+        decay_from: fraction of the planned run at which an early decay of the learning rate began; zero before.
+        validated: ``seconds`` at the end of the last validation.
+        validated_step: the update it was made after.
     """
 
     step: int = 0
@@ -42,19 +53,25 @@ class Progress:
     setbacks: int = 0
     level: float = 0.0
     seconds: float = 0.0
+    best_loss: float = math.inf
+    improved: float = 0.0
+    decay_from: float = 0.0
+    validated: float = 0.0
+    validated_step: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values that strict JSON can hold."""
-        return {**dataclasses.asdict(self), "best": self.best if math.isfinite(self.best) else None}
+        values = dataclasses.asdict(self)
+        return values | {name: values[name] if math.isfinite(values[name]) else None for name in _MAY_BE_INFINITE}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Progress:
         """Read ``as_dict`` back; raises ``ModelFileError`` for values that cannot be."""
         found = {}
         for known in dataclasses.fields(cls):
-            value = values.get(known.name)
-            value = math.inf if value is None and known.name == "best" else value
-            whole = known.name not in ("best", "level", "seconds")
+            value = values.get(known.name, known.default if known.name in _LATER else None)
+            value = math.inf if value is None and known.name in _MAY_BE_INFINITE else value
+            whole = known.type == "int"
             if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
                 raise ModelFileError(f"The checkpoint is damaged: its {known.name} is {value!r}.")
             if whole and value < 0:

@@ -31,8 +31,8 @@ from nbtextgen.training.events import (
     Warning,
 )
 from nbtextgen.training.group import Group
+from nbtextgen.training.horizon import Horizon
 from nbtextgen.training.report import Report
-from nbtextgen.training.schedule import rate_at
 from nbtextgen.training.state import (
     Progress,
     TrainerState,
@@ -44,12 +44,14 @@ from nbtextgen.training.state import (
     restore_random_state,
 )
 from nbtextgen.training.updating import Updater
-from nbtextgen.training.validating import Judge, Judgement, validation_loss
+from nbtextgen.training.validating import Judge, Judgement, ValidationScores, validation_scores
 
 SETBACKS = 3
 """How often training goes back to a good state before it gives up."""
 EXPLODED = 3.0
 """A loss this many nats per token above twice its mean is no noise."""
+ACCURACY_TIE = 1e-3
+"""Percentage points of accuracy that one nat of validation loss is worth: far less than one token of a validation set."""
 
 
 class Trainer:
@@ -72,6 +74,7 @@ class Trainer:
         checkpoints: bool = False,
         group: Group | None = None,
         epoch_examples: Callable[[Examples, int], Examples] | None = None,
+        seconds: float | None = None,
     ) -> None:
         """Prepare a run.
 
@@ -86,8 +89,9 @@ class Trainer:
             group: the processes that train together.
             checkpoints: yield a ``Checkpoint`` now and then; while it is handled, ``state`` gives what to keep.
             epoch_examples: makes the examples of an epoch from ``train`` and its number, the same ones every time.
+            seconds: time limit; replaces ``config.max_minutes``.
         """
-        assert config.epochs and config.learning_rate and config.schedule and config.batch_tokens and config.batch_size
+        assert config.learning_rate and config.schedule and config.batch_tokens and config.batch_size
         self.config = config
         self.train, self.valid, self.judge = train, valid, judge
         self.controls = controls or Controls()
@@ -109,9 +113,8 @@ class Trainer:
         self._first_weights = snapshot(self.model)
         self._ema = MovingAverage(model, config.ema_decay) if config.average == "ema" else None
         self._last = LastAverage(config.average_last) if config.average == "last" else None
-        self._per_epoch = len(self.epoch_batches(0))
-        planned = math.ceil(self._per_epoch / config.accumulate) * config.epochs
-        self.steps = min(planned, config.max_steps or planned)
+        updates_per_epoch = math.ceil(len(self.epoch_batches(0)) / config.accumulate)
+        self.horizon = Horizon(config, updates_per_epoch, seconds)
 
     # The loop -----------------------------------------------------------------------------------------------------
 
@@ -129,7 +132,7 @@ class Trainer:
             parameters=sum(parameter.numel() for parameter in self.model.parameters()),
             pairs=len(self.train),
             valid_pairs=len(self.valid) if self.valid is not None else 0,
-            steps=self.steps,
+            steps=self.horizon.expected_steps(self.progress, self.progress.seconds),
             epochs=config.epochs or 0,
             device=str(self.device),
             precision=self.precision,
@@ -160,14 +163,13 @@ class Trainer:
     def _train(self) -> Iterator[Event]:
         """The epochs; returns why it ended (a generator's return value)."""
         config, done = self.config, self.progress
-        every = config.validate_every or math.ceil(self._per_epoch / config.accumulate)
-        report = Report(self.steps, config.epochs or 0)
+        report = Report(config.epochs or 0)
         kept, interval = time.perf_counter(), config.checkpoint_seconds
         while True:
             groups = list(_grouped(self.epoch_batches(done.epoch), config.accumulate))
             for group in groups[done.position :]:
                 yield from self.follow_controls()
-                reason = self._reason_to_stop()
+                reason = "interrupted" if self._steering.stop else self.horizon.reason_to_stop(done, self._seconds())
                 began = time.perf_counter()
                 if self._checkpoints and (reason or began - kept >= interval):
                     yield Checkpoint(done.step, self._seconds())
@@ -176,7 +178,7 @@ class Trainer:
                         interval = max(config.checkpoint_seconds, 20 * (kept - began))
                     report.leave_out(kept - began)
                 if reason:
-                    if done.step % every:
+                    if done.step != done.validated_step:
                         yield from self._validate()
                     return reason
                 loss, tokens, seen = self.update(group)
@@ -187,15 +189,15 @@ class Trainer:
                         return "diverged"
                 else:
                     report.add(loss, tokens, seen)
-                if report.due() or done.step == self.steps:
+                if report.due() or done.step == self.horizon.steps:
                     epoch = min(done.epoch, config.epochs or done.epoch)
-                    yield report.event(done.step, epoch, self._rate(), self._seconds(), self._left())
-                if done.step % every == 0 or done.step == self.steps:
+                    seconds = self._seconds()
+                    steps, left = self.horizon.expected_steps(done, seconds), self.horizon.seconds_left(done, seconds)
+                    yield report.event(done.step, steps, epoch, self._rate(), seconds, left)
+                if self.horizon.validation_due(done, self._seconds()):
                     began = time.perf_counter()
                     yield from self._validate()
                     report.leave_out(time.perf_counter() - began)
-                    if config.patience and done.stale >= config.patience:
-                        return "early"
             done.epoch, done.position = done.epoch + 1, 0
 
     def follow_controls(self) -> Iterator[Event]:
@@ -290,27 +292,16 @@ class Trainer:
         """Updates made so far."""
         return self.progress.step
 
-    def _left(self) -> float:
-        """Seconds to go at the pace so far, within the time allowed."""
-        spent = self._seconds()
-        left = spent / max(1, self.progress.step) * (self.steps - self.progress.step)
-        return min(left, self.config.max_minutes * 60 - spent) if self.config.max_minutes else left
-
-    def _reason_to_stop(self) -> str:
-        if self._steering.stop:
-            return "interrupted"
-        if self.progress.step >= self.steps:
-            return "finished"
-        if self.config.max_minutes and self._seconds() >= self.config.max_minutes * 60:
-            return "time"
-        return ""
-
     def _seconds(self) -> float:
         """Time spent training; what the first process says where there are several, for decisions hang on it."""
         return self._clock() if self.group.size == 1 else self._agreed
 
     def _clock(self) -> float:
         return time.perf_counter() - self._began
+
+    def _agreed_clock(self) -> float:
+        """Seconds since the start now, the same in all processes."""
+        return self._clock() if self.group.size == 1 else self.group.agree([self._clock()])[0]
 
     def epoch_batches(self, epoch: int) -> list[np.ndarray]:
         """Row numbers of an epoch's batches, in the order in which they are trained on."""
@@ -368,14 +359,8 @@ class Trainer:
 
     def _rate(self) -> float:
         config = self.config
-        share = rate_at(config.schedule or "constant", self._schedule_step(), self.steps, config.warmup)
+        share = self.horizon.rate(self.progress, self._seconds())
         return (config.learning_rate or 0.0) * share * 0.5**self.progress.halvings * self._steering.rate_factor
-
-    def _schedule_step(self) -> int:
-        """Updates done, or what the clock says when time is the tighter limit, so that decay ends with the run."""
-        if not self.config.max_minutes:
-            return self.progress.step
-        return max(self.progress.step, int(self.steps * min(1.0, self._seconds() / (self.config.max_minutes * 60))))
 
     # Validation ---------------------------------------------------------------------------------------------------
 
@@ -386,7 +371,7 @@ class Trainer:
 
     def _validate(self) -> Iterator[Event]:
         """Measure, remember the weights if they are the best, and report."""
-        done = self.progress
+        done, began = self.progress, self._agreed_clock()
         held = self.valid if self.valid is not None else self.train.take(range(min(len(self.train), 500)))
         with self._ema.applied() if self._ema is not None else nullcontext():
             self.model.eval()
@@ -395,27 +380,43 @@ class Trainer:
                 live = snapshot(self.model)
                 self._last.add(live)
                 put(self.model, self._last.mean())
-            loss = validation_loss(self._updater, held)
+            scores = validation_scores(self._updater, held)
             judgement = self.group.once(lambda: self.judge(self.model) if self.judge else Judgement(None, False))
-            by_loss = judgement.metric is None
-            value = loss if judgement.metric is None else judgement.metric
-            key = -value if judgement.higher_is_better and not by_loss else value
-            key = math.inf if math.isnan(key) else key
+            key = self._selection_key(scores, judgement)
             best = self.best_weights is None or key < done.best
             if best:
                 weights = snapshot(self.model)
             if self._last is not None:
                 put(self.model, live)  # pyright: ignore[reportPossiblyUnboundVariable]
         if best:
-            done.best, done.stale, self.best_weights, done.best_step = key, 0, weights, done.step
+            done.best, self.best_weights, done.best_step = key, weights, done.step
+        if best or scores.loss < done.best_loss:
+            done.stale = 0
         else:
             done.stale += 1
             if self.config.schedule == "plateau":
                 done.halvings += 1
-        name = "loss" if by_loss else self.config.select_by
-        yield Validation(done.step, done.epoch, loss, name, value, best, self._seconds())
+        done.best_loss = min(done.best_loss, scores.loss)
+        name, value = self._selected_metric(scores, judgement)
+        self.horizon.validated(done, began, self._agreed_clock())
+        yield Validation(done.step, done.epoch, scores.loss, name, value, best, self._seconds())
         for source, target, output in judgement.samples:
             yield Sample(done.step, source, target, output)
+
+    def _selected_metric(self, scores: ValidationScores, judgement: Judgement) -> tuple[str, float]:
+        """Name and value of the metric that selects the best weights."""
+        if judgement.metric is not None:
+            return self.config.select_by or "", judgement.metric
+        return ("accuracy", scores.accuracy) if self.config.select_by == "accuracy" else ("loss", scores.loss)
+
+    def _selection_key(self, scores: ValidationScores, judgement: Judgement) -> float:
+        """What the best weights have the lowest value of; equal accuracies are told apart by the loss."""
+        name, value = self._selected_metric(scores, judgement)
+        if name == "accuracy":
+            key = -value + ACCURACY_TIE * scores.loss
+        else:
+            key = -value if name != "loss" and judgement.higher_is_better else value
+        return math.inf if math.isnan(key) else key
 
 
 def _grouped(parts: list[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:

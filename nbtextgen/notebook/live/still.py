@@ -6,7 +6,7 @@ from typing import Any
 
 from nbtextgen.charts import Line, figure, line_chart, smoothed
 from nbtextgen.notebook.live.record import Record, chosen
-from nbtextgen.training.progress import clock
+from nbtextgen.training.progress import clock, of
 from nbtextgen.visible import pictured, visible
 
 REASONS = {
@@ -32,9 +32,7 @@ def headline(record: Record) -> str:
     if record.ended is not None:
         said = f"{REASONS.get(record.ended.reason, record.ended.reason)} after {clock(record.ended.seconds)}"
     elif "step" in now:
-        said = (
-            f"epoch {now['epoch']}/{now['epochs']}, update {now['step']:,}/{now['steps']:,}, {clock(now['left'])} left"
-        )
+        said = f"epoch {of(now['epoch'], now['epochs'])}, update {of(now['step'], now['steps'])}, {clock(now['left'])} left"
     else:
         said = "training begins"
     if record.best is not None:

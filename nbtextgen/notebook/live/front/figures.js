@@ -22,7 +22,7 @@ function show(view, data) {
   view.done.style.width = `${share}%`;
   view.bar.setAttribute("aria-valuenow", share.toFixed(0));
   const figures = {
-    epoch: now.epochs ? `${count(now.epoch)} / ${count(now.epochs)}` : "",
+    epoch: now.epochs ? `${count(now.epoch)} / ${count(now.epochs)}` : now.epoch ? count(now.epoch) : "",
     update: now.steps ? `${count(now.step)} / ${count(now.steps)}` : "",
     "training loss": fixed(now.loss, 3),
     "validation loss": fixed(now.valid, 4),
