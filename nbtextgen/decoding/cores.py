@@ -33,7 +33,7 @@ class Cancellable:
         return self._step(tokens, state)
 
 
-def side_by_side(model: Stepper, searches: Sequence[Callable[[Stepper], T]]) -> list[T]:
+def side_by_side(model: Stepper, searches: Sequence[Callable[[Stepper], T]], *, one_thread: bool = False) -> list[T]:
     """Run searches at once, each in a thread that computes on one core; gives their results in order.
 
     Where one fails, or the caller is interrupted, the others end at their next step.
@@ -41,8 +41,9 @@ def side_by_side(model: Stepper, searches: Sequence[Callable[[Stepper], T]]) -> 
     Args:
         model: what all of them step through.
         searches: each is given the model.
+        one_thread: whether a search that is alone computes on one core as well, instead of with all threads.
     """
-    if len(searches) == 1:
+    if len(searches) == 1 and (torch.get_num_threads() == 1 or not one_thread):
         return [searches[0](model)]
     cancelled, ready = threading.Event(), threading.Barrier(len(searches) + 1)
     cores = torch.get_num_threads()
