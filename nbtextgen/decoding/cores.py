@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from nbtextgen.decoding.stepper import Stepper
+from nbtextgen.model.thread_count import computing_with
 
 T = TypeVar("T")
 
@@ -43,8 +44,9 @@ def side_by_side(model: Stepper, searches: Sequence[Callable[[Stepper], T]], *, 
         searches: each is given the model.
         one_thread: whether a search that is alone computes on one core as well, instead of with all threads.
     """
-    if len(searches) == 1 and (torch.get_num_threads() == 1 or not one_thread):
-        return [searches[0](model)]
+    if len(searches) == 1:
+        with computing_with(1 if one_thread else torch.get_num_threads()):
+            return [searches[0](model)]
     cancelled, ready = threading.Event(), threading.Barrier(len(searches) + 1)
     cores = torch.get_num_threads()
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import statistics
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from typing import Any
 import torch
 
 from nbtextgen.errors import ModelFileError
+from nbtextgen.model.thread_count import set_threads
 from nbtextgen.training.events import Changed
 
 clock = time.perf_counter
@@ -226,7 +226,7 @@ class ThreadTuner:
         counts = (tuner.limit, tuner.chosen, tuner.low, tuner.high, tuner.skip)
         comparing = 1 <= tuner.low < tuner.high <= tuner.limit
         choosing = tuner.low == tuner.high == 0 and 1 <= tuner.chosen <= tuner.limit
-        if min(counts) < 0 or tuner.limit > MOST_THREADS or not (comparing or choosing):
+        if min(counts) < 0 or not tuner.chosen <= tuner.limit <= MOST_THREADS or not (comparing or choosing):
             raise ModelFileError("The checkpoint is damaged: its thread tuner contradicts itself.")
         if tuner.limit != limit:
             chosen = min(tuner.chosen, limit)
@@ -328,15 +328,8 @@ class TrainingThreads:
                 self._tuner = ThreadTuner(self._limit, self._fixed) if before else ThreadTuner.fresh(self._limit)
 
     def _set(self, number: int) -> None:
-        if torch.get_num_threads() == number:
-            return
-        torch.set_num_threads(number)
-        if number != self._limit:
-            # The number holds for this thread, and also becomes the default of threads that have not used torch yet. Those
-            # are not part of the training, so another thread puts the default back.
-            other = threading.Thread(target=torch.set_num_threads, args=(self._limit,))
-            other.start()
-            other.join()
+        if torch.get_num_threads() != number:
+            set_threads(number, self._limit)
 
     # Checkpoints --------------------------------------------------------------------------------------------------
 
