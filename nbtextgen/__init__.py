@@ -5,6 +5,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from nbtextgen.openmp import limit_spinning
+
+limit_spinning()  # here, since every import of torch in this package comes later
+
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 

@@ -24,10 +24,15 @@ from nbtextgen.errors import OptionError
 from nbtextgen.generation import Generation, Generations
 from nbtextgen.model.eight_bit import EightBit, pays_in_eight_bit
 from nbtextgen.model.seq2seq import Seq2Seq
+from nbtextgen.openmp import threads_spin
 from nbtextgen.wording import LengthLimit, Wording
 
 TOGETHER = 4096
 """Sources handed to a search, which holds their tokens, but writes for a batch of them at a time."""
+
+
+LARGE_STEP = 32 * 384**2
+"""Rows x hidden size squared from which the step of a search keeps a core busy with arithmetic, rather than with Python."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +168,12 @@ class Writer:
             return decode(model, source[rows], config, bos=BOS, eos=EOS, max_length=limited, copy_ids=copy_ids, **rules)
 
         shares = self._shares(len(texts), config)
-        done = side_by_side(self._stepper(config.precision), [partial(search, rows=rows) for rows in shares])
+        done = side_by_side(
+            self._stepper(config.precision),
+            [partial(search, rows=rows) for rows in shares],
+            one_thread=self.device.type == "cpu"
+            and (threads_spin() or self._step_size(len(texts), config) < LARGE_STEP),
+        )
         found: list[list[Hypothesis]] = [[] for _ in texts]
         for rows, hypotheses in zip(shares, done, strict=True):
             found[rows] = hypotheses
@@ -174,10 +184,17 @@ class Writer:
         ]
 
     def _shares(self, texts: int, config: DecodingConfig) -> list[slice]:
-        """Which texts are searched for together: on a processor as many full batches at once as there are cores."""
+        """Which texts are searched for together: on a processor there are as many searches at once as cores, where each has
+        a full batch, or steps that are large enough without one."""
         cores = torch.get_num_threads() if self.device.type == "cpu" else 1
-        count = max(1, min(cores, texts // config.batch_size))
+        large = min(texts, int(self._step_size(texts, config) // LARGE_STEP))
+        count = max(1, min(cores, max(texts // config.batch_size, large)))
         return [slice(first, None, count) for first in range(count)]
+
+    def _step_size(self, texts: int, config: DecodingConfig) -> float:
+        """Rows x hidden size squared of a search for so many texts."""
+        rows = min(texts, config.batch_size) * config.beam
+        return rows * (self.networks[0].config.hidden_size or 0) ** 2
 
     def _stepper(self, precision: str = "fp32") -> Stepper:
         """What decoding steps through."""

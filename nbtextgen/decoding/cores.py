@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from nbtextgen.decoding.stepper import Stepper
+from nbtextgen.model.thread_count import computing_with
 
 T = TypeVar("T")
 
@@ -33,7 +34,7 @@ class Cancellable:
         return self._step(tokens, state)
 
 
-def side_by_side(model: Stepper, searches: Sequence[Callable[[Stepper], T]]) -> list[T]:
+def side_by_side(model: Stepper, searches: Sequence[Callable[[Stepper], T]], *, one_thread: bool = False) -> list[T]:
     """Run searches at once, each in a thread that computes on one core; gives their results in order.
 
     Where one fails, or the caller is interrupted, the others end at their next step.
@@ -41,9 +42,11 @@ def side_by_side(model: Stepper, searches: Sequence[Callable[[Stepper], T]]) -> 
     Args:
         model: what all of them step through.
         searches: each is given the model.
+        one_thread: whether a search that is alone computes on one core as well, instead of with all threads.
     """
     if len(searches) == 1:
-        return [searches[0](model)]
+        with computing_with(1 if one_thread else torch.get_num_threads()):
+            return [searches[0](model)]
     cancelled, ready = threading.Event(), threading.Barrier(len(searches) + 1)
     cores = torch.get_num_threads()
 

@@ -22,6 +22,7 @@ from nbtextgen.training.device import choose_device
 from nbtextgen.training.events import Checkpoint, Ended, Event, Validation, Warning
 from nbtextgen.training.group import Group
 from nbtextgen.training.state import TrainerState
+from nbtextgen.training.threads import threads_on_resume
 from nbtextgen.writing import Writer
 
 MEMBER = 1_000_000_000
@@ -117,7 +118,7 @@ class RunTraining:
         if found is not None:
             state = found.content
             notes += [f"{why} The checkpoint before it is used." for why in found.skipped]
-            notes += _differences(state, self._device)
+            notes += _differences(state, self._device, threads_on_resume(state.values, self._run.plan.training.threads))
             member = found.step // MEMBER
             if member:
                 done = self._run.best_model().content.networks[:member]
@@ -133,7 +134,8 @@ class RunTraining:
         assert self._fitting is not None
         if isinstance(event, Checkpoint):
             state = self._fitting.state()
-            state = dataclasses.replace(state, values={**state.values, "made_with": _made_with(self._device)})
+            made_with = _made_with(self._device, state.values["threads"]["number"])
+            state = dataclasses.replace(state, values={**state.values, "made_with": made_with})
             written = yield from self._kept("checkpoint", lambda: self._write_checkpoint(event.step, state))
             if not written:
                 return
@@ -193,14 +195,14 @@ class RunTraining:
         return ""
 
 
-def _made_with(device: torch.device) -> dict[str, Any]:
+def _made_with(device: torch.device, threads: int) -> dict[str, Any]:
     """What the bits of a result depend on, beside the run itself."""
-    return {"torch": torch.__version__, "threads": torch.get_num_threads(), "device": device.type}
+    return {"torch": torch.__version__, "threads": threads, "device": device.type}
 
 
-def _differences(state: TrainerState, device: torch.device) -> list[str]:
+def _differences(state: TrainerState, device: torch.device, threads: int) -> list[str]:
     """A note when the run goes on under other conditions, so that it may differ in the last bits."""
-    then, now = state.values.get("made_with"), _made_with(device)
+    then, now = state.values.get("made_with"), _made_with(device, threads)
     if not isinstance(then, dict):
         return []
     changed = [f"{name} {then.get(name)} then, {value} now" for name, value in now.items() if then.get(name) != value]

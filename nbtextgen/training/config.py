@@ -57,6 +57,14 @@ class TrainingConfig:
     coverage_weight: float = option(1.0, "weight of the coverage loss", minimum=0.0, usual=(0, 5))
     precision: str = option("auto", "arithmetic; auto uses bf16 where the processor is fast at it", choices=PRECISIONS)
     device: str = option("auto", "auto, cpu, cuda or mps", choices=("auto", "cpu", "cuda", "mps"))
+    threads: int | None = option(
+        None,
+        "processor threads for training; auto times some updates with each number, and again when the speed changes; give a "
+        "number for results that repeat to the bit",
+        minimum=1,
+        maximum=1024,
+        usual=(1, 8),
+    )
     valid_fraction: float = option(
         0.1, "share of the pairs held out when no validation pairs are given", minimum=0.0, below=1.0, usual=(0, 0.5)
     )

@@ -16,6 +16,7 @@ class Started:
         steps, epochs: updates and passes planned.
         device, precision: where, and in which arithmetic.
         choices: settings that were chosen from the data, by name.
+        threads: processor threads in use; with automatic choice, the number that training begins with; 0 in old logs.
     """
 
     parameters: int
@@ -26,6 +27,7 @@ class Started:
     device: str
     precision: str
     choices: Mapping[str, object] = field(default_factory=dict)
+    threads: int = 0
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,8 @@ class Warning:
 
 @dataclass(frozen=True)
 class Changed:
-    """A control was moved: ``rate_factor``, ``dropout``, ``teacher_forcing`` or ``paused``; ``None``: as configured."""
+    """A setting has another value: ``rate_factor``, ``dropout``, ``teacher_forcing`` or ``paused``, moved by the user, or
+    ``threads``, chosen by timing; ``None``: as configured."""
 
     setting: str
     value: float | bool | None

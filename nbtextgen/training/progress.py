@@ -30,13 +30,18 @@ def of(done: int, planned: int) -> str:
     return f"{done:,}/{planned:,}" if planned else f"{done:,}"
 
 
+def _threads(number: int) -> str:
+    return f" {number} thread{'' if number == 1 else 's'}" if number else ""
+
+
 def line(event: Event) -> str:
     """An event in one line of text."""
     if isinstance(event, Started):
         chosen = ", ".join(f"{name}={value}" for name, value in event.choices.items())
         return (
             f"{event.pairs:,} pairs, {event.valid_pairs:,} held out, {event.parameters:,} parameters, "
-            f"{event.device} {event.precision}" + (f"; chosen from the data: {chosen}" if chosen else "")
+            f"{event.device} {event.precision}{_threads(event.threads)}"
+            + (f"; chosen from the data: {chosen}" if chosen else "")
         )
     if isinstance(event, Step):
         return (
@@ -51,6 +56,8 @@ def line(event: Event) -> str:
         return f"    {event.source} -> {event.output}" + ("" if event.output == event.target else f"  ({event.target})")
     if isinstance(event, Warning):
         return f"Note: {event.text}"
+    if isinstance(event, Changed) and event.setting == "threads":
+        return f"update {event.step:,}: training uses{_threads(int(event.value or 0))}"
     if isinstance(event, Changed):
         value = "as configured" if event.value is None else f"{event.value}"
         return f"update {event.step:,}: {event.setting.replace('_', ' ')} is now {value}"

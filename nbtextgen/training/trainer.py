@@ -7,6 +7,7 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,7 @@ from nbtextgen.training.state import (
     restore_optimizer,
     restore_random_state,
 )
+from nbtextgen.training.threads import TrainingThreads, is_small
 from nbtextgen.training.updating import Updater
 from nbtextgen.training.validating import Judge, Judgement, ValidationScores, validation_scores
 
@@ -109,6 +111,9 @@ class Trainer:
         self._dropouts = [(each, each.probability) for each in model.modules() if isinstance(each, Dropout)]
         self._began = time.perf_counter()
         self._agreed = 0.0
+        small = is_small(model.config.hidden_size or 0, config.batch_size, model.vocabulary_size)
+        adaptive = self.device.type == "cpu" and self.group.size == 1
+        self.threads = TrainingThreads(config.threads, adaptive=adaptive, small=small)
         self._updater = Updater(self.model, train, config, self.device, self.precision, self.group)
         self._first_weights = snapshot(self.model)
         self._ema = MovingAverage(model, config.ema_decay) if config.average == "ema" else None
@@ -120,6 +125,10 @@ class Trainer:
 
     def run(self) -> Generator[Event, None, None]:
         """Train, yielding events; ends with the best weights in the model, also when interrupted."""
+        with self.threads.in_use():
+            yield from self._run()
+
+    def _run(self) -> Iterator[Event]:
         config = self.config
         random_before = random_state(self.device)
         torch.manual_seed(config.seed)
@@ -137,6 +146,7 @@ class Trainer:
             device=str(self.device),
             precision=self.precision,
             choices=self.choices,
+            threads=self.threads.number,
         )
         if self._resumed_from is not None:
             yield Resumed(self.progress.step, self.progress.epoch, self.progress.seconds)
@@ -181,8 +191,9 @@ class Trainer:
                     if done.step != done.validated_step:
                         yield from self._validate()
                     return reason
-                loss, tokens, seen = self.update(group)
+                loss, tokens, seen = self.threads.measure(partial(self.update, group))
                 done.position += 1
+                yield from self.threads.events(done.step)
                 yield from (Warning(note) for note in self._updater.notes())
                 if self._went_wrong(loss / tokens):
                     if not (yield from self._go_back(loss / tokens)):
@@ -241,6 +252,7 @@ class Trainer:
             "progress": self.progress.as_dict(),
             "moments": len(tensors["optimizer"]),  # none before the first update, after a setback, of plain SGD
             "steering": dataclasses.asdict(dataclasses.replace(self._steering, stop=False, paused=False)),
+            "threads": self.threads.as_dict(),
         }
         if self.best_weights is not None:
             tensors["best"] = self.best_weights
@@ -254,7 +266,7 @@ class Trainer:
         return TrainerState(tensors, values)
 
     def restore(self, state: TrainerState) -> None:
-        """Go on from a ``state`` when ``run`` is called; to the bit with the same device, threads and torch.
+        """Go on from a ``state`` when ``run`` is called; to the bit with the same device and torch, and as many threads.
 
         Raises:
             ModelFileError: when the state is not one of such a trainer.
@@ -278,6 +290,7 @@ class Trainer:
                     fill(self._last.kept[-1], state.group(f"last-{number}"), "The checkpoint's average")
         self.progress = Progress.from_dict(state.values["progress"])
         self._steering = Steering(**state.values["steering"])
+        self.threads.restore(state.values)
         steering = self._steering
         self.controls.steer(lambda now: dataclasses.replace(steering, stop=now.stop, paused=now.paused))
         self._resumed_from = state
@@ -381,7 +394,8 @@ class Trainer:
                 self._last.add(live)
                 put(self.model, self._last.mean())
             scores = validation_scores(self._updater, held)
-            judgement = self.group.once(lambda: self.judge(self.model) if self.judge else Judgement(None, False))
+            with self.threads.all_threads():
+                judgement = self.group.once(lambda: self.judge(self.model) if self.judge else Judgement(None, False))
             key = self._selection_key(scores, judgement)
             best = self.best_weights is None or key < done.best
             if best:

@@ -7,7 +7,8 @@ import threading
 import pytest
 import torch
 
-from nbtextgen import Pairs, TextGenerator
+from nbtextgen import Pairs, TextGenerator, writing
+from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.decoding.cores import Cancelled, side_by_side
 
 
@@ -61,5 +62,40 @@ def test_many_texts_are_written_as_they_are_one_at_a_time() -> None:
             for source, one in zip(pairs.sources, together, strict=True):
                 assert one.source == source
                 assert one.text == model.generate(source, **settings).text
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_single_search_uses_one_thread_if_asked_and_restores_the_number() -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        assert side_by_side(Counting(), [lambda _: torch.get_num_threads()]) == [3]  # type: ignore[arg-type]
+        assert side_by_side(Counting(), [lambda _: torch.get_num_threads()], one_thread=True) == [1]  # type: ignore[arg-type]
+        with pytest.raises(ZeroDivisionError):
+            side_by_side(Counting(), [lambda _: 1 // 0], one_thread=True)  # type: ignore[arg-type]
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_batch_is_split_where_each_part_still_has_large_steps() -> None:
+    pairs = Pairs.of([(f"a{number}", f"b{number}") for number in range(30)])
+    model = TextGenerator(tokens="char", hidden_size=24, embedding_size=8, max_steps=1, valid_fraction=0.0)
+    writer = model.fit(pairs, listeners=[]).writer
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        for texts, batch_size, beam, step, searches in (
+            (64, 64, 1, 65 * 24**2, 1),
+            (64, 64, 1, 32 * 24**2, 2),
+            (64, 64, 4, 128 * 24**2, 2),
+            (1, 64, 64, 24**2, 1),
+            (128, 64, 1, 10**9, 2),
+        ):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(writing, "LARGE_STEP", step)
+                shares = writer._shares(texts, DecodingConfig(batch_size=batch_size, beam=beam))
+                assert len(shares) == searches
     finally:
         torch.set_num_threads(before)
