@@ -76,6 +76,7 @@ _FOR_TEXT = {
     "encoder_layers": 0,
     "attention": "none",
     "copy": False,
+    "select_by": "loss",
 }
 _DROPOUT_FOR_TEXT = {"dropout": 0.1, "embedding_dropout": 0.05, "output_dropout": 0.0}
 """Unless dropout is given, which then holds everywhere."""

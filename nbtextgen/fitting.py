@@ -19,6 +19,7 @@ from nbtextgen.errors import DataError
 from nbtextgen.model.pretrained import load_embeddings
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.training.averaging import Weights, put
+from nbtextgen.training.config import TOKEN_METRICS
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.device import choose_device
 from nbtextgen.training.events import Event, Warning
@@ -236,13 +237,14 @@ class Fitting:
         from nbtextgen.evaluation.metrics import HIGHER_IS_BETTER, score
 
         name, shown = self.plan.training.select_by, self.plan.training.samples
-        pairs = self.material.shown[: shown if name == "loss" else max(shown, JUDGED)]
+        by_tokens = name in (None, *TOKEN_METRICS)
+        pairs = self.material.shown[: shown if by_tokens else max(shown, JUDGED)]
         if not pairs:
             return Judgement(None, False)
         sources, targets = [source for source, _ in pairs], [target for _, target in pairs]
         outputs = [each.text for each in self._writer([network]).write(sources, DecodingConfig())]
         samples = tuple(zip(sources[:shown], targets[:shown], outputs[:shown], strict=True))
-        if name == "loss":
+        if name is None or by_tokens:
             return Judgement(None, False, samples)
         metric = "rougeL" if name == "rouge" else name
         return Judgement(score(metric, targets, outputs), HIGHER_IS_BETTER[metric], samples)

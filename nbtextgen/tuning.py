@@ -20,6 +20,7 @@ from nbtextgen.errors import MissingPackageError, NbTextGenError, NotTrainedErro
 from nbtextgen.evaluation.metrics import HIGHER_IS_BETTER
 from nbtextgen.generator import TextGenerator
 from nbtextgen.options import Option, options_of
+from nbtextgen.training.config import TOKEN_METRICS
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Event, Started, Validation
 from nbtextgen.visible import visible
@@ -214,7 +215,7 @@ def search_space(settings: Mapping[str, Search] | Iterable[str], options: Mappin
             raise OptionError(f"There is no setting '{name}'.{nearest(name, known)}")
         if name in options:
             raise OptionError(f"{known[name].flag} is both fixed and searched; leave it out of one of them.")
-        if name in options_of(TokenizerConfig) and options.get("select_by", "loss") == "loss":
+        if name in options_of(TokenizerConfig) and (options.get("select_by") or "loss") in TOKEN_METRICS:
             raise OptionError(
                 f"{known[name].flag} changes the tokens, and losses per token then cannot be compared; "
                 "compare by a metric, for instance select_by='chrf'."
@@ -273,8 +274,9 @@ class _Search:
         self.trials, self.told, self.controls = trials, told, controls
         self.began = time.perf_counter()
         self.seconds, self.each = seconds, seconds / min(TRIALS, trials or TRIALS)
-        metric = options.get("select_by", "loss")
-        self.tuning = Tuning(metric, metric != "loss" and HIGHER_IS_BETTER["rougeL" if metric == "rouge" else metric])
+        metric = options.get("select_by") or "loss"
+        higher = HIGHER_IS_BETTER | {"loss": False, "accuracy": True, "rouge": True}
+        self.tuning = Tuning(metric, higher[metric])
         self.study = _study(seed, self.tuning.higher_is_better)
         self._optuna_trial: optuna.Trial | None = None
         self._stage, self._steps = 0, 1
@@ -305,6 +307,7 @@ class _Search:
         # About one validation a stage, at the pace of the trial before.
         every = None if self._pace is None else max(5, round(self._pace * limit / STAGES))
         settings: dict[str, Any] = {"samples": 0, "validate_every": every} | self.options | chosen
+        settings["select_by"] = self.tuning.metric
         settings["max_minutes"] = min(limit / 60, self.options.get("max_minutes") or math.inf)
         model = TextGenerator(**settings)
         try:
@@ -330,7 +333,7 @@ class _Search:
         self._pace = event.step / max(event.seconds, 1e-3)
         if event.best:
             trial.value = event.metric
-        stage = min(STAGES, int(STAGES * max(event.seconds / limit, event.step / self._steps)))
+        stage = min(STAGES, int(STAGES * max(event.seconds / limit, event.step / self._steps if self._steps else 0.0)))
         assert self._optuna_trial is not None and trial.value is not None
         if stage > self._stage:
             for passed in range(self._stage + 1, stage + 1):

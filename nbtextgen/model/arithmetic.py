@@ -37,6 +37,18 @@ def bf16_speedup() -> float:
 
 
 @functools.cache
+def bf16_works() -> bool:
+    """Return ``True`` if this CPU runs the forward and backward pass of an LSTM in bf16; with AVX2 alone it does not."""
+    layer = torch.nn.LSTM(8, 8, batch_first=True)
+    try:
+        with torch.random.fork_rng(devices=[]), torch.autocast("cpu", torch.bfloat16):
+            layer(torch.ones(1, 2, 8))[0].sum().backward()
+    except RuntimeError:
+        return False
+    return True
+
+
+@functools.cache
 def has_eight_bit() -> bool:
     """Whether this processor has instructions for sums of 8-bit products (VNNI)."""
     known = getattr(torch.cpu, "_is_vnni_supported", None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from nbtextgen.errors import OptionError
-from nbtextgen.model.arithmetic import bf16_pays
+from nbtextgen.model.arithmetic import bf16_pays, bf16_works
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -27,7 +27,12 @@ def choose_precision(wanted: str, device: torch.device) -> str:
 
     On a card the networks of a notebook wait for kernels to be launched, and bf16 launches more of them: on an H200 it
     made 0.7 to 0.8 of the tokens a second (``benchmarks/gpu.py``, hidden size 512, batches of 64 and 1,024).
+
+    Raises:
+        OptionError: for bf16 on a CPU that cannot train in it.
     """
+    if wanted == "bf16" and device.type == "cpu" and not bf16_works():
+        raise OptionError("--precision bf16 does not work on this CPU, which needs AVX-512 or AMX for it; use auto.")
     if wanted != "auto":
         return wanted
     return "bf16" if device.type == "cpu" and bf16_pays() else "fp32"

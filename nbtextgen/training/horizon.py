@@ -10,6 +10,8 @@ from nbtextgen.training.state import Progress
 
 VALIDATIONS = 10
 """Validations in a run, unless its epochs are shorter than a tenth of it."""
+MIN_UPDATES = 100
+"""Updates between validations that do not end an epoch, at least."""
 MAX_VALIDATION_SHARE = 0.05
 """With a time limit, validation takes at most this fraction of the time."""
 PLATEAU = 0.25
@@ -40,15 +42,15 @@ class Horizon:
             updates_per_epoch: updates in one pass over the training pairs.
             seconds: time limit; replaces ``config.max_minutes``.
         """
-        limits = [updates_per_epoch * config.epochs] if config.epochs else []
-        self.steps = min(limits + [config.max_steps] * bool(config.max_steps), default=None)
+        limits = [updates_per_epoch * config.epochs if config.epochs else None, config.max_steps]
+        self.steps = min([limit for limit in limits if limit], default=None)
         limit = config.max_minutes * 60 if config.max_minutes else None
         self.seconds = limit if seconds is None else seconds
         assert self.steps or self.seconds, "a run needs epochs, updates or a time limit"
         self.schedule, self.warmup, self.patience = config.schedule or "constant", config.warmup, config.patience
         self.every = config.validate_every
         if self.every is None and self.seconds is None and self.steps:
-            self.every = min(updates_per_epoch, max(1, math.ceil(self.steps / VALIDATIONS)))
+            self.every = min(updates_per_epoch, max(MIN_UPDATES, math.ceil(self.steps / VALIDATIONS)))
         self._validation_seconds = 0.0
 
     def share(self, progress: Progress, seconds: float) -> float:

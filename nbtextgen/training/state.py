@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from nbtextgen.errors import ModelFileError
 from nbtextgen.training.averaging import Weights
 
-
 _LATER = ("best_loss", "improved", "decay_from", "validated", "validated_step")
 """Fields that checkpoints of version 0.1 lack."""
 _MAY_BE_INFINITE = ("best", "best_loss")

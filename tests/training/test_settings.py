@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from nbtextgen import Pairs, TextGenerator
+from nbtextgen.errors import OptionError
+from nbtextgen.model.arithmetic import bf16_works
 
 random.seed(5)
 WORDS = sorted({"".join(random.choices("abcd", k=random.randint(2, 5))) for _ in range(400)})
@@ -23,6 +25,15 @@ SMALL = {
 }
 
 
+needs_bf16 = pytest.mark.skipif(not bf16_works(), reason="this CPU cannot train in bf16")
+
+
+@pytest.mark.skipif(bf16_works(), reason="this CPU trains in bf16")
+def test_bf16_is_refused_by_a_cpu_that_cannot_train_in_it() -> None:
+    with pytest.raises(OptionError, match="--precision bf16 does not work on this CPU"):
+        TextGenerator(**SMALL, precision="bf16").fit(SWAPPED, listeners=[])
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -35,7 +46,7 @@ SMALL = {
         {"teacher_forcing": 0.7},
         {"source_masking": 0.1},
         {"dropout": 0.1, "variational_dropout": True},
-        {"precision": "bf16"},
+        pytest.param({"precision": "bf16"}, marks=needs_bf16),
         {"select_by": "exact", "validate_every": 7},
         {"tokens": "bpe", "vocabulary_size": 300, "tied_embeddings": "all", "shared_vocabulary": True},
         {"tokens": "char", "tied_embeddings": "inputs", "shared_vocabulary": True},
