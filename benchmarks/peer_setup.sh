@@ -3,6 +3,8 @@
 #
 #     benchmarks/peer_setup.sh [onmt|joeynmt|yoyodyne|previous ...]
 #
+#     benchmarks/peer_setup.sh onmt_wheels        # for benchmarks/gpu.py on a machine without a package index
+#
 # "previous" is the previous release of nbtextgen: a copy of its files at a commit, run with the current environment.
 # All run on the same PyTorch as ours, so that the comparison is between programs and not between releases.
 # The peers pin older ones (OpenNMT-py <2.3, yoyodyne ==2.9.1), so each is installed without its
@@ -44,6 +46,15 @@ joeynmt() {
 yoyodyne() {
     make_peer yoyodyne yoyodyne==0.5.0 lightning==2.6.0 torchmetrics==1.8.2 "maxwell>=0.2.6" "numpy>=2" \
         omegaconf==2.3.0 "jsonargparse[signatures]<5" "wandb<0.19.8" pyyaml
+}
+
+onmt_wheels() { # what training with OpenNMT-py imports beyond PyTorch and NumPy, for GPU_PYTHON, about 25 MB
+    mkdir -p peers/wheels
+    "$PYTHON" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
+        --python-version "${GPU_PYTHON:-3.12}" --platform manylinux2014_x86_64 --platform manylinux_2_28_x86_64 \
+        --dest peers/wheels OpenNMT-py==3.5.1 configargparse pyyaml six "pyonmttok<2" sacrebleu portalocker regex \
+        tabulate colorama
+    echo "peers/wheels: $(du -sh peers/wheels | cut -f1)"
 }
 
 previous() {

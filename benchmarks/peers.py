@@ -73,10 +73,15 @@ def run_phase(peer: str, phase: str, options: argparse.Namespace) -> dict[str, o
         "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1",  # the peers' checkpoints are pickles of their own making
         "WANDB_MODE": "disabled",
     }
+    device, batch = getattr(options, "device", "cpu"), getattr(options, "batch", 64)
+    environment |= {"BENCHMARK_DEVICE": device, "BENCHMARK_BATCH": str(batch)}
     work, script, program = options.work, HERE / "peer_inside.py", peer
     python = sys.executable if peer in (OURS, PREVIOUS) else str(HERE / "peers" / peer / "bin" / "python")
+    packages = getattr(options, "onmt_packages", None)
     if peer == OURS:
         environment["PYTHONPATH"] = str(HERE.parent)
+    elif peer == "onmt" and packages:
+        python, environment["PYTHONPATH"] = sys.executable, str(packages.resolve())
     elif peer == PREVIOUS:  # its own copy of peer_inside.py, which knows its internals
         environment["PYTHONPATH"] = str(HERE / "peers" / PREVIOUS)
         script, program, work = HERE / "peers" / PREVIOUS / "benchmarks" / "peer_inside.py", OURS, work / PREVIOUS
@@ -189,14 +194,24 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--sentences", type=int, default=1014, help="validation sentences that are decoded")
     parser.add_argument("--vocabulary", type=int, default=8000)
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda"), default="cpu", help="cuda: onmt and nbtextgen, training only"
+    )
+    parser.add_argument("--batch", type=int, default=64, help="sentences in a training batch; not for previous")
+    parser.add_argument(
+        "--onmt-packages", type=Path, help="run OpenNMT-py from this folder of packages, with this Python"
+    )
     options = parser.parse_args()
+    unsupported = set(options.peers) - {"onmt", OURS}
+    if (options.device != "cpu" or options.batch != 64) and unsupported:
+        parser.error(f"--device and --batch are not for {', '.join(sorted(unsupported))}")
     options.work = options.work.resolve()
     prepare(options.data, options.work, options.vocabulary)
     lines: dict[str, dict] = {}
     for peer in options.peers:
         line: dict[str, object] = {"program": peer, "threads": options.threads}
         phases = options.phases
-        if peer in (OURS, PREVIOUS) and "train" in phases and has_bf16():
+        if peer in (OURS, PREVIOUS) and "train" in phases and (has_bf16() or options.device == "cuda"):
             phases = ["train", "train_bf16", *[phase for phase in phases if phase != "train"]]
         for phase in phases:
             line[phase] = measured = run_phase(peer, phase, options)
@@ -204,7 +219,7 @@ def main() -> None:
                 measured["bleu"] = bleu(options.work, peer, phase, options.sentences)
         print(json.dumps(line), flush=True)
         lines[peer] = line
-    if OURS in lines and len(lines) > 1:
+    if OURS in lines and len(lines) > 1 and options.device == "cpu":
         print(json.dumps(ratios(lines, options.work, options.threads)), flush=True)
 
 
