@@ -66,8 +66,8 @@ ONMT_TRANSFORMER: dict[str, Any] = {
     "optim": "adam",
     "adam_beta2": 0.998,
     "decay_method": "noam",
-    "warmup_steps": 500,
-    "learning_rate": 0.8,
+    "warmup_steps": 300,
+    "learning_rate": 0.6,
     "max_grad_norm": 0,
     "average_decay": 0.002,
     "batch_type": "tokens",
@@ -103,7 +103,7 @@ JOEYNMT_TRANSFORMER: dict[str, Any] = {
     },
     "loss": ("crossentropy", 0.1),
     "training": {"optimizer": "adam", "adam_betas": [0.9, 0.998], "learning_rate": 0.0001, "scheduling": "noam",
-                 "learning_rate_factor": 0.8, "learning_rate_warmup": 500, "normalization": "tokens",
+                 "learning_rate_factor": 0.6, "learning_rate_warmup": 300, "normalization": "tokens",
                  "batch_size": 1024, "batch_type": "token"},
 }  # fmt: skip
 SETTINGS = {

@@ -236,7 +236,7 @@ def measure_peer(program: str, chosen: argparse.Namespace, results: ResultFile) 
     wanted = {"settings": chosen.peer_settings, "vocabulary": chosen.vocabulary}
     state = json.loads(index.read_text("utf-8")) if index.exists() else {}
     kept = state.get("kept", []) if chosen.resume and state.get("wanted") == wanted else []
-    if {line["budget_seconds"] for line in kept} < set(keys):
+    if not set(keys) <= {line["budget_seconds"] for line in kept}:
         kept = []
         for line in measured(program, words, chosen.threads, folder / "train.log"):
             kept.append(line | {"trained": machine()})
@@ -350,6 +350,12 @@ def look_of(program: str) -> tuple[str, str]:
     return COLOURS[index], f' stroke-dasharray="{DASHES[index]}"' if DASHES[index] else ""
 
 
+def name_of(program: str, lines: Sequence[dict[str, Any]]) -> str:
+    """A program's name in the legend; says where a line shows processor time."""
+    clocks = {line["clock"] for line in lines if line["program"] == program}
+    return NAMES[program] + (" (processor time)" if "cpu" in clocks else "")
+
+
 def draw(lines: Sequence[dict[str, Any]], path: Path) -> None:
     """Write one SVG picture: a panel for each task and number of threads, two in a row, and a legend."""
     found = curves_of(lines)
@@ -366,12 +372,13 @@ def draw(lines: Sequence[dict[str, Any]], path: Path) -> None:
     for program in NAMES:
         if any(program in curves for curves in found.values()):
             colour, dash = look_of(program)
-            wide = 44 + 7 * len(NAMES[program])
+            name = name_of(program, lines)
+            wide = 44 + 7 * len(name)
             if x + wide > width and x > LEFT:
                 x, y = LEFT, y + 18
             parts.append(
                 f'<path d="M{x} {y - 4}h24" stroke="{colour}" stroke-width="2"{dash}/>'
-                f'<text x="{x + 30}" y="{y}">{html.escape(NAMES[program])}</text>'
+                f'<text x="{x + 30}" y="{y}">{html.escape(name)}</text>'
             )
             x += wide
     title = "Quality against minutes of training"
