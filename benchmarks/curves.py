@@ -4,6 +4,7 @@
     .venv/bin/python benchmarks/curves.py --data DATA --threads 1 --minutes 1 2 4 8 16 32 --resume
     .venv/bin/python benchmarks/curves.py --data DATA --tasks dates g2p synopsis --programs nbtextgen previous --minutes 1 2 4
     .venv/bin/python benchmarks/curves.py --draw        # docs/pictures/curves.svg, from all results/curves-*.jsonl
+    .venv/bin/python benchmarks/curves.py --table       # the same as Markdown tables
 
 ``DATA`` holds the folders multi30k, g2p2020 and debian-synopsis. ``nbtextgen`` and ``previous`` train once for each budget with
 ``TextGenerator(max_minutes=M)`` and otherwise default settings; their time is all of ``fit``, tokenization included. Each peer
@@ -392,6 +393,26 @@ def draw(lines: Sequence[dict[str, Any]], path: Path) -> None:
     print(path)
 
 
+def table(lines: Sequence[dict[str, Any]]) -> str:
+    """All measurements as Markdown tables, one for each task: greedy / beam 5, the last measurement of each budget."""
+    parts = []
+    for task in dict.fromkeys(line["task"] for line in lines):
+        mine = [line for line in lines if line["task"] == task]
+        budgets = sorted({float(line["minutes"]) for line in mine})
+        name = metric_of(task)[0]
+        rows: dict[tuple[Any, ...], dict[float, str]] = {}
+        for line in mine:
+            row = line["program"], f"{line['threads']}, {line['clock']}, {line['machine']['cpu']}"
+            rows.setdefault(row, {})[float(line["minutes"])] = f"{line[f'greedy_{name}']:g} / {line[f'beam_{name}']:g}"
+        parts += [f"{task}, {name}", ""]
+        parts.append("| program | threads, clock, machine | " + " | ".join(f"{one:g}" for one in budgets) + " |")
+        parts.append("|---|---|" + "---|" * len(budgets))
+        for (program, place), cells in sorted(rows.items()):
+            parts.append(f"| {NAMES[program]} | {place} | " + " | ".join(cells.get(b, "") for b in budgets) + " |")
+        parts.append("")
+    return "\n".join(parts)
+
+
 def main() -> None:
     """Measure what was asked for, or draw."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -414,10 +435,13 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=RESULTS / f"curves-{date.today()}.jsonl")
     parser.add_argument("--resume", action="store_true", help="skip what --out holds; score models kept in --work")
     parser.add_argument("--draw", action="store_true", help="only draw the picture")
+    parser.add_argument("--table", action="store_true", help="only print all measurements as Markdown tables")
     parser.add_argument("--picture", type=Path, default=PICTURE)
     chosen = parser.parse_args()
     if chosen.clock == "cpu" and chosen.threads != 1:
         parser.error("--clock cpu is for --threads 1")
+    if chosen.table:
+        return print(table(read_lines(sorted(RESULTS.glob("curves-*.jsonl")))))
     if chosen.draw:
         return draw(read_lines(sorted(RESULTS.glob("curves-*.jsonl"))), chosen.picture)
     chosen.work = chosen.work.resolve()
