@@ -6,7 +6,8 @@
 
 ``DATA`` holds the folders multi30k and g2p2020; rows that need missing data or a missing program are left out, and a line says
 so. Every measurement is a process of its own, one after another. The raw output of each goes to ``--out`` as JSON lines,
-with its command. Decoding speed is measured at a fixed output length, with the models of the training rows.
+with its command. On a busy machine the ratios mean nothing: use ``--threads 1 --clock cpu`` there, which counts processor time
+for training, decoding and budgets. Decoding speed is measured at a fixed output length, with the models of the training rows.
 """
 
 from __future__ import annotations
@@ -24,11 +25,19 @@ from pathlib import Path
 from typing import Any
 
 from curves import PREVIOUS, git_commit, is_installed, machine
-from peers import HERE, has_bf16
+from peers import CPU_CLOCK, HERE, has_bf16
 
 PROGRAMS = ("nbtextgen", "previous", "onmt")
 LENGTH = 20
 """Tokens of each output when decoding speed is measured."""
+MIN_CPU_SHARE = 0.85
+"""A process that got less than this of one CPU was held up by others."""
+
+
+def processor_seconds() -> float:
+    """Processor time of all finished child processes."""
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 @dataclass(frozen=True)
@@ -85,12 +94,14 @@ class Table:
         print(f"-- {' '.join(command[1:])} ({program})", file=sys.stderr, flush=True)
         # ``python -c`` imports from the working folder first, so it must be that of the program.
         folder = PREVIOUS if program == "previous" else HERE.parent
+        before = processor_seconds()
         done = subprocess.run(command, env=variables, cwd=folder, capture_output=True, text=True, errors="replace")
         line = {
             "command": " ".join(command[1:]),
             "program": program,
             "threads": self.threads,
             "seconds": round(time.perf_counter() - began, 1),
+            "processor_seconds": round(processor_seconds() - before, 1),
             "exit": done.returncode,
             "machine": machine(),
             "commit": git_commit(HERE.parent),
@@ -99,6 +110,11 @@ class Table:
         }
         with self.log.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(line) + "\n")
+        share = line["processor_seconds"] / max(line["seconds"], 0.1)
+        if share < MIN_CPU_SHARE and self.chosen.clock == "wall":
+            self.note(
+                f"busy machine: {Path(words[0]).name} ({program}) had {share:.0%} of a CPU, so its figures are unreliable"
+            )
         if done.returncode:
             raise RuntimeError(f"{words[0]} ({program}) failed: {(done.stderr or done.stdout)[-300:].strip()}")
         return done.stdout
@@ -141,6 +157,7 @@ class Table:
         programs = self.programs("onmt", "previous", "nbtextgen")
         words: list[object] = [HERE / "peers.py", "--data", self.chosen.data / "multi30k", "--phases", "train"]
         words += ["--work", self.work, "--threads", self.threads, "--steps", steps, "--warmup", warmup]
+        words += ["--clock", self.chosen.clock]
         lines = {}
         for text in self.run([*words, "--peers", *programs]).splitlines():
             line = json.loads(text)
@@ -179,7 +196,8 @@ class Table:
             if not is_installed(program) or not (folder / ("onmt.pt" if program == "onmt" else "nbtextgen")).exists():
                 continue
             inside = "onmt" if program == "onmt" else "nbtextgen"
-            words = [HERE / "decoding_inside.py", inside, folder, self.threads, sentences, single, LENGTH]
+            clock = ["-c", CPU_CLOCK] if self.chosen.clock == "cpu" else []
+            words = [*clock, HERE / "decoding_inside.py", inside, folder, self.threads, sentences, single, LENGTH]
             text = self.run(words, program)
             found[program] = json.loads(text[text.rindex("MEASURED ") :].removeprefix("MEASURED "))
         for name, what in (("batch", "batch of 64"), ("single", "one sentence at a time")):
@@ -218,7 +236,17 @@ class Table:
             out = self.work / "all-curve.jsonl"
             out.unlink(missing_ok=True)
             words: list[object] = [HERE / "curves.py", "--tasks", task, "--minutes", minutes, "--programs", program]
-            words += ["--threads", self.threads, "--out", out, "--work", self.work / "curves", *more]
+            words += [
+                "--threads",
+                self.threads,
+                "--clock",
+                self.chosen.clock,
+                "--out",
+                out,
+                "--work",
+                self.work / "curves",
+                *more,
+            ]
             if self.chosen.data is not None:
                 words += ["--data", self.chosen.data]
             self.run(words)
@@ -267,10 +295,15 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small samples: under 20 minutes on two cores")
     parser.add_argument("--data", type=Path, help="folder with multi30k and g2p2020")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument(
+        "--clock", choices=("wall", "cpu"), default="wall", help="cpu: processor time, for one thread on a busy machine"
+    )
     parser.add_argument("--groups", nargs="+", choices=GROUPS, default=GROUPS)
     parser.add_argument("--work", type=Path, default=HERE / "work" / "all", help="where models go")
     parser.add_argument("--out", type=Path, default=HERE / "results" / f"all-{date.today()}.jsonl")
     chosen = parser.parse_args()
+    if chosen.clock == "cpu" and chosen.threads != 1:
+        parser.error("--clock cpu is for --threads 1")
     if chosen.data is not None:
         chosen.data = chosen.data.resolve()
     table, began, failed = Table(chosen), time.perf_counter(), 0
@@ -281,7 +314,9 @@ def main() -> None:
             failed += 1
             table.note(f"{group}: failed: {type(error).__name__}: {error}")
     here = machine()
-    print(f"\n{here['date']}, {here['cpu']}, {' '.join(here['flags'])}, {chosen.threads} threads, load {here['load']}")
+    print(
+        f"\n{here['date']}, {here['cpu']}, {' '.join(here['flags'])}, {chosen.threads} threads, {chosen.clock} time, load {here['load']}"
+    )
     print(
         f"commit {git_commit(HERE.parent)}, {(time.perf_counter() - began) / 60:.1f} minutes, raw output in {table.log}"
     )

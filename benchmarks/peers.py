@@ -25,6 +25,11 @@ PEERS = ("onmt", "joeynmt", "yoyodyne")
 OURS = "nbtextgen"
 PREVIOUS = "previous"
 SIDES = ("en", "de")
+CPU_CLOCK = (
+    "import runpy, sys, time; time.perf_counter = time.process_time; "
+    "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+)
+"""Runs a script with processor time in place of wall time."""
 
 
 def prepare(data: Path, work: Path, size: int) -> None:
@@ -86,7 +91,8 @@ def run_phase(peer: str, phase: str, options: argparse.Namespace) -> dict[str, o
         environment["PYTHONPATH"] = str(HERE / "peers" / PREVIOUS)
         script, program, work = HERE / "peers" / PREVIOUS / "benchmarks" / "peer_inside.py", OURS, work / PREVIOUS
         prepare(options.data, work, options.vocabulary)
-    command = [python, str(script), program, phase]
+    clock = ["-c", CPU_CLOCK] if getattr(options, "clock", "wall") == "cpu" else []
+    command = [python, *clock, str(script), program, phase]
     command += [
         str(work),
         str(options.warmup),
@@ -205,6 +211,8 @@ def main() -> None:
     unsupported = set(options.peers) - {"onmt", OURS}
     if (options.device != "cpu" or options.batch != 64) and unsupported:
         parser.error(f"--device and --batch are not for {', '.join(sorted(unsupported))}")
+    if options.clock == "cpu" and options.threads != 1:
+        parser.error("--clock cpu is for --threads 1")
     options.work = options.work.resolve()
     prepare(options.data, options.work, options.vocabulary)
     lines: dict[str, dict] = {}
