@@ -188,7 +188,7 @@ class Table:
     def decoding(self) -> None:
         """Decoding speed with the models of ``training``."""
         if not (self.work / "nbtextgen").exists():
-            return
+            return self.note(f"decoding: not measured, since {self.work} holds no model; run the group training first")
         sentences, single = (256, 16) if self.chosen.quick else (1014, 64)
         found: dict[str, dict[str, float]] = {}
         for program in ("onmt", "previous", "nbtextgen"):

@@ -201,6 +201,9 @@ def main() -> None:
     parser.add_argument("--sentences", type=int, default=1014, help="validation sentences that are decoded")
     parser.add_argument("--vocabulary", type=int, default=8000)
     parser.add_argument(
+        "--clock", choices=("wall", "cpu"), default="wall", help="cpu: processor time, for one thread on a busy machine"
+    )
+    parser.add_argument(
         "--device", choices=("cpu", "cuda"), default="cpu", help="cuda: onmt and nbtextgen, training only"
     )
     parser.add_argument("--batch", type=int, default=64, help="sentences in a training batch; not for previous")
