@@ -91,13 +91,14 @@ class Table:
         if own:
             variables["PYTHONPATH"] = str(PREVIOUS if program == "previous" else HERE.parent)
         command, began = [python, *map(str, words)], time.perf_counter()
-        print(f"-- {' '.join(command[1:])} ({program})", file=sys.stderr, flush=True)
+        shown = " ".join("CPU_CLOCK" if word == CPU_CLOCK else word for word in command[1:])
+        print(f"-- {shown} ({program})", file=sys.stderr, flush=True)
         # ``python -c`` imports from the working folder first, so it must be that of the program.
         folder = PREVIOUS if program == "previous" else HERE.parent
         before = processor_seconds()
         done = subprocess.run(command, env=variables, cwd=folder, capture_output=True, text=True, errors="replace")
         line = {
-            "command": " ".join(command[1:]),
+            "command": shown,
             "program": program,
             "threads": self.threads,
             "seconds": round(time.perf_counter() - began, 1),
