@@ -1,13 +1,21 @@
-"""On a graphics card: training tokens a second, as a share of what the card can do, and beam-5 sentences a second.
+"""On a GPU: training tokens per second, as a share of what the GPU can do, beside OpenNMT-py; beam-5 sentences per second.
 
     python benchmarks/gpu.py                              # built-in pairs; or --data DIR/multi30k
-    python benchmarks/gpu.py --peers onmt yoyodyne        # those set up by benchmarks/peer_setup.sh, on the same tokens
+    python benchmarks/gpu.py --data DIR/multi30k --peer   # and OpenNMT-py, set up by benchmarks/peer_setup.sh onmt
+    python benchmarks/gpu.py --data DIR/multi30k --peer --onmt-wheels benchmarks/peers/wheels
+
+With ``--peer`` both programs train the network of peers.py on the same tokens, one after another, at each batch size. The
+environment of ``peer_setup.sh onmt`` holds a PyTorch for CPUs; where that is so, take ``--onmt-wheels`` (made by ``peer_setup.sh
+onmt_wheels``), which runs OpenNMT-py with the PyTorch of this Python.
+
+``launch_bound_share`` is the share of an update during which the GPU runs no kernel: it waits for the CPU to launch one. It
+is one minus the kernel time per update, from a profiled run, over the wall time per update of a run without the profiler.
 
 Measures there first the rate of matrix products (fp32, bf16) and the memory bandwidth; then training at several batch
 sizes in both precisions, with the arithmetic an update needs (multiply and add count two, backward is twice forward) over
 its time, as a share of the matrix peak, and the bytes it cannot avoid (weights, gradients and two moments, read and
-written once, and the activations' inputs to the output layer) as a share of the bandwidth; then beam search. Without a card
-it says so and measures nothing. ``--device cpu`` tries the script out; its figures say nothing about cards.
+written once, and the activations' inputs to the output layer) as a share of the bandwidth; then beam search. Without a GPU
+it says so and measures nothing. ``--device cpu`` tries the script out; its figures say nothing about GPUs.
 """
 
 from __future__ import annotations
@@ -16,12 +24,15 @@ import argparse
 import json
 import subprocess
 import sys
+import tempfile
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import torch
+from peers import has_bf16
 
 from nbtextgen import Pairs, TextGenerator, builtin
 from nbtextgen.training.events import Event, Started, Step
@@ -31,7 +42,7 @@ BATCHES = (64, 256, 1024)
 
 
 def wait(device: str) -> None:
-    """Until the card has done everything."""
+    """Wait until the GPU has finished all work."""
     if device == "cuda":
         torch.cuda.synchronize()
 
@@ -51,7 +62,8 @@ def best_seconds(work: Callable[[], Any], device: str, times: int = 10) -> float
 def limits(device: str, size: int) -> dict[str, float]:
     """Matrix-product peak (FLOP/s) by precision, and bandwidth (bytes/s, read and write counted)."""
     found = {}
-    for name, kind in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+    kinds = [("fp32", torch.float32)] + [("bf16", torch.bfloat16)] * (device == "cuda" or has_bf16())
+    for name, kind in kinds:
         one = torch.randn(size, size, device=device).to(kind)
         found[name] = 2 * size**3 / best_seconds(lambda one=one: one @ one, device)
     large = torch.empty(size * size * 8, device=device)
@@ -70,28 +82,33 @@ def flops_a_token(model: TextGenerator) -> float:
     return 6 * (sides["encoder"] + sides["decoder"] + network.output_weight.numel()) / 2
 
 
+def network_settings(precision: str, batch: int, device: str) -> dict[str, Any]:
+    """The network that is measured, without an end of its training."""
+    return {
+        "tokens": "bpe",
+        "vocabulary_size": 8000,
+        "hidden_size": 512,
+        "embedding_size": 256,
+        "encoder_layers": 2,
+        "dropout": 0.2,
+        "batch_size": batch,
+        "batch_tokens": 10**7,
+        "precision": precision,
+        "device": device,
+        "samples": 0,
+        "epochs": 100_000,
+        "validate_every": 10**9,
+        "valid_fraction": 0.0,
+    }
+
+
 def trained(
     pairs: Pairs, precision: str, batch: int, seconds: float, device: str
 ) -> tuple[TextGenerator, dict[str, Any]]:
     """Train for a while; gives tokens a second after the first quarter, and updates a second."""
     heard: list[Event] = []
-    model = TextGenerator(
-        tokens="bpe",
-        vocabulary_size=8000,
-        hidden_size=512,
-        embedding_size=256,
-        encoder_layers=2,
-        dropout=0.2,
-        batch_size=batch,
-        batch_tokens=10**7,
-        precision=precision,
-        device=device,
-        samples=0,
-        epochs=100_000,
-        max_minutes=seconds / 60,
-        validate_every=10**9,
-        valid_fraction=0.0,
-    ).fit(pairs, listeners=[heard.append])
+    settings = network_settings(precision, batch, device)
+    model = TextGenerator(**settings, max_minutes=seconds / 60).fit(pairs, listeners=[heard.append])
     steps = [event for event in heard if isinstance(event, Step)]
     warm = steps[len(steps) // 4 :]
     rates = sorted(event.tokens_per_second for event in warm)
@@ -104,28 +121,95 @@ def trained(
     }
 
 
-def peers(given: argparse.Namespace) -> None:
-    """Let the side-by-side benchmark train the peers that are set up, on the card where they find one."""
-    ready = [peer for peer in given.peers if (HERE / "peers" / peer / "bin" / "python").exists()]
-    for missing in sorted(set(given.peers) - set(ready)):
-        print(f"{missing}: not set up; run benchmarks/peer_setup.sh first")
-    if ready:
-        words = [sys.executable, str(HERE / "peers.py"), "--data", given.data, "--phases", "train", "--peers", *ready]
-        subprocess.run(words, check=True)
+def kernel_seconds(pairs: Pairs, precision: str, batch: int, updates: int = 20) -> float:
+    """Time that the GPU spends in kernels and copies for each update, from a profiled training of some updates."""
+    from torch.autograd import DeviceType
+    from torch.profiler import ProfilerActivity, profile
+
+    def train(steps: int) -> None:
+        settings = network_settings(precision, batch, "cuda")
+        TextGenerator(**settings, max_steps=steps).fit(pairs, listeners=[])
+        torch.cuda.synchronize()
+
+    def busy(steps: int) -> float:
+        with profile(activities=[ProfilerActivity.CUDA]) as profiler:
+            train(steps)
+        spans = [
+            (event.time_range.start, event.time_range.end)
+            for event in profiler.events()
+            if event.device_type == DeviceType.CUDA
+            and not getattr(event, "is_user_annotation", False)
+            and not event.name.startswith(("Optimizer.", "ProfilerStep"))
+        ]
+        return union_length(spans) / 1e6
+
+    train(3)
+    return (busy(5 + updates) - busy(5)) / updates  # what start and end need falls out
+
+
+def union_length(spans: list[tuple[float, float]]) -> float:
+    """Length of the union of intervals, since kernels may run side by side."""
+    total, reached = 0.0, float("-inf")
+    for start, end in sorted(spans):
+        total += max(0.0, end - max(start, reached))
+        reached = max(reached, end)
+    return total
+
+
+def measure_peer(given: argparse.Namespace) -> None:
+    """Train the network of peers.py in OpenNMT-py and in nbtextgen at each batch size, and print both and the ratios."""
+    if given.data is None:
+        print("OpenNMT-py: not measured, since --data was not given")
+        return
+    with tempfile.TemporaryDirectory() as place:
+        words = [sys.executable, str(HERE / "peers.py"), "--data", given.data, "--phases", "train"]
+        words += ["--device", given.device, "--steps", str(given.peer_steps), "--warmup", str(given.peer_steps // 5)]
+        words += ["--peers", "onmt", "nbtextgen"]
+        if given.onmt_wheels is not None:
+            unpack(given.onmt_wheels, Path(place))
+            words += ["--onmt-packages", place]
+        elif not (HERE / "peers" / "onmt" / "bin" / "python").exists():
+            print("OpenNMT-py: not measured, since it is not installed (benchmarks/peer_setup.sh onmt)")
+            return
+        for batch in given.batches:
+            done = subprocess.run([*words, "--batch", str(batch)], capture_output=True, text=True)
+            lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+            found = {line["program"]: line for line in lines if "program" in line}
+            for name, line in found.items():
+                print(json.dumps({"batch": batch, **line, "program": name}), flush=True)
+            theirs = found.get("onmt", {}).get("train", {}).get("tokens_per_second")
+            for phase in ("train", "train_bf16"):
+                ours = found.get("nbtextgen", {}).get(phase, {}).get("tokens_per_second")
+                if ours and theirs:
+                    ratio = {"batch": batch, f"{phase} to OpenNMT-py's fp32": round(ours / theirs, 2)}
+                    print(json.dumps(ratio), flush=True)
+            if done.returncode or not theirs:
+                print(f"OpenNMT-py at batch size {batch}: no figure. {done.stderr[-500:]}", flush=True)
+
+
+def unpack(wheels: Path, place: Path) -> None:
+    """Unpack wheels into a folder, without those transforms of OpenNMT-py that import large packages."""
+    for wheel in sorted(wheels.glob("*.whl")):
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(place)
+    for name in ("terminology", "fuzzymatch", "inlinetags", "clean"):
+        (place / "onmt" / "transforms" / f"{name}.py").unlink(missing_ok=True)
 
 
 def main() -> int:
-    """Measure and print, or say that there is no card."""
+    """Measure and print, or say that there is no GPU."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", default="cuda", choices=("cuda", "cpu"))
     parser.add_argument("--data", help="folder with train.en and train.de")
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--batches", type=int, nargs="+", default=BATCHES)
     parser.add_argument("--size", type=int, default=8192, help="of the matrices whose product is timed")
-    parser.add_argument("--peers", nargs="*", default=[])
+    parser.add_argument("--peer", action="store_true", help="measure OpenNMT-py beside nbtextgen")
+    parser.add_argument("--peer-steps", type=int, default=100, help="updates that are timed beside OpenNMT-py")
+    parser.add_argument("--onmt-wheels", type=Path, help="folder of wheels to run OpenNMT-py from, with this Python")
     given = parser.parse_args()
     if given.device == "cuda" and not torch.cuda.is_available():
-        print("There is no CUDA card on this machine: nothing was measured.")
+        print("There is no CUDA GPU on this machine: nothing was measured.")
         return 1
     name = torch.cuda.get_device_name() if given.device == "cuda" else "processor"
     most = limits(given.device, given.size)
@@ -138,7 +222,7 @@ def main() -> int:
         else Pairs.of((Path(given.data, "train.en"), Path(given.data, "train.de")))
     )
     model = None
-    for precision in ("fp32", "bf16"):
+    for precision in ("fp32", "bf16") if given.device == "cuda" or has_bf16() else ("fp32",):
         for batch in given.batches:
             model, found = trained(pairs, precision, batch, given.seconds, given.device)
             rate = found["tokens_per_second"] * flops_a_token(model)
@@ -147,6 +231,9 @@ def main() -> int:
                 "share_of_peak": rate / most[precision],
                 "share_of_bandwidth_for_weights": moved / most["bandwidth"],
             }
+            if given.device == "cuda":
+                busy = kernel_seconds(pairs, precision, batch) * found["updates_per_second"]
+                shares["launch_bound_share"] = round(max(0.0, 1 - busy), 3)
             print(json.dumps({"precision": precision, "batch": batch, **found, **shares}), flush=True)
     assert model is not None
     sources = list(pairs.sources[:2048])
@@ -156,8 +243,8 @@ def main() -> int:
     took = time.perf_counter() - began
     tokens = sum(len(one.tokens) for one in written)
     print(json.dumps({"beam": 5, "batch": 256, "sentences_per_second": len(sources) / took, "tokens": tokens}))
-    if given.peers:
-        peers(given)
+    if given.peer:
+        measure_peer(given)
     return 0
 
 

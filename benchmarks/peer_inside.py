@@ -3,12 +3,14 @@
 The peers' own training loops and decoders run unchanged. Time is taken by a hook after each optimizer step, tokens
 (source and target without padding, begin and end marks) are counted by looking at the batches that pass.
 All: embedding 256, bidirectional LSTM encoder 2 x 256, LSTM decoder 512, one layer each, batch 64, Adam, dropout 0.2.
+peers.py may ask for another batch size, or for a GPU (OpenNMT-py and nbtextgen only), in environment variables.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
+import os
 import resource
 import shutil
 import sys
@@ -19,14 +21,17 @@ from pathlib import Path
 import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 
-BATCH, EMBEDDING, HIDDEN, DROPOUT, RATE, LONGEST = 64, 256, 512, 0.2, 0.001, 80
+BATCH = int(os.environ.get("BENCHMARK_BATCH", "64"))
+DEVICE = os.environ.get("BENCHMARK_DEVICE", "cpu")
+EMBEDDING, HIDDEN, DROPOUT, RATE, LONGEST = 256, 512, 0.2, 0.001, 80
 
 
 class Clock:
-    """Time and tokens of the updates after the warm-up."""
+    """Time and tokens of the updates after the warm-up; on a GPU the first and the last update are waited for."""
 
-    def __init__(self, warmup: int) -> None:
+    def __init__(self, warmup: int, steps: int) -> None:
         self.warmup, self.updates, self.tokens, self.began, self.ended = warmup, 0, 0, 0.0, 0.0
+        self.last = warmup + steps
         register_optimizer_step_post_hook(lambda *_: self._updated())
 
     def saw(self, tokens: int) -> None:
@@ -36,6 +41,8 @@ class Clock:
 
     def _updated(self) -> None:
         self.updates += 1
+        if DEVICE == "cuda" and self.updates in (self.warmup, self.last):
+            torch.cuda.synchronize()
         self.ended = time.perf_counter()
         if self.updates == self.warmup:
             self.began = self.ended
@@ -101,10 +108,11 @@ def onmt_train(work: Path, warmup: int, steps: int, save_every: int = 10**8) -> 
                 "save_checkpoint_steps": save_every,
                 "report_every": 50,
                 "seed": 1,
+                **({"world_size": 1, "gpu_ranks": [0]} if DEVICE == "cuda" else {}),
             }
         )
     )
-    clock = Clock(warmup)
+    clock = Clock(warmup, steps)
     original = Trainer._gradient_accumulation
 
     def counted(self: Trainer, batches: list, *rest: object) -> object:
@@ -256,7 +264,7 @@ def joeynmt_train(work: Path, warmup: int, steps: int) -> dict[str, object]:
         train_args=settings.train,
         dev_args=settings.test,
     )
-    clock = Clock(warmup)
+    clock = Clock(warmup, steps)
     step = manager._train_step
 
     def counted(batch: object) -> object:
@@ -326,7 +334,7 @@ def yoyodyne_train(work: Path, warmup: int, steps: int) -> dict[str, object]:
 
     (work / "yoyodyne").mkdir(exist_ok=True)
     data, model = yoyodyne_parts(work, 1, BATCH)
-    clock = Clock(warmup)
+    clock = Clock(warmup, steps)
     step = model.training_step
 
     def counted(batch: object, batch_idx: int) -> object:
@@ -391,6 +399,7 @@ def nbtextgen_parts(work: Path, precision: str, updates: int) -> object:
         validate_every=10**8,
         valid_fraction=0.0,
         samples=0,
+        device=DEVICE,
         precision=precision,
     )
 
@@ -398,7 +407,7 @@ def nbtextgen_parts(work: Path, precision: str, updates: int) -> object:
 def nbtextgen_train(work: Path, warmup: int, steps: int, precision: str = "fp32") -> dict[str, object]:
     from nbtextgen.training.trainer import Trainer
 
-    clock = Clock(warmup)
+    clock = Clock(warmup, steps)
     original = Trainer.update
 
     def counted(self: Trainer, group: list) -> tuple:

@@ -1,6 +1,6 @@
 """Side by side: OpenNMT-py, JoeyNMT, yoyodyne and nbtextgen, the same model sizes on the same tokens, one after another.
 
-    benchmarks/peer_setup.sh
+    benchmarks/peer_setup.sh        # "previous" is the previous release of nbtextgen
     .venv/bin/python benchmarks/peers.py --data DIR/multi30k [--peers onmt joeynmt yoyodyne] [--steps 150] [--threads 2]
 
 Prints one JSON line for each program, then our ratios to the fastest peer. Each phase (training window, greedy, beam)
@@ -23,7 +23,13 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 PEERS = ("onmt", "joeynmt", "yoyodyne")
 OURS = "nbtextgen"
+PREVIOUS = "previous"
 SIDES = ("en", "de")
+CPU_CLOCK = (
+    "import runpy, sys, time; time.perf_counter = time.process_time; "
+    "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+)
+"""Runs a script with processor time in place of wall time."""
 
 
 def prepare(data: Path, work: Path, size: int) -> None:
@@ -72,10 +78,23 @@ def run_phase(peer: str, phase: str, options: argparse.Namespace) -> dict[str, o
         "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1",  # the peers' checkpoints are pickles of their own making
         "WANDB_MODE": "disabled",
     }
-    python = sys.executable if peer == OURS else str(HERE / "peers" / peer / "bin" / "python")
-    command = [python, str(HERE / "peer_inside.py"), peer, phase]
+    device, batch = getattr(options, "device", "cpu"), getattr(options, "batch", 64)
+    environment |= {"BENCHMARK_DEVICE": device, "BENCHMARK_BATCH": str(batch)}
+    work, script, program = options.work, HERE / "peer_inside.py", peer
+    python = sys.executable if peer in (OURS, PREVIOUS) else str(HERE / "peers" / peer / "bin" / "python")
+    packages = getattr(options, "onmt_packages", None)
+    if peer == OURS:
+        environment["PYTHONPATH"] = str(HERE.parent)
+    elif peer == "onmt" and packages:
+        python, environment["PYTHONPATH"] = sys.executable, str(packages.resolve())
+    elif peer == PREVIOUS:  # its own copy of peer_inside.py, which knows its internals
+        environment["PYTHONPATH"] = str(HERE / "peers" / PREVIOUS)
+        script, program, work = HERE / "peers" / PREVIOUS / "benchmarks" / "peer_inside.py", OURS, work / PREVIOUS
+        prepare(options.data, work, options.vocabulary)
+    clock = ["-c", CPU_CLOCK] if getattr(options, "clock", "wall") == "cpu" else []
+    command = [python, *clock, str(script), program, phase]
     command += [
-        str(options.work),
+        str(work),
         str(options.warmup),
         str(options.steps),
         str(options.threads),
@@ -84,6 +103,8 @@ def run_phase(peer: str, phase: str, options: argparse.Namespace) -> dict[str, o
     log = options.work / f"{peer}.{phase}.log"
     with log.open("w") as stream:
         done = subprocess.run(command, env=environment, stdout=stream, stderr=subprocess.STDOUT)
+    if peer == PREVIOUS and (work / f"{OURS}.{phase}.out").exists():
+        (work / f"{OURS}.{phase}.out").replace(options.work / f"{PREVIOUS}.{phase}.out")
     found = [line for line in log.read_text("utf-8", "replace").splitlines() if line.startswith("MEASURED ")]
     if done.returncode or not found:
         return {"failed": f"exit {done.returncode}, see {log}"}
@@ -98,13 +119,21 @@ def bleu(work: Path, peer: str, phase: str, sentences: int) -> float:
     return round(sacrebleu.corpus_bleu(outputs, [references]).score, 2)
 
 
+def has_bf16() -> bool:
+    """Whether the CPU has bf16 instructions; without them PyTorch emulates bf16, hundreds of times slower."""
+    path = Path("/proc/cpuinfo")
+    words = set(path.read_text("utf-8").split()) if path.exists() else set()
+    return bool(words & {"avx512_bf16", "amx_bf16", "bf16"})
+
+
 def matrix_peak(threads: int) -> dict[str, float]:
     """The machine's best rate at 2048 x 2048 matrix products, in GFLOP/s."""
     import torch
 
     torch.set_num_threads(threads)
     found = {}
-    for name, kind in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+    kinds = [("fp32", torch.float32)] + [("bf16", torch.bfloat16)] * has_bf16()
+    for name, kind in kinds:
         matrix = torch.randn(2048, 2048).to(kind)
         best = float("inf")
         for _ in range(12):
@@ -135,21 +164,25 @@ def ratios(lines: dict[str, dict], work: Path, threads: int) -> dict[str, object
     """Ours over the fastest peer, and the share of the matrix-product peak that training reaches."""
 
     def best(phase: str, figure: str) -> float:
-        return max((line[phase].get(figure, 0.0) for peer, line in lines.items() if peer != OURS), default=0.0)
+        return max((line[phase].get(figure, 0.0) for peer, line in lines.items() if peer in PEERS), default=0.0)
 
     ours, found = lines[OURS], {}
     for phase, against in (("train", "train"), ("train_bf16", "train")):
-        if against in ours and best(against, "tokens_per_second"):
+        if "tokens_per_second" in ours.get(phase, {}) and best(against, "tokens_per_second"):
             found[f"{phase} tokens/s"] = round(ours[phase]["tokens_per_second"] / best(against, "tokens_per_second"), 2)
     for phase in ("greedy", "beam"):
-        if phase in ours and best(phase, "sentences_per_second"):
+        if "sentences_per_second" in ours.get(phase, {}) and best(phase, "sentences_per_second"):
             found[f"{phase} sentences/s"] = round(
                 ours[phase]["sentences_per_second"] / best(phase, "sentences_per_second"), 2
             )
+    for phase in ("train", "train_bf16"):
+        before = lines.get(PREVIOUS, {}).get(phase, {}).get("tokens_per_second")
+        if before and "tokens_per_second" in ours.get(phase, {}):
+            found[f"{phase} tokens/s to the previous release"] = round(ours[phase]["tokens_per_second"] / before, 2)
     peak, operations = matrix_peak(threads), work_per_token(work)
     found["matrix peak GFLOP/s"] = peak
     for phase, kind in (("train", "fp32"), ("train_bf16", "bf16")):
-        if phase in ours:
+        if "tokens_per_second" in ours.get(phase, {}):
             rate = ours[phase]["tokens_per_second"] * operations / 1e9
             found[f"{phase} GFLOP/s"] = round(rate, 1)
             found[f"{phase} share of peak"] = round(rate / peak[kind], 3)
@@ -160,21 +193,36 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with train.en, train.de, val.en, val.de")
     parser.add_argument("--work", type=Path, default=HERE / "work", help="where tokens, configurations and models go")
-    parser.add_argument("--peers", nargs="+", choices=(*PEERS, OURS), default=[*PEERS, OURS])
+    parser.add_argument("--peers", nargs="+", choices=(*PEERS, PREVIOUS, OURS), default=[*PEERS, OURS])
     parser.add_argument("--phases", nargs="+", choices=("train", "greedy", "beam"), default=["train", "greedy", "beam"])
     parser.add_argument("--warmup", type=int, default=30, help="updates before the clock starts")
     parser.add_argument("--steps", type=int, default=150, help="updates that are timed")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--sentences", type=int, default=1014, help="validation sentences that are decoded")
     parser.add_argument("--vocabulary", type=int, default=8000)
+    parser.add_argument(
+        "--clock", choices=("wall", "cpu"), default="wall", help="cpu: processor time, for one thread on a busy machine"
+    )
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda"), default="cpu", help="cuda: onmt and nbtextgen, training only"
+    )
+    parser.add_argument("--batch", type=int, default=64, help="sentences in a training batch; not for previous")
+    parser.add_argument(
+        "--onmt-packages", type=Path, help="run OpenNMT-py from this folder of packages, with this Python"
+    )
     options = parser.parse_args()
+    unsupported = set(options.peers) - {"onmt", OURS}
+    if (options.device != "cpu" or options.batch != 64) and unsupported:
+        parser.error(f"--device and --batch are not for {', '.join(sorted(unsupported))}")
+    if options.clock == "cpu" and options.threads != 1:
+        parser.error("--clock cpu is for --threads 1")
     options.work = options.work.resolve()
     prepare(options.data, options.work, options.vocabulary)
     lines: dict[str, dict] = {}
     for peer in options.peers:
         line: dict[str, object] = {"program": peer, "threads": options.threads}
         phases = options.phases
-        if peer == OURS and "train" in phases:
+        if peer in (OURS, PREVIOUS) and "train" in phases and (has_bf16() or options.device == "cuda"):
             phases = ["train", "train_bf16", *[phase for phase in phases if phase != "train"]]
         for phase in phases:
             line[phase] = measured = run_phase(peer, phase, options)
@@ -182,7 +230,7 @@ def main() -> None:
                 measured["bleu"] = bleu(options.work, peer, phase, options.sentences)
         print(json.dumps(line), flush=True)
         lines[peer] = line
-    if OURS in lines and len(lines) > 1:
+    if OURS in lines and len(lines) > 1 and options.device == "cpu":
         print(json.dumps(ratios(lines, options.work, options.threads)), flush=True)
 
 
