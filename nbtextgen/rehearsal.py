@@ -136,15 +136,23 @@ class Rehearsal:
             - (self.plan.training.optimizer == "sgd")
         )
         width = sum(_width(examples, rows) for rows in batches)
+        epoch_seconds = (statistics.median(paces) * width + preparing) * scale
         return Estimate(
             parameters * self.plan.training.ensemble,
             self.source.size,
             self.target.size,
             max(1, round(len(batches) * scale / self.plan.training.accumulate)),
-            (self.plan.training.epochs or 1) * self.plan.training.ensemble,
-            (statistics.median(paces) * width + preparing) * scale,
+            self._epochs(epoch_seconds),
+            epoch_seconds,
             4 * parameters * copies + activations,
         )
+
+    def _epochs(self, seconds: float) -> int:
+        """Epochs of all networks, when one takes so many seconds: as planned, or what fits into the time limit."""
+        training = self.plan.training
+        if training.epochs or not training.max_minutes:
+            return (training.epochs or 1) * training.ensemble
+        return max(1, round(training.max_minutes * 60 / seconds))
 
     def find_learning_rate(self, *, updates: int = 150, told: Callable[[int], bool] = lambda update: True) -> RangeTest:
         """Run the range test; see ``nbtextgen.training.range_test``."""
