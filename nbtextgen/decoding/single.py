@@ -76,9 +76,9 @@ def generate_tokens(
             else:
                 last = draw(sharpen(ruled, config), [seed], [step])
             token = int(last)
-            if step < limit and float(ruled[0, 0, token]) == IMPOSSIBLE:
+            if step < limit and float(ruled.view(-1)[token]) == IMPOSSIBLE:
                 raise OptionError(NOTHING)
-            logged = float(logs[0, 0, token])
+            logged = float(logs.view(-1)[token])
             if rules.look_back:
                 written = torch.cat([written, last.unsqueeze(-1)], -1)
         yield Token(token, logged, attention)
