@@ -18,6 +18,7 @@ from nbtextgen.decoding.single import NOTHING, draw, generate_tokens
 from nbtextgen.decoding.stepper import Stepper
 from nbtextgen.errors import OptionError
 
+
 @torch.inference_mode()
 def decode(
     model: Stepper,
