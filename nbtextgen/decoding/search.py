@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -13,10 +13,14 @@ from nbtextgen.decoding.batch import Batch, on_host
 from nbtextgen.decoding.beam import Beam, best_extensions
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.decoding.constraints import IMPOSSIBLE, Constraints, end_at_limit, sharpen
-from nbtextgen.decoding.hypothesis import Hypothesis, length_norm
+from nbtextgen.decoding.hypothesis import MAX_KEPT_ATTENTION, Hypothesis, length_norm
 from nbtextgen.decoding.single import NOTHING, draw, generate_tokens
 from nbtextgen.decoding.stepper import Stepper
 from nbtextgen.errors import OptionError
+
+MAX_BATCH_TOKENS = 1 << 16
+"""Source tokens, padding included, that are decoded together: 64 sources of 1,024 tokens each. Encoding takes a few
+kilobytes per token."""
 
 
 @torch.inference_mode()
@@ -66,19 +70,34 @@ def decode(
             [_single(model, source[row : row + 1], copies, config, rules, limit, bos)]
             for row, (limit, copies) in enumerate(zip(limits.tolist(), _each(copy_ids, len(source)), strict=True))
         ]
-    batch = Batch(
-        model,
-        source,
-        copy_ids,
-        width=max(config.n_best, 1 if config.sample else config.beam),
-        places=config.batch_size,
-        bos=bos,
-        keep_written=rules.look_back,
-    )
-    found = _follow(batch, config, rules, limits) if follow else Beam(batch, config, rules, limits).run()
+    found: list[list[Hypothesis]] = []
+    for rows in _bounded(source, config.batch_size):
+        longest = int((source[rows] != 0).sum(1).max().clamp_min(1))
+        batch = Batch(
+            model,
+            source[rows, :longest],
+            None if copy_ids is None else copy_ids[rows, :longest],
+            width=max(config.n_best, 1 if config.sample else config.beam),
+            places=config.batch_size,
+            bos=bos,
+            keep_written=rules.look_back,
+        )
+        limited = limits[rows]
+        found += _follow(batch, config, rules, limited) if follow else Beam(batch, config, rules, limited).run()
     if not all(found):
         raise OptionError(NOTHING)
     return [sorted(each, key=lambda one: -one.score)[: config.n_best] for each in found]
+
+
+def _bounded(source: Tensor, batch_size: int) -> Iterator[slice]:
+    """Which sources share a batch that is refilled: all, except that ``MAX_BATCH_TOKENS`` bounds batches of long ones."""
+    lengths, start = (source != 0).sum(1).clamp_min(1).tolist(), 0
+    while start < len(lengths):
+        longest = max(lengths[start:])
+        fitting = max(1, MAX_BATCH_TOKENS // longest)
+        count = len(lengths) if fitting >= batch_size else fitting
+        yield slice(start, start + count)
+        start += count
 
 
 def _each(copy_ids: Tensor | None, count: int) -> list[Tensor | None]:
@@ -101,11 +120,18 @@ def _single(
     seed = None
     if config.sample:
         seed = secrets.randbits(31) if config.seed is None else config.seed
-    tokens = list(generate_tokens(model, source[:, :length], copies, config, rules, bos=bos, limit=limit, seed=seed))
-    logs = np.array([token.log_probability for token in tokens], dtype=np.float32)
-    attention = on_host(torch.cat([token.attention for token in tokens], 1)[0])
-    score = float(logs.sum()) / length_norm(len(tokens), config.length_penalty)
-    return Hypothesis([token.id for token in tokens[:-1]], logs, attention, score, len(tokens) <= limit)
+    ids, logged, kept = [], [], []
+    for token in generate_tokens(model, source[:, :length], copies, config, rules, bos=bos, limit=limit, seed=seed):
+        ids.append(token.id)
+        logged.append(token.log_probability)
+        if len(ids) * length <= MAX_KEPT_ATTENTION:
+            kept.append(token.attention)
+        else:
+            kept.clear()
+    logs = np.array(logged, dtype=np.float32)
+    attention = on_host(torch.cat(kept, 1)[0]) if kept else None
+    score = float(logs.sum()) / length_norm(len(ids), config.length_penalty)
+    return Hypothesis(ids[:-1], logs, attention, score, len(ids) <= limit)
 
 
 def _follow(batch: Batch, config: DecodingConfig, rules: Constraints, limits: Tensor) -> list[list[Hypothesis]]:
@@ -161,4 +187,5 @@ def _taken(batch: Batch, place: int, column: int, count: int, config: DecodingCo
     tokens, logs, attention = batch.path(row, column, steps)
     kept = np.array(logs[:count], dtype=np.float32)
     score = float(kept.sum()) / length_norm(count, config.length_penalty)
-    return Hypothesis(tokens[: count - 1], kept, batch.attended(row, attention[:count]), score, count <= limit)
+    looked = None if attention is None else batch.attended(row, attention[:count])
+    return Hypothesis(tokens[: count - 1], kept, looked, score, count <= limit)

@@ -14,7 +14,7 @@ is as wide as its output (see ``WidenedLSTM``); it runs in bf16 where the proces
 from __future__ import annotations
 
 from copy import copy, deepcopy
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -161,7 +161,7 @@ class WidenedLSTM(nn.LSTM):
         weights["weight_ih_l0"] = nn.functional.pad(weights["weight_ih_l0"], (0, self.EXTRA))
         self.load_state_dict(weights)
 
-    def forward(self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+    def forward(self, input: Any, hx: Any = None) -> Any:
         return super().forward(nn.functional.pad(input, (0, self.EXTRA)), hx)
 
 
@@ -176,9 +176,8 @@ class Reader(nn.Module):
         if self.exact:
             self.part.double()
         for layer in self.part.modules():
-            if isinstance(layer, RecurrentLayer) and isinstance(layer.net, nn.LSTM):
-                if layer.net.input_size == layer.hidden_size:
-                    layer.net = WidenedLSTM(layer.net).eval()
+            if isinstance(layer, RecurrentLayer) and layer.cell == "lstm" and layer.net.input_size == layer.hidden_size:
+                layer.net = WidenedLSTM(layer.net).eval()
 
     def forward(self, embedded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """As ``Seq2Seq.read``."""
