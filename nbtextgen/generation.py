@@ -24,7 +24,8 @@ class Generation:
         log_probabilities: natural logarithm of each token's probability, ``(output tokens,)``, followed by that of
             the end mark.
         attention: weight of every input token at every output token, ``(output tokens, input tokens)``, rows summing
-            to one; ``None`` for a model without attention.
+            to one; ``None`` for a model without attention, and for a source and output so long (more than 67 million
+            weights) that it is not kept.
         score: what decoding ranked by; higher is better.
         candidates: the n-best list, best first, this one included.
         ids: token ids of the output, without the end mark.

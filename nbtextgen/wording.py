@@ -16,6 +16,9 @@ from nbtextgen.decoding.hypothesis import Hypothesis
 from nbtextgen.errors import DataError, ModelFileError, OptionError
 from nbtextgen.generation import Generation, Generations
 
+PADDED_IDS = 1 << 23
+"""Token ids, padding included, that are handed to a search at once: 64 MB."""
+
 
 @dataclass(frozen=True)
 class LengthLimit:
@@ -131,15 +134,18 @@ class Wording:
 
         Args:
             texts: sources.
-            most: how many of them together.
+            most: how many of them together; fewer where they are long.
             written: from texts and their ids to their generations.
         """
         encoded = self.encode(texts)
         # The longest first: at the end, when nobody waits for the free places, little is left to write.
         order = sorted(range(len(texts)), key=lambda number: -len(encoded[number]))
         results: dict[int, Generation] = {}
-        for start in range(0, len(order), most):
-            rows = order[start : start + most]
+        start = 0
+        while start < len(order):
+            longest = max(1, len(encoded[order[start]]))
+            rows = order[start : start + max(1, min(most, PADDED_IDS // longest))]
+            start += len(rows)
             found = written([texts[row] for row in rows], [encoded[row] for row in rows])
             results.update(zip(rows, found, strict=True))
         return Generations(results[number] for number in range(len(texts)))
@@ -165,7 +171,9 @@ class Wording:
         pieces = self.source.encode(text).tokens
         candidates = []
         for hypothesis in hypotheses:
-            attention = hypothesis.attention[: len(hypothesis.ids), : len(pieces)] if attended else None
+            attention = hypothesis.attention if attended else None
+            if attention is not None:
+                attention = attention[: len(hypothesis.ids), : len(pieces)]
             swaps = self._swaps(hypothesis, attention, pieces, extra, replace=replace_unknown)
             tokens = [swaps.get(at) or self.target.token(one) for at, one in enumerate(hypothesis.ids)]
             candidates.append(

@@ -11,25 +11,26 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nbtextgen.decoding.hypothesis import MAX_KEPT_ATTENTION
 from nbtextgen.decoding.stepper import Stepper
 
 _WORTH_IT = 0.125
 """Share of the places that must be free before others take them, or the batch closes up: both cost a little."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Step:
     """One step of the batch: for each row and hypothesis what it continued, what it wrote, and where it looked.
 
     ``at`` tells where a source was in the batch then; ``attention`` is ``(rows, width, source_length)``, in the
-    order of the hypotheses that were continued.
+    order of the hypotheses that were continued, or ``None`` once it takes too much memory.
     """
 
     at: dict[int, int]
     parents: list[list[int]]
     tokens: list[list[int]]
     logs: list[list[float]]
-    attention: NDArray[np.float32]
+    attention: NDArray[np.float32] | None
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,8 @@ class Batch:
         self._ready: Tensor = self.rows
         self._ready_state: Any = None
         self._past: deque[_Step] = deque()
+        self._kept_attention = 0
+        self._without_attention: set[int] = set()
 
     def fill(self) -> Change | None:
         """Let waiting sources take free places; when none wait, close up. ``None`` where nothing is done."""
@@ -168,7 +171,7 @@ class Batch:
         """
         at = {row: place for place, (row, alive) in enumerate(self.living()) if alive}
         order = [list(range(self.width))] * len(self.rows) if parents is None else parents.tolist()
-        self._past.append(_Step(at, order, tokens.tolist(), logs.tolist(), on_host(attention)))
+        self._past.append(_Step(at, order, tokens.tolist(), logs.tolist(), self._kept(attention, at)))
         if self.written is not None:
             written = self.written
             if parents is not None:
@@ -178,8 +181,22 @@ class Batch:
             self.state = self.model.reorder(self.state, parents)
         self.last, self.steps = tokens, self.steps + self.alive
 
-    def path(self, row: int, column: int, length: int) -> tuple[list[int], list[float], list[NDArray[np.float32]]]:
-        """What a hypothesis wrote in its last ``length`` steps: tokens, log-probabilities, attention."""
+    def _kept(self, attention: Tensor, at: dict[int, int]) -> NDArray[np.float32] | None:
+        """What is kept of a step's attention; beyond ``MAX_KEPT_ATTENTION``, sources in the batch go on without any."""
+        if self._kept_attention + attention.numel() > MAX_KEPT_ATTENTION:
+            self._without_attention |= at.keys()
+            for step in self._past:
+                step.attention = None
+            self._kept_attention = 0
+        if self._without_attention.issuperset(at):
+            return None
+        self._kept_attention += attention.numel()
+        return on_host(attention)
+
+    def path(
+        self, row: int, column: int, length: int
+    ) -> tuple[list[int], list[float], list[NDArray[np.float32]] | None]:
+        """What a hypothesis wrote in its last ``length`` steps: tokens, log-probabilities, attention if it was kept."""
         tokens, logs, attention = [], [], []
         for back in range(1, length + 1):
             step = self._past[-back]
@@ -187,11 +204,14 @@ class Batch:
             tokens.append(step.tokens[place][column])
             logs.append(step.logs[place][column])
             column = step.parents[place][column]
-            attention.append(step.attention[place, column])
-        return tokens[::-1], logs[::-1], attention[::-1]
+            if step.attention is not None:
+                attention.append(step.attention[place, column])
+        return tokens[::-1], logs[::-1], None if row in self._without_attention else attention[::-1]
 
-    def attended(self, row: int, attention: list[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Attention of one output over its own source, ``(steps, source_length)``."""
+    def attended(self, row: int, attention: list[NDArray[np.float32]] | None) -> NDArray[np.float32] | None:
+        """Attention of one output over its own source, ``(steps, source_length)``, if it was kept."""
+        if attention is None:
+            return None
         length = int(self.lengths[row])
         return np.stack([step[:length] for step in attention])
 
@@ -204,7 +224,8 @@ class Batch:
         self.alive[places] = False
         oldest = int((self.steps * self.alive).max())
         while len(self._past) > oldest:
-            self._past.popleft()
+            attention = self._past.popleft().attention
+            self._kept_attention -= 0 if attention is None else attention.size
         if self.written is not None:
             self.written = self.written[..., max(0, self.written.shape[-1] - oldest) :]
 

@@ -10,8 +10,14 @@ from nbtextgen.decoding.batch import Batch, Change, on_host
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.decoding.constraints import IMPOSSIBLE, Constraints, end_at_limit
 from nbtextgen.decoding.hypothesis import Hypothesis, length_norm
+from nbtextgen.errors import OptionError
 
 _CHUNK = 64
+
+TOO_LONG_FOR_COVERAGE = (
+    "--coverage-penalty needs the attention of every step, which takes too much memory for so long a source and output; "
+    "use --coverage-penalty 0 or a smaller --max-length."
+)
 
 
 def best_extensions(sums: Tensor, logs: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -117,8 +123,10 @@ class Beam:
                 continue
             parent = origins[place][column]
             tokens, logs, looked = self.batch.path(row, parent, length)
-            weights = self.batch.attended(row, [*looked, looks[place, parent]])
+            weights = None if looked is None else self.batch.attended(row, [*looked, looks[place, parent]])
             if self.config.coverage_penalty:
+                if weights is None:
+                    raise OptionError(TOO_LONG_FOR_COVERAGE)
                 # Wu et al. 2016, eq. 14: beta x the sum of log(min(attention received, 1)).
                 received = np.log(weights.sum(0).clip(1e-10, 1.0))
                 score += self.config.coverage_penalty * float(received.sum())

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+MAX_KEPT_ATTENTION = 1 << 26
+"""Attention weights that one search keeps, for all outputs that it is generating: 256 MB. A source of 50,000 tokens would
+otherwise need 10 GB for an output as long as itself."""
+
 
 @dataclass(frozen=True, eq=False)
 class Hypothesis:
@@ -15,14 +19,14 @@ class Hypothesis:
     Attributes:
         ids: token ids, without begin and end marks.
         log_probabilities: of each token, and of the end mark.
-        attention: ``(len(log_probabilities), source_length)``.
+        attention: ``(len(log_probabilities), source_length)``, or ``None`` where it took too much memory to keep.
         score: what ranks it; higher is better.
         ended: whether it ended before the length limit forced the end mark.
     """
 
     ids: list[int]
     log_probabilities: NDArray[np.float32]
-    attention: NDArray[np.float32]
+    attention: NDArray[np.float32] | None
     score: float
     ended: bool
 

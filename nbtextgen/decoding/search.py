@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from nbtextgen.decoding.batch import Batch
+from nbtextgen.decoding.batch import Batch, on_host
 from nbtextgen.decoding.beam import Beam, best_extensions
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.decoding.constraints import IMPOSSIBLE, Constraints, end_at_limit, sharpen
-from nbtextgen.decoding.hypothesis import Hypothesis, length_norm
+from nbtextgen.decoding.hypothesis import MAX_KEPT_ATTENTION, Hypothesis, length_norm
+from nbtextgen.decoding.single import NOTHING, draw, generate_tokens
 from nbtextgen.decoding.stepper import Stepper
 from nbtextgen.errors import OptionError
 
-_NOTHING = "Nothing can be written under these rules; relax --allow, --forbid or --min-length."
+MAX_BATCH_TOKENS = 1 << 16
+"""Source tokens, padding included, that are decoded together: 64 sources of 1,024 tokens each. Encoding takes a few
+kilobytes per token."""
 
 
 @torch.inference_mode()
@@ -62,19 +65,73 @@ def decode(
     )
     limits = torch.tensor([max(limit, len(prefix_ids) + 1, config.min_length) for limit in max_length])
     follow = config.sample or (config.beam == 1 and config.n_best == 1)
-    batch = Batch(
-        model,
-        source,
-        copy_ids,
-        width=max(config.n_best, 1 if config.sample else config.beam),
-        places=config.batch_size,
-        bos=bos,
-        keep_written=rules.look_back,
-    )
-    found = _follow(batch, config, rules, limits) if follow else Beam(batch, config, rules, limits).run()
+    if follow and config.n_best == 1 and min(len(source), config.batch_size) == 1:
+        return [
+            [_single(model, source[row : row + 1], copies, config, rules, limit, bos)]
+            for row, (limit, copies) in enumerate(zip(limits.tolist(), _each(copy_ids, len(source)), strict=True))
+        ]
+    found: list[list[Hypothesis]] = []
+    for rows in _bounded(source, config.batch_size):
+        longest = int((source[rows] != 0).sum(1).max().clamp_min(1))
+        batch = Batch(
+            model,
+            source[rows, :longest],
+            None if copy_ids is None else copy_ids[rows, :longest],
+            width=max(config.n_best, 1 if config.sample else config.beam),
+            places=config.batch_size,
+            bos=bos,
+            keep_written=rules.look_back,
+        )
+        limited = limits[rows]
+        found += _follow(batch, config, rules, limited) if follow else Beam(batch, config, rules, limited).run()
     if not all(found):
-        raise OptionError(_NOTHING)
+        raise OptionError(NOTHING)
     return [sorted(each, key=lambda one: -one.score)[: config.n_best] for each in found]
+
+
+def _bounded(source: Tensor, batch_size: int) -> Iterator[slice]:
+    """Which sources share a batch that is refilled: all, except that ``MAX_BATCH_TOKENS`` bounds batches of long ones."""
+    lengths, start = (source != 0).sum(1).clamp_min(1).tolist(), 0
+    while start < len(lengths):
+        longest = max(lengths[start:])
+        fitting = max(1, MAX_BATCH_TOKENS // longest)
+        count = len(lengths) if fitting >= batch_size else fitting
+        yield slice(start, start + count)
+        start += count
+
+
+def _each(copy_ids: Tensor | None, count: int) -> list[Tensor | None]:
+    """One row at a time."""
+    return [None] * count if copy_ids is None else list(copy_ids.split(1))
+
+
+def _single(
+    model: Stepper,
+    source: Tensor,
+    copy_ids: Tensor | None,
+    config: DecodingConfig,
+    rules: Constraints,
+    limit: int,
+    bos: int,
+) -> Hypothesis:
+    """The output for one source ``(1, source_length)``, greedily or by sampling."""
+    length = int((source != 0).sum().clamp_min(1))
+    copies = None if copy_ids is None else copy_ids[:, :length]
+    seed = None
+    if config.sample:
+        seed = secrets.randbits(31) if config.seed is None else config.seed
+    ids, logged, kept = [], [], []
+    for token in generate_tokens(model, source[:, :length], copies, config, rules, bos=bos, limit=limit, seed=seed):
+        ids.append(token.id)
+        logged.append(token.log_probability)
+        if len(ids) * length <= MAX_KEPT_ATTENTION:
+            kept.append(token.attention)
+        else:
+            kept.clear()
+    logs = np.array(logged, dtype=np.float32)
+    attention = on_host(torch.cat(kept, 1)[0]) if kept else None
+    score = float(logs.sum()) / length_norm(len(ids), config.length_penalty)
+    return Hypothesis(ids[:-1], logs, attention, score, len(ids) <= limit)
 
 
 def _follow(batch: Batch, config: DecodingConfig, rules: Constraints, limits: Tensor) -> list[list[Hypothesis]]:
@@ -98,11 +155,11 @@ def _follow(batch: Batch, config: DecodingConfig, rules: Constraints, limits: Te
         ruled = rules.apply(logs.clone(), batch.steps, batch.written) if rules.exist else logs
         ruled = end_at_limit(ruled, limits[batch.rows] <= batch.steps, rules.eos)
         if config.sample:
-            last = _drawn(sharpen(ruled, config), [seeds[row] for row in batch.rows.tolist()], batch.steps.tolist())
+            last = draw(sharpen(ruled, config), [seeds[row] for row in batch.rows.tolist()], batch.steps.tolist())
         else:
             last = _likeliest(ruled)
         if not (ruled.gather(-1, last.unsqueeze(-1)).squeeze(-1)[~over] > IMPOSSIBLE).all():
-            raise OptionError(_NOTHING)
+            raise OptionError(NOTHING)
         batch.append(last, logs.gather(-1, last.unsqueeze(-1)).squeeze(-1).float(), attention)
         lengths[batch.rows] += ~over
         over = over | (last == rules.eos)
@@ -130,17 +187,5 @@ def _taken(batch: Batch, place: int, column: int, count: int, config: DecodingCo
     tokens, logs, attention = batch.path(row, column, steps)
     kept = np.array(logs[:count], dtype=np.float32)
     score = float(kept.sum()) / length_norm(count, config.length_penalty)
-    return Hypothesis(tokens[: count - 1], kept, batch.attended(row, attention[:count]), score, count <= limit)
-
-
-def _drawn(logs: Tensor, seeds: list[int], steps: list[int]) -> Tensor:
-    """One token per hypothesis by each row's seed and step (the Gumbel-max trick: Gumbel 1954)."""
-    _, width, vocabulary = logs.shape
-    drawn: dict[tuple[int, int], Tensor] = {}
-    for key in zip(seeds, steps, strict=True):
-        if key not in drawn:
-            drawer = torch.Generator().manual_seed(key[0] * 1_000_003 + key[1])
-            # Token by token, so that a vocabulary that others' copied words make wider changes nothing.
-            drawn[key] = torch.rand(vocabulary, width, generator=drawer).t()
-    noise = torch.stack([drawn[key] for key in zip(seeds, steps, strict=True)]).to(logs.device)
-    return (logs - (-noise.clamp(1e-20, 1 - 1e-7).log()).log()).argmax(-1)
+    looked = None if attention is None else batch.attended(row, attention[:count])
+    return Hypothesis(tokens[: count - 1], kept, looked, score, count <= limit)

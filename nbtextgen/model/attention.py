@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +26,11 @@ class Memory:
     values: Tensor
     mask: Tensor
     copy_ids: Tensor | None = None
+
+    @cached_property
+    def padded(self) -> bool:
+        """Whether any position must be masked; on an accelerator always true, because asking would wait for it."""
+        return self.mask.device.type != "cpu" or not bool(self.mask.all())
 
     def keep(self, rows: Tensor) -> Memory:
         """The memory of some rows only: ``rows (kept,)``."""
@@ -161,7 +167,9 @@ class Attention(nn.Module):
         scores = self._scores(queries, memory.keys)
         if self.coverage is not None and covered is not None:
             scores = scores + (self.coverage * covered).unsqueeze(1)
-        return scores.masked_fill(~memory.mask[:, None, None, :], float("-inf")).softmax(-1)
+        if memory.padded:
+            scores = scores.masked_fill(~memory.mask[:, None, None, :], float("-inf"))
+        return scores.softmax(-1)
 
     def _scores(self, queries: Tensor, keys: Tensor) -> Tensor:
         """Unnormalised scores ``(batch, heads, steps, source_length)``."""

@@ -108,6 +108,7 @@ class Decoder(nn.Module):
         self.combine = initialise_linear(nn.Linear(hidden_size + context_size, self.output_size), COMBINE_GAIN)
         self.gate = nn.Linear(hidden_size + context_size + embedding_size, 1) if config.copy else None
         self.coverage = config.coverage
+        self.layer_norm = config.layer_norm
         self.dropout = dropout
 
     def _layer(self, number: int) -> RecurrentLayer:
@@ -193,21 +194,26 @@ class Decoder(nn.Module):
         inputs = embedded.reshape(batch * width, -1)
         if state.feed is not None:
             inputs = torch.cat([inputs, state.feed], -1)
-        states = [self._layer(0).step(inputs, state.layers[0])]
-        first = self.norms[0](states[0][0])
+        layers = cast("list[RecurrentLayer]", [*self.layers])
+        states = [layers[0].step(inputs, state.layers[0])]
+        first = self._normed(0, states[0][0])
         covered = None if state.covered is None else state.covered.view(batch, width, -1)
         context, weights, repeated = self._attend(first.view(batch, width, -1), memory, covered)
         flat = None if context is None else context.reshape(batch * width, -1)
-        top = self.dropout(first)
-        for number in range(1, len(self.layers)):
+        top = self.dropout(first) if self.training else first
+        for number in range(1, len(layers)):
             layer_input = top if flat is None else torch.cat([top, flat], -1)
-            states.append(self._layer(number).step(layer_input, state.layers[number]))
-            above = self.norms[number](states[-1][0])
-            top = self.dropout(above) + top if number > 1 else self.dropout(above)
+            states.append(layers[number].step(layer_input, state.layers[number]))
+            above = self.dropout(self._normed(number, states[-1][0]))
+            top = above + top if number > 1 else above
         decoded = self._finish(top.view(batch, width, -1), context, embedded, weights, repeated)
         feed = None if state.feed is None else decoded.hidden.reshape(batch * width, -1)
         added = None if covered is None else (covered + weights).view(batch * width, -1)
         return decoded, DecoderState(tuple(states), feed, added)
+
+    def _normed(self, number: int, output: Tensor) -> Tensor:
+        """A layer's output, normalised where the network has layer normalisation."""
+        return self.norms[number](output) if self.layer_norm else output
 
     def _step_by_step(self, embedded: Tensor, state: DecoderState, memory: Memory) -> Decoded:
         results = []

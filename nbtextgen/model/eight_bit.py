@@ -1,22 +1,27 @@
 """The decoder in 8-bit integers: what makes writing with large networks several times faster on a processor.
 
 Weights are rounded once, a scale for each output row; inputs at every step, a scale for each row; products are summed
-exactly in 32-bit integers and scaled back (Wu et al. 2016, sec. 6; Bhandare et al. 2019). The encoder reads in bf16 where
-the processor is fast at it. Attention and all sums of log-probabilities stay in full precision, so outputs differ from
-fp32 only where two candidates are nearly as likely, and log-probabilities by a few hundredths of a nat.
+exactly in 32-bit integers and scaled back (Wu et al. 2016, sec. 6; Bhandare et al. 2019). Outputs differ from fp32 only
+where two candidates are nearly as likely, and log-probabilities by a few hundredths of a nat.
+
+Outputs do not depend on the other sources in the batch. In floating point, the order of a sum depends on the shape of
+the batch, so its last bits do too; rounding to 8 bits would magnify that. So sums whose result is rounded later are
+either products of integers, or are computed in double precision and then rounded to single precision: attention, and
+the encoder of GRU and RNN networks. oneDNN's LSTM kernel adds in one order, whatever the batch, unless the layer's input
+is as wide as its output (see ``WidenedLSTM``); it runs in bf16 where the processor is fast at it.
 """
 
 from __future__ import annotations
 
-from copy import copy
-from typing import cast
+from copy import copy, deepcopy
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from nbtextgen.model.arithmetic import bf16_pays, has_eight_bit
-from nbtextgen.model.attention import Memory
-from nbtextgen.model.decoder import Decoder, DecoderState
+from nbtextgen.model.attention import Attention, Memory
+from nbtextgen.model.decoder import Decoder
 from nbtextgen.model.recurrent import RecurrentLayer, RecurrentState
 from nbtextgen.model.seq2seq import Seq2Seq, State
 
@@ -75,7 +80,7 @@ class EightBitLinear(nn.Module):
 
     def _products(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Whole products ``(rows, outputs)`` with the rounded inputs, and what an input's unit was, ``(rows, 1)``."""
-        rows = inputs.reshape(-1, inputs.shape[-1])
+        rows = inputs.reshape(-1, inputs.shape[-1]).float()
         largest = rows.abs().amax(1, keepdim=True).clamp_min_(1e-12)
         rounded = (rows * (_LEVELS / largest)).round_().to(torch.int8)
         sums = torch._int_mm(rounded, self.weight.t())  # pyright: ignore[reportPrivateImportUsage]
@@ -111,28 +116,90 @@ class EightBitLayer(nn.Module):
         return (torch.tanh(below + before),)
 
 
+class DoubleQuery(EightBitLinear):
+    """Queries in double precision, from an 8-bit product."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return super().forward(inputs).double()
+
+
+class DoubleAttention(nn.Module):
+    """Attention whose sums do not depend on padding or on the batch: in double precision, rounded to single at the end.
+
+    It expects a memory in double precision. Keys and values are 8-bit products of the encoder's outputs.
+    """
+
+    def __init__(self, attention: Attention) -> None:
+        """Copy what runs in double precision, and round the projections."""
+        super().__init__()
+        self.inner = deepcopy(attention).double()
+        for name in ("key", "value", "query"):
+            layer = getattr(attention, name, None)
+            if isinstance(layer, nn.Linear):
+                setattr(self.inner, name, DoubleQuery(layer.weight, layer.bias))
+
+    def project(self, encoded: Tensor) -> tuple[Tensor, Tensor]:
+        """As ``Attention.project``; keys and values are the same tensor where neither is projected."""
+        keys, values = self.inner.project(encoded)
+        doubled = values.double()
+        return doubled if keys is values else keys.double(), doubled
+
+    def forward(self, queries: Tensor, memory: Memory, covered: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        context, weights = self.inner(queries.double(), memory, None if covered is None else covered.double())
+        return context.float(), weights.float()
+
+
+class WidenedLSTM(nn.LSTM):
+    """An LSTM that reads a few more inputs, all zero: where input and output are equally wide, the order in which oneDNN
+    adds depends on the batch (measured with PyTorch 2.13 on AVX2)."""
+
+    EXTRA = 8
+
+    def __init__(self, net: nn.LSTM) -> None:
+        super().__init__(net.input_size + self.EXTRA, net.hidden_size, batch_first=True)
+        weights = net.state_dict()
+        weights["weight_ih_l0"] = nn.functional.pad(weights["weight_ih_l0"], (0, self.EXTRA))
+        self.load_state_dict(weights)
+
+    def forward(self, input: Any, hx: Any = None) -> Any:
+        return super().forward(nn.functional.pad(input, (0, self.EXTRA)), hx)
+
+
+class Reader(nn.Module):
+    """What encodes the source: the encoder, or in its absence the decoder; in double precision unless it is an LSTM."""
+
+    def __init__(self, network: Seq2Seq) -> None:
+        super().__init__()
+        self.exact = network.config.cell != "lstm"
+        part = network.decoder if network.encoder is None else network.encoder
+        self.part = deepcopy(part).eval()
+        if self.exact:
+            self.part.double()
+        for layer in self.part.modules():
+            if isinstance(layer, RecurrentLayer) and layer.cell == "lstm" and layer.net.input_size == layer.hidden_size:
+                layer.net = WidenedLSTM(layer.net).eval()
+
+    def forward(self, embedded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """As ``Seq2Seq.read``."""
+        read = self.part.read if isinstance(self.part, Decoder) else self.part
+        with torch.autocast("cpu", torch.bfloat16, enabled=not self.exact and bf16_pays()):
+            encoded, summary = read(embedded.double() if self.exact else embedded, mask)
+        return encoded.float(), summary.float()
+
+
 class EightBit:
-    """A network that encodes as it is and writes in 8-bit integers; see ``decoding.stepper.Stepper``."""
+    """A network that decodes in 8-bit integers; see ``decoding.stepper.Stepper``."""
 
     def __init__(self, network: Seq2Seq) -> None:
         """Round the decoder's weights; later changes of the network's weights are not seen."""
-        self.network = network
         self._table = _first_products(network)
-        self.decoder = _rounded(network.decoder, multiplied=self._table is not None)
+        self.network = copy(network)
+        self.network._modules = dict(network._modules)
+        self.network.encoder = Reader(network)  # type: ignore[assignment]
+        self.network.decoder = self.decoder = _rounded(network.decoder, multiplied=self._table is not None)
         self.output = EightBitLinear(network.output_weight, network.output_bias)
+        self.start = self.network.start
         self.reorder, self.keep, self.replace = network.reorder, network.keep, network.replace
-
-    def start(self, source: Tensor, width: int, copy_ids: Tensor | None = None) -> State:
-        """As ``Seq2Seq.start``; the source is read in bf16 where the processor is fast at it."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16_pays()):
-            state = self.network.start(source, width, copy_ids)
-        memory, decoder = state.memory, state.decoder
-        values = memory.values.float()
-        keys = values if memory.keys is memory.values else memory.keys.float()
-        layers = tuple(tuple(part.float() for part in layer) for layer in decoder.layers)
-        feed = None if decoder.feed is None else decoder.feed.float()
-        covered = None if decoder.covered is None else decoder.covered.float()
-        return State(Memory(keys, values, memory.mask, memory.copy_ids), DecoderState(layers, feed, covered), width)
 
     def step(self, tokens: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
         """As ``Seq2Seq.step``."""
@@ -166,9 +233,8 @@ def _rounded(decoder: Decoder, *, multiplied: bool) -> Decoder:
         for number, layer in enumerate(decoder.layers)
     )
     quick.combine = EightBitLinear(decoder.combine.weight, decoder.combine.bias)  # type: ignore[assignment]
-    if decoder.attention is not None and isinstance(getattr(decoder.attention, "query", None), nn.Linear):
-        quick.attention = attention = copy(decoder.attention)
-        attention._modules = dict(decoder.attention._modules)
-        query = decoder.attention.query
-        attention.query = EightBitLinear(query.weight, query.bias)  # type: ignore[assignment]
+    linears = cast("list[nn.Linear]", [*decoder.bridges])
+    quick.bridges = nn.ModuleList(EightBitLinear(bridge.weight, bridge.bias) for bridge in linears)
+    if decoder.attention is not None:
+        quick.attention = DoubleAttention(decoder.attention)  # type: ignore[assignment]
     return quick

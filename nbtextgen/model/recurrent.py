@@ -67,7 +67,7 @@ class RecurrentLayer(nn.Module):
 
     def step(self, inputs: Tensor, state: RecurrentState) -> RecurrentState:
         """Advance by one token: ``inputs (batch, input_size)``; the first part of the result is the output."""
-        weights = (self.net.weight_ih_l0, self.net.weight_hh_l0, self.net.bias_ih_l0, self.net.bias_hh_l0)
+        weights = self.net._flat_weights  # the same four parameters, without four lookups through the module
         if self.cell == "lstm":
             hidden, cell = torch.lstm_cell(inputs, list(state), *weights)
             return hidden, cell

@@ -185,8 +185,9 @@ class Seq2Seq(nn.Module):
 
     def embed(self, inputs: Tensor) -> Tensor:
         """Target embeddings of ``inputs``; a copied word, which has none, reads as unknown."""
-        known = inputs.masked_fill(inputs >= self.vocabulary_size, UNK)
-        return self.embedding_dropout(self.target_embedding(known))
+        if self.config.copy:
+            inputs = inputs.masked_fill(inputs >= self.vocabulary_size, UNK)
+        return self.embedding_dropout(self.target_embedding(inputs))
 
     def loss(
         self,
@@ -316,8 +317,7 @@ class Seq2Seq(nn.Module):
     def writable(self, logs: Tensor, decoded: Decoded, memory: Memory) -> Tensor:
         """Log-probabilities for decoding, from the output layer's: tokens that are never written are impossible."""
         logs = self._mixture(logs, decoded, memory)
-        logs[..., self.never_written] = float("-inf")
-        return logs
+        return logs.index_fill_(-1, self.never_written, float("-inf"))
 
     def reorder(self, state: State, parents: Tensor) -> State:
         """Continue from the hypotheses ``parents (batch, new_width)`` of each row."""

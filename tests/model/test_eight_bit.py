@@ -61,6 +61,62 @@ def test_a_row_does_not_depend_on_its_batch() -> None:
     assert torch.equal(linear(rows)[4], linear(rows[4:5])[0])
 
 
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+@pytest.mark.parametrize(
+    "extra",
+    [
+        *EXTRAS,
+        {"encoder_layers": 0},
+        {"encoder_layers": 0, "decoder_layers": 2},
+        {"encoder_layers": 2, "bidirectional": False},
+    ],
+    ids=str,
+)
+def test_outputs_do_not_depend_on_the_batch(cell: str, extra: dict) -> None:
+    """To the bit: otherwise rounding to 8 bits would magnify the differences."""
+    torch.manual_seed(4)
+    network = Seq2Seq(ModelConfig(cell=cell, embedding_size=32, hidden_size=64, **extra), 30, 40).eval()
+    quick, lengths = EightBit(network), [13, 9, 8, 5, 2, 1]
+    source, copies = (torch.randint(5, 30, (len(lengths), lengths[0])) for _ in range(2))
+    for row, length in enumerate(lengths):
+        source[row, length:] = copies[row, length:] = 0
+    tokens = torch.randint(5, 40, (5, len(lengths), 2))
+    with torch.inference_mode():
+        together = quick.start(source, 2, copies)
+        alone = [
+            quick.start(source[row : row + 1, :length], 2, copies[row : row + 1, :length])
+            for row, length in enumerate(lengths)
+        ]
+        for step in tokens:
+            logs, attention, together = quick.step(step, together)
+            for row, length in enumerate(lengths):
+                mine, seen, alone[row] = quick.step(step[row : row + 1], alone[row])
+                assert torch.equal(seen[0], attention[row, :, :length])
+                if network.config.copy:  # the gate is a product in floating point that nothing rounds later
+                    assert torch.allclose(mine[0], logs[row, :, : mine.shape[-1]], atol=1e-5)
+                else:
+                    assert torch.equal(mine[0], logs[row])
+        for layer, _ in enumerate(together.decoder.layers):
+            for row, state in enumerate(alone):
+                assert torch.equal(
+                    state.decoder.layers[layer][0], together.decoder.layers[layer][0].view(6, 2, -1)[row]
+                )
+
+
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_half_trained_models_generate_the_same_in_every_batch_size(cell: str) -> None:
+    pairs = Pairs.of([(f"a{number}c{number * 7 % 60}", f"b{number}d{number * 7 % 60}") for number in range(60)])
+    model = TextGenerator(
+        tokens="char", cell=cell, hidden_size=64, embedding_size=16, max_steps=40, valid_fraction=0.0, device="cpu"
+    ).fit(pairs, listeners=[])
+    sources = list(pairs.sources)
+    for beam in (1, 3):
+        wanted = model.generate(sources, beam=beam, precision="int8", batch_size=64)
+        for size in (1, 7):
+            found = model.generate(sources, beam=beam, precision="int8", batch_size=size)
+            assert [one.ids for one in found] == [one.ids for one in wanted]
+
+
 def test_rounding_leaves_the_network_as_it_was() -> None:
     network = Seq2Seq(ModelConfig(attention="multihead", embedding_size=16, hidden_size=16), 20, 20).eval()
     before = {name: value.clone() for name, value in network.state_dict().items()}

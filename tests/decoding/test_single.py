@@ -1,0 +1,114 @@
+"""A single source gets what it gets in a batch, from every kind of network and for every way of generating."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+from torch.nn.utils.rnn import pad_sequence
+
+from nbtextgen.decoding.config import DecodingConfig
+from nbtextgen.decoding.hypothesis import Hypothesis
+from nbtextgen.decoding.search import decode
+from nbtextgen.decoding.stepper import Ensemble, Stepper
+from nbtextgen.decoding.stream import stream
+from nbtextgen.errors import OptionError
+from nbtextgen.model.config import ATTENTIONS, CELLS, ModelConfig
+from nbtextgen.model.seq2seq import Seq2Seq
+
+BOS, EOS, WORDS = 2, 3, 16
+LENGTHS = (6, 2)
+
+
+def networks(cell: str, attention: str) -> Iterator[tuple[bool, Stepper]]:
+    """Whether it copies, and the model: every combination of the other parts, every other one as an ensemble of two."""
+    attends = attention != "none"
+    switches = (False, True)
+    for copy, coverage, feeding, layers in itertools.product(switches, switches, switches, (1, 3)):
+        if (copy or coverage) and not attends:
+            continue
+        config = ModelConfig(
+            cell=cell,
+            attention=attention,
+            heads=2,
+            embedding_size=8,
+            hidden_size=12,
+            copy=copy,
+            coverage=coverage,
+            input_feeding=feeding,
+            decoder_layers=layers,
+            layer_norm=layers > 1,
+        )
+        members = [Seq2Seq(config, 20, WORDS).eval() for _ in range(2)]
+        for member in members:
+            with torch.no_grad():
+                member.output_bias[EOS] += 0.5
+        together = (copy + coverage + feeding + layers // 2) % 2
+        yield copy, Ensemble(members) if together else members[0]
+
+
+def sources() -> tuple[torch.Tensor, torch.Tensor]:
+    """Sources and their copy ids, the longest first."""
+    rows = [torch.randint(5, 20, (length,)) for length in LENGTHS]
+    copies = [torch.randint(5, WORDS + 3, (length,)) for length in LENGTHS]
+    return pad_sequence(rows, batch_first=True), pad_sequence(copies, batch_first=True)
+
+
+def same(one: Hypothesis, other: Hypothesis) -> None:
+    assert one.ids == other.ids and one.ended == other.ended
+    np.testing.assert_allclose(one.log_probabilities, other.log_probabilities, atol=2e-5)
+    np.testing.assert_allclose(one.attention, other.attention, atol=1e-5)
+    np.testing.assert_allclose(one.score, other.score, atol=1e-4)
+
+
+@pytest.mark.parametrize("attention", ATTENTIONS)
+@pytest.mark.parametrize("cell", CELLS)
+def test_single_source_equals_batch(cell: str, attention: str) -> None:
+    torch.manual_seed(1)
+    for number, (copy, model) in enumerate(networks(cell, attention)):
+        source, copies = sources()
+        config = DecodingConfig(sample=number % 3 == 2, seed=5, top_k=6)
+        copy_ids = copies if copy else None
+        batch = decode(model, source, config, bos=BOS, eos=EOS, max_length=[6, 6], copy_ids=copy_ids)
+        for row, ([found], length) in enumerate(zip(batch, LENGTHS, strict=True)):
+            one = source[row : row + 1, :length]
+            mine = copies[row : row + 1, :length] if copy else None
+            [[alone]] = decode(model, one, config, bos=BOS, eos=EOS, max_length=[6], copy_ids=mine)
+            same(alone, found)
+            assert alone.attention.shape == (len(alone.ids) + 1, length)
+        pieces = list(stream(model, one, config, bos=BOS, eos=EOS, max_length=6, copy_ids=mine))
+        assert [token for token, _ in pieces] == found.ids
+        np.testing.assert_allclose([logged for _, logged in pieces], found.log_probabilities[:-1], atol=2e-5)
+
+
+@pytest.mark.parametrize("sample", [False, True])
+def test_single_source_obeys_the_rules_of_a_batch(sample: bool) -> None:
+    torch.manual_seed(2)
+    model = Seq2Seq(ModelConfig(embedding_size=8, hidden_size=12), 20, WORDS).eval()
+    source, _ = sources()
+    rules = {"bos": BOS, "eos": EOS, "prefix_ids": [7, 6], "forbid_ids": [[8], [9, 10]], "allow_ids": [6, 7, 8, 9, 10]}
+    config = DecodingConfig(sample=sample, seed=3, min_length=4, no_repeat_ngram=2)
+    batch = decode(model, source, config, max_length=[6] * 2, **rules)
+    for row, ([found], length) in enumerate(zip(batch, LENGTHS, strict=True)):
+        [[alone]] = decode(model, source[row : row + 1, :length], config, max_length=[6], **rules)
+        same(alone, found)
+        assert alone.ids[:2] == [7, 6] and len(alone.ids) >= 4
+    one_by_one = decode(model, source, DecodingConfig(batch_size=1), bos=BOS, eos=EOS, max_length=[6] * 2)
+    for [alone], [found] in zip(
+        one_by_one, decode(model, source, DecodingConfig(), bos=BOS, eos=EOS, max_length=[6] * 2), strict=True
+    ):
+        same(alone, found)
+
+
+def test_single_source_names_rules_that_leave_nothing() -> None:
+    model = Seq2Seq(ModelConfig(embedding_size=8, hidden_size=12), 20, WORDS).eval()
+    source, _ = sources()
+    rules = {"bos": BOS, "eos": EOS, "allow_ids": [6], "forbid_ids": [[6]]}
+    config = DecodingConfig(min_length=2)
+    with pytest.raises(OptionError, match="Nothing can be written"):
+        decode(model, source[:1], config, max_length=[6], **rules)
+    with pytest.raises(OptionError, match="Nothing can be written"):
+        list(stream(model, source[:1], config, max_length=6, **rules))
