@@ -85,7 +85,7 @@ def test_spinning_threads_are_given_up_after_one_update() -> None:
 
 def test_long_updates_need_a_shorter_trial() -> None:
     tuner = ThreadTuner.fresh(2)
-    assert settle(tuner, lambda threads: 2.0 / threads) == 2 + 7 and tuner.chosen == 2
+    assert settle(tuner, lambda threads: 2.0 / threads) == 2 + 6 and tuner.chosen == 2
 
 
 def test_one_outlier_does_not_decide() -> None:
