@@ -34,7 +34,7 @@ LOOP = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
 """Ends with the process that started it."""
 MODELS: dict[str, dict[str, Any]] = {
     "dates": {"hidden_size": 256, "embedding_size": 128},
-    "bpe": {"hidden_size": 512, "embedding_size": 256, "tokens": "bpe", "vocabulary_size": 4000, "batch_size": 64},
+    "bpe": {"hidden_size": 512, "embedding_size": 256, "tokens": "bpe", "vocabulary_size": 4000, "batch_size": 32},
 }
 """The built-in dates, and synthetic sentences."""
 COMMON = {"samples": 0, "epochs": 100_000, "validate_every": 10**9, "schedule": "constant", "learning_rate": 0.001}
@@ -110,7 +110,8 @@ def measure(name: str, way: str, seconds: float) -> None:
         seen, last = event.tokens_per_second * (event.seconds - last), event.seconds
         now = time.perf_counter()
         if phase < 0:
-            if event.step >= 30 or now - began > 6:
+            chosen = threads or way in ("one thread", "old")
+            if (event.step >= 20 and chosen) or now - began > 12:
                 next_phase()
             return
         counted[1] += seen

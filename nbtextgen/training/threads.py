@@ -35,6 +35,8 @@ SAMPLES, MOST_SAMPLES = 5, 15
 """Updates timed for each number of threads: at least, and at most."""
 TRIAL_SECONDS = 0.3
 """Timing ends before ``MOST_SAMPLES`` when each number has had this long."""
+FEWEST_SAMPLES, LONG_SECONDS = 3, 2.0
+"""Fewer updates than ``SAMPLES`` are enough when they took this long: scheduling has averaged out by then."""
 WARM_UP = 2
 """Updates at the start of training that are not timed: they allocate memory."""
 WINDOW_SECONDS, WINDOW_UPDATES = 1.0, 5
@@ -148,7 +150,9 @@ class ThreadTuner:
         if len(high) >= 2 and min(high) > 1.5 * typical:
             return self.low
         fewest, shortest = min(len(low), len(high)), min(self.low_seconds, self.high_seconds)
-        if fewest < SAMPLES or (fewest < MOST_SAMPLES and shortest < TRIAL_SECONDS):
+        long_enough = fewest >= FEWEST_SAMPLES and shortest >= LONG_SECONDS
+        many_enough = fewest >= SAMPLES and (fewest >= MOST_SAMPLES or shortest >= TRIAL_SECONDS)
+        if not long_enough and not many_enough:
             return 0
         return self.high if statistics.median(high) <= GAIN * typical else self.low
 
@@ -323,7 +327,7 @@ class TrainingThreads:
             if isinstance(known, Mapping) and known.get("tuner") is not None:
                 self._tuner = ThreadTuner.from_dict(known["tuner"], self._limit)
             elif self._small:
-                self._fixed = before or 1
+                self._fixed = self._fixed if before else 1
             else:
                 self._tuner = ThreadTuner(self._limit, self._fixed) if before else ThreadTuner.fresh(self._limit)
 

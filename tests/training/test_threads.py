@@ -83,6 +83,11 @@ def test_spinning_threads_are_given_up_after_one_update() -> None:
     assert used.count(2) == 1 and tuner.chosen == 1
 
 
+def test_long_updates_need_a_shorter_trial() -> None:
+    tuner = ThreadTuner.fresh(2)
+    assert settle(tuner, lambda threads: 2.0 / threads) == 2 + 6 and tuner.chosen == 2
+
+
 def test_one_outlier_does_not_decide() -> None:
     tuner, times = ThreadTuner.fresh(2), iter([0.05, 0.15, *[0.05] * 100])
     settle(tuner, lambda threads: 0.1 if threads == 1 else next(times))
@@ -342,6 +347,10 @@ def test_checkpoints_of_earlier_versions_say_how_many_threads(two_threads) -> No
     assert recorded_threads({"made_with": {"threads": "x"}}) is None
     assert threads_on_resume({"made_with": {"threads": 1}}, None) == 1
     assert threads_on_resume({"made_with": {"threads": 8}}, None) == 2
+    threads = threads_module.TrainingThreads(None, adaptive=True, small=True)
+    threads.restore({"made_with": {"threads": 8}})
+    with threads.in_use():
+        assert threads.number == torch.get_num_threads() == 2
     assert threads_on_resume({"made_with": {"threads": 8}}, 4) == 4
 
 
