@@ -109,7 +109,7 @@ class Horizon:
         share = self.share(progress, ended)
         if not progress.stale:
             progress.improved = share
-        plateau = progress.stale > 1 and share - progress.improved >= PLATEAU
+        plateau = progress.stale > 1 and share - progress.improved > PLATEAU - 1e-9
         if plateau and self.schedule == "stable-decay" and not progress.decay_from and share < 1.0 - DECAY:
             progress.decay_from = share
 

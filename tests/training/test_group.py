@@ -24,7 +24,7 @@ from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.training.config import TrainingConfig
 from nbtextgen.training.group import Group
 from nbtextgen.training.updating import Updater
-from nbtextgen.training.validating import validation_loss
+from nbtextgen.training.validating import validation_scores
 
 rank, size, place = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 torch.set_num_threads(1)
@@ -57,7 +57,7 @@ def trained(most, when):
         done = updater.update([order[:40], order[40:]] if number % 2 else [order], 0.01, 1.0)
         losses.append([done.loss, done.tokens, done.seen])
         notes += updater.notes()
-    losses.append([validation_loss(updater, examples), 0, 0])
+    losses.append([validation_scores(updater, examples).loss, 0, 0])
     weights = torch.cat([value.detach().flatten() for value in model.parameters()])
     return {"weights": weights.tolist(), "losses": losses, "notes": notes}
 
