@@ -108,9 +108,10 @@ def sharpen(logs: Tensor, config: DecodingConfig) -> Tensor:
 
 
 def end_at_limit(logs: Tensor, at_limit: Tensor, eos: int) -> Tensor:
-    """Where a row ``(batch,)`` has reached its limit, only the end mark may follow."""
-    if not at_limit.any():
-        return logs
-    ending = torch.full_like(logs, IMPOSSIBLE)
-    ending[..., eos] = logs[..., eos].clamp_min(-1e4)
-    return torch.where(at_limit[:, None, None], ending, logs)
+    """Where a row ``(batch,)`` has reached its limit, only the end mark may follow; changes ``logs`` in place."""
+    rows = at_limit.nonzero()[:, 0]
+    if len(rows):
+        ending = logs[rows, :, eos].clamp_min(-1e4)
+        logs.index_fill_(0, rows, IMPOSSIBLE)
+        logs[rows, :, eos] = ending
+    return logs

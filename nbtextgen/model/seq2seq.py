@@ -277,7 +277,10 @@ class Seq2Seq(nn.Module):
 
     def _written(self, decoded: Decoded) -> Tensor:
         """Log-probabilities of the output layer alone."""
-        return nn.functional.linear(decoded.hidden, self.output_weight, self.output_bias).float().log_softmax(-1)
+        outputs = nn.functional.linear(decoded.hidden, self.output_weight, self.output_bias).float()
+        if torch.is_inference_mode_enabled():
+            return torch.log_softmax(outputs, -1, out=outputs)
+        return outputs.log_softmax(-1)
 
     def _mixture(self, logs: Tensor, decoded: Decoded, memory: Memory) -> Tensor:
         """Log-probabilities with the copy head's share mixed in, from those of the output layer."""
