@@ -62,6 +62,7 @@ def test_attention_beyond_the_bound_is_dropped_and_nothing_else_changes(
     torch.manual_seed(1)
     model, source = Seq2Seq(ModelConfig(embedding_size=8, hidden_size=12), 20, 16).eval(), rows([30, 25, 20, 6, 5, 4])
     limits, config = [20, 20, 20, 4, 4, 4], DecodingConfig(beam=beam, batch_size=3)
+    model.output_bias.data[3] = -10.0  # no output ends before its limit
     wanted = decode(model, source, config, bos=2, eos=3, max_length=limits)
     monkeypatch.setattr(batch, "MAX_KEPT_ATTENTION", 300)
     found = decode(model, source, config, bos=2, eos=3, max_length=limits)
