@@ -46,14 +46,12 @@ from nbtextgen.training.state import (
 )
 from nbtextgen.training.threads import TrainingThreads, is_small
 from nbtextgen.training.updating import Updater
-from nbtextgen.training.validating import Judge, Judgement, ValidationScores, validation_scores
+from nbtextgen.training.validating import Judge, Judgement, selected_metric, selection_key, validation_scores
 
 SETBACKS = 3
 """How often training goes back to a good state before it gives up."""
 EXPLODED = 3.0
 """A loss this many nats per token above twice its mean is no noise."""
-ACCURACY_TIE = 1e-3
-"""Percentage points of accuracy that one nat of validation loss is worth: far less than one token of a validation set."""
 
 
 class Trainer:
@@ -384,7 +382,7 @@ class Trainer:
 
     def _validate(self) -> Iterator[Event]:
         """Measure, remember the weights if they are the best, and report."""
-        done, began = self.progress, self._agreed_clock()
+        config, done, began = self.config, self.progress, self._agreed_clock()
         held = self.valid if self.valid is not None else self.train.take(range(min(len(self.train), 500)))
         with self._ema.applied() if self._ema is not None else nullcontext():
             self.model.eval()
@@ -396,7 +394,8 @@ class Trainer:
             scores = validation_scores(self._updater, held)
             with self.threads.all_threads():
                 judgement = self.group.once(lambda: self.judge(self.model) if self.judge else Judgement(None, False))
-            key = self._selection_key(scores, judgement)
+            name, value = selected_metric(config.select_by, scores, judgement)
+            key = selection_key(name, value, scores, judgement)
             best = self.best_weights is None or key < done.best
             if best:
                 weights = snapshot(self.model)
@@ -408,29 +407,13 @@ class Trainer:
             done.stale = 0
         else:
             done.stale += 1
-            if self.config.schedule == "plateau":
+            if config.schedule == "plateau":
                 done.halvings += 1
         done.best_loss = min(done.best_loss, scores.loss)
-        name, value = self._selected_metric(scores, judgement)
         self.horizon.validated(done, began, self._agreed_clock())
         yield Validation(done.step, done.epoch, scores.loss, name, value, best, self._seconds())
         for source, target, output in judgement.samples:
             yield Sample(done.step, source, target, output)
-
-    def _selected_metric(self, scores: ValidationScores, judgement: Judgement) -> tuple[str, float]:
-        """Name and value of the metric that selects the best weights."""
-        if judgement.metric is not None:
-            return self.config.select_by or "", judgement.metric
-        return ("accuracy", scores.accuracy) if self.config.select_by == "accuracy" else ("loss", scores.loss)
-
-    def _selection_key(self, scores: ValidationScores, judgement: Judgement) -> float:
-        """What the best weights have the lowest value of; equal accuracies are told apart by the loss."""
-        name, value = self._selected_metric(scores, judgement)
-        if name == "accuracy":
-            key = -value + ACCURACY_TIE * scores.loss
-        else:
-            key = -value if name != "loss" and judgement.higher_is_better else value
-        return math.inf if math.isnan(key) else key
 
 
 def _grouped(parts: list[np.ndarray], size: int) -> Iterator[list[np.ndarray]]:

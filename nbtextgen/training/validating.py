@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,6 +23,8 @@ class Judgement:
 
 
 Judge = Callable[[Seq2Seq], Judgement]
+ACCURACY_TIE = 1e-3
+"""Percentage points of accuracy that one nat of validation loss is worth: far less than one token of a validation set."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,22 @@ class ValidationScores:
 
     loss: float
     accuracy: float
+
+
+def selected_metric(select_by: str | None, scores: ValidationScores, judgement: Judgement) -> tuple[str, float]:
+    """Name and value of the metric that selects the best weights."""
+    if judgement.metric is not None:
+        return select_by or "", judgement.metric
+    return ("accuracy", scores.accuracy) if select_by == "accuracy" else ("loss", scores.loss)
+
+
+def selection_key(name: str, value: float, scores: ValidationScores, judgement: Judgement) -> float:
+    """What the best weights have the lowest value of; equal accuracies are told apart by the loss."""
+    if name == "accuracy":
+        key = -value + ACCURACY_TIE * scores.loss
+    else:
+        key = -value if name != "loss" and judgement.higher_is_better else value
+    return math.inf if math.isnan(key) else key
 
 
 @torch.inference_mode()

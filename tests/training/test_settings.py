@@ -10,6 +10,7 @@ import pytest
 from nbtextgen import Pairs, TextGenerator
 from nbtextgen.errors import OptionError
 from nbtextgen.model.arithmetic import bf16_works
+from nbtextgen.training.events import Ended, Step, Validation
 
 random.seed(5)
 WORDS = sorted({"".join(random.choices("abcd", k=random.randint(2, 5))) for _ in range(400)})
@@ -111,3 +112,17 @@ def test_a_very_long_source_is_read(tmp_path) -> None:
 def test_pairs_longer_than_the_limit_are_left_out_and_said() -> None:
     model = TextGenerator(**SMALL, max_length=50).fit([*SWAPPED, ("a" * 100_000, "b")], listeners=[])
     assert any("1 of" in getattr(event, "text", "") and "left out" in event.text for event in model.history)
+
+
+def test_a_time_limit_needs_no_epochs_and_decays_the_learning_rate() -> None:
+    options = {name: value for name, value in SMALL.items() if name != "epochs"}
+    model = TextGenerator(**options, max_minutes=0.05).fit(SWAPPED, listeners=[])
+    steps = [event for event in model.history if isinstance(event, Step)]
+    validations = [event for event in model.history if isinstance(event, Validation)]
+    ended = model.history[-1]
+    assert isinstance(ended, Ended)
+    assert ended.reason in ("time", "early")
+    assert steps[-1].learning_rate < 0.5 * max(step.learning_rate for step in steps)
+    assert steps[-1].epochs == 0
+    assert {event.metric_name for event in validations} == {"accuracy"}
+    assert validations[-1].step == ended.step
