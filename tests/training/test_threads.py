@@ -303,7 +303,7 @@ def test_choice_is_among_the_threads_there_are(clock: Clock) -> None:
     assert not changes(model.history) and not clock.used
 
 
-@pytest.mark.parametrize("at", [1, 4, 9, 20, 40])
+@pytest.mark.parametrize("at", [4, 9, 40])
 def test_killed_run_resumes_to_the_bit_with_the_same_choices(tmp_path: Path, clock: Clock, at: int) -> None:
     def slow_later() -> Callable[[int], float]:
         return lambda threads: 0.05 if threads == 2 and len(clock.used) < 25 else 3.0 if threads == 2 else 0.1
