@@ -69,13 +69,34 @@ def decode(
         tuple(map(tuple, forbid_ids)),
     )
     limits = torch.tensor([max(limit, len(prefix_ids) + 1, config.min_length) for limit in max_length])
-    follow = config.sample or (config.beam == 1 and config.n_best == 1)
-    if follow and config.n_best == 1 and min(len(source), config.batch_size) == 1:
+    if _one_path(config) and config.n_best == 1 and min(len(source), config.batch_size) == 1:
         return [
             [_single(model, source[row : row + 1], copies, config, rules, limit, bos)]
             for row, (limit, copies) in enumerate(zip(limits.tolist(), _each(copy_ids, len(source)), strict=True))
         ]
+    found = _in_batches(model, source, copy_ids, config, rules, limits, bos)
+    if not all(found):
+        raise OptionError(NOTHING)
+    return [sorted(each, key=lambda one: -one.score)[: config.n_best] for each in found]
+
+
+def _one_path(config: DecodingConfig) -> bool:
+    """Whether hypotheses are continued by one token each, greedily or by sampling, rather than compared in a beam."""
+    return config.sample or (config.beam == 1 and config.n_best == 1)
+
+
+def _in_batches(
+    model: Stepper,
+    source: Tensor,
+    copy_ids: Tensor | None,
+    config: DecodingConfig,
+    rules: Constraints,
+    limits: Tensor,
+    bos: int,
+) -> list[list[Hypothesis]]:
+    """The outputs for all sources, in batches that are refilled as sources are done."""
     found: list[list[Hypothesis]] = []
+    greedy = _one_path(config)
     width = max(config.n_best, 1 if config.sample else config.beam)
     for rows in _bounded(source, config.batch_size):
         longest = int((source[rows] != 0).sum(1).max().clamp_min(1))
@@ -90,10 +111,8 @@ def decode(
             keep_written=rules.look_back,
         )
         limited = limits[rows]
-        found += _follow(batch, config, rules, limited) if follow else Beam(batch, config, rules, limited).run()
-    if not all(found):
-        raise OptionError(NOTHING)
-    return [sorted(each, key=lambda one: -one.score)[: config.n_best] for each in found]
+        found += _follow(batch, config, rules, limited) if greedy else Beam(batch, config, rules, limited).run()
+    return found
 
 
 def _bounded(source: Tensor, batch_size: int) -> Iterator[slice]:
