@@ -64,8 +64,7 @@ class Horizon:
         share = self.share(progress, seconds)
         if not progress.decay_from:
             return share
-        length = min(1.0 - progress.decay_from, progress.decay_from * DECAY / (1.0 - DECAY))
-        return min(1.0, 1.0 - DECAY + DECAY * (share - progress.decay_from) / length)
+        return min(1.0, 1.0 - DECAY + DECAY * (share - progress.decay_from) / _decay_length(progress))
 
     def rate(self, progress: Progress, seconds: float) -> float:
         """Learning rate as a fraction of the peak."""
@@ -83,8 +82,7 @@ class Horizon:
             return self.steps or 0
         whole = progress.step / share
         if progress.decay_from:
-            length = min(1.0 - progress.decay_from, progress.decay_from * DECAY / (1.0 - DECAY))
-            whole *= progress.decay_from + length
+            whole *= progress.decay_from + _decay_length(progress)
         return progress.step if position >= 1.0 else max(progress.step, round(whole))
 
     def seconds_left(self, progress: Progress, seconds: float) -> float:
@@ -122,3 +120,8 @@ class Horizon:
         if progress.decay_from and self._position(progress, seconds) >= 1.0:
             return "early"
         return "early" if self.patience and progress.stale >= self.patience else ""
+
+
+def _decay_length(progress: Progress) -> float:
+    """Length of an early decay as a fraction of the planned run: in proportion to what came before, as in a whole run."""
+    return progress.decay_from * DECAY / (1.0 - DECAY)
