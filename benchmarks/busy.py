@@ -65,7 +65,8 @@ def measure(name: str, way: str, seconds: float) -> None:
     """In a process of its own: train and decode; prints a line of JSON."""
     if way in ("old", "new, torch first"):
         import torch  # noqa: F401
-    from nbtextgen import Pairs, TextGenerator, writing
+    from nbtextgen import Pairs, TextGenerator
+    from nbtextgen.inference import predictor as writing
     from nbtextgen.training.controls import Controls
     from nbtextgen.training.events import Changed, Event, Step
 

@@ -26,7 +26,7 @@ from nbtextgen import Pairs, TextGenerator
 from nbtextgen.explanation.config import ExplanationConfig
 from nbtextgen.explanation.explainer import Explainer
 from nbtextgen.explanation.shapley import exact, power_set
-from nbtextgen.notebook.explaining.panel import ExplanationPanel
+from nbtextgen.notebook.explain.panel import ExplanationPanel
 
 UNITS, OUTPUTS = 10, 10
 

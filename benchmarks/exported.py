@@ -22,19 +22,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from nbtextgen.data.config import TokenizerConfig
-from nbtextgen.data.tokenizer import train_tokenizer
+from nbtextgen.core.options import build
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.defaults import Plan
-from nbtextgen.exporting.folder import export
-from nbtextgen.generation import Generations
+from nbtextgen.export.folder import export
+from nbtextgen.inference.generation import Generations
+from nbtextgen.inference.predictor import Writer
+from nbtextgen.inference.text_codec import LengthLimit
 from nbtextgen.model.config import ATTENTIONS, CELLS, TYINGS, ModelConfig
 from nbtextgen.model.seq2seq import LOUDER, Seq2Seq
-from nbtextgen.options import build
+from nbtextgen.pipeline.plan import Plan
 from nbtextgen.serving.generator import OnnxGenerator
+from nbtextgen.tokenizers.config import TokenizerConfig
+from nbtextgen.tokenizers.registry import train_tokenizer
 from nbtextgen.training.config import TrainingConfig
-from nbtextgen.wording import LengthLimit
-from nbtextgen.writing import Writer
 
 TEXTS = ["abcdefgh", "a", "hgfe dcba", "xyzzy", "bbbb", "a b c d e f g h"]
 """``x``, ``y`` and ``z`` are in no vocabulary: a copy head can point at them."""

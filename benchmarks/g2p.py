@@ -23,7 +23,7 @@ from typing import Any
 def one_language(data: Path, language: str, seeds: int, options: dict[str, Any]) -> dict[str, Any]:
     """Train, score each model and the ensemble; word error rates in percent."""
     from nbtextgen import Pairs, TextGenerator
-    from nbtextgen.writing import Writer
+    from nbtextgen.inference.predictor import Writer
 
     dev = Pairs.of(str(data / f"{language}_dev.tsv"))
     model = TextGenerator(ensemble=seeds, valid_fraction=0.0, **options)

@@ -24,10 +24,10 @@ import torch
 from torch import nn
 
 from nbtextgen import Pairs
-from nbtextgen.defaults import fit_options
-from nbtextgen.given import prepared
 from nbtextgen.model.initialization import fan_in_normal_
 from nbtextgen.model.seq2seq import Seq2Seq
+from nbtextgen.pipeline.dataset import prepared
+from nbtextgen.pipeline.plan import fit_options
 from nbtextgen.training.events import Validation
 from nbtextgen.training.trainer import Trainer
 

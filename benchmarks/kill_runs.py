@@ -179,11 +179,10 @@ def main() -> int:
     given = parser.parse_args()
     import torch
 
-    import nbtextgen.data.bpe
-    import nbtextgen.data.preparing
     import nbtextgen.evaluation.metrics
     import nbtextgen.generator
-    import nbtextgen.running.training  # noqa: F401
+    import nbtextgen.pipeline.preparing
+    import nbtextgen.runs.training  # noqa: F401
 
     torch.set_num_threads(1)
     from nbtextgen import TextGenerator

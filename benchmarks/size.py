@@ -56,7 +56,7 @@ class Watch(threading.Thread):
 def one_size(path: Path, store: Path, updates: int, workers: int) -> dict[str, object]:
     """Tokenise and train a little; the figures."""
     from nbtextgen import TextGenerator
-    from nbtextgen.data import tokenising
+    from nbtextgen.data import tokenization as tokenising
     from nbtextgen.training.events import Event, Started, Step
 
     count = sum(1 for _ in path.open("rb"))

@@ -5,22 +5,22 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from nbtextgen.openmp import limit_spinning
+from nbtextgen.core.openmp import limit_spinning
 
 limit_spinning()  # here, since every import of torch in this package comes later
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from nbtextgen.core.errors import NbTextGenError
     from nbtextgen.data.builtin import builtin
     from nbtextgen.data.pairs import Pairs
     from nbtextgen.data.raw import RawPairs
-    from nbtextgen.errors import NbTextGenError
-    from nbtextgen.generation import Generation
     from nbtextgen.generator import TextGenerator
-    from nbtextgen.running.config import LaunchConfig
-    from nbtextgen.running.folder import Run
-    from nbtextgen.running.listing import runs
+    from nbtextgen.inference.generation import Generation
+    from nbtextgen.runs.config import LaunchConfig
+    from nbtextgen.runs.folder import Run
+    from nbtextgen.runs.listing import runs
     from nbtextgen.serving.generator import OnnxGenerator
 
 __version__ = "0.1.0"
@@ -39,15 +39,15 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Generation": "nbtextgen.generation",
-    "LaunchConfig": "nbtextgen.running.config",
-    "NbTextGenError": "nbtextgen.errors",
+    "Generation": "nbtextgen.inference.generation",
+    "LaunchConfig": "nbtextgen.runs.config",
+    "NbTextGenError": "nbtextgen.core.errors",
     "OnnxGenerator": "nbtextgen.serving.generator",
     "Pairs": "nbtextgen.data.pairs",
     "RawPairs": "nbtextgen.data.raw",
-    "Run": "nbtextgen.running.folder",
+    "Run": "nbtextgen.runs.folder",
     "TextGenerator": "nbtextgen.generator",
-    "runs": "nbtextgen.running.listing",
+    "runs": "nbtextgen.runs.listing",
     "builtin": "nbtextgen.data.builtin",
 }
 
@@ -61,6 +61,6 @@ def __getattr__(name: str) -> Any:
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Called by ``%load_ext nbtextgen``: registers the magics."""
-    from nbtextgen.notebook.commands import register
+    from nbtextgen.notebook.magics import register
 
     register(shell)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from nbtextgen.core.errors import DataError
 from nbtextgen.data.pairs import Pairs
-from nbtextgen.errors import DataError
 from nbtextgen.generator import TextGenerator
 
 

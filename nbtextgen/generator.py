@@ -8,31 +8,31 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 from weakref import WeakSet
 
+from nbtextgen.core.errors import DataError, NotTrainedError, OptionError, nearest
+from nbtextgen.core.options import build
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.defaults import Plan, fit_options
-from nbtextgen.errors import DataError, NotTrainedError, OptionError, nearest
-from nbtextgen.generation import Generation, Generations
-from nbtextgen.given import Given, pairs_of, prepared, questions
-from nbtextgen.options import build
+from nbtextgen.inference.generation import Generation, Generations
+from nbtextgen.inference.text_codec import checked_sources
+from nbtextgen.pipeline.dataset import Given, pairs_of, prepared, questions
+from nbtextgen.pipeline.plan import Plan, fit_options
 from nbtextgen.training.events import Event
-from nbtextgen.wording import checked_sources
 
 if TYPE_CHECKING:
     from nbtextgen.evaluation.metrics import Errors, Scores
     from nbtextgen.explanation.explanation import Explanation, Explanations
     from nbtextgen.explanation.sanity import Sanity
     from nbtextgen.explanation.survey import Survey
-    from nbtextgen.fitting import Fitting
-    from nbtextgen.rehearsal import Estimate
-    from nbtextgen.running.config import LaunchConfig
-    from nbtextgen.running.folder import Run
-    from nbtextgen.running.launch import Launched
-    from nbtextgen.running.training import RunTraining
-    from nbtextgen.running.watching import Watched
+    from nbtextgen.inference.predictor import Writer
+    from nbtextgen.pipeline.estimate import Estimate
+    from nbtextgen.pipeline.fit import Fitting
+    from nbtextgen.runs.config import LaunchConfig
+    from nbtextgen.runs.folder import Run
+    from nbtextgen.runs.launch import Launched
+    from nbtextgen.runs.training import RunTraining
+    from nbtextgen.runs.watching import Watched
     from nbtextgen.training.controls import Controls
     from nbtextgen.training.range_test import RangeTest
-    from nbtextgen.writing import Writer
 
 Listener = Callable[[Event], None]
 KEPT_SOURCES = 200
@@ -153,7 +153,7 @@ class TextGenerator:
             ModelFileError: when the run's folder is there already, or cannot be written.
             LaunchError: when processes that train together end without a result.
         """
-        from nbtextgen.fitting import Fitting
+        from nbtextgen.pipeline.fit import Fitting
 
         given = prepared(self._options, data, targets, valid, source, target)
         launch = _launch(processes, launch)
@@ -185,7 +185,7 @@ class TextGenerator:
         return self._begun(run, prepared(self._options, data, targets, valid, source, target))
 
     def _begun(self, run: str | Path | bool, given: Given) -> Run:
-        from nbtextgen.running.folder import Run, fingerprint, place_for
+        from nbtextgen.runs.folder import Run, fingerprint, place_for
 
         marks = fingerprint(given.train, given.held)
         return Run.create(place_for(run), given.plan, self._options, given.material, marks)
@@ -204,7 +204,7 @@ class TextGenerator:
         Raises:
             DataError: when the text cannot be read or is too short.
         """
-        from nbtextgen.data.windows import Corpus
+        from nbtextgen.data.corpus import Corpus
 
         return self.fit(Corpus.of(text), **settings)
 
@@ -219,7 +219,7 @@ class TextGenerator:
         Raises:
             OptionError: when the model was trained on pairs.
         """
-        from nbtextgen.continuation import write_on
+        from nbtextgen.pipeline.continuation import write_on
 
         if length < 1:
             raise OptionError(f"--length must be at least 1 (got {length}).")
@@ -231,7 +231,7 @@ class TextGenerator:
 
     def bits_per_character(self, text: str) -> float:
         """How well a model that continues foretells a text: -log2 of its probability, for each character."""
-        from nbtextgen.continuation import bits_per_character
+        from nbtextgen.pipeline.continuation import bits_per_character
 
         return bits_per_character(self.writer, self.plan, text)
 
@@ -247,7 +247,7 @@ class TextGenerator:
         Returns:
             parameters, memory and time.
         """
-        from nbtextgen.rehearsal import rehearsal
+        from nbtextgen.pipeline.estimate import rehearsal
 
         return rehearsal(self._options, data, targets, **columns).estimate()
 
@@ -264,7 +264,7 @@ class TextGenerator:
         Returns:
             ``rates``, ``losses`` and the ``suggestion``.
         """
-        from nbtextgen.rehearsal import rehearsal
+        from nbtextgen.pipeline.estimate import rehearsal
 
         return rehearsal(self._options, data, targets, **columns).find_learning_rate(updates=updates)
 
@@ -290,7 +290,7 @@ class TextGenerator:
         Raises:
             ModelFileError: when there is no run, it is damaged, or another process trains it now.
         """
-        from nbtextgen.running.folder import Run
+        from nbtextgen.runs.folder import Run
 
         found = Run.open(run)
         model = cls(**found.options)
@@ -317,8 +317,8 @@ class TextGenerator:
             ModelFileError: when there is no run.
             NotTrainedError: when it ends without a model.
         """
-        from nbtextgen.running.folder import Run
-        from nbtextgen.running.watching import Watched
+        from nbtextgen.runs.folder import Run
+        from nbtextgen.runs.watching import Watched
 
         found = Run.open(run)
         model = cls(**found.options)
@@ -336,10 +336,10 @@ class TextGenerator:
     ) -> None:
         """Train a run's folder here, or in processes of its own."""
         if launch is None:
-            from nbtextgen.running.training import RunTraining
+            from nbtextgen.runs.training import RunTraining
 
             return self._trained(RunTraining(run, controls, notes), run.plan, listeners)
-        from nbtextgen.running.launch import Launched
+        from nbtextgen.runs.launch import Launched
 
         launched = Launched(run, launch, controls)
         if not launch.detach:
@@ -627,7 +627,7 @@ class TextGenerator:
             ModelFileError: when the folder holds something that is not a saved model, or cannot be written.
             NotTrainedError: before ``fit``.
         """
-        from nbtextgen.saving import save
+        from nbtextgen.pipeline.model_folder import save
 
         if keep_sources and not self._background:
             raise DataError(
@@ -649,7 +649,7 @@ class TextGenerator:
             MissingPackageError: without onnx.
             NotTrainedError: before ``fit``.
         """
-        from nbtextgen.exporting.folder import export
+        from nbtextgen.export.folder import export
 
         return export(format, Path(folder), self.writer, self.plan)
 
@@ -665,8 +665,8 @@ class TextGenerator:
             ModelFileError: naming what is missing, damaged or of a later format.
             OptionError: for a device that this machine lacks.
         """
-        from nbtextgen.running.folder import Run
-        from nbtextgen.saving import kept_sources, load
+        from nbtextgen.pipeline.model_folder import kept_sources, load
+        from nbtextgen.runs.folder import Run
         from nbtextgen.training.device import choose_device
 
         where = choose_device(device)
@@ -708,7 +708,7 @@ def _launch(processes: int, launch: LaunchConfig | None) -> LaunchConfig | None:
     """Where to train, ``None`` for here."""
     if launch is None and processes == 1:
         return None
-    from nbtextgen.running.config import LaunchConfig
+    from nbtextgen.runs.config import LaunchConfig
 
     launch = build(LaunchConfig, vars(launch) if launch is not None else {"processes": processes})
     return launch if launch.elsewhere else None

@@ -11,19 +11,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nbtextgen.charts import Line, bar_chart, figure, line_chart
-from nbtextgen.data.cleaning import Cleaned
-from nbtextgen.data.config import TokenizerConfig
+from nbtextgen.core.errors import MissingPackageError, NbTextGenError, NotTrainedError, OptionError, nearest
+from nbtextgen.core.escaping import visible
+from nbtextgen.core.options import Option, options_of
+from nbtextgen.data.cleaning.clean import Cleaned
 from nbtextgen.data.pairs import Pairs
-from nbtextgen.data.preparing import prepare
-from nbtextgen.defaults import fit_options
-from nbtextgen.errors import MissingPackageError, NbTextGenError, NotTrainedError, OptionError, nearest
 from nbtextgen.evaluation.metrics import HIGHER_IS_BETTER
 from nbtextgen.generator import TextGenerator
-from nbtextgen.options import Option, options_of
+from nbtextgen.pipeline.plan import fit_options
+from nbtextgen.pipeline.preparing import prepare
+from nbtextgen.tokenizers.config import TokenizerConfig
 from nbtextgen.training.config import TOKEN_METRICS
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Event, Started, Validation
-from nbtextgen.visible import visible
 
 if TYPE_CHECKING:
     import optuna

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from nbtextgen import Pairs, TextGenerator
-from nbtextgen.data.tokenizer import EOS
 from nbtextgen.decoding.config import DecodingConfig
+from nbtextgen.tokenizers.base import EOS
 
 WORDS = ["".join(letters) for letters in itertools.product("abcd", repeat=3)]
 REVERSED = Pairs(WORDS, [word[::-1] for word in WORDS])

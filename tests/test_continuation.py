@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nbtextgen import Pairs, TextGenerator
-from nbtextgen.continuation import text_plan
-from nbtextgen.data.windows import Corpus, Shifting, read_corpus, windows
-from nbtextgen.errors import DataError, OptionError
+from nbtextgen.core.errors import DataError, OptionError
+from nbtextgen.data.corpus import Corpus, Shifting, read_corpus, windows
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.seq2seq import Seq2Seq
+from nbtextgen.pipeline.continuation import text_plan
 
 TEXT = "one two three four five six seven eight nine ten, and\nthen the same again: " * 80
 SETTINGS = {

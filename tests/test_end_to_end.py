@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from nbtextgen import Pairs, TextGenerator
-from nbtextgen.errors import DataError, ModelFileError, NbTextGenError, OptionError
+from nbtextgen.core.errors import DataError, ModelFileError, NbTextGenError, OptionError
 
 WORDS = ["".join(letters) for letters in itertools.product("abcd", repeat=3)]
 REVERSED = Pairs(WORDS, [word[::-1] for word in WORDS])

@@ -16,9 +16,9 @@ import pytest
 import torch
 
 from nbtextgen import OnnxGenerator, Run, TextGenerator
-from nbtextgen.data.examples import CopyMap, encode_examples
-from nbtextgen.data.tokenising import open_store
-from nbtextgen.saving import read_tokenizers
+from nbtextgen.data.batching import CopyMap, encode_examples
+from nbtextgen.data.tokenization import open_store
+from nbtextgen.pipeline.model_folder import read_tokenizers
 
 GOLDEN = Path(__file__).parent / "data" / "golden"
 EXPECTED = json.loads((GOLDEN / "expected.json").read_text())

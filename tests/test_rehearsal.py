@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from nbtextgen import Pairs, TextGenerator
-from nbtextgen.data.windows import Corpus
-from nbtextgen.rehearsal import rehearsal
+from nbtextgen.data.corpus import Corpus
+from nbtextgen.pipeline.estimate import rehearsal
 
 WORDS = ["".join(letters) for letters in itertools.product("abcd", repeat=4)]
 REVERSED = Pairs(WORDS, [word[::-1] for word in WORDS])

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nbtextgen import NbTextGenError, TextGenerator
-from nbtextgen.errors import ModelFileError
+from nbtextgen.core.errors import ModelFileError
 
 ROOT = Path(__file__).parents[1]
 OLD = ROOT / "tests" / "data" / "format-1"

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from nbtextgen import Pairs, TextGenerator
-from nbtextgen.errors import OptionError
+from nbtextgen.core.errors import OptionError
 from nbtextgen.training.controls import Controls
 from nbtextgen.tuning import Range, Tuning, search_space, tune
 

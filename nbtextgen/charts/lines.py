@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nbtextgen.charts.scale import COLOURS, DASHES, WIDTH, Scale, number, picture, span
-from nbtextgen.visible import pictured, visible
+from nbtextgen.core.escaping import pictured, visible
 
 HEIGHT = 240
 LEFT, RIGHT, TOP, BOTTOM = 72, 12, 12, 40

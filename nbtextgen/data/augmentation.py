@@ -13,13 +13,13 @@ from random import Random
 
 import numpy as np
 
+from nbtextgen.core.errors import DataError, OptionError, nearest
 from nbtextgen.data import noise
-from nbtextgen.data.bpe import BPETokenizer
-from nbtextgen.data.examples import CopyMap, Examples, encode_examples
-from nbtextgen.data.reading_back import apart, read_back
-from nbtextgen.data.tokenizer import MASK, UNK, Tokenizer
-from nbtextgen.data.truncated import TruncatedTokenizer
-from nbtextgen.errors import DataError, OptionError, nearest
+from nbtextgen.data.batching import CopyMap, Examples, encode_examples
+from nbtextgen.data.detokenization import apart, read_back
+from nbtextgen.tokenizers.base import MASK, UNK, Tokenizer
+from nbtextgen.tokenizers.bpe import BPETokenizer
+from nbtextgen.tokenizers.truncated import TruncatedTokenizer
 
 STEPS = {
     "drop": "leave out source tokens (words, or characters where those are the tokens)",
@@ -107,7 +107,7 @@ def read_synonyms(path: Path) -> dict[str, tuple[str, ...]]:
     Raises:
         DataError: for a missing file, or a line without a synonym; names the line.
     """
-    from nbtextgen.data.sources import read_text
+    from nbtextgen.data.readers.files import read_text
 
     found: dict[str, tuple[str, ...]] = {}
     for number, line in enumerate(read_text(path).splitlines(), 1):

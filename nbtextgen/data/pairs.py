@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from nbtextgen.data.raw import Place, cell_problem, place_text
-from nbtextgen.errors import DataError
+from nbtextgen.core.errors import DataError
+from nbtextgen.data.rows import Place, cell_problem, place_text, same_key
 
 if TYPE_CHECKING:
-    from nbtextgen.data.cleaning import Cleaned
-    from nbtextgen.data.report import Report
+    from nbtextgen.data.cleaning.clean import Cleaned
+    from nbtextgen.data.report.report import Report
 
 
 class Pairs(Sequence[tuple[str, str]]):
@@ -151,7 +149,7 @@ class Pairs(Sequence[tuple[str, str]]):
         Raises:
             DataError: when the data cannot be read so; names the place and the way out.
         """
-        from nbtextgen.data.reading import read
+        from nbtextgen.data.readers.read import read
 
         return data if isinstance(data, Pairs) else read(data, source, target).pairs()
 
@@ -159,12 +157,12 @@ class Pairs(Sequence[tuple[str, str]]):
         """Look for what is wrong with the pairs; shows itself in a notebook and prints as text.
 
         Args:
-            settings: those of ``nbtextgen.data.report.report``: ``valid``, ``tokens``, ``vocabulary_size``, ...
+            settings: those of ``nbtextgen.data.report.report.report``: ``valid``, ``tokens``, ``vocabulary_size``, ...
 
         Example:
             >>> print(Pairs([("a"), ("b")], ["x", "y"]).report())      # doctest: +SKIP
         """
-        from nbtextgen.data.report import report
+        from nbtextgen.data.report.report import report
 
         return report(self, **settings)
 
@@ -172,7 +170,7 @@ class Pairs(Sequence[tuple[str, str]]):
         """Normalise texts and drop rows by named steps.
 
         Args:
-            steps: names, for instance ``"nfc,whitespace,dedupe"``; ``nbtextgen.data.cleaning.STEPS`` lists them.
+            steps: names, for instance ``"nfc,whitespace,dedupe"``; ``nbtextgen.data.cleaning.clean.STEPS`` lists them.
             valid: held-out pairs, for the step ``overlap``.
 
         Returns:
@@ -182,16 +180,6 @@ class Pairs(Sequence[tuple[str, str]]):
             OptionError: for an unknown step or a bad argument of one.
             DataError: when nothing would be left.
         """
-        from nbtextgen.data.cleaning import clean
+        from nbtextgen.data.cleaning.clean import clean
 
         return clean(self, steps, valid=valid)
-
-
-_SPACES = re.compile(r"\s+")
-
-
-def same_key(text: str) -> str:
-    """What two texts share that differ only in case, spacing or Unicode form."""
-    if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
-    return _SPACES.sub(" ", text).strip().casefold()

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nbtextgen.core.errors import OptionError
 from nbtextgen.decoding.batch import Batch, Change, on_host
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.decoding.constraints import IMPOSSIBLE, Constraints, end_at_limit
 from nbtextgen.decoding.hypothesis import Hypothesis, length_norm
-from nbtextgen.errors import OptionError
 
 _CHUNK = 64
 

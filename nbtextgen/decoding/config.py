@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nbtextgen.options import option
+from nbtextgen.core.options import option
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nbtextgen.core.errors import OptionError
 from nbtextgen.decoding.batch import Batch, on_host
 from nbtextgen.decoding.beam import Beam, best_extensions
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.decoding.constraints import IMPOSSIBLE, Constraints, end_at_limit, sharpen
 from nbtextgen.decoding.hypothesis import MAX_KEPT_ATTENTION, Hypothesis, length_norm
-from nbtextgen.decoding.single import NOTHING, draw, generate_tokens
 from nbtextgen.decoding.stepper import Stepper
-from nbtextgen.errors import OptionError
+from nbtextgen.decoding.streaming import NOTHING, draw, generate_tokens
 
 MAX_BATCH_TOKENS = 1 << 16
 """Source tokens, padding included, that are decoded together: 64 sources of 1,024 tokens each. Encoding takes a few

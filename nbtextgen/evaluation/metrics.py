@@ -12,7 +12,7 @@ from types import ModuleType
 
 import numpy as np
 
-from nbtextgen.errors import DataError, MissingPackageError, OptionError, nearest
+from nbtextgen.core.errors import DataError, MissingPackageError, OptionError, nearest
 
 References = Sequence["str | list[str]"]
 Statistics = np.ndarray

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nbtextgen.core.escaping import visible
 from nbtextgen.explanation.explanation import Explanation
-from nbtextgen.visible import visible
 
 Values = NDArray[np.float64]
 NAMES = {

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from nbtextgen.data.normalization import Span
-from nbtextgen.errors import DataError
+from nbtextgen.core.errors import DataError
 from nbtextgen.explanation.explanation import Explanation
+from nbtextgen.tokenizers.normalization import Span
 
 Links = frozenset[tuple[int, int]]
 """Pairs of (source word, target word), counted from 0."""

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nbtextgen.errors import OptionError
-from nbtextgen.explanation.passes import decode
+from nbtextgen.core.errors import OptionError
+from nbtextgen.explanation.scoring import decode
 from nbtextgen.explanation.subject import Output, Subject
 from nbtextgen.model.attention import Attention, Memory
 from nbtextgen.model.seq2seq import Seq2Seq

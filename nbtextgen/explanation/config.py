@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nbtextgen.errors import OptionError, nearest
-from nbtextgen.options import option
+from nbtextgen.core.errors import OptionError, nearest
+from nbtextgen.core.options import option
 
 METHODS = (
     "shap",

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
-from nbtextgen.data.normalization import Span
-from nbtextgen.data.tokenizer import MASK
+from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.errors import DataError, OptionError
 from nbtextgen.explanation.units import Units
-from nbtextgen.generation import Generation
-from nbtextgen.writing import Writer
+from nbtextgen.inference.generation import Generation
+from nbtextgen.inference.predictor import Writer
+from nbtextgen.tokenizers.base import MASK
+from nbtextgen.tokenizers.normalization import Span
 
 ACTIONS = ("mask", "delete", "replace")
 MASKED = "▒"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from nbtextgen.core.options import build
 from nbtextgen.explanation.config import ExplanationConfig, check_methods
 from nbtextgen.explanation.explainer import Explainer
 from nbtextgen.explanation.explanation import Explanation, Explanations
-from nbtextgen.generation import Generation
-from nbtextgen.options import build
-from nbtextgen.writing import Writer
+from nbtextgen.inference.generation import Generation
+from nbtextgen.inference.predictor import Writer
 
 
 def configure(options: Mapping[str, Any]) -> ExplanationConfig:

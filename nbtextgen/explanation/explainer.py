@@ -9,21 +9,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbtextgen.errors import OptionError
+from nbtextgen.core.errors import OptionError
 from nbtextgen.explanation import gradients, shapley
 from nbtextgen.explanation.attention import attention
 from nbtextgen.explanation.config import ExplanationConfig
 from nbtextgen.explanation.context import PARTS, context
 from nbtextgen.explanation.explanation import Explanation
 from nbtextgen.explanation.faithfulness import faithfulness
+from nbtextgen.explanation.lime import lime
 from nbtextgen.explanation.removal import ByCutting, ByDeletion, ByMask, BySampling, Removal, draw
 from nbtextgen.explanation.shapley import Shapley
 from nbtextgen.explanation.subject import make_subject
-from nbtextgen.explanation.surrogate import lime
 from nbtextgen.explanation.units import cut, find_spans
 from nbtextgen.explanation.value import Heard, ValueFunction
-from nbtextgen.generation import Generation
-from nbtextgen.writing import Writer
+from nbtextgen.inference.generation import Generation
+from nbtextgen.inference.predictor import Writer
 
 Values = NDArray[np.float64]
 

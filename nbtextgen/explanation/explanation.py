@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbtextgen.data.normalization import Span
-from nbtextgen.errors import MissingPackageError, ModelFileError, OptionError
+from nbtextgen.core.errors import MissingPackageError, ModelFileError, OptionError
+from nbtextgen.tokenizers.normalization import Span
 
 if TYPE_CHECKING:
     from nbtextgen.explanation.faithfulness import Faithfulness
@@ -75,12 +75,12 @@ class Explanation:
     seconds: float = 0.0
 
     def __repr__(self) -> str:
-        from nbtextgen.explanation.render import plain
+        from nbtextgen.explanation.views.html import plain
 
         return plain(self)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        from nbtextgen.explanation.render import inline
+        from nbtextgen.explanation.views.html import inline
 
         return {"text/plain": repr(self), "text/html": inline([self])}
 
@@ -137,13 +137,13 @@ class Explanation:
         Raises:
             MissingPackageError: without Matplotlib.
         """
-        from nbtextgen.explanation.figures import heatmap
+        from nbtextgen.explanation.views.figures import heatmap
 
         return heatmap(self)
 
     def html(self) -> str:
         """A whole page that needs no kernel and no network."""
-        from nbtextgen.explanation.render import page
+        from nbtextgen.explanation.views.html import page
 
         return page([self])
 
@@ -172,12 +172,12 @@ class Explanations(Mapping[str, Explanation]):
         return len(self._found)
 
     def __repr__(self) -> str:
-        from nbtextgen.explanation.render import plain
+        from nbtextgen.explanation.views.html import plain
 
         return "\n\n".join([*(plain(each) for each in self.values()), self.sentence()]).rstrip()
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        from nbtextgen.explanation.render import inline
+        from nbtextgen.explanation.views.html import inline
 
         return {"text/plain": repr(self), "text/html": inline(list(self.values()), self.sentence())}
 
@@ -193,7 +193,7 @@ class Explanations(Mapping[str, Explanation]):
 
     def html(self) -> str:
         """A whole page that needs no kernel and no network."""
-        from nbtextgen.explanation.render import page
+        from nbtextgen.explanation.views.html import page
 
         return page(list(self.values()), self.sentence())
 

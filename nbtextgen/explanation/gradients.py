@@ -19,11 +19,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nbtextgen.data.tokenizer import MASK, PAD
-from nbtextgen.explanation.passes import decode, differentiable, encode_embedded, picked
+from nbtextgen.explanation.scoring import decode, differentiable, encode_embedded, picked
 from nbtextgen.explanation.subject import Output, Subject
 from nbtextgen.explanation.value import Heard
 from nbtextgen.model.seq2seq import Seq2Seq
+from nbtextgen.tokenizers.base import MASK, PAD
 
 Values = NDArray[np.float64]
 _LOGITS = 1 << 24

@@ -9,12 +9,12 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from nbtextgen.data.examples import CopyMap, pad
-from nbtextgen.data.tokenizer import MASK, PAD, UNK
-from nbtextgen.errors import OptionError
+from nbtextgen.core.errors import OptionError
+from nbtextgen.data.batching import CopyMap, pad
 from nbtextgen.explanation.subject import Subject
 from nbtextgen.explanation.units import Units
-from nbtextgen.writing import Writer
+from nbtextgen.inference.predictor import Writer
+from nbtextgen.tokenizers.base import MASK, PAD, UNK
 
 Ids = NDArray[np.int64]
 Kept = NDArray[np.bool_]

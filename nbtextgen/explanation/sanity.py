@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from nbtextgen.core.escaping import visible
 from nbtextgen.explanation.agreement import NAMES, correlation
 from nbtextgen.explanation.config import ExplanationConfig
 from nbtextgen.explanation.explainer import Explainer
-from nbtextgen.generation import Generation
+from nbtextgen.inference.generation import Generation
+from nbtextgen.inference.predictor import Writer
 from nbtextgen.model.seq2seq import Seq2Seq
-from nbtextgen.visible import visible
-from nbtextgen.writing import Writer
 
 TOO_ALIKE = 0.5
 """Rank correlation with a random model's attributions above which a method fails the check."""

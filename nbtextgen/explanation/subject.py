@@ -8,12 +8,12 @@ from difflib import SequenceMatcher
 import numpy as np
 from numpy.typing import NDArray
 
-from nbtextgen.data.normalization import Span
-from nbtextgen.data.tokenizer import BOS, EOS, Encoding
+from nbtextgen.core.errors import DataError
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.errors import DataError
-from nbtextgen.generation import Generation
-from nbtextgen.writing import Writer
+from nbtextgen.inference.generation import Generation
+from nbtextgen.inference.predictor import Writer
+from nbtextgen.tokenizers.base import BOS, EOS, Encoding
+from nbtextgen.tokenizers.normalization import Span
 
 END = "■"
 """How the end mark is shown among the output tokens."""

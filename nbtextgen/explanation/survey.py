@@ -18,7 +18,7 @@ from nbtextgen.explanation.config import ExplanationConfig
 from nbtextgen.explanation.explainer import Explainer
 from nbtextgen.explanation.explanation import Explanation
 from nbtextgen.explanation.faithfulness import Faithfulness
-from nbtextgen.writing import Writer
+from nbtextgen.inference.predictor import Writer
 
 FIGURES = ("comprehensiveness", "sufficiency", "deletion", "insertion")
 IGNORED = 0.1
@@ -135,17 +135,17 @@ class Survey:
 
     def figure(self) -> Any:
         """Matplotlib: faithfulness by method, the lexicon, agreement, and the hubs where attention is among the methods."""
-        from nbtextgen.explanation.figures import survey_figure
+        from nbtextgen.explanation.views.figures import survey_figure
 
         return survey_figure(self)
 
     def __repr__(self) -> str:
-        from nbtextgen.explanation.survey_view import plain
+        from nbtextgen.explanation.views.survey import plain
 
         return plain(self)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        from nbtextgen.explanation.survey_view import html
+        from nbtextgen.explanation.views.survey import html
 
         return {"text/plain": repr(self), "text/html": html(self)}
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from nbtextgen.data.normalization import Span
-from nbtextgen.data.tokenizer import Encoding, Tokenizer
-from nbtextgen.errors import OptionError
+from nbtextgen.core.errors import OptionError
+from nbtextgen.tokenizers.base import Encoding, Tokenizer
+from nbtextgen.tokenizers.normalization import Span
 
 _WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
 

@@ -20,11 +20,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nbtextgen.data.tokenizer import PAD
-from nbtextgen.explanation.passes import decode, picked
 from nbtextgen.explanation.removal import Ids, Kept, Removal
+from nbtextgen.explanation.scoring import decode, picked
 from nbtextgen.explanation.subject import Output, Subject
 from nbtextgen.model.seq2seq import Seq2Seq
+from nbtextgen.tokenizers.base import PAD
 
 Values = NDArray[np.float64]
 Heard = Callable[[int], None]

@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from nbtextgen.errors import DataError
+from nbtextgen.core.errors import DataError
 
 
 class Vocabulary(Protocol):

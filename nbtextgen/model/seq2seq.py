@@ -7,16 +7,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from nbtextgen.data.tokenizer import BOS, MASK, PAD, UNK
-from nbtextgen.errors import OptionError
+from nbtextgen.core.errors import OptionError
 from nbtextgen.model.attention import Memory
 from nbtextgen.model.config import ModelConfig
+from nbtextgen.model.copy_loss import mixture_loss
 from nbtextgen.model.decoder import Decoded, Decoder, DecoderState
 from nbtextgen.model.encoder import Encoder
 from nbtextgen.model.initialization import EMBEDDING_STD, OUTPUT_GAIN, fan_in_normal_
 from nbtextgen.model.loss import blocks, fused_loss
-from nbtextgen.model.mixture_loss import mixture_loss
 from nbtextgen.model.recurrent import Dropout
+from nbtextgen.tokenizers.base import BOS, MASK, PAD, UNK
 
 LOUDER = 16.0
 """What a decoder that reads for itself multiplies embeddings by (compare Vaswani et al. 2017, sec. 3.4)."""

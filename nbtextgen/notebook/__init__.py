@@ -22,8 +22,8 @@ def panel(name: str = "", text: str = "", *, kind: str = "auto", data: str = "")
     """
     from IPython.core.getipython import get_ipython
 
-    from nbtextgen.errors import OptionError
-    from nbtextgen.notebook.commands import PanelCommands, register
+    from nbtextgen.core.errors import OptionError
+    from nbtextgen.notebook.magics import PanelCommands, register
 
     shell = get_ipython()
     if shell is None or shell.magics_manager is None:

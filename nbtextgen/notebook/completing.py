@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nbtextgen.core.options import Option
 from nbtextgen.notebook.session import DATA_SUFFIXES, Session, names_a_file
-from nbtextgen.options import Option
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbtextgen.charts import COLOURS, Line, figure, line_chart
+from nbtextgen.core.escaping import pictured, visible
 from nbtextgen.training.progress import clock
-from nbtextgen.visible import pictured, visible
 
 if TYPE_CHECKING:
-    from nbtextgen.running.listing import RunRecord
+    from nbtextgen.runs.listing import RunRecord
 
 DRAWN = len(COLOURS)
 """Most curves in one picture: as many as there are colours."""
@@ -112,9 +112,9 @@ class RunsView(Sequence["RunRecord"]):
 
 
 def _validations(one: RunRecord) -> list[tuple[float, float]]:
-    from nbtextgen.errors import ModelFileError
+    from nbtextgen.core.errors import ModelFileError
     from nbtextgen.notebook.live.record import record_of
-    from nbtextgen.running.folder import Run
+    from nbtextgen.runs.folder import Run
 
     try:
         return record_of(one.name, Run.open(one.folder).history()).valid.points()

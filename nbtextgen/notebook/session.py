@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics
 
-from nbtextgen.errors import DataError, NbTextGenError, OptionError, nearest
+from nbtextgen.core.errors import DataError, NbTextGenError, OptionError, nearest
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from nbtextgen.generator import TextGenerator
-    from nbtextgen.notebook.explaining.reach import Reach
+    from nbtextgen.notebook.explain.buttons import Reach
     from nbtextgen.notebook.live.training import Training
 
 DATA_SUFFIXES = (".tsv", ".csv", ".txt", ".jsonl", ".json", ".parquet")

@@ -9,17 +9,17 @@ from typing import Any, overload
 
 import numpy as np
 
-from nbtextgen.data.examples import CopyMap, pad
-from nbtextgen.data.tokenizer import Tokenizer
+from nbtextgen.core.errors import ModelFileError, NbTextGenError, OptionError
+from nbtextgen.core.files import check_format, read_json, recover, verify
+from nbtextgen.core.options import build
+from nbtextgen.data.batching import CopyMap, pad
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.errors import ModelFileError, NbTextGenError, OptionError
-from nbtextgen.files import check_format, read_json, recover, verify
-from nbtextgen.generation import Generation, Generations
-from nbtextgen.options import build
+from nbtextgen.inference.generation import Generation, Generations
+from nbtextgen.inference.text_codec import LengthLimit, Wording, checked_sources
 from nbtextgen.serving.layout import FORMAT, MANIFEST, SOURCE, TARGET, decoder_name, encoder_name
 from nbtextgen.serving.network import Ensemble, Ids, OnnxNetwork
 from nbtextgen.serving.search import decode, stream
-from nbtextgen.wording import LengthLimit, Wording, checked_sources
+from nbtextgen.tokenizers.registry import tokenizer_from_dict
 
 
 @dataclass(frozen=True)
@@ -67,8 +67,8 @@ class OnnxGenerator:
             numbers = range(1, int(manifest["networks"]) + 1)
             _check_listed(folder, manifest["files"], numbers)
             verify(folder, manifest["files"], MANIFEST)
-            source = Tokenizer.from_dict(read_json(folder / SOURCE))
-            target = Tokenizer.from_dict(read_json(folder / TARGET)) if TARGET in manifest["files"] else source
+            source = tokenizer_from_dict(read_json(folder / SOURCE))
+            target = tokenizer_from_dict(read_json(folder / TARGET)) if TARGET in manifest["files"] else source
             return cls(
                 Wording(source, target, CopyMap(source, target) if manifest["copy"] else None),
                 Ensemble(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbtextgen.errors import MissingPackageError, ModelFileError
+from nbtextgen.core.errors import MissingPackageError, ModelFileError
 
 if TYPE_CHECKING:
     import onnxruntime

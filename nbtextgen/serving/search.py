@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from nbtextgen.data.tokenizer import BOS, EOS, PAD
+from nbtextgen.core.errors import OptionError
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.decoding.hypothesis import Hypothesis, length_norm
-from nbtextgen.errors import OptionError
+from nbtextgen.inference.text_codec import Rules
 from nbtextgen.serving.network import Ensemble, Floats, Ids
 from nbtextgen.serving.rules import IMPOSSIBLE, Constraints, sharpen
-from nbtextgen.wording import Rules
+from nbtextgen.tokenizers.base import BOS, EOS, PAD
 
 
 def decode(

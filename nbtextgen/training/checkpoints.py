@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from nbtextgen.errors import ModelFileError
-from nbtextgen.files import (
+from nbtextgen.core.errors import ModelFileError
+from nbtextgen.core.files import (
     as_json,
     check_format,
     checksums,

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from nbtextgen.errors import OptionError
+from nbtextgen.core.errors import OptionError
 
 
 @dataclass(frozen=True)

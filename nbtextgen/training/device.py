@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from nbtextgen.errors import OptionError
-from nbtextgen.model.arithmetic import bf16_pays, bf16_works
+from nbtextgen.core.errors import OptionError
+from nbtextgen.model.cpu import bf16_pays, bf16_works
 
 
 def choose_device(wanted: str) -> torch.device:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nbtextgen.errors import ModelFileError
+from nbtextgen.core.errors import ModelFileError
 from nbtextgen.training.averaging import Weights
 
 _LATER = ("best_loss", "improved", "decay_from", "validated", "validated_step")

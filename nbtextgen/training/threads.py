@@ -18,8 +18,8 @@ from typing import Any
 
 import torch
 
-from nbtextgen.errors import ModelFileError
-from nbtextgen.model.thread_count import set_threads
+from nbtextgen.core.errors import ModelFileError
+from nbtextgen.model.cpu import set_threads
 from nbtextgen.training.events import Changed
 
 clock = time.perf_counter

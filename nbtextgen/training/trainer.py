@@ -13,27 +13,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from nbtextgen.data.examples import Examples, batches
+from nbtextgen.data.batching import Examples, batches
 from nbtextgen.model.recurrent import Dropout
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.training.averaging import LastAverage, MovingAverage, Weights, put, snapshot
 from nbtextgen.training.config import TrainingConfig
 from nbtextgen.training.controls import Controls, Steering
 from nbtextgen.training.device import choose_device, choose_precision
-from nbtextgen.training.events import (
-    Changed,
-    Checkpoint,
-    Ended,
-    Event,
-    Resumed,
-    Sample,
-    Started,
-    Validation,
-    Warning,
-)
-from nbtextgen.training.group import Group
-from nbtextgen.training.horizon import Horizon
-from nbtextgen.training.report import Report
+from nbtextgen.training.distributed import Group
+from nbtextgen.training.events import Changed, Checkpoint, Ended, Event, Resumed, Sample, Started, Validation, Warning
+from nbtextgen.training.run_length import Horizon
 from nbtextgen.training.state import (
     Progress,
     TrainerState,
@@ -44,9 +33,10 @@ from nbtextgen.training.state import (
     restore_optimizer,
     restore_random_state,
 )
+from nbtextgen.training.step import Updater
 from nbtextgen.training.threads import TrainingThreads, is_small
-from nbtextgen.training.updating import Updater
-from nbtextgen.training.validating import Judge, Judgement, selected_metric, selection_key, validation_scores
+from nbtextgen.training.throughput import Report
+from nbtextgen.training.validation import Judge, Judgement, selected_metric, selection_key, validation_scores
 
 SETBACKS = 3
 """How often training goes back to a good state before it gives up."""

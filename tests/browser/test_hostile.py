@@ -15,16 +15,16 @@ import pytest
 from playwright.sync_api import BrowserContext, Page
 
 from nbtextgen.data.raw import RawPairs
-from nbtextgen.data.report_view import cleaned_html, report_html
+from nbtextgen.data.report.views import cleaned_html, report_html
 from nbtextgen.explanation.explanation import Explanation, Explanations
-from nbtextgen.generation import Generation, Generations, table
-from nbtextgen.notebook.explaining.panel import ExplanationPanel
-from nbtextgen.notebook.explaining.payload import answer
-from nbtextgen.notebook.explaining.reach import explain_button
-from nbtextgen.notebook.live import still
+from nbtextgen.inference.generation import Generation, Generations, table
+from nbtextgen.notebook.data_view import look
+from nbtextgen.notebook.explain.buttons import explain_button
+from nbtextgen.notebook.explain.panel import ExplanationPanel
+from nbtextgen.notebook.explain.payload import answer
+from nbtextgen.notebook.live import static_view as still
 from nbtextgen.notebook.live.panel import LivePanel
 from nbtextgen.notebook.live.record import record_of
-from nbtextgen.notebook.look import look
 from nbtextgen.notebook.panels.fields import choice_field, text_field
 from nbtextgen.notebook.panels.generate import _rows
 from nbtextgen.notebook.panels.recipe import Line
@@ -32,7 +32,7 @@ from nbtextgen.notebook.panels.text import _page as written_on
 from nbtextgen.notebook.panels.train import status
 from nbtextgen.notebook.panels.widgets import Code, Form, Ranges, Writing
 from nbtextgen.notebook.runs_view import RunsView
-from nbtextgen.running.listing import RunRecord
+from nbtextgen.runs.listing import RunRecord
 from nbtextgen.tuning import Trial, Tuning
 from tests.browser.lab import WAIT
 from tests.notebook.test_still import events, generation, hostile

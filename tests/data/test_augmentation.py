@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nbtextgen import Pairs, TextGenerator
+from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.data import noise
 from nbtextgen.data.augmentation import STEPS, Augmentation, Augmenter, read_synonyms
-from nbtextgen.data.examples import CopyMap, Examples, encode_examples
-from nbtextgen.data.tokenizer import MASK, train_tokenizer
-from nbtextgen.errors import DataError, OptionError
+from nbtextgen.data.batching import CopyMap, Examples, encode_examples
+from nbtextgen.tokenizers.base import MASK
+from nbtextgen.tokenizers.registry import train_tokenizer
 
 ROWS = [
     ("The quick brown fox jumps over the lazy dog", "le renard brun saute par-dessus le chien"),

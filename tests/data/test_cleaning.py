@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nbtextgen import Pairs, TextGenerator
-from nbtextgen.data.cleaning import STEPS, clean, parse_steps, rewriter
-from nbtextgen.data.pairs import same_key
+from nbtextgen.core.errors import DataError, OptionError
+from nbtextgen.data.cleaning.clean import STEPS, clean, parse_steps, rewriter
+from nbtextgen.data.cleaning.steps import DROPS, REWRITES
 from nbtextgen.data.raw import RawPairs
-from nbtextgen.data.steps import DROPS, REWRITES
-from nbtextgen.errors import DataError, OptionError
+from nbtextgen.data.rows import same_key
 
 PIECES = st.sampled_from(
     ["a", "b ", "  ", "\t", "é", "e\u0301", "\u200b", "\u00ad", "\x07", "&amp;", "&lt;", "<b>", "</b>", "&#x958;", "Ã©"]

@@ -13,8 +13,8 @@ import pandas
 import pytest
 
 from nbtextgen import Pairs
+from nbtextgen.core.errors import DataError
 from nbtextgen.data.raw import RawPairs
-from nbtextgen.errors import DataError
 
 ROWS = [
     ("plain", "text"),

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nbtextgen.data.normalization import Normalizer
-from nbtextgen.errors import OptionError
+from nbtextgen.core.errors import OptionError
+from nbtextgen.tokenizers.normalization import Normalizer
 
 FORMS = ("none", "nfc", "nfd", "nfkc")
 # Plain random text hardly ever holds a base with its marks: draw from where Unicode is difficult, too.

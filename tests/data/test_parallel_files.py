@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from nbtextgen import Pairs
-from nbtextgen.errors import DataError
+from nbtextgen.core.errors import DataError
 
 
 @pytest.fixture

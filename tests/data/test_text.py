@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nbtextgen.core.errors import DataError, ModelFileError
 from nbtextgen.data.builtin import builtin
-from nbtextgen.data.normalization import Normalizer
 from nbtextgen.data.pairs import Pairs
-from nbtextgen.data.tokenizer import SPECIAL, UNK, Tokenizer, train_tokenizer
-from nbtextgen.errors import DataError, ModelFileError
+from nbtextgen.tokenizers.base import SPECIAL, UNK
+from nbtextgen.tokenizers.normalization import Normalizer
+from nbtextgen.tokenizers.registry import tokenizer_from_dict, train_tokenizer
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 FORMS = st.sampled_from(["none", "nfc", "nfd", "nfkc"])
@@ -30,7 +31,7 @@ def test_decode_gives_back_the_normalised_text(text: str, form: str, lowercase: 
         assert tokenizer.decode(encoding.ids) == tokenizer.normalize(text)
     assert tokenizer.encode_batch([text])[0] == encoding.ids
     assert all(0 <= start < stop <= len(text) for start, stop in encoding.offsets)
-    assert Tokenizer.from_dict(tokenizer.to_dict()).encode(text) == encoding
+    assert tokenizer_from_dict(tokenizer.to_dict()).encode(text) == encoding
 
 
 @settings(max_examples=200, deadline=None)
@@ -54,7 +55,7 @@ def test_text_that_reads_like_a_special_token_stays_text(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["char", "bpe"])
 def test_a_damaged_tokenizer_is_refused(kind: str, damage: dict[str, object]) -> None:
     with pytest.raises(ModelFileError):
-        Tokenizer.from_dict({**train_tokenizer(["abc"], kind).to_dict(), **damage})
+        tokenizer_from_dict({**train_tokenizer(["abc"], kind).to_dict(), **damage})
 
 
 @settings(max_examples=100, deadline=None)

@@ -16,13 +16,13 @@ import psutil
 import pytest
 
 from nbtextgen import TextGenerator
-from nbtextgen.data import examples as module
-from nbtextgen.data import tokenising
-from nbtextgen.data.examples import CopyMap, Examples, batches, encode_examples
-from nbtextgen.data.streaming import stream_pairs
-from nbtextgen.data.tokenising import open_store, store_key, tokenise
-from nbtextgen.data.tokenizer import train_tokenizer
-from nbtextgen.errors import DataError, ModelFileError, OptionError
+from nbtextgen.core.errors import DataError, ModelFileError, OptionError
+from nbtextgen.data import batching as module
+from nbtextgen.data import tokenization as tokenising
+from nbtextgen.data.batching import CopyMap, Examples, batches, encode_examples
+from nbtextgen.data.readers.stream import stream_pairs
+from nbtextgen.data.tokenization import open_store, store_key, tokenise
+from nbtextgen.tokenizers.registry import train_tokenizer
 from tests.processes import alive, children, wait_for
 
 ROWS = [(f"row {number} of many", f"{number} rows") for number in range(700)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nbtextgen import builtin
-from nbtextgen.data.units import suitable_unit
+from nbtextgen.tokenizers.token_unit import suitable_unit
 
 PHONES = ["k æ t", "b ɔ̃ ʒ u ʁ", "t͡ɕʰ a", "HH AH0 L OW1", "n i 3 h ao 3", "a"]
 

@@ -7,9 +7,10 @@ import threading
 import pytest
 import torch
 
-from nbtextgen import Pairs, TextGenerator, writing
+from nbtextgen import Pairs, TextGenerator
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.decoding.cores import Cancelled, side_by_side
+from nbtextgen.decoding.parallel import Cancelled, side_by_side
+from nbtextgen.inference import predictor as writing
 
 
 class Counting:

@@ -10,10 +10,10 @@ import pytest
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from nbtextgen.core.errors import OptionError
 from nbtextgen.decoding import batch, search
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.decoding.search import decode
-from nbtextgen.errors import OptionError
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.seq2seq import Seq2Seq
 

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
+from nbtextgen.core.errors import OptionError
 from nbtextgen.decoding.beam import best_extensions
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.decoding.hypothesis import Hypothesis
 from nbtextgen.decoding.search import decode
 from nbtextgen.decoding.stepper import Ensemble
-from nbtextgen.errors import OptionError
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.seq2seq import Seq2Seq
 

@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
+from nbtextgen.core.errors import OptionError
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.decoding.hypothesis import Hypothesis
 from nbtextgen.decoding.search import decode
 from nbtextgen.decoding.stepper import Ensemble, Stepper
-from nbtextgen.decoding.stream import stream
-from nbtextgen.errors import OptionError
+from nbtextgen.decoding.streaming import stream
 from nbtextgen.model.config import ATTENTIONS, CELLS, ModelConfig
 from nbtextgen.model.seq2seq import Seq2Seq
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rouge_score import rouge_scorer
 
-from nbtextgen.errors import DataError, OptionError
+from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.evaluation.metrics import HIGHER_IS_BETTER, errors, measure, perplexity, score
 
 RIGHT = ["the cat sat on the mat .", "a man is sleeping", "two dogs run in the snow", "Grüße aus Köln"] * 5

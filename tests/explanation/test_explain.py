@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from nbtextgen import Pairs, TextGenerator, builtin
-from nbtextgen.errors import DataError, OptionError
+from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.explanation.config import METHODS, ExplanationConfig
 from nbtextgen.explanation.counterfactual import Edit, counterfactual
 from nbtextgen.explanation.explainer import Explainer
@@ -91,8 +91,8 @@ def test_heads_are_shown_where_there_are_several() -> None:
 def test_integrated_gradients_equal_captum(dates: TextGenerator) -> None:
     from captum.attr import IntegratedGradients
 
-    from nbtextgen.data.tokenizer import MASK
     from nbtextgen.explanation.gradients import _scores
+    from nbtextgen.tokenizers.base import MASK
 
     asked = explainer(dates, missing="mask", steps=20)
     network, ids = dates.writer.networks[0], torch.from_numpy(asked.subject.ids).to(dates.writer.device)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nbtextgen import Pairs, TextGenerator
-from nbtextgen.errors import DataError
+from nbtextgen.core.errors import DataError
 from nbtextgen.explanation.agreement import Agreement, spearman
 from nbtextgen.explanation.alignment import error_rate, links, read_links
 from nbtextgen.explanation.faithfulness import faithfulness

@@ -7,10 +7,10 @@ import torch
 
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.generator import TextGenerator
-from nbtextgen.model import eight_bit
+from nbtextgen.model import int8 as eight_bit
 from nbtextgen.model.config import ModelConfig
-from nbtextgen.model.eight_bit import EightBit, EightBitLinear, pays_in_eight_bit
 from nbtextgen.model.initialization import COMBINE_GAIN
+from nbtextgen.model.int8 import EightBit, EightBitLinear, pays_in_eight_bit
 from nbtextgen.model.seq2seq import Seq2Seq
 
 EXTRAS = (

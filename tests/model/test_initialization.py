@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nbtextgen.data.tokenizer import PAD
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.seq2seq import Seq2Seq
+from nbtextgen.tokenizers.base import PAD
 
 
 def network(cell: str = "lstm", embedding: int = 128, hidden: int = 256, **options: object) -> Seq2Seq:

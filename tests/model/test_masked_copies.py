@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from nbtextgen.data.tokenizer import BOS, EOS, MASK, UNK
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.seq2seq import Seq2Seq
+from nbtextgen.tokenizers.base import BOS, EOS, MASK, UNK
 
 SIZE = 12
 

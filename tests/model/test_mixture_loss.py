@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from nbtextgen.model import loss
-from nbtextgen.model.mixture_loss import mixture_loss
+from nbtextgen.model.copy_loss import mixture_loss
 
 
 def inputs(dtype: torch.dtype) -> list[Tensor]:

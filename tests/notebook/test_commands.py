@@ -196,7 +196,7 @@ def test_magics_work_with_autoreload_and_loaded_twice(shell: InteractiveShell) -
     shell.run_line_magic("load_ext", "autoreload")
     shell.run_line_magic("autoreload", "2")
     try:
-        for module in ("nbtextgen.notebook.session", "nbtextgen.generation", "nbtextgen.options"):
+        for module in ("nbtextgen.notebook.session", "nbtextgen.inference.generation", "nbtextgen.core.options"):
             path = Path(__import__(module, fromlist=["x"]).__file__ or "")
             path.touch()
         shell.run_cell("pass")

@@ -11,7 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from nbtextgen import TextGenerator
 from nbtextgen.explanation.counterfactual import Edit, changes, counterfactual
 from nbtextgen.explanation.units import cut
-from nbtextgen.notebook.explaining.panel import ExplanationPanel
+from nbtextgen.notebook.explain.panel import ExplanationPanel
 
 PAIRS = [(word, word[::-1]) for word in ("abc", "bca", "cab", "aab", "bba", "cca", "acb", "bac", "cba", "abb")] * 3
 OPTIONS = {

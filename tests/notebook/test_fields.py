@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from nbtextgen.core.options import Option, options_of
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.defaults import fit_options
 from nbtextgen.notebook.panels.fields import field
-from nbtextgen.options import Option, options_of
+from nbtextgen.pipeline.plan import fit_options
 
 OPTIONS = [*fit_options().values(), *options_of(DecodingConfig).values()]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtextgen.notebook.pace import UPDATE_SECONDS, Pace
+from nbtextgen.notebook.progress import UPDATE_SECONDS, Pace
 from tests.notebook.kernel import Answer, kernel
 
 TRAIN = """

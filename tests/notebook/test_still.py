@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from nbtextgen.charts import Line, line_chart
 from nbtextgen.charts.keeping import handler
 from nbtextgen.data.raw import RawPairs
-from nbtextgen.generation import Generation, Generations
-from nbtextgen.notebook.live import still
+from nbtextgen.inference.generation import Generation, Generations
+from nbtextgen.notebook.data_view import bars, look
+from nbtextgen.notebook.live import static_view as still
 from nbtextgen.notebook.live.record import POINTS, Series, record_of
-from nbtextgen.notebook.look import bars, look
 from nbtextgen.notebook.runs_view import RunsView
-from nbtextgen.running.listing import RunRecord
+from nbtextgen.runs.listing import RunRecord
 from nbtextgen.training.events import Ended, Event, Sample, Started, Step, Validation, Warning
 
 PARTS = [

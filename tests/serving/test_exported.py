@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from nbtextgen import NbTextGenError, OnnxGenerator, Pairs, TextGenerator
+from nbtextgen.core.errors import DataError, ModelFileError, NotTrainedError, OptionError
+from nbtextgen.core.options import build
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.errors import DataError, ModelFileError, NotTrainedError, OptionError
 from nbtextgen.model.config import ATTENTIONS, CELLS
-from nbtextgen.options import build
 
 ROOT = Path(__file__).parents[2]
 WORDS = ["".join(letters) for letters in itertools.product("abc", repeat=3)]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from nbtextgen import Pairs, builtin, defaults
-from nbtextgen.defaults import plan
+from nbtextgen import Pairs, builtin
+from nbtextgen.pipeline import plan as defaults
+from nbtextgen.pipeline.plan import plan
 from nbtextgen.training.budget import Budget, training_speed
 
 LINES = [f"a man number {number} is walking down the long street with a dog" for number in range(12_000)]

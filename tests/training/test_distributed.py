@@ -15,11 +15,11 @@ import pytest
 import torch
 
 from nbtextgen import LaunchConfig, Pairs, Run, TextGenerator, runs
-from nbtextgen.command import main, read_settings
-from nbtextgen.errors import OptionError
-from nbtextgen.running.launch import command, end
+from nbtextgen.cli import main, read_settings
+from nbtextgen.core.errors import OptionError
+from nbtextgen.runs.launch import command, end
+from nbtextgen.training.distributed import Group
 from nbtextgen.training.events import Checkpoint, Ended, Resumed, Started, Validation
-from nbtextgen.training.group import Group
 from tests.processes import alive, children, wait_for
 
 WORDS = ["".join(letters) for letters in itertools.product("abcd", repeat=3)]

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from nbtextgen import Pairs, Run, TextGenerator, runs
-from nbtextgen.errors import ModelFileError
+from nbtextgen.core.errors import ModelFileError
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Checkpoint, Ended, Event, Validation, Warning
 

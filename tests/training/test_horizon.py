@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nbtextgen.training.config import TrainingConfig
-from nbtextgen.training.horizon import Horizon
+from nbtextgen.training.run_length import Horizon
 from nbtextgen.training.schedule import rate_at
 from nbtextgen.training.state import Progress
 

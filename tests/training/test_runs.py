@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from nbtextgen import Pairs, Run, TextGenerator, runs
-from nbtextgen.errors import ModelFileError, NotTrainedError
-from nbtextgen.running.lock import Lock
-from nbtextgen.running.log import LogWriter, read_events
-from nbtextgen.running.training import RunTraining
+from nbtextgen.core.errors import ModelFileError, NotTrainedError
+from nbtextgen.runs.lock import Lock
+from nbtextgen.runs.log import LogWriter, read_events
+from nbtextgen.runs.training import RunTraining
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Changed, Checkpoint, Ended, Event, Resumed, Started, Step, Validation, Warning
 

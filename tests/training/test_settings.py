@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from nbtextgen import Pairs, TextGenerator
-from nbtextgen.errors import OptionError
-from nbtextgen.model.arithmetic import bf16_works
+from nbtextgen.core.errors import OptionError
+from nbtextgen.model.cpu import bf16_works
 from nbtextgen.training.events import Ended, Step, Validation
 
 random.seed(5)

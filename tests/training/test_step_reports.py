@@ -6,7 +6,7 @@ import itertools
 from types import SimpleNamespace
 
 from nbtextgen import TextGenerator
-from nbtextgen.training import report
+from nbtextgen.training import throughput as report
 from nbtextgen.training.events import Event, Step, Validation
 
 PAIRS = [(a + b + c, c + b + a) for a in "abcd" for b in "abcd" for c in "abcd"]

@@ -15,18 +15,12 @@ import pytest
 import torch
 
 from nbtextgen import Pairs, Run, TextGenerator
-from nbtextgen.errors import ModelFileError
-from nbtextgen.running.log import from_record, to_record
+from nbtextgen.core.errors import ModelFileError
+from nbtextgen.runs.log import from_record, to_record
 from nbtextgen.training import threads as threads_module
 from nbtextgen.training.events import Changed, Checkpoint, Event, Started, Validation, Warning
 from nbtextgen.training.progress import line
-from nbtextgen.training.threads import (
-    RETRY_SECONDS,
-    ThreadTuner,
-    is_small,
-    recorded_threads,
-    threads_on_resume,
-)
+from nbtextgen.training.threads import RETRY_SECONDS, ThreadTuner, is_small, recorded_threads, threads_on_resume
 
 WORDS = ["".join(letters) for letters in itertools.product("abcd", repeat=3)]
 REVERSED = Pairs(WORDS, [word[::-1] for word in WORDS])
@@ -369,7 +363,7 @@ def test_checkpoints_of_earlier_versions_say_how_many_threads(two_threads) -> No
 )
 def test_spinning_is_limited_unless_the_user_decides(first: str, given: dict[str, str], wanted: list[object]) -> None:
     code = (
-        f"{first}import json, os, nbtextgen; from nbtextgen.openmp import threads_spin\n"
+        f"{first}import json, os, nbtextgen; from nbtextgen.core.openmp import threads_spin\n"
         "print(json.dumps([os.environ.get('GOMP_SPINCOUNT'), os.environ.get('OMP_WAIT_POLICY'), threads_spin()]))"
     )
     kept = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl
 
+from nbtextgen.core.errors import DataError, nearest
 from nbtextgen.data.pairs import Pairs
-from nbtextgen.errors import DataError, nearest
 
 BUILTIN_NAMES = ("dates", "numbers", "pronunciation")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
+from nbtextgen.core.errors import MissingPackageError
 from nbtextgen.data.pairs import Pairs
-from nbtextgen.errors import MissingPackageError
 
 LANGUAGES = ("en", "fr", "de", "es", "it")
 

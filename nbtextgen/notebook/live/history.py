@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nbtextgen.errors import NotTrainedError
-from nbtextgen.notebook.live import still
+from nbtextgen.core.errors import NotTrainedError
+from nbtextgen.notebook.live import static_view
 from nbtextgen.notebook.live.record import Record, record_of
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class History:
         return cls(record_of(name, model.history))
 
     def __repr__(self) -> str:
-        return still.as_text(self.record)
+        return static_view.as_text(self.record)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        return still.bundle(self.record)
+        return static_view.bundle(self.record)

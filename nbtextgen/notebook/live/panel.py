@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import anywidget
 import traitlets
 
-from nbtextgen.notebook.front import module, style
-from nbtextgen.notebook.live import still
-from nbtextgen.notebook.live.memory import memory
-from nbtextgen.notebook.pace import Pace
+from nbtextgen.notebook.live import static_view
+from nbtextgen.notebook.live.record import memory
+from nbtextgen.notebook.progress import Pace
+from nbtextgen.notebook.widgets import module, style
 from nbtextgen.training.events import Changed, Event, Sample, Started, Step, Validation, Warning
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class PanelShow:
     def show(self) -> None:
         """Show the panel in the current cell's output; may be called again, in another cell."""
         place = uuid.uuid4().hex
-        _display(still.bundle(self._training.record) | _widget_view(self._panel), place, update=False)
+        _display(static_view.bundle(self._training.record) | _widget_view(self._panel), place, update=False)
         self._places.append(place)
 
     def __call__(self, event: Event) -> None:
@@ -129,7 +129,7 @@ class PanelShow:
         """The training has ended: the panel learns so, and its outputs become still pictures."""
         self._panel.send_state("state")
         for place in self._places:
-            _display(still.bundle(self._training.record), place, update=True)
+            _display(static_view.bundle(self._training.record), place, update=True)
 
 
 class TextShow:
@@ -141,7 +141,7 @@ class TextShow:
 
     def show(self) -> None:
         """Show what there is so far in the current cell's output."""
-        _display(still.text_bundle(self._training.record), self._place, update=False)
+        _display(static_view.text_bundle(self._training.record), self._place, update=False)
 
     def __call__(self, event: Event) -> None:
         """Rewrite the text, at most twice a second."""
@@ -150,7 +150,7 @@ class TextShow:
 
     def over(self) -> None:
         """Write it for the last time."""
-        _display(still.text_bundle(self._training.record), self._place, update=True)
+        _display(static_view.text_bundle(self._training.record), self._place, update=True)
 
 
 def _widget_view(panel: LivePanel) -> dict[str, Any]:

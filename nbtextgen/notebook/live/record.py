@@ -1,4 +1,4 @@
-"""What a training has told so far, in bounded space: thinned curves, the latest figures, some sample outputs."""
+"""The record of a training in bounded memory: thinned curves, the latest figures, some sample outputs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,24 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nbtextgen.training.events import Ended, Event, Sample, Started, Step, Validation, Warning
+
+
+def memory() -> int:
+    """Bytes of memory in use now by this process, or on systems that do not tell, the most it ever used; 0: unknown."""
+    try:
+        with open("/proc/self/statm") as file:
+            import resource
+
+            return int(file.read().split()[1]) * resource.getpagesize()
+    except OSError:
+        pass
+    try:
+        import psutil  # comes with ipykernel
+
+        return int(psutil.Process().memory_info().rss)
+    except ImportError:
+        return 0
+
 
 POINTS = 300
 """Most points of a curve: about what a screen can tell apart."""

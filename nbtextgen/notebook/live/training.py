@@ -10,15 +10,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from nbtextgen.notebook.live.hearing import hear
+from nbtextgen.notebook.live.ipykernel6 import hear
 from nbtextgen.notebook.live.record import Record
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Event
 
 if TYPE_CHECKING:
-    from nbtextgen.defaults import Plan
     from nbtextgen.generator import TextGenerator
     from nbtextgen.notebook.live.panel import PanelShow, TextShow
+    from nbtextgen.pipeline.plan import Plan
 
 WAKE_SECONDS = 0.05
 Listener = Callable[[Event], None]
@@ -84,9 +84,9 @@ class Training:
     def show(self, *, rich: bool) -> None:
         """Show the panel again, in the current cell; in a terminal, how far it is."""
         if not rich:
-            from nbtextgen.notebook.live import still
+            from nbtextgen.notebook.live import static_view
 
-            print(still.as_text(self.record))
+            print(static_view.as_text(self.record))
             return
         if self.shown is None:
             self._show("panel")

@@ -7,13 +7,13 @@ from typing import Any
 
 import ipywidgets as widgets
 
-from nbtextgen.data.cleaning import STEPS, Cleaned
+from nbtextgen.core.errors import NbTextGenError
+from nbtextgen.core.escaping import visible
+from nbtextgen.data.cleaning.clean import STEPS, Cleaned
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.raw import RawPairs
-from nbtextgen.data.report_view import cleaned_html, report_html
-from nbtextgen.errors import NbTextGenError
+from nbtextgen.data.report.views import cleaned_html, report_html
 from nbtextgen.notebook.panels.static import PlainBox
-from nbtextgen.visible import visible
 
 
 def cleaning_panel(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from nbtextgen.options import Option
+from nbtextgen.core.options import Option
 
 EQUAL_STEPS = 20
 """A slider over whole numbers has steps of one up to this span; a wider one doubles."""

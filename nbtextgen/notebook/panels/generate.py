@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import numpy as np
 
-from nbtextgen.data.tokenizer import EOS
+from nbtextgen.core.errors import NbTextGenError, OptionError
+from nbtextgen.core.escaping import pictured
+from nbtextgen.core.options import build, options_of
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.errors import NbTextGenError, OptionError
-from nbtextgen.generation import Generation
+from nbtextgen.inference.generation import Generation
 from nbtextgen.notebook.panels.fields import choice_field, field, text_field
-from nbtextgen.notebook.panels.latest import Latest, Stale, Stopped
+from nbtextgen.notebook.panels.latest_job import Latest, Stale, Stopped
 from nbtextgen.notebook.panels.recipe import Line
 from nbtextgen.notebook.panels.static import StaticForm
 from nbtextgen.notebook.panels.widgets import Code, Form, Writing
-from nbtextgen.options import build, options_of
-from nbtextgen.visible import pictured
+from nbtextgen.tokenizers.base import EOS
 
 if TYPE_CHECKING:
-    from nbtextgen.model.eight_bit import EightBit
+    from nbtextgen.inference.predictor import Alternative, Writer
+    from nbtextgen.model.int8 import EightBit
     from nbtextgen.model.seq2seq import Seq2Seq
     from nbtextgen.notebook.session import Session
-    from nbtextgen.writing import Alternative, Writer
 
 OPTIONS = options_of(DecodingConfig)
 MAIN = ("beam", "n_best", "length_penalty", "sample", "temperature", "top_k", "top_p", "seed")
@@ -218,7 +218,7 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
 
     def _explain(self, column: int, shown: Generation | None) -> None:
         """Open the explanation of one output."""
-        from nbtextgen.notebook.explaining.panel import ExplanationPanel
+        from nbtextgen.notebook.explain.panel import ExplanationPanel
 
         if shown is None:
             return

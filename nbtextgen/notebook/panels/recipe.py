@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from nbtextgen.notebook.python import keywords
+from nbtextgen.notebook.show_code import keywords
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from nbtextgen.core.errors import DataError, NbTextGenError
 from nbtextgen.data.builtin import BUILTIN_NAMES
-from nbtextgen.errors import DataError, NbTextGenError
 from nbtextgen.notebook.panels.fields import text_field
-from nbtextgen.notebook.python import call
 from nbtextgen.notebook.session import DATA_SUFFIXES, Session, names_a_file
+from nbtextgen.notebook.show_code import call
 
 if TYPE_CHECKING:
-    from nbtextgen.data.preparing import Prepared
+    from nbtextgen.pipeline.preparing import Prepared
 
 FIELDS = [
     text_field("name", "the variable that receives the model"),
@@ -80,7 +80,7 @@ class Source:
             DataError: when there is no data, or it cannot be read.
             OptionError: for an unknown cleaning step.
         """
-        from nbtextgen.data.preparing import prepare
+        from nbtextgen.pipeline.preparing import prepare
 
         key = (values.get("data") or "", values.get("source") or "", values.get("target") or "", clean or "")
         if not key[0]:

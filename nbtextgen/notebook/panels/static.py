@@ -7,7 +7,7 @@ from typing import Any
 
 import ipywidgets
 
-from nbtextgen.visible import visible
+from nbtextgen.core.escaping import visible
 
 
 class StaticForm:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
-from nbtextgen.errors import NbTextGenError
-from nbtextgen.notebook.pace import Pace
-from nbtextgen.notebook.panels.latest import Latest, Stale
+from nbtextgen.core.errors import NbTextGenError
+from nbtextgen.core.escaping import visible
+from nbtextgen.notebook.panels.latest_job import Latest, Stale
 from nbtextgen.notebook.panels.static import PlainBox
-from nbtextgen.visible import visible
+from nbtextgen.notebook.progress import Pace
 
 if TYPE_CHECKING:
     from nbtextgen.generator import TextGenerator

@@ -8,25 +8,25 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from nbtextgen.charts import figure
-from nbtextgen.defaults import fit_options
-from nbtextgen.errors import NbTextGenError, OptionError
+from nbtextgen.core.errors import NbTextGenError, OptionError
+from nbtextgen.core.escaping import visible
+from nbtextgen.core.options import Option
 from nbtextgen.notebook.live.panel import PanelShow
 from nbtextgen.notebook.panels.fields import field
 from nbtextgen.notebook.panels.generate import GeneratePanel
-from nbtextgen.notebook.panels.latest import Latest, Stale
+from nbtextgen.notebook.panels.latest_job import Latest, Stale
 from nbtextgen.notebook.panels.recipe import Line
 from nbtextgen.notebook.panels.source import FIELDS, Source, columns_of, fit_code, suggestions
 from nbtextgen.notebook.panels.static import StaticForm
 from nbtextgen.notebook.panels.widgets import Code, Form
-from nbtextgen.options import Option
-from nbtextgen.visible import visible
+from nbtextgen.pipeline.plan import fit_options
 
 if TYPE_CHECKING:
     from nbtextgen.data.pairs import Pairs
-    from nbtextgen.defaults import Plan
     from nbtextgen.notebook.live.training import Training
     from nbtextgen.notebook.session import Session
-    from nbtextgen.rehearsal import Rehearsal
+    from nbtextgen.pipeline.estimate import Rehearsal
+    from nbtextgen.pipeline.plan import Plan
 
 OPTIONS = fit_options()
 SECTIONS = {
@@ -128,7 +128,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
     def _rehearsal(self) -> Rehearsal | None:
         """A run like the one that would start now; shows why there can be none."""
         from nbtextgen.generator import TextGenerator
-        from nbtextgen.rehearsal import rehearsal
+        from nbtextgen.pipeline.estimate import rehearsal
 
         if any(training.running for training in self.session.trainings.values()):
             self.cost.value = status(

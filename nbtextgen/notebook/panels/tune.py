@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from nbtextgen.defaults import fit_options
-from nbtextgen.errors import NbTextGenError, OptionError
-from nbtextgen.notebook.options import parse_line
-from nbtextgen.notebook.pace import Pace
+from nbtextgen.core.errors import NbTextGenError, OptionError
+from nbtextgen.core.options import Option
+from nbtextgen.notebook.arguments import parse_line
 from nbtextgen.notebook.panels.fields import field, text_field
 from nbtextgen.notebook.panels.generate import GeneratePanel
 from nbtextgen.notebook.panels.source import FIELDS, Source, columns_of, data_code, suggestions
 from nbtextgen.notebook.panels.static import StaticForm
 from nbtextgen.notebook.panels.train import row, status
 from nbtextgen.notebook.panels.widgets import Code, Form, Ranges
-from nbtextgen.notebook.python import call
-from nbtextgen.options import Option
+from nbtextgen.notebook.progress import Pace
+from nbtextgen.notebook.show_code import call
+from nbtextgen.pipeline.plan import fit_options
 from nbtextgen.training.controls import Controls
 from nbtextgen.tuning import TUNABLE, Range, Search, Tuning, search_space, tune, usual_range
 
 if TYPE_CHECKING:
-    from nbtextgen.data.preparing import Prepared
     from nbtextgen.notebook.session import Session
+    from nbtextgen.pipeline.preparing import Prepared
 
 OPTIONS = fit_options()
 MINUTES = Option("minutes", float, False, 5.0, "wall time for the whole search", None, None, 0.0, None, None, (0.5, 60))

@@ -9,7 +9,7 @@ from typing import Any
 import anywidget
 import traitlets
 
-from nbtextgen.notebook.front import module, style
+from nbtextgen.notebook.widgets import module, style
 
 FRONT = Path(__file__).parent / "front"
 STYLE = style(FRONT, "panel.css")

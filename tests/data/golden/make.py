@@ -25,10 +25,10 @@ from typing import Any
 import torch
 
 from nbtextgen import OnnxGenerator, Pairs, TextGenerator
-from nbtextgen.data.examples import CopyMap
-from nbtextgen.data.tokenising import tokenise
-from nbtextgen.data.tokenizer import train_tokenizer
-from nbtextgen.saving import write_tokenizers
+from nbtextgen.data.batching import CopyMap
+from nbtextgen.data.tokenization import tokenise
+from nbtextgen.pipeline.model_folder import write_tokenizers
+from nbtextgen.tokenizers.registry import train_tokenizer
 from nbtextgen.training.events import Checkpoint, Event, Started
 
 FACTORS: dict[str, tuple[Any, ...]] = {

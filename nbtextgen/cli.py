@@ -1,0 +1,121 @@
+"""Training without a notebook: ``python -m nbtextgen train run.toml``, alone or under torchrun."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from nbtextgen.core.errors import NbTextGenError, OptionError, nearest
+from nbtextgen.pipeline.plan import fit_options
+from nbtextgen.runs.folder import Run
+from nbtextgen.runs.launch import hold_lifeline
+from nbtextgen.runs.training import RunTraining
+from nbtextgen.training.distributed import Group
+from nbtextgen.training.progress import TextProgress
+
+USAGE = """Train without a notebook:
+
+    python -m nbtextgen train run.toml                            one process
+    torchrun --nproc-per-node 8 -m nbtextgen train run.toml       eight
+    python -m nbtextgen train runs/french                         go on with a run
+
+run.toml holds the settings of fit, and where things are:
+
+    run = "runs/french"          # its folder; when it is there already, the run goes on
+    data = "pairs.tsv"           # a file, or builtin:NAME
+    valid = "valid.tsv"          # optional, as are source and target: names of columns
+    hidden-size = 512
+    epochs = 20
+"""
+PLACES = ("run", "data", "valid", "source", "target")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command line; gives the exit status."""
+    if len(arguments) != 2 or arguments[0] != "train":
+        print(USAGE, file=sys.stdout if "--help" in arguments else sys.stderr)
+        return 0 if "--help" in arguments else 2
+    hold_lifeline()
+    try:
+        train(Path(arguments[1]))
+    except NbTextGenError as error:
+        print(f"nbtextgen: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(
+            "nbtextgen: interrupted; the run goes on from its last checkpoint when it is started again.",
+            file=sys.stderr,
+        )
+        return 130
+    return 0
+
+
+def train(path: Path) -> None:
+    """Train the run in a folder, or the one that a settings file describes; all processes of the group call it.
+
+    Raises:
+        NbTextGenError: when settings or folder are not usable.
+    """
+    group = Group.joined()
+    if not path.is_dir():
+        settings = read_settings(path)
+        path = Path(settings["run"])
+        refused = group.once(lambda: _made(path, settings))
+        if refused:
+            raise OptionError(refused)
+    progress = TextProgress()
+    for event in RunTraining(Run.open(path), group=group).run():
+        if group.rank == 0:
+            progress(event)
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """Settings from a TOML file, by their Python names.
+
+    Raises:
+        OptionError: when it is missing, not TOML, or holds an unknown key or a bad value.
+    """
+    try:
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OptionError(f"{path} cannot be read as TOML: {error}.") from None
+    known = fit_options()
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        name = key.replace("-", "_")
+        if name in PLACES:
+            if not isinstance(value, str):
+                raise OptionError(f"{path}: {key} must be a text (got {value!r}).")
+            found[name] = value
+        elif name in known:
+            found[name] = known[name].check(value)
+        else:
+            raise OptionError(f"{path}: there is no setting '{key}'.{nearest(name, [*known, *PLACES])}")
+    for name in ("run", "data"):
+        if name not in found:
+            raise OptionError(f'{path} does not say {name}: add {name} = "...".')
+    return found
+
+
+def _made(folder: Path, settings: dict[str, Any]) -> str:
+    """Make the run unless it is there; gives what is wrong, or nothing (so that all processes hear of it)."""
+    from nbtextgen.generator import TextGenerator
+
+    options = {name: value for name, value in settings.items() if name not in PLACES}
+    try:
+        if not Run.is_one(folder):
+            places = {name: settings.get(name) for name in ("valid", "source", "target")}
+            TextGenerator(**options).begin(settings["data"], run=folder, **places)
+            return ""
+        before = Run.open(folder).options
+    except NbTextGenError as error:
+        return str(error)
+    known = fit_options()
+    for name, one in known.items():
+        asked, was = (one.check(each.get(name, one.default)) for each in (options, before))
+        if asked != was:
+            return f"{folder} was begun with {one.flag} {was}, not {asked}; choose another run, or change the settings back."
+    return ""

@@ -1,0 +1,211 @@
+"""The steps of cleaning: those that rewrite a text, and those that drop a row, each under the name that users write."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nbtextgen.core.errors import MissingPackageError, OptionError
+from nbtextgen.data.near_duplicates import near_duplicates
+from nbtextgen.data.rows import same_key
+from nbtextgen.data.text_properties import KINDS, carried
+
+Rewrite = Callable[[str], str]
+Drops = Iterator[tuple[int, str]]
+"""Rows to drop, each with the reason."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What a dropping step looks at: two columns of text, and the sources held out for validation."""
+
+    sources: Sequence[str]
+    targets: Sequence[str]
+    held_out: frozenset[str] = frozenset()
+
+
+# Steps that rewrite a text ----------------------------------------------------------------------------------------
+
+CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+ZERO_WIDTH = re.compile("[\u00ad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff]")
+_HTML = (
+    "a abbr article b big blockquote body br button center cite code dd del div dl dt em font footer form h[1-6] head "
+    "header hr html i iframe img input ins label li link main meta nav ol option p pre q s script section select small "
+    "span strong style sub sup svg table tbody td textarea th thead title tr tt u ul video"
+)
+TAG = re.compile(rf"</?(?:{_HTML.replace(' ', '|')})(?:\s[^<>]{{0,500}})?/?>|<!--.*?-->", re.DOTALL | re.IGNORECASE)
+"""Only real HTML tags: ``<sources.list>`` and ``<me@example.org>`` are text."""
+_SPACES = re.compile(r"\s+")
+_QUOTES = str.maketrans("\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u2032\u2033", "''''\"\"\"\"'\"")
+
+
+def _without_control(text: str) -> str:
+    return CONTROL.sub("", text)
+
+
+def _without_zero_width(text: str) -> str:
+    # U+200C and U+200D stay: Persian, Indic scripts and emoji need them.
+    return ZERO_WIDTH.sub("", text)
+
+
+def _without_markup(text: str) -> str:
+    if "<" not in text and "&" not in text:
+        return text
+    return html.unescape(TAG.sub(" ", text))
+
+
+def _one_space(text: str) -> str:
+    return _SPACES.sub(" ", text).strip()
+
+
+def _straight_quotes(text: str) -> str:
+    return text.translate(_QUOTES)
+
+
+def _formed(form: Any) -> Rewrite:
+    return lambda text: text if text.isascii() else unicodedata.normalize(form, text)
+
+
+def _mended(text: str) -> str:
+    """Undo text that was decoded with the wrong encoding."""
+    try:
+        import ftfy
+    except ImportError:
+        raise MissingPackageError(
+            "The cleaning step 'mojibake' needs ftfy, which is not installed; run: pip install 'nbtextgen[clean]'."
+        ) from None
+    return text if text.isascii() else ftfy.fix_encoding(text)
+
+
+REWRITES: dict[str, tuple[Rewrite, str]] = {
+    "mojibake": (_mended, "undo text decoded with the wrong encoding (needs ftfy)"),
+    "markup": (_without_markup, "take out HTML tags, read entities such as &amp;"),
+    "control": (_without_control, "take out control characters and halves of characters"),
+    "zero-width": (_without_zero_width, "take out invisible characters and direction marks"),
+    "nfc": (_formed("NFC"), "Unicode form NFC: accents composed"),
+    "nfkc": (_formed("NFKC"), "Unicode form NFKC: also ligatures, full-width letters and the like"),
+    "quotes": (_straight_quotes, "straight quotation marks"),
+    "whitespace": (_one_space, "one space for any white space, none at the ends"),
+}
+"""Name, function and help of every rewriting step, in the order in which they run."""
+
+
+# Steps that drop rows ---------------------------------------------------------------------------------------------
+
+
+def _same(columns: Columns, argument: str) -> Drops:
+    for row, (source, target) in enumerate(zip(columns.sources, columns.targets, strict=True)):
+        if source == target:
+            yield row, "source and target are the same"
+
+
+def _ratio(columns: Columns, argument: str) -> Drops:
+    low, high = _bounds("ratio", argument or "0.1-10")
+    for row, (source, target) in enumerate(zip(columns.sources, columns.targets, strict=True)):
+        ratio = len(target) / max(1, len(source))
+        if not low <= ratio <= high:
+            yield row, f"the target is {ratio:.2g} times as long as the source"
+
+
+def _length(columns: Columns, argument: str) -> Drops:
+    low, high = _bounds("length", argument or "1-5000")
+    for row, pair in enumerate(zip(columns.sources, columns.targets, strict=True)):
+        for side, text in zip(("source", "target"), pair, strict=True):
+            if not low <= len(text) <= high:
+                yield row, f"the {side} has {len(text):,} characters"
+                break
+
+
+def _unmatched(columns: Columns, argument: str) -> Drops:
+    wanted = argument.split("+") if argument else list(KINDS)
+    if not set(wanted) <= set(KINDS):
+        raise OptionError(f"The cleaning step 'unmatched' takes {'+'.join(KINDS)} (got '{argument}').")
+    for row, (source, target) in enumerate(zip(columns.sources, columns.targets, strict=True)):
+        for kind in wanted:
+            if carried(kind, source, target) is False:
+                yield row, f"{kind} of the source are not those of the target"
+                break
+
+
+def _language(columns: Columns, argument: str) -> Drops:
+    from nbtextgen.data.text_properties import detect
+
+    wanted = argument.split("-") if argument else []
+    if len(wanted) != 2:
+        raise OptionError(f"The cleaning step 'language' needs two languages, as language:en-fr (got '{argument}').")
+    for row, pair in enumerate(zip(columns.sources, columns.targets, strict=True)):
+        for side, text, code in zip(("source", "target"), pair, wanted, strict=True):
+            found = None if code == "*" else detect(text)
+            if found is not None and found != code:
+                yield row, f"the {side} reads like {found}, not {code}"
+                break
+
+
+def _overlap(columns: Columns, argument: str) -> Drops:
+    for row, source in enumerate(columns.sources):
+        if same_key(source) in columns.held_out:
+            yield row, "the source is also among the validation pairs"
+
+
+def _one_target(columns: Columns, argument: str) -> Drops:
+    counts: dict[str, Counter[str]] = {}
+    for source, target in zip(columns.sources, columns.targets, strict=True):
+        counts.setdefault(source, Counter())[target] += 1
+    chosen = {source: found.most_common(1)[0][0] for source, found in counts.items() if len(found) > 1}
+    for row, (source, target) in enumerate(zip(columns.sources, columns.targets, strict=True)):
+        if chosen.get(source, target) != target:
+            yield row, "the same source has another target, more frequent or earlier"
+
+
+def _dedupe(columns: Columns, argument: str) -> Drops:
+    seen: set[tuple[str, str]] = set()
+    for row, pair in enumerate(zip(columns.sources, columns.targets, strict=True)):
+        if pair in seen:
+            yield row, "the same pair stands earlier"
+        seen.add(pair)
+
+
+def _near(columns: Columns, argument: str) -> Drops:
+    similarity = _number("near-duplicates", argument or "90", 50, 100)
+    for row, earlier in near_duplicates(columns.sources, columns.targets, similarity):
+        yield row, f"nearly the same as '{columns.sources[earlier]:.60}'"
+
+
+DROPS: dict[str, tuple[Callable[[Columns, str], Drops], str]] = {
+    "same": (_same, "drop rows whose source and target are the same"),
+    "ratio": (_ratio, "drop rows by target length / source length; ratio:0.1-10"),
+    "length": (_length, "drop rows by characters of a side; length:1-5000"),
+    "unmatched": (_unmatched, f"drop rows whose {', '.join(KINDS)} differ between the sides; unmatched:numbers+urls"),
+    "language": (_language, "drop rows that read like another language (needs langdetect); language:en-fr"),
+    "overlap": (_overlap, "drop training rows whose source is also held out for validation"),
+    "one-target": (_one_target, "keep one target for each source: the most frequent, else the first"),
+    "dedupe": (_dedupe, "drop rows that repeat an earlier one"),
+    "near-duplicates": (_near, "drop rows nearly the same as an earlier one on both sides; near-duplicates:90"),
+}
+"""Name, function and help of every dropping step, in the order in which they run, after all rewriting."""
+
+
+def _bounds(step: str, argument: str) -> tuple[float, float]:
+    low, dash, high = argument.partition("-")
+    try:
+        found = float(low), float(high)
+    except ValueError:
+        found = None
+    if not dash or found is None or not 0 <= found[0] <= found[1]:
+        raise OptionError(f"The cleaning step '{step}' takes a range, as {step}:0.5-3 (got '{argument}').")
+    return found
+
+
+def _number(step: str, argument: str, low: float, high: float) -> float:
+    try:
+        value = float(argument)
+    except ValueError:
+        value = low - 1
+    if not low <= value <= high:
+        raise OptionError(f"The cleaning step '{step}' takes a number from {low:g} to {high:g} (got '{argument}').")
+    return value

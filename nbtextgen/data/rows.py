@@ -1,0 +1,68 @@
+"""Two columns of text as rows with places: what readers give, and reports and cleaning work on."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+Place = str | tuple[str, int]
+"""Where a row came from: a text, or a name and a number that reads ``pairs.csv, line 1,204``."""
+
+
+class Rows(Protocol):
+    """What ``Pairs`` and ``RawPairs`` share: two columns, a place for every row, and the rows that could not be read."""
+
+    @property
+    def sources(self) -> Sequence[Any]: ...
+    @property
+    def targets(self) -> Sequence[Any]: ...
+    @property
+    def places(self) -> Sequence[Place]: ...
+    @property
+    def problems(self) -> Mapping[int, str]: ...
+
+
+def place_text(place: Place) -> str:
+    """A place in words."""
+    return place if isinstance(place, str) else f"{place[0]} {place[1]:,}"
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a cell is ``None`` or one of the not-a-number values that tables use for "nothing here"."""
+    if value is None or type(value).__name__ in ("NAType", "NaTType"):
+        return True
+    return isinstance(value, float) and value != value  # NumPy's float64 is a float too; its float32 is below
+
+
+def cell_problem(value: Any) -> str | None:
+    """What keeps a cell from being learned from, as a phrase that follows "source" or "target"; ``None`` if nothing."""
+    if isinstance(value, str):
+        if not value.strip():
+            return "is empty; drop such rows or fill them in"
+        if not value.isascii() and has_surrogate(value):
+            return "holds half a character (a lone surrogate); clean it with the step 'control'"
+        return None
+    if is_missing(value) or (hasattr(value, "dtype") and value != value):
+        return "is missing (NaN); drop such rows or fill them in"
+    return f"is {type(value).__name__} ({value!r:.60}), not text; convert the column with .astype(str)"
+
+
+def has_surrogate(text: str) -> bool:
+    """Whether the text holds half a UTF-16 pair, which no file can store."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+_SPACES = re.compile(r"\s+")
+
+
+def same_key(text: str) -> str:
+    """What two texts share that differ only in case, spacing or Unicode form."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text)
+    return _SPACES.sub(" ", text).strip().casefold()

@@ -1,0 +1,277 @@
+"""Text tokenised once, in parallel, into a store that is mapped into memory; it appears whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import threading
+import uuid
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from multiprocessing import connection, get_context, parent_process
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.lib import format as npy
+
+from nbtextgen.core.errors import DataError, ModelFileError
+from nbtextgen.core.files import as_json, read_json, recover, swap, sync, write
+from nbtextgen.data.batching import CopyMap, Examples, encode_examples
+from nbtextgen.data.readers.stream import files_of
+from nbtextgen.data.token_store import SIDES, open_examples
+from nbtextgen.tokenizers.base import Tokenizer
+from nbtextgen.tokenizers.registry import tokenizer_from_dict
+
+CHUNK = 5000
+"""Pairs that go to a worker at a time."""
+ALONE = 20_000
+"""Pairs up to which it is quicker to start no workers."""
+MANIFEST, NAME, FORMAT = "store.json", "train", 1
+_HEADER = 128
+
+
+@dataclass(frozen=True)
+class Store:
+    """Tokenised pairs on disk: the examples, mapped, and how many pairs were too long to be among them."""
+
+    examples: Examples
+    left_out: int
+
+
+def store_key(data: Any, source: Tokenizer, target: Tokenizer, more: Any = None) -> str | None:
+    """What a store depends on: files by name, size and time of change, tokenizers, settings; ``None`` for a stream."""
+    paths = files_of(data)
+    if not paths:
+        return None
+    known = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in paths if path.exists()]
+    content = json.dumps([known, source.to_dict(), target.to_dict(), more], sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def open_store(folder: Path, key: str | None, source: Tokenizer, target: Tokenizer) -> Store | None:
+    """The store in a folder when it is whole and was made from the same; else ``None``."""
+    if key is None or not (folder / MANIFEST).is_file():
+        return None
+    manifest = read_json(folder / MANIFEST)
+    if manifest.get("format") != FORMAT or manifest.get("key") != key:
+        return None
+    examples = open_examples(folder, NAME, source_size=source.size, target_size=target.size)
+    return Store(examples, int(manifest["left_out"]))
+
+
+def tokenise(
+    rows: Iterable[tuple[str, str]],
+    folder: Path,
+    source: Tokenizer,
+    target: Tokenizer,
+    copy: CopyMap | None = None,
+    *,
+    key: str | None = None,
+    max_length: int = 2000,
+    workers: int | None = None,
+) -> Store:
+    """Tokenise pairs into a store; memory use does not depend on how many there are.
+
+    Args:
+        rows: source and target texts, as they come.
+        folder: where the store will be; it appears when all is written, with its manifest.
+        source, target, copy: as for ``encode_examples``.
+        key: kept, so that ``open_store`` knows the store again.
+        max_length: pairs with more tokens on a side are left out.
+        workers: processes; by default one a core, and none for a few thousand pairs.
+
+    Raises:
+        DataError: when there is no pair, or none short enough.
+        ModelFileError: when ``folder`` holds something else, or cannot be written.
+    """
+    recover(folder, MANIFEST)
+    if folder.exists() and not (folder / MANIFEST).is_file():
+        raise ModelFileError(f"{folder} holds something that is no store of tokens; choose another folder.")
+    _sweep(folder)
+    work = folder.with_name(f".{folder.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.tokenising")
+    try:
+        work.mkdir(parents=True)
+        left_out = _fill(work, rows, _Job(source, target, copy, max_length), workers or os.cpu_count() or 1)
+        write(work / MANIFEST, as_json({"format": FORMAT, "key": key, "left_out": left_out}))
+        sync(work)
+        swap(work, folder)
+    except OSError as error:
+        raise ModelFileError(f"The tokens could not be written to {folder}: {error.strerror or error}.") from error
+    except BrokenExecutor as error:
+        raise DataError(
+            f"A process that cuts up the texts for {folder} was ended from outside, often for want of memory; nothing "
+            "was changed there: free some memory and start again."
+        ) from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return Store(open_examples(folder, NAME, source_size=source.size, target_size=target.size), left_out)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a tokenising that was killed left beside the store."""
+    for path in folder.parent.glob(f".{folder.name}.*.tokenising"):
+        number = path.name.split(".")[-3]
+        if number.isdigit() and int(number) != os.getpid() and not _alive(int(number)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
+
+
+# Work -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What a worker needs to know."""
+
+    source: Tokenizer
+    target: Tokenizer
+    copy: CopyMap | None
+    max_length: int
+
+    def plain(self) -> dict[str, Any]:
+        """As values that travel to another process without pickling code."""
+        sides = {"source": self.source.to_dict(), "target": self.target.to_dict()}
+        return {**sides, "copy": self.copy is not None, "max_length": self.max_length}
+
+    @classmethod
+    def restored(cls, values: dict[str, Any]) -> _Job:
+        """From ``plain``."""
+        source, target = tokenizer_from_dict(values["source"]), tokenizer_from_dict(values["target"])
+        return cls(source, target, CopyMap(source, target) if values["copy"] else None, values["max_length"])
+
+    def encode(self, rows: Sequence[tuple[str, str]]) -> tuple[dict[str, tuple[Any, Any]], int]:
+        """Ids end to end and lengths of each side, and how many pairs were too long."""
+        made = encode_examples([one for one, _ in rows], [two for _, two in rows], self.source, self.target, self.copy)
+        source, target = made.lengths()
+        short = np.flatnonzero((source <= self.max_length) & (target - 2 <= self.max_length))
+        if len(short) < len(made):
+            made = made.take(short.tolist())
+        found = {}
+        for side in SIDES:
+            ids = getattr(made, side)
+            if ids is not None:
+                lengths = np.fromiter(map(len, ids), np.int64, len(ids))
+                joined = np.concatenate(ids).astype(np.int32) if len(ids) else np.zeros(0, np.int32)
+                found[side] = (joined, lengths)
+        return found, len(rows) - len(short)
+
+
+_job: list[_Job] = []
+"""The job of a worker process, set once when it starts."""
+
+
+def _begin(values: dict[str, Any]) -> None:
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _job[:] = [_Job.restored(values)]
+
+
+def _end_with_parent() -> None:
+    """In a worker, which would otherwise wait for work for ever once the process that started it was killed."""
+    parent = parent_process()
+    assert parent is not None
+    connection.wait([parent.sentinel])
+    os._exit(1)
+
+
+def _encode(rows: Sequence[tuple[str, str]]) -> tuple[dict[str, tuple[Any, Any]], int]:
+    return _job[0].encode(rows)
+
+
+def _fill(work: Path, rows: Iterable[tuple[str, str]], job: _Job, workers: int) -> int:
+    """Write every side; gives how many pairs were left out."""
+    chunks = _chunks(iter(rows), CHUNK)
+    first = list(islice(chunks, ALONE // CHUNK + 1))
+    if not first:
+        raise DataError("There are no pairs: the data is empty; give at least two rows of source and target.")
+    sides = [side for side in SIDES if side != "copies" or job.copy is not None]
+    columns = {side: _Column(work, side) for side in sides}
+    left_out = 0
+    for found, skipped in _encoded(first, chunks, job, workers):
+        left_out += skipped
+        for side, (ids, lengths) in found.items():
+            columns[side].append(ids, lengths)
+    for column in columns.values():
+        column.finish()
+    if not columns["sources"].rows:
+        raise DataError(f"Every pair has more than {job.max_length:,} tokens on a side; raise --max-length.")
+    return left_out
+
+
+def _chunks(rows: Iterator[tuple[str, str]], size: int) -> Iterator[list[tuple[str, str]]]:
+    while chunk := list(islice(rows, size)):
+        yield chunk
+
+
+def _encoded(
+    first: list[list[tuple[str, str]]], rest: Iterator[list[tuple[str, str]]], job: _Job, workers: int
+) -> Iterator[tuple[dict[str, tuple[Any, Any]], int]]:
+    """The chunks' tokens in their order; by workers when there are many, a few chunks ahead of what is written."""
+    if len(first) <= ALONE // CHUNK or workers == 1:
+        for chunk in _joined(first, rest):
+            yield job.encode(chunk)
+        return
+    # Spawned, not forked: a forked copy of a process that has used torch's threads hangs.
+    with ProcessPoolExecutor(workers, get_context("spawn"), _begin, (job.plain(),)) as pool:
+        waiting: deque[Future[Any]] = deque()
+        try:
+            for chunk in _joined(first, rest):
+                waiting.append(pool.submit(_encode, chunk))
+                if len(waiting) > 2 * workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _joined(first: list[Any], rest: Iterator[Any]) -> Iterator[Any]:
+    yield from first
+    yield from rest
+
+
+class _Column:
+    """One side's ids and row starts, appended to ``.npy`` files whose headers are written when their lengths are known."""
+
+    def __init__(self, folder: Path, side: str) -> None:
+        self._ids = self._opened(folder / f"{NAME}-{side}-ids.npy")
+        self._starts = self._opened(folder / f"{NAME}-{side}-starts.npy")
+        self._starts.write(np.zeros(1, np.int64).tobytes())
+        self.rows, self.total = 0, 0
+
+    @staticmethod
+    def _opened(path: Path) -> BinaryIO:
+        file = path.open("wb")
+        file.write(bytes(_HEADER))
+        return file
+
+    def append(self, ids: Any, lengths: Any) -> None:
+        """More rows."""
+        self._ids.write(ids.tobytes())
+        self._starts.write((np.cumsum(lengths) + self.total).tobytes())
+        self.rows += len(lengths)
+        self.total += int(lengths.sum())
+
+    def finish(self) -> None:
+        """Write the headers, and wait until all is on the disk."""
+        for file, kind, count in ((self._ids, "<i4", self.total), (self._starts, "<i8", self.rows + 1)):
+            file.seek(0)
+            npy.write_array_header_1_0(file, {"descr": kind, "fortran_order": False, "shape": (count,)})
+            assert file.tell() == _HEADER
+            file.flush()
+            os.fsync(file.fileno())
+            file.close()

@@ -1,0 +1,81 @@
+"""What the CPU can do: number formats that it is fast at, and the number of threads that PyTorch uses."""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+# oneDNN keeps the code of the last 1,024 shapes of product, and in bf16 texts of all lengths make new shapes for ever: 1,695 MB
+# instead of 1,162 after 140 updates of benchmarks/peers.py's model, for 1 % of speed. It reads this at its first product.
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
+
+
+def bf16_pays() -> bool:
+    """Whether bf16 is so much faster on this processor that it is worth its rounding."""
+    return bf16_speedup() > 1.5
+
+
+@functools.cache
+def bf16_speedup() -> float:
+    """How many times faster this processor multiplies bf16 matrices than fp32 ones (below one: it emulates them)."""
+    if torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "NO AVX", "AVX2"):
+        return 0.0  # no instruction for it: emulation is a hundred times slower, not worth measuring
+
+    def seconds(kind: torch.dtype) -> float:
+        matrix = torch.ones(256, 256, dtype=kind)
+        best = float("inf")
+        for _ in range(5):
+            began = time.perf_counter()
+            torch.mm(matrix, matrix)
+            best = min(best, time.perf_counter() - began)
+        return best
+
+    return seconds(torch.float32) / seconds(torch.bfloat16)
+
+
+@functools.cache
+def bf16_works() -> bool:
+    """Return ``True`` if this CPU runs the forward and backward pass of an LSTM in bf16; with AVX2 alone it does not."""
+    layer = torch.nn.LSTM(8, 8, batch_first=True)
+    try:
+        with torch.random.fork_rng(devices=[]), torch.autocast("cpu", torch.bfloat16):
+            layer(torch.ones(1, 2, 8))[0].sum().backward()
+    except RuntimeError:
+        return False
+    return True
+
+
+@functools.cache
+def has_eight_bit() -> bool:
+    """Whether this processor has instructions for sums of 8-bit products (VNNI)."""
+    known = getattr(torch.cpu, "_is_vnni_supported", None)
+    return hasattr(torch, "_int_mm") and known is not None and bool(known())
+
+
+def set_threads(number: int, default: int) -> None:
+    """Let this Python thread compute with ``number`` threads, and those that have not used torch yet with ``default``."""
+    torch.set_num_threads(number)  # for this thread, and as the default of all that are yet to use torch
+    if number != default:
+        other = threading.Thread(target=torch.set_num_threads, args=(default,))
+        other.start()
+        other.join()
+
+
+@contextmanager
+def computing_with(number: int) -> Iterator[None]:
+    """Let this Python thread compute with ``number`` threads inside of this, and as before afterwards."""
+    before = torch.get_num_threads()
+    if number == before:
+        yield
+        return
+    set_threads(number, before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,62 @@
+"""Explanations as plain values for the front end; texts are sent as they are and only ever become text nodes there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nbtextgen.explanation.agreement import NAMES
+from nbtextgen.explanation.counterfactual import Counterfactual
+from nbtextgen.explanation.explanation import Explanation
+from nbtextgen.explanation.views.html import notes
+
+
+def answer(explanation: Explanation, *, final: bool) -> dict[str, Any]:
+    """One explanation.
+
+    Args:
+        explanation: what to show.
+        final: whether it is still being refined.
+    """
+    name = NAMES[explanation.method]
+    return {
+        "method": explanation.method,
+        "name": name[0].upper() + name[1:],
+        "algorithm": explanation.algorithm,
+        "source": explanation.source,
+        "text": explanation.text,
+        "contrast": explanation.contrast,
+        "unit": explanation.unit,
+        "missing": explanation.missing,
+        "inputs": _tokens(explanation.input_units, explanation.input_offsets),
+        "outputs": _tokens(explanation.output_tokens, explanation.output_offsets),
+        "values": _rounded(explanation.values),
+        "errors": None if explanation.standard_errors is None else _rounded(explanation.standard_errors),
+        "heads": None if explanation.heads is None else _rounded(explanation.heads),
+        "logs": _rounded(explanation.log_probabilities),
+        "total": _rounded(explanation.total()),
+        "measure": "weight" if explanation.method == "attention" else "nats",
+        "notes": notes(explanation),
+        "final": final,
+    }
+
+
+def _tokens(texts: tuple[str, ...], offsets: tuple[tuple[int, int], ...]) -> list[dict[str, Any]]:
+    return [{"text": text, "start": start, "stop": stop} for text, (start, stop) in zip(texts, offsets, strict=True)]
+
+
+def _rounded(values: NDArray[np.float64]) -> Any:
+    """Five digits: enough to show, and JSON knows no infinity."""
+    return np.nan_to_num(np.round(values, 5), nan=0.0, posinf=0.0, neginf=0.0).tolist()
+
+
+def changed(found: Counterfactual) -> dict[str, Any]:
+    """A counterfactual."""
+    return {
+        "source": found.source,
+        "before": [list(piece) for piece in found.before],
+        "after": [list(piece) for piece in found.after],
+        "same": all(kind == "same" for kind, _ in (*found.before, *found.after)),
+    }

@@ -1,0 +1,128 @@
+"""``textgen_explain``: why a model writes what it writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from IPython.core.magic import line_magic, magics_class
+
+from nbtextgen.core.errors import DataError, OptionError
+from nbtextgen.core.options import Option, options_of
+from nbtextgen.explanation.config import ExplanationConfig
+from nbtextgen.notebook.arguments import COMMON, flag_option, help_table, parse_line, text_option
+from nbtextgen.notebook.progress import Counter
+from nbtextgen.notebook.session import Commands, in_one_line
+from nbtextgen.notebook.show_code import call, show
+
+OWN = {
+    one.name: one
+    for one in (
+        text_option(
+            "data", "explain a whole data set: a variable, a file, builtin:NAME, or valid (what training held out)"
+        ),
+        Option("limit", int, False, 200, "most pairs of --data that are looked at", 1, None, None, None, None),
+        text_option("gold", "word alignments of --data such as 0-0 1-2, one line a pair: a variable or a file"),
+        text_option("background", "texts that missing units are sampled from, as --data"),
+        text_option("save", "file for the explanation as a page of HTML"),
+        flag_option("sanity", "compare with models of random weights"),
+        flag_option("static", "show a table that needs no kernel, instead of the panel"),
+    )
+}
+EXPLAIN = COMMON | OWN | options_of(ExplanationConfig)
+
+
+@magics_class
+class ExplainCommands(Commands):
+    """Explaining."""
+
+    @line_magic
+    @in_one_line
+    def textgen_explain(self, line: str, cell: str | None = None) -> Any:
+        parsed = parse_line(line, EXPLAIN)
+        own = {name: parsed.options.pop(name, None) for name in (*COMMON, *OWN)}
+        model, words = self.session.model(parsed.words, "explain"), parsed.words[1:]
+        options, text = parsed.options, " ".join(words)
+        if own["data"] is not None and words:
+            raise OptionError(f"Give a text or --data, not both (got {text!r} and --data {own['data']}).")
+        if own["data"] is None and not words:
+            raise DataError(f'There is nothing to explain: write %textgen_explain {parsed.words[0]} "some text".')
+        if own["show_code"]:
+            return show(*_code(parsed.words[0], text, own, options))
+        if own["background"] is not None:
+            options = options | {"background": self._sources(own["background"])}
+        if own["data"] is not None:
+            found: Any = self._survey(model, own, options)
+        elif own["sanity"]:
+            found = model.sanity_check(text, **options)
+        elif own["static"] or own["save"] or not self.session.rich:
+            found = model.explain(text, **options)
+        else:
+            from nbtextgen.notebook.explain.panel import ExplanationPanel
+
+            found = ExplanationPanel.of(model, text, **options)
+        if own["save"] is not None:
+            if not hasattr(found, "save"):
+                raise OptionError("--save keeps the explanation of one text; leave out --data and --sanity.")
+            print(f"saved to {found.save(own['save'])}")
+        return found
+
+    def _survey(self, model: Any, own: dict[str, Any], options: dict[str, Any]) -> Any:
+        """Over a data set, saying how far it is; an interrupt keeps what has been explained."""
+        pairs = self._pairs(model, own["data"])
+        gold = None if own["gold"] is None else self._gold(own["gold"])
+        with Counter("texts explained", rich=self.session.rich) as counter:
+            return model.explain_data(pairs, limit=own["limit"] or 200, gold=gold, heard=counter, **options)
+
+    def _gold(self, text: str) -> list[str]:
+        """Alignments from a variable, or the lines of a file."""
+        if text in self.session.variables:
+            return [str(line) for line in self.session.variables[text]]
+        try:
+            return Path(text).expanduser().read_text(encoding="utf-8").splitlines()
+        except (OSError, ValueError) as error:
+            raise DataError(f"--gold {text} is neither a variable nor a file that can be read: {error}.") from None
+
+    def _pairs(self, model: Any, text: str) -> Any:
+        if text == "valid" and text not in self.session.variables:
+            if model.held_out is None:
+                raise DataError("This model has no held-out pairs at hand; give --data a variable or a file.")
+            return model.held_out
+        return self.session.data(text)
+
+    def _sources(self, text: str) -> Any:
+        """Source texts of a data set, or a list of texts as it is."""
+        from nbtextgen.data.pairs import Pairs
+
+        data = self.session.data(text, "--background")
+        if isinstance(data, (list, tuple)) and all(isinstance(one, str) for one in data):
+            return data
+        return Pairs.of(data).sources
+
+
+def _code(name: str, text: str, own: dict[str, Any], options: dict[str, Any]) -> list[str]:
+    given = {"background": own["background"]} if own["background"] is not None else {}
+    if own["data"] is not None:
+        given |= {"gold": own["gold"]} if own["gold"] is not None else {}
+        return [call(f"{name}.explain_data", repr(own["data"]), {"limit": own["limit"] or 200, **options, **given})]
+    if own["sanity"]:
+        return [call(f"{name}.sanity_check", repr(text), {**options, **given})]
+    code = call(f"{name}.explain", repr(text), {**options, **given})
+    return [f"{code}.save({own['save']!r})" if own["save"] is not None else code]
+
+
+ExplainCommands.textgen_explain.__doc__ = f"""Say why a model writes what it writes.
+
+    %textgen_explain NAME "some text" [options]
+    e = %textgen_explain NAME "some text"      e.explanation, e.explanations
+    %textgen_explain NAME --data DATA          over a data set
+
+Examples:
+
+    %textgen_explain french "a man is sleeping" --method shap,attention,lime --unit word
+    %textgen_explain french "a man is sleeping" --contrast "une femme dort"
+
+Options:
+
+{help_table(EXPLAIN)}
+"""

@@ -1,0 +1,59 @@
+"""``textgen_generate``: text from a trained model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from IPython.core.magic import line_cell_magic, magics_class
+
+from nbtextgen.core.errors import DataError
+from nbtextgen.core.options import options_of
+from nbtextgen.decoding.config import DecodingConfig
+from nbtextgen.notebook.arguments import COMMON, help_table, parse_line
+from nbtextgen.notebook.session import Commands, in_one_line
+from nbtextgen.notebook.show_code import call, show
+
+GENERATE = COMMON | options_of(DecodingConfig)
+
+
+@magics_class
+class GenerateCommands(Commands):
+    """Generating."""
+
+    @line_cell_magic
+    @in_one_line
+    def textgen_generate(self, line: str, cell: str | None = None) -> Any:
+        parsed = parse_line(line, GENERATE)
+        options = {name: value for name, value in parsed.options.items() if name not in COMMON}
+        model, words = self.session.model(parsed.words), parsed.words[1:]
+        text = _sources(parsed.words[0], words, cell)
+        if parsed.options.get("show_code"):
+            return show(call(f"{parsed.words[0]}.generate", repr(text), options))
+        return model.generate(text, **options)
+
+
+def _sources(name: str, words: list[str], cell: str | None) -> Any:
+    if cell is not None:
+        sources = [text for text in cell.replace("\r\n", "\n").split("\n") if text.strip()]
+        if not sources:
+            raise DataError("There is nothing to generate from: write one source per line in the cell.")
+        return sources
+    if not words:
+        raise DataError(f'There is nothing to generate from: write %textgen_generate {name} "some text".')
+    return " ".join(words)
+
+
+GenerateCommands.textgen_generate.__doc__ = f"""Generate with a trained model.
+
+    %textgen_generate NAME "some text" [options]
+    result = %textgen_generate NAME "some text"
+    %%textgen_generate NAME               one source per line in the cell
+
+Example:
+
+    %textgen_generate french "a man is sleeping" --beam 5 --n-best 3
+
+Options:
+
+{help_table(GENERATE)}
+"""

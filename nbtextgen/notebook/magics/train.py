@@ -1,0 +1,251 @@
+"""``textgen_train``: from pairs to a model in a variable of the notebook."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic import line_cell_magic, magics_class
+
+from nbtextgen.core.errors import OptionError
+from nbtextgen.core.options import build, options_of
+from nbtextgen.data.config import DataConfig
+from nbtextgen.model.config import ModelConfig
+from nbtextgen.notebook.arguments import (
+    COMMON,
+    choice_option,
+    flag_option,
+    help_table,
+    parse_line,
+    read_config,
+    text_option,
+)
+from nbtextgen.notebook.awaiting import unmark
+from nbtextgen.notebook.session import Commands, in_one_line, names_a_file
+from nbtextgen.notebook.show_code import call, keywords, show
+from nbtextgen.runs.config import LaunchConfig
+from nbtextgen.tokenizers.config import TokenizerConfig
+from nbtextgen.training.config import TrainingConfig
+
+if TYPE_CHECKING:
+    from nbtextgen.notebook.live.training import Training
+
+SECTIONS = {
+    "The data": options_of(DataConfig),
+    "How text becomes tokens": options_of(TokenizerConfig),
+    "The network": options_of(ModelConfig),
+    "Training": options_of(TrainingConfig),
+}
+LAUNCH = options_of(LaunchConfig)
+FIT = {name: one for section in SECTIONS.values() for name, one in section.items()}
+OWN = {
+    one.name: one
+    for one in (
+        text_option("data", "a variable or expression of the notebook, a file, or builtin:NAME"),
+        text_option("source", "name of the source column"),
+        text_option("target", "name of the target column"),
+        text_option("valid", "held-out pairs, as --data"),
+        text_option("text", "a text to learn to continue, in the place of pairs: a file, a pattern, a variable"),
+        text_option("config", "TOML or JSON file of settings; options on the line win"),
+        text_option("save", "folder to save the model to"),
+        text_option(
+            "run", "keep the training in a folder to resume, compare and reopen: a name (runs/NAME-TIME) or a path"
+        ),
+        text_option(
+            "resume", "go on with a run that was stopped or broken off: its folder; takes no data and no settings"
+        ),
+        flag_option("background", "return at once and train while you go on"),
+        choice_option("progress", "auto", ("auto", "panel", "text", "none"), "how training shows itself"),
+        flag_option("quiet", "show no progress"),
+    )
+} | COMMON
+TRAIN = OWN | LAUNCH | FIT
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a line of ``textgen_train`` asks for: the variable, the generator's settings, and the magic's own."""
+
+    name: str
+    settings: dict[str, Any]
+    own: dict[str, Any]
+    cell: str | None
+
+    @property
+    def progress(self) -> str:
+        """How to show progress: ``auto``, ``panel``, ``text`` or ``none``."""
+        return "none" if self.own.get("quiet") else self.own.get("progress", "auto")
+
+    @property
+    def launch(self) -> dict[str, LaunchConfig]:
+        """Where to train, as a keyword of ``fit`` and ``resume``; empty for in this kernel."""
+        asked = {name: self.own[name] for name in LAUNCH if name in self.own}
+        return {"launch": build(LaunchConfig, asked)} if asked else {}
+
+    def code(self) -> list[str]:
+        """The Python that does the same."""
+        launching = ["LaunchConfig"] if self.launch else []
+        saved = [f"{self.name}.save({self.own['save']!r})"] if "save" in self.own else []
+        if "resume" in self.own:
+            resumed = f"{self.name} = TextGenerator.{call('resume', repr(self.own['resume']), self.launch)}"
+            return [f"from nbtextgen import {', '.join([*launching, 'TextGenerator'])}", resumed, *saved]
+        if "text" in self.own:
+            text = repr(self.own["text"]) if _is_path(self.own["text"]) else self.own["text"]
+            fitted = call("fit_text", text, ({"run": self.own["run"]} if "run" in self.own else {}) | self.launch)
+            made = f"{self.name} = TextGenerator({keywords(self.settings)}).{fitted}"
+            return [f"from nbtextgen import {', '.join([*launching, 'TextGenerator'])}", made, *saved]
+        sides = {side: self.own[side] for side in ("source", "target", "run") if side in self.own} | self.launch
+        valid = f"valid={_as_code(self.own['valid'])}" if "valid" in self.own else ""
+        data = f"Pairs.from_text({self.cell!r})" if self.cell is not None else _as_code(self.own["data"])
+        fitted = call("fit", ", ".join(part for part in (data, valid) if part), sides)
+        names = ", ".join([*launching, *(["Pairs"] if self.cell is not None else []), "TextGenerator"])
+        lines = [f"from nbtextgen import {names}", f"{self.name} = TextGenerator({keywords(self.settings)}).{fitted}"]
+        return [*lines, *saved]
+
+
+@magics_class
+class TrainCommands(Commands):
+    """Training."""
+
+    @line_cell_magic
+    @in_one_line
+    def textgen_train(self, line: str, cell: str | None = None) -> Any:
+        line, awaited, quiet = unmark(line)
+        request = self._request(line, cell)
+        return self._train_awaited(request, quiet) if awaited else self._train(request)
+
+    def _train(self, request: Request) -> Any:
+        """Train in this thread; or, with ``--background``, only begin to."""
+        if request.own.get("show_code"):
+            return show(*request.code())
+        training = self._training(request)
+        if request.own.get("background"):
+            training.at_end = partial(self._arrived, request)
+            if training.model is not None:
+                self.session.variables[request.name] = training.model
+            training.start()
+            return training.model
+        return self._keep(training.run(), request)
+
+    async def _train_awaited(self, request: Request, quiet: bool) -> Any:
+        """Train in a thread, while the kernel goes on reading what the panel says."""
+        if request.own.get("show_code") or request.own.get("background"):
+            model = self._train(request)
+        else:
+            training = self._training(request)
+            training.start()
+            model = self._keep(await training.ended(getattr(self.shell, "kernel", None)), request)
+        return None if quiet else model
+
+    def _arrived(self, request: Request, model: Any) -> None:
+        """A training in the background has ended: a resumed one has its model only now."""
+        if "resume" in request.own or "save" in request.own:
+            self._keep(model, request)
+
+    def prepare(self, line: str) -> Training:
+        """The training that a line asks for, not started, its variable filled; for the panels."""
+        request = self._request(line, None)
+        training = self._training(request)
+        self.session.variables[request.name] = training.model
+        return training
+
+    def _keep(self, model: Any, request: Request) -> Any:
+        """Put the trained model into its variable and, when asked for, its folder."""
+        self.session.variables[request.name] = model
+        if "save" in request.own:
+            print(f"saved to {model.save(request.own['save'])}")
+        return model
+
+    def _request(self, line: str, cell: str | None) -> Request:
+        parsed = parse_line(line, TRAIN)
+        name = self.session.new_name(parsed.words)
+        own = {key: value for key, value in parsed.options.items() if key not in FIT and value is not None}
+        settings = {key: value for key, value in parsed.options.items() if key in FIT}
+        if "config" in own:
+            settings = read_config(own["config"], FIT) | settings
+        if "resume" in own:
+            _check_resume(cell, own, settings)
+        elif (given := (cell is not None) + ("data" in own) + ("text" in own)) != 1:
+            raise OptionError(
+                "Give pairs in the cell below the magic or with --data, or a text with --text: one of them."
+                if given
+                else "There is nothing to train on: give --data, or pairs in the cell below %%textgen_train."
+            )
+        return Request(name, settings, own, cell)
+
+    def _training(self, request: Request) -> Training:
+        from nbtextgen.generator import TextGenerator
+        from nbtextgen.notebook.live.training import Training
+
+        self.session.check_free(request.name)
+        if "resume" in request.own:
+            from nbtextgen.runs.folder import Run
+
+            training = Training(
+                request.name, None, partial(TextGenerator.resume, request.own["resume"], **request.launch)
+            )
+            training.plan = Run.open(request.own["resume"]).plan
+        else:
+            model = TextGenerator(**request.settings)
+            training = Training(request.name, model, partial(model.fit, **self._data(request)))
+        training.watch(request.progress, rich=self.session.rich)
+        self.session.trainings[request.name] = training
+        return training
+
+    def _data(self, request: Request) -> dict[str, Any]:
+        """What ``fit`` is called with."""
+        from nbtextgen.data.pairs import Pairs
+
+        own, cell = request.own, request.cell
+        if "text" in own:
+            from nbtextgen.data.corpus import Corpus
+
+            text = own["text"] if _is_path(own["text"]) else self.session.data(own["text"], "--text")
+            return {"data": Corpus.of(text)} | ({"run": own["run"]} if "run" in own else {}) | request.launch
+        found = {side: own[side] for side in ("source", "target") if side in own}
+        found["data"] = Pairs.from_text(cell, "cell, line") if cell is not None else self.session.data(own["data"])
+        found |= ({"run": own["run"]} if "run" in own else {}) | request.launch
+        return found | ({"valid": self.session.data(own["valid"], "--valid")} if "valid" in own else {})
+
+
+def _check_resume(cell: str | None, own: dict[str, Any], settings: dict[str, Any]) -> None:
+    """Refuse what a resumed run already has: its data and settings."""
+    given = [name for name in ("data", "text", "valid", "source", "target", "config", "run") if name in own] + list(
+        settings
+    )
+    if given or cell is not None:
+        what = f"--{given[0].replace('_', '-')}" if given else "a cell of pairs"
+        raise OptionError(f"A resumed run has its own data and settings: leave out {what}.")
+
+
+def _is_path(text: str) -> bool:
+    """Whether the text after ``--text`` names files, and is no expression."""
+    return names_a_file(text) or text.endswith((".gz", ".md", ".rst")) or ("*" in text and "/" in text)
+
+
+def _as_code(data: str) -> str:
+    """What was written after ``--data``, as Python: a file's name in quotes, an expression as it is."""
+    return repr(data) if names_a_file(data) else data
+
+
+_OPTIONS = "\n\n".join(
+    f"{title}:\n\n{help_table(options)}"
+    for title, options in {"Data and run": OWN, "Several processes": LAUNCH, **SECTIONS}.items()
+)
+TrainCommands.textgen_train.__doc__ = f"""Train a text generator and put it into a variable.
+
+    %%textgen_train NAME [options]        pairs in the cell, one per line: source, a tab or ' => ', target
+    %textgen_train NAME --data DATA       DATA: a variable, a file, builtin:dates
+    %textgen_train NAME --text FILE       learn to continue a text (then: %textgen_continue NAME)
+
+Example:
+
+    %textgen_train french --data df --source en --target fr --epochs 12
+
+What is left open is chosen from the data. While it trains, a panel under the cell shows how it goes, and stops, pauses
+and steers it; the notebook's interrupt button does the same as Stop: both keep the best model so far. With
+--background you go on working, and the variable writes with the best model so far as soon as there is one.
+
+{_OPTIONS}
+"""

@@ -1,0 +1,149 @@
+"""Saved models: a folder of safetensors weights and JSON, no pickle, that appears complete or not at all."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from nbtextgen.core.errors import ModelFileError, NbTextGenError
+from nbtextgen.core.files import (
+    as_json,
+    check_format,
+    checksums,
+    read_json,
+    read_tensors,
+    recover,
+    replaced,
+    sync,
+    verify,
+    write,
+    write_tensors,
+)
+from nbtextgen.inference.predictor import Writer
+from nbtextgen.inference.text_codec import LengthLimit
+from nbtextgen.model.config import ModelConfig
+from nbtextgen.model.seq2seq import Seq2Seq
+from nbtextgen.pipeline.plan import Plan, fit_options
+from nbtextgen.serving.layout import MANIFEST as EXPORTED
+from nbtextgen.serving.layout import SOURCE, TARGET
+from nbtextgen.tokenizers.base import Tokenizer
+from nbtextgen.tokenizers.registry import tokenizer_from_dict
+
+FORMAT = 1
+"""Version of the folder's layout; raised when an older nbtextgen could not read it."""
+MANIFEST = "nbtextgen.json"
+KEPT = "training_sources.json"
+"""A few training sources, which explanations draw from; only where the user asked for them to be kept."""
+
+
+def save(folder: Path, writer: Writer, plan: Plan, options: Mapping[str, Any], sources: Sequence[str] = ()) -> Path:
+    """Write a model, and ``sources`` of its training where there are any; see ``TextGenerator.save``."""
+    with replaced(folder, MANIFEST, "a saved model") as work:
+        if sources:
+            write(work / KEPT, as_json({"sources": list(sources)}))
+        write_model(work, writer, plan, options)
+    return folder
+
+
+def write_model(work: Path, writer: Writer, plan: Plan, options: Mapping[str, Any]) -> None:
+    """Write all files of a model into a folder made for it, the manifest with the checksums of all that is there last."""
+    write_tokenizers(work, writer.source, writer.target)
+    for number, network in enumerate(writer.networks, 1):
+        # named_parameters names a tied weight once; loading ties it again.
+        write_tensors(work / f"weights-{number}.safetensors", dict(network.named_parameters()))
+    manifest = {
+        "format": FORMAT,
+        "networks": len(writer.networks),
+        "limit": {"offset": writer.limit.offset, "slope": writer.limit.slope},
+        "options": {name: value for name, value in options.items() if value is not None},
+        "settings": plan.as_dict(),
+        "files": checksums(work),
+    }
+    write(work / MANIFEST, as_json(manifest))
+    sync(work)
+
+
+def write_tokenizers(folder: Path, source: Tokenizer, target: Tokenizer) -> None:
+    """Write both tokenizers, or the one that both sides share."""
+    write(folder / SOURCE, json.dumps(source.to_dict(), ensure_ascii=False).encode())
+    if target is not source:
+        write(folder / TARGET, json.dumps(target.to_dict(), ensure_ascii=False).encode())
+
+
+def read_tokenizers(folder: Path, files: Mapping[str, Any]) -> tuple[Tokenizer, Tokenizer]:
+    """Read both tokenizers; raises ``ModelFileError`` when they are damaged."""
+    source = tokenizer_from_dict(read_json(folder / SOURCE))
+    return source, tokenizer_from_dict(read_json(folder / TARGET)) if TARGET in files else source
+
+
+def load(folder: Path) -> tuple[Writer, Plan, dict[str, Any]]:
+    """Read a model; see ``TextGenerator.load``. Nothing in the folder is executed."""
+    recover(folder, MANIFEST)
+    if not folder.is_dir():
+        raise ModelFileError(f"There is no saved model at {folder}; give the folder that was saved to.")
+    manifest = _read_manifest(folder)
+    try:
+        verify(folder, manifest["files"], MANIFEST)
+        source, target = read_tokenizers(folder, manifest["files"])
+        plan = Plan.from_dict(manifest["settings"])
+        limit = LengthLimit.read(manifest["limit"])
+        networks = [
+            _network(folder / f"weights-{number}.safetensors", plan.model, source.size, target.size)
+            for number in range(1, int(manifest["networks"]) + 1)
+        ]
+        return Writer(source, target, networks, limit), plan, read_options(manifest["options"])
+    except NbTextGenError as error:
+        raise ModelFileError(f"{folder} is not a usable saved model: {error}") from error
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        raise ModelFileError(f"{folder / MANIFEST} is damaged ({type(error).__name__}: {error}).") from error
+
+
+def kept_sources(folder: Path) -> tuple[str, ...]:
+    """The training sources in a folder that ``load`` has read; usually there are none."""
+    if KEPT not in _read_manifest(folder)["files"]:
+        return ()
+    found = read_json(folder / KEPT).get("sources")
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise ModelFileError(f"{folder / KEPT} is damaged: it should hold a list of texts.")
+    return tuple(found)
+
+
+def read_options(values: Any) -> dict[str, Any]:
+    """What the user had set, from a manifest; raises ``ModelFileError`` for what is no setting."""
+    known = fit_options()
+    if not isinstance(values, dict) or not set(values) <= set(known):
+        raise ModelFileError("the options are not settings of this version.")
+    return {name: known[name].check(value) for name, value in values.items()}
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    if not (folder / MANIFEST).is_file():
+        if (folder / EXPORTED).is_file():
+            raise ModelFileError(
+                f"{folder} was exported: OnnxGenerator.load reads it, and TextGenerator.save's folders here."
+            )
+        raise ModelFileError(f"{folder} is not a saved model: it has no {MANIFEST}.")
+    manifest = read_json(folder / MANIFEST)
+    check_format(manifest, folder / MANIFEST, FORMAT)
+    return manifest
+
+
+def _network(path: Path, config: ModelConfig, source_size: int, target_size: int) -> Seq2Seq:
+    tensors = read_tensors(path)
+    with torch.device("meta"):  # shapes only: a damaged size must not fill the memory
+        wanted = dict(Seq2Seq(config, source_size, target_size).named_parameters())
+    if set(tensors) != set(wanted):
+        odd = sorted(set(tensors) ^ set(wanted))[0]
+        raise ModelFileError(f"{path} does not fit its settings: weight {odd!r} is missing or unexpected.")
+    for name, parameter in wanted.items():
+        if tensors[name].shape != parameter.shape:
+            shapes = f"{tuple(tensors[name].shape)} instead of {tuple(parameter.shape)}"
+            raise ModelFileError(f"{path} does not fit its settings: weight {name!r} has shape {shapes}.")
+    network = Seq2Seq(config, source_size, target_size)
+    for name, parameter in network.named_parameters():
+        parameter.data.copy_(tensors[name])
+    return network.eval()

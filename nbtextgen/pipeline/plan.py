@@ -1,0 +1,275 @@
+"""Settings that were left open, chosen from the data where that is safe."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from nbtextgen.core.options import Option, as_dict, build, checked, options_of
+from nbtextgen.data.augmentation import Augmentation
+from nbtextgen.data.config import DataConfig
+from nbtextgen.data.pairs import Pairs
+from nbtextgen.model.config import ModelConfig
+from nbtextgen.tokenizers.config import TokenizerConfig
+from nbtextgen.tokenizers.token_unit import suitable_unit
+from nbtextgen.training.budget import Budget, training_speed
+from nbtextgen.training.config import TrainingConfig
+from nbtextgen.training.device import choose_device
+
+CONFIGS = (DataConfig, TokenizerConfig, ModelConfig, TrainingConfig)
+
+
+def fit_options() -> dict[str, Option]:
+    """Every setting of ``TextGenerator``, by name, in the order of the help."""
+    return {name: found for config in CONFIGS for name, found in options_of(config).items()}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All settings of a run, none left open.
+
+    Attributes:
+        tokenizer, model, training, data: the configurations.
+        choices: the settings that were chosen from the data.
+    """
+
+    tokenizer: TokenizerConfig
+    model: ModelConfig
+    training: TrainingConfig
+    choices: Mapping[str, object]
+    data: DataConfig = DataConfig()
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for a JSON file."""
+        return {
+            "tokenizer": as_dict(self.tokenizer),
+            "model": as_dict(self.model),
+            "training": as_dict(self.training),
+            "data": as_dict(self.data),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Mapping[str, Any]], choices: Mapping[str, object] | None = None) -> Plan:
+        """Read ``as_dict`` back; raises ``OptionError`` for unknown keys or bad values."""
+        return cls(
+            build(TokenizerConfig, values["tokenizer"]),
+            build(ModelConfig, values["model"]),
+            build(TrainingConfig, values["training"]),
+            choices or {},
+            build(DataConfig, values.get("data", {})),
+        )
+
+
+def plan(given: Mapping[str, Any], train: Pairs) -> Plan:
+    """Fill in what the user left open.
+
+    Args:
+        given: settings by name; ``None`` or absent means open.
+        train: the pairs to be trained on.
+
+    Raises:
+        OptionError: when a given value is out of range.
+    """
+    chosen: dict[str, object] = {}
+    parts = []
+    for config in CONFIGS:
+        names = options_of(config)
+        parts.append(checked(config(**{name: value for name, value in given.items() if name in names})))
+    data, tokenizer, model, training = parts
+    if data.augment:
+        Augmentation.parse(data.augment, data.synonyms)  # a mistake shows before anything is computed
+    tokenizer = _filled(tokenizer, _tokenizer_defaults(tokenizer, train), chosen)
+    small_units = {tokenizer.source_tokens, tokenizer.target_tokens} <= {"char", "symbol"}
+    scale = Scale.of(tokenizer, model, training, train, small_units)
+    model = _filled(model, _model_defaults(tokenizer, model, train, scale), chosen)
+    if not model.copy:
+        chosen.pop("copy", None)  # what is usual need not be said
+    training = _filled(training, _training_defaults(scale, training), chosen)
+    chosen.pop("select_by", None)
+    return Plan(tokenizer, model, training, chosen, data)
+
+
+def _filled(config: Any, defaults: Mapping[str, object], chosen: dict[str, object]) -> Any:
+    """The configuration with open settings taken from ``defaults``, noted in ``chosen``."""
+    new = {name: value for name, value in defaults.items() if getattr(config, name) is None}
+    chosen.update({name: value for name, value in new.items() if value is not None})
+    return dataclasses.replace(config, **new)
+
+
+def _tokenizer_defaults(given: TokenizerConfig, train: Pairs) -> dict[str, object]:
+    source = given.source_tokens or given.tokens or suitable_unit(train.sources)
+    target = given.target_tokens or given.tokens or suitable_unit(train.targets)
+    if "bpe" in (source, target) and not (given.source_tokens or given.target_tokens or given.tokens):
+        # One side of long texts makes both sides BPE, unless the other is made of symbols.
+        source, target = ("bpe" if unit == "char" else unit for unit in (source, target))
+    large = "bpe" in (source, target) or "word" in (source, target)
+    size = 8000 if len(train) >= 100_000 else 4000 if len(train) >= 5000 else 1000
+    return {
+        "source_tokens": source,
+        "target_tokens": target,
+        # Composed Hangul has thousands of syllables, few of them frequent; NFD spells them with 67 letters.
+        "source_normalization": _normalization(source, train.sources),
+        "target_normalization": _normalization(target, train.targets, decompose=False),
+        "shared_vocabulary": source == target == "bpe" and _overlap(train) > 0.6,
+        "vocabulary_size": size if large else None,
+    }
+
+
+def _normalization(unit: str, texts: Sequence[str], *, decompose: bool = True) -> str:
+    hangul = any("\uac00" <= character <= "\ud7a3" for text in texts[:200] for character in text)
+    return "nfd" if decompose and unit == "char" and hangul else "nfc"
+
+
+def _overlap(train: Pairs) -> float:
+    """Share of the letters of both columns that occur in both."""
+    source, target = (set("".join(texts[:500])) for texts in (train.sources, train.targets))
+    return len(source & target) / max(1, len(source | target))
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How large a network is and how long it trains: what the data asks for, or what a time limit pays for.
+
+    Attributes:
+        pairs: pairs trained on.
+        small_units: whether both sides are characters or symbols.
+        hidden, embedding: widths of the network.
+        batch: most pairs in a batch.
+        updates: how many the training is expected to make.
+    """
+
+    pairs: int
+    small_units: bool
+    hidden: int
+    embedding: int
+    batch: int
+    updates: int
+
+    @classmethod
+    def of(
+        cls, tokenizer: TokenizerConfig, model: ModelConfig, training: TrainingConfig, train: Pairs, small_units: bool
+    ) -> Scale:
+        """Choose it; settings that are given count as they are."""
+        pairs = len(train)
+        batch = training.batch_size or _batch_size(pairs, small_units)
+        budget = _budget(tokenizer, training, train)
+        scales = []
+        for hidden, embedding in _sizes(pairs, small_units, timed=budget is not None):
+            hidden, embedding = model.hidden_size or hidden, model.embedding_size or embedding
+            updates = _updates(pairs, small_units) if budget is None else budget.updates(embedding, hidden, batch)
+            scales.append(cls(pairs, small_units, hidden, embedding, batch, updates))
+            if budget is None or updates >= ENOUGH_UPDATES * hidden / 256:
+                break
+        return scales[-1]
+
+    @property
+    def epochs(self) -> int:
+        """Passes over the pairs."""
+        return max(1, math.ceil(self.updates * self.batch / max(1, self.pairs)))
+
+    @property
+    def learning_rate(self) -> float:
+        """Peak rate: lower for wider networks and for longer training, two significant figures.
+
+        Measured on Multi30k: 0.008 was better than 0.004 and 0.012 at hidden size 256 with 300 updates, better than 0.004 at
+        hidden size 256 with 1,500 and at 512 with 200 updates.
+        """
+        if self.small_units and self.pairs < 3000:
+            return 0.006  # few updates fit into the passes, and each can be large
+        peak = 0.0056 if self.small_units else 0.008
+        width, length = min(1.0, 256 / self.hidden), min(1.0, 1500 / self.updates)
+        return float(f"{peak * width**0.5 * length**0.25:.2g}")
+
+    @property
+    def dropout(self) -> float:
+        """More where each pair is seen more often."""
+        most = 0.3 if self.pairs < 10_000 else 0.1 if self.small_units else 0.25
+        return round(min(most, 0.05 + 0.02 * self.epochs), 2)
+
+
+ENOUGH_UPDATES = 2500
+"""Updates that a time limit must leave to a network of hidden size 256, and to others in proportion; otherwise a narrower one
+is chosen. On Multi30k, one thread: in 50 s hidden size 192 (450 updates) reached BLEU 27.5 and 256 (330 updates) 25.0; in
+240 s, 192 (2,050) reached 34.9, 256 (1,500) 34.2 and 512 (600) 31.0."""
+
+
+def _sizes(pairs: int, small_units: bool, *, timed: bool) -> list[tuple[int, int]]:
+    """Hidden and embedding sizes that suit the data, widest first; with a time limit the first that it pays for is taken."""
+    if small_units:
+        largest = 128 if pairs < 1500 else 256 if pairs < 10_000 or pairs > 50_000 else 192
+        if timed and pairs > 50_000:
+            largest = 512
+        sizes = [(512, 128), (384, 128), (256, 128), (192, 128), (128, 64)]
+    else:
+        largest = 512 if pairs >= 10_000 else 256
+        sizes = [(512, 256), (384, 192), (256, 128), (192, 128)]
+    return [size for size in sizes if size[0] <= largest]
+
+
+def _batch_size(pairs: int, small_units: bool) -> int:
+    return 16 if pairs < 500 else 32 if pairs < 2000 else 64 if small_units or pairs > 100_000 else 48
+
+
+def _updates(pairs: int, small_units: bool) -> int:
+    """Updates without a time limit: more for much data, though not in proportion. A plateau ends training earlier."""
+    updates = (5000 if pairs < 10_000 else 3600) if small_units else 5000
+    return round(updates * max(1.0, pairs / 50_000) ** 0.75)
+
+
+def _budget(tokenizer: TokenizerConfig, training: TrainingConfig, train: Pairs) -> Budget | None:
+    """What ``max_minutes`` pays for on this machine's CPU; ``None`` without a limit, or where a GPU trains."""
+    if training.max_minutes is None or choose_device(training.device).type != "cpu":
+        return None
+    sample = train[:500]
+    seconds = training.max_minutes * 60 / training.ensemble
+    return Budget(
+        seconds,
+        _mean_tokens(sample.sources, tokenizer.source_tokens),
+        _mean_tokens(sample.targets, tokenizer.target_tokens),
+        tokenizer.vocabulary_size or 100,
+        training_speed(torch.get_num_threads()),
+    )
+
+
+def _mean_tokens(texts: Sequence[str], unit: str | None) -> float:
+    """About how many tokens a text has."""
+    if unit in ("word", "symbol"):
+        return sum(len(text.split()) for text in texts) / max(1, len(texts))
+    return sum(map(len, texts)) / max(1, len(texts)) / (CHARACTERS_PER_PIECE if unit == "bpe" else 1)
+
+
+CHARACTERS_PER_PIECE = 4.0
+"""Mean length of a BPE token in Multi30k with 4,000 types."""
+
+
+def _model_defaults(tokenizer: TokenizerConfig, model: ModelConfig, train: Pairs, scale: Scale) -> dict[str, object]:
+    alike = not scale.small_units and tokenizer.source_tokens == tokenizer.target_tokens
+    copy = model.copy is None and alike and model.attention != "none" and _repeated(train) > 0.4
+    sizes = {"hidden_size": scale.hidden, "embedding_size": scale.embedding}
+    return {**sizes, "dropout": scale.dropout, "copy": copy}
+
+
+def _repeated(train: Pairs) -> float:
+    """Share of the words of the targets that stand in their source: half in summaries, a tenth at most in translations."""
+    first = train[:500]
+    pairs = [(set(source.split()), target.split()) for source, target in zip(first.sources, first.targets, strict=True)]
+    found = [word in words for words, target in pairs for word in target]
+    return sum(found) / max(1, len(found))
+
+
+def _training_defaults(scale: Scale, given: TrainingConfig) -> dict[str, object]:
+    return {
+        # With a time limit there is no other, unless it is given.
+        "epochs": None if given.max_minutes else max(1, min(200, scale.epochs)),
+        "learning_rate": scale.learning_rate,
+        "average": "ema",
+        "schedule": "stable-decay",
+        "batch_size": scale.batch,
+        "batch_tokens": 4096 * max(1, scale.batch // 64) * 2,
+        "select_by": "accuracy",
+    }

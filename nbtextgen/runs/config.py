@@ -1,0 +1,28 @@
+"""Settings of where a run is trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nbtextgen.core.errors import LaunchError
+from nbtextgen.core.options import option
+
+
+@dataclass(frozen=True)
+class LaunchConfig:
+    """Where a run is trained; by default in this process."""
+
+    processes: int = option(1, "processes on this machine that train together", minimum=1, maximum=1024, usual=(1, 8))
+    nodes: int = option(1, "machines that train together; they must see the run's folder", minimum=1, maximum=1024)
+    rendezvous: str | None = option(None, "HOST:PORT of this machine, where the others find it; needed with --nodes")
+    restarts: int = option(3, "how often the group is started again after one of it died", minimum=0, maximum=1000)
+    detach: bool = option(False, "let the run outlive this kernel, and return at once")
+
+    def __post_init__(self) -> None:
+        if self.nodes > 1 and not self.rendezvous:
+            raise LaunchError("--nodes needs --rendezvous HOST:PORT, a name and a free port of this machine.")
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether training happens in processes of its own."""
+        return self.processes > 1 or self.nodes > 1 or self.detach

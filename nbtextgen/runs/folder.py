@@ -1,0 +1,239 @@
+"""``Run``: one training in a folder, which can be reopened, watched, resumed, compared and deleted."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import re
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from nbtextgen.pipeline import model_folder as saving
+from nbtextgen.data.pairs import Pairs
+from nbtextgen.data.token_store import open_examples, save_examples
+from nbtextgen.pipeline.plan import Plan
+from nbtextgen.core.errors import ModelFileError, NbTextGenError
+from nbtextgen.core.files import as_json, check_format, checksums, committed, read_json, sync, verify, write
+from nbtextgen.pipeline.fit import Material
+from nbtextgen.runs.lock import Lock
+from nbtextgen.runs.log import kept, read_events
+from nbtextgen.runs.requests import Requests
+from nbtextgen.training.checkpoints import Found, Series, read_state
+from nbtextgen.training.controls import Controls
+from nbtextgen.training.events import Event
+from nbtextgen.training.state import TrainerState
+from nbtextgen.inference.text_codec import LengthLimit
+from nbtextgen.inference.predictor import Writer
+
+FORMAT = 1
+"""Version of the folder's layout; raised when an older nbtextgen could not read it."""
+MANIFEST = "run.json"
+
+
+class Run:
+    """A folder that holds all of one training.
+
+    ::
+
+        run.json          settings, fingerprint of the pairs, versions
+        material/         tokenizers, and the encoded pairs as memory-mapped arrays
+        events.jsonl      the event log
+        checkpoints/      two newest states to go on from
+        best/             two newest best models, each a saved model
+        lock, agent       held by who trains it, and by torchrun; requests.json: what others ask of them
+
+    Attributes:
+        folder: where it is.
+        name: what it is called.
+        plan, options: all settings, and those that were given.
+        fingerprint: SHA-256 of the pairs that were trained on.
+    """
+
+    def __init__(self, folder: Path, manifest: Mapping[str, Any]) -> None:
+        self.folder, self._manifest = folder, manifest
+        try:
+            self.name, self.created = str(manifest["name"]), str(manifest["created"])
+            self.fingerprint = str(manifest["fingerprint"])
+            self.plan = Plan.from_dict(manifest["settings"], dict(manifest["choices"]))
+            self.options = saving.read_options(manifest["options"])
+        except NbTextGenError as error:
+            raise ModelFileError(f"{folder / MANIFEST} is not usable: {error}") from error
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ModelFileError(f"{folder / MANIFEST} is damaged ({type(error).__name__}: {error}).") from error
+        self.checkpoints = Series(folder / "checkpoints")
+        self.best = Series(folder / "best")
+        self.lock = Lock(folder / "lock")
+        self.agent = Lock(folder / "agent")
+        self.log = folder / "events.jsonl"
+        self.requests = folder / "requests.json"
+
+    # Making and finding -------------------------------------------------------------------------------------------
+
+    @classmethod
+    def create(cls, folder: Path, plan: Plan, options: Mapping[str, Any], material: Material, fingerprint: str) -> Run:
+        """Make the folder, whole or not at all.
+
+        Raises:
+            ModelFileError: when it is there already, or cannot be written.
+        """
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            raise ModelFileError(
+                f"{folder} is there already; go on with it by TextGenerator.resume, or choose another folder."
+            )
+        manifest = {
+            "format": FORMAT,
+            "name": folder.name,
+            "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "versions": _versions(),
+            "fingerprint": fingerprint,
+            "settings": plan.as_dict(),
+            "choices": dict(plan.choices),
+            "options": {name: value for name, value in options.items() if value is not None},
+            "limit": {"offset": material.limit.offset, "slope": material.limit.slope},
+            "left_out": material.left_out,
+        }
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            if folder.exists():
+                folder.rmdir()  # an empty folder that was made for it
+            with committed(folder) as work:
+                _write_material(work / "material", material)
+                write(work / MANIFEST, as_json(manifest))
+        except OSError as error:
+            raise ModelFileError(f"The run could not be made at {folder}: {error.strerror or error}.") from error
+        return cls(folder, manifest)
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Run:
+        """The run in a folder; raises ``ModelFileError`` when there is none, or one of a later version."""
+        folder = Path(folder)
+        if not (folder / MANIFEST).is_file():
+            raise ModelFileError(f"There is no run at {folder}: it has no {MANIFEST}; runs() lists those there are.")
+        manifest = read_json(folder / MANIFEST)
+        check_format(manifest, folder / MANIFEST, FORMAT)
+        return cls(folder, manifest)
+
+    @staticmethod
+    def is_one(folder: Path) -> bool:
+        """Whether a folder holds a run."""
+        return (folder / MANIFEST).is_file()
+
+    # Watching and steering ----------------------------------------------------------------------------------------
+
+    @property
+    def training(self) -> bool:
+        """Whether some process is training it now, or about to start again those that do."""
+        return self.lock.held() or self.agent.held()
+
+    def events(self, follow: bool = False) -> Iterator[Event]:
+        """What happened so far, oldest first; with ``follow``, on and on until nobody trains it any more."""
+        return read_events(self.log, (lambda: self.training) if follow else None)
+
+    def history(self) -> list[Event]:
+        """The events, without those that were done again after the run was resumed."""
+        return kept(self.events())
+
+    @property
+    def controls(self) -> Controls:
+        """Stop, pause and live settings, for whichever process trains it."""
+        return Requests(self.requests)
+
+    def delete(self) -> None:
+        """Remove the folder and all that is in it; raises ``ModelFileError`` while it is being trained."""
+        if self.training:
+            raise ModelFileError(f"{self.folder} is being trained; stop it before deleting it.")
+        trash = self.folder.with_name(f".{self.folder.name}.deleted")
+        shutil.rmtree(trash, ignore_errors=True)  # of a deletion that was cut short
+        try:
+            self.folder.rename(trash)  # gone from every list at once, even if emptying it is cut short
+            shutil.rmtree(trash)
+        except OSError as error:
+            raise ModelFileError(f"{self.folder} could not be deleted: {error.strerror or error}.") from error
+
+    # What it holds ------------------------------------------------------------------------------------------------
+
+    def material(self) -> Material:
+        """Tokenizers and encoded pairs; raises ``ModelFileError`` when they are damaged."""
+        folder = self.folder / "material"
+        manifest = read_json(folder / "material.json")
+        files = manifest.get("files")
+        try:
+            verify(folder, files, "material.json")  # type: ignore[arg-type]
+            source, target = saving.read_tokenizers(folder, files)  # type: ignore[arg-type]
+            sizes = {"source_size": source.size, "target_size": target.size}
+            train = open_examples(folder, "train", **sizes)
+            held = open_examples(folder, "held", **sizes) if "held-sources-ids.npy" in files else None  # type: ignore[operator]
+            shown = tuple((str(one), str(other)) for one, other in read_json(folder / "shown.json")["pairs"])
+            limit = LengthLimit.read(self._manifest["limit"])
+            return Material(source, target, train, held, shown, limit, int(self._manifest["left_out"]))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ModelFileError(f"{folder} is damaged ({type(error).__name__}: {error}).") from error
+
+    def checkpoint(self) -> Found[TrainerState] | None:
+        """The newest good state to go on from, or ``None`` before the first."""
+        return self.checkpoints.newest(read_state)
+
+    def best_model(self) -> Found[Writer]:
+        """The best model so far; raises ``ModelFileError`` before the first validation."""
+        found = self.best.newest(lambda folder: saving.load(folder)[0])
+        if found is None:
+            raise ModelFileError(f"{self.folder} has no model yet; the first one is there after its first validation.")
+        return found
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r})"
+
+
+def place_for(run: str | Path | bool, name: str = "run") -> Path:
+    """The folder that a user means.
+
+    Args:
+        run: a path is taken as it is; a bare word ``french`` means ``runs/french-TIME``; ``True`` is ``runs/NAME-TIME``.
+        name: for ``True``.
+    """
+    if isinstance(run, Path) or (isinstance(run, str) and re.search(r"[/\\]", run)):
+        return Path(run)
+    word = run if isinstance(run, str) else name
+    folder = Path("runs") / f"{word}-{time.strftime('%Y%m%d-%H%M%S')}"
+    number = 1
+    while folder.exists():  # two in a second, or a clock that was set back
+        number += 1
+        folder = folder.with_name(f"{re.sub(r'~[0-9]+$', '', folder.name)}~{number}")
+    return folder
+
+
+def fingerprint(train: Pairs, valid: Pairs | None) -> str:
+    """SHA-256 of the texts, to see whether two runs learned from the same pairs."""
+    digest = hashlib.sha256()
+    for pairs in (train, valid):
+        for texts in (pairs.sources, pairs.targets) if pairs is not None else ():
+            for text in texts:
+                raw = text.encode("utf-8", "surrogatepass")
+                digest.update(len(raw).to_bytes(8, "little") + raw)
+    return digest.hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in ("nbtextgen", "torch"):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:  # run from a source tree
+            found[package] = "unknown"
+    return found
+
+
+def _write_material(folder: Path, material: Material) -> None:
+    folder.mkdir()
+    saving.write_tokenizers(folder, material.source, material.target)
+    save_examples(folder, "train", material.train)
+    if material.held is not None:
+        save_examples(folder, "held", material.held)
+    write(folder / "shown.json", json.dumps({"pairs": material.shown}).encode())
+    write(folder / "material.json", as_json({"files": checksums(folder)}))
+    sync(folder)

@@ -1,0 +1,214 @@
+"""Training a run in several processes: torchrun as a subprocess on the run's folder, watched through its event log."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Generator
+from pathlib import Path
+
+from nbtextgen.pipeline.plan import Plan
+from nbtextgen.core.errors import LaunchError, ModelFileError
+from nbtextgen.core.files import as_json, read_json, replace
+from nbtextgen.runs.config import LaunchConfig
+from nbtextgen.runs.folder import Run
+from nbtextgen.runs.lock import Lock
+from nbtextgen.runs.log import read_events
+from nbtextgen.runs.watching import Watched, forwarded
+from nbtextgen.training.controls import Controls
+from nbtextgen.training.events import Ended, Event, Warning
+from nbtextgen.inference.predictor import Writer
+
+LIFELINE = "NBTEXTGEN_LIFELINE"
+WORDS = "workers.log"
+
+
+def command(run: Run, config: LaunchConfig) -> list[str]:
+    """What to run on every machine of the group; the words of a command line."""
+    nodes = str(config.nodes) if config.nodes == 1 else f"1:{config.nodes}"
+    return [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        f"--nnodes={nodes}",
+        f"--nproc-per-node={config.processes}",
+        "--rdzv-backend=c10d",
+        f"--rdzv-endpoint={config.rendezvous or 'localhost:0'}",
+        f"--rdzv-id={run.name}",
+        # A lost machine is noticed after 6 s, and waited for 20 s: the others go on within a minute.
+        "--rdzv-conf=keep_alive_interval=2,last_call_timeout=20",
+        f"--max-restarts={config.restarts}",
+        "--monitor-interval=0.5",
+        "-m",
+        "nbtextgen",
+        "train",
+        str(run.folder.resolve()),
+    ]
+
+
+def environment(config: LaunchConfig) -> dict[str, str]:
+    """What the processes need to know beside the command."""
+    threads = str(max(1, (os.cpu_count() or 1) // config.processes))
+    # Without the second one, a store shared across restarts keeps the group from coming together again.
+    return {"OMP_NUM_THREADS": threads, "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"} | dict(os.environ)
+
+
+class Launched:
+    """A run that is trained in other processes; offers what ``Fitting`` does: ``run``, ``stop`` and ``writer``."""
+
+    def __init__(self, run: Run, config: LaunchConfig, controls: Controls | None = None) -> None:
+        self._run, self._config = run, config
+        self._watched = Watched(run)
+        self._controls = controls or Controls()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lifeline = Lock(run.folder / "lifeline")
+        self._said_before = 0  # bytes of the workers' log that are from earlier launches
+
+    @property
+    def plan(self) -> Plan:
+        """All settings."""
+        return self._run.plan
+
+    def start(self) -> None:
+        """Start the processes.
+
+        Raises:
+            ModelFileError: when the run is being trained already, or its folder cannot be written.
+        """
+        run = self._run
+        if run.lock.held():
+            run.lock.acquire()  # says who holds it
+        run.agent.acquire()
+        variables = environment(self._config)
+        if not self._config.detach:
+            self._lifeline.acquire()
+            variables[LIFELINE] = str(self._lifeline.path.resolve())
+        words = command(run, self._config)
+        try:
+            run.requests.unlink(missing_ok=True)
+            with (run.folder / WORDS).open("ab") as log:
+                self._said_before = log.tell()
+                self._process = subprocess.Popen(
+                    words,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    env=variables,
+                    # A session of its own: an interrupt of the kernel must not reach it in the middle of an update.
+                    start_new_session=True,
+                    pass_fds=[run.agent.handle],  # held by torchrun from here on, until it ends
+                )
+            note = {"process": self._process.pid, "host": socket.gethostname(), "command": words}
+            replace(run.folder / "launch.json", as_json(note))
+        except OSError as error:
+            raise ModelFileError(f"{run.folder} cannot be written: {error.strerror or error}.") from error
+        finally:
+            run.agent.release()
+
+    def run(self) -> Generator[Event, None, None]:
+        """Start, and yield the events of the run until its processes end.
+
+        Raises:
+            LaunchError: when they end without having finished.
+        """
+        begun = self._run.log.stat().st_size if self._run.log.exists() else 0
+        self.start()
+        if self._config.nodes > 1:
+            words = " ".join(["TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1", "python", *command(self._run, self._config)[1:]])
+            yield Warning(f"On each of the other machines, which must see this folder, run: {words}")
+        process = self._process
+        assert process is not None
+        ended = False
+        try:
+            with forwarded(self._controls, self._run):
+                for event in read_events(self._run.log, lambda: process.poll() is None, begun):
+                    ended = isinstance(event, Ended)
+                    yield event
+        finally:
+            if process.poll() is None:  # the one who listened left
+                self._ask_to_stop()
+            self._lifeline.release()
+        if process.returncode or not ended:
+            raise LaunchError(
+                f"The training processes of {self._run.folder} ended with an error ({self._last_words()}); "
+                f"{WORDS} there says more. Go on with TextGenerator.resume."
+            )
+
+    def stop(self) -> None:
+        """Stop, keeping the best weights; waits until the processes have ended."""
+        self._ask_to_stop()
+        if self._process is not None:
+            try:
+                self._process.wait(60)
+            except subprocess.TimeoutExpired:
+                end(self._run)
+
+    def _ask_to_stop(self) -> None:
+        try:
+            self._run.controls.stop()
+        except ModelFileError:
+            end(self._run)
+
+    def _last_words(self) -> str:
+        """The line of the workers' log that says most about why they ended."""
+        try:
+            said = (self._run.folder / WORDS).read_bytes()[self._said_before :]
+        except OSError:
+            return "no log"
+        lines = said.decode(errors="replace").splitlines()
+        ours = [line for line in lines if line.startswith("nbtextgen: ")]
+        errors = [line for line in lines if "Error" in line and "ChildFailedError" not in line]
+        return (ours or errors or lines or ["nothing was said"])[-1].strip()[:300]
+
+    def writer(self) -> Writer | None:
+        """The best model, or ``None`` when there is none."""
+        return self._watched.best_so_far()
+
+    def best_so_far(self) -> Writer | None:
+        """The best model in the folder, read again when there is a better one."""
+        return self._watched.best_so_far()
+
+
+def end(run: Run) -> bool:
+    """End the processes that train a run on this machine, at once; the last checkpoint stays. Says whether any did."""
+    try:
+        note = read_json(run.folder / "launch.json")
+        process, host = int(note["process"]), note["host"]
+    except (ModelFileError, KeyError, ValueError, TypeError):
+        return False
+    if not run.agent.held() or host != socket.gethostname():
+        return False
+    try:
+        os.kill(process, signal.SIGTERM)  # torchrun ends its workers
+    except OSError:
+        return False
+    for _ in range(100):
+        if not run.training:
+            break
+        time.sleep(0.1)
+    return True
+
+
+def hold_lifeline() -> None:
+    """In a worker: end with the kernel that started it, unless the run was meant to outlive it.
+
+    The kernel holds a lock on a file; the system lets go of it however the kernel dies.
+    """
+    path = os.environ.get(LIFELINE)
+    if path:
+        threading.Thread(target=_watch, args=(Lock(Path(path)),), daemon=True).start()
+
+
+def _watch(lock: Lock) -> None:
+    while lock.held():
+        time.sleep(0.5)
+    try:
+        os.kill(os.getppid(), signal.SIGTERM)  # or torchrun would start us again
+    finally:
+        time.sleep(0.5)  # its signal comes before the news of our end
+        os._exit(1)

@@ -1,0 +1,95 @@
+"""One writer per run: a lock that the system lets go of when its holder dies, however it dies."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import time
+from pathlib import Path
+
+from nbtextgen.core.errors import ModelFileError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+
+class Lock:
+    """Holds a run's folder for one writer.
+
+    The lock is the kernel's (``flock``), not the file's presence: no stale lock can remain, and no clock is asked.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._handle: int | None = None
+
+    def acquire(self) -> None:
+        """Take the lock; raises ``ModelFileError`` saying who holds it."""
+        try:
+            handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise ModelFileError(
+                f"{self.path.parent} cannot be written to ({error.strerror}); resume a copy of it in a folder of yours."
+            ) from error
+        for attempt in range(500):
+            if _try(handle):
+                self._handle = handle
+                with contextlib.suppress(OSError):  # who holds it is a courtesy; a full disk does not forbid the lock
+                    os.ftruncate(handle, 0)
+                    os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+                return
+            # Who only asks whether it is held shares it for a moment, which on a busy machine may be a long one.
+            if attempt >= 10 and not _try(handle, shared=True):
+                break
+            time.sleep(0.02)
+        holder = os.pread(handle, 200, 0).decode(errors="replace") or "another process"
+        os.close(handle)
+        raise ModelFileError(
+            f"{self.path.parent} is being trained by {holder}; stop that one first, or watch it with .events(follow=True)."
+        )
+
+    @property
+    def handle(self) -> int:
+        """The open file; a child process that is given it holds the lock as long as it lives."""
+        assert self._handle is not None, "the lock is not held"
+        return self._handle
+
+    def release(self) -> None:
+        """Let go."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+    def held(self) -> bool:
+        """Whether someone, here or elsewhere, holds it now."""
+        if self._handle is not None:
+            return True
+        try:
+            handle = os.open(self.path, os.O_RDWR)
+        except OSError:
+            return False
+        try:
+            return not _try(handle, shared=True)
+        finally:
+            os.close(handle)
+
+
+def _try(handle: int, shared: bool = False) -> bool:
+    """Whether a lock can be had at once: for one alone, or shared among all who ask while none has it alone."""
+    if fcntl is None:
+        import msvcrt
+
+        try:  # a byte far behind the text, since locked bytes cannot be read there
+            os.lseek(handle, 1 << 20, os.SEEK_SET)
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+            return True
+        except OSError:
+            return False
+    try:
+        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        return True
+    except OSError:
+        return False

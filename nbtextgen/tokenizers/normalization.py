@@ -1,0 +1,148 @@
+"""Unicode normalisation and lower-casing that remember where every character came from."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from nbtextgen.core.errors import OptionError, nearest
+from nbtextgen.tokenizers.config import NORMALIZATIONS
+
+Span = tuple[int, int]
+Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class Normalizer:
+    """What one side's text goes through before it is cut into tokens.
+
+    Lone surrogates, which no file can hold, always become U+FFFD.
+
+    Attributes:
+        form: ``none``, ``nfc``, ``nfd`` or ``nfkc`` (Unicode Standard Annex 15).
+        lowercase: fold to lower case.
+
+    Raises:
+        OptionError: for an unknown form.
+    """
+
+    form: str = "none"
+    lowercase: bool = False
+
+    def __post_init__(self) -> None:
+        if self.form not in NORMALIZATIONS:
+            known = ", ".join(NORMALIZATIONS)
+            raise OptionError(
+                f"The normalization must be one of {known} (got {self.form!r}).{nearest(self.form, NORMALIZATIONS)}"
+            )
+
+    def __call__(self, text: str) -> str:
+        """The normalised text."""
+        if not text.isascii():
+            text = self._formed(_LONE_SURROGATE.sub("\ufffd", text))
+        return self._formed(text.lower()) if self.lowercase else text
+
+    def spans(self, text: str) -> tuple[str, list[Span]]:
+        """The normalised text, and for each of its characters the stretch of the original it came from.
+
+        The stretches are the shortest for which this holds: they are in order, cover the original without a gap, and
+        two of them are equal or have no character in common.
+        """
+        normal = self(text)
+        if normal == text:
+            return text, [(at, at + 1) for at in range(len(text))]
+        now, origins = _LONE_SURROGATE.sub("\ufffd", text), [(at, at + 1) for at in range(len(text))]
+        now, origins = self._traced(now, origins)
+        if self.lowercase:
+            now, origins = _lowered(now, origins)
+            now, origins = self._traced(now, origins)
+        if now != normal:  # never seen, but a wrong place would be worse than a coarse one
+            return normal, [(0, len(text))] * len(normal)
+        return normal, _disjoint(origins)
+
+    def _formed(self, text: str) -> str:
+        return text if self.form == "none" else unicodedata.normalize(cast(Form, self.form.upper()), text)
+
+    def _traced(self, text: str, origins: list[Span]) -> tuple[str, list[Span]]:
+        """Normalise step by step (UAX 15: decompose, order, compose), each character with its origin."""
+        if self._formed(text) == text:
+            return text, origins
+        parts = _ordered(_decomposed(text, origins, "NFKD" if self.form == "nfkc" else "NFD"))
+        if self.form != "nfd":
+            parts = _composed(parts)
+        return "".join(character for character, _ in parts), [origin for _, origin in parts]
+
+
+Parts = list[tuple[str, Span]]
+"""Characters and where they came from."""
+
+
+def _decomposed(text: str, origins: list[Span], form: Form) -> Parts:
+    return [
+        (part, origin)
+        for character, origin in zip(text, origins, strict=True)
+        for part in (character if character.isascii() else unicodedata.normalize(form, character))
+    ]
+
+
+def _ordered(parts: Parts) -> Parts:
+    """Sort each run of combining marks by class, equal classes in the order they stand (the canonical order)."""
+    found: Parts = []
+    run: list[tuple[int, tuple[str, Span]]] = []
+    for part in parts:
+        rank = unicodedata.combining(part[0])
+        if rank:
+            run.append((rank, part))
+            continue
+        if run:
+            found += [part for _, part in sorted(run, key=_rank)]
+            run = []
+        found.append(part)
+    return found + [part for _, part in sorted(run, key=_rank)]
+
+
+def _rank(ranked: tuple[int, tuple[str, Span]]) -> int:
+    return ranked[0]
+
+
+def _composed(parts: Parts) -> Parts:
+    """Join each character with the last starter before it where nothing between them blocks it."""
+    found: Parts = []
+    starter, last = -1, 0  # place of the last starter, class of the last character kept after it
+    for character, origin in parts:
+        rank = unicodedata.combining(character)
+        reachable = starter >= 0 and (last < rank or (last == 0 and starter == len(found) - 1))
+        if reachable and not character.isascii():
+            base, before = found[starter]
+            joined = unicodedata.normalize("NFC", base + character)
+            if len(joined) == 1:
+                found[starter] = joined, (min(before[0], origin[0]), max(before[1], origin[1]))
+                continue
+        found.append((character, origin))
+        last = rank
+        if rank == 0:
+            starter = len(found) - 1
+    return found
+
+
+def _lowered(text: str, origins: list[Span]) -> tuple[str, list[Span]]:
+    """Lower-case; a character may become two (I with dot), and a final sigma depends on its neighbours only."""
+    return text.lower(), [
+        origin for character, origin in zip(text, origins, strict=True) for _ in range(len(character.lower()))
+    ]
+
+
+def _disjoint(origins: list[Span]) -> list[Span]:
+    """Widen the stretches until they are in order and overlap only where they are equal."""
+    blocks: list[tuple[int, int, int]] = []  # start, stop, characters
+    for start, stop in origins:
+        count = 1
+        while blocks and blocks[-1][1] > start:
+            before = blocks.pop()
+            start, stop, count = min(start, before[0]), max(stop, before[1]), count + before[2]
+        blocks.append((start, stop, count))
+    return [(start, stop) for start, stop, count in blocks for _ in range(count)]

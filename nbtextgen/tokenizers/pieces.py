@@ -1,0 +1,180 @@
+"""Tokenizers of characters, words and symbols: each token is a piece of the text, looked up in a vocabulary."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from nbtextgen.core.errors import DataError, ModelFileError
+from nbtextgen.tokenizers.base import SPECIAL, UNK, UNKNOWN, Encoding, Tokenizer
+from nbtextgen.tokenizers.normalization import Normalizer
+
+
+class Vocabulary:
+    """Token texts and their ids, the special ids first."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self.texts = list(texts)
+        self.ids = {text: number for number, text in enumerate(self.texts, len(SPECIAL))}
+        if len(self.ids) != len(self.texts):
+            raise ModelFileError("The tokenizer file is damaged: a token is listed twice.")
+
+    def __len__(self) -> int:
+        return len(self.texts) + len(SPECIAL)
+
+    def text(self, number: int) -> str:
+        """The token of an id; special ids as they are shown."""
+        return SPECIAL[number] if number < len(SPECIAL) else self.texts[number - len(SPECIAL)]
+
+    @classmethod
+    def counted(cls, tokens: Iterable[str], size: int | None, minimum_frequency: int) -> Vocabulary:
+        """The most frequent token types, ties in order of code points so that the result is repeatable."""
+        counts = Counter(tokens)
+        ranked = sorted((-count, text) for text, count in counts.items() if count >= minimum_frequency)
+        if not ranked:
+            raise DataError(
+                "The vocabulary would be empty: the text has no token"
+                + (f" seen {minimum_frequency} times; lower --minimum-frequency." if counts else "; give some text.")
+            )
+        return cls([text for _, text in ranked[: None if size is None else max(1, size - len(SPECIAL))]])
+
+    @classmethod
+    def restored(cls, values: Mapping[str, Any]) -> Vocabulary:
+        """From a saved list; raises ``ModelFileError`` when it is not one."""
+        texts = values.get("vocabulary")
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise ModelFileError("The tokenizer file is damaged: its vocabulary is not a list of texts.")
+        return cls(texts)
+
+
+class PieceTokenizer(Tokenizer):
+    """A tokenizer whose tokens are pieces of the text, looked up in a vocabulary."""
+
+    def __init__(self, vocabulary: Vocabulary, normalizer: Normalizer) -> None:
+        super().__init__(normalizer)
+        self.vocabulary = vocabulary
+
+    @staticmethod
+    @abstractmethod
+    def pieces(text: str) -> list[tuple[str, int, int]]:
+        """The pieces of a normalised text, with start and end."""
+
+    @staticmethod
+    @abstractmethod
+    def cut(text: str) -> Iterable[str]:
+        """The same pieces without their places."""
+
+    @classmethod
+    def train(cls, texts: Iterable[str], normalizer: Normalizer, size: int | None, minimum: int) -> PieceTokenizer:
+        """Count the pieces of all texts."""
+        found = (piece for text in texts for piece in cls.cut(normalizer(text)))
+        return cls(Vocabulary.counted(found, size, minimum), normalizer)
+
+    @classmethod
+    def _restored(cls, values: Mapping[str, Any], normalizer: Normalizer) -> Tokenizer:
+        return cls(Vocabulary.restored(values), normalizer)
+
+    def _state(self) -> dict[str, Any]:
+        return {"vocabulary": self.vocabulary.texts}
+
+    @property
+    def size(self) -> int:
+        return len(self.vocabulary)
+
+    def token(self, number: int, /) -> str:
+        return self.vocabulary.text(number)
+
+    def encode(self, text: str) -> Encoding:
+        normal, spans = self.normalizer.spans(text)
+        pieces = self.pieces(normal)
+        ids = [self.vocabulary.ids.get(piece, UNK) for piece, _, _ in pieces]
+        offsets = [(spans[start][0], spans[stop - 1][1]) for _, start, stop in pieces]
+        return Encoding(ids, [piece for piece, _, _ in pieces], offsets)
+
+    def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
+        look_up, cut, normalize = self.vocabulary.ids.get, self.cut, self.normalizer
+        return [[look_up(piece, UNK) for piece in cut(normalize(text))] for text in texts]
+
+    def _written(self, ids: Iterable[int]) -> Iterable[str]:
+        """The tokens that are written out."""
+        for number in ids:
+            if number == UNK:
+                yield self.unknown
+            elif number >= len(SPECIAL):
+                yield self.vocabulary.text(number)
+
+
+class CharacterTokenizer(PieceTokenizer):
+    """One token per Unicode code point, after normalisation."""
+
+    kind = "char"
+
+    @staticmethod
+    def pieces(text: str) -> list[tuple[str, int, int]]:
+        return [(character, at, at + 1) for at, character in enumerate(text)]
+
+    @staticmethod
+    def cut(text: str) -> Iterable[str]:
+        return text
+
+    def decode(self, ids: Iterable[int]) -> str:
+        return "".join(self._written(ids))
+
+
+_PIECE = re.compile(r" ?\w+| ?[^\w\s]|\s")
+
+
+class WordTokenizer(PieceTokenizer):
+    """One token per word, punctuation mark, or further white space; joining the tokens gives the text back exactly.
+
+    The text is read as if one space stood before it, so that a word at the start is the same type as later on.
+    """
+
+    kind = "word"
+    unknown = " " + UNKNOWN
+
+    @staticmethod
+    def pieces(text: str) -> list[tuple[str, int, int]]:
+        if not text:
+            return []
+        found = []
+        for match in _PIECE.finditer(" " + text):
+            start, stop = match.start() - 1, match.end() - 1
+            if stop > 0:
+                # The offset points at the word itself, not at the space that belongs to the token.
+                start += match.group()[0] == " " and stop - start > 1
+            found.append((match.group(), max(0, start), max(stop, 1)))
+        return found
+
+    @staticmethod
+    def cut(text: str) -> Iterable[str]:
+        return _PIECE.findall(" " + text) if text else ()
+
+    def decode(self, ids: Iterable[int]) -> str:
+        return "".join(self._written(ids))[1:]
+
+
+_SYMBOL = re.compile("[^ ]+")
+
+
+class SymbolTokenizer(PieceTokenizer):
+    """One token per run of characters other than the space; several spaces in a row count as one."""
+
+    kind = "symbol"
+
+    @staticmethod
+    def pieces(text: str) -> list[tuple[str, int, int]]:
+        return [(match.group(), match.start(), match.end()) for match in _SYMBOL.finditer(text)]
+
+    @staticmethod
+    def cut(text: str) -> Iterable[str]:
+        return _SYMBOL.findall(text)
+
+    def normalize(self, text: str) -> str:
+        return " ".join(self.cut(super().normalize(text)))
+
+    def decode(self, ids: Iterable[int]) -> str:
+        return " ".join(self._written(ids))

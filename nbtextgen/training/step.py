@@ -1,0 +1,258 @@
+"""One update: from some batches of pairs to changed weights."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from nbtextgen.core.errors import MemoryShortError
+from nbtextgen.data.batching import Examples, pad
+from nbtextgen.model.seq2seq import Seq2Seq
+from nbtextgen.tokenizers.base import MASK, PAD
+from nbtextgen.training.config import TrainingConfig
+from nbtextgen.training.distributed import Group
+
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Update:
+    """What one update saw, over all processes.
+
+    Attributes:
+        loss: negative log-likelihood in nats, summed over target tokens; not finite when nothing was changed.
+        tokens: target tokens.
+        seen: source and target tokens.
+    """
+
+    loss: float
+    tokens: int
+    seen: int
+
+
+class _Loss(nn.Module):
+    """The training loss as a ``forward``, which is what DistributedDataParallel hooks into."""
+
+    def __init__(self, model: Seq2Seq, config: TrainingConfig) -> None:
+        super().__init__()
+        self.model, self.config = model, config
+
+    def forward(
+        self, source: Tensor, target: Tensor, copies: Tensor | None, teacher_forcing: float
+    ) -> tuple[Tensor, Tensor]:
+        """Loss to be minimised and negative log-likelihood, both summed over tokens."""
+        loss = self.model.loss(
+            source,
+            target,
+            copies,
+            smoothing=self.config.label_smoothing,
+            teacher_forcing=teacher_forcing,
+            coverage_weight=self.config.coverage_weight,
+        )
+        return loss.total, loss.nll
+
+
+class Updater:
+    """Makes updates; where the memory does not hold a batch, it is split, and later ones of its size as well."""
+
+    def __init__(
+        self,
+        model: Seq2Seq,
+        train: Examples,
+        config: TrainingConfig,
+        device: torch.device,
+        precision: str,
+        group: Group,
+    ) -> None:
+        self.model, self.config = model, config
+        self.device, self.precision, self.group = device, precision, group
+        self.optimizer = make_optimizer(model, config, device)
+        self.use(train)
+        self._loss = group.wrapped(_Loss(model, config), device)
+        self._most = math.inf
+        self._once = self._fitted = np.zeros(2)  # the most that fitted once, and twice
+        self._notes: list[str] = []
+
+    def use(self, train: Examples) -> None:
+        """Take batches from these examples from now on."""
+        source, target = train.lengths()
+        self.train, self._widths = train, source + target
+
+    def notes(self) -> list[str]:
+        """What the user should know since the last call."""
+        notes, self._notes = self._notes, []
+        return notes
+
+    def update(self, batches: Sequence[Rows], rate: float, teacher_forcing: float) -> Update:
+        """One optimizer step over some batches, whose gradients are added up.
+
+        Raises:
+            MemoryShortError: when not even one pair at a time fits.
+        """
+        for settings in self.optimizer.param_groups:
+            settings["lr"] = rate
+        tokens = sum(len(self.train.targets[row]) - 1 for rows in batches for row in rows)
+        shares = [self.group.share(rows, self._widths) for rows in batches]
+        while True:
+            failed, summed, seen = False, 0.0, 0.0
+            alone = self._untried(batches)
+            try:
+                summed, seen = self._gradients(shares, batches[0][:1], tokens, teacher_forcing, exchange=not alone)
+            except (RuntimeError, MemoryError) as found:
+                if not is_out_of_memory(found) or not alone:
+                    raise
+                failed = True  # the error itself is let go of: it holds on to what was computed
+            short, summed, seen = self.group.add([float(failed), summed, seen])
+            if not short:
+                break
+            self._halve(shares, failed=failed)
+        if alone:
+            self.group.average([each.grad for each in self.model.parameters() if each.grad is not None])
+            needs = self._needs(batches)
+            self._fitted = np.maximum(self._fitted, np.minimum(needs, self._once))
+            self._once = np.maximum(self._once, needs)
+        if self.config.clip:
+            norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
+            summed = summed if torch.isfinite(norm) else math.nan
+        if math.isfinite(summed):
+            self.optimizer.step()
+        return Update(summed, tokens, int(seen))
+
+    @contextmanager
+    def arithmetic(self) -> Iterator[None]:
+        """bf16 where that was chosen."""
+        low = torch.autocast(self.device.type, torch.bfloat16) if self.precision == "bf16" else nullcontext()
+        with low:
+            yield
+
+    def tensor(self, rows: Sequence[np.ndarray]) -> Tensor:
+        """Rows of ids, padded, on the device."""
+        ids = torch.from_numpy(pad(rows))
+        # Only from pinned memory does a card copy while it computes.
+        return (
+            ids.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else ids.to(self.device)
+        )
+
+    def _needs(self, batches: Sequence[Rows]) -> NDArray[np.float64]:
+        """What the memory for some batches grows with: tokens of the largest, padding included, and with attention their squares."""
+        shapes = [(len(rows), float(self._widths[rows].max())) for rows in batches if len(rows)]
+        return np.array([max(rows * width**power for rows, width in shapes) for power in (1, 2)])
+
+    def _untried(self, batches: Sequence[Rows]) -> bool:
+        """Whether gradients are to be computed before anything is exchanged, since the memory may not hold them.
+
+        So it is with every batch larger than all that fitted twice (the first time, the optimizer has nothing in memory
+        yet): a process whose memory is too short is then not waited for.
+        One process alone has no one to wait for it.
+        """
+        return self.group.size == 1 or bool((self._needs(batches) > self._fitted).any())
+
+    def _gradients(
+        self, shares: Sequence[Rows], spare: Rows, tokens: int, teacher_forcing: float, *, exchange: bool
+    ) -> tuple[float, float]:
+        """Add up the gradients of this process's shares of the batches; gives their summed loss, and tokens.
+
+        With ``exchange``, gradients are averaged over the processes while those of the last part are computed. A process
+        without a share still has to meet the others, with ``spare``, a pair that counts for nothing.
+        """
+        self.model.train()
+        self.optimizer.zero_grad(set_to_none=True)
+        parts = [part for rows in shares for part in self._parts(rows)] or [spare[:0]]
+        summed, seen = 0.0, 0
+        for number, rows in enumerate(parts, 1):
+            weight = self.group.size / tokens if len(rows) else 0.0
+            part = self.train.take((rows if len(rows) else spare).tolist())
+            copies = None if part.copies is None else self.tensor(part.copies)
+            with self._exchanged(exchange and number == len(parts)):
+                with self.arithmetic():
+                    source, target = self._masked(self.tensor(part.sources)), self.tensor(part.targets)
+                    total, nll = self._loss(source, target, copies, teacher_forcing)
+                (total * weight).backward()
+            if len(rows):
+                summed += float(nll)
+                seen += int(self._widths[rows].sum()) - len(rows)
+        return summed, seen
+
+    def _exchanged(self, now: bool) -> contextlib.AbstractContextManager[None]:
+        """Whether a backward pass exchanges gradients."""
+        return nullcontext() if now or self.group.size == 1 else self._loss.no_sync()  # type: ignore[operator]
+
+    def _parts(self, rows: Rows) -> list[Rows]:
+        """A batch in as many parts as the memory has been found to need."""
+        if not len(rows):
+            return []
+        cost = len(rows) * int(self._widths[rows].max())
+        return np.array_split(rows, min(len(rows), math.ceil(cost / self._most))) if cost > self._most else [rows]
+
+    def _halve(self, shares: Sequence[Rows], *, failed: bool) -> None:
+        """Allow half of what the memory did not hold, here or in another process.
+
+        Raises:
+            MemoryShortError: in all processes, when in one of them not even one pair at a time fits.
+        """
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        parts = [part for rows in shares for part in self._parts(rows)]
+        widest = max((int(self._widths[rows].max()) for rows in parts), default=0)
+        hopeless, widest = failed and all(len(rows) == 1 for rows in parts), self.group.most(widest)
+        if self.group.most(int(hopeless)):
+            raise memory_short("training", widest)
+        if self._most == math.inf:
+            pairs = max((len(rows) for rows in parts), default=0)
+            self._notes.append(
+                f"A batch of {pairs:,} pairs and up to {widest:,} tokens did not fit into the memory; such batches are "
+                "split from now on, which changes nothing but the speed. A lower --batch-size avoids it."
+            )
+        if parts:
+            self._most = max(1.0, self._needs(parts)[0] / 2)
+
+    def _masked(self, source: Tensor) -> Tensor:
+        """Hide a share of the source tokens, so that masked inputs stay familiar to the model."""
+        if not self.config.source_masking:
+            return source
+        hidden = (torch.rand(source.shape, device=source.device) < self.config.source_masking) & (source != PAD)
+        return source.masked_fill(hidden, MASK)
+
+
+def memory_short(what: str, tokens: int) -> MemoryShortError:
+    """The error for when nothing is left to split: ``what`` of one pair of so many tokens does not fit."""
+    return MemoryShortError(
+        f"The memory does not hold the {what} of even one pair of {tokens:,} tokens; lower --hidden-size or --max-length."
+    )
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the machine or the card had no memory left."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    text = str(error)
+    return any(
+        sign in text
+        for sign in (
+            "can't allocate memory",
+            "bad_alloc",
+            "could not create a",
+            "CUDNN_STATUS_ALLOC",
+        )  # the third: oneDNN
+    )
+
+
+def make_optimizer(model: nn.Module, config: TrainingConfig, device: torch.device) -> torch.optim.Optimizer:
+    """The optimizer that the settings ask for."""
+    parameters, rate = list(model.parameters()), config.learning_rate or 0.0
+    fused = device.type in ("cpu", "cuda")
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(
+            parameters, rate, momentum=config.momentum, weight_decay=config.weight_decay, fused=fused
+        )
+    kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
+    return kind(parameters, rate, betas=(0.9, 0.98), weight_decay=config.weight_decay, fused=fused)
