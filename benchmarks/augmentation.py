@@ -58,9 +58,9 @@ def trained(way: str, train: Pairs, rows: list[int], count: int, settings: dict[
     """A model of the first ``count`` rows, augmented in one way; back-translation takes its targets from the rows after them."""
     pairs = train.take(rows[:count])
     if not way.startswith(BACK):
-        return TextGenerator(augment=way or None, **settings).fit(pairs, listeners=[])
+        return TextGenerator(augment=way or None, **settings).fit(pairs, callbacks=[])
     more = train.take(rows[count : count * (1 + int(way.removeprefix(BACK)))]).targets
-    return TextGenerator(**settings).fit(pairs + back_translate(pairs, more, **settings), listeners=[])
+    return TextGenerator(**settings).fit(pairs + back_translate(pairs, more, **settings), callbacks=[])
 
 
 def main() -> None:

@@ -125,7 +125,7 @@ def measure(name: str, way: str, seconds: float) -> None:
 
     began = time.perf_counter()
     options = {**MODELS[name], **COMMON, "threads": 2 if way == "old" else None}
-    model = TextGenerator(**options).fit(data, listeners=[listen], controls=controls)
+    model = TextGenerator(**options).fit(data, callbacks=[listen], controls=controls)
     sources = [source for source, _ in (model.held_out or Pairs.of(sentences()))] * 10
     for count in phases:
         with busy(count):

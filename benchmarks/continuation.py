@@ -186,8 +186,8 @@ def main() -> None:
     for tokens in chosen.tokens:
         options = {"context": chosen.context, "tokens": tokens, "max_minutes": chosen.minutes, "samples": 0}
         model = TextGenerator(**options | chosen.options)
-        model.fit_text(train, listeners=[])
-        parameters = count(model.writer.networks[0])
+        model.fit_text(train, callbacks=[])
+        parameters = count(model.predictor.networks[0])
         steps = max(event.step for event in model.history if hasattr(event, "step"))
         bits = round(model.bits_per_character(held), 3)
         say(f"nbtextgen {tokens}", bits_per_character=bits, parameters=parameters, updates=steps)

@@ -38,7 +38,7 @@ def model(hidden: int, vocabulary: int) -> TextGenerator:
     rows = [" ".join(words[at : at + 50]) for at in range(0, len(words), 50)]
     rows += [" ".join(rng.choices(words, k=UNITS)) for _ in range(200)]
     options = {"hidden_size": hidden, "embedding_size": hidden // 2, "tokens": "word", "max_steps": 1, "samples": 0}
-    return TextGenerator(**options, source_masking=0.1, valid_fraction=0.0).fit(Pairs(rows, rows), listeners=[])
+    return TextGenerator(**options, source_masking=0.1, valid_fraction=0.0).fit(Pairs(rows, rows), callbacks=[])
 
 
 def median(work: Callable[[], object], repeat: int) -> float:
@@ -57,7 +57,7 @@ def explainer(trained: TextGenerator, units: int = UNITS) -> Explainer:
     source = " ".join(f"w{number}" for number in range(units))
     target = " ".join(f"w{number}" for number in range(100, 100 + OUTPUTS - 1))
     config = ExplanationConfig(target=target, missing="mask", faithfulness=False)
-    return Explainer(trained.writer, source, config)
+    return Explainer(trained.predictor, source, config)
 
 
 def bare(trained: TextGenerator) -> Callable[[], object]:
@@ -65,7 +65,7 @@ def bare(trained: TextGenerator) -> Callable[[], object]:
     asked = explainer(trained)
     masked = torch.from_numpy(asked.value.removal(power_set(UNITS)).ids)
     target = torch.tensor([[2, *asked.subject.output.ids.tolist()]])
-    network = trained.writer.networks[0]
+    network = trained.predictor.networks[0]
 
     @torch.inference_mode()
     def run() -> None:
@@ -81,7 +81,7 @@ def plain_shap(trained: TextGenerator) -> Callable[[], object]:
 
     asked = explainer(trained)
     target = torch.tensor([[2, *asked.subject.output.ids.tolist()]])
-    network = trained.writer.networks[0]
+    network = trained.predictor.networks[0]
 
     def masker(mask: np.ndarray, row: np.ndarray) -> np.ndarray:
         return (mask * row)[None]

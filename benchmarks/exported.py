@@ -26,10 +26,10 @@ from nbtextgen.core.options import build
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.export.folder import export
 from nbtextgen.inference.generation import Generations
-from nbtextgen.inference.predictor import Writer
+from nbtextgen.inference.predictor import Predictor
 from nbtextgen.inference.text_codec import LengthLimit
 from nbtextgen.model.config import ATTENTIONS, CELLS, TYINGS, ModelConfig
-from nbtextgen.model.seq2seq import LOUDER, Seq2Seq
+from nbtextgen.model.seq2seq import EMBEDDING_SCALE, Seq2Seq
 from nbtextgen.pipeline.plan import Plan
 from nbtextgen.serving.generator import OnnxGenerator
 from nbtextgen.tokenizers.config import TokenizerConfig
@@ -60,7 +60,7 @@ def combinations() -> Iterator[dict[str, Any]]:
             }
 
 
-def random_writer(options: dict[str, Any], members: int = 1, seed: int = 1) -> Writer:
+def random_writer(options: dict[str, Any], members: int = 1, seed: int = 1) -> Predictor:
     """Networks of random weights, large enough for clear preferences, over a small alphabet."""
     tokens = train_tokenizer(["abcdefgh "], "char")
     sizes = {
@@ -80,16 +80,16 @@ def random_writer(options: dict[str, Any], members: int = 1, seed: int = 1) -> W
             parameter.data.normal_(std=0.5)
         if not config.encoder_layers:  # read louder: as loud as the others, so that no gate is stuck at zero or one
             for weight in {network.source_embedding.weight, network.target_embedding.weight}:
-                weight.data /= LOUDER
+                weight.data /= EMBEDDING_SCALE
         networks.append(network)
-    return Writer(tokens, tokens, networks, LengthLimit(3, 1.0))
+    return Predictor(tokens, tokens, networks, LengthLimit(3, 1.0))
 
 
-def exported(writer: Writer, folder: Path) -> OnnxGenerator:
+def exported(predictor: Predictor, folder: Path) -> OnnxGenerator:
     """The same model by way of a folder."""
-    config = writer.networks[0].config
+    config = predictor.networks[0].config
     plan = Plan(TokenizerConfig(tokens="char"), config, TrainingConfig(), {})
-    return OnnxGenerator.load(export("onnx", folder, writer, plan), threads=1)
+    return OnnxGenerator.load(export("onnx", folder, predictor, plan), threads=1)
 
 
 def difference(ours: Generations, theirs: Generations) -> float:
@@ -109,25 +109,28 @@ def difference(ours: Generations, theirs: Generations) -> float:
 
 def compared(options: dict[str, Any], members: int, seed: int, folder: Path) -> tuple[float, float]:
     """The largest difference over all ways of decoding; and that of PyTorch to itself in double precision, greedily."""
-    writer = random_writer(options, members, seed)
-    served = exported(writer, folder)
-    ours = [writer.write(TEXTS, build(DecodingConfig, way)) for way in DECODINGS]
+    predictor = random_writer(options, members, seed)
+    served = exported(predictor, folder)
+    ours = [predictor.predict(TEXTS, build(DecodingConfig, way)) for way in DECODINGS]
     found = max(difference(one, served.generate(TEXTS, **way)) for one, way in zip(ours, DECODINGS, strict=True))
-    for network in writer.networks:
+    for network in predictor.networks:
         network.double()
-    return found, difference(ours[0], writer.write(TEXTS, build(DecodingConfig, DECODINGS[0])))
+    return found, difference(ours[0], predictor.predict(TEXTS, build(DecodingConfig, DECODINGS[0])))
 
 
 def speed(beam: int, repeat: int) -> tuple[float, float]:
     """Milliseconds for one text of 20 tokens, in PyTorch and exported: LSTM 256, general attention, 8,000 types."""
     tokens = train_tokenizer([" ".join(f"w{number}" for number in range(7995))], "word")
     config = ModelConfig(embedding_size=256, hidden_size=256, dropout=0.0)
-    writer = Writer(tokens, tokens, [Seq2Seq(config, tokens.size, tokens.size)], LengthLimit(20, 0.0))
+    predictor = Predictor(tokens, tokens, [Seq2Seq(config, tokens.size, tokens.size)], LengthLimit(20, 0.0))
     text, way = " ".join(f"w{number}" for number in range(20)), {"beam": beam, "min_length": 20, "precision": "fp32"}
     found = []
     with tempfile.TemporaryDirectory() as place:
-        served = exported(writer, Path(place) / "m")
-        for write in (lambda: writer.write([text], build(DecodingConfig, way)), lambda: served.generate([text], **way)):
+        served = exported(predictor, Path(place) / "m")
+        for write in (
+            lambda: predictor.predict([text], build(DecodingConfig, way)),
+            lambda: served.generate([text], **way),
+        ):
             write()
             times = []
             for _ in range(repeat):

@@ -79,10 +79,10 @@ def train(task: Task, masking: float, folder: Path) -> dict[str, Any]:
     """Train and keep one model, going on where an earlier call was cut off; how good it is."""
     began, run = time.process_time(), folder.with_name(folder.name + "-run")
     if Run.is_one(run):
-        model = TextGenerator.resume(run, listeners=[])
+        model = TextGenerator.resume(run, callbacks=[])
     else:
         model = TextGenerator(**task.settings, source_masking=masking, samples=0, checkpoint_seconds=10.0)
-        model.fit(task.train, run=run, listeners=[])
+        model.fit(task.train, run=run, callbacks=[])
     minutes = (time.process_time() - began) / 60
     model.save(folder)
     score = model.evaluate(task.valid, metrics=[task.metric])[task.metric]
@@ -93,7 +93,7 @@ def train(task: Task, masking: float, folder: Path) -> dict[str, Any]:
 def methods(model: TextGenerator, task: Task, pairs: Pairs, masking: float) -> dict[str, Any]:
     """One block of the table of methods."""
     began = time.process_time()
-    found = survey(model.writer, pairs, CONFIG)
+    found = survey(model.predictor, pairs, CONFIG)
     print(f"\n{task.name}, masking {masking}, {found.first[0].missing}, {len(pairs)} texts\n")
     print(f"| method | {' | '.join(FIGURES)} | year |\n|---|---|---|---|---|")
     table: dict[str, Any] = {}
@@ -132,7 +132,7 @@ def missing(model: TextGenerator, task: Task, pairs: Pairs, masking: float) -> d
     years: dict[str, list[float]] = {each: [] for each in MISSING}
     for at, source in enumerate(pairs.sources):
         explainers = [
-            Explainer(model.writer, source, replace(CONFIG, missing=each), background=background) for each in MISSING
+            Explainer(model.predictor, source, replace(CONFIG, missing=each), background=background) for each in MISSING
         ]
         for row, one in enumerate(explainers):
             *_, explained = one.refine("shap")

@@ -241,7 +241,7 @@ def made(place: Path) -> tuple[Files, Files]:
         "samples": 1,
         "checkpoint_seconds": 0,
     }
-    model = TextGenerator(**options).fit([(word, word[::-1]) for word in words], listeners=[], run=place / "run")
+    model = TextGenerator(**options).fit([(word, word[::-1]) for word in words], callbacks=[], run=place / "run")
     model.save(place / "model")
     return read(place / "model"), read(place / "run")
 

@@ -23,23 +23,23 @@ from typing import Any
 def one_language(data: Path, language: str, seeds: int, options: dict[str, Any]) -> dict[str, Any]:
     """Train, score each model and the ensemble; word error rates in percent."""
     from nbtextgen import Pairs, TextGenerator
-    from nbtextgen.inference.predictor import Writer
+    from nbtextgen.inference.predictor import Predictor
 
     dev = Pairs.of(str(data / f"{language}_dev.tsv"))
     model = TextGenerator(ensemble=seeds, valid_fraction=0.0, **options)
     began = time.perf_counter()
-    model.fit(str(data / f"{language}_train.tsv"), listeners=[])
+    model.fit(str(data / f"{language}_train.tsv"), callbacks=[])
     seconds = time.perf_counter() - began
-    whole = model.writer
+    whole = model.predictor
 
     def errors() -> float:
         return 100 - model.evaluate(dev, metrics=["exact"], beam=5)["exact"].value
 
     single = []
     for network in whole.networks:
-        model._writer = Writer(whole.source, whole.target, [network], whole.limit, whole.copy)
+        model._predictor = Predictor(whole.source, whole.target, [network], whole.limit, whole.copy)
         single.append(round(errors(), 2))
-    model._writer = whole
+    model._predictor = whole
     return {
         "language": language,
         "wer": round(fmean(single), 2),

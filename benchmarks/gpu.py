@@ -74,7 +74,7 @@ def limits(device: str, size: int) -> dict[str, float]:
 
 def flops_a_token(model: TextGenerator) -> float:
     """Arithmetic of training for a source or target token, half of them each: six times the weights it is multiplied by."""
-    network = model.writer.networks[0]
+    network = model.predictor.networks[0]
     sides = {"encoder": 0, "decoder": 0}
     for name, weight in network.named_parameters():
         if weight.dim() == 2 and "embedding" not in name and "output_weight" not in name:
@@ -106,14 +106,14 @@ def trained(
     pairs: Pairs, precision: str, batch: int, seconds: float, device: str
 ) -> tuple[TextGenerator, dict[str, Any]]:
     """Train for a while; gives tokens a second after the first quarter, and updates a second."""
-    heard: list[Event] = []
+    events: list[Event] = []
     settings = network_settings(precision, batch, device)
-    model = TextGenerator(**settings, max_minutes=seconds / 60).fit(pairs, listeners=[heard.append])
-    steps = [event for event in heard if isinstance(event, Step)]
+    model = TextGenerator(**settings, max_minutes=seconds / 60).fit(pairs, callbacks=[events.append])
+    steps = [event for event in events if isinstance(event, Step)]
     warm = steps[len(steps) // 4 :]
     rates = sorted(event.tokens_per_second for event in warm)
     elapsed = max(1e-9, warm[-1].seconds - warm[0].seconds)
-    started = next(event for event in heard if isinstance(event, Started))
+    started = next(event for event in events if isinstance(event, Started))
     return model, {
         "tokens_per_second": rates[len(rates) // 2],
         "updates_per_second": (warm[-1].step - warm[0].step) / elapsed,
@@ -128,7 +128,7 @@ def kernel_seconds(pairs: Pairs, precision: str, batch: int, updates: int = 20) 
 
     def train(steps: int) -> None:
         settings = network_settings(precision, batch, "cuda")
-        TextGenerator(**settings, max_steps=steps).fit(pairs, listeners=[])
+        TextGenerator(**settings, max_steps=steps).fit(pairs, callbacks=[])
         torch.cuda.synchronize()
 
     def busy(steps: int) -> float:

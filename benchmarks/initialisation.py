@@ -26,7 +26,7 @@ from torch import nn
 from nbtextgen import Pairs
 from nbtextgen.model.initialization import fan_in_normal_
 from nbtextgen.model.seq2seq import Seq2Seq
-from nbtextgen.pipeline.dataset import prepared
+from nbtextgen.pipeline.dataset import prepare_data
 from nbtextgen.pipeline.plan import fit_options
 from nbtextgen.training.events import Validation
 from nbtextgen.training.trainer import Trainer
@@ -91,7 +91,7 @@ def main() -> None:
     options = parser.parse_args()
     pairs = Pairs.of((options.data / "train.en", options.data / "train.de"))
     defaults = {name: known.default for name, known in fit_options().items()}
-    given = prepared(defaults, pairs, None, None, None, None)
+    given = prepare_data(defaults, pairs, None, None, None, None)
     material, held = given.material, given.material.held
     assert held is not None
     training = replace(

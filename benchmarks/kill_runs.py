@@ -68,9 +68,9 @@ def life(folder: Path, epochs: int) -> None:
     from nbtextgen import Run, TextGenerator
 
     if Run.is_one(folder):
-        TextGenerator.resume(folder, listeners=[])
+        TextGenerator.resume(folder, callbacks=[])
     else:
-        fresh(folder, epochs).fit(folder.parent / "pairs.tsv", listeners=[], run=folder)
+        fresh(folder, epochs).fit(folder.parent / "pairs.tsv", callbacks=[], run=folder)
 
 
 @dataclass(frozen=True)
@@ -216,8 +216,8 @@ def main() -> int:
         if over:
             finished += 1
             left += len([path for path in folder.rglob(".*")]) + len(list(place.glob(f".{store_of(folder).name}.*")))
-            straight = fresh(folder, given.epochs).fit(place / "pairs.tsv", listeners=[])
-            weights = [one.writer.networks[0].state_dict() for one in (straight, TextGenerator.load(folder))]
+            straight = fresh(folder, given.epochs).fit(place / "pairs.tsv", callbacks=[])
+            weights = [one.predictor.networks[0].state_dict() for one in (straight, TextGenerator.load(folder))]
             equal += all(bool((weights[0][name] == weights[1][name]).all()) for name in weights[0])
     for what, count in hits.most_common():
         print(f"{count:5d}  {what}")

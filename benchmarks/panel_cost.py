@@ -30,7 +30,7 @@ model = TextGenerator(max_minutes={minutes}, validate_every=10**6, samples=0, ep
 training = Training("dates", model, partial(model.fit, builtin("dates", 12000)))
 training.watch("panel", rich=True)
 show = training.shown
-training.listeners.remove(show)
+training.callbacks.remove(show)
 sent, turns = [], []
 send = show._panel.send
 show._panel.send = lambda content: (sent.append(1), send(content))
@@ -51,7 +51,7 @@ def turn(event):
                 state["trained"] += time.thread_time() - state["began"]
         state.update(on=not state["on"], since=now, step=event.step, began=time.thread_time())
 
-training.listeners.append(turn)
+training.callbacks.append(turn)
 training.run()
 turns = turns[2:]
 pairs = [(one[1], other[1]) for one, other in zip(turns[::2], turns[1::2])]

@@ -416,7 +416,7 @@ def nbtextgen_train(work: Path, warmup: int, steps: int, precision: str = "fp32"
         return original(self, group)
 
     Trainer.update = counted
-    model = nbtextgen_parts(work, precision, warmup + steps).fit(str(work / "train.tsv"), listeners=[])
+    model = nbtextgen_parts(work, precision, warmup + steps).fit(str(work / "train.tsv"))
     if precision == "fp32":
         model.save(work / "nbtextgen")
     return clock.measured()

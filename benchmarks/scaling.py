@@ -32,7 +32,7 @@ from nbtextgen.training.events import Event, Started, Step
 
 def measured(processes: int, given: argparse.Namespace, place: Path) -> tuple[float, float, int, float]:
     """Tokens a second, seconds to the first report, parameters, and updates a second."""
-    heard: list[tuple[float, Event]] = []
+    events: list[tuple[float, Event]] = []
     began = time.perf_counter()
     TextGenerator(
         tokens="char",
@@ -48,13 +48,13 @@ def measured(processes: int, given: argparse.Namespace, place: Path) -> tuple[fl
         checkpoint_seconds=86_400,
     ).fit(
         builtin("dates", 20_000),
-        listeners=[lambda event: heard.append((time.perf_counter(), event))],
+        callbacks=[lambda event: events.append((time.perf_counter(), event))],
         run=place / f"{processes}",
         launch=LaunchConfig(processes=processes, detach=False) if processes > 1 else None,
     )
-    steps = [(when, event) for when, event in heard if isinstance(event, Step)]
+    steps = [(when, event) for when, event in events if isinstance(event, Step)]
     first = steps[0][0] - began
-    parameters = next(event.parameters for _, event in heard if isinstance(event, Started))
+    parameters = next(event.parameters for _, event in events if isinstance(event, Started))
     warm = steps[len(steps) // 4 :]
     pace = (warm[-1][1].step - warm[0][1].step) / max(1e-9, warm[-1][1].seconds - warm[0][1].seconds)
     return median(event.tokens_per_second for _, event in warm), first, parameters, pace

@@ -63,7 +63,7 @@ def main() -> None:
     from nbtextgen import TextGenerator, builtin
 
     with tempfile.TemporaryDirectory() as place:
-        model = TextGenerator(max_steps=5, samples=0).fit(builtin("dates", 500), listeners=[])
+        model = TextGenerator(max_steps=5, samples=0).fit(builtin("dates", 500), callbacks=[])
         folders = {
             "saved": str(model.save(Path(place) / "s")),
             "exported": str(model.export("onnx", Path(place) / "e")),

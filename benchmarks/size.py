@@ -86,7 +86,7 @@ def one_size(path: Path, store: Path, updates: int, workers: int) -> dict[str, o
     TextGenerator(
         store=str(store), tokens="char", hidden_size=128, embedding_size=64, max_steps=updates, samples=0,
         batch_size=64, valid_limit=500, epochs=1,
-    ).fit(path, listeners=[listen])  # fmt: skip
+    ).fit(path, callbacks=[listen])  # fmt: skip
     found: dict[str, object] = {"pairs": count, "seconds_before_training": round(marks["ready"] - began, 1)}
     if "tokenising" in marks:
         busy = workers if count > tokenising.ALONE else 1

@@ -78,8 +78,8 @@ def main() -> None:
     for name in chosen.models:
         model = TextGenerator(**common | MODELS[name], max_minutes=chosen.minutes, valid_limit=500)
         began = time.process_time()
-        model.fit(train, listeners=[])
-        parameters = sum(weight.numel() for weight in model.writer.networks[0].parameters())
+        model.fit(train, callbacks=[])
+        parameters = sum(weight.numel() for weight in model.predictor.networks[0].parameters())
         steps = max((event.step for event in model.history if hasattr(event, "step")), default=0)
         more = {
             "processor_minutes": round((time.process_time() - began) / 60, 1),

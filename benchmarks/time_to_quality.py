@@ -63,7 +63,7 @@ def main() -> None:
     torch.set_num_threads(chosen.threads)
     train, val = (Pairs.of((chosen.data / f"{part}.en", chosen.data / f"{part}.de")) for part in ("train", "val"))
     began = time.perf_counter()
-    model = TextGenerator(max_minutes=seconds * chosen.share / 60).fit(train, listeners=[])
+    model = TextGenerator(max_minutes=seconds * chosen.share / 60).fit(train, callbacks=[])
     spent = time.perf_counter() - began
     ours = model.evaluate(val, metrics=["bleu"], beam=5)["bleu"].value
     print(json.dumps({"program": "nbtextgen", "bleu": round(ours, 2), "seconds": round(spent, 1)}), flush=True)

@@ -48,7 +48,7 @@ def back_translate(
     if not wanted:
         raise DataError("There is no target text to write sources for; give some.")
     if reverse is None:
-        reverse = TextGenerator(**options).fit(Pairs(real.targets, real.sources, real.places), listeners=[])
+        reverse = TextGenerator(**options).fit(Pairs(real.targets, real.sources, real.places), callbacks=[])
     found = reverse.generate(wanted, sample=True, temperature=temperature, seed=seed)
     rows = [(one.text, target) for one, target in zip(found, wanted, strict=True) if one.text.strip()]
     if not rows:

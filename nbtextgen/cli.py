@@ -13,7 +13,7 @@ from nbtextgen.pipeline.plan import fit_options
 from nbtextgen.runs.folder import Run
 from nbtextgen.runs.launch import hold_lifeline
 from nbtextgen.runs.training import RunTraining
-from nbtextgen.training.distributed import Group
+from nbtextgen.training.distributed import ProcessGroup
 from nbtextgen.training.progress import TextProgress
 
 USAGE = """Train without a notebook:
@@ -59,7 +59,7 @@ def train(path: Path) -> None:
     Raises:
         NbTextGenError: when settings or folder are not usable.
     """
-    group = Group.joined()
+    group = ProcessGroup.joined()
     if not path.is_dir():
         settings = read_settings(path)
         path = Path(settings["run"])

@@ -13,8 +13,8 @@ from nbtextgen.core.options import build
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.inference.generation import Generation, Generations
-from nbtextgen.inference.text_codec import checked_sources
-from nbtextgen.pipeline.dataset import Given, pairs_of, prepared, questions
+from nbtextgen.inference.text_codec import validate_sources
+from nbtextgen.pipeline.dataset import PreparedData, group_references, prepare_data, to_pairs
 from nbtextgen.pipeline.plan import Plan, fit_options
 from nbtextgen.training.events import Event
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from nbtextgen.explanation.explanation import Explanation, Explanations
     from nbtextgen.explanation.sanity import Sanity
     from nbtextgen.explanation.survey import Survey
-    from nbtextgen.inference.predictor import Writer
-    from nbtextgen.pipeline.estimate import Estimate
-    from nbtextgen.pipeline.fit import Fitting
+    from nbtextgen.inference.predictor import Predictor
+    from nbtextgen.pipeline.estimate import CostEstimate
+    from nbtextgen.pipeline.fit import LocalTraining
     from nbtextgen.runs.config import LaunchConfig
     from nbtextgen.runs.folder import Run
-    from nbtextgen.runs.launch import Launched
+    from nbtextgen.runs.launch import LaunchedTraining
     from nbtextgen.runs.training import RunTraining
-    from nbtextgen.runs.watching import Watched
+    from nbtextgen.runs.watching import WatchedTraining
     from nbtextgen.training.controls import Controls
     from nbtextgen.training.range_test import RangeTest
 
-Listener = Callable[[Event], None]
+Callback = Callable[[Event], None]
 KEPT_SOURCES = 200
 """Training sources remembered, in memory only, for explanations that sample what replaces missing text."""
 
@@ -60,10 +60,10 @@ class TextGenerator:
             OptionError: for an unknown keyword (with the nearest known one) or a value out of range.
         """
         self._options: dict[str, Any] = {name: known.default for name, known in fit_options().items()}
-        self._writer: Writer | None = None
+        self._predictor: Predictor | None = None
         self._plan: Plan | None = None
         self._background: tuple[str, ...] = ()
-        self._fitting: Fitting | RunTraining | Launched | Watched | None = None
+        self._fitting: LocalTraining | RunTraining | LaunchedTraining | WatchedTraining | None = None
         self.held_out: Pairs | None = None
         self.history: list[Event] = []
         self.run: Run | None = None
@@ -94,7 +94,7 @@ class TextGenerator:
         return tags
 
     def __sklearn_is_fitted__(self) -> bool:
-        return self._writer is not None
+        return self._predictor is not None
 
     def score(self, sources: Any, targets: Any = None) -> float:
         """One figure between 0 and 1, higher is better: exact match for short outputs, else chrF / 100.
@@ -103,7 +103,7 @@ class TextGenerator:
             sources: source texts, or pairs when ``targets`` is not given.
             targets: target texts.
         """
-        pairs = pairs_of(sources, targets)
+        pairs = to_pairs(sources, targets)
         name = self._options["select_by"]
         if name not in ("exact", "bleu", "chrf"):
             name = "exact" if self.plan.tokenizer.target_tokens in ("char", "symbol") else "chrf"
@@ -123,7 +123,7 @@ class TextGenerator:
         valid: Any = None,
         source: str | None = None,
         target: str | None = None,
-        listeners: Iterable[Listener] | None = None,
+        callbacks: Iterable[Callback] | None = None,
         controls: Controls | None = None,
         run: str | Path | bool | None = None,
         processes: int = 1,
@@ -137,7 +137,7 @@ class TextGenerator:
             targets: target texts, one per source.
             valid: held-out pairs, likewise; by default a share of the data (``valid_fraction``), split by source.
             source, target: column names.
-            listeners: called with every event; by default a progress line is printed. ``[]`` is silent.
+            callbacks: called with every event; by default a progress line is printed. ``[]`` is silent.
             controls: stop, pause and live settings from another thread.
             run: keep the training in a folder from which it can be resumed: a path, a bare name (``french`` makes
                 ``runs/french-TIME``), or ``True`` (``runs/run-TIME``). By default nothing is written.
@@ -153,16 +153,16 @@ class TextGenerator:
             ModelFileError: when the run's folder is there already, or cannot be written.
             LaunchError: when processes that train together end without a result.
         """
-        from nbtextgen.pipeline.fit import Fitting
+        from nbtextgen.pipeline.fit import LocalTraining
 
-        given = prepared(self._options, data, targets, valid, source, target)
+        given = prepare_data(self._options, data, targets, valid, source, target)
         launch = _launch(processes, launch)
         if not run and not launch:
-            fitting = Fitting(given.plan, given.material, controls, notes=given.notes, spent=given.seconds)
-            self._trained(fitting, given.plan, listeners)
+            fitting = LocalTraining(given.plan, given.material, controls, notes=given.notes, spent=given.seconds)
+            self._trained(fitting, given.plan, callbacks)
         else:
             self.run = self._begun(run or True, given)
-            self._trained_in(self.run, controls, listeners, launch, given.notes)
+            self._trained_in(self.run, controls, callbacks, launch, given.notes)
         self._background = tuple(given.train.sources[:: max(1, len(given.train) // KEPT_SOURCES)])
         self.held_out = given.held
         return self
@@ -182,9 +182,9 @@ class TextGenerator:
         Args:
             data, targets, run, valid, source, target: as ``fit``.
         """
-        return self._begun(run, prepared(self._options, data, targets, valid, source, target))
+        return self._begun(run, prepare_data(self._options, data, targets, valid, source, target))
 
-    def _begun(self, run: str | Path | bool, given: Given) -> Run:
+    def _begun(self, run: str | Path | bool, given: PreparedData) -> Run:
         from nbtextgen.runs.folder import Run, fingerprint, place_for
 
         marks = fingerprint(given.train, given.held)
@@ -195,7 +195,7 @@ class TextGenerator:
 
         Args:
             text: the name of a file (or a pattern, or a list of them), or the text itself.
-            settings: ``listeners``, ``controls`` and ``run``, as in ``fit``.
+            settings: ``callbacks``, ``controls`` and ``run``, as in ``fit``.
 
         Example:
             >>> poet = TextGenerator(context=60).fit_text("corpus.txt")          # doctest: +SKIP
@@ -208,7 +208,7 @@ class TextGenerator:
 
         return self.fit(Corpus.of(text), **settings)
 
-    def stream_on(self, text: str, length: int = 200, **decoding: Any) -> Iterator[str]:
+    def stream_continuation(self, text: str, length: int = 200, **decoding: Any) -> Iterator[str]:
         """Yield what follows a text, piece by piece, for as many tokens as wanted; the context rolls along.
 
         Args:
@@ -219,23 +219,23 @@ class TextGenerator:
         Raises:
             OptionError: when the model was trained on pairs.
         """
-        from nbtextgen.pipeline.continuation import write_on
+        from nbtextgen.pipeline.continuation import continue_text
 
         if length < 1:
             raise OptionError(f"--length must be at least 1 (got {length}).")
-        yield from write_on(self.writer, self.plan, text, length, build(DecodingConfig, decoding))
+        yield from continue_text(self.predictor, self.plan, text, length, build(DecodingConfig, decoding))
 
-    def write_on(self, text: str, length: int = 200, **decoding: Any) -> str:
-        """The text and what follows it; see ``stream_on``."""
-        return text + "".join(self.stream_on(text, length, **decoding))
+    def continue_text(self, text: str, length: int = 200, **decoding: Any) -> str:
+        """The text and what follows it; see ``stream_continuation``."""
+        return text + "".join(self.stream_continuation(text, length, **decoding))
 
     def bits_per_character(self, text: str) -> float:
         """How well a model that continues foretells a text: -log2 of its probability, for each character."""
         from nbtextgen.pipeline.continuation import bits_per_character
 
-        return bits_per_character(self.writer, self.plan, text)
+        return bits_per_character(self.predictor, self.plan, text)
 
-    def estimate(self, data: Any, targets: Any = None, **columns: str | None) -> Estimate:
+    def estimate(self, data: Any, targets: Any = None, **columns: str | None) -> CostEstimate:
         """What ``fit`` on these pairs (or this ``Corpus``) would cost; a few updates are really made.
 
         Augmentation is counted in. With ``store``, the first pairs and the size of the files stand for all.
@@ -247,9 +247,9 @@ class TextGenerator:
         Returns:
             parameters, memory and time.
         """
-        from nbtextgen.pipeline.estimate import rehearsal
+        from nbtextgen.pipeline.estimate import trial_run
 
-        return rehearsal(self._options, data, targets, **columns).estimate()
+        return trial_run(self._options, data, targets, **columns).estimate()
 
     def find_learning_rate(
         self, data: Any, targets: Any = None, *, updates: int = 150, **columns: str | None
@@ -264,16 +264,16 @@ class TextGenerator:
         Returns:
             ``rates``, ``losses`` and the ``suggestion``.
         """
-        from nbtextgen.pipeline.estimate import rehearsal
+        from nbtextgen.pipeline.estimate import trial_run
 
-        return rehearsal(self._options, data, targets, **columns).find_learning_rate(updates=updates)
+        return trial_run(self._options, data, targets, **columns).find_learning_rate(updates=updates)
 
     @classmethod
     def resume(
         cls,
         run: str | Path,
         *,
-        listeners: Iterable[Listener] | None = None,
+        callbacks: Iterable[Callback] | None = None,
         controls: Controls | None = None,
         processes: int = 1,
         launch: LaunchConfig | None = None,
@@ -285,7 +285,7 @@ class TextGenerator:
 
         Args:
             run: its folder.
-            listeners, controls, processes, launch: as in ``fit``.
+            callbacks, controls, processes, launch: as in ``fit``.
 
         Raises:
             ModelFileError: when there is no run, it is damaged, or another process trains it now.
@@ -295,7 +295,7 @@ class TextGenerator:
         found = Run.open(run)
         model = cls(**found.options)
         model.run = found
-        model._trained_in(found, controls, listeners, _launch(processes, launch), [])
+        model._trained_in(found, controls, callbacks, _launch(processes, launch), [])
         return model
 
     @classmethod
@@ -303,14 +303,14 @@ class TextGenerator:
         cls,
         run: str | Path,
         *,
-        listeners: Iterable[Listener] | None = None,
+        callbacks: Iterable[Callback] | None = None,
         controls: Controls | None = None,
     ) -> TextGenerator:
         """Watch a run that other processes train, until they end; an interrupt ends the watching alone.
 
         Args:
             run: its folder.
-            listeners: as in ``fit``; they hear what has happened before, too.
+            callbacks: as in ``fit``; they hear what has happened before, too.
             controls: act on those who train it.
 
         Raises:
@@ -318,19 +318,19 @@ class TextGenerator:
             NotTrainedError: when it ends without a model.
         """
         from nbtextgen.runs.folder import Run
-        from nbtextgen.runs.watching import Watched
+        from nbtextgen.runs.watching import WatchedTraining
 
         found = Run.open(run)
         model = cls(**found.options)
         model.run = found
-        model._trained(Watched(found, controls), found.plan, listeners)
+        model._trained(WatchedTraining(found, controls), found.plan, callbacks)
         return model
 
     def _trained_in(
         self,
         run: Run,
         controls: Controls | None,
-        listeners: Iterable[Listener] | None,
+        callbacks: Iterable[Callback] | None,
         launch: LaunchConfig | None,
         notes: Sequence[str],
     ) -> None:
@@ -338,22 +338,25 @@ class TextGenerator:
         if launch is None:
             from nbtextgen.runs.training import RunTraining
 
-            return self._trained(RunTraining(run, controls, notes), run.plan, listeners)
-        from nbtextgen.runs.launch import Launched
+            return self._trained(RunTraining(run, controls, notes), run.plan, callbacks)
+        from nbtextgen.runs.launch import LaunchedTraining
 
-        launched = Launched(run, launch, controls)
+        launched = LaunchedTraining(run, launch, controls)
         if not launch.detach:
-            return self._trained(launched, run.plan, listeners)
+            return self._trained(launched, run.plan, callbacks)
         launched.start()
         self._fitting = launched  # from here on it writes with whatever is the best in the folder
 
     def _trained(
-        self, fitting: Fitting | RunTraining | Launched | Watched, plan: Plan, listeners: Iterable[Listener] | None
+        self,
+        fitting: LocalTraining | RunTraining | LaunchedTraining | WatchedTraining,
+        plan: Plan,
+        callbacks: Iterable[Callback] | None,
     ) -> None:
         """Let the training run to its end, and take over what it found."""
         from nbtextgen.training.progress import TextProgress
 
-        heard = list(listeners) if listeners is not None else [TextProgress()]
+        callbacks = list(callbacks) if callbacks is not None else [TextProgress()]
         events: list[Event] = []
         training = fitting.run()
         self._fitting = fitting  # what is the best so far can be used from other threads meanwhile
@@ -361,17 +364,17 @@ class TextGenerator:
             try:
                 for event in training:
                     events.append(event)
-                    for listener in heard:
-                        listener(event)
+                    for callback in callbacks:
+                        callback(event)
             except KeyboardInterrupt:
                 training.close()
                 fitting.stop()
-            writer = fitting.writer()
-            if writer is None:
+            predictor = fitting.predictor()
+            if predictor is None:
                 raise NotTrainedError(
                     "Training was stopped before the first update, so there is no model yet; run it again."
                 )
-            self._writer, self._plan, self.history = writer, plan, events
+            self._predictor, self._plan, self.history = predictor, plan, events
         finally:
             self._fitting = None
 
@@ -381,7 +384,7 @@ class TextGenerator:
     def plan(self) -> Plan:
         """All settings of the trained model, the chosen ones included; raises ``NotTrainedError`` before ``fit``."""
         fitting = self._fitting
-        if fitting is not None and (self._writer is None or fitting.best_so_far() is not None):
+        if fitting is not None and (self._predictor is None or fitting.best_so_far() is not None):
             return fitting.plan
         if self._plan is None:
             raise self._untrained("settings")
@@ -393,7 +396,7 @@ class TextGenerator:
         return dict(self.plan.choices)
 
     @property
-    def writer(self) -> Writer:
+    def predictor(self) -> Predictor:
         """The trained networks with their tokenizers; while ``fit`` runs in another thread, the best so far.
 
         Raises:
@@ -403,14 +406,14 @@ class TextGenerator:
         best = None if fitting is None else fitting.best_so_far()
         if best is not None:
             return best
-        if self._writer is None:
+        if self._predictor is None:
             if fitting is not None:
                 raise NotTrainedError(
                     "This TextGenerator is training and has not been validated yet; "
                     "it can write after its first validation."
                 )
             raise self._untrained("generate")
-        return self._writer
+        return self._predictor
 
     @overload
     def generate(self, text: str, **decoding: Any) -> Generation: ...  # pyright: ignore[reportOverlappingOverload]
@@ -432,7 +435,7 @@ class TextGenerator:
             NotTrainedError: before ``fit``.
         """
         config = build(DecodingConfig, decoding)
-        found = self.writer.write(self._sources([text] if isinstance(text, str) else text), config)
+        found = self.predictor.predict(self._sources([text] if isinstance(text, str) else text), config)
         self._written.update(found)
         return found[0] if isinstance(text, str) else found
 
@@ -446,7 +449,7 @@ class TextGenerator:
 
     def _sources(self, texts: Any) -> list[str]:
         """Checked sources, rewritten by the cleaning steps that the model was trained with."""
-        return checked_sources(texts, self.plan.data.clean)
+        return validate_sources(texts, self.plan.data.clean)
 
     def stream(self, text: str, **decoding: Any) -> Iterator[str]:
         """Yield the output piece by piece, as it is written (greedy, or sampling with ``sample=True``).
@@ -456,7 +459,7 @@ class TextGenerator:
             decoding: as ``generate``; beam search cannot stream.
         """
         config = build(DecodingConfig, decoding)
-        yield from self.writer.stream(self._sources([text])[0], config)
+        yield from self.predictor.stream(self._sources([text])[0], config)
 
     def explain(
         self, text: str | Generation, *, background: Iterable[str] | None = None, **options: Any
@@ -490,7 +493,7 @@ class TextGenerator:
         config = configure(options)
         if not isinstance(text, Generation):
             text = self.checked_source(text)
-        return explain(self.writer, text, config, **self.explaining(background))
+        return explain(self.predictor, text, config, **self.explaining(background))
 
     def explain_data(
         self,
@@ -500,7 +503,7 @@ class TextGenerator:
         limit: int = 200,
         gold: Sequence[str] | None = None,
         background: Iterable[str] | None = None,
-        heard: Callable[[int, int], None] | None = None,
+        on_progress: Callable[[int, int], None] | None = None,
         **options: Any,
     ) -> Survey:
         """Explain the outputs for many sources, and say what they tell together.
@@ -520,14 +523,21 @@ class TextGenerator:
         from nbtextgen.explanation.entry import configure
         from nbtextgen.explanation.survey import survey
 
-        pairs = pairs_of(data, targets)
+        pairs = to_pairs(data, targets)
         if gold is not None and len(gold) != len(pairs):
             raise DataError(f"There are {len(pairs):,} pairs but {len(gold):,} gold alignments; give one for each.")
         rows = range(0, len(pairs), -(-len(pairs) // max(1, limit)))
         chosen = pairs.take(rows)
         chosen = Pairs(self._sources(chosen.sources), chosen.targets, chosen.places)
         kept = None if gold is None else [gold[row] for row in rows]
-        return survey(self.writer, chosen, configure(options), gold=kept, heard=heard, **self.explaining(background))
+        return survey(
+            self.predictor,
+            chosen,
+            configure(options),
+            gold=kept,
+            on_progress=on_progress,
+            **self.explaining(background),
+        )
 
     def sanity_check(
         self, text: str | Generation, *, seeds: int = 3, background: Iterable[str] | None = None, **options: Any
@@ -543,7 +553,7 @@ class TextGenerator:
 
         if not isinstance(text, Generation):
             text = self.checked_source(text)
-        return sanity_check(self.writer, text, configure(options), seeds=seeds, **self.explaining(background))
+        return sanity_check(self.predictor, text, configure(options), seeds=seeds, **self.explaining(background))
 
     def explaining(self, background: Iterable[str] | None = None) -> dict[str, Any]:
         """What explanations need to know about the training, as keywords of ``Explainer``."""
@@ -573,7 +583,7 @@ class TextGenerator:
         """
         from nbtextgen.evaluation.metrics import measure
 
-        sources, references = questions(pairs_of(data, targets, source, target), grouped=group_sources)
+        sources, references = group_references(to_pairs(data, targets, source, target), grouped=group_sources)
         outputs = [each.text for each in self.generate(sources, **decoding)]
         if metrics is None:
             small = self.plan.tokenizer.target_tokens in ("char", "symbol")
@@ -603,13 +613,13 @@ class TextGenerator:
         """
         from nbtextgen.evaluation.metrics import errors
 
-        sources, references = questions(pairs_of(data, targets, source, target), grouped=group_sources)
+        sources, references = group_references(to_pairs(data, targets, source, target), grouped=group_sources)
         return errors(sources, references, [each.text for each in self.generate(sources, **decoding)], limit)
 
     def perplexity(self, data: Any, targets: Any = None) -> float:
         """Per-token perplexity of target texts given their sources: exp of the mean negative log-likelihood."""
-        pairs = pairs_of(data, targets)
-        return self.writer.perplexity(Pairs(self._sources(pairs.sources), pairs.targets, pairs.places))
+        pairs = to_pairs(data, targets)
+        return self.predictor.perplexity(Pairs(self._sources(pairs.sources), pairs.targets, pairs.places))
 
     # Files --------------------------------------------------------------------------------------------------------
 
@@ -635,7 +645,7 @@ class TextGenerator:
             )
         step = max(1, len(self._background) // max(1, keep_sources))
         sources = self._background[::step][:keep_sources]
-        return save(Path(folder), self.writer, self.plan, self._options, sources)
+        return save(Path(folder), self.predictor, self.plan, self._options, sources)
 
     def export(self, format: str, folder: str | Path) -> Path:
         """Write the model for programs without PyTorch; ``OnnxGenerator.load`` writes with it just what this one writes.
@@ -651,7 +661,7 @@ class TextGenerator:
         """
         from nbtextgen.export.folder import export
 
-        return export(format, Path(folder), self.writer, self.plan)
+        return export(format, Path(folder), self.predictor, self.plan)
 
     @classmethod
     def load(cls, folder: str | Path, *, device: str = "auto") -> TextGenerator:
@@ -673,18 +683,18 @@ class TextGenerator:
         if Run.is_one(Path(folder)):
             run = Run.open(folder)
             model = cls(**run.options)
-            writer, model._plan, model.run = run.best_model().content, run.plan, run
+            predictor, model._plan, model.run = run.best_model().content, run.plan, run
         else:
-            writer, settings, options = load(Path(folder))
+            predictor, settings, options = load(Path(folder))
             model = cls(**options)
             model._plan, model._background = settings, kept_sources(Path(folder))
-        model._writer = writer.to(where)
+        model._predictor = predictor.to(where)
         return model
 
     def __repr__(self) -> str:
         given = {name: value for name, value in self._options.items() if value != fit_options()[name].default}
         options = ", ".join(f"{name}={value!r}" for name, value in given.items())
-        return f"TextGenerator({options})" + ("" if self._writer else "  # not trained yet")
+        return f"TextGenerator({options})" + ("" if self._predictor else "  # not trained yet")
 
     def _untrained(self, what: str) -> NotTrainedError:
         wanted = "it has no settings" if what == "settings" else "it cannot write"

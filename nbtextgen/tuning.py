@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from nbtextgen.charts import Line, bar_chart, figure, line_chart
+from nbtextgen.charts import Curve, bar_chart, figure, line_chart
 from nbtextgen.core.errors import MissingPackageError, NbTextGenError, NotTrainedError, OptionError, nearest
 from nbtextgen.core.escaping import visible
 from nbtextgen.core.options import Option, options_of
@@ -101,9 +101,9 @@ class Tuning:
     def curves(self) -> str:
         """Every trial's curve as an SVG picture, the best one in front."""
         ordered = [trial for trial in self.trials if trial is not self.best_trial]
-        lines = [Line(_named(trial), trial.curve, faint=True) for trial in ordered]
+        lines = [Curve(_named(trial), trial.curve, faint=True) for trial in ordered]
         if self.best_trial is not None:
-            lines.insert(0, Line(f"best: {_named(self.best_trial)}", self.best_trial.curve))
+            lines.insert(0, Curve(f"best: {_named(self.best_trial)}", self.best_trial.curve))
         return line_chart(
             lines,
             title=f"Validation {self.metric} of {len(self.trials)} trials over their training time",
@@ -159,7 +159,7 @@ def tune(
     target: str | None = None,
     trials: int | None = None,
     seed: int = 1,
-    told: Callable[[Tuning], None] | None = None,
+    on_progress: Callable[[Tuning], None] | None = None,
     controls: Controls | None = None,
 ) -> Tuning:
     """Try settings within a budget of time; trials that fall behind the others at the same stage are given up.
@@ -192,7 +192,9 @@ def tune(
     search = search_space(settings, options or {})
     fixed = dict(options or {})
     ready = prepare(data, valid, fixed.pop("clean", None), source, target)
-    run = _Search(ready.data, ready.valid, search, fixed, minutes * 60, trials, seed, told, controls or Controls())
+    run = _Search(
+        ready.data, ready.valid, search, fixed, minutes * 60, trials, seed, on_progress, controls or Controls()
+    )
     try:
         run.go()
     except KeyboardInterrupt:
@@ -267,11 +269,11 @@ class _Search:
         seconds: float,
         trials: int | None,
         seed: int,
-        told: Callable[[Tuning], None] | None,
+        on_progress: Callable[[Tuning], None] | None,
         controls: Controls,
     ) -> None:
         self.pairs, self.valid, self.search, self.options = pairs, valid, search, options
-        self.trials, self.told, self.controls = trials, told, controls
+        self.trials, self.on_progress, self.controls = trials, on_progress, controls
         self.began = time.perf_counter()
         self.seconds, self.each = seconds, seconds / min(TRIALS, trials or TRIALS)
         metric = options.get("select_by") or "loss"
@@ -314,14 +316,14 @@ class _Search:
             model.fit(
                 self.pairs,
                 valid=self.valid,
-                listeners=[lambda event: self._heard(trial, event, limit)],
+                callbacks=[lambda event: self._on_progress(trial, event, limit)],
                 controls=self._current,
             )
         except NbTextGenError as error:
             trial.state, trial.problem = "failed", str(error)
         self._finish(trial, model)
 
-    def _heard(self, trial: Trial, event: Event, limit: float) -> None:
+    def _on_progress(self, trial: Trial, event: Event, limit: float) -> None:
         """Note a validation, and give the trial up when it falls behind."""
         if self.controls.stopping:
             self._current.stop()
@@ -360,8 +362,8 @@ class _Search:
 
     def _tell(self) -> None:
         self.tuning.seconds = time.perf_counter() - self.began
-        if self.told is not None:
-            self.told(self.tuning)
+        if self.on_progress is not None:
+            self.on_progress(self.tuning)
 
 
 def _study(seed: int, maximize: bool) -> optuna.Study:

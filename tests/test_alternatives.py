@@ -18,12 +18,12 @@ REVERSED = Pairs(WORDS, [word[::-1] for word in WORDS])
 @pytest.fixture(scope="module", params=[{}, {"copy": True}, {"ensemble": 2}], ids=["one", "copy", "ensemble"])
 def model(request) -> TextGenerator:
     settings = {"hidden_size": 16, "embedding_size": 8, "dropout": 0.0, "batch_size": 16, "max_steps": 40, "samples": 0}
-    return TextGenerator(**settings, **request.param).fit(REVERSED, listeners=[])
+    return TextGenerator(**settings, **request.param).fit(REVERSED, callbacks=[])
 
 
 def test_they_agree_with_what_decoding_saw(model: TextGenerator) -> None:
     one = model.generate("abc")
-    places = model.writer.alternatives("abc", one.ids, 5)
+    places = model.predictor.alternatives("abc", one.ids, 5)
     assert len(places) == len(one.tokens) + 1
     for place, number, logged in zip(places[:-1], one.ids, one.log_probabilities[:-1], strict=True):
         assert place[0].id == number  # greedy took the likeliest
@@ -33,13 +33,13 @@ def test_they_agree_with_what_decoding_saw(model: TextGenerator) -> None:
 
 def test_an_output_goes_on_from_the_chosen_alternative(model: TextGenerator) -> None:
     one = model.generate("abc")
-    for at, place in enumerate(model.writer.alternatives("abc", one.ids, 3)):
+    for at, place in enumerate(model.predictor.alternatives("abc", one.ids, 3)):
         for beam in (1, 4):
             wanted = (*one.ids[:at], place[1].id)
-            forced = model.writer.write(["abc"], DecodingConfig(beam=beam), wanted)[0]
+            forced = model.predictor.predict(["abc"], DecodingConfig(beam=beam), wanted)[0]
             assert (*forced.ids, EOS)[: at + 1] == wanted
 
 
 def test_the_end_can_be_forced(model: TextGenerator) -> None:
     one = model.generate("abc")
-    assert model.writer.write(["abc"], DecodingConfig(), (*one.ids[:1], EOS))[0].ids == one.ids[:1]
+    assert model.predictor.predict(["abc"], DecodingConfig(), (*one.ids[:1], EOS))[0].ids == one.ids[:1]

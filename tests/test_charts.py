@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtextgen.charts import Line, bar_chart, figure, histogram, line_chart, smoothed
+from nbtextgen.charts import Curve, bar_chart, figure, histogram, line_chart, smoothed
 from nbtextgen.charts.scale import ticks
 
 NUMBERS = st.floats(allow_nan=True, allow_infinity=True)
@@ -23,7 +23,7 @@ def _reasonable(value: float) -> bool:
     st.lists(st.tuples(NUMBERS.filter(_reasonable), NUMBERS.filter(_reasonable)), max_size=8), PRINTABLE, st.booleans()
 )
 def test_any_curve_is_well_formed(points, name, logarithmic) -> None:
-    drawn = line_chart([Line(name, points)], title=name, x_label=name, y_label=name, logarithmic=logarithmic)
+    drawn = line_chart([Curve(name, points)], title=name, x_label=name, y_label=name, logarithmic=logarithmic)
     assert (
         "nan" not in drawn.replace(xml.fromstring(drawn).get("aria-label") or "", "").lower() or "nan" in name.lower()
     )
@@ -31,7 +31,7 @@ def test_any_curve_is_well_formed(points, name, logarithmic) -> None:
 
 def test_names_are_escaped_and_many_lines_are_told_apart() -> None:
     drawn = line_chart(
-        [Line("<b>", [(1, 1), (2, 3)]), Line("&", [(1, 2), (2, 1)])],
+        [Curve("<b>", [(1, 1), (2, 3)]), Curve("&", [(1, 2), (2, 1)])],
         title="<script>",
         x_label="x",
         y_label="y",
@@ -54,7 +54,7 @@ def test_a_histogram_has_a_bar_for_each_range(counts: list[int]) -> None:
 
 
 def test_hovering_tells_the_values_and_the_best_is_marked() -> None:
-    lines = [Line("", [(0, 9.0), (10, 8.0)], faint=True, style=0), Line("loss", [(0, 2.0), (10, 1.5)])]
+    lines = [Curve("", [(0, 9.0), (10, 8.0)], faint=True, style=0), Curve("loss", [(0, 2.0), (10, 1.5)])]
     drawn = xml.fromstring(line_chart(lines, title="t", x_label="update", y_label="loss", star=(10, 1.5)))
     said = [one.text for one in drawn.iter("{http://www.w3.org/2000/svg}title")]
     assert "update 0\nloss 2" in said and "update 10\nloss 1.5" in said

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from nbtextgen import Pairs, TextGenerator
 from nbtextgen.core.errors import DataError, OptionError
-from nbtextgen.data.corpus import Corpus, Shifting, read_corpus, windows
+from nbtextgen.data.corpus import Corpus, ShiftingWindows, read_corpus, windows
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.pipeline.continuation import text_plan
@@ -47,9 +47,9 @@ def test_windows_are_the_text_and_each_context_comes_before_its_window(ids, cont
 def test_every_epoch_cuts_the_same_text_elsewhere_and_repeats_with_its_seed() -> None:
     ids = list(range(5, 105)) * 3
     examples = windows(ids, 10, 20)
-    shifting = Shifting(10, 20, seed=4)
+    shifting = ShiftingWindows(10, 20, seed=4)
     first, second = shifting(examples, 1), shifting(examples, 2)
-    again = Shifting(10, 20, seed=4)(examples, 1)
+    again = ShiftingWindows(10, 20, seed=4)(examples, 1)
     assert [target.tolist() for target in first.targets] == [target.tolist() for target in again.targets]
     assert [target.tolist() for target in first.targets] != [target.tolist() for target in second.targets]
     for one in (first, second):
@@ -73,12 +73,12 @@ def test_sizes_suit_the_text(options: dict, repeats: int, sizes: tuple[int, int]
 
 @pytest.fixture(scope="module")
 def poet() -> TextGenerator:
-    return TextGenerator(**SETTINGS, tokens="char", context=12, window=24, epochs=45).fit_text(TEXT, listeners=[])
+    return TextGenerator(**SETTINGS, tokens="char", context=12, window=24, epochs=45).fit_text(TEXT, callbacks=[])
 
 
 def test_it_learns_a_text_and_writes_on_beyond_its_window(poet: TextGenerator) -> None:
     assert poet.bits_per_character(TEXT[:1000]) < 0.3
-    text = poet.write_on("one two three", 200)
+    text = poet.continue_text("one two three", 200)
     assert text == (TEXT * 3)[: len(text)]
     assert len(text) == len("one two three") + 200
 
@@ -127,36 +127,38 @@ def test_without_attention_it_is_a_plain_language_model() -> None:
 
 def test_pieces_join_to_the_text_and_a_seed_repeats_it(poet: TextGenerator) -> None:
     draw = {"sample": True, "temperature": 6.0, "seed": 3}
-    pieces = list(poet.stream_on("one", 100, **draw))
+    pieces = list(poet.stream_continuation("one", 100, **draw))
     assert len(pieces) > 50
-    assert "one" + "".join(pieces) == poet.write_on("one", 100, **draw)
-    assert poet.write_on("one", 100, **draw) != poet.write_on("one", 100, **draw | {"seed": 4})
+    assert "one" + "".join(pieces) == poet.continue_text("one", 100, **draw)
+    assert poet.continue_text("one", 100, **draw) != poet.continue_text("one", 100, **draw | {"seed": 4})
 
 
 def test_bits_are_those_of_the_models_probabilities(poet: TextGenerator) -> None:
     part = TEXT[:24]  # one window, from nothing
-    writer = poet.writer
-    ids = writer.target.encode(part).ids
-    source, target = (torch.tensor([row], device=writer.device) for row in ([1], [2, *ids]))
-    logs = writer.networks[0].log_probabilities(source, target)
+    predictor = poet.predictor
+    ids = predictor.target.encode(part).ids
+    source, target = (torch.tensor([row], device=predictor.device) for row in ([1], [2, *ids]))
+    logs = predictor.networks[0].log_probabilities(source, target)
     assert math.isclose(poet.bits_per_character(part), -logs.sum().item() / math.log(2) / 24, rel_tol=1e-4)
 
 
 @pytest.mark.parametrize("tokens", ["word", "bpe"])
 def test_words_and_pieces_of_words_write_on_too_and_survive_saving(tokens: str, tmp_path) -> None:
     model = TextGenerator(**SETTINGS, tokens=tokens, vocabulary_size=300, context=8, window=16, epochs=15)
-    model.fit_text(TEXT, listeners=[])
+    model.fit_text(TEXT, callbacks=[])
     again = TextGenerator.load(model.save(tmp_path / "poet"))
-    assert again.write_on("one two", 60) == model.write_on("one two", 60)
-    assert len(again.write_on("one two", 40)) >= len("one two") + 40
+    assert again.continue_text("one two", 60) == model.continue_text("one two", 60)
+    assert len(again.continue_text("one two", 40)) >= len("one two") + 40
     assert isinstance(again.generate("one two").text, str)
 
 
 def test_a_text_run_can_be_reopened_from_its_folder(tmp_path) -> None:
     model = TextGenerator(**SETTINGS, tokens="char", context=8, max_steps=5)
-    model.fit_text(TEXT, listeners=[], run=tmp_path / "run")
-    assert TextGenerator.load(tmp_path / "run").write_on("one", 20) == model.write_on("one", 20)
-    assert TextGenerator.resume(tmp_path / "run", listeners=[]).write_on("one", 20) == model.write_on("one", 20)
+    model.fit_text(TEXT, callbacks=[], run=tmp_path / "run")
+    assert TextGenerator.load(tmp_path / "run").continue_text("one", 20) == model.continue_text("one", 20)
+    assert TextGenerator.resume(tmp_path / "run", callbacks=[]).continue_text("one", 20) == model.continue_text(
+        "one", 20
+    )
 
 
 def test_corpora_are_read_from_files_lists_and_patterns(tmp_path) -> None:
@@ -176,13 +178,13 @@ def test_corpora_are_read_from_files_lists_and_patterns(tmp_path) -> None:
 
 def test_mistakes_are_named(poet: TextGenerator) -> None:
     with pytest.raises(OptionError, match="--beam"):
-        poet.write_on("one", 5, beam=3)
+        poet.continue_text("one", 5, beam=3)
     with pytest.raises(OptionError, match="--length"):
-        poet.write_on("one", 0)
-    pairs = TextGenerator(hidden_size=8, embedding_size=8, epochs=1).fit(Pairs(["a", "b"], ["c", "d"]), listeners=[])
+        poet.continue_text("one", 0)
+    pairs = TextGenerator(hidden_size=8, embedding_size=8, epochs=1).fit(Pairs(["a", "b"], ["c", "d"]), callbacks=[])
     with pytest.raises(OptionError, match="trained on pairs"):
-        pairs.write_on("one", 5)
+        pairs.continue_text("one", 5)
     with pytest.raises(OptionError, match="--copy"):
-        TextGenerator(copy=True).fit_text(TEXT, listeners=[])
+        TextGenerator(copy=True).fit_text(TEXT, callbacks=[])
     with pytest.raises(DataError, match="less than two windows"):
-        TextGenerator(tokens="char", window=5000).fit_text(TEXT, listeners=[])
+        TextGenerator(tokens="char", window=5000).fit_text(TEXT, callbacks=[])

@@ -20,7 +20,7 @@ SMALL = {"hidden_size": 16, "embedding_size": 8, "dropout": 0.0, "batch_size": 1
 @pytest.fixture(scope="module")
 def trained() -> TextGenerator:
     return TextGenerator(hidden_size=64, embedding_size=32, dropout=0.0, epochs=60, learning_rate=0.01, seed=3).fit(
-        REVERSED, listeners=[]
+        REVERSED, callbacks=[]
     )
 
 
@@ -40,10 +40,10 @@ def test_beam_one_is_greedy_and_wider_beams_never_score_worse(trained: TextGener
 
 def test_log_probabilities_agree_with_teacher_forcing(trained: TextGenerator) -> None:
     found = trained.generate(WORDS, beam=3)
-    network, writer = trained.writer.networks[0], trained.writer
+    network, predictor = trained.predictor.networks[0], trained.predictor
     for one in found[:10]:
-        source = torch.tensor([writer.source.encode(one.source).ids], device=writer.device)
-        target = torch.tensor([[2, *writer.target.encode(one.text).ids, 3]], device=writer.device)
+        source = torch.tensor([predictor.source.encode(one.source).ids], device=predictor.device)
+        target = torch.tensor([[2, *predictor.target.encode(one.text).ids, 3]], device=predictor.device)
         forced = network.log_probabilities(source, target)[0].detach().cpu().numpy()
         np.testing.assert_allclose(one.log_probabilities, forced, atol=1e-4)
 
@@ -119,15 +119,15 @@ def test_every_network_trains_decodes_and_saves(cell, attention, feeding, layers
         options = {"cell": cell, "attention": attention, "input_feeding": feeding}
         model = TextGenerator(
             **SMALL, **options, **more, encoder_layers=layers, decoder_layers=layers, max_steps=3, teacher_forcing=0.5
-        ).fit(REVERSED, listeners=[])
+        ).fit(REVERSED, callbacks=[])
         found = model.generate(WORDS[:3], beam=2, max_length=6)
         again = TextGenerator.load(model.save(tmp_path / "m")).generate(WORDS[:3], beam=2, max_length=6)
         assert [one.text for one in found] == [one.text for one in again]
 
 
 def test_same_seed_gives_the_same_weights_to_the_bit() -> None:
-    runs = [TextGenerator(**SMALL, epochs=2, seed=7).fit(REVERSED, listeners=[]) for _ in range(2)]
-    first, second = (run.writer.networks[0].state_dict() for run in runs)
+    runs = [TextGenerator(**SMALL, epochs=2, seed=7).fit(REVERSED, callbacks=[]) for _ in range(2)]
+    first, second = (run.predictor.networks[0].state_dict() for run in runs)
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
@@ -136,7 +136,7 @@ def test_interrupt_keeps_the_best_model() -> None:
         if type(event).__name__ == "Validation" and event.epoch == 2:  # type: ignore[attr-defined]
             raise KeyboardInterrupt
 
-    model = TextGenerator(**SMALL, epochs=50).fit(REVERSED, listeners=[interrupt])
+    model = TextGenerator(**SMALL, epochs=50).fit(REVERSED, callbacks=[interrupt])
     assert model.generate("abc").tokens is not None
 
 
@@ -181,7 +181,7 @@ def test_bad_options_are_named(options, message) -> None:
 )
 def test_bad_data_is_named(data, message) -> None:
     with pytest.raises(DataError, match=message):
-        TextGenerator(**SMALL).fit(data, listeners=[])
+        TextGenerator(**SMALL).fit(data, callbacks=[])
 
 
 def test_errors_before_fit_and_for_empty_sources(trained: TextGenerator) -> None:

@@ -61,7 +61,7 @@ def test_golden_models_cover_all_pairs_of_options() -> None:
 def test_golden_language_model_gives_the_same_probabilities() -> None:
     model, then = TextGenerator.load(GOLDEN / "models" / "text"), EXPECTED["text"]
     assert model.bits_per_character(then["seen"]) == pytest.approx(then["bits"], abs=2e-4)
-    now = model.writer.alternatives("the cat sat ", [], 3)[0]
+    now = model.predictor.alternatives("the cat sat ", [], 3)[0]
     assert [each.text for each in now] == [text for text, _ in then["next"]]
     assert [each.probability for each in now] == pytest.approx([each for _, each in then["next"]], abs=2e-4)
 
@@ -91,12 +91,12 @@ def test_golden_run_resumes_to_the_same_bits(tmp_path: Path, name: str) -> None:
     shutil.copytree(GOLDEN / "folders" / name, tmp_path / name)
     before = Run.open(tmp_path / name)
     assert before.history() and before.checkpoint() is not None
-    resumed, then = TextGenerator.resume(tmp_path / name, listeners=[]), EXPECTED["runs"][name]
+    resumed, then = TextGenerator.resume(tmp_path / name, callbacks=[]), EXPECTED["runs"][name]
     if make.made_with() == EXPECTED["made_with"]:
         assert make.digest(resumed) == then["sha256"]
     end = GOLDEN / "ends" / name
     wanted = TextGenerator.load(end if end.is_dir() else tmp_path / name)
-    for one, two in zip(resumed.writer.networks, wanted.writer.networks, strict=True):
+    for one, two in zip(resumed.predictor.networks, wanted.predictor.networks, strict=True):
         for now, old in zip(one.parameters(), two.parameters(), strict=True):
             torch.testing.assert_close(now, old, atol=2e-4, rtol=1e-3)
     assert_same_outputs(resumed, then["outputs"], tolerance=2e-3)

@@ -11,7 +11,7 @@ import torch
 
 from nbtextgen import Pairs, TextGenerator
 from nbtextgen.data.corpus import Corpus
-from nbtextgen.pipeline.estimate import rehearsal
+from nbtextgen.pipeline.estimate import trial_run
 
 WORDS = ["".join(letters) for letters in itertools.product("abcd", repeat=4)]
 REVERSED = Pairs(WORDS, [word[::-1] for word in WORDS])
@@ -21,7 +21,7 @@ SMALL = {"hidden_size": 16, "embedding_size": 8, "dropout": 0.0, "batch_size": 1
 def test_parameters_and_updates_are_those_of_the_run_that_follows() -> None:
     model = TextGenerator(**SMALL, epochs=2)
     estimate = model.estimate(REVERSED)
-    started = model.fit(REVERSED, listeners=[]).history[0]
+    started = model.fit(REVERSED, callbacks=[]).history[0]
     assert estimate.parameters == started.parameters  # type: ignore[union-attr]
     assert estimate.updates * 2 == started.steps  # type: ignore[union-attr]
     assert estimate.epochs == 2 and estimate.seconds > 0
@@ -32,14 +32,14 @@ def test_augmented_pairs_are_counted_in() -> None:
     model = TextGenerator(**SMALL, epochs=2, augment="concat:1.0,copy:0.5")
     estimate = model.estimate(REVERSED)
     assert estimate.updates > 2 * plain.updates
-    assert estimate.updates * 2 == model.fit(REVERSED, listeners=[]).history[0].steps  # type: ignore[union-attr]
+    assert estimate.updates * 2 == model.fit(REVERSED, callbacks=[]).history[0].steps  # type: ignore[union-attr]
 
 
 def test_a_text_is_estimated_as_it_is_learned() -> None:
     model = TextGenerator(**SMALL, tokens="char", context=10, window=20, epochs=2)
     text = Corpus(" ".join(WORDS) * 3)
     estimate = model.estimate(text)
-    started = model.fit(text, listeners=[]).history[0]
+    started = model.fit(text, callbacks=[]).history[0]
     assert estimate.parameters == started.parameters  # type: ignore[union-attr]
     assert abs(estimate.updates * 2 - started.steps) <= 2  # type: ignore[union-attr]
 
@@ -50,7 +50,7 @@ def test_a_file_that_is_never_in_memory_is_estimated_from_its_beginning(tmp_path
     model = TextGenerator(**SMALL, epochs=1, store=str(tmp_path / "store"))
     estimate = model.estimate(tmp_path / "pairs.tsv")
     assert not (tmp_path / "store").exists()
-    started = model.fit(tmp_path / "pairs.tsv", listeners=[]).history[0]
+    started = model.fit(tmp_path / "pairs.tsv", callbacks=[]).history[0]
     assert estimate.parameters == started.parameters  # type: ignore[union-attr]
     assert abs(estimate.updates - started.steps) <= 2  # type: ignore[union-attr]
     assert model.held_out is not None and set(model.held_out.sources) <= set(WORDS)
@@ -73,7 +73,7 @@ def test_the_memory_of_articles_keeps_to_its_formula(words: int, limit: int | No
         tokens="word", source_limit=limit, copy=copy, coverage=copy, batch_tokens=tokens, batch_size=8, epochs=1,
         embedding_size=embedding, hidden_size=hidden, dropout=0.1, valid_fraction=0.0, average="none",
     )  # fmt: skip
-    made = rehearsal(model.get_params(), pairs)
+    made = trial_run(model.get_params(), pairs)
     assert max(map(len, made.examples.sources)) == min(words, limit or words)
     weights = 5 * 4 * made.estimate().parameters
     activations = made.estimate().memory - weights
@@ -85,10 +85,10 @@ def test_an_article_is_summarised_from_its_beginning() -> None:
     articles = [" ".join(draw.choices(WORDS, k=500)) for _ in range(20)]
     pairs = Pairs(articles, [article.split()[0] for article in articles])
     settings = {"tokens": "word", "hidden_size": 16, "embedding_size": 8, "epochs": 1, "samples": 0}
-    model = TextGenerator(**settings, source_limit=50).fit(pairs, listeners=[])
+    model = TextGenerator(**settings, source_limit=50).fit(pairs, callbacks=[])
     other_end = " ".join(articles[0].split()[:60] + ["zzzz"] * 400)
     assert model.generate(articles[0]).text == model.generate(other_end).text
-    assert len(model.writer.source.encode(articles[0]).ids) == 50
+    assert len(model.predictor.source.encode(articles[0]).ids) == 50
 
 
 def test_memory_grows_with_the_batch_and_is_at_least_the_weights() -> None:
@@ -99,8 +99,8 @@ def test_memory_grows_with_the_batch_and_is_at_least_the_weights() -> None:
 
 def test_a_rehearsal_does_not_change_what_training_gives() -> None:
     def weights(model: TextGenerator) -> list[torch.Tensor]:
-        fitted = model.fit(REVERSED, listeners=[])
-        return list(fitted.writer.networks[0].state_dict().values())
+        fitted = model.fit(REVERSED, callbacks=[])
+        return list(fitted.predictor.networks[0].state_dict().values())
 
     plain = weights(TextGenerator(**SMALL, epochs=1))
     rehearsed = TextGenerator(**SMALL, epochs=1)
@@ -117,7 +117,7 @@ def test_the_range_test_climbs_until_it_hurts_and_suggests_a_rate_that_learns() 
     assert found.chart().startswith("<svg") and f"suggested: {found.suggestion:g}" in found.chart()
 
     def loss(rate: float) -> float:
-        model = TextGenerator(**SMALL, max_steps=30, learning_rate=rate).fit(REVERSED, listeners=[])
+        model = TextGenerator(**SMALL, max_steps=30, learning_rate=rate).fit(REVERSED, callbacks=[])
         return model.perplexity(REVERSED)
 
     assert loss(found.suggestion) < loss(found.suggestion / 30)

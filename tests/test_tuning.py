@@ -52,14 +52,21 @@ def test_it_shows_itself_without_scripts(tuned: Tuning) -> None:
 
 
 def test_stop_keeps_the_best_so_far() -> None:
-    controls, heard = Controls(), []
+    controls, lengths = Controls(), []
 
-    def told(tuning: Tuning) -> None:
-        heard.append(len(tuning.trials))
+    def on_progress(tuning: Tuning) -> None:
+        lengths.append(len(tuning.trials))
         if tuning.trials[-1].curve:
             controls.stop()
 
-    tuning = tune(REVERSED, ["learning_rate"], 5.0, options=FIXED | {"hidden_size": 16}, told=told, controls=controls)
+    tuning = tune(
+        REVERSED,
+        ["learning_rate"],
+        5.0,
+        options=FIXED | {"hidden_size": 16},
+        on_progress=on_progress,
+        controls=controls,
+    )
     assert isinstance(tuning.best, TextGenerator) and len(tuning.trials) == 1
 
 

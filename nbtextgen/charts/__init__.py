@@ -2,7 +2,7 @@
 
 from nbtextgen.charts.bars import bar_chart, histogram
 from nbtextgen.charts.keeping import figure
-from nbtextgen.charts.lines import Line, line_chart, smoothed
+from nbtextgen.charts.lines import Curve, line_chart, smoothed
 from nbtextgen.charts.scale import COLOURS
 
-__all__ = ["COLOURS", "Line", "bar_chart", "figure", "histogram", "line_chart", "smoothed"]
+__all__ = ["COLOURS", "Curve", "bar_chart", "figure", "histogram", "line_chart", "smoothed"]

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from nbtextgen.charts.scale import COLOURS, DASHES, WIDTH, Scale, number, picture, span
+from nbtextgen.charts.scale import COLOURS, DASHES, WIDTH, AxisScale, number, picture, span
 from nbtextgen.core.escaping import pictured, visible
 
 HEIGHT = 240
@@ -25,7 +25,7 @@ Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Line:
+class Curve:
     """One curve.
 
     Attributes:
@@ -47,13 +47,13 @@ class Line:
 class _Curve:
     """A line as it is drawn: its finite points, its colour and dashes."""
 
-    line: Line
+    line: Curve
     points: list[Point]
     colour: str
     dash: str
 
     @classmethod
-    def of(cls, at: int, line: Line, logarithmic: bool) -> _Curve:
+    def of(cls, at: int, line: Curve, logarithmic: bool) -> _Curve:
         style = (at if line.style is None else line.style) % len(COLOURS)
         grey = line.faint and line.style is None
         points = [
@@ -72,7 +72,7 @@ def smoothed(points: Sequence[Point], weight: float = 0.8) -> list[Point]:
 
 
 def line_chart(
-    lines: Sequence[Line],
+    lines: Sequence[Curve],
     *,
     title: str,
     x_label: str,
@@ -98,8 +98,8 @@ def line_chart(
         return picture(pictured(title), HEIGHT, nothing)
     xs = [x for curve in curves for x, _ in curve.points]
     low, high = span([y for curve in curves for _, y in curve.points])
-    across = Scale(min(xs), max(xs), LEFT, WIDTH - RIGHT, logarithmic)
-    up = Scale(low, high, HEIGHT - BOTTOM, TOP)
+    across = AxisScale(min(xs), max(xs), LEFT, WIDTH - RIGHT, logarithmic)
+    up = AxisScale(low, high, HEIGHT - BOTTOM, TOP)
     parts = [_axes(across, up, x_label, y_label), *_hovers(curves, across, x_label)]
     parts += [_curve(curve, across, up) for curve in curves]
     if mark is not None and across.low <= mark[0] <= across.high:
@@ -110,7 +110,7 @@ def line_chart(
     return picture(pictured(title), HEIGHT + 18 * rows, "".join(parts) + legend)
 
 
-def _axes(across: Scale, up: Scale, x_label: str, y_label: str) -> str:
+def _axes(across: AxisScale, up: AxisScale, x_label: str, y_label: str) -> str:
     bottom, middle = HEIGHT - BOTTOM, (TOP + HEIGHT - BOTTOM) / 2
     parts = [f'<path d="M{LEFT} {TOP}V{bottom}H{WIDTH - RIGHT}" fill="none" stroke="currentColor" opacity=".5"/>']
     for value in across.ticks(6):
@@ -128,7 +128,7 @@ def _axes(across: Scale, up: Scale, x_label: str, y_label: str) -> str:
     return "".join(parts)
 
 
-def _curve(curve: _Curve, across: Scale, up: Scale) -> str:
+def _curve(curve: _Curve, across: AxisScale, up: AxisScale) -> str:
     places = [(across(x), up(y)) for x, y in curve.points]
     title = f"<title>{visible(curve.line.name)}</title>" if curve.line.name else ""
     look = 'stroke-width="1" opacity=".35"' if curve.line.faint else 'stroke-width="2"'
@@ -157,7 +157,7 @@ def _star(x: float, y: float) -> str:
     return f'<polygon points="{" ".join(tips)}" fill="{COLOURS[2]}" stroke="currentColor" stroke-width=".6"/>'
 
 
-def _hovers(curves: Sequence[_Curve], across: Scale, x_label: str) -> Iterator[str]:
+def _hovers(curves: Sequence[_Curve], across: AxisScale, x_label: str) -> Iterator[str]:
     """Invisible columns, behind the curves, whose tooltips tell the values there."""
     shown = [curve for curve in curves if not curve.line.faint]
     wide = (across.last - across.first) / COLUMNS

@@ -15,7 +15,7 @@ WIDTH = 640
 
 
 @dataclass(frozen=True)
-class Scale:
+class AxisScale:
     """From values to pixels."""
 
     low: float

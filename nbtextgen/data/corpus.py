@@ -103,7 +103,7 @@ def _context(ids: NDArray[np.int64], cut: int, context: int) -> NDArray[np.int64
     return ids[max(0, cut - context) : cut] if cut else np.array([UNK], dtype=np.int64)
 
 
-class Shifting:
+class ShiftingWindows:
     """The windows of an epoch: the same text, cut elsewhere every time; repeatable from the seed and the epoch."""
 
     def __init__(self, context: int, length: int, seed: int) -> None:

@@ -13,7 +13,7 @@ from nbtextgen.data.rows import Place, cell_problem, place_text, same_key
 
 if TYPE_CHECKING:
     from nbtextgen.data.cleaning.clean import Cleaned
-    from nbtextgen.data.report.report import Report
+    from nbtextgen.data.report.report import DataReport
 
 
 class Pairs(Sequence[tuple[str, str]]):
@@ -153,7 +153,7 @@ class Pairs(Sequence[tuple[str, str]]):
 
         return data if isinstance(data, Pairs) else read(data, source, target).pairs()
 
-    def report(self, **settings: Any) -> Report:
+    def report(self, **settings: Any) -> DataReport:
         """Look for what is wrong with the pairs; shows itself in a notebook and prints as text.
 
         Args:

@@ -12,7 +12,7 @@ from nbtextgen.data.rows import Place, place_text
 if TYPE_CHECKING:
     from nbtextgen.data.cleaning.clean import Cleaned
     from nbtextgen.data.pairs import Pairs
-    from nbtextgen.data.report.report import Report
+    from nbtextgen.data.report.report import DataReport
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class RawPairs:
             raise DataError(f"{self.place(row)} {self.problems[row]}.")
         return Pairs(self.sources, self.targets, self.places)
 
-    def report(self, **settings: Any) -> Report:
+    def report(self, **settings: Any) -> DataReport:
         """What is wrong with the rows; see ``Pairs.report``."""
         from nbtextgen.data.report.report import report
 

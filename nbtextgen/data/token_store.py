@@ -19,7 +19,7 @@ WRITTEN = 10_000
 """Rows written at a time."""
 
 
-class Rows(Sequence[Ids]):
+class RaggedRows(Sequence[Ids]):
     """Arrays of ids of different lengths, kept end to end: row ``n`` is ``ids[starts[n]:starts[n + 1]]``."""
 
     def __init__(self, ids: NDArray[np.int32], starts: NDArray[np.int64]) -> None:
@@ -76,12 +76,12 @@ def open_examples(folder: Path, name: str, *, source_size: int, target_size: int
     Raises:
         ModelFileError: when a file is missing, not a plain array, or holds ids that no vocabulary has.
     """
-    sides: dict[str, Rows] = {}
+    sides: dict[str, RaggedRows] = {}
     for side in SIDES:
         if side == "copies" and not (folder / f"{name}-copies-ids.npy").exists():
             continue
         ids, starts = _mapped(folder / f"{name}-{side}-ids.npy"), _mapped(folder / f"{name}-{side}-starts.npy")
-        rows = Rows(ids, np.asarray(starts))
+        rows = RaggedRows(ids, np.asarray(starts))
         whole = len(starts) > 1 and starts[0] == 0 and starts[-1] == len(ids) and _rising(starts)
         if ids.dtype != np.int32 or starts.dtype != np.int64 or not whole:
             raise ModelFileError(f"{folder / name}-{side} is damaged: its rows do not fit its ids.")

@@ -37,7 +37,7 @@ _HEADER = 128
 
 
 @dataclass(frozen=True)
-class Store:
+class TokenStore:
     """Tokenised pairs on disk: the examples, mapped, and how many pairs were too long to be among them."""
 
     examples: Examples
@@ -54,7 +54,7 @@ def store_key(data: Any, source: Tokenizer, target: Tokenizer, more: Any = None)
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def open_store(folder: Path, key: str | None, source: Tokenizer, target: Tokenizer) -> Store | None:
+def open_store(folder: Path, key: str | None, source: Tokenizer, target: Tokenizer) -> TokenStore | None:
     """The store in a folder when it is whole and was made from the same; else ``None``."""
     if key is None or not (folder / MANIFEST).is_file():
         return None
@@ -62,7 +62,7 @@ def open_store(folder: Path, key: str | None, source: Tokenizer, target: Tokeniz
     if manifest.get("format") != FORMAT or manifest.get("key") != key:
         return None
     examples = open_examples(folder, NAME, source_size=source.size, target_size=target.size)
-    return Store(examples, int(manifest["left_out"]))
+    return TokenStore(examples, int(manifest["left_out"]))
 
 
 def tokenise(
@@ -75,7 +75,7 @@ def tokenise(
     key: str | None = None,
     max_length: int = 2000,
     workers: int | None = None,
-) -> Store:
+) -> TokenStore:
     """Tokenise pairs into a store; memory use does not depend on how many there are.
 
     Args:
@@ -110,7 +110,7 @@ def tokenise(
         ) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    return Store(open_examples(folder, NAME, source_size=source.size, target_size=target.size), left_out)
+    return TokenStore(open_examples(folder, NAME, source_size=source.size, target_size=target.size), left_out)
 
 
 def _sweep(folder: Path) -> None:

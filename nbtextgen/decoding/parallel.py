@@ -34,7 +34,7 @@ class Cancellable:
         return self._step(tokens, state)
 
 
-def side_by_side(model: Stepper, searches: Sequence[Callable[[Stepper], T]], *, one_thread: bool = False) -> list[T]:
+def run_parallel(model: Stepper, searches: Sequence[Callable[[Stepper], T]], *, one_thread: bool = False) -> list[T]:
     """Run searches at once, each in a thread that computes on one core; gives their results in order.
 
     Where one fails, or the caller is interrupted, the others end at their next step.

@@ -10,7 +10,7 @@ from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.explanation.units import Units
 from nbtextgen.inference.generation import Generation
-from nbtextgen.inference.predictor import Writer
+from nbtextgen.inference.predictor import Predictor
 from nbtextgen.tokenizers.base import MASK
 from nbtextgen.tokenizers.normalization import Span
 
@@ -43,7 +43,9 @@ class Counterfactual:
     after: tuple[tuple[str, str], ...]
 
 
-def counterfactual(writer: Writer, source: str, units: Units, edits: Mapping[int, Edit], output: str) -> Counterfactual:
+def counterfactual(
+    predictor: Predictor, source: str, units: Units, edits: Mapping[int, Edit], output: str
+) -> Counterfactual:
     """Write anew with some units changed.
 
     Args:
@@ -63,12 +65,12 @@ def counterfactual(writer: Writer, source: str, units: Units, edits: Mapping[int
     text, masked = _edited(source, units, edits)
     if not text.strip():
         raise DataError("Nothing is left of the input; keep some of it.")
-    encoding = writer.source.encode(text)
+    encoding = predictor.source.encode(text)
     ids = [
         MASK if any(begin < stop and start < end for begin, end in masked) else number
         for number, (start, stop) in zip(encoding.ids, encoding.offsets, strict=True)
     ]
-    written = writer.write_ids(text, ids, DecodingConfig())
+    written = predictor.predict_ids(text, ids, DecodingConfig())
     shown = text
     for start, stop in reversed(masked):
         shown = shown[:start] + MASKED * (stop - start) + shown[stop:]

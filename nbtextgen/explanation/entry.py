@@ -10,7 +10,7 @@ from nbtextgen.explanation.config import ExplanationConfig, check_methods
 from nbtextgen.explanation.explainer import Explainer
 from nbtextgen.explanation.explanation import Explanation, Explanations
 from nbtextgen.inference.generation import Generation
-from nbtextgen.inference.predictor import Writer
+from nbtextgen.inference.predictor import Predictor
 
 
 def configure(options: Mapping[str, Any]) -> ExplanationConfig:
@@ -32,7 +32,7 @@ def configure(options: Mapping[str, Any]) -> ExplanationConfig:
 
 
 def explain(
-    writer: Writer,
+    predictor: Predictor,
     text: str | Generation,
     config: ExplanationConfig,
     *,
@@ -42,7 +42,7 @@ def explain(
     generation = text if isinstance(text, Generation) else None
     source = text.source if isinstance(text, Generation) else text
     explainer = Explainer(
-        writer,
+        predictor,
         source,
         config,
         generation=generation,

@@ -21,9 +21,9 @@ from nbtextgen.explanation.removal import ByCutting, ByDeletion, ByMask, BySampl
 from nbtextgen.explanation.shapley import Shapley
 from nbtextgen.explanation.subject import make_subject
 from nbtextgen.explanation.units import cut, find_spans
-from nbtextgen.explanation.value import Heard, ValueFunction
+from nbtextgen.explanation.value import ProgressCallback, ValueFunction
 from nbtextgen.inference.generation import Generation
-from nbtextgen.inference.predictor import Writer
+from nbtextgen.inference.predictor import Predictor
 
 Values = NDArray[np.float64]
 
@@ -39,13 +39,13 @@ class Explainer:
 
     def __init__(
         self,
-        writer: Writer,
+        predictor: Predictor,
         source: str,
         config: ExplanationConfig,
         *,
         generation: Generation | None = None,
         background: Sequence[str] = (),
-        heard: Heard | None = None,
+        on_progress: ProgressCallback | None = None,
     ) -> None:
         """Tokenise the question; nothing is attributed yet.
 
@@ -61,10 +61,10 @@ class Explainer:
             DataError: for a source or target without tokens.
             OptionError: for options that contradict one another.
         """
-        self.writer, self.config, self.heard = writer, config, heard
-        self.subject = make_subject(writer, source, config.target or generation, config.contrast)
+        self.predictor, self.config, self.on_progress = predictor, config, on_progress
+        self.subject = make_subject(predictor, source, config.target or generation, config.contrast)
         spans = find_spans(source, config.spans)
-        self.units = cut(source, self.subject.encoding, writer.source, config.unit, spans)
+        self.units = cut(source, self.subject.encoding, predictor.source, config.unit, spans)
         whole = self.units.member is not None
         self.missing = config.missing
         if self.missing == "auto":
@@ -77,18 +77,22 @@ class Explainer:
                 "use --missing delete or --unit token."
             )
         self.value = ValueFunction(
-            writer.networks, self.subject, self._removal(background), batch_size=config.batch_size, heard=heard
+            predictor.networks,
+            self.subject,
+            self._removal(background),
+            batch_size=config.batch_size,
+            on_progress=on_progress,
         )
 
     def _removal(self, background: Sequence[str]) -> Removal:
         subject, units = self.subject, self.units
         if units.member is None:
-            return ByCutting(subject.source, units, self.writer)
+            return ByCutting(subject.source, units, self.predictor)
         if self.missing == "mask":
             return ByMask(subject, units.member)
         if self.missing == "delete":
             return ByDeletion(subject, units.member)
-        donors = draw(background, self.writer, subject, self.config.donors, self.config.seed)
+        donors = draw(background, self.predictor, subject, self.config.donors, self.config.seed)
         return BySampling(subject, units.member, donors)
 
     def explain(self, method: str) -> Explanation:
@@ -171,9 +175,9 @@ class Explainer:
         return Shapley((scores[:1] - scores[1:-1]).T, scores[-1], scores[0])
 
     def _attention(self) -> tuple[Shapley, dict[str, Any]]:
-        heads = self._by_unit(attention(self.writer.networks, self.subject, self.subject.output))
+        heads = self._by_unit(attention(self.predictor.networks, self.subject, self.subject.output))
         if self.subject.contrast is not None:
-            others = self._by_unit(attention(self.writer.networks, self.subject, self.subject.contrast))
+            others = self._by_unit(attention(self.predictor.networks, self.subject, self.subject.contrast))
             heads = heads - np.einsum("ts,hsu->htu", self.subject.pairing(), others)
         extras: dict[str, Any] = {"algorithm": "weights of the decoder's attention"}
         if len(heads) > 1:
@@ -181,15 +185,15 @@ class Explainer:
         return Shapley(heads.mean(0), np.zeros(heads.shape[1]), self._full()), extras
 
     def _gradients(self, method: str) -> tuple[Shapley, dict[str, Any]]:
-        networks, subject = self.writer.networks, self.subject
+        networks, subject = self.predictor.networks, self.subject
         baseline = gradients.baseline_token(self.missing)
         if method == "integrated-gradients":
-            found = gradients.integrated(networks, subject, baseline, self.config.steps, self.heard)
+            found = gradients.integrated(networks, subject, baseline, self.config.steps, self.on_progress)
             words = (
                 f"{self.config.steps} points from {'the mask token' if self.missing == 'mask' else 'zero'} to the input"
             )
         else:
-            found = gradients.input_x_gradient(networks, subject, baseline, self.heard)
+            found = gradients.input_x_gradient(networks, subject, baseline, self.on_progress)
             words = "gradient at the input times the way from the baseline"
         extras: dict[str, Any] = {"algorithm": words}
         if method == "integrated-gradients":

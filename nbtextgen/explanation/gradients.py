@@ -21,7 +21,7 @@ from torch import Tensor
 
 from nbtextgen.explanation.scoring import decode, differentiable, encode_embedded, picked
 from nbtextgen.explanation.subject import Output, Subject
-from nbtextgen.explanation.value import Heard
+from nbtextgen.explanation.value import ProgressCallback
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.tokenizers.base import MASK, PAD
 
@@ -45,13 +45,15 @@ class Gradients:
     delta: Values
 
 
-def input_x_gradient(networks: list[Seq2Seq], subject: Subject, baseline: int, heard: Heard | None = None) -> Gradients:
+def input_x_gradient(
+    networks: list[Seq2Seq], subject: Subject, baseline: int, on_progress: ProgressCallback | None = None
+) -> Gradients:
     """(input - baseline) . gradient at the input (Shrikumar et al. 2016), one point of the path below."""
-    return _along_path(networks, subject, baseline, np.array([1.0]), np.array([1.0]), heard)
+    return _along_path(networks, subject, baseline, np.array([1.0]), np.array([1.0]), on_progress)
 
 
 def integrated(
-    networks: list[Seq2Seq], subject: Subject, baseline: int, steps: int, heard: Heard | None = None
+    networks: list[Seq2Seq], subject: Subject, baseline: int, steps: int, on_progress: ProgressCallback | None = None
 ) -> Gradients:
     """Integrated gradients (Sundararajan et al. 2017, eq. 1), by Gauss-Legendre points.
 
@@ -63,16 +65,21 @@ def integrated(
         heard: told of every point passed.
     """
     points, weights = np.polynomial.legendre.leggauss(steps)
-    return _along_path(networks, subject, baseline, (points + 1) / 2, weights / 2, heard)
+    return _along_path(networks, subject, baseline, (points + 1) / 2, weights / 2, on_progress)
 
 
 def _along_path(
-    networks: list[Seq2Seq], subject: Subject, baseline: int, points: Values, weights: Values, heard: Heard | None
+    networks: list[Seq2Seq],
+    subject: Subject,
+    baseline: int,
+    points: Values,
+    weights: Values,
+    on_progress: ProgressCallback | None,
 ) -> Gradients:
     pairing = None if subject.contrast is None else subject.pairing()
-    values, ends = _one_output(networks, subject, subject.output, baseline, points, weights, heard)
+    values, ends = _one_output(networks, subject, subject.output, baseline, points, weights, on_progress)
     if subject.contrast is not None and pairing is not None:
-        others, other_ends = _one_output(networks, subject, subject.contrast, baseline, points, weights, heard)
+        others, other_ends = _one_output(networks, subject, subject.contrast, baseline, points, weights, on_progress)
         values, ends = values - pairing @ others, ends - other_ends @ pairing.T
     return Gradients(values, ends[0], values.sum(1) - (ends[1] - ends[0]))
 
@@ -84,7 +91,7 @@ def _one_output(
     baseline: int,
     points: Values,
     weights: Values,
-    heard: Heard | None,
+    on_progress: ProgressCallback | None,
 ) -> tuple[Values, Values]:
     """Weighted mean of the gradients along the path, times the way; and f at its ends, ``(2, outputs)``."""
     found = np.zeros((len(output), len(subject.ids)))
@@ -107,8 +114,8 @@ def _one_output(
             grads = torch.autograd.grad(total, moving, retain_graph=True)
             slopes = [(grad * way).sum(-1) for grad, way in zip(grads, ways, strict=False)] + list(grads[len(ways) :])
             found[step] += share @ torch.stack(slopes).sum(0).double().cpu().numpy()
-        if heard is not None:
-            heard(len(part))
+        if on_progress is not None:
+            on_progress(len(part))
     with torch.no_grad():
         both = torch.tensor([0.0, 1.0], device=device)
         ends = [start + both[:, None, None] * way for start, way in zip(starts, ways, strict=True)]

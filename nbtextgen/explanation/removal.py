@@ -13,7 +13,7 @@ from nbtextgen.core.errors import OptionError
 from nbtextgen.data.batching import CopyMap, pad
 from nbtextgen.explanation.subject import Subject
 from nbtextgen.explanation.units import Units
-from nbtextgen.inference.predictor import Writer
+from nbtextgen.inference.predictor import Predictor
 from nbtextgen.tokenizers.base import MASK, PAD, UNK
 
 Ids = NDArray[np.int64]
@@ -113,27 +113,27 @@ class ByCutting:
 
     source: str
     units: Units
-    writer: Writer
+    predictor: Predictor
     repeats: int = 1
 
     def __call__(self, kept: Kept) -> Masked:
-        return read([self._without(row) for row in kept], self.writer, self.source)
+        return read([self._without(row) for row in kept], self.predictor, self.source)
 
     def _without(self, row: NDArray[np.bool_]) -> str:
         gone = {at for unit in np.flatnonzero(~row) for at in range(*self.units.offsets[unit])}
         return "".join(character for at, character in enumerate(self.source) if at not in gone)
 
 
-def read(texts: Sequence[str], writer: Writer, source: str) -> Masked:
+def read(texts: Sequence[str], predictor: Predictor, source: str) -> Masked:
     """Other texts in the place of ``source``, padded; an empty one is one unknown token.
 
     For a copy head, only words that the source has too keep their temporary ids: those of others mean nothing to its output.
     """
-    rows = [np.array(ids or [UNK], dtype=np.int64) for ids in writer.source.encode_batch(list(texts))]
-    if writer.copy is None:
+    rows = [np.array(ids or [UNK], dtype=np.int64) for ids in predictor.source.encode_batch(list(texts))]
+    if predictor.copy is None:
         return Masked(pad(rows), None)
-    _, known = writer.copy.ids(source)
-    return Masked(pad(rows), pad([_copied(text, writer.copy, known) for text in texts]))
+    _, known = predictor.copy.ids(source)
+    return Masked(pad(rows), pad([_copied(text, predictor.copy, known) for text in texts]))
 
 
 def _copied(text: str, copy: CopyMap, known: list[str]) -> Ids:
@@ -145,7 +145,7 @@ def _copied(text: str, copy: CopyMap, known: list[str]) -> Ids:
     return ids if len(ids) else np.array([UNK], dtype=np.int64)
 
 
-def draw(texts: Sequence[str], writer: Writer, subject: Subject, count: int, seed: int) -> Masked:
+def draw(texts: Sequence[str], predictor: Predictor, subject: Subject, count: int, seed: int) -> Masked:
     """Donors drawn from texts and stretched or shrunk to the source's length, ``(count, source_length)``.
 
     Raises:
@@ -158,7 +158,7 @@ def draw(texts: Sequence[str], writer: Writer, subject: Subject, count: int, see
             "unless it was saved with --keep-sources)."
         )
     chosen = np.random.default_rng(seed).choice(len(filled), count, replace=len(filled) < count)
-    donors = read([filled[at] for at in chosen], writer, subject.source)
+    donors = read([filled[at] for at in chosen], predictor, subject.source)
     lengths = np.maximum(1, (donors.ids != PAD).sum(1))
     places = np.arange(len(subject.ids))[None, :] * lengths[:, None] // len(subject.ids)
     copies = None if donors.copy_ids is None else np.take_along_axis(donors.copy_ids, places, 1)

@@ -14,7 +14,7 @@ from nbtextgen.explanation.agreement import NAMES, correlation
 from nbtextgen.explanation.config import ExplanationConfig
 from nbtextgen.explanation.explainer import Explainer
 from nbtextgen.inference.generation import Generation
-from nbtextgen.inference.predictor import Writer
+from nbtextgen.inference.predictor import Predictor
 from nbtextgen.model.seq2seq import Seq2Seq
 
 TOO_ALIKE = 0.5
@@ -57,7 +57,7 @@ class Sanity:
 
 
 def sanity_check(
-    writer: Writer,
+    predictor: Predictor,
     text: str | Generation,
     config: ExplanationConfig,
     *,
@@ -77,7 +77,7 @@ def sanity_check(
     source = text.source if isinstance(text, Generation) else text
     config = replace(config, faithfulness=False)
 
-    def explainer(of: Writer, about: str | Generation | None) -> Explainer:
+    def explainer(of: Predictor, about: str | Generation | None) -> Explainer:
         given = replace(config, target=about) if isinstance(about, str) else config
         shown = about if isinstance(about, Generation) else None
         return Explainer(of, source, given, generation=shown, background=background)
@@ -85,25 +85,25 @@ def sanity_check(
     if generation is None and config.target is None:
         from nbtextgen.decoding.config import DecodingConfig
 
-        generation = writer.write([source], DecodingConfig())[0]
+        generation = predictor.predict([source], DecodingConfig())[0]
     about = config.target or generation
-    real = explainer(writer, about)
+    real = explainer(predictor, about)
     methods = [method for method in config.method if method != "context"]
     trained = {method: real.explain(method) for method in methods}
     found: dict[str, list[float]] = {method: [] for method in methods}
     for seed in range(seeds):
-        other = explainer(randomised(writer, seed), about)
+        other = explainer(randomised(predictor, seed), about)
         for method in methods:
             found[method].append(correlation(trained[method], other.explain(method)))
     return Sanity({method: float(np.nanmean(rhos)) for method, rhos in found.items()}, seeds)
 
 
-def randomised(writer: Writer, seed: int) -> Writer:
+def randomised(predictor: Predictor, seed: int) -> Predictor:
     """The same model with all weights drawn anew, as before training."""
     networks = []
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        for network in writer.networks:
+        for network in predictor.networks:
             fresh = Seq2Seq(network.config, network.source_embedding.num_embeddings, network.vocabulary_size)
-            networks.append(fresh.to(writer.device).eval())
-    return Writer(writer.source, writer.target, networks, writer.limit, writer.copy)
+            networks.append(fresh.to(predictor.device).eval())
+    return Predictor(predictor.source, predictor.target, networks, predictor.limit, predictor.copy)

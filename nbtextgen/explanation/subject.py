@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from nbtextgen.core.errors import DataError
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.inference.generation import Generation
-from nbtextgen.inference.predictor import Writer
+from nbtextgen.inference.predictor import Predictor
 from nbtextgen.tokenizers.base import BOS, EOS, Encoding
 from nbtextgen.tokenizers.normalization import Span
 
@@ -86,7 +86,7 @@ class Subject:
         return found
 
 
-def make_subject(writer: Writer, source: str, target: str | Generation | None, contrast: str | None) -> Subject:
+def make_subject(predictor: Predictor, source: str, target: str | Generation | None, contrast: str | None) -> Subject:
     """Tokenise the question.
 
     Args:
@@ -98,36 +98,36 @@ def make_subject(writer: Writer, source: str, target: str | Generation | None, c
     Raises:
         DataError: when the source holds no token, or the output is empty.
     """
-    encoding = writer.source.encode(source)
+    encoding = predictor.source.encode(source)
     if not encoding.ids:
         raise DataError("The source holds nothing the model reads, so there is nothing to explain; give some text.")
-    copy_ids, extra = (None, []) if writer.copy is None else writer.copy.ids(source)
+    copy_ids, extra = (None, []) if predictor.copy is None else predictor.copy.ids(source)
     if target is None:
-        target = writer.write([source], DecodingConfig())[0]
+        target = predictor.predict([source], DecodingConfig())[0]
     if isinstance(target, Generation):
         ids = np.array([*target.ids, EOS], dtype=np.int64)
-        output = _output(writer, ids, extra, target.text, target.tokens)
+        output = _output(predictor, ids, extra, target.text, target.tokens)
     else:
-        output = _encoded(writer, source, target, extra, "--target")
-    other = None if contrast is None else _encoded(writer, source, contrast, extra, "--contrast")
+        output = _encoded(predictor, source, target, extra, "--target")
+    other = None if contrast is None else _encoded(predictor, source, contrast, extra, "--contrast")
     return Subject(source, encoding, copy_ids, output, other)
 
 
-def _encoded(writer: Writer, source: str, text: str, extra: list[str], flag: str) -> Output:
+def _encoded(predictor: Predictor, source: str, text: str, extra: list[str], flag: str) -> Output:
     if not text.strip():
         raise DataError(f"{flag} is empty; give the output to explain.")
-    if writer.copy is not None:
-        ids = writer.copy.targets(text, extra)[1:]
+    if predictor.copy is not None:
+        ids = predictor.copy.targets(text, extra)[1:]
     else:
-        ids = np.array([*writer.target.encode(text).ids, EOS], dtype=np.int64)
-    return _output(writer, ids, extra, text, tuple(writer.target.encode(text).tokens))
+        ids = np.array([*predictor.target.encode(text).ids, EOS], dtype=np.int64)
+    return _output(predictor, ids, extra, text, tuple(predictor.target.encode(text).tokens))
 
 
-def _output(writer: Writer, ids: Ids, extra: list[str], text: str, tokens: tuple[str, ...]) -> Output:
+def _output(predictor: Predictor, ids: Ids, extra: list[str], text: str, tokens: tuple[str, ...]) -> Output:
     """With offsets from decoding ever longer beginnings; where decoding only shows bytes, offsets never run backwards."""
     ends = [0]
     for stop in range(1, len(ids)):
-        ends.append(min(len(text), max(ends[-1], len(writer.words.text(ids[:stop].tolist(), extra)))))
+        ends.append(min(len(text), max(ends[-1], len(predictor.codec.text(ids[:stop].tolist(), extra)))))
     if len(ends) > 1:
         ends[-1] = len(text)
     offsets = [*zip(ends, ends[1:], strict=False), (len(text), len(text))]

@@ -18,7 +18,7 @@ from nbtextgen.explanation.config import ExplanationConfig
 from nbtextgen.explanation.explainer import Explainer
 from nbtextgen.explanation.explanation import Explanation
 from nbtextgen.explanation.faithfulness import Faithfulness
-from nbtextgen.inference.predictor import Writer
+from nbtextgen.inference.predictor import Predictor
 
 FIGURES = ("comprehensiveness", "sufficiency", "deletion", "insertion")
 IGNORED = 0.1
@@ -156,13 +156,13 @@ def _influence(explanation: Explanation) -> NDArray[np.float64]:
 
 
 def survey(
-    writer: Writer,
+    predictor: Predictor,
     pairs: Pairs,
     config: ExplanationConfig,
     *,
     background: Sequence[str] = (),
     gold: Sequence[str] | None = None,
-    heard: Callable[[int, int], None] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Survey:
     """Explain the model's output for every source, or the given targets where gold alignments are given.
 
@@ -176,20 +176,20 @@ def survey(
         gold: an alignment per pair, such as ``0-0 1-2 3?4``, between white-space separated words.
         heard: told of (texts done, texts in all).
     """
-    answers = [None] * len(pairs) if gold is not None else writer.write(pairs.sources, DecodingConfig())
+    answers = [None] * len(pairs) if gold is not None else predictor.predict(pairs.sources, DecodingConfig())
     rows: list[list[Explanation]] = []
     try:
         for (source, target), answer in zip(pairs, answers, strict=True):
             explainer = Explainer(
-                writer,
+                predictor,
                 source,
                 config if answer is not None else replace(config, target=target),
                 generation=answer,
                 background=background,
             )
             rows.append([explainer.explain(method) for method in config.method])
-            if heard is not None:
-                heard(len(rows), len(pairs))
+            if on_progress is not None:
+                on_progress(len(rows), len(pairs))
     except KeyboardInterrupt:
         if not rows:
             raise

@@ -27,12 +27,12 @@ from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.tokenizers.base import PAD
 
 Values = NDArray[np.float64]
-Heard = Callable[[int], None]
+ProgressCallback = Callable[[int], None]
 """Called with the number of copies read since the last call; may raise ``Cancelled``."""
 
 
 class Cancelled(Exception):
-    """Raised by a listener to end a computation."""
+    """Raised by a callback to end a computation."""
 
 
 class ValueFunction:
@@ -50,7 +50,7 @@ class ValueFunction:
         removal: Removal,
         *,
         batch_size: int = 256,
-        heard: Heard | None = None,
+        on_progress: ProgressCallback | None = None,
     ) -> None:
         """Keep what every call needs.
 
@@ -61,7 +61,7 @@ class ValueFunction:
             batch_size: copies read together.
             heard: told of progress.
         """
-        self.networks, self.removal, self.batch_size, self.heard = networks, removal, batch_size, heard
+        self.networks, self.removal, self.batch_size, self.on_progress = networks, removal, batch_size, on_progress
         self.subject = subject
         self._pairing = None if subject.contrast is None else subject.pairing()
         self._known: dict[bytes, Values] = {}
@@ -95,8 +95,8 @@ class ValueFunction:
             scores = self.score(masked.ids, masked.copy_ids)
             found[rows] = scores.reshape(len(rows), self.removal.repeats, -1).mean(1)
             self.evaluations += len(masked.ids)
-            if self.heard is not None:
-                self.heard(len(masked.ids))
+            if self.on_progress is not None:
+                self.on_progress(len(masked.ids))
         return found
 
     @torch.inference_mode()

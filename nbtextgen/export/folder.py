@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nbtextgen.core.errors import MissingPackageError, ModelFileError, OptionError
 from nbtextgen.core.files import as_json, checksums, replaced, write
-from nbtextgen.inference.predictor import Writer
+from nbtextgen.inference.predictor import Predictor
 from nbtextgen.pipeline.model_folder import write_tokenizers
 from nbtextgen.pipeline.plan import Plan
 from nbtextgen.serving.layout import FORMAT, MANIFEST, decoder_name, encoder_name
@@ -15,7 +15,7 @@ LARGEST = 2**31 - 2**20
 """Bytes that one ONNX file can hold."""
 
 
-def export(format: str, folder: Path, writer: Writer, plan: Plan) -> Path:
+def export(format: str, folder: Path, predictor: Predictor, plan: Plan) -> Path:
     """Write a model for other programs; see ``TextGenerator.export``."""
     if format != "onnx":
         raise OptionError(f"--format must be onnx (got {format!r}).")
@@ -24,8 +24,8 @@ def export(format: str, folder: Path, writer: Writer, plan: Plan) -> Path:
     except ImportError as error:
         raise MissingPackageError(f"Exporting needs onnx: pip install 'nbtextgen[export]' ({error}).") from error
     with replaced(folder, MANIFEST, "an exported model") as work:
-        write_tokenizers(work, writer.source, writer.target)
-        for number, network in enumerate(writer.networks, 1):
+        write_tokenizers(work, predictor.source, predictor.target)
+        for number, network in enumerate(predictor.networks, 1):
             weights = {name: value.detach().cpu().float().numpy() for name, value in network.state_dict().items()}
             if sum(array.nbytes for array in weights.values()) > LARGEST:
                 raise ModelFileError("The network is too large for an ONNX file, which holds two gigabytes at most.")
@@ -33,10 +33,10 @@ def export(format: str, folder: Path, writer: Writer, plan: Plan) -> Path:
             write(work / decoder_name(number), decoder(network.config, weights).SerializeToString())
         manifest = {
             "format": FORMAT,
-            "networks": len(writer.networks),
-            "attention": writer.networks[0].config.attention != "none",
-            "copy": writer.networks[0].config.copy,
-            "limit": {"offset": writer.limit.offset, "slope": writer.limit.slope},
+            "networks": len(predictor.networks),
+            "attention": predictor.networks[0].config.attention != "none",
+            "copy": predictor.networks[0].config.copy,
+            "limit": {"offset": predictor.limit.offset, "slope": predictor.limit.slope},
             "clean": plan.data.clean,
             "settings": plan.as_dict(),
             "files": checksums(work),

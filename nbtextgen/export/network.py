@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from nbtextgen.export.graph import FLOAT, TRUTH, WHOLE, Graph
 from nbtextgen.export.recurrence import one_step, over_sequence
 from nbtextgen.model.config import ModelConfig
-from nbtextgen.model.seq2seq import LOUDER
+from nbtextgen.model.seq2seq import EMBEDDING_SCALE
 from nbtextgen.tokenizers.base import BOS, MASK, PAD, UNK
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def decoder(config: ModelConfig, weights: Weights) -> onnx.ModelProto:
 def _looked_up(graph: Graph, config: ModelConfig, weight: str, ids: str) -> str:
     """Rows of an embedding, louder where there is no encoder, as ``LouderEmbedding``."""
     found = graph.op("Gather", graph.weight(weight), ids)
-    return found if config.encoder_layers else graph.op("Mul", found, graph.array(LOUDER, np.float32))
+    return found if config.encoder_layers else graph.op("Mul", found, graph.array(EMBEDDING_SCALE, np.float32))
 
 
 def _embedded(graph: Graph, config: ModelConfig, tokens: str) -> str:

@@ -1,4 +1,4 @@
-"""``Writer``: trained networks and their tokenizers, from texts in to generations out."""
+"""``Predictor``: trained networks and their tokenizers, from texts in to generations out."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from nbtextgen.data.batching import CopyMap, encode_examples, pad, padded_batche
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.decoding.hypothesis import Hypothesis
-from nbtextgen.decoding.parallel import side_by_side
+from nbtextgen.decoding.parallel import run_parallel
 from nbtextgen.decoding.search import decode
 from nbtextgen.decoding.stepper import Ensemble, Stepper
 from nbtextgen.decoding.streaming import stream
 from nbtextgen.inference.generation import Generation, Generations
-from nbtextgen.inference.text_codec import LengthLimit, Wording
-from nbtextgen.model.int8 import EightBit, pays_in_eight_bit
+from nbtextgen.inference.text_codec import LengthLimit, TextCodec
+from nbtextgen.model.int8 import Int8Seq2Seq, int8_is_faster
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.tokenizers.base import BOS, EOS, UNK, Tokenizer
 
@@ -45,7 +45,7 @@ class Alternative:
 
 
 @dataclass
-class Writer:
+class Predictor:
     """Everything that generation needs, and nothing that training alone needs.
 
     Attributes:
@@ -59,7 +59,7 @@ class Writer:
     networks: list[Seq2Seq]
     limit: LengthLimit
     copy: CopyMap | None = field(default=None)
-    _rounded: dict[int, EightBit] = field(default_factory=dict, repr=False, compare=False)
+    _rounded: dict[int, Int8Seq2Seq] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.networks[0].config.copy and self.copy is None:
@@ -68,27 +68,27 @@ class Writer:
             network.eval()
 
     @property
-    def words(self) -> Wording:
+    def codec(self) -> TextCodec:
         """Its text side."""
-        return Wording(self.source, self.target, self.copy)
+        return TextCodec(self.source, self.target, self.copy)
 
     @property
     def device(self) -> torch.device:
         """Where the networks are."""
         return self.networks[0].output_bias.device
 
-    def to(self, device: torch.device) -> Writer:
+    def to(self, device: torch.device) -> Predictor:
         """This writer, its networks moved to a device."""
         for network in self.networks:
             network.to(device)
         return self
 
-    def write(self, texts: Sequence[str], config: DecodingConfig, prefix_ids: Sequence[int] = ()) -> Generations:
+    def predict(self, texts: Sequence[str], config: DecodingConfig, prefix_ids: Sequence[int] = ()) -> Generations:
         """Generate for every source; ``prefix_ids`` begin every output."""
         most = max(TOGETHER, config.batch_size)
-        return self.words.write(texts, most, lambda some, encoded: self._search(some, encoded, config, prefix_ids))
+        return self.codec.generate(texts, most, lambda some, encoded: self._search(some, encoded, config, prefix_ids))
 
-    def write_ids(self, text: str, ids: Sequence[int], config: DecodingConfig) -> Generation:
+    def predict_ids(self, text: str, ids: Sequence[int], config: DecodingConfig) -> Generation:
         """Generate for one source whose token ids were changed, for instance masked; ``text`` has as many tokens."""
         return self._search([text], [list(ids) or [UNK]], config, ())[0]
 
@@ -96,7 +96,7 @@ class Writer:
         """Yield the output in pieces as it is written."""
         if config.beam > 1:
             raise OptionError("--beam cannot be streamed: it only knows its best text at the end; use --beam 1.")
-        encoded = self.words.encode([text])
+        encoded = self.codec.encode([text])
         copies, extras = self._copies([text])
         limit = config.max_length or self.limit(len(encoded[0]))
         tokens = stream(
@@ -107,9 +107,9 @@ class Writer:
             eos=EOS,
             max_length=limit,
             copy_ids=copies,
-            **self.words.rules(config),
+            **self.codec.rules(config),
         )
-        yield from self.words.spoken((token for token, _ in tokens), extras[0])
+        yield from self.codec.stream_text((token for token, _ in tokens), extras[0])
 
     @torch.inference_mode()
     def perplexity(self, pairs: Pairs) -> float:
@@ -139,14 +139,14 @@ class Writer:
         """
         stepper = self._stepper()
         copies, extras = self._copies([text])
-        state = stepper.start(self._tensor(self.words.encode([text])), 1, copies)
+        state = stepper.start(self._tensor(self.codec.encode([text])), 1, copies)
         found = []
         for last in (BOS, *ids):
             logs, _, state = stepper.step(torch.full((1, 1), last, device=self.device), state)
             best = logs[0, 0].float().topk(min(count, logs.shape[-1]))
             found.append(
                 [
-                    Alternative(one, self.words.token(one, extras[0]), math.exp(logged))
+                    Alternative(one, self.codec.token(one, extras[0]), math.exp(logged))
                     for one, logged in zip(best.indices.tolist(), best.values.tolist(), strict=True)
                     if logged > -math.inf
                 ]
@@ -160,7 +160,7 @@ class Writer:
     ) -> list[Generation]:
         copies, extras = self._copies(texts)
         limits = [config.max_length or self.limit(len(ids)) for ids in encoded]
-        source, rules = self._tensor(encoded), self.words.rules(config, prefix_ids)
+        source, rules = self._tensor(encoded), self.codec.rules(config, prefix_ids)
 
         def search(model: Stepper, rows: slice) -> list[list[Hypothesis]]:
             copy_ids = None if copies is None else copies[rows]
@@ -168,7 +168,7 @@ class Writer:
             return decode(model, source[rows], config, bos=BOS, eos=EOS, max_length=limited, copy_ids=copy_ids, **rules)
 
         shares = self._shares(len(texts), config)
-        done = side_by_side(
+        done = run_parallel(
             self._stepper(config.precision),
             [partial(search, rows=rows) for rows in shares],
             one_thread=self.device.type == "cpu"
@@ -179,7 +179,7 @@ class Writer:
             found[rows] = hypotheses
         attended, replace = self.networks[0].config.attention != "none", config.replace_unknown
         return [
-            self.words.generation(text, hypotheses, extra, attended=attended, replace_unknown=replace)
+            self.codec.generation(text, hypotheses, extra, attended=attended, replace_unknown=replace)
             for text, hypotheses, extra in zip(texts, found, extras, strict=True)
         ]
 
@@ -203,10 +203,10 @@ class Writer:
 
     def _copies(self, texts: list[str]) -> tuple[Tensor | None, list[list[str]]]:
         """For a copy head, the target-side ids of the source tokens; and for each text the tokens that only it knows."""
-        copies, extras = self.words.copies(texts)
+        copies, extras = self.codec.copies(texts)
         return None if copies is None else self._tensor(copies), extras
 
-    def network_in(self, precision: str, number: int) -> Seq2Seq | EightBit:
+    def network_in(self, precision: str, number: int) -> Seq2Seq | Int8Seq2Seq:
         """A network in the arithmetic that ``DecodingConfig.precision`` names; rounding takes a moment, once.
 
         Raises:
@@ -214,12 +214,12 @@ class Writer:
         """
         network = self.networks[number]
         whole = precision == "fp32" or not isinstance(network, Seq2Seq)  # or wrapped, by whoever steers it
-        if whole or (precision == "auto" and not pays_in_eight_bit(network)):
+        if whole or (precision == "auto" and not int8_is_faster(network)):
             return network
         if self.device.type != "cpu":
             raise OptionError("--precision int8 works on the processor only; use --precision auto.")
         if number not in self._rounded:
-            self._rounded[number] = EightBit(network)
+            self._rounded[number] = Int8Seq2Seq(network)
         return self._rounded[number]
 
     def _tensor(self, rows: list[list[int]]) -> Tensor:

@@ -50,7 +50,7 @@ class LengthLimit:
         return self.offset + math.ceil(self.slope * source_length)
 
 
-def checked_sources(texts: Any, clean: str | None) -> list[str]:
+def validate_sources(texts: Any, clean: str | None) -> list[str]:
     """Sources as a model reads them: rewritten by the cleaning steps it was trained with.
 
     Raises:
@@ -60,7 +60,7 @@ def checked_sources(texts: Any, clean: str | None) -> list[str]:
     if clean:
         from nbtextgen.data.cleaning.clean import rewriter
 
-        sources = list(map(rewriter(clean), checked_sources(sources, None)))
+        sources = list(map(rewriter(clean), validate_sources(sources, None)))
     for number, text in enumerate(sources, 1):
         where = f"Source {number:,} of {len(sources):,}" if len(sources) > 1 else "The source"
         if not isinstance(text, str):
@@ -79,7 +79,7 @@ class Rules(TypedDict):
 
 
 @dataclass(frozen=True)
-class Wording:
+class TextCodec:
     """Both tokenizers, and the copy map of a model that points at its source.
 
     Attributes:
@@ -124,7 +124,7 @@ class Wording:
             raise OptionError(f"--{name} {word!r} is not in the model's vocabulary.")
         return found
 
-    def write(
+    def generate(
         self,
         texts: Sequence[str],
         most: int,
@@ -219,7 +219,7 @@ class Wording:
             ids, {at: extra[one - self.target.size] for at, one in enumerate(ids) if one >= self.target.size}
         )
 
-    def spoken(self, tokens: Iterable[int], extra: list[str]) -> Iterator[str]:
+    def stream_text(self, tokens: Iterable[int], extra: list[str]) -> Iterator[str]:
         """Yield the text of tokens piece by piece, as they come."""
         said, written = "", list[int]()
         for token in tokens:

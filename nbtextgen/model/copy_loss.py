@@ -12,7 +12,7 @@ from nbtextgen.model.loss import blocks
 _LEAST = 1e-12  # a probability below this is taken for this, and gives no gradient
 
 
-class _MixtureLoss(torch.autograd.Function):
+class _CopyLoss(torch.autograd.Function):
     """``-log(gate p(right) + (1 - gate) pointed)`` and all its gradients in one sweep over blocks of positions.
 
     With ``share``, the part of the mixture that was written rather than copied, the gradient of the logits is
@@ -72,7 +72,7 @@ class _MixtureLoss(torch.autograd.Function):
         return hidden, weight, bias, None, gate, pointed, None
 
 
-def mixture_loss(
+def copy_loss(
     hidden: Tensor, weight: Tensor, bias: Tensor, right: Tensor, gate: Tensor, pointed: Tensor, smoothing: float
 ) -> tuple[Tensor, Tensor]:
     """Sum over positions of the pointer-generator's loss (See et al. 2017, eq. 9), smoothed and plain, in nats.
@@ -89,5 +89,5 @@ def mixture_loss(
         the smoothed loss, differentiable, and the plain negative log-likelihood, which is not.
     """
     exact = torch.promote_types(hidden.dtype, torch.float32)
-    both = _MixtureLoss.apply(hidden, weight, bias, right, gate.to(exact), pointed.to(exact), smoothing)
+    both = _CopyLoss.apply(hidden, weight, bias, right, gate.to(exact), pointed.to(exact), smoothing)
     return both[0], both[1].detach()

@@ -16,7 +16,7 @@ import torch
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
 
 
-def bf16_pays() -> bool:
+def bf16_is_faster() -> bool:
     """Whether bf16 is so much faster on this processor that it is worth its rounding."""
     return bf16_speedup() > 1.5
 
@@ -52,7 +52,7 @@ def bf16_works() -> bool:
 
 
 @functools.cache
-def has_eight_bit() -> bool:
+def has_vnni() -> bool:
     """Whether this processor has instructions for sums of 8-bit products (VNNI)."""
     known = getattr(torch.cpu, "_is_vnni_supported", None)
     return hasattr(torch, "_int_mm") and known is not None and bool(known())

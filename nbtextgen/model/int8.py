@@ -20,10 +20,10 @@ import torch
 from torch import Tensor, nn
 
 from nbtextgen.model.attention import Attention, Memory
-from nbtextgen.model.cpu import bf16_pays, has_eight_bit
+from nbtextgen.model.cpu import bf16_is_faster, has_vnni
 from nbtextgen.model.decoder import Decoder
 from nbtextgen.model.recurrent import RecurrentLayer, RecurrentState
-from nbtextgen.model.seq2seq import Seq2Seq, State
+from nbtextgen.model.seq2seq import DecodingState, Seq2Seq
 
 _WORTH_IT = 1_000_000
 """Weights of the output layer from which on products, not calls, take the time of a step."""
@@ -38,13 +38,13 @@ _TABLE = 1 << 25
 """Numbers, two bytes each, that the first layer's products with all tokens may have to be worked out beforehand."""
 
 
-def pays_in_eight_bit(network: Seq2Seq) -> bool:
+def int8_is_faster(network: Seq2Seq) -> bool:
     """Whether a network writes faster in 8-bit integers here: it is large, and the processor has the instructions."""
     weight = network.output_weight
-    return weight.device.type == "cpu" and weight.numel() >= _WORTH_IT and has_eight_bit()
+    return weight.device.type == "cpu" and weight.numel() >= _WORTH_IT and has_vnni()
 
 
-class EightBitLinear(nn.Module):
+class Int8Linear(nn.Module):
     """``nn.Linear`` for inference, with weights and inputs rounded to 8-bit integers."""
 
     weight: Tensor
@@ -87,15 +87,15 @@ class EightBitLinear(nn.Module):
         return sums, largest / _LEVELS
 
 
-class EightBitLayer(nn.Module):
+class Int8RecurrentLayer(nn.Module):
     """One step of a recurrent layer with 8-bit products; gates in PyTorch's order."""
 
     def __init__(self, layer: RecurrentLayer, *, multiplied: bool) -> None:
         """Round the weights; with ``multiplied`` the inputs of ``step`` come multiplied by them already."""
         super().__init__()
         self.cell, self.hidden_size, net = layer.cell, layer.hidden_size, layer.net
-        self.from_input = nn.Identity() if multiplied else EightBitLinear(net.weight_ih_l0, net.bias_ih_l0)
-        self.from_hidden = EightBitLinear(net.weight_hh_l0, net.bias_hh_l0)
+        self.from_input = nn.Identity() if multiplied else Int8Linear(net.weight_ih_l0, net.bias_ih_l0)
+        self.from_hidden = Int8Linear(net.weight_hh_l0, net.bias_hh_l0)
 
     def step(self, inputs: Tensor, state: RecurrentState) -> RecurrentState:
         """As ``RecurrentLayer.step``."""
@@ -116,14 +116,14 @@ class EightBitLayer(nn.Module):
         return (torch.tanh(below + before),)
 
 
-class DoubleQuery(EightBitLinear):
+class Float64Query(Int8Linear):
     """Queries in double precision, from an 8-bit product."""
 
     def forward(self, inputs: Tensor) -> Tensor:
         return super().forward(inputs).double()
 
 
-class DoubleAttention(nn.Module):
+class Float64Attention(nn.Module):
     """Attention whose sums do not depend on padding or on the batch: in double precision, rounded to single at the end.
 
     It expects a memory in double precision. Keys and values are 8-bit products of the encoder's outputs.
@@ -136,7 +136,7 @@ class DoubleAttention(nn.Module):
         for name in ("key", "value", "query"):
             layer = getattr(attention, name, None)
             if isinstance(layer, nn.Linear):
-                setattr(self.inner, name, DoubleQuery(layer.weight, layer.bias))
+                setattr(self.inner, name, Float64Query(layer.weight, layer.bias))
 
     def project(self, encoded: Tensor) -> tuple[Tensor, Tensor]:
         """As ``Attention.project``; keys and values are the same tensor where neither is projected."""
@@ -165,7 +165,7 @@ class WidenedLSTM(nn.LSTM):
         return super().forward(nn.functional.pad(input, (0, self.EXTRA)), hx)
 
 
-class Reader(nn.Module):
+class SourceReader(nn.Module):
     """What encodes the source: the encoder, or in its absence the decoder; in double precision unless it is an LSTM."""
 
     def __init__(self, network: Seq2Seq) -> None:
@@ -182,12 +182,12 @@ class Reader(nn.Module):
     def forward(self, embedded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """As ``Seq2Seq.read``."""
         read = self.part.read if isinstance(self.part, Decoder) else self.part
-        with torch.autocast("cpu", torch.bfloat16, enabled=not self.exact and bf16_pays()):
+        with torch.autocast("cpu", torch.bfloat16, enabled=not self.exact and bf16_is_faster()):
             encoded, summary = read(embedded.double() if self.exact else embedded, mask)
         return encoded.float(), summary.float()
 
 
-class EightBit:
+class Int8Seq2Seq:
     """A network that decodes in 8-bit integers; see ``decoding.stepper.Stepper``."""
 
     def __init__(self, network: Seq2Seq) -> None:
@@ -195,13 +195,13 @@ class EightBit:
         self._table = _first_products(network)
         self.network = copy(network)
         self.network._modules = dict(network._modules)
-        self.network.encoder = Reader(network)  # type: ignore[assignment]
+        self.network.encoder = SourceReader(network)  # type: ignore[assignment]
         self.network.decoder = self.decoder = _rounded(network.decoder, multiplied=self._table is not None)
-        self.output = EightBitLinear(network.output_weight, network.output_bias)
+        self.output = Int8Linear(network.output_weight, network.output_bias)
         self.start = self.network.start
         self.reorder, self.keep, self.replace = network.reorder, network.keep, network.replace
 
-    def step(self, tokens: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
+    def step(self, tokens: Tensor, state: DecodingState) -> tuple[Tensor, Tensor, DecodingState]:
         """As ``Seq2Seq.step``."""
         if self._table is None:
             inputs = self.network.embed(tokens)
@@ -209,7 +209,7 @@ class EightBit:
             inputs = nn.functional.embedding(tokens, self._table).float()
         decoded, after = self.decoder.step(inputs, state.decoder, state.memory)
         logs = self.network.writable(self.output.log_probabilities(decoded.hidden), decoded, state.memory)
-        return logs, decoded.weights, State(state.memory, after, state.width)
+        return logs, decoded.weights, DecodingState(state.memory, after, state.width)
 
 
 def _first_products(network: Seq2Seq) -> Tensor | None:
@@ -229,12 +229,12 @@ def _rounded(decoder: Decoder, *, multiplied: bool) -> Decoder:
     quick = copy(decoder)
     quick._modules = dict(decoder._modules)
     quick.layers = nn.ModuleList(
-        EightBitLayer(cast(RecurrentLayer, layer), multiplied=multiplied and number == 0)
+        Int8RecurrentLayer(cast(RecurrentLayer, layer), multiplied=multiplied and number == 0)
         for number, layer in enumerate(decoder.layers)
     )
-    quick.combine = EightBitLinear(decoder.combine.weight, decoder.combine.bias)  # type: ignore[assignment]
+    quick.combine = Int8Linear(decoder.combine.weight, decoder.combine.bias)  # type: ignore[assignment]
     linears = cast("list[nn.Linear]", [*decoder.bridges])
-    quick.bridges = nn.ModuleList(EightBitLinear(bridge.weight, bridge.bias) for bridge in linears)
+    quick.bridges = nn.ModuleList(Int8Linear(bridge.weight, bridge.bias) for bridge in linears)
     if decoder.attention is not None:
-        quick.attention = DoubleAttention(decoder.attention)  # type: ignore[assignment]
+        quick.attention = Float64Attention(decoder.attention)  # type: ignore[assignment]
     return quick

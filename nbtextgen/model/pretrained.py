@@ -11,7 +11,7 @@ from torch import Tensor
 from nbtextgen.core.errors import DataError
 
 
-class Vocabulary(Protocol):
+class EmbeddingVocabulary(Protocol):
     """What is needed of a tokenizer: how many types it has, and how each is spelled."""
 
     @property
@@ -20,7 +20,7 @@ class Vocabulary(Protocol):
     def token(self, number: int, /) -> str: ...
 
 
-def load_embeddings(path: str, weight: Tensor, vocabulary: Vocabulary) -> int:
+def load_embeddings(path: str, weight: Tensor, vocabulary: EmbeddingVocabulary) -> int:
     """Copy the vectors of known tokens into an embedding.
 
     Args:

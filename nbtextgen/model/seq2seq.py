@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from nbtextgen.core.errors import OptionError
 from nbtextgen.model.attention import Memory
 from nbtextgen.model.config import ModelConfig
-from nbtextgen.model.copy_loss import mixture_loss
+from nbtextgen.model.copy_loss import copy_loss
 from nbtextgen.model.decoder import Decoded, Decoder, DecoderState
 from nbtextgen.model.encoder import Encoder
 from nbtextgen.model.initialization import EMBEDDING_STD, OUTPUT_GAIN, fan_in_normal_
@@ -18,11 +18,11 @@ from nbtextgen.model.loss import blocks, fused_loss
 from nbtextgen.model.recurrent import Dropout
 from nbtextgen.tokenizers.base import BOS, MASK, PAD, UNK
 
-LOUDER = 16.0
+EMBEDDING_SCALE = 16.0
 """What a decoder that reads for itself multiplies embeddings by (compare Vaswani et al. 2017, sec. 3.4)."""
 
 
-class LouderEmbedding(nn.Embedding):
+class ScaledEmbedding(nn.Embedding):
     """An embedding whose vectors are small, as an output layer needs them that shares its weights, but are read louder.
 
     From small vectors a recurrent layer takes long to hear anything: after 150 updates on a text (hidden size 128,
@@ -30,11 +30,11 @@ class LouderEmbedding(nn.Embedding):
     """
 
     def forward(self, input: Tensor) -> Tensor:
-        return super().forward(input) * LOUDER
+        return super().forward(input) * EMBEDDING_SCALE
 
 
 @dataclass(frozen=True)
-class State:
+class DecodingState:
     """What decoding carries from step to step: the memory once per source, the rest once per hypothesis."""
 
     memory: Memory
@@ -120,7 +120,7 @@ class Seq2Seq(nn.Module):
         dropout = config.dropout or 0.0
         self.config = config
         self.vocabulary_size = target_size
-        kind = nn.Embedding if config.encoder_layers else LouderEmbedding
+        kind = nn.Embedding if config.encoder_layers else ScaledEmbedding
         self.source_embedding = kind(source_size, embedding, padding_idx=PAD)
         self.target_embedding = (
             self.source_embedding if config.one_embedding else kind(target_size, embedding, padding_idx=PAD)
@@ -129,7 +129,7 @@ class Seq2Seq(nn.Module):
         self.output_weight = nn.Parameter(torch.empty(target_size, width))
         self.output_bias = nn.Parameter(torch.zeros(target_size))
         for table in dict.fromkeys([self.source_embedding, self.target_embedding]):  # one, if they are the same
-            nn.init.normal_(table.weight, std=EMBEDDING_STD if config.encoder_layers else 1 / LOUDER)
+            nn.init.normal_(table.weight, std=EMBEDDING_STD if config.encoder_layers else 1 / EMBEDDING_SCALE)
             table.weight.data[PAD].zero_()
         fan_in_normal_(self.output_weight, OUTPUT_GAIN)
         if not config.own_output:
@@ -269,7 +269,7 @@ class Seq2Seq(nn.Module):
             right = right.masked_fill(lost, UNK)
             points_at = copy_ids == right[:, None]
         pointed = (decoded.weights[real] * points_at).sum(-1)
-        return mixture_loss(hidden, self.output_weight, self.output_bias, right, gate, pointed, smoothing)
+        return copy_loss(hidden, self.output_weight, self.output_bias, right, gate, pointed, smoothing)
 
     def _distribution(self, decoded: Decoded, memory: Memory) -> Tensor:
         """Log-probabilities over the vocabulary, ``(batch, steps, vocabulary)``; wider with a copy head."""
@@ -296,14 +296,14 @@ class Seq2Seq(nn.Module):
 
     # Decoding -----------------------------------------------------------------------------------------------------
 
-    def start(self, source: Tensor, width: int, copy_ids: Tensor | None = None) -> State:
+    def start(self, source: Tensor, width: int, copy_ids: Tensor | None = None) -> DecodingState:
         """Encode ``source (batch, source_length)`` once, for ``width`` hypotheses a row."""
         memory, summary = self.encode(source, copy_ids)
         state = self.decoder.initial(summary, memory)
         rows = torch.arange(source.shape[0], device=source.device).repeat_interleave(width)
-        return State(memory, state.select(rows) if width > 1 else state, width)
+        return DecodingState(memory, state.select(rows) if width > 1 else state, width)
 
-    def step(self, tokens: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
+    def step(self, tokens: Tensor, state: DecodingState) -> tuple[Tensor, Tensor, DecodingState]:
         """Advance every hypothesis by one token.
 
         Args:
@@ -315,25 +315,25 @@ class Seq2Seq(nn.Module):
         """
         decoded, after = self.decoder.step(self.embed(tokens), state.decoder, state.memory)
         logs = self.writable(self._written(decoded), decoded, state.memory)
-        return logs, decoded.weights, State(state.memory, after, state.width)
+        return logs, decoded.weights, DecodingState(state.memory, after, state.width)
 
     def writable(self, logs: Tensor, decoded: Decoded, memory: Memory) -> Tensor:
         """Log-probabilities for decoding, from the output layer's: tokens that are never written are impossible."""
         logs = self._mixture(logs, decoded, memory)
         return logs.index_fill_(-1, self.never_written, float("-inf"))
 
-    def reorder(self, state: State, parents: Tensor) -> State:
+    def reorder(self, state: DecodingState, parents: Tensor) -> DecodingState:
         """Continue from the hypotheses ``parents (batch, new_width)`` of each row."""
         offsets = torch.arange(parents.shape[0], device=parents.device)[:, None] * state.width
-        return State(state.memory, state.decoder.select((offsets + parents).flatten()), parents.shape[1])
+        return DecodingState(state.memory, state.decoder.select((offsets + parents).flatten()), parents.shape[1])
 
-    def keep(self, state: State, rows: Tensor) -> State:
+    def keep(self, state: DecodingState, rows: Tensor) -> DecodingState:
         """Continue with some rows of the batch only: ``rows (kept,)``."""
         inside = torch.arange(state.width, device=rows.device)
         kept = (rows[:, None] * state.width + inside).flatten()
-        return State(state.memory.keep(rows), state.decoder.select(kept), state.width)
+        return DecodingState(state.memory.keep(rows), state.decoder.select(kept), state.width)
 
-    def replace(self, state: State, places: Tensor, other: State, rows: Tensor) -> State:
+    def replace(self, state: DecodingState, places: Tensor, other: DecodingState, rows: Tensor) -> DecodingState:
         """Continue with ``rows (count,)`` of a state that has just started in ``places (count,)`` of this batch.
 
         Both have as many hypotheses a row. The storage of ``state`` is reused.
@@ -342,4 +342,4 @@ class Seq2Seq(nn.Module):
         flat = [(each[:, None] * state.width + inside).flatten() for each in (places, rows)]
         memory = state.memory.replace(places, other.memory, rows)
         decoder = state.decoder.replace(flat[0], other.decoder, flat[1], memory.mask.shape[1])
-        return State(memory, decoder, state.width)
+        return DecodingState(memory, decoder, state.width)

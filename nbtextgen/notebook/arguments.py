@@ -15,14 +15,14 @@ from nbtextgen.core.options import Option
 
 
 @dataclass
-class Line:
+class ParsedLine:
     """A parsed line: positional words, and options by their Python names."""
 
     words: list[str] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
 
 
-def parse_line(line: str, known: Mapping[str, Option]) -> Line:
+def parse_line(line: str, known: Mapping[str, Option]) -> ParsedLine:
     """Read ``NAME words --option value --flag --no-flag``.
 
     Raises:
@@ -32,7 +32,7 @@ def parse_line(line: str, known: Mapping[str, Option]) -> Line:
         parts = shlex.split(line)
     except ValueError:
         raise OptionError(f"A quote is not closed in: {line.strip()}") from None
-    found = Line()
+    found = ParsedLine()
     at = 0
     while at < len(parts):
         part = parts[at]

@@ -12,7 +12,7 @@ from nbtextgen.core.escaping import pictured, visible
 
 if TYPE_CHECKING:
     from nbtextgen.data.raw import RawPairs
-    from nbtextgen.data.report.report import Report
+    from nbtextgen.data.report.report import DataReport
 
 SAMPLES = 5
 BARS = 24
@@ -51,7 +51,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Look:
+class DataView:
     """What ``textgen_data`` shows.
 
     Attributes:
@@ -66,7 +66,7 @@ class Look:
     other: int
     columns: tuple[Column, Column]
     samples: tuple[tuple[str, str], ...]
-    report: Report | None
+    report: DataReport | None
 
     def __repr__(self) -> str:
         lines = [f"{self.pairs:,} pairs" + (f" and {self.other:,} rows that are no pairs" if self.other else "")]
@@ -107,7 +107,7 @@ class Look:
         )
 
 
-def look(rows: RawPairs, report: Report | None) -> Look:
+def look(rows: RawPairs, report: DataReport | None) -> DataView:
     """Figures and samples of rows, those that are no pairs counted apart."""
     usable = [
         (source, target)
@@ -117,7 +117,7 @@ def look(rows: RawPairs, report: Report | None) -> Look:
     sources, targets = [one for one, _ in usable], [one for _, one in usable]
     step = max(1, len(usable) // SAMPLES)
     columns = Column.of("source", sources), Column.of("target", targets)
-    return Look(len(usable), len(rows) - len(usable), columns, tuple(usable[::step][:SAMPLES]), report)
+    return DataView(len(usable), len(rows) - len(usable), columns, tuple(usable[::step][:SAMPLES]), report)
 
 
 def bars(lengths: Sequence[int]) -> list[tuple[int, int, int]]:

@@ -12,7 +12,7 @@ UPDATE_SECONDS = 0.1
 """Shortest time between two updates of one output: at most ten a second."""
 
 
-class Pace:
+class Throttle:
     """Says when the next update is due; the first one is at once.
 
     Example:
@@ -44,12 +44,12 @@ SOON = 0.5
 """Seconds before a line appears, and between two changes of it."""
 
 
-class Counter:
+class ProgressLine:
     """A line such as "120 of 500 texts explained; interrupt to stop here", for work that takes over half a second.
 
     Example:
-        >>> with Counter("texts explained", rich=True) as counter:      # doctest: +SKIP
-        ...     model.explain_data(pairs, heard=counter)
+        >>> with ProgressLine("texts explained", rich=True) as counter:      # doctest: +SKIP
+        ...     model.explain_data(pairs, on_progress=counter)
     """
 
     def __init__(self, what: str, *, rich: bool) -> None:
@@ -61,7 +61,7 @@ class Counter:
         """
         self.what, self.rich = what, rich
         self._handle: DisplayHandle | None = None
-        self._pace = Pace(SOON)
+        self._pace = Throttle(SOON)
         self._pace.due()  # short work shows nothing
 
     def __call__(self, done: int, count: int) -> None:
@@ -75,7 +75,7 @@ class Counter:
         else:
             self._handle.update(text, raw=True)
 
-    def __enter__(self) -> Counter:
+    def __enter__(self) -> ProgressLine:
         return self
 
     def __exit__(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nbtextgen.charts import COLOURS, Line, figure, line_chart
+from nbtextgen.charts import COLOURS, Curve, figure, line_chart
 from nbtextgen.core.escaping import pictured, visible
 from nbtextgen.training.progress import clock
 
@@ -104,7 +104,7 @@ class RunsView(Sequence["RunRecord"]):
         for one in self._runs:
             points = _validations(one)
             if points and len(lines) < DRAWN:
-                lines.append(Line(one.name, points, dots=True))
+                lines.append(Curve(one.name, points, dots=True))
         if not lines:
             return ""
         title = f"Validation loss by update of {len(lines)} run{'' if len(lines) == 1 else 's'}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from nbtextgen.generator import TextGenerator
-    from nbtextgen.notebook.explain.buttons import Reach
+    from nbtextgen.notebook.explain.buttons import ExplainButtons
     from nbtextgen.notebook.live.training import Training
 
 DATA_SUFFIXES = (".tsv", ".csv", ".txt", ".jsonl", ".json", ".parquet")
@@ -71,7 +71,7 @@ class Session:
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
         self.trainings: dict[str, Training] = {}
-        self.reach: Reach | None = None
+        self.reach: ExplainButtons | None = None
 
     @property
     def variables(self) -> dict[str, Any]:

@@ -18,10 +18,10 @@ from nbtextgen.data.pairs import Pairs
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.decoding.stepper import Ensemble, Stepper
 from nbtextgen.decoding.streaming import stream
-from nbtextgen.inference.predictor import Writer
+from nbtextgen.inference.predictor import Predictor
 from nbtextgen.inference.text_codec import LengthLimit
 from nbtextgen.model.config import ModelConfig
-from nbtextgen.pipeline.fit import Material
+from nbtextgen.pipeline.fit import TrainingData
 from nbtextgen.pipeline.plan import Plan, plan
 from nbtextgen.tokenizers.base import BOS, EOS, UNK, Tokenizer
 from nbtextgen.tokenizers.registry import train_tokenizer
@@ -89,7 +89,7 @@ _SHORT = 1500
 _OPEN_FOR_TEXT = {"learning_rate": 0.01, "batch_size": 8, "average": "ema", "ema_decay": 0.99}
 
 
-def text_material(settings: Plan, text: str) -> Material:
+def text_training_data(settings: Plan, text: str) -> TrainingData:
     """One tokenizer for both sides, and the windows of the text, its end held out.
 
     Raises:
@@ -115,7 +115,7 @@ def text_material(settings: Plan, text: str) -> Material:
     if len(train) < 2 * length:
         raise DataError(f"The text has {len(ids):,} tokens, less than two windows of {length:,}; lower --window.")
     shown = _shown(target, held, context)
-    return Material(
+    return TrainingData(
         source=TruncatedTokenizer(target, context, keep_end=True),
         target=target,
         train=windows(train, context, length),
@@ -125,7 +125,7 @@ def text_material(settings: Plan, text: str) -> Material:
     )
 
 
-def held_pairs(material: Material) -> Pairs | None:
+def held_pairs(material: TrainingData) -> Pairs | None:
     """The held-out windows as texts, each after its context (the first has none): what a model that continues is tried and explained on."""
     if material.held is None:
         return None
@@ -146,7 +146,9 @@ def _shown(tokenizer: Tokenizer, held: Sequence[int], context: int) -> tuple[tup
     return tuple((before, after) for before, after in texts if before.strip())
 
 
-def write_on(writer: Writer, settings: Plan, prompt: str, length: int, config: DecodingConfig) -> Iterator[str]:
+def continue_text(
+    predictor: Predictor, settings: Plan, prompt: str, length: int, config: DecodingConfig
+) -> Iterator[str]:
     """Yield a continuation piece by piece, for as many tokens as asked.
 
     After every ``window`` tokens the last ``context`` ones are read anew, as in training; so the length has no limit
@@ -158,12 +160,12 @@ def write_on(writer: Writer, settings: Plan, prompt: str, length: int, config: D
     if config.beam > 1:
         raise OptionError("--beam cannot write on without end; sample, or use --beam 1.")
     context, window = window_of(settings)
-    steppers: list[Stepper] = list(writer.networks)
+    steppers: list[Stepper] = list(predictor.networks)
     stepper = steppers[0] if len(steppers) == 1 else Ensemble(steppers)
-    ids = writer.target.encode_batch([prompt])[0] or [UNK]
-    seed, said = config.seed, _Said(writer.target, ids[-1])
+    ids = predictor.target.encode_batch([prompt])[0] or [UNK]
+    seed, said = config.seed, _Said(predictor.target, ids[-1])
     while length > 0:
-        source = torch.tensor([ids[-context:]], device=writer.device)
+        source = torch.tensor([ids[-context:]], device=predictor.device)
         limit = min(window, length)
         rolling = replace(config, seed=None if seed is None else seed + length)
         for token, _ in stream(stepper, source, rolling, bos=BOS, eos=EOS, max_length=limit, forbid_ids=[[EOS], [UNK]]):
@@ -200,21 +202,21 @@ class _Said:
 
 
 @torch.inference_mode()
-def bits_per_character(writer: Writer, settings: Plan, text: str) -> float:
+def bits_per_character(predictor: Predictor, settings: Plan, text: str) -> float:
     """How well the model foretells a text: -log2 of its probability, divided by its characters.
 
     Every token counts, each seen with at least ``context`` tokens before it where there are as many.
     """
     context, window = window_of(settings)
-    ids = writer.target.encode_batch([text])[0]
+    ids = predictor.target.encode_batch([text])[0]
     examples = windows(ids, context, window)
-    nats = sum(_nats(writer, examples))
-    return nats / math.log(2) / max(1, len(writer.target.normalize(text)))
+    nats = sum(_nats(predictor, examples))
+    return nats / math.log(2) / max(1, len(predictor.target.normalize(text)))
 
 
-def _nats(writer: Writer, examples: Examples) -> Iterator[float]:
+def _nats(predictor: Predictor, examples: Examples) -> Iterator[float]:
     for _, source, target, _ in padded_batches(examples, batch_tokens=8192, batch_size=256):
-        moved = [torch.from_numpy(np.asarray(part)).to(writer.device) for part in (source, target)]
-        logs = [network.log_probabilities(moved[0], moved[1]) for network in writer.networks]
+        moved = [torch.from_numpy(np.asarray(part)).to(predictor.device) for part in (source, target)]
+        logs = [network.log_probabilities(moved[0], moved[1]) for network in predictor.networks]
         mean = torch.logsumexp(torch.stack(logs), 0) - math.log(len(logs))
         yield -float(mean.sum())

@@ -12,14 +12,14 @@ from nbtextgen.data.pairs import Pairs
 from nbtextgen.pipeline.plan import Plan, fit_options, plan
 
 if TYPE_CHECKING:
-    from nbtextgen.pipeline.fit import Material
+    from nbtextgen.pipeline.fit import TrainingData
 
 SMALLEST = 2
 """Fewest distinct pairs that anything can be learned from."""
 
 
 @dataclass(frozen=True)
-class Given:
+class PreparedData:
     """Ready for training.
 
     Attributes:
@@ -32,16 +32,16 @@ class Given:
     """
 
     plan: Plan
-    material: Material
+    material: TrainingData
     train: Pairs
     held: Pairs | None = None
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
 
 
-def prepared(
+def prepare_data(
     options: Mapping[str, Any], data: Any, targets: Any, valid: Any, source: str | None, target: str | None
-) -> Given:
+) -> PreparedData:
     """Read the data, clean and split it, and fill in the settings that ``options`` leave open.
 
     Args:
@@ -55,31 +55,31 @@ def prepared(
 
 def _prepared(
     options: Mapping[str, Any], data: Any, targets: Any, valid: Any, source: str | None, target: str | None
-) -> Given:
+) -> PreparedData:
     from nbtextgen.data.corpus import Corpus
-    from nbtextgen.pipeline.fit import Material
+    from nbtextgen.pipeline.fit import TrainingData
 
     if isinstance(data, Corpus):
-        from nbtextgen.pipeline.continuation import held_pairs, text_material, text_plan
+        from nbtextgen.pipeline.continuation import held_pairs, text_plan, text_training_data
 
         pieces = data.pieces()
         chosen = text_plan(options, pieces)
-        material = text_material(chosen, data.text)
-        return Given(chosen, material, pieces, held_pairs(material))
+        material = text_training_data(chosen, data.text)
+        return PreparedData(chosen, material, pieces, held_pairs(material))
     if options["store"]:
-        from nbtextgen.pipeline.streamed import streamed_material
+        from nbtextgen.pipeline.streamed import streamed_training_data
 
         if targets is not None or valid is not None:
             raise OptionError("--store reads pairs from files or a data set and holds some out itself.")
-        return Given(*streamed_material(options, data, source, target))
+        return PreparedData(*streamed_training_data(options, data, source, target))
     chosen, train, held, note = planned(options, data, targets, valid, source, target)
-    return Given(chosen, Material.of(chosen, train, held), train, held, (note,) if note else ())
+    return PreparedData(chosen, TrainingData.of(chosen, train, held), train, held, (note,) if note else ())
 
 
 def planned(
     options: Mapping[str, Any], data: Any, targets: Any, valid: Any, source: str | None, target: str | None
 ) -> tuple[Plan, Pairs, Pairs | None, str]:
-    """Settings, pairs cleaned and split, and what cleaning did; arguments as ``prepared``."""
+    """Settings, pairs cleaned and split, and what cleaning did; arguments as ``prepare_data``."""
     from nbtextgen.pipeline.preparing import prepare
 
     ready = prepare(data if targets is None else _zipped(data, targets), valid, options["clean"], source, target)
@@ -103,7 +103,7 @@ def split(options: Mapping[str, Any], pairs: Pairs, held: Pairs | None = None) -
     return train, held
 
 
-def pairs_of(data: Any, targets: Any = None, source: str | None = None, target: str | None = None) -> Pairs:
+def to_pairs(data: Any, targets: Any = None, source: str | None = None, target: str | None = None) -> Pairs:
     """Pairs in any form that ``Pairs.of`` reads, or two columns."""
     if targets is None:
         return Pairs.of(data, source=source, target=target)
@@ -117,7 +117,7 @@ def _zipped(data: Any, targets: Any) -> list[tuple[Any, Any]]:
     return list(zip(sources, wanted, strict=True))
 
 
-def questions(pairs: Pairs, *, grouped: bool) -> tuple[list[str], list[str | list[str]]]:
+def group_references(pairs: Pairs, *, grouped: bool) -> tuple[list[str], list[str | list[str]]]:
     """Sources and what is right for each; with ``grouped``, every target of a source is an acceptable answer."""
     if not grouped:
         return list(pairs.sources), list(pairs.targets)

@@ -16,7 +16,7 @@ from nbtextgen.data.batching import CopyMap, Examples, encode_examples, pad
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.pipeline.dataset import planned
-from nbtextgen.pipeline.fit import Material, epoch_examples, train_tokenizers
+from nbtextgen.pipeline.fit import TrainingData, epoch_examples, train_tokenizers
 from nbtextgen.pipeline.plan import Plan
 from nbtextgen.tokenizers.base import Tokenizer
 from nbtextgen.training.range_test import RangeTest, range_config, range_test
@@ -29,7 +29,7 @@ TIMED = 6
 
 
 @dataclass(frozen=True)
-class Estimate:
+class CostEstimate:
     """What a run would cost.
 
     Attributes:
@@ -63,7 +63,7 @@ class Estimate:
         )
 
 
-class Rehearsal:
+class TrialRun:
     """A run prepared on a sample of its pairs: tokenizers, examples, and fresh networks to try things on."""
 
     def __init__(self, plan: Plan, train: Pairs, pairs: int | None = None) -> None:
@@ -89,7 +89,7 @@ class Rehearsal:
         self.examples = examples.take(kept or [0])
 
     @classmethod
-    def of_text(cls, plan: Plan, material: Material) -> Rehearsal:
+    def of_text(cls, plan: Plan, material: TrainingData) -> TrialRun:
         """A run that learns to continue a text, whose windows are ready; the first ones are the sample."""
         found = cls.__new__(cls)
         found.plan, found.pairs = plan, len(material.train)
@@ -101,7 +101,7 @@ class Rehearsal:
         """A fresh network with the trainer that moves its learning rate only from outside."""
         return _trainer(self.plan, self.source, self.target, self.examples)
 
-    def estimate(self, told: Callable[[], bool] = lambda: True) -> Estimate:
+    def estimate(self, on_progress: Callable[[], bool] = lambda: True) -> CostEstimate:
         """Count, and time a few updates.
 
         Args:
@@ -124,7 +124,7 @@ class Rehearsal:
                 began = time.perf_counter()
                 trainer.update([rows])
                 paces.append((time.perf_counter() - began) / _width(examples, rows))
-                if not told():
+                if not on_progress():
                     break
         scale = self.pairs / len(self.examples)
         parameters = sum(parameter.numel() for parameter in trainer.model.parameters())
@@ -137,7 +137,7 @@ class Rehearsal:
         )
         width = sum(_width(examples, rows) for rows in batches)
         epoch_seconds = (statistics.median(paces) * width + preparing) * scale
-        return Estimate(
+        return CostEstimate(
             parameters * self.plan.training.ensemble,
             self.source.size,
             self.target.size,
@@ -154,31 +154,33 @@ class Rehearsal:
             return (training.epochs or 1) * training.ensemble
         return max(1, round(training.max_minutes * 60 / seconds))
 
-    def find_learning_rate(self, *, updates: int = 150, told: Callable[[int], bool] = lambda update: True) -> RangeTest:
+    def find_learning_rate(
+        self, *, updates: int = 150, on_progress: Callable[[int], bool] = lambda update: True
+    ) -> RangeTest:
         """Run the range test; see ``nbtextgen.training.range_test``."""
         with torch.random.fork_rng():
             torch.manual_seed(self.plan.training.seed)
-            return range_test(self.trainer(), updates=updates, told=told)
+            return range_test(self.trainer(), updates=updates, on_progress=on_progress)
 
 
-def rehearsal(
+def trial_run(
     options: Mapping[str, Any], data: Any, targets: Any = None, source: str | None = None, target: str | None = None
-) -> Rehearsal:
+) -> TrialRun:
     """The run that would follow, on a sample of its data; arguments as ``prepared``."""
     from nbtextgen.data.corpus import Corpus
 
     if isinstance(data, Corpus):
-        from nbtextgen.pipeline.continuation import text_material, text_plan
+        from nbtextgen.pipeline.continuation import text_plan, text_training_data
 
         chosen = text_plan(options, data.pieces())
-        return Rehearsal.of_text(chosen, text_material(chosen, data.text))
+        return TrialRun.of_text(chosen, text_training_data(chosen, data.text))
     if options["store"]:
-        from nbtextgen.pipeline.streamed import Streamed
+        from nbtextgen.pipeline.streamed import StreamedData
 
-        found = Streamed.of(options, data, source, target)
-        return Rehearsal(found.plan, found.train, found.pairs)
+        found = StreamedData.of(options, data, source, target)
+        return TrialRun(found.plan, found.train, found.pairs)
     chosen, train, _, _ = planned(options, data, targets, None, source, target)
-    return Rehearsal(chosen, train)
+    return TrialRun(chosen, train)
 
 
 def _trainer(plan: Plan, source: Tokenizer, target: Tokenizer, examples: Examples) -> Trainer:

@@ -1,4 +1,4 @@
-"""From a plan and pairs to a trained ``Writer``: tokenizers, examples, and one training run per network."""
+"""From a plan and pairs to a trained ``Predictor``: tokenizers, examples, and one training run per network."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import torch
 from nbtextgen.core.errors import DataError
 from nbtextgen.data.augmentation import Augmentation, Augmenter, EpochExamples
 from nbtextgen.data.batching import CopyMap, Examples, encode_examples
-from nbtextgen.data.corpus import Shifting
+from nbtextgen.data.corpus import ShiftingWindows
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.inference.predictor import Writer
+from nbtextgen.inference.predictor import Predictor
 from nbtextgen.inference.text_codec import LengthLimit
 from nbtextgen.model.pretrained import load_embeddings
 from nbtextgen.model.seq2seq import Seq2Seq
@@ -26,18 +26,18 @@ from nbtextgen.training.averaging import Weights, put
 from nbtextgen.training.config import TOKEN_METRICS
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.device import choose_device
-from nbtextgen.training.distributed import Group
-from nbtextgen.training.events import Event, Warning
+from nbtextgen.training.distributed import ProcessGroup
+from nbtextgen.training.events import Event, TrainingWarning
 from nbtextgen.training.state import Progress, TrainerState
 from nbtextgen.training.trainer import Trainer
-from nbtextgen.training.validation import Judgement
+from nbtextgen.training.validation import ValidationResult
 
 JUDGED = 300
 """Held-out pairs written at each validation when a metric other than the loss selects."""
 
 
 @dataclass(frozen=True)
-class Material:
+class TrainingData:
     """What training reads.
 
     Attributes:
@@ -58,7 +58,7 @@ class Material:
     left_out: int = 0
 
     @classmethod
-    def of(cls, plan: Plan, train: Pairs, valid: Pairs | None) -> Material:
+    def of(cls, plan: Plan, train: Pairs, valid: Pairs | None) -> TrainingData:
         """Train the tokenizers and encode the pairs.
 
         Raises:
@@ -86,8 +86,8 @@ class Material:
         return cls(source, target, kept, held.take(rows) if rows else None, shown, limit, left_out)
 
 
-class Fitting:
-    """One call of ``fit``: ``run`` yields the events, ``writer`` gives the result, also after an interrupt.
+class LocalTraining:
+    """One call of ``fit``: ``run`` yields the events, ``predictor`` gives the result, also after an interrupt.
 
     Networks of an ensemble are trained in turn; ``member`` counts those that are done.
     """
@@ -95,14 +95,14 @@ class Fitting:
     def __init__(
         self,
         plan: Plan,
-        material: Material,
+        material: TrainingData,
         controls: Controls | None = None,
         *,
         checkpoints: bool = False,
         done: Sequence[Seq2Seq] = (),
         state: TrainerState | None = None,
         notes: Sequence[str] = (),
-        group: Group | None = None,
+        group: ProcessGroup | None = None,
         spent: float = 0.0,
     ) -> None:
         """Prepare training.
@@ -122,11 +122,11 @@ class Fitting:
         self.controls = controls or Controls()
         self.copy = CopyMap(material.source, material.target) if plan.model.copy else None
         self._checkpoints, self._state, self._notes = checkpoints, state, list(notes)
-        self._group = group or Group()
+        self._group = group or ProcessGroup()
         # They were read from files, onto the processor.
         self._networks: list[Seq2Seq] = [network.to(choose_device(plan.training.device)) for network in done]
         self._trainer: Trainer | None = None
-        self._best: tuple[Weights, Writer] | None = None
+        self._best: tuple[Weights, Predictor] | None = None
 
     @property
     def member(self) -> int:
@@ -137,9 +137,9 @@ class Fitting:
         """Train every network of the ensemble in turn."""
         material = self.material
         total = len(material.train) + (len(material.held) if material.held is not None else 0) + material.left_out
-        yield from (Warning(note) for note in self._notes)
+        yield from (TrainingWarning(note) for note in self._notes)
         if material.left_out and self._state is None and not self._networks:
-            yield Warning(
+            yield TrainingWarning(
                 f"{material.left_out:,} of {total:,} pairs have more than {self.plan.training.max_length:,} tokens on "
                 "a side and were left out; raise --max-length to keep them."
             )
@@ -202,11 +202,11 @@ class Fitting:
         assert self._trainer is not None, "state is asked for while nothing is being trained"
         return self._trainer.state()
 
-    def writer(self) -> Writer | None:
+    def predictor(self) -> Predictor | None:
         """What was trained, or ``None`` when nothing was."""
-        return self._writer(self._networks) if self._networks else None
+        return self._predictor(self._networks) if self._networks else None
 
-    def best_so_far(self) -> Writer | None:
+    def best_so_far(self) -> Predictor | None:
         """A writer with the best weights so far, for use while training goes on; ``None`` before there are any.
 
         It has a network of its own: the one that trains is never touched, from whatever thread this is called.
@@ -215,17 +215,17 @@ class Fitting:
         # The best weights are replaced as a whole at a validation, never changed.
         weights = None if trainer is None else trainer.best_weights
         if trainer is None or weights is None:
-            return self.writer() if networks else None
+            return self.predictor() if networks else None
         known = self._best
         if known is None or known[0] is not weights:
             network = deepcopy(trainer.model)  # building one anew would draw from the training's random numbers
             put(network, weights)
-            known = weights, self._writer([*networks, network])
+            known = weights, self._predictor([*networks, network])
             self._best = known
         return known[1]
 
-    def _writer(self, networks: list[Seq2Seq]) -> Writer:
-        return Writer(self.material.source, self.material.target, networks, self.material.limit, self.copy)
+    def _predictor(self, networks: list[Seq2Seq]) -> Predictor:
+        return Predictor(self.material.source, self.material.target, networks, self.material.limit, self.copy)
 
     def _load_embeddings(self, network: Seq2Seq) -> None:
         model = self.plan.model
@@ -234,7 +234,7 @@ class Fitting:
         if model.target_embeddings:
             load_embeddings(model.target_embeddings, network.target_embedding.weight, self.material.target)
 
-    def _judge(self, network: Seq2Seq) -> Judgement:
+    def _judge(self, network: Seq2Seq) -> ValidationResult:
         """Let the network write: for the metric that selects, when it is not the loss, and for the samples."""
         from nbtextgen.evaluation.metrics import HIGHER_IS_BETTER, score
 
@@ -242,14 +242,14 @@ class Fitting:
         by_tokens = name in (None, *TOKEN_METRICS)
         pairs = self.material.shown[: shown if by_tokens else max(shown, JUDGED)]
         if not pairs:
-            return Judgement(None, False)
+            return ValidationResult(None, False)
         sources, targets = [source for source, _ in pairs], [target for _, target in pairs]
-        outputs = [each.text for each in self._writer([network]).write(sources, DecodingConfig())]
+        outputs = [each.text for each in self._predictor([network]).predict(sources, DecodingConfig())]
         samples = tuple(zip(sources[:shown], targets[:shown], outputs[:shown], strict=True))
         if name is None or by_tokens:
-            return Judgement(None, False, samples)
+            return ValidationResult(None, False, samples)
         metric = "rougeL" if name == "rouge" else name
-        return Judgement(score(metric, targets, outputs), HIGHER_IS_BETTER[metric], samples)
+        return ValidationResult(score(metric, targets, outputs), HIGHER_IS_BETTER[metric], samples)
 
 
 def epoch_examples(
@@ -258,7 +258,7 @@ def epoch_examples(
     """What makes the examples of each epoch: windows cut elsewhere, augmented pairs, or ``None`` for the same ones."""
     data = plan.data
     if data.context is not None:
-        return Shifting(data.context, data.window or 4 * data.context, seed)
+        return ShiftingWindows(data.context, data.window or 4 * data.context, seed)
     if data.augment:
         return Augmenter(Augmentation.parse(data.augment, data.synonyms), source, target, copy, seed)
     return None

@@ -23,7 +23,7 @@ from nbtextgen.core.files import (
     write,
     write_tensors,
 )
-from nbtextgen.inference.predictor import Writer
+from nbtextgen.inference.predictor import Predictor
 from nbtextgen.inference.text_codec import LengthLimit
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.seq2seq import Seq2Seq
@@ -40,25 +40,27 @@ KEPT = "training_sources.json"
 """A few training sources, which explanations draw from; only where the user asked for them to be kept."""
 
 
-def save(folder: Path, writer: Writer, plan: Plan, options: Mapping[str, Any], sources: Sequence[str] = ()) -> Path:
+def save(
+    folder: Path, predictor: Predictor, plan: Plan, options: Mapping[str, Any], sources: Sequence[str] = ()
+) -> Path:
     """Write a model, and ``sources`` of its training where there are any; see ``TextGenerator.save``."""
     with replaced(folder, MANIFEST, "a saved model") as work:
         if sources:
             write(work / KEPT, as_json({"sources": list(sources)}))
-        write_model(work, writer, plan, options)
+        write_model(work, predictor, plan, options)
     return folder
 
 
-def write_model(work: Path, writer: Writer, plan: Plan, options: Mapping[str, Any]) -> None:
+def write_model(work: Path, predictor: Predictor, plan: Plan, options: Mapping[str, Any]) -> None:
     """Write all files of a model into a folder made for it, the manifest with the checksums of all that is there last."""
-    write_tokenizers(work, writer.source, writer.target)
-    for number, network in enumerate(writer.networks, 1):
+    write_tokenizers(work, predictor.source, predictor.target)
+    for number, network in enumerate(predictor.networks, 1):
         # named_parameters names a tied weight once; loading ties it again.
         write_tensors(work / f"weights-{number}.safetensors", dict(network.named_parameters()))
     manifest = {
         "format": FORMAT,
-        "networks": len(writer.networks),
-        "limit": {"offset": writer.limit.offset, "slope": writer.limit.slope},
+        "networks": len(predictor.networks),
+        "limit": {"offset": predictor.limit.offset, "slope": predictor.limit.slope},
         "options": {name: value for name, value in options.items() if value is not None},
         "settings": plan.as_dict(),
         "files": checksums(work),
@@ -80,7 +82,7 @@ def read_tokenizers(folder: Path, files: Mapping[str, Any]) -> tuple[Tokenizer, 
     return source, tokenizer_from_dict(read_json(folder / TARGET)) if TARGET in files else source
 
 
-def load(folder: Path) -> tuple[Writer, Plan, dict[str, Any]]:
+def load(folder: Path) -> tuple[Predictor, Plan, dict[str, Any]]:
     """Read a model; see ``TextGenerator.load``. Nothing in the folder is executed."""
     recover(folder, MANIFEST)
     if not folder.is_dir():
@@ -95,7 +97,7 @@ def load(folder: Path) -> tuple[Writer, Plan, dict[str, Any]]:
             _network(folder / f"weights-{number}.safetensors", plan.model, source.size, target.size)
             for number in range(1, int(manifest["networks"]) + 1)
         ]
-        return Writer(source, target, networks, limit), plan, read_options(manifest["options"])
+        return Predictor(source, target, networks, limit), plan, read_options(manifest["options"])
     except NbTextGenError as error:
         raise ModelFileError(f"{folder} is not a usable saved model: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:

@@ -18,7 +18,7 @@ from nbtextgen.data.readers.stream import Row, files_of, stream_pairs
 from nbtextgen.data.rows import same_key
 from nbtextgen.data.tokenization import open_store, store_key, tokenise
 from nbtextgen.inference.text_codec import LengthLimit
-from nbtextgen.pipeline.fit import JUDGED, Material, train_tokenizers
+from nbtextgen.pipeline.fit import JUDGED, TrainingData, train_tokenizers
 from nbtextgen.pipeline.plan import Plan, plan
 
 SAMPLE = 100_000
@@ -26,7 +26,7 @@ SAMPLE = 100_000
 
 
 @dataclass(frozen=True)
-class Streamed:
+class StreamedData:
     """Pairs that are read one by one, with the settings chosen from the first of them.
 
     Attributes:
@@ -46,8 +46,8 @@ class Streamed:
     held_share: float
 
     @classmethod
-    def of(cls, options: Mapping[str, Any], data: Any, source: str | None, target: str | None) -> Streamed:
-        """Read the first pairs; arguments and errors as ``streamed_material``."""
+    def of(cls, options: Mapping[str, Any], data: Any, source: str | None, target: str | None) -> StreamedData:
+        """Read the first pairs; arguments and errors as ``streamed_training_data``."""
         rewrite = _rewriter(options["clean"])
         if options["augment"]:
             raise OptionError("--augment changes pairs in memory, and --store keeps none there; leave one of them out.")
@@ -65,9 +65,9 @@ class Streamed:
         return cls(plan(options, train), rows, sample, train, pairs, share)
 
 
-def streamed_material(
+def streamed_training_data(
     options: Mapping[str, Any], data: Any, source: str | None, target: str | None
-) -> tuple[Plan, Material, Pairs, Pairs | None]:
+) -> tuple[Plan, TrainingData, Pairs, Pairs | None]:
     """Plan and material of pairs that are read one by one; gives also the sample, and the pairs held out.
 
     The first pairs set the vocabularies and the settings left open. A pair is held out by a checksum of its source (up
@@ -82,7 +82,7 @@ def streamed_material(
         DataError: for a row that is not two texts; names the place.
         OptionError: for a cleaning step that would have to see all rows at once.
     """
-    found = Streamed.of(options, data, source, target)
+    found = StreamedData.of(options, data, source, target)
     chosen, train, held_share = found.plan, found.train, found.held_share
     source_side, target_side = train_tokenizers(chosen, train)
     copy = CopyMap(source_side, target_side) if chosen.model.copy else None
@@ -105,7 +105,7 @@ def streamed_material(
     small = train[:20_000]
     limit = LengthLimit.of(encode_examples(small.sources, small.targets, source_side, target_side, copy))
     shown = tuple(valid[: max(chosen.training.samples, JUDGED)]) if valid is not None else ()
-    material = Material(source_side, target_side, store.examples, encoded, shown, limit, store.left_out)
+    material = TrainingData(source_side, target_side, store.examples, encoded, shown, limit, store.left_out)
     return chosen, material, found.sample, valid
 
 

@@ -19,16 +19,16 @@ from nbtextgen.data.token_store import open_examples, save_examples
 from nbtextgen.pipeline.plan import Plan
 from nbtextgen.core.errors import ModelFileError, NbTextGenError
 from nbtextgen.core.files import as_json, check_format, checksums, committed, read_json, sync, verify, write
-from nbtextgen.pipeline.fit import Material
+from nbtextgen.pipeline.fit import TrainingData
 from nbtextgen.runs.lock import Lock
 from nbtextgen.runs.log import kept, read_events
 from nbtextgen.runs.requests import Requests
-from nbtextgen.training.checkpoints import Found, Series, read_state
+from nbtextgen.training.checkpoints import FoundCheckpoint, CheckpointSeries, read_state
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Event
 from nbtextgen.training.state import TrainerState
 from nbtextgen.inference.text_codec import LengthLimit
-from nbtextgen.inference.predictor import Writer
+from nbtextgen.inference.predictor import Predictor
 
 FORMAT = 1
 """Version of the folder's layout; raised when an older nbtextgen could not read it."""
@@ -65,8 +65,8 @@ class Run:
             raise ModelFileError(f"{folder / MANIFEST} is not usable: {error}") from error
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelFileError(f"{folder / MANIFEST} is damaged ({type(error).__name__}: {error}).") from error
-        self.checkpoints = Series(folder / "checkpoints")
-        self.best = Series(folder / "best")
+        self.checkpoints = CheckpointSeries(folder / "checkpoints")
+        self.best = CheckpointSeries(folder / "best")
         self.lock = Lock(folder / "lock")
         self.agent = Lock(folder / "agent")
         self.log = folder / "events.jsonl"
@@ -75,7 +75,7 @@ class Run:
     # Making and finding -------------------------------------------------------------------------------------------
 
     @classmethod
-    def create(cls, folder: Path, plan: Plan, options: Mapping[str, Any], material: Material, fingerprint: str) -> Run:
+    def create(cls, folder: Path, plan: Plan, options: Mapping[str, Any], material: TrainingData, fingerprint: str) -> Run:
         """Make the folder, whole or not at all.
 
         Raises:
@@ -157,7 +157,7 @@ class Run:
 
     # What it holds ------------------------------------------------------------------------------------------------
 
-    def material(self) -> Material:
+    def material(self) -> TrainingData:
         """Tokenizers and encoded pairs; raises ``ModelFileError`` when they are damaged."""
         folder = self.folder / "material"
         manifest = read_json(folder / "material.json")
@@ -170,15 +170,15 @@ class Run:
             held = open_examples(folder, "held", **sizes) if "held-sources-ids.npy" in files else None  # type: ignore[operator]
             shown = tuple((str(one), str(other)) for one, other in read_json(folder / "shown.json")["pairs"])
             limit = LengthLimit.read(self._manifest["limit"])
-            return Material(source, target, train, held, shown, limit, int(self._manifest["left_out"]))
+            return TrainingData(source, target, train, held, shown, limit, int(self._manifest["left_out"]))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelFileError(f"{folder} is damaged ({type(error).__name__}: {error}).") from error
 
-    def checkpoint(self) -> Found[TrainerState] | None:
+    def checkpoint(self) -> FoundCheckpoint[TrainerState] | None:
         """The newest good state to go on from, or ``None`` before the first."""
         return self.checkpoints.newest(read_state)
 
-    def best_model(self) -> Found[Writer]:
+    def best_model(self) -> FoundCheckpoint[Predictor]:
         """The best model so far; raises ``ModelFileError`` before the first validation."""
         found = self.best.newest(lambda folder: saving.load(folder)[0])
         if found is None:
@@ -228,7 +228,7 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _write_material(folder: Path, material: Material) -> None:
+def _write_material(folder: Path, material: TrainingData) -> None:
     folder.mkdir()
     saving.write_tokenizers(folder, material.source, material.target)
     save_examples(folder, "train", material.train)

@@ -19,10 +19,10 @@ from nbtextgen.runs.config import LaunchConfig
 from nbtextgen.runs.folder import Run
 from nbtextgen.runs.lock import Lock
 from nbtextgen.runs.log import read_events
-from nbtextgen.runs.watching import Watched, forwarded
+from nbtextgen.runs.watching import WatchedTraining, forwarded
 from nbtextgen.training.controls import Controls
-from nbtextgen.training.events import Ended, Event, Warning
-from nbtextgen.inference.predictor import Writer
+from nbtextgen.training.events import Ended, Event, TrainingWarning
+from nbtextgen.inference.predictor import Predictor
 
 LIFELINE = "NBTEXTGEN_LIFELINE"
 WORDS = "workers.log"
@@ -58,12 +58,12 @@ def environment(config: LaunchConfig) -> dict[str, str]:
     return {"OMP_NUM_THREADS": threads, "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"} | dict(os.environ)
 
 
-class Launched:
-    """A run that is trained in other processes; offers what ``Fitting`` does: ``run``, ``stop`` and ``writer``."""
+class LaunchedTraining:
+    """A run that is trained in other processes; offers what ``Fitting`` does: ``run``, ``stop`` and ``predictor``."""
 
     def __init__(self, run: Run, config: LaunchConfig, controls: Controls | None = None) -> None:
         self._run, self._config = run, config
-        self._watched = Watched(run)
+        self._watched = WatchedTraining(run)
         self._controls = controls or Controls()
         self._process: subprocess.Popen[bytes] | None = None
         self._lifeline = Lock(run.folder / "lifeline")
@@ -120,7 +120,7 @@ class Launched:
         self.start()
         if self._config.nodes > 1:
             words = " ".join(["TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1", "python", *command(self._run, self._config)[1:]])
-            yield Warning(f"On each of the other machines, which must see this folder, run: {words}")
+            yield TrainingWarning(f"On each of the other machines, which must see this folder, run: {words}")
         process = self._process
         assert process is not None
         ended = False
@@ -165,11 +165,11 @@ class Launched:
         errors = [line for line in lines if "Error" in line and "ChildFailedError" not in line]
         return (ours or errors or lines or ["nothing was said"])[-1].strip()[:300]
 
-    def writer(self) -> Writer | None:
+    def predictor(self) -> Predictor | None:
         """The best model, or ``None`` when there is none."""
         return self._watched.best_so_far()
 
-    def best_so_far(self) -> Writer | None:
+    def best_so_far(self) -> Predictor | None:
         """The best model in the folder, read again when there is a better one."""
         return self._watched.best_so_far()
 

@@ -12,15 +12,17 @@ from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
-from nbtextgen.training.events import Ended, Event, Resumed, Sample, Step, Validation
+from nbtextgen.training.events import Ended, Event, Resumed, Sample, Step, TrainingWarning, Validation
 
 POLL_SECONDS = 0.1
-KINDS: dict[str, Any] = {kind.__name__: kind for kind in typing.get_args(Event)}
+_RENAMED: dict[type, str] = {TrainingWarning: "Warning"}
+"""Events with another name in the log than in Python."""
+KINDS: dict[str, Any] = {_RENAMED.get(kind) or kind.__name__: kind for kind in typing.get_args(Event)}
 
 
 def to_record(event: Event) -> dict[str, Any]:
     """An event as plain values; ``at`` is the wall clock, for people only (clocks jump)."""
-    return {"event": type(event).__name__, "at": round(time.time(), 3), **dataclasses.asdict(event)}
+    return {"event": _RENAMED.get(type(event), type(event).__name__), "at": round(time.time(), 3), **dataclasses.asdict(event)}
 
 
 def from_record(record: Any) -> Event | None:

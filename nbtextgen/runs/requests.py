@@ -10,18 +10,18 @@ from typing import Any
 
 from nbtextgen.core.errors import ModelFileError, OptionError
 from nbtextgen.core.files import as_json, read_json, replace
-from nbtextgen.training.controls import Controls, Steering
+from nbtextgen.training.controls import Controls, LiveSettings
 
 LOOK_SECONDS = 0.1
 
 
-def _steering(values: Mapping[str, Any]) -> Steering:
+def _steering(values: Mapping[str, Any]) -> LiveSettings:
     """Steering from a file; what is not valid there counts as not asked for."""
-    known = {field.name for field in dataclasses.fields(Steering)}
+    known = {field.name for field in dataclasses.fields(LiveSettings)}
     try:
-        return Steering(**{name: value for name, value in values.items() if name in known})
+        return LiveSettings(**{name: value for name, value in values.items() if name in known})
     except (TypeError, OptionError):
-        return Steering()
+        return LiveSettings()
 
 
 class Requests(Controls):
@@ -31,14 +31,14 @@ class Requests(Controls):
         super().__init__()
         self._path = path
 
-    def steering(self) -> Steering:
+    def steering(self) -> LiveSettings:
         """What is asked for in the file."""
         try:
             return _steering(read_json(self._path))
         except ModelFileError:
-            return Steering()
+            return LiveSettings()
 
-    def steer(self, change: Callable[[Steering], Steering]) -> None:
+    def steer(self, change: Callable[[LiveSettings], LiveSettings]) -> None:
         """Write a changed request; raises ``ModelFileError`` when the folder does not take it."""
         try:
             replace(self._path, as_json(dataclasses.asdict(change(self.steering()))))
@@ -62,7 +62,7 @@ class Requested(Controls):
         """Remove requests made to an earlier training."""
         self._path.unlink(missing_ok=True)
 
-    def steering(self) -> Steering:
+    def steering(self) -> LiveSettings:
         """What is wanted now; looks at the file ten times a second."""
         now = time.monotonic()
         if now - self._looked >= LOOK_SECONDS:
@@ -70,7 +70,7 @@ class Requested(Controls):
             self._look()
         return self._inner.steering()
 
-    def steer(self, change: Callable[[Steering], Steering]) -> None:
+    def steer(self, change: Callable[[LiveSettings], LiveSettings]) -> None:
         """Set something here."""
         self._inner.steer(change)
 

@@ -11,29 +11,29 @@ import torch
 
 from nbtextgen.pipeline import model_folder as saving
 from nbtextgen.pipeline.plan import Plan
-from nbtextgen.pipeline.fit import Fitting
+from nbtextgen.pipeline.fit import LocalTraining
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.runs.folder import Run
 from nbtextgen.runs.log import LogWriter
 from nbtextgen.runs.requests import Requested
-from nbtextgen.training.checkpoints import Found, read_state, write_state
+from nbtextgen.training.checkpoints import FoundCheckpoint, read_state, write_state
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.device import choose_device
-from nbtextgen.training.events import Checkpoint, Ended, Event, Validation, Warning
-from nbtextgen.training.distributed import Group
+from nbtextgen.training.events import Checkpoint, Ended, Event, Validation, TrainingWarning
+from nbtextgen.training.distributed import ProcessGroup
 from nbtextgen.training.state import TrainerState
 from nbtextgen.training.threads import threads_on_resume
-from nbtextgen.inference.predictor import Writer
+from nbtextgen.inference.predictor import Predictor
 
 MEMBER = 1_000_000_000
 """Networks of an ensemble follow one another: update ``n`` of network ``k`` is filed as step ``k * MEMBER + n``."""
 
 
 class RunTraining:
-    """Trains a run from where it stands; offers what ``Fitting`` does: ``run``, ``stop`` and ``writer``."""
+    """Trains a run from where it stands; offers what ``LocalTraining`` does: ``run``, ``stop`` and ``predictor``."""
 
     def __init__(
-        self, run: Run, controls: Controls | None = None, notes: Sequence[str] = (), group: Group | None = None
+        self, run: Run, controls: Controls | None = None, notes: Sequence[str] = (), group: ProcessGroup | None = None
     ) -> None:
         """Prepare to train.
 
@@ -43,10 +43,10 @@ class RunTraining:
             notes: what the user should know first.
             group: the processes that train it together; the first one logs and keeps.
         """
-        self._group = group or Group()
+        self._group = group or ProcessGroup()
         self._run, self._notes = run, list(notes)
         self._controls = Requested(run.requests, controls or Controls())
-        self._fitting: Fitting | None = None
+        self._fitting: LocalTraining | None = None
         self._log: LogWriter | None = None
         self._device = choose_device(run.plan.training.device)
         self._said: set[tuple[str, str]] = set()
@@ -82,16 +82,16 @@ class RunTraining:
             self._run.lock.release()
 
     def stop(self) -> None:
-        """End the training under way, keeping its best weights; see ``Fitting.stop``."""
+        """End the training under way, keeping its best weights; see ``LocalTraining.stop``."""
         if self._fitting is not None:
             self._fitting.stop()
 
-    def writer(self) -> Writer | None:
+    def predictor(self) -> Predictor | None:
         """What was trained, or ``None`` when nothing was."""
-        return None if self._fitting is None else self._fitting.writer()
+        return None if self._fitting is None else self._fitting.predictor()
 
-    def best_so_far(self) -> Writer | None:
-        """The best so far; see ``Fitting.best_so_far``."""
+    def best_so_far(self) -> Predictor | None:
+        """The best so far; see ``LocalTraining.best_so_far``."""
         return None if self._fitting is None else self._fitting.best_so_far()
 
     @property
@@ -103,15 +103,15 @@ class RunTraining:
         """Whether what was asked of those who died is still to be followed: torchrun started this process in their place."""
         return self._run.agent.held() or os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"
 
-    def _checkpoint(self) -> Found[TrainerState] | None:
+    def _checkpoint(self) -> FoundCheckpoint[TrainerState] | None:
         """The newest good state, the same in all processes: the first, which has tidied up before, says which."""
         found = None if self._group.rank else self._run.checkpoint()
         step = self._group.once(lambda: None if found is None else found.step)
         if self._group.rank and step is not None:
-            return Found(read_state(self._run.checkpoints.path(step)), step)
+            return FoundCheckpoint(read_state(self._run.checkpoints.path(step)), step)
         return found
 
-    def _prepared(self) -> Fitting:
+    def _prepared(self) -> LocalTraining:
         """Read everything from the folder."""
         found, notes = self._checkpoint(), list(self._notes)
         state, done = None, list[Seq2Seq]()
@@ -123,7 +123,7 @@ class RunTraining:
             if member:
                 done = self._run.best_model().content.networks[:member]
         run, material = self._run, self._run.material()
-        return Fitting(
+        return LocalTraining(
             run.plan, material, self._controls, checkpoints=True, done=done, state=state, notes=notes, group=self._group
         )
 
@@ -150,10 +150,10 @@ class RunTraining:
 
     def _write_best(self, step: int) -> None:
         assert self._fitting is not None
-        writer, run = self._fitting.best_so_far(), self._run
-        if writer is not None:
-            key = (len(writer.networks) - 1) * MEMBER + step
-            run.best.commit(key, lambda folder: saving.write_model(folder, writer, run.plan, run.options))
+        predictor, run = self._fitting.best_so_far(), self._run
+        if predictor is not None:
+            key = (len(predictor.networks) - 1) * MEMBER + step
+            run.best.commit(key, lambda folder: saving.write_model(folder, predictor, run.plan, run.options))
 
     def _kept(self, what: str, write: Callable[[], None]) -> Generator[Event, None, bool]:
         """Do ``write``; where the disk refuses, say so once and train on. Gives whether it was written."""
@@ -166,7 +166,7 @@ class RunTraining:
             if (what, why) not in self._said:
                 self._said.add((what, why))
                 yield from self._logged(
-                    Warning(
+                    TrainingWarning(
                         f"The {what} could not be written to {self._run.folder} ({why}); training goes on, what was "
                         "written before is untouched, and it is tried again each time."
                     )
@@ -180,7 +180,7 @@ class RunTraining:
             failed = self._append(event)
             if failed and ("log", failed) not in self._said:
                 self._said.add(("log", failed))
-                yield Warning(
+                yield TrainingWarning(
                     f"The event log {self._run.log} cannot be written ({failed}); training goes on without it."
                 )
         yield event

@@ -11,20 +11,20 @@ from nbtextgen.core.errors import ModelFileError
 from nbtextgen.runs.folder import Run
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Event
-from nbtextgen.inference.predictor import Writer
+from nbtextgen.inference.predictor import Predictor
 
 LOOK_SECONDS = 0.1
 
 
-class Watched:
-    """A run that goes on elsewhere; offers what ``Fitting`` does: ``run``, ``stop`` and ``writer``."""
+class WatchedTraining:
+    """A run that goes on elsewhere; offers what ``Fitting`` does: ``run``, ``stop`` and ``predictor``."""
 
     def __init__(self, run: Run, controls: Controls | None = None) -> None:
         """Look at a run; ``controls`` act on those who train it, and begin with what was asked of them before."""
         self._run, self.controls = run, controls or Controls()
         asked = run.controls.steering()
         self.controls.steer(lambda now: asked)
-        self._best: tuple[int, Writer] | None = None
+        self._best: tuple[int, Predictor] | None = None
 
     @property
     def plan(self) -> Plan:
@@ -39,11 +39,11 @@ class Watched:
     def stop(self) -> None:
         """Stop watching; the training goes on. To end it, too, there is ``controls.stop()``."""
 
-    def writer(self) -> Writer | None:
+    def predictor(self) -> Predictor | None:
         """The best model, or ``None`` when there is none."""
         return self.best_so_far()
 
-    def best_so_far(self) -> Writer | None:
+    def best_so_far(self) -> Predictor | None:
         """The best model in the folder, read again when there is a better one."""
         steps = self._run.best.steps()
         if not steps:

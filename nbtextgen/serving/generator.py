@@ -15,9 +15,9 @@ from nbtextgen.core.options import build
 from nbtextgen.data.batching import CopyMap, pad
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.inference.generation import Generation, Generations
-from nbtextgen.inference.text_codec import LengthLimit, Wording, checked_sources
+from nbtextgen.inference.text_codec import LengthLimit, TextCodec, validate_sources
 from nbtextgen.serving.layout import FORMAT, MANIFEST, SOURCE, TARGET, decoder_name, encoder_name
-from nbtextgen.serving.network import Ensemble, Ids, OnnxNetwork
+from nbtextgen.serving.network import Ids, OnnxEnsemble, OnnxNetwork
 from nbtextgen.serving.search import decode, stream
 from nbtextgen.tokenizers.registry import tokenizer_from_dict
 
@@ -27,7 +27,7 @@ class OnnxGenerator:
     """A model that was exported with ``TextGenerator.export``; needs NumPy and onnxruntime, not torch.
 
     Attributes:
-        words: its text side.
+        codec: its text side.
         networks: what gives the next token's probabilities.
         limit: longest output for a source length.
         attended: whether it has attention.
@@ -39,8 +39,8 @@ class OnnxGenerator:
         '1976-07-04'
     """
 
-    words: Wording
-    networks: Ensemble
+    codec: TextCodec
+    networks: OnnxEnsemble
     limit: LengthLimit
     attended: bool
     clean: str | None
@@ -70,8 +70,8 @@ class OnnxGenerator:
             source = tokenizer_from_dict(read_json(folder / SOURCE))
             target = tokenizer_from_dict(read_json(folder / TARGET)) if TARGET in manifest["files"] else source
             return cls(
-                Wording(source, target, CopyMap(source, target) if manifest["copy"] else None),
-                Ensemble(
+                TextCodec(source, target, CopyMap(source, target) if manifest["copy"] else None),
+                OnnxEnsemble(
                     [OnnxNetwork(folder / encoder_name(one), folder / decoder_name(one), threads) for one in numbers]
                 ),
                 LengthLimit.read(manifest["limit"]),
@@ -101,8 +101,8 @@ class OnnxGenerator:
             OptionError: for an unknown option or a value out of range.
         """
         config = _config(decoding)
-        sources = checked_sources([text] if isinstance(text, str) else text, self.clean)
-        found = self.words.write(
+        sources = validate_sources([text] if isinstance(text, str) else text, self.clean)
+        found = self.codec.generate(
             sources, config.batch_size, lambda texts, encoded: self._search(texts, encoded, config)
         )
         return found[0] if isinstance(text, str) else found
@@ -112,26 +112,26 @@ class OnnxGenerator:
         config = _config(decoding)
         if config.beam > 1:
             raise OptionError("--beam cannot be streamed: it only knows its best text at the end; use --beam 1.")
-        [source] = checked_sources([text], self.clean)
-        encoded = self.words.encode([source])
-        copies, extras = self.words.copies([source])
+        [source] = validate_sources([text], self.clean)
+        encoded = self.codec.encode([source])
+        copies, extras = self.codec.copies([source])
         limit = config.max_length or self.limit(len(encoded[0]))
-        rules = self.words.rules(config)
+        rules = self.codec.rules(config)
         tokens = stream(
             self.networks, _padded(encoded), None if copies is None else _padded(copies), config, limit, rules
         )
-        yield from self.words.spoken(tokens, extras[0])
+        yield from self.codec.stream_text(tokens, extras[0])
 
     def _search(self, texts: list[str], encoded: list[list[int]], config: DecodingConfig) -> list[Generation]:
-        copies, extras = self.words.copies(texts)
+        copies, extras = self.codec.copies(texts)
         limits = [config.max_length or self.limit(len(ids)) for ids in encoded]
-        rules = self.words.rules(config)
+        rules = self.codec.rules(config)
         found = decode(
             self.networks, _padded(encoded), None if copies is None else _padded(copies), config, limits, rules
         )
         replace = config.replace_unknown
         return [
-            self.words.generation(text, hypotheses, extra, attended=self.attended, replace_unknown=replace)
+            self.codec.generation(text, hypotheses, extra, attended=self.attended, replace_unknown=replace)
             for text, hypotheses, extra in zip(texts, found, extras, strict=True)
         ]
 

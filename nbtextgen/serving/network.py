@@ -23,7 +23,7 @@ _QUIET = 3
 
 
 @dataclass(frozen=True)
-class State:
+class OnnxState:
     """What decoding carries from step to step.
 
     Attributes:
@@ -54,16 +54,16 @@ class OnnxNetwork:
         self.encoder, self.decoder = _session(encoder, threads), _session(decoder, threads)
         self._needed = [each.name for each in self.decoder.get_inputs()]
 
-    def start(self, source: Ids, copies: Ids | None) -> State:
+    def start(self, source: Ids, copies: Ids | None) -> OnnxState:
         """Read ``source (batch, source_length)``; one hypothesis a row, see ``reorder`` for more."""
         found: Values = _run(self.encoder, {"source": source})
         memory = {name: value for name, value in found.items() if name in _MEMORY}
         if copies is not None:
             memory["copy_ids"] = copies
         parts = {name: value for name, value in found.items() if name not in memory}
-        return State(memory, parts, source.shape[1])
+        return OnnxState(memory, parts, source.shape[1])
 
-    def step(self, tokens: Ids, state: State) -> tuple[Floats, Floats, State]:
+    def step(self, tokens: Ids, state: OnnxState) -> tuple[Floats, Floats, OnnxState]:
         """Advance by ``tokens (batch, width)``: log-probabilities, attention (zero without), the next state."""
         given = {"tokens": tokens, **state.memory, **state.parts}
         found = _run(self.decoder, {name: given[name] for name in self._needed})
@@ -71,30 +71,30 @@ class OnnxNetwork:
         if attention is None:
             attention = np.zeros((*tokens.shape, state.length), np.float32)
         parts = {name: found[f"next_{name}"] for name in state.parts}
-        return found["log_probabilities"], attention, State(state.memory, parts, state.length)
+        return found["log_probabilities"], attention, OnnxState(state.memory, parts, state.length)
 
-    def reorder(self, state: State, parents: Ids) -> State:
+    def reorder(self, state: OnnxState, parents: Ids) -> OnnxState:
         """Continue from ``parents (batch, new_width)`` of each row."""
         rows = np.arange(len(parents))[:, None]
-        return State(state.memory, {name: part[rows, parents] for name, part in state.parts.items()}, state.length)
+        return OnnxState(state.memory, {name: part[rows, parents] for name, part in state.parts.items()}, state.length)
 
-    def keep(self, state: State, rows: Ids) -> State:
+    def keep(self, state: OnnxState, rows: Ids) -> OnnxState:
         """Continue with ``rows (kept,)`` of the batch only."""
         memory = {name: value[rows] for name, value in state.memory.items()}
-        return State(memory, {name: part[rows] for name, part in state.parts.items()}, state.length)
+        return OnnxState(memory, {name: part[rows] for name, part in state.parts.items()}, state.length)
 
 
-class Ensemble:
+class OnnxEnsemble:
     """Several networks writing together: the mean of their probabilities, and of their attention."""
 
     def __init__(self, members: Sequence[OnnxNetwork]) -> None:
         self.members = list(members)
 
-    def start(self, source: Ids, copies: Ids | None) -> list[State]:
+    def start(self, source: Ids, copies: Ids | None) -> list[OnnxState]:
         """Read the sources with every member."""
         return [member.start(source, copies) for member in self.members]
 
-    def step(self, tokens: Ids, state: list[State]) -> tuple[Floats, Floats, list[State]]:
+    def step(self, tokens: Ids, state: list[OnnxState]) -> tuple[Floats, Floats, list[OnnxState]]:
         """Advance every member."""
         results = [member.step(tokens, each) for member, each in zip(self.members, state, strict=True)]
         if len(results) == 1:
@@ -106,11 +106,11 @@ class Ensemble:
         attention = np.stack([result[1] for result in results]).mean(0)
         return mean, attention, [result[2] for result in results]
 
-    def reorder(self, state: list[State], parents: Ids) -> list[State]:
+    def reorder(self, state: list[OnnxState], parents: Ids) -> list[OnnxState]:
         """Continue from the parents in every member."""
         return [member.reorder(each, parents) for member, each in zip(self.members, state, strict=True)]
 
-    def keep(self, state: list[State], rows: Ids) -> list[State]:
+    def keep(self, state: list[OnnxState], rows: Ids) -> list[OnnxState]:
         """Continue with some rows in every member."""
         return [member.keep(each, rows) for member, each in zip(self.members, state, strict=True)]
 

@@ -14,13 +14,18 @@ from nbtextgen.core.errors import OptionError
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.decoding.hypothesis import Hypothesis, length_norm
 from nbtextgen.inference.text_codec import Rules
-from nbtextgen.serving.network import Ensemble, Floats, Ids
-from nbtextgen.serving.rules import IMPOSSIBLE, Constraints, sharpen
+from nbtextgen.serving.constraints import IMPOSSIBLE, NumpyConstraints, sharpen
+from nbtextgen.serving.network import Floats, Ids, OnnxEnsemble
 from nbtextgen.tokenizers.base import BOS, EOS, PAD
 
 
 def decode(
-    model: Ensemble, source: Ids, copies: Ids | None, config: DecodingConfig, max_length: Sequence[int], rules: Rules
+    model: OnnxEnsemble,
+    source: Ids,
+    copies: Ids | None,
+    config: DecodingConfig,
+    max_length: Sequence[int],
+    rules: Rules,
 ) -> list[list[Hypothesis]]:
     """Write the outputs of a batch.
 
@@ -51,7 +56,7 @@ def decode(
 
 
 def stream(
-    model: Ensemble, source: Ids, copies: Ids | None, config: DecodingConfig, max_length: int, rules: Rules
+    model: OnnxEnsemble, source: Ids, copies: Ids | None, config: DecodingConfig, max_length: int, rules: Rules
 ) -> Iterator[int]:
     """Yield tokens as they are chosen, greedily or by sampling, for one source; the end mark is not yielded."""
     constraints, drawer = constrained(config, rules), np.random.default_rng(config.seed)
@@ -65,11 +70,11 @@ def stream(
         yield int(last[0, 0])
 
 
-def constrained(config: DecodingConfig, rules: Rules) -> Constraints:
+def constrained(config: DecodingConfig, rules: Rules) -> NumpyConstraints:
     """The rules in the form in which they are applied."""
     allow = rules["allow_ids"]
     forbid = tuple(map(tuple, rules["forbid_ids"]))
-    return Constraints(config, EOS, tuple(rules["prefix_ids"]), None if allow is None else tuple(allow), forbid)
+    return NumpyConstraints(config, EOS, tuple(rules["prefix_ids"]), None if allow is None else tuple(allow), forbid)
 
 
 def _nothing() -> OptionError:
@@ -90,7 +95,7 @@ def _picked(values: Floats, ids: Ids) -> Floats:
 
 
 def _follow(
-    model: Ensemble, source: Ids, copies: Ids | None, config: DecodingConfig, rules: Constraints, limits: Ids
+    model: OnnxEnsemble, source: Ids, copies: Ids | None, config: DecodingConfig, rules: NumpyConstraints, limits: Ids
 ) -> list[list[Hypothesis]]:
     """One path at a time per hypothesis: the best token (greedy), or a drawn one (``n_best`` independent draws)."""
     batch, width = source.shape[0], config.n_best if config.sample else 1
@@ -145,7 +150,13 @@ class _Beam:
     """Beam search; why it may stop where it does is told at ``nbtextgen.decoding.search._Beam``."""
 
     def __init__(
-        self, model: Ensemble, source: Ids, copies: Ids | None, config: DecodingConfig, rules: Constraints, limits: Ids
+        self,
+        model: OnnxEnsemble,
+        source: Ids,
+        copies: Ids | None,
+        config: DecodingConfig,
+        rules: NumpyConstraints,
+        limits: Ids,
     ) -> None:
         self.model, self.config, self.rules, self.limits = model, config, rules, limits
         self.width = max(config.beam, config.n_best)

@@ -35,7 +35,7 @@ Content = TypeVar("Content")
 
 
 @dataclass(frozen=True)
-class Found(Generic[Content]):
+class FoundCheckpoint(Generic[Content]):
     """The newest good one of a series.
 
     Attributes:
@@ -49,7 +49,7 @@ class Found(Generic[Content]):
     skipped: tuple[str, ...] = field(default=())
 
 
-class Series:
+class CheckpointSeries:
     """Folders ``step-N`` in one place, of which the newest few are kept."""
 
     def __init__(self, folder: Path, keep: int = 2) -> None:
@@ -105,7 +105,7 @@ class Series:
             else:
                 shutil.rmtree(path, ignore_errors=True)
 
-    def newest(self, read: Callable[[Path], Content]) -> Found[Content] | None:
+    def newest(self, read: Callable[[Path], Content]) -> FoundCheckpoint[Content] | None:
         """The newest folder that ``read`` accepts, or ``None`` when there is none.
 
         Raises:
@@ -115,7 +115,7 @@ class Series:
         skipped: list[str] = []
         for step in steps:
             try:
-                return Found(read(self.path(step)), step, tuple(skipped))
+                return FoundCheckpoint(read(self.path(step)), step, tuple(skipped))
             except ModelFileError as error:
                 skipped.append(str(error))
         if not skipped:

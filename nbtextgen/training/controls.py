@@ -11,7 +11,7 @@ from nbtextgen.core.errors import OptionError
 
 
 @dataclass(frozen=True)
-class Steering:
+class LiveSettings:
     """What a user may change while a model trains.
 
     Attributes:
@@ -42,7 +42,7 @@ class Steering:
         return [math.nan if value is None else float(value) for value in values]
 
     @classmethod
-    def from_numbers(cls, numbers: Sequence[float]) -> Steering:
+    def from_numbers(cls, numbers: Sequence[float]) -> LiveSettings:
         """Read ``as_numbers`` back."""
         stop, paused, factor, dropout, forcing = (None if math.isnan(value) else value for value in numbers)
         return cls(bool(stop), bool(paused), factor or 0.0, dropout, forcing)
@@ -53,14 +53,14 @@ class Controls:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._wanted = Steering()
+        self._wanted = LiveSettings()
 
-    def steering(self) -> Steering:
+    def steering(self) -> LiveSettings:
         """Everything that is wanted now, as one value."""
         with self._changed:
             return self._wanted
 
-    def steer(self, change: Callable[[Steering], Steering]) -> None:
+    def steer(self, change: Callable[[LiveSettings], LiveSettings]) -> None:
         """Replace what is wanted by ``change`` of it, in one move."""
         with self._changed:
             self._wanted = change(self._wanted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from nbtextgen.core.errors import OptionError
-from nbtextgen.model.cpu import bf16_pays, bf16_works
+from nbtextgen.model.cpu import bf16_is_faster, bf16_works
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -35,4 +35,4 @@ def choose_precision(wanted: str, device: torch.device) -> str:
         raise OptionError("--precision bf16 does not work on this CPU, which needs AVX-512 or AMX for it; use auto.")
     if wanted != "auto":
         return wanted
-    return "bf16" if device.type == "cpu" and bf16_pays() else "fp32"
+    return "bf16" if device.type == "cpu" and bf16_is_faster() else "fp32"

@@ -16,7 +16,7 @@ Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
-class Group:
+class ProcessGroup:
     """This process among those that train together.
 
     Every method but ``share`` is a meeting point: all processes must come to it, in the same order.
@@ -30,7 +30,7 @@ class Group:
     size: int = 1
 
     @classmethod
-    def joined(cls) -> Group:
+    def joined(cls) -> ProcessGroup:
         """The group that torchrun started this process in, or this process alone.
 
         Raises:

@@ -1,4 +1,4 @@
-"""What a training run tells its listeners: small frozen records, in the order things happen."""
+"""What a training run tells its callbacks: small frozen records, in the order things happen."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class Warning:
+class TrainingWarning:
     """Something the user should know; training goes on."""
 
     text: str
@@ -95,7 +95,7 @@ class Changed:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Training can go on from here; in a run folder, the checkpoint has been written when listeners hear of it."""
+    """Training can go on from here; in a run folder, the checkpoint has been written when callbacks hear of it."""
 
     step: int
     seconds: float
@@ -120,4 +120,4 @@ class Ended:
     seconds: float
 
 
-Event = Started | Step | Validation | Sample | Warning | Changed | Checkpoint | Resumed | Ended
+Event = Started | Step | Validation | Sample | TrainingWarning | Changed | Checkpoint | Resumed | Ended

@@ -14,8 +14,8 @@ from nbtextgen.training.events import (
     Sample,
     Started,
     Step,
+    TrainingWarning,
     Validation,
-    Warning,
 )
 
 
@@ -54,7 +54,7 @@ def line(event: Event) -> str:
         return f"epoch {event.epoch}  validation loss {event.loss:.4f}{metric}  after {clock(event.seconds)}{best}"
     if isinstance(event, Sample):
         return f"    {event.source} -> {event.output}" + ("" if event.output == event.target else f"  ({event.target})")
-    if isinstance(event, Warning):
+    if isinstance(event, TrainingWarning):
         return f"Note: {event.text}"
     if isinstance(event, Changed) and event.setting == "threads":
         return f"update {event.step:,}: training uses{_threads(int(event.value or 0))}"
@@ -70,7 +70,7 @@ def line(event: Event) -> str:
 
 
 class TextProgress:
-    """Prints events; a listener for ``TextGenerator.fit``."""
+    """Prints events; a callback for ``TextGenerator.fit``."""
 
     def __init__(self, stream: TextIO | None = None) -> None:
         self.stream = stream or sys.stdout

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nbtextgen.charts import Line, figure, line_chart
+from nbtextgen.charts import Curve, figure, line_chart
 from nbtextgen.training.config import TrainingConfig
 from nbtextgen.training.trainer import Trainer
 
@@ -41,7 +41,7 @@ class RangeTest:
     def chart(self) -> str:
         """The loss over the rate as an SVG picture, the suggestion marked."""
         return line_chart(
-            [Line("loss", list(zip(self.rates, self.losses, strict=True)))],
+            [Curve("loss", list(zip(self.rates, self.losses, strict=True)))],
             title=f"Training loss over the learning rate; suggested: {self.suggestion:g}",
             x_label="learning rate",
             y_label="loss (smoothed)",
@@ -70,7 +70,9 @@ def range_config(config: TrainingConfig) -> TrainingConfig:
     )
 
 
-def range_test(trainer: Trainer, *, updates: int = 150, told: Callable[[int], bool] = lambda update: True) -> RangeTest:
+def range_test(
+    trainer: Trainer, *, updates: int = 150, on_progress: Callable[[int], bool] = lambda update: True
+) -> RangeTest:
     """Train a little at rising rates; the trainer's network is used up by it.
 
     Args:
@@ -96,7 +98,7 @@ def range_test(trainer: Trainer, *, updates: int = 150, told: Callable[[int], bo
         mean = SMOOTHING * mean + (1 - SMOOTHING) * summed / tokens
         rates.append(rate)
         losses.append(mean / (1 - SMOOTHING ** (update + 1)))
-        if losses[-1] > BLOWN_UP * min(losses) or not told(update + 1):
+        if losses[-1] > BLOWN_UP * min(losses) or not on_progress(update + 1):
             break
     return RangeTest(tuple(rates), tuple(losses), suggested(rates, losses))
 

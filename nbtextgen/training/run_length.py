@@ -20,7 +20,7 @@ _TIMED_STEPS = 10_000
 """Resolution of a schedule that follows the clock alone."""
 
 
-class Horizon:
+class RunLength:
     """When a run validates, how far its learning-rate schedule is, and when it ends.
 
     Without a time limit everything is counted in updates, so that a resumed run repeats it exactly. With one, the

@@ -18,7 +18,7 @@ from nbtextgen.data.batching import Examples, pad
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.tokenizers.base import MASK, PAD
 from nbtextgen.training.config import TrainingConfig
-from nbtextgen.training.distributed import Group
+from nbtextgen.training.distributed import ProcessGroup
 
 Rows = NDArray[np.int64]
 
@@ -70,7 +70,7 @@ class Updater:
         config: TrainingConfig,
         device: torch.device,
         precision: str,
-        group: Group,
+        group: ProcessGroup,
     ) -> None:
         self.model, self.config = model, config
         self.device, self.precision, self.group = device, precision, group

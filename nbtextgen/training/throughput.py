@@ -9,7 +9,7 @@ from nbtextgen.training.events import Step
 REPORT_SECONDS = 0.2
 
 
-class Report:
+class ThroughputMeter:
     """Adds up updates between two ``Step`` events."""
 
     def __init__(self, epochs: int) -> None:
@@ -32,7 +32,7 @@ class Report:
         self._seen += seen
 
     def due(self) -> bool:
-        """Whether it is time to tell the listeners."""
+        """Whether it is time to tell the callbacks."""
         return time.perf_counter() - self._since >= REPORT_SECONDS
 
     def event(self, step: int, steps: int, epoch: int, rate: float, seconds: float, left: float) -> Step:

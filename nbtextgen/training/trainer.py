@@ -1,4 +1,4 @@
-"""The training loop: a generator of events that any number of listeners can watch."""
+"""The training loop: a generator of events that any number of callbacks can watch."""
 
 from __future__ import annotations
 
@@ -18,11 +18,21 @@ from nbtextgen.model.recurrent import Dropout
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.training.averaging import LastAverage, MovingAverage, Weights, put, snapshot
 from nbtextgen.training.config import TrainingConfig
-from nbtextgen.training.controls import Controls, Steering
+from nbtextgen.training.controls import Controls, LiveSettings
 from nbtextgen.training.device import choose_device, choose_precision
-from nbtextgen.training.distributed import Group
-from nbtextgen.training.events import Changed, Checkpoint, Ended, Event, Resumed, Sample, Started, Validation, Warning
-from nbtextgen.training.run_length import Horizon
+from nbtextgen.training.distributed import ProcessGroup
+from nbtextgen.training.events import (
+    Changed,
+    Checkpoint,
+    Ended,
+    Event,
+    Resumed,
+    Sample,
+    Started,
+    TrainingWarning,
+    Validation,
+)
+from nbtextgen.training.run_length import RunLength
 from nbtextgen.training.state import (
     Progress,
     TrainerState,
@@ -35,8 +45,14 @@ from nbtextgen.training.state import (
 )
 from nbtextgen.training.step import Updater
 from nbtextgen.training.threads import TrainingThreads, is_small
-from nbtextgen.training.throughput import Report
-from nbtextgen.training.validation import Judge, Judgement, selected_metric, selection_key, validation_scores
+from nbtextgen.training.throughput import ThroughputMeter
+from nbtextgen.training.validation import (
+    ValidationMetric,
+    ValidationResult,
+    selected_metric,
+    selection_key,
+    validation_scores,
+)
 
 SETBACKS = 3
 """How often training goes back to a good state before it gives up."""
@@ -58,11 +74,11 @@ class Trainer:
         valid: Examples | None,
         config: TrainingConfig,
         *,
-        judge: Judge | None = None,
+        judge: ValidationMetric | None = None,
         controls: Controls | None = None,
         choices: Mapping[str, object] | None = None,
         checkpoints: bool = False,
-        group: Group | None = None,
+        group: ProcessGroup | None = None,
         epoch_examples: Callable[[Examples, int], Examples] | None = None,
         seconds: float | None = None,
     ) -> None:
@@ -85,7 +101,7 @@ class Trainer:
         self.config = config
         self.train, self.valid, self.judge = train, valid, judge
         self.controls = controls or Controls()
-        self.group = group or Group()
+        self.group = group or ProcessGroup()
         self.choices = dict(choices or {})
         self.device = choose_device(config.device)
         self.precision = choose_precision(config.precision, self.device)
@@ -95,7 +111,7 @@ class Trainer:
         self._checkpoints = checkpoints
         self._epoch_examples = epoch_examples
         self._resumed_from: TrainerState | None = None
-        self._steering = Steering()
+        self._steering = LiveSettings()
         self._dropouts = [(each, each.probability) for each in model.modules() if isinstance(each, Dropout)]
         self._began = time.perf_counter()
         self._agreed = 0.0
@@ -107,7 +123,7 @@ class Trainer:
         self._ema = MovingAverage(model, config.ema_decay) if config.average == "ema" else None
         self._last = LastAverage(config.average_last) if config.average == "last" else None
         updates_per_epoch = math.ceil(len(self.epoch_batches(0)) / config.accumulate)
-        self.horizon = Horizon(config, updates_per_epoch, seconds)
+        self.horizon = RunLength(config, updates_per_epoch, seconds)
 
     # The loop -----------------------------------------------------------------------------------------------------
 
@@ -161,7 +177,7 @@ class Trainer:
     def _train(self) -> Iterator[Event]:
         """The epochs; returns why it ended (a generator's return value)."""
         config, done = self.config, self.progress
-        report = Report(config.epochs or 0)
+        report = ThroughputMeter(config.epochs or 0)
         kept, interval = time.perf_counter(), config.checkpoint_seconds
         while True:
             groups = list(_grouped(self.epoch_batches(done.epoch), config.accumulate))
@@ -182,7 +198,7 @@ class Trainer:
                 loss, tokens, seen = self.threads.measure(partial(self.update, group))
                 done.position += 1
                 yield from self.threads.events(done.step)
-                yield from (Warning(note) for note in self._updater.notes())
+                yield from (TrainingWarning(note) for note in self._updater.notes())
                 if self._went_wrong(loss / tokens):
                     if not (yield from self._go_back(loss / tokens)):
                         return "diverged"
@@ -205,7 +221,7 @@ class Trainer:
             wanted, known = self.controls.steering(), self._steering
             if self.group.size > 1:
                 *asked, self._agreed = self.group.agree([*wanted.as_numbers(), self._clock()])
-                wanted = Steering.from_numbers(asked)
+                wanted = LiveSettings.from_numbers(asked)
             self._steering = wanted
             self._set_dropout(wanted.dropout)
             for name in ("rate_factor", "dropout", "teacher_forcing", "paused"):
@@ -277,7 +293,7 @@ class Trainer:
                     self._last.add(snapshot(self.model))
                     fill(self._last.kept[-1], state.group(f"last-{number}"), "The checkpoint's average")
         self.progress = Progress.from_dict(state.values["progress"])
-        self._steering = Steering(**state.values["steering"])
+        self._steering = LiveSettings(**state.values["steering"])
         self.threads.restore(state.values)
         steering = self._steering
         self.controls.steer(lambda now: dataclasses.replace(steering, stop=now.stop, paused=now.paused))
@@ -342,7 +358,7 @@ class Trainer:
         """Return to the last good weights, with half the rate and a fresh optimizer; gives whether that may help."""
         done = self.progress
         if done.setbacks == SETBACKS:
-            yield Warning(
+            yield TrainingWarning(
                 f"The loss went up to {loss:.3g} again at update {done.step:,}, after {SETBACKS} returns to the last good "
                 "state: training stopped, the best model so far is kept. Use a lower --learning-rate."
             )
@@ -352,7 +368,7 @@ class Trainer:
         done.halvings += 1
         done.setbacks += 1
         if done.setbacks == 1:
-            yield Warning(
+            yield TrainingWarning(
                 f"The loss went up to {loss:.3g} at update {done.step:,}: training goes on from the last good state "
                 "(the best validated one) with half the learning rate, and would do so twice more."
             )
@@ -383,7 +399,9 @@ class Trainer:
                 put(self.model, self._last.mean())
             scores = validation_scores(self._updater, held)
             with self.threads.all_threads():
-                judgement = self.group.once(lambda: self.judge(self.model) if self.judge else Judgement(None, False))
+                judgement = self.group.once(
+                    lambda: self.judge(self.model) if self.judge else ValidationResult(None, False)
+                )
             name, value = selected_metric(config.select_by, scores, judgement)
             key = selection_key(name, value, scores, judgement)
             best = self.best_weights is None or key < done.best

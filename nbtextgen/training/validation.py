@@ -14,7 +14,7 @@ from nbtextgen.training.step import Updater, is_out_of_memory, memory_short
 
 
 @dataclass(frozen=True)
-class Judgement:
+class ValidationResult:
     """What a judge found by letting the model write: the figure that selects checkpoints (or none), and samples."""
 
     metric: float | None
@@ -22,7 +22,7 @@ class Judgement:
     samples: tuple[tuple[str, str, str], ...] = ()
 
 
-Judge = Callable[[Seq2Seq], Judgement]
+ValidationMetric = Callable[[Seq2Seq], ValidationResult]
 ACCURACY_TIE = 1e-3
 """Percentage points of accuracy that one nat of validation loss is worth: far less than one token of a validation set."""
 
@@ -40,14 +40,14 @@ class ValidationScores:
     accuracy: float
 
 
-def selected_metric(select_by: str | None, scores: ValidationScores, judgement: Judgement) -> tuple[str, float]:
+def selected_metric(select_by: str | None, scores: ValidationScores, judgement: ValidationResult) -> tuple[str, float]:
     """Name and value of the metric that selects the best weights."""
     if judgement.metric is not None:
         return select_by or "", judgement.metric
     return ("accuracy", scores.accuracy) if select_by == "accuracy" else ("loss", scores.loss)
 
 
-def selection_key(name: str, value: float, scores: ValidationScores, judgement: Judgement) -> float:
+def selection_key(name: str, value: float, scores: ValidationScores, judgement: ValidationResult) -> float:
     """What the best weights have the lowest value of; equal accuracies are told apart by the loss."""
     if name == "accuracy":
         key = -value + ACCURACY_TIE * scores.loss

@@ -21,7 +21,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small model of dates, good enough to have reasons."""
     model = TextGenerator(
         hidden_size=48, embedding_size=24, dropout=0.0, samples=0, epochs=12, source_masking=0.1, learning_rate=0.01
-    ).fit(builtin("dates", 1000), listeners=[])
+    ).fit(builtin("dates", 1000), callbacks=[])
     return model.save(tmp_path_factory.mktemp("explained") / "dates")
 
 
@@ -190,7 +190,7 @@ def test_pictures_hold_every_view_and_leave_the_panel_as_it_was(lab: Lab, folder
 def test_heads_of_attention_are_shown_one_by_one(lab: Lab, tmp_path: Path) -> None:
     model = TextGenerator(
         hidden_size=16, embedding_size=8, samples=0, epochs=1, attention="multihead", heads=2, batch_size=16
-    ).fit(builtin("dates", 200), listeners=[])
+    ).fit(builtin("dates", 200), callbacks=[])
     notebook, panel = opened(lab, model.save(tmp_path / "heads"), f'"{SOURCE}" --unit word --method attention')
     head = panel.get_by_label("Head")
     expect(head.locator("option")).to_have_text(["mean of 2 heads", "head 1", "head 2"])

@@ -27,10 +27,10 @@ from nbtextgen.notebook.live.panel import LivePanel
 from nbtextgen.notebook.live.record import record_of
 from nbtextgen.notebook.panels.fields import choice_field, text_field
 from nbtextgen.notebook.panels.generate import _rows
-from nbtextgen.notebook.panels.recipe import Line
+from nbtextgen.notebook.panels.recipe import MagicLine
 from nbtextgen.notebook.panels.text import _page as written_on
 from nbtextgen.notebook.panels.train import status
-from nbtextgen.notebook.panels.widgets import Code, Form, Ranges, Writing
+from nbtextgen.notebook.panels.widgets import CodeView, Form, OutputsView, Ranges
 from nbtextgen.notebook.runs_view import RunsView
 from nbtextgen.runs.listing import RunRecord
 from nbtextgen.tuning import Trial, Tuning
@@ -136,8 +136,8 @@ def states(text: str) -> dict[type, dict[str, Any]]:
             "errors": {"data": name, "text": name},
             "suggestions": {"data": [name]},
         },
-        Code: {"pieces": [{"name": "Magic", "code": Line("textgen_generate", "m", {"seed": 1}, name).magic()}]},
-        Writing: {
+        CodeView: {"pieces": [{"name": "Magic", "code": MagicLine("textgen_generate", "m", {"seed": 1}, name).magic()}]},
+        OutputsView: {
             "columns": [{"title": name, "error": name, "forced": True, "rows": rows}],
             "alternatives": place | {"options": [option]},
             "version": 1,

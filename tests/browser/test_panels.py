@@ -77,7 +77,7 @@ def test_starting_from_the_panel_gives_the_weights_of_the_magic_line_it_shows(la
     panel.get_by_role("button", name="Start").press("Enter")
     panel.get_by_label("written by mine").wait_for()
     notebook.run(notebook.add(line.replace(" mine ", " typed ") + " --quiet"))
-    weights = "[list(one.writer.networks[0].state_dict().values()) for one in (mine, typed)]"
+    weights = "[list(one.predictor.networks[0].state_dict().values()) for one in (mine, typed)]"
     assert notebook.value(f"all(a.equal(b) for a, b in zip(*{weights}))") == "True"
     assert notebook.value("(mine.plan.model.cell, mine.plan.model.hidden_size)") == "('gru', 24)"
 

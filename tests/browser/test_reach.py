@@ -24,7 +24,7 @@ CELLS = [
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
     model = TextGenerator(hidden_size=32, embedding_size=16, samples=0, epochs=4, learning_rate=0.01)
-    return str(model.fit(builtin("dates", 600), listeners=[]).save(tmp_path_factory.mktemp("reach") / "dates"))
+    return str(model.fit(builtin("dates", 600), callbacks=[]).save(tmp_path_factory.mktemp("reach") / "dates"))
 
 
 def buttons(notebook: Notebook, at: int) -> Locator:

@@ -197,7 +197,7 @@ def test_bad_pipelines_are_named(spec: str, message: str) -> None:
 def test_training_with_augmentation_repeats_with_its_seed_and_differs_from_plain_training() -> None:
     def losses(**options: object) -> list[float]:
         model = TextGenerator(hidden_size=8, embedding_size=8, epochs=2, samples=0, tokens="char", **options)
-        model.fit(Pairs.of(ROWS[:4] * 3 + [(f"word {n}", f"mot {n}") for n in range(12)]), listeners=[])
+        model.fit(Pairs.of(ROWS[:4] * 3 + [(f"word {n}", f"mot {n}") for n in range(12)]), callbacks=[])
         return [event.loss for event in model.history if type(event).__name__ == "Validation"]
 
     spec = "drop:0.1,concat:0.5"

@@ -176,7 +176,7 @@ def test_a_model_reads_its_input_as_cleaned_and_remembers_after_loading(tmp_path
     ]
     model = TextGenerator(
         clean="nfc,dedupe,zero-width", hidden_size=8, embedding_size=8, epochs=1, samples=0, source_normalization="none"
-    ).fit(RawPairs.of(rows), listeners=[])
+    ).fit(RawPairs.of(rows), callbacks=[])
     for one in (model, TextGenerator.load(model.save(tmp_path / "m"))):
         assert one.plan.data.clean == "nfc,dedupe,zero-width"
         assert one.generate("e\u0301\u200bb").source == "éb"
@@ -184,4 +184,4 @@ def test_a_model_reads_its_input_as_cleaned_and_remembers_after_loading(tmp_path
         assert one.predict(["e\u0301b"]) == one.predict(["éb"])
         assert one.perplexity([("e\u0301b", "b")]) == one.perplexity([("éb", "b")])
     cleaned = clean(RawPairs.of(rows), "nfc,dedupe")
-    assert TextGenerator(epochs=1, hidden_size=8).fit(cleaned, listeners=[]).plan.data.clean == "nfc,dedupe"
+    assert TextGenerator(epochs=1, hidden_size=8).fit(cleaned, callbacks=[]).plan.data.clean == "nfc,dedupe"

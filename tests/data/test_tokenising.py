@@ -207,14 +207,14 @@ def test_training_on_a_store_learns_reuses_it_and_holds_sources_apart(tmp_path) 
     path = tmp_path / "pairs.tsv"
     path.write_text("".join(f"{source}\t{target}\n" for source, target in ROWS), encoding="utf-8")
     options = {"hidden_size": 8, "embedding_size": 8, "epochs": 1, "samples": 0, "store": str(tmp_path / "store")}
-    first = TextGenerator(**options).fit(path, listeners=[])
+    first = TextGenerator(**options).fit(path, callbacks=[])
     made = (tmp_path / "store" / "store.json").stat().st_mtime_ns
-    again = TextGenerator(**options).fit(path, listeners=[])
+    again = TextGenerator(**options).fit(path, callbacks=[])
     assert (tmp_path / "store" / "store.json").stat().st_mtime_ns == made
     started = first.history[0]
     assert started.pairs + started.valid_pairs == len(ROWS) and started.valid_pairs > 20  # type: ignore[union-attr]
     assert first.predict(["row 5 of many"]) == again.predict(["row 5 of many"])
     with pytest.raises(OptionError, match="looks at all of them"):
-        TextGenerator(**options, clean="dedupe").fit(path, listeners=[])
+        TextGenerator(**options, clean="dedupe").fit(path, callbacks=[])
     with pytest.raises(DataError, match="read twice"):
-        TextGenerator(**options).fit(iter(ROWS), listeners=[])
+        TextGenerator(**options).fit(iter(ROWS), callbacks=[])

@@ -9,7 +9,7 @@ import torch
 
 from nbtextgen import Pairs, TextGenerator
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.decoding.parallel import Cancelled, side_by_side
+from nbtextgen.decoding.parallel import Cancelled, run_parallel
 from nbtextgen.inference import predictor as writing
 
 
@@ -27,7 +27,7 @@ class Counting:
 
 def test_results_come_in_order_and_each_search_has_a_core_of_its_own() -> None:
     before = torch.get_num_threads()
-    found = side_by_side(Counting(), [lambda _, n=n: (n, torch.get_num_threads()) for n in range(3)])  # type: ignore[arg-type]
+    found = run_parallel(Counting(), [lambda _, n=n: (n, torch.get_num_threads()) for n in range(3)])  # type: ignore[arg-type]
     assert found == [(0, 1), (1, 1), (2, 1)]
     assert torch.get_num_threads() == before
 
@@ -47,14 +47,14 @@ def test_one_that_fails_ends_the_others() -> None:
             raise
 
     with pytest.raises(ValueError, match="no"):
-        side_by_side(Counting(), [fails, endless])  # type: ignore[arg-type,list-item]
+        run_parallel(Counting(), [fails, endless])  # type: ignore[arg-type,list-item]
     assert ended.is_set()
 
 
 def test_many_texts_are_written_as_they_are_one_at_a_time() -> None:
     pairs = Pairs.of([(f"a{number}", f"b{number}") for number in range(30)])
     model = TextGenerator(tokens="char", hidden_size=24, embedding_size=8, max_steps=60, valid_fraction=0.0)
-    model.fit(pairs, listeners=[])
+    model.fit(pairs, callbacks=[])
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
@@ -71,10 +71,10 @@ def test_single_search_uses_one_thread_if_asked_and_restores_the_number() -> Non
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
-        assert side_by_side(Counting(), [lambda _: torch.get_num_threads()]) == [3]  # type: ignore[arg-type]
-        assert side_by_side(Counting(), [lambda _: torch.get_num_threads()], one_thread=True) == [1]  # type: ignore[arg-type]
+        assert run_parallel(Counting(), [lambda _: torch.get_num_threads()]) == [3]  # type: ignore[arg-type]
+        assert run_parallel(Counting(), [lambda _: torch.get_num_threads()], one_thread=True) == [1]  # type: ignore[arg-type]
         with pytest.raises(ZeroDivisionError):
-            side_by_side(Counting(), [lambda _: 1 // 0], one_thread=True)  # type: ignore[arg-type]
+            run_parallel(Counting(), [lambda _: 1 // 0], one_thread=True)  # type: ignore[arg-type]
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
@@ -83,7 +83,7 @@ def test_single_search_uses_one_thread_if_asked_and_restores_the_number() -> Non
 def test_batch_is_split_where_each_part_still_has_large_steps() -> None:
     pairs = Pairs.of([(f"a{number}", f"b{number}") for number in range(30)])
     model = TextGenerator(tokens="char", hidden_size=24, embedding_size=8, max_steps=1, valid_fraction=0.0)
-    writer = model.fit(pairs, listeners=[]).writer
+    predictor = model.fit(pairs, callbacks=[]).predictor
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
@@ -96,7 +96,7 @@ def test_batch_is_split_where_each_part_still_has_large_steps() -> None:
         ):
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(writing, "LARGE_STEP", step)
-                shares = writer._shares(texts, DecodingConfig(batch_size=batch_size, beam=beam))
+                shares = predictor._shares(texts, DecodingConfig(batch_size=batch_size, beam=beam))
                 assert len(shares) == searches
     finally:
         torch.set_num_threads(before)

@@ -13,7 +13,7 @@ SMALL = {"hidden_size": 32, "embedding_size": 16, "dropout": 0.0, "samples": 0, 
 def dates() -> TextGenerator:
     """Characters to characters, trained with masked sources."""
     return TextGenerator(**SMALL, epochs=12, source_masking=0.1, learning_rate=0.01).fit(
-        builtin("dates", 600), listeners=[]
+        builtin("dates", 600), callbacks=[]
     )
 
 
@@ -25,4 +25,4 @@ def words() -> TextGenerator:
     names = {"cat": "Katze", "dog": "Hund", "bird": "Vogel", "car": "Auto", "tree": "Baum"}
     pairs = [(f"the {c} {t} is here", f"{names[t]} {german[c]}") for c in colours for t in things]
     options = {**SMALL, "source_masking": 0.2, "batch_size": 8, "learning_rate": 0.01, "valid_fraction": 0.0}
-    return TextGenerator(**options, tokens="word", epochs=60).fit(Pairs(*zip(*pairs * 3, strict=True)), listeners=[])
+    return TextGenerator(**options, tokens="word", epochs=60).fit(Pairs(*zip(*pairs * 3, strict=True)), callbacks=[])

@@ -21,7 +21,7 @@ TEXT = "3 Jan 2019"
 
 
 def explainer(model: TextGenerator, text: str = TEXT, **options) -> Explainer:
-    return Explainer(model.writer, text, ExplanationConfig(**options))
+    return Explainer(model.predictor, text, ExplanationConfig(**options))
 
 
 @pytest.mark.parametrize("missing", ["mask", "delete", "sample"])
@@ -72,7 +72,7 @@ def test_attention_is_what_decoding_reported(dates: TextGenerator) -> None:
 def test_heads_are_shown_where_there_are_several() -> None:
     pairs = [("ab", "ba"), ("bc", "cb"), ("ca", "ac")]
     model = TextGenerator(**SMALL, epochs=1, attention="multihead", heads=4, input_feeding=True).fit(
-        pairs, listeners=[]
+        pairs, callbacks=[]
     )
     found = model.explain("abc", method="attention")
     assert found.heads is not None and found.heads.shape == (4, *found.values.shape)
@@ -95,7 +95,7 @@ def test_integrated_gradients_equal_captum(dates: TextGenerator) -> None:
     from nbtextgen.tokenizers.base import MASK
 
     asked = explainer(dates, missing="mask", steps=20)
-    network, ids = dates.writer.networks[0], torch.from_numpy(asked.subject.ids).to(dates.writer.device)
+    network, ids = dates.predictor.networks[0], torch.from_numpy(asked.subject.ids).to(dates.predictor.device)
     whole = network.source_embedding(ids)[None].detach()
     none = network.source_embedding(torch.full_like(ids, MASK))[None].detach()
     ours = asked.explain("integrated-gradients")
@@ -225,7 +225,7 @@ def test_mistakes_are_named(words: TextGenerator) -> None:
         words.explain("red cat", target=" ")
     with pytest.raises(OptionError, match="--background"):
         words.explain("red cat", missing="sample", background=[])
-    fixed = TextGenerator(**SMALL, epochs=1, attention="none").fit([("ab", "b"), ("ba", "a")], listeners=[])
+    fixed = TextGenerator(**SMALL, epochs=1, attention="none").fit([("ab", "b"), ("ba", "a")], callbacks=[])
     with pytest.raises(OptionError, match="no attention"):
         fixed.explain("ab", method="attention")
 
@@ -235,7 +235,7 @@ def copying() -> TextGenerator:
     """Says the word between two others, which it can only copy."""
     pairs = Pairs([f"say {w} now" for w in "abcdefgh"], [w for w in "abcdefgh"])
     options = {**SMALL, "tokens": "word", "copy": True, "vocabulary_size": 8, "batch_size": 4, "epochs": 60}
-    return TextGenerator(**options, learning_rate=0.01, source_masking=0.2, valid_fraction=0.0).fit(pairs, listeners=[])
+    return TextGenerator(**options, learning_rate=0.01, source_masking=0.2, valid_fraction=0.0).fit(pairs, callbacks=[])
 
 
 @pytest.mark.parametrize("missing", ["mask", "delete", "sample"])
@@ -243,7 +243,7 @@ def test_copied_words_are_explained_and_do_not_leak_when_they_are_missing(copyin
     found = copying.explain("say zebra now", target="zebra", missing=missing, background=["say b now", "say c now"])
     assert found.input_units[found.values[0].argmax()] == "zebra"
     config = ExplanationConfig(target="zebra", missing=missing)
-    asked = Explainer(copying.writer, "say zebra now", config, background=["say b now", "say c now"])
+    asked = Explainer(copying.predictor, "say zebra now", config, background=["say b now", "say c now"])
     hidden = asked.value(np.array([[True, False, True]]))[0, 0]
     assert hidden < found.log_probabilities[0] - 1
     assert np.isfinite(copying.explain("say zebra now", unit="char").values).all()
@@ -259,15 +259,15 @@ def test_integrated_gradients_count_what_is_copied(copying: TextGenerator) -> No
 
 def test_a_masked_word_cannot_be_copied(copying: TextGenerator) -> None:
     source = "say zebra now"
-    units = cut(source, copying.writer.source.encode(source), copying.writer.source, "word")
+    units = cut(source, copying.predictor.source.encode(source), copying.predictor.source, "word")
     assert copying.generate(source).text == "zebra"
-    found = counterfactual(copying.writer, source, units, {1: Edit("mask")}, "zebra")
+    found = counterfactual(copying.predictor, source, units, {1: Edit("mask")}, "zebra")
     assert "zebra" not in found.generation.text
 
 
 def test_an_ensemble_is_explained_as_one_model() -> None:
     pairs = [("ab", "ba"), ("bc", "cb"), ("ca", "ac")]
-    model = TextGenerator(**SMALL, epochs=2, ensemble=2).fit(pairs, listeners=[])
+    model = TextGenerator(**SMALL, epochs=2, ensemble=2).fit(pairs, callbacks=[])
     for method in METHODS:
         found = model.explain("abc", method=method)
         np.testing.assert_allclose(found.log_probabilities, model.generate("abc").log_probabilities, atol=1e-4)

@@ -76,7 +76,7 @@ def test_attributions_of_random_weights_differ(dates: TextGenerator) -> None:
 def test_the_sanity_check_fails_what_does_not_depend_on_the_model(dates: TextGenerator, monkeypatch) -> None:
     from nbtextgen.explanation import sanity
 
-    monkeypatch.setattr(sanity, "randomised", lambda writer, seed: writer)
+    monkeypatch.setattr(sanity, "randomised", lambda predictor, seed: predictor)
     assert dates.sanity_check("3 Jan 2019", method="shap", seeds=1).failed == ("shap",)
 
 
@@ -120,7 +120,7 @@ def test_an_interrupt_keeps_what_has_been_explained(words: TextGenerator) -> Non
             raise KeyboardInterrupt
 
     pairs = Pairs(["the red cat", "the blue dog", "the green car"], ["Katze rot", "Hund blau", "Auto gruen"])
-    found = words.explain_data(pairs, gold=["1-1 2-0"] * 3, faithfulness=False, heard=stop)
+    found = words.explain_data(pairs, gold=["1-1 2-0"] * 3, faithfulness=False, on_progress=stop)
     assert len(found.first) == 2 and set(found.alignment_error) == {"shap"}
 
 

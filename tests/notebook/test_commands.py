@@ -55,7 +55,7 @@ def test_the_code_that_a_line_shows_runs(shell: InteractiveShell, magic: str, li
     before = dict(shell.user_ns)
     value, code = run(shell, magic, f"{line} --show-code", cell)
     assert value is None and "shown" not in shell.user_ns
-    code = code.replace(".fit(", ".fit(listeners=[], data=", 1) if ".fit(" in code else code
+    code = code.replace(".fit(", ".fit(callbacks=[], data=", 1) if ".fit(" in code else code
     exec(code, {**before})
     shell.user_ns.pop("shown", None)
 

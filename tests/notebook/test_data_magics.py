@@ -124,7 +124,7 @@ def test_the_writing_panel_writes_and_escapes(shell: InteractiveShell) -> None:
     from nbtextgen.notebook.panels.text import continuation_panel
 
     model = TextGenerator(tokens="char", context=8, hidden_size=8, embedding_size=8, max_steps=2)
-    model.fit_text("<b>one</b> & two " * 60, listeners=[])
+    model.fit_text("<b>one</b> & two " * 60, callbacks=[])
     panel = continuation_panel(model, "<b>one", 40, {})
     panel.children[2].children[0].click()
     shown = panel.children[3]

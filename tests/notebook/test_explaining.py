@@ -26,7 +26,7 @@ OPTIONS = {
 
 @pytest.fixture(scope="module")
 def model() -> TextGenerator:
-    return TextGenerator(**OPTIONS, epochs=40, learning_rate=0.01).fit(PAIRS, listeners=[])
+    return TextGenerator(**OPTIONS, epochs=40, learning_rate=0.01).fit(PAIRS, callbacks=[])
 
 
 @pytest.fixture
@@ -150,12 +150,12 @@ def test_it_stands_alone_with_markup_only_as_data(model: TextGenerator, tmp_path
 
 
 def test_units_are_masked_deleted_and_replaced(model: TextGenerator) -> None:
-    encoding = model.writer.source.encode("abc abc")
-    units = cut("abc abc", encoding, model.writer.source, "word")
+    encoding = model.predictor.source.encode("abc abc")
+    units = cut("abc abc", encoding, model.predictor.source, "word")
     output = model.generate("abc abc").text
-    found = counterfactual(model.writer, "abc abc", units, {0: Edit("delete")}, output)
+    found = counterfactual(model.predictor, "abc abc", units, {0: Edit("delete")}, output)
     assert found.source == "abc" and found.generation.text == model.generate("abc").text
-    found = counterfactual(model.writer, "abc abc", units, {0: Edit("mask"), 1: Edit("replace", "b")}, output)
+    found = counterfactual(model.predictor, "abc abc", units, {0: Edit("mask"), 1: Edit("replace", "b")}, output)
     assert found.source == "▒▒▒ b"
     assert "".join(text for _, text in found.before) == output
     assert "".join(text for _, text in found.after) == found.generation.text

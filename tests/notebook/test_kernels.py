@@ -50,8 +50,8 @@ class Page:
     def _take(self, message: dict[str, Any]) -> None:
         kind, content = message["msg_type"], message["content"]
         if kind == "comm_msg" and content["comm_id"] == self.panel and content["data"].get("method") == "custom":
-            told = content["data"]["content"]
-            (self.answers if "heard" in told else self.states).append(told)
+            sent = content["data"]["content"]
+            (self.answers if "heard" in sent else self.states).append(sent)
         if message["parent_header"].get("msg_id") != self.cell:
             return
         if kind in ("display_data", "update_display_data"):

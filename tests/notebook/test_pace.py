@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtextgen.notebook.progress import UPDATE_SECONDS, Pace
+from nbtextgen.notebook.progress import UPDATE_SECONDS, Throttle
 from tests.notebook.kernel import Answer, kernel
 
 TRAIN = """
@@ -21,7 +21,7 @@ def train(kind, count, seconds_each):
     now = [0.0]
     training = Training("words", None, lambda **_: None)
     show = kind(training, Pace(clock=lambda: now[0]))
-    training.listeners.append(show)
+    training.callbacks.append(show)
     show.show()
     training._hear(Started(1000, 900, 100, count, 100, "cpu", "fp32"))
     for at in range(1, count + 1):
@@ -39,7 +39,7 @@ def train(kind, count, seconds_each):
 @given(st.lists(st.floats(0, 3), min_size=1, max_size=300))
 def test_updates_are_never_closer_than_the_pace_and_never_wait_longer_than_needed(waits: list[float]) -> None:
     now, last = 0.0, None
-    pace = Pace(clock=lambda: now)
+    pace = Throttle(clock=lambda: now)
     for wait in waits:
         now += wait
         due = pace.due()

@@ -13,16 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nbtextgen.charts import Line, line_chart
+from nbtextgen.charts import Curve, line_chart
 from nbtextgen.charts.keeping import handler
 from nbtextgen.data.raw import RawPairs
 from nbtextgen.inference.generation import Generation, Generations
 from nbtextgen.notebook.data_view import bars, look
 from nbtextgen.notebook.live import static_view as still
-from nbtextgen.notebook.live.record import POINTS, Series, record_of
+from nbtextgen.notebook.live.record import POINTS, PointSeries, record_of
 from nbtextgen.notebook.runs_view import RunsView
 from nbtextgen.runs.listing import RunRecord
-from nbtextgen.training.events import Ended, Event, Sample, Started, Step, Validation, Warning
+from nbtextgen.training.events import Ended, Event, Sample, Started, Step, TrainingWarning, Validation
 
 PARTS = [
     "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "<svg/onload=alert(1)>", "'><b>", '" onmouseover="x',
@@ -147,7 +147,7 @@ def events(text: str) -> list[Event]:
         Step(1, 5, 1, 2, 2.0, 0.001, 100.0, 1.0, 4.0),
         Validation(1, 1, 1.5, text, 1.5, True, 1.0),
         Sample(1, text, text, text + "!"),
-        Warning(text),
+        TrainingWarning(text),
         Ended(text, 5, 1, 2.0),
     ]
 
@@ -169,14 +169,14 @@ def test_five_hundred_hostile_texts_stay_texts_in_every_still_picture(part: int)
     check(Generations(map(generation, texts))._repr_mimebundle_())
     rows = RawPairs.of([(text, text[::-1]) for text in texts])
     check(look(rows, None)._repr_mimebundle_())
-    short = [Line(name, [(0, 1), (1, 2)]) for name in texts if len(name) < 10_000]
+    short = [Curve(name, [(0, 1), (1, 2)]) for name in texts if len(name) < 10_000]
     drawn = line_chart(short, title=texts[0], x_label=texts[0], y_label=texts[0], mark=(0.5, texts[0]))
     Checker().feed(drawn)
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=2000), st.booleans())
 def test_a_curve_never_outgrows_its_limit_and_keeps_its_end(values: list[float], mean: bool) -> None:
-    series = Series(mean=mean, limit=20)
+    series = PointSeries(mean=mean, limit=20)
     for at, value in enumerate(values):
         series.add(at, value)
     assert len(series) <= 20

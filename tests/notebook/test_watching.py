@@ -54,7 +54,7 @@ def test_watching_ends_without_ending_the_training_and_end_ends_it(tmp_path: Pat
         def leave(event: object) -> None:
             raise KeyboardInterrupt
 
-        model = TextGenerator.follow(folder, listeners=[leave])
+        model = TextGenerator.follow(folder, callbacks=[leave])
         assert model.generate("abc").input_tokens and run.training
         shell = InteractiveShell()
         shell.run_line_magic("load_ext", "nbtextgen")
@@ -66,7 +66,7 @@ def test_watching_ends_without_ending_the_training_and_end_ends_it(tmp_path: Pat
 
 @pytest.mark.parametrize("action", ["stop", "end"])
 def test_a_run_that_nobody_trains_cannot_be_stopped(tmp_path: Path, action: str, capsys) -> None:
-    TextGenerator(**{**SMALL, "epochs": 1}).fit([(word, word) for word in WORDS], run=tmp_path / "r", listeners=[])
+    TextGenerator(**{**SMALL, "epochs": 1}).fit([(word, word) for word in WORDS], run=tmp_path / "r", callbacks=[])
     shell = InteractiveShell()
     shell.run_line_magic("load_ext", "nbtextgen")
     shell.run_line_magic("textgen_runs", f"{action} r --folder {tmp_path}")

@@ -61,8 +61,8 @@ def test_every_kind_of_network_writes_the_same_tokens(cell: str, attention: str,
 
 @pytest.fixture(scope="module")
 def copying(tmp_path_factory) -> tuple[Any, OnnxGenerator]:
-    writer = side.random_writer({"copy": True}, members=2)
-    return writer, side.exported(writer, tmp_path_factory.mktemp("copying") / "m")
+    predictor = side.random_writer({"copy": True}, members=2)
+    return predictor, side.exported(predictor, tmp_path_factory.mktemp("copying") / "m")
 
 
 @pytest.mark.parametrize(
@@ -82,17 +82,21 @@ def copying(tmp_path_factory) -> tuple[Any, OnnxGenerator]:
     ids=str,
 )
 def test_every_rule_of_decoding_holds_in_the_same_way(copying, way: dict[str, Any]) -> None:
-    writer, served = copying
+    predictor, served = copying
     assert (
-        side.difference(writer.write(side.TEXTS, build(DecodingConfig, way)), served.generate(side.TEXTS, **way)) < 1e-3
+        side.difference(predictor.predict(side.TEXTS, build(DecodingConfig, way)), served.generate(side.TEXTS, **way))
+        < 1e-3
     )
 
 
 def test_rules_that_leave_nothing_are_refused_in_the_same_words(copying) -> None:
-    writer, served = copying
+    predictor, served = copying
     way = {"allow": ("a",), "min_length": 5, "no_repeat_ngram": 1}
     said = []
-    for write in (lambda: writer.write(["abc"], build(DecodingConfig, way)), lambda: served.generate("abc", **way)):
+    for write in (
+        lambda: predictor.predict(["abc"], build(DecodingConfig, way)),
+        lambda: served.generate("abc", **way),
+    ):
         with pytest.raises(OptionError) as refused:
             write()
         said.append(str(refused.value))
@@ -111,10 +115,12 @@ def test_sampling_is_repeatable_and_draws_from_the_likeliest_alone_when_told_to(
 
 
 def test_a_stream_says_what_generation_writes(copying) -> None:
-    writer, served = copying
+    predictor, served = copying
     for text in side.TEXTS:
         assert (
-            "".join(served.stream(text)) == served.generate(text).text == "".join(writer.stream(text, DecodingConfig()))
+            "".join(served.stream(text))
+            == served.generate(text).text
+            == "".join(predictor.stream(text, DecodingConfig()))
         )
     with pytest.raises(OptionError, match="--beam"):
         list(served.stream("abc", beam=2))
@@ -123,7 +129,7 @@ def test_a_stream_says_what_generation_writes(copying) -> None:
 @pytest.fixture(scope="module")
 def trained() -> TextGenerator:
     pairs = Pairs([f" {word} {word}" for word in WORDS], [f"{word[::-1]} {word}" for word in WORDS])
-    return TextGenerator(**SMALL, tokens="bpe", vocabulary_size=300, clean="whitespace").fit(pairs, listeners=[])
+    return TextGenerator(**SMALL, tokens="bpe", vocabulary_size=300, clean="whitespace").fit(pairs, callbacks=[])
 
 
 def test_a_trained_model_with_bpe_and_cleaning_is_served_as_it_writes(trained: TextGenerator, tmp_path: Path) -> None:
@@ -139,7 +145,7 @@ def test_a_trained_model_with_bpe_and_cleaning_is_served_as_it_writes(trained: T
 
 def test_a_model_that_continues_a_text_is_served_as_it_writes(tmp_path: Path) -> None:
     text = "the cat sat on the mat. the dog sat on the log. " * 30
-    model = TextGenerator(**{**SMALL, "context": 10}, tokens="char").fit_text(text, listeners=[])
+    model = TextGenerator(**{**SMALL, "context": 10}, tokens="char").fit_text(text, callbacks=[])
     assert model.plan.model.encoder_layers == 0
     served = OnnxGenerator.load(model.export("onnx", tmp_path / "m"))
     texts = ["the cat s", "on", "a text longer than its context, of which the end is read"]

@@ -18,7 +18,7 @@ from nbtextgen import LaunchConfig, Pairs, Run, TextGenerator, runs
 from nbtextgen.cli import main, read_settings
 from nbtextgen.core.errors import OptionError
 from nbtextgen.runs.launch import command, end
-from nbtextgen.training.distributed import Group
+from nbtextgen.training.distributed import ProcessGroup
 from nbtextgen.training.events import Checkpoint, Ended, Resumed, Started, Validation
 from tests.processes import alive, children, wait_for
 
@@ -41,12 +41,12 @@ def agent(run: Run) -> int:
 
 def test_two_processes_follow_the_curve_of_one(tmp_path: Path) -> None:
     options = {**SMALL, "epochs": 3, "accumulate": 2, "copy": True, "select_by": "exact", "average": "ema"}
-    alone = TextGenerator(**options).fit(REVERSED, listeners=[])
-    together = TextGenerator(**options).fit(REVERSED, listeners=[], run=tmp_path / "r", processes=2)
+    alone = TextGenerator(**options).fit(REVERSED, callbacks=[])
+    together = TextGenerator(**options).fit(REVERSED, callbacks=[], run=tmp_path / "r", processes=2)
     curves = [[(e.loss, e.metric) for e in one.history if isinstance(e, Validation)] for one in (alone, together)]
     assert len(curves[0]) == 3
     np.testing.assert_allclose(curves[0], curves[1], atol=1e-5)
-    for first, second in zip(alone.writer.networks, together.writer.networks, strict=True):
+    for first, second in zip(alone.predictor.networks, together.predictor.networks, strict=True):
         for name, value in first.state_dict().items():
             torch.testing.assert_close(second.state_dict()[name], value, atol=2e-4, rtol=1e-3)
 
@@ -108,11 +108,11 @@ def test_a_killed_kernel_leaves_no_process_and_a_run_that_can_be_ended(tmp_path:
 def test_a_batch_is_shared_out_whole_and_by_tokens(size: int) -> None:
     lengths = np.arange(1, 200)
     rows = np.arange(40, 140)
-    parts = [Group(rank, size).share(rows, lengths) for rank in range(size)]
+    parts = [ProcessGroup(rank, size).share(rows, lengths) for rank in range(size)]
     assert np.array_equal(np.concatenate(parts), rows)
     totals = [int(lengths[part].sum()) for part in parts]
     assert max(totals) - min(totals) <= 2 * lengths[rows].max()
-    assert sum(len(Group(rank, 5).share(rows[:2], lengths)) for rank in range(5)) == 2
+    assert sum(len(ProcessGroup(rank, 5).share(rows[:2], lengths)) for rank in range(5)) == 2
 
 
 def test_the_command_line_trains_goes_on_and_refuses_other_settings(tmp_path: Path, capsys) -> None:

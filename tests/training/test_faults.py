@@ -17,7 +17,7 @@ import torch
 from nbtextgen import Pairs, Run, TextGenerator, runs
 from nbtextgen.core.errors import ModelFileError
 from nbtextgen.training.controls import Controls
-from nbtextgen.training.events import Checkpoint, Ended, Event, Validation, Warning
+from nbtextgen.training.events import Checkpoint, Ended, Event, TrainingWarning, Validation
 
 WORDS = ["".join(letters) for letters in itertools.product("abcd", repeat=3)]
 REVERSED = Pairs(WORDS, [word[::-1] for word in WORDS])
@@ -25,11 +25,11 @@ SMALL = {"hidden_size": 12, "embedding_size": 8, "batch_size": 8, "epochs": 3, "
 
 
 def notes(model: TextGenerator) -> list[str]:
-    return [event.text for event in model.history if isinstance(event, Warning)]
+    return [event.text for event in model.history if isinstance(event, TrainingWarning)]
 
 
 def same(first: TextGenerator, second: TextGenerator) -> bool:
-    one, other = (each.writer.networks[0].state_dict() for each in (first, second))
+    one, other = (each.predictor.networks[0].state_dict() for each in (first, second))
     return all(torch.equal(one[name], other[name]) for name in one)
 
 
@@ -64,21 +64,21 @@ def test_a_full_disk_is_said_once_and_the_run_goes_on_from_what_was_written(smal
                 except OSError as error:
                     assert error.errno == errno.ENOSPC
 
-    model = TextGenerator(**SMALL).fit(REVERSED, listeners=[fill], run=small_disk / "r")
-    assert same(model, TextGenerator(**SMALL).fit(REVERSED, listeners=[]))
+    model = TextGenerator(**SMALL).fit(REVERSED, callbacks=[fill], run=small_disk / "r")
+    assert same(model, TextGenerator(**SMALL).fit(REVERSED, callbacks=[]))
     said = notes(model)
     assert 1 <= len(said) <= 3 and len(said) == len(set(said))
     assert all("No space left" in text and "training goes on" in text for text in said)
     run = Run.open(small_disk / "r")
     assert run.checkpoint() is not None
     (small_disk / "filler").unlink()
-    assert same(model, TextGenerator.resume(run.folder, listeners=[]))
+    assert same(model, TextGenerator.resume(run.folder, callbacks=[]))
 
 
 def test_a_folder_that_cannot_be_written_is_refused_before_training(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ModelFileError, match="could not be made at .*file"):
-        TextGenerator(**SMALL).fit(REVERSED, listeners=[], run=tmp_path / "file" / "r")
+        TextGenerator(**SMALL).fit(REVERSED, callbacks=[], run=tmp_path / "file" / "r")
     assert (tmp_path / "file").read_text() == ""
 
 
@@ -86,15 +86,15 @@ def test_a_run_on_a_read_only_disk_is_read_but_not_written(small_disk: Path | No
     if small_disk is None and os.geteuid() == 0:
         return  # who is root writes anywhere else
     place = small_disk or tmp_path
-    model = TextGenerator(**SMALL).fit(REVERSED, listeners=[], run=place / "r")
+    model = TextGenerator(**SMALL).fit(REVERSED, callbacks=[], run=place / "r")
     freeze = ["mount", "-o", "remount,ro", str(place)] if small_disk else ["chmod", "-R", "a-w", str(place)]
     subprocess.run(freeze, check=True)
     try:
         assert same(TextGenerator.load(place / "r"), model)
         assert [run.state for run in runs(place)] == ["finished"]
         for write, said in (
-            (lambda: TextGenerator.resume(place / "r", listeners=[]), "cannot be written to .*resume a copy"),
-            (lambda: TextGenerator(**SMALL).fit(REVERSED, listeners=[], run=place / "s"), "could not be made at .*s"),
+            (lambda: TextGenerator.resume(place / "r", callbacks=[]), "cannot be written to .*resume a copy"),
+            (lambda: TextGenerator(**SMALL).fit(REVERSED, callbacks=[], run=place / "s"), "could not be made at .*s"),
             (lambda: model.save(place / "m"), "could not be written to .*m"),
             (lambda: model.export("onnx", place / "m"), "could not be written to .*m"),
             (lambda: Run.open(place / "r").delete(), "could not be deleted"),
@@ -110,8 +110,8 @@ def test_a_folder_deleted_while_it_trains_costs_the_files_and_not_the_model(tmp_
         if isinstance(event, Checkpoint) and event.step == 5:
             shutil.rmtree(tmp_path / "r")
 
-    model = TextGenerator(**SMALL).fit(REVERSED, listeners=[delete], run=tmp_path / "r")
-    assert same(model, TextGenerator(**SMALL).fit(REVERSED, listeners=[]))
+    model = TextGenerator(**SMALL).fit(REVERSED, callbacks=[delete], run=tmp_path / "r")
+    assert same(model, TextGenerator(**SMALL).fit(REVERSED, callbacks=[]))
     said = notes(model)
     assert said and len(said) == len(set(said)) and all("the folder is gone" in text for text in said)
     assert TextGenerator.load(model.save(tmp_path / "m")).generate("abc").text == model.generate("abc").text
@@ -121,8 +121,8 @@ def test_a_clock_that_jumps_changes_nothing(tmp_path: Path, monkeypatch) -> None
     real = time.time
     jumps = itertools.count()
     monkeypatch.setattr(time, "time", lambda: real() + 1e6 * (-1) ** next(jumps))
-    model = TextGenerator(**SMALL).fit(REVERSED, listeners=[], run=tmp_path / "r")
-    assert same(model, TextGenerator.resume(tmp_path / "r", listeners=[]))
+    model = TextGenerator(**SMALL).fit(REVERSED, callbacks=[], run=tmp_path / "r")
+    assert same(model, TextGenerator.resume(tmp_path / "r", callbacks=[]))
     assert [event for event in Run.open(tmp_path / "r").events() if isinstance(event, Ended)][-1].seconds >= 0
 
 
@@ -132,25 +132,25 @@ def test_an_exploding_loss_goes_back_to_the_good_state_once_and_recovers() -> No
     def burst(event: Event) -> None:
         if isinstance(event, Validation) and event.epoch == 2:
             controls.rate_factor = 1000.0
-        if isinstance(event, Warning):
+        if isinstance(event, TrainingWarning):
             controls.rate_factor = 1.0
 
     model = TextGenerator(**{**SMALL, "epochs": 8, "optimizer": "sgd", "learning_rate": 1.0, "clip": 0.0}).fit(
-        REVERSED, listeners=[burst], controls=controls
+        REVERSED, callbacks=[burst], controls=controls
     )
     assert len(notes(model)) == 1 and "last good state" in notes(model)[0]
     assert isinstance(model.history[-1], Ended) and model.history[-1].reason == "finished"
-    assert all(torch.isfinite(value).all() for value in model.writer.networks[0].state_dict().values())
+    assert all(torch.isfinite(value).all() for value in model.predictor.networks[0].state_dict().values())
 
 
 def test_a_loss_that_stays_hopeless_stops_after_three_returns() -> None:
     model = TextGenerator(**{**SMALL, "epochs": 50, "optimizer": "sgd", "learning_rate": 100.0, "clip": 0.0})
     controls = Controls()
     controls.rate_factor = 1000.0
-    model.fit(REVERSED, listeners=[], controls=controls)
+    model.fit(REVERSED, callbacks=[], controls=controls)
     assert len(notes(model)) == 2 and "after 3 returns" in notes(model)[1]
     assert isinstance(model.history[-1], Ended) and model.history[-1].reason == "diverged"
-    assert all(torch.isfinite(value).all() for value in model.writer.networks[0].state_dict().values())
+    assert all(torch.isfinite(value).all() for value in model.predictor.networks[0].state_dict().values())
 
 
 def test_a_batch_that_the_memory_does_not_hold_is_split_and_said_once() -> None:
@@ -163,10 +163,10 @@ def settings(count):
     return dict(hidden_size=64, embedding_size=64, batch_size=count, batch_tokens=10**6, epochs=1, tokens="char",
                 precision="fp32", samples=0, valid_fraction=0.0, dropout=0.0)
 pairs = [(chr(97 + n % 26) * 200, chr(97 + n % 25) * 200) for n in range(512)]
-TextGenerator(**settings(2)).fit(pairs[:8], listeners=[])                        # everything is loaded and warm
+TextGenerator(**settings(2)).fit(pairs[:8], callbacks=[])                        # everything is loaded and warm
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 400 * 2**20,) * 2)
-model = TextGenerator(**settings(512)).fit(pairs, listeners=[])
+model = TextGenerator(**settings(512)).fit(pairs, callbacks=[])
 print(len([event for event in model.history if type(event).__name__ == "Warning"]))
 print([event.text for event in model.history if type(event).__name__ == "Warning"][0])
 print(model.history[-1].reason, model.history[-1].step)

@@ -18,7 +18,17 @@ from nbtextgen.runs.lock import Lock
 from nbtextgen.runs.log import LogWriter, read_events
 from nbtextgen.runs.training import RunTraining
 from nbtextgen.training.controls import Controls
-from nbtextgen.training.events import Changed, Checkpoint, Ended, Event, Resumed, Started, Step, Validation, Warning
+from nbtextgen.training.events import (
+    Changed,
+    Checkpoint,
+    Ended,
+    Event,
+    Resumed,
+    Started,
+    Step,
+    TrainingWarning,
+    Validation,
+)
 
 WORDS = ["".join(letters) for letters in itertools.product("abcd", repeat=3)]
 REVERSED = Pairs(WORDS, [word[::-1] for word in WORDS])
@@ -38,7 +48,7 @@ class Killed(Exception):
 
 
 def killer(at: int, network: int = 1):
-    """A listener that ends everything at a checkpoint from update ``at`` on of the n-th network it hears of."""
+    """A callback that ends everything at a checkpoint from update ``at`` on of the n-th network it hears of."""
     started = []
 
     def listen(event: Event) -> None:
@@ -51,7 +61,7 @@ def killer(at: int, network: int = 1):
 
 
 def weights(model: TextGenerator) -> list[dict[str, torch.Tensor]]:
-    return [network.state_dict() for network in model.writer.networks]
+    return [network.state_dict() for network in model.predictor.networks]
 
 
 def same(first: TextGenerator, second: TextGenerator) -> bool:
@@ -72,13 +82,13 @@ def same(first: TextGenerator, second: TextGenerator) -> bool:
 @pytest.mark.parametrize("at", [3, 11])
 def test_a_killed_run_resumes_to_the_same_bits_in_the_middle_of_an_epoch(tmp_path: Path, options, at) -> None:
     settings = {**SMALL, **options}
-    straight = TextGenerator(**settings).fit(REVERSED, listeners=[])
+    straight = TextGenerator(**settings).fit(REVERSED, callbacks=[])
     with pytest.raises(Killed):
-        TextGenerator(**settings).fit(REVERSED, listeners=[killer(at)], run=tmp_path / "r")
+        TextGenerator(**settings).fit(REVERSED, callbacks=[killer(at)], run=tmp_path / "r")
     if options.get("ensemble"):  # killed again, in the second network
         with pytest.raises(Killed):
-            TextGenerator.resume(tmp_path / "r", listeners=[killer(at, network=2)])
-    resumed = TextGenerator.resume(tmp_path / "r", listeners=[])
+            TextGenerator.resume(tmp_path / "r", callbacks=[killer(at, network=2)])
+    resumed = TextGenerator.resume(tmp_path / "r", callbacks=[])
     assert same(straight, resumed)
     assert same(straight, TextGenerator.load(tmp_path / "r"))
     straight_losses = [event.loss for event in straight.history if isinstance(event, Validation)]
@@ -90,10 +100,10 @@ def test_a_killed_run_resumes_to_the_same_bits_in_the_middle_of_an_epoch(tmp_pat
 def test_a_checkpoint_whose_optimizer_has_no_moments_yet_is_gone_on_from(tmp_path: Path, options, at: int) -> None:
     settings = {**SMALL, **options}
     with pytest.raises(Killed):
-        TextGenerator(**settings).fit(REVERSED, listeners=[killer(at)], run=tmp_path / "r")
+        TextGenerator(**settings).fit(REVERSED, callbacks=[killer(at)], run=tmp_path / "r")
     assert Run.open(tmp_path / "r").checkpoints.steps()[0] == at
     assert same(
-        TextGenerator.resume(tmp_path / "r", listeners=[]), TextGenerator(**settings).fit(REVERSED, listeners=[])
+        TextGenerator.resume(tmp_path / "r", callbacks=[]), TextGenerator(**settings).fit(REVERSED, callbacks=[])
     )
 
 
@@ -104,15 +114,15 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been_stopped(tmp_path: Path) -> 
         if isinstance(event, Checkpoint) and event.step == 10:
             controls.stop()
 
-    stopped = TextGenerator(**SMALL).fit(REVERSED, listeners=[stop], controls=controls, run=tmp_path / "r")
+    stopped = TextGenerator(**SMALL).fit(REVERSED, callbacks=[stop], controls=controls, run=tmp_path / "r")
     assert isinstance(stopped.history[-1], Ended) and stopped.history[-1].reason == "interrupted"
-    resumed = TextGenerator.resume(tmp_path / "r", listeners=[])
-    assert same(TextGenerator(**SMALL).fit(REVERSED, listeners=[]), resumed)
+    resumed = TextGenerator.resume(tmp_path / "r", callbacks=[])
+    assert same(TextGenerator(**SMALL).fit(REVERSED, callbacks=[]), resumed)
 
 
 def test_a_finished_run_gives_its_model_at_once(tmp_path: Path) -> None:
-    trained = TextGenerator(**SMALL).fit(REVERSED, listeners=[], run=tmp_path / "r")
-    again = TextGenerator.resume(tmp_path / "r", listeners=[])
+    trained = TextGenerator(**SMALL).fit(REVERSED, callbacks=[], run=tmp_path / "r")
+    again = TextGenerator.resume(tmp_path / "r", callbacks=[])
     assert same(trained, again)
     assert not [event for event in again.history if isinstance(event, Step)]
 
@@ -124,7 +134,7 @@ def test_the_best_model_can_be_used_while_the_run_trains(tmp_path: Path) -> None
         if isinstance(event, Validation) and not used:
             used.append(TextGenerator.load(tmp_path / "r").generate("abc").text)
 
-    TextGenerator(**SMALL).fit(REVERSED, listeners=[use], run=tmp_path / "r")
+    TextGenerator(**SMALL).fit(REVERSED, callbacks=[use], run=tmp_path / "r")
     assert used
 
 
@@ -150,7 +160,7 @@ def test_another_process_watches_and_stops_a_run(tmp_path: Path) -> None:
                 )
             )
 
-    model = TextGenerator(**{**SMALL, "epochs": 10_000}).fit(REVERSED, listeners=[watch], run=tmp_path / "r")
+    model = TextGenerator(**{**SMALL, "epochs": 10_000}).fit(REVERSED, callbacks=[watch], run=tmp_path / "r")
     changes = [event for event in model.history if isinstance(event, Changed)]
     assert {(event.setting, event.value) for event in changes} == {("dropout", 0.05), ("rate_factor", 0.5)}
     assert isinstance(model.history[-1], Ended) and model.history[-1].reason == "interrupted"
@@ -158,12 +168,12 @@ def test_another_process_watches_and_stops_a_run(tmp_path: Path) -> None:
 
 
 def test_the_log_holds_every_event_and_survives_half_a_line(tmp_path: Path) -> None:
-    model = TextGenerator(**SMALL).fit(REVERSED, listeners=[], run=tmp_path / "r")
+    model = TextGenerator(**SMALL).fit(REVERSED, callbacks=[], run=tmp_path / "r")
     run = Run.open(tmp_path / "r")
     assert list(run.events()) == model.history
     run.log.write_bytes(run.log.read_bytes() + b'{"event": "Ste')
     assert list(run.events()) == model.history
-    TextGenerator.resume(tmp_path / "r", listeners=[])
+    TextGenerator.resume(tmp_path / "r", callbacks=[])
     assert any(isinstance(event, Resumed) for event in run.events())
     assert b"Ste{" not in run.log.read_bytes()
 
@@ -171,8 +181,8 @@ def test_the_log_holds_every_event_and_survives_half_a_line(tmp_path: Path) -> N
 def test_who_follows_a_log_misses_nothing_where_half_a_line_is_cut_off(tmp_path: Path) -> None:
     log, going_on = tmp_path / "events.jsonl", [True]
     first, second = Resumed(7, 1, 0.5), Resumed(8, 1, 0.5)
-    writer = LogWriter(log)
-    writer.append(first)
+    predictor = LogWriter(log)
+    predictor.append(first)
     log.write_bytes(log.read_bytes() + b'{"event": "Resumed", "at": 1, "st')
     found = read_events(log, lambda: going_on[0])
     assert next(found) == first
@@ -185,7 +195,7 @@ def test_who_follows_a_log_misses_nothing_where_half_a_line_is_cut_off(tmp_path:
 
 def test_a_process_that_is_started_in_the_place_of_another_follows_what_was_asked_of_that(tmp_path: Path) -> None:
     with pytest.raises(Killed):
-        TextGenerator(**SMALL).fit(REVERSED, listeners=[killer(6)], run=tmp_path / "r")
+        TextGenerator(**SMALL).fit(REVERSED, callbacks=[killer(6)], run=tmp_path / "r")
     run = Run.open(tmp_path / "r")
     run.controls.stop()
     launcher = Lock(tmp_path / "r" / "agent")
@@ -193,7 +203,7 @@ def test_a_process_that_is_started_in_the_place_of_another_follows_what_was_aske
     events = list(RunTraining(run).run())
     launcher.release()
     assert isinstance(events[-1], Ended) and events[-1].reason == "interrupted"
-    assert TextGenerator.resume(tmp_path / "r", listeners=[]).history[-1].reason == "finished"  # type: ignore[union-attr]
+    assert TextGenerator.resume(tmp_path / "r", callbacks=[]).history[-1].reason == "finished"  # type: ignore[union-attr]
 
 
 def test_asking_whether_a_run_is_trained_neither_looks_like_training_nor_keeps_it_from_beginning(
@@ -237,14 +247,14 @@ def test_two_writers_on_one_run_are_kept_apart(tmp_path: Path) -> None:
                     try_it()
                 said.append(str(caught.value))
 
-    TextGenerator(**SMALL).fit(REVERSED, listeners=[second], run=tmp_path / "r")
+    TextGenerator(**SMALL).fit(REVERSED, callbacks=[second], run=tmp_path / "r")
     assert "process" in said[0]
 
 
 def test_damage_falls_back_to_the_checkpoint_before_and_says_so(tmp_path: Path) -> None:
-    straight = TextGenerator(**SMALL).fit(REVERSED, listeners=[])
+    straight = TextGenerator(**SMALL).fit(REVERSED, callbacks=[])
     with pytest.raises(Killed):
-        TextGenerator(**SMALL).fit(REVERSED, listeners=[killer(13)], run=tmp_path / "r")
+        TextGenerator(**SMALL).fit(REVERSED, callbacks=[killer(13)], run=tmp_path / "r")
     run = Run.open(tmp_path / "r")
     newest, before = run.checkpoints.steps()
     path = run.checkpoints.path(newest) / "state.safetensors"
@@ -253,8 +263,8 @@ def test_damage_falls_back_to_the_checkpoint_before_and_says_so(tmp_path: Path) 
     path.write_bytes(raw)
     best = run.best.path(run.best.steps()[0])
     (best / "nbtextgen.json").unlink()
-    resumed = TextGenerator.resume(tmp_path / "r", listeners=[])
-    notes = [event.text for event in resumed.history if isinstance(event, Warning)]
+    resumed = TextGenerator.resume(tmp_path / "r", callbacks=[])
+    notes = [event.text for event in resumed.history if isinstance(event, TrainingWarning)]
     assert len(notes) == 1 and "checksum" in notes[0]
     went_on = next(event for event in resumed.history if isinstance(event, Resumed))
     assert went_on.step == before < newest
@@ -264,8 +274,8 @@ def test_damage_falls_back_to_the_checkpoint_before_and_says_so(tmp_path: Path) 
 def test_runs_are_listed_with_settings_and_scores_and_deleted(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert runs() == []
-    first = TextGenerator(**SMALL).fit(REVERSED, listeners=[], run="french")
-    second = TextGenerator(**{**SMALL, "hidden_size": 16}).fit(REVERSED, listeners=[], run=True)
+    first = TextGenerator(**SMALL).fit(REVERSED, callbacks=[], run="french")
+    second = TextGenerator(**{**SMALL, "hidden_size": 16}).fit(REVERSED, callbacks=[], run=True)
     assert first.run and second.run and first.run.folder.name.startswith("french-")
     (tmp_path / "runs" / "broken").mkdir()
     (tmp_path / "runs" / "broken" / "run.json").write_text("{")
@@ -285,7 +295,7 @@ def test_runs_are_listed_with_settings_and_scores_and_deleted(tmp_path: Path, mo
 def test_a_run_never_takes_a_folder_that_is_in_use(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("precious")
     with pytest.raises(ModelFileError, match="there already"):
-        TextGenerator(**SMALL).fit(REVERSED, listeners=[], run=tmp_path)
+        TextGenerator(**SMALL).fit(REVERSED, callbacks=[], run=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
@@ -304,47 +314,47 @@ def test_live_dropout_and_teacher_forcing_act_at_once_and_are_logged() -> None:
         if isinstance(event, Step):
             during.append(event.learning_rate)
 
-    model.fit(REVERSED, listeners=[watch], controls=controls)
+    model.fit(REVERSED, callbacks=[watch], controls=controls)
     changes = {event.setting: event.value for event in model.history if isinstance(event, Changed)}
     assert changes == {"dropout": 0.6, "teacher_forcing": 0.5, "rate_factor": 0.25}
-    plain = TextGenerator(**{**SMALL, "schedule": "constant", "warmup": 0.0}).fit(REVERSED, listeners=[])
+    plain = TextGenerator(**{**SMALL, "schedule": "constant", "warmup": 0.0}).fit(REVERSED, callbacks=[])
     assert during[-1] == pytest.approx(plain.plan.training.learning_rate * 0.25)
     assert not same(model, plain)
-    assert {each.probability for each in model.writer.networks[0].modules() if hasattr(each, "probability")} == {0.2}
+    assert {each.probability for each in model.predictor.networks[0].modules() if hasattr(each, "probability")} == {0.2}
 
 
 def test_steering_is_kept_over_a_resume(tmp_path: Path) -> None:
-    def run(listeners, folder):
+    def run(callbacks, folder):
         controls = Controls()
 
         def move(event: Event) -> None:
             if isinstance(event, Checkpoint) and event.step == 5:
                 controls.dropout, controls.rate_factor = 0.0, 2.0
 
-        return TextGenerator(**SMALL).fit(REVERSED, listeners=[move, *listeners], controls=controls, run=folder)
+        return TextGenerator(**SMALL).fit(REVERSED, callbacks=[move, *callbacks], controls=controls, run=folder)
 
     straight = run([], tmp_path / "one")
     with pytest.raises(Killed):
         run([killer(12)], tmp_path / "two")
-    assert same(straight, TextGenerator.resume(tmp_path / "two", listeners=[]))
+    assert same(straight, TextGenerator.resume(tmp_path / "two", callbacks=[]))
 
 
 def test_pause_holds_training_and_costs_no_training_time() -> None:
     controls = Controls()
-    heard: list[tuple[float, Event]] = []
+    events: list[tuple[float, Event]] = []
 
     def listen(event: Event) -> None:
-        heard.append((time.perf_counter(), event))
+        events.append((time.perf_counter(), event))
         if isinstance(event, Validation) and event.epoch == 1:
             controls.pause()
             threading.Timer(1.0, controls.resume).start()
 
-    TextGenerator(**SMALL).fit(REVERSED, listeners=[listen], controls=controls)
-    (paused, first), (went_on, second) = [(when, event) for when, event in heard if isinstance(event, Changed)]
+    TextGenerator(**SMALL).fit(REVERSED, callbacks=[listen], controls=controls)
+    (paused, first), (went_on, second) = [(when, event) for when, event in events if isinstance(event, Changed)]
     assert isinstance(first, Changed) and isinstance(second, Changed) and (first.value, second.value) == (True, False)
-    ended = heard[-1][1]
+    ended = events[-1][1]
     assert isinstance(ended, Ended)
-    whole = heard[-1][0] - heard[0][0]
+    whole = events[-1][0] - events[0][0]
     assert ended.seconds < whole - 0.5 * (went_on - paused)
 
 
@@ -352,16 +362,16 @@ def test_a_run_without_a_first_update_can_still_be_resumed(tmp_path: Path) -> No
     controls = Controls()
     controls.stop()
     with pytest.raises(NotTrainedError):
-        TextGenerator(**SMALL).fit(REVERSED, listeners=[], controls=controls, run=tmp_path / "r")
+        TextGenerator(**SMALL).fit(REVERSED, callbacks=[], controls=controls, run=tmp_path / "r")
     with pytest.raises(ModelFileError, match="no model yet"):
         TextGenerator.load(tmp_path / "r")
-    resumed = TextGenerator.resume(tmp_path / "r", listeners=[])
-    assert same(resumed, TextGenerator(**SMALL).fit(REVERSED, listeners=[]))
+    resumed = TextGenerator.resume(tmp_path / "r", callbacks=[])
+    assert same(resumed, TextGenerator(**SMALL).fit(REVERSED, callbacks=[]))
 
 
 def test_training_a_run_twice_in_a_row_starts_from_its_own_folder(tmp_path: Path) -> None:
-    TextGenerator(**SMALL).fit(REVERSED, listeners=[], run=tmp_path / "r")
+    TextGenerator(**SMALL).fit(REVERSED, callbacks=[], run=tmp_path / "r")
     training = RunTraining(Run.open(tmp_path / "r"))
     events = list(training.run())
     assert isinstance(events[-1], Ended) and events[-1].reason == "finished"
-    assert training.writer() is not None
+    assert training.predictor() is not None

@@ -32,7 +32,7 @@ needs_bf16 = pytest.mark.skipif(not bf16_works(), reason="this CPU cannot train 
 @pytest.mark.skipif(bf16_works(), reason="this CPU trains in bf16")
 def test_bf16_is_refused_by_a_cpu_that_cannot_train_in_it() -> None:
     with pytest.raises(OptionError, match="--precision bf16 does not work on this CPU"):
-        TextGenerator(**SMALL, precision="bf16").fit(SWAPPED, listeners=[])
+        TextGenerator(**SMALL, precision="bf16").fit(SWAPPED, callbacks=[])
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_bf16_is_refused_by_a_cpu_that_cannot_train_in_it() -> None:
     ids=lambda options: ", ".join(f"{name}={value}" for name, value in options.items()),
 )
 def test_it_learns(options: dict[str, object], tmp_path) -> None:
-    model = TextGenerator(**{**SMALL, **options}).fit(SWAPPED, listeners=[])
-    assert model.perplexity(SWAPPED[:50]) < max(3.0, model.writer.target.size / 10)  # untrained: about the size
+    model = TextGenerator(**{**SMALL, **options}).fit(SWAPPED, callbacks=[])
+    assert model.perplexity(SWAPPED[:50]) < max(3.0, model.predictor.target.size / 10)  # untrained: about the size
     again = TextGenerator.load(model.save(tmp_path / "m"))
     assert again.predict(WORDS[:20]) == model.predict(WORDS[:20])
 
@@ -79,7 +79,7 @@ def test_a_copy_head_writes_words_it_has_never_seen() -> None:
         minimum_frequency=2,
         batch_size=16,
         dropout=0.0,
-    ).fit(known, listeners=[])
+    ).fit(known, callbacks=[])
     right = sum(one == wanted for one, wanted in zip(model.predict(new.sources), new.targets, strict=True))
     assert right >= 36
 
@@ -89,7 +89,7 @@ def test_an_unknown_word_is_replaced_by_the_source_word_attended_to() -> None:
     model = TextGenerator(
         tokens="word", minimum_frequency=2, hidden_size=8, embedding_size=8, epochs=1, valid_fraction=0.0
     )
-    model.fit([*pairs, ("known a", "known a"), ("known b", "known b")], listeners=[])
+    model.fit([*pairs, ("known a", "known a"), ("known b", "known b")], callbacks=[])
     written = model.generate("x7", min_length=1, max_length=1, forbid=("known",), replace_unknown=True)
     assert written.tokens == (" x7",)
 
@@ -98,25 +98,27 @@ def test_pretrained_embeddings_are_the_starting_point(tmp_path) -> None:
     vectors = tmp_path / "vectors.txt"
     vectors.write_text("2 16\n" + "a " + " ".join(["0.5"] * 16) + "\nb " + " ".join(["-0.25"] * 16) + "\n")
     options = {**SMALL, "learning_rate": 1e-9, "max_steps": 1, "tied_embeddings": "none"}
-    model = TextGenerator(**options, source_embeddings=str(vectors)).fit(SWAPPED, listeners=[])
-    writer = model.writer
-    row = writer.source.encode("a").ids[0]
-    np.testing.assert_allclose(writer.networks[0].source_embedding.weight[row].detach().cpu().numpy(), 0.5, atol=1e-4)
+    model = TextGenerator(**options, source_embeddings=str(vectors)).fit(SWAPPED, callbacks=[])
+    predictor = model.predictor
+    row = predictor.source.encode("a").ids[0]
+    np.testing.assert_allclose(
+        predictor.networks[0].source_embedding.weight[row].detach().cpu().numpy(), 0.5, atol=1e-4
+    )
 
 
 def test_a_very_long_source_is_read(tmp_path) -> None:
-    model = TextGenerator(**SMALL).fit(SWAPPED, listeners=[])
+    model = TextGenerator(**SMALL).fit(SWAPPED, callbacks=[])
     assert model.generate("abcd" * 25_000, max_length=5).tokens is not None
 
 
 def test_pairs_longer_than_the_limit_are_left_out_and_said() -> None:
-    model = TextGenerator(**SMALL, max_length=50).fit([*SWAPPED, ("a" * 100_000, "b")], listeners=[])
+    model = TextGenerator(**SMALL, max_length=50).fit([*SWAPPED, ("a" * 100_000, "b")], callbacks=[])
     assert any("1 of" in getattr(event, "text", "") and "left out" in event.text for event in model.history)
 
 
 def test_a_time_limit_needs_no_epochs_and_decays_the_learning_rate() -> None:
     options = {name: value for name, value in SMALL.items() if name != "epochs"}
-    model = TextGenerator(**options, max_minutes=0.05).fit(SWAPPED, listeners=[])
+    model = TextGenerator(**options, max_minutes=0.05).fit(SWAPPED, callbacks=[])
     steps = [event for event in model.history if isinstance(event, Step)]
     validations = [event for event in model.history if isinstance(event, Validation)]
     ended = model.history[-1]

@@ -17,6 +17,6 @@ def test_training_loss_is_told_however_often_validations_come(monkeypatch) -> No
     monkeypatch.setattr(report, "time", SimpleNamespace(perf_counter=lambda: 0.05 * next(tick)))
     events: list[Event] = []
     options = {"hidden_size": 8, "embedding_size": 4, "batch_size": 8, "samples": 0, "max_steps": 60}
-    TextGenerator(**options, validate_every=1, precision="fp32").fit(PAIRS, listeners=[events.append])
+    TextGenerator(**options, validate_every=1, precision="fp32").fit(PAIRS, callbacks=[events.append])
     assert sum(isinstance(event, Validation) for event in events) == 60
     assert sum(isinstance(event, Step) for event in events) >= 6

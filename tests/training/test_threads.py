@@ -18,7 +18,7 @@ from nbtextgen import Pairs, Run, TextGenerator
 from nbtextgen.core.errors import ModelFileError
 from nbtextgen.runs.log import from_record, to_record
 from nbtextgen.training import threads as threads_module
-from nbtextgen.training.events import Changed, Checkpoint, Event, Started, Validation, Warning
+from nbtextgen.training.events import Changed, Checkpoint, Event, Started, TrainingWarning, Validation
 from nbtextgen.training.progress import line
 from nbtextgen.training.threads import RETRY_SECONDS, ThreadTuner, is_small, recorded_threads, threads_on_resume
 
@@ -213,7 +213,7 @@ def changes(events: list[Event]) -> list[tuple[float | bool | None, int]]:
 
 
 def weights(model: TextGenerator) -> list[torch.Tensor]:
-    return [tensor for network in model.writer.networks for tensor in network.state_dict().values()]
+    return [tensor for network in model.predictor.networks for tensor in network.state_dict().values()]
 
 
 def same(first: TextGenerator, second: TextGenerator) -> bool:
@@ -233,12 +233,12 @@ def killer(at: int) -> Callable[[Event], None]:
 
 
 def test_training_reports_its_choice_and_restores_the_number(clock: Clock) -> None:
-    model = TextGenerator(**SMALL).fit(REVERSED, listeners=[])
+    model = TextGenerator(**SMALL).fit(REVERSED, callbacks=[])
     [(chosen, step)] = changes(model.history)
     assert chosen == 2 and clock.used[step:] == [2] * (len(clock.used) - step)
     assert torch.get_num_threads() == 2
     clock.seconds = lambda threads: 0.1 * threads
-    model = TextGenerator(**SMALL).fit(REVERSED, listeners=[])
+    model = TextGenerator(**SMALL).fit(REVERSED, callbacks=[])
     [(chosen, step)] = changes(model.history)
     assert chosen == 1 and line(next(event for event in model.history if isinstance(event, Changed))) == (
         f"update {step}: training uses 1 thread"
@@ -256,7 +256,7 @@ def test_number_is_restored_after_an_exception(clock: Clock) -> None:
                 raise Killed
 
         with pytest.raises(Killed):
-            TextGenerator(**SMALL).fit(REVERSED, listeners=[fails])
+            TextGenerator(**SMALL).fit(REVERSED, callbacks=[fails])
         assert torch.get_num_threads() == 2
 
 
@@ -269,7 +269,7 @@ def test_other_threads_keep_the_number_while_one_trains(clock: Clock) -> None:
             other.start()
             other.join()
 
-    TextGenerator(**SMALL, threads=1).fit(REVERSED, listeners=[look])
+    TextGenerator(**SMALL, threads=1).fit(REVERSED, callbacks=[look])
     assert seen and set(seen) == {2}
 
 
@@ -277,7 +277,7 @@ def test_fixed_number_is_used_throughout(clock: Clock) -> None:
     for fixed in (1, 2):
         seen = []
         model = TextGenerator(**SMALL, threads=fixed).fit(
-            REVERSED, listeners=[lambda event, seen=seen: seen.append(torch.get_num_threads())]
+            REVERSED, callbacks=[lambda event, seen=seen: seen.append(torch.get_num_threads())]
         )
         assert set(seen) == {fixed} and not changes(model.history) and not clock.used
         started = next(event for event in model.history if isinstance(event, Started))
@@ -286,14 +286,14 @@ def test_fixed_number_is_used_throughout(clock: Clock) -> None:
 
 
 def test_small_networks_train_on_one_thread_without_a_trial(two_threads) -> None:
-    model = TextGenerator(**SMALL).fit(REVERSED, listeners=[])
+    model = TextGenerator(**SMALL).fit(REVERSED, callbacks=[])
     assert not changes(model.history)
     assert next(event for event in model.history if isinstance(event, Started)).threads == 1
 
 
 def test_choice_is_among_the_threads_there_are(clock: Clock) -> None:
     torch.set_num_threads(1)
-    model = TextGenerator(**SMALL).fit(REVERSED, listeners=[])
+    model = TextGenerator(**SMALL).fit(REVERSED, callbacks=[])
     assert not changes(model.history) and not clock.used
 
 
@@ -303,35 +303,35 @@ def test_killed_run_resumes_to_the_bit_with_the_same_choices(tmp_path: Path, clo
         return lambda threads: 0.05 if threads == 2 and len(clock.used) < 25 else 3.0 if threads == 2 else 0.1
 
     clock.seconds = slow_later()
-    straight = TextGenerator(**SMALL).fit(REVERSED, listeners=[])
+    straight = TextGenerator(**SMALL).fit(REVERSED, callbacks=[])
     used, clock.used = clock.used, []
     assert [value for value, _ in changes(straight.history)] == [2, 1]
     with pytest.raises(Killed):
-        TextGenerator(**SMALL).fit(REVERSED, listeners=[killer(at)], run=tmp_path / "r")
+        TextGenerator(**SMALL).fit(REVERSED, callbacks=[killer(at)], run=tmp_path / "r")
     del clock.used[at:]
-    resumed = TextGenerator.resume(tmp_path / "r", listeners=[])
+    resumed = TextGenerator.resume(tmp_path / "r", callbacks=[])
     assert clock.used == used
     assert same(straight, resumed)
-    assert not [event for event in resumed.history if isinstance(event, Warning)]
+    assert not [event for event in resumed.history if isinstance(event, TrainingWarning)]
 
 
 def test_run_goes_on_with_its_number_without_a_note(tmp_path: Path, clock: Clock) -> None:
     clock.seconds = lambda threads: 0.1 * threads
     with pytest.raises(Killed):
-        TextGenerator(**SMALL).fit(REVERSED, listeners=[killer(30)], run=tmp_path / "r")
+        TextGenerator(**SMALL).fit(REVERSED, callbacks=[killer(30)], run=tmp_path / "r")
     values = Run.open(tmp_path / "r").checkpoint().content.values  # type: ignore[union-attr]
     assert values["threads"]["number"] == values["made_with"]["threads"] == 1
-    resumed = TextGenerator.resume(tmp_path / "r", listeners=[])
-    assert not [event for event in resumed.history if isinstance(event, Warning)]
+    resumed = TextGenerator.resume(tmp_path / "r", callbacks=[])
+    assert not [event for event in resumed.history if isinstance(event, TrainingWarning)]
     assert next(event for event in resumed.history if isinstance(event, Started)).threads == 1
 
 
 def test_fewer_threads_than_the_run_had_are_named_in_a_note(tmp_path: Path, clock: Clock) -> None:
     with pytest.raises(Killed):
-        TextGenerator(**SMALL).fit(REVERSED, listeners=[killer(30)], run=tmp_path / "r")
+        TextGenerator(**SMALL).fit(REVERSED, callbacks=[killer(30)], run=tmp_path / "r")
     torch.set_num_threads(1)
-    resumed = TextGenerator.resume(tmp_path / "r", listeners=[])
-    [note] = [event.text for event in resumed.history if isinstance(event, Warning)]
+    resumed = TextGenerator.resume(tmp_path / "r", callbacks=[])
+    [note] = [event.text for event in resumed.history if isinstance(event, TrainingWarning)]
     assert "threads 2 then, 1 now" in note
 
 

@@ -75,7 +75,7 @@ class TokenFigures:
 
 
 @dataclass(frozen=True, eq=False)
-class Report:
+class DataReport:
     """Everything found; shows itself in a notebook and prints as text.
 
     Attributes:
@@ -179,7 +179,7 @@ def report(
     vocabulary_size: int | None = None,
     max_length: int = 2000,
     similarity: float = 90.0,
-) -> Report:
+) -> DataReport:
     """Look for what is wrong with two columns of text.
 
     Args:
@@ -209,7 +209,7 @@ def report(
         sides = tuple(_side(name, column) for name, column in (("source", texts.sources), ("target", texts.targets)))
         units = (source_tokens or tokens, target_tokens or tokens)
         figures = token_figures(findings, texts, units, vocabulary_size, max_length)
-    return Report(len(rows.sources), findings.ranked(), sides, ratio, figures)
+    return DataReport(len(rows.sources), findings.ranked(), sides, ratio, figures)
 
 
 def quartet(values: Any) -> tuple[int, int, int, int]:

@@ -11,13 +11,13 @@ from nbtextgen.core.escaping import pictured, visible
 
 if TYPE_CHECKING:
     from nbtextgen.data.cleaning.clean import Cleaned
-    from nbtextgen.data.report.report import Report
+    from nbtextgen.data.report.report import DataReport
 
 _COLOURS = {"high": "#c62828", "medium": "#b26a00", "low": "#5f6b7a"}
 _CELL = "text-align:left;vertical-align:top;padding:2px 10px 2px 0"
 
 
-def report_text(report: Report) -> str:
+def report_text(report: DataReport) -> str:
     """The report in lines."""
     lines = [f"{report.rows:,} rows; {_count(report)}"]
     for side in report.sides:
@@ -46,7 +46,7 @@ def report_text(report: Report) -> str:
     return "\n".join(lines)
 
 
-def report_html(report: Report) -> str:
+def report_html(report: DataReport) -> str:
     """The report as tables."""
     parts = [f"<p><b>{report.rows:,} rows</b>, {_count(report)}</p>"]
     if report.sides:
@@ -89,12 +89,12 @@ def report_html(report: Report) -> str:
     return f"<div class='nbtextgen-report'>{''.join(parts)}</div>"
 
 
-def _count(report: Report) -> str:
+def _count(report: DataReport) -> str:
     count = len(report.findings)
     return f"{count} finding" + ("" if count == 1 else "s")
 
 
-def _sides(report: Report) -> list[list[str]]:
+def _sides(report: DataReport) -> list[list[str]]:
     rows = []
     for side in report.sides:
         scripts = ", ".join(f"{visible(name)} {share:.1%}" for name, share in list(side.scripts.items())[:4])

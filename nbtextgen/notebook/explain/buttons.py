@@ -38,7 +38,7 @@ LONGEST = 60
 """Characters of a text in the name of its button."""
 
 
-class Reach(anywidget.AnyWidget):
+class ExplainButtons(anywidget.AnyWidget):
     """Waits in the page for presses of Explain.
 
     Attributes:
@@ -112,7 +112,7 @@ def bundle(session: Session, shown: Generation | Generations) -> dict[str, Any]:
     if all(author is None for author, _ in asked):
         return found
     if session.reach is None:
-        session.reach = Reach()
+        session.reach = ExplainButtons()
     beside = ["" if author is None else session.reach.button(author, row) for author, row in asked]
     return found | {"text/html": table(rows, with_source=several, beside=beside)}
 

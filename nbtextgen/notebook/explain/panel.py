@@ -15,7 +15,7 @@ from nbtextgen.core.errors import NbTextGenError
 from nbtextgen.explanation.agreement import NAMES
 from nbtextgen.explanation.config import METHODS, ExplanationConfig
 from nbtextgen.explanation.explanation import Explanation, Explanations
-from nbtextgen.notebook.explain.worker import Question, Work
+from nbtextgen.notebook.explain.worker import ExplanationWorker, Question
 from nbtextgen.notebook.widgets import module, style
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class ExplanationPanel(anywidget.AnyWidget):
     sentences = traitlets.Dict().tag(sync=True)
     change = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, work: Work, methods: Sequence[str]) -> None:
+    def __init__(self, work: ExplanationWorker, methods: Sequence[str]) -> None:
         """Compute the first answers, and start on the rest."""
         super().__init__()
         self._work = work
@@ -82,7 +82,7 @@ class ExplanationPanel(anywidget.AnyWidget):
 
         background = options.pop("background", None)
         config: ExplanationConfig = configure(options)
-        return cls(Work.of(model, text, config, background), config.method)
+        return cls(ExplanationWorker.of(model, text, config, background), config.method)
 
     # What a notebook's user reads ---------------------------------------------------------------------------------
 

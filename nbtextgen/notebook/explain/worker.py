@@ -17,9 +17,9 @@ from nbtextgen.explanation.explainer import Explainer
 from nbtextgen.explanation.explanation import Explanation
 from nbtextgen.explanation.value import Cancelled
 from nbtextgen.inference.generation import Generation
-from nbtextgen.inference.predictor import Writer
+from nbtextgen.inference.predictor import Predictor
 from nbtextgen.notebook.explain.payload import answer, changed
-from nbtextgen.notebook.progress import Pace
+from nbtextgen.notebook.progress import Throttle
 
 if TYPE_CHECKING:
     from nbtextgen.generator import TextGenerator
@@ -50,7 +50,7 @@ class Question:
         return f"{self.group}|{self.method}"
 
 
-class Work:
+class ExplanationWorker:
     """Explanations of one output, each computed once.
 
     Attributes:
@@ -60,17 +60,19 @@ class Work:
 
     def __init__(
         self,
-        writer: Writer,
+        predictor: Predictor,
         source: str,
         config: ExplanationConfig,
         *,
         background: Sequence[str],
         generation: Generation | None = None,
     ) -> None:
-        self.writer, self.source, self.config = writer, source, replace(config, faithfulness=False)
+        self.predictor, self.source, self.config = predictor, source, replace(config, faithfulness=False)
         self._given: dict[str, Any] = {"background": background}
         if config.target is None and generation is None:
-            generation = writer.write([source], DecodingConfig())[0]  # once: every question is about this very output
+            generation = predictor.predict([source], DecodingConfig())[
+                0
+            ]  # once: every question is about this very output
         self._generation = generation
         self._explainers: dict[str, Explainer] = {}
         self._answers: dict[Question, Explanation] = {}
@@ -79,26 +81,28 @@ class Work:
         self._changed = threading.Condition(threading.RLock())
         self._thread: threading.Thread | None = None
         self._cancelled = False
-        self._done, self._expected, self._pace = 0, 1, Pace(BETWEEN)
+        self._done, self._expected, self._pace = 0, 1, Throttle(BETWEEN)
         self._tell: Tell = lambda name, value: None
-        first = Explainer(writer, source, self.config, generation=generation, heard=self._heard, **self._given)
+        first = Explainer(
+            predictor, source, self.config, generation=generation, on_progress=self._on_progress, **self._given
+        )
         unit = "spans" if config.spans else first.units.kind
         self.first_question = Question(unit, config.contrast, config.method[0])
         self._explainers[self.first_question.group] = first
-        attended = writer.networks[0].config.attention != "none"
+        attended = predictor.networks[0].config.attention != "none"
         self.methods = tuple(method for method in METHODS if attended or method != "attention")
-        kinds = ("token", "word") if writer.source.kind in ("char", "symbol") else ("char", "token", "word")
+        kinds = ("token", "word") if predictor.source.kind in ("char", "symbol") else ("char", "token", "word")
         self.units = (*(("spans",) if config.spans else ()), *kinds)
 
     @classmethod
     def of(
         cls, model: TextGenerator, text: str | Generation, config: ExplanationConfig, background: Iterable[str] | None
-    ) -> Work:
+    ) -> ExplanationWorker:
         """For a generator and a text, or one of its outputs."""
         given = model.explaining(background)
         if isinstance(text, Generation):
-            return cls(model.writer, text.source, config, generation=text, **given)
-        return cls(model.writer, model.checked_source(text), config, **given)
+            return cls(model.predictor, text.source, config, generation=text, **given)
+        return cls(model.predictor, model.checked_source(text), config, **given)
 
     def listen(self, tell: Tell) -> None:
         """Send news to ``tell(name, value)``, from whichever thread they come."""
@@ -182,7 +186,7 @@ class Work:
                 self._tell("status", {"busy": False, "error": f"{type(error).__name__}: {error}"})
 
     def _answer(self, question: Question) -> None:
-        pace = Pace(BETWEEN)
+        pace = Throttle(BETWEEN)
         self._tell("status", {"busy": True, "text": f"{NAMES[question.method]} ...", "done": 0.0})
         try:
             explainer = self._explainer(question)
@@ -213,13 +217,13 @@ class Work:
         self._tell("status", {"busy": True, "text": "writing for the changed input ..."})
         explainer = self._explainer(question)
         wanted = {int(at): Edit(edit.get("action", ""), edit.get("text", "")) for at, edit in edits.items()}
-        found = counterfactual(self.writer, self.source, explainer.units, wanted, explainer.subject.output.text)
+        found = counterfactual(self.predictor, self.source, explainer.units, wanted, explainer.subject.output.text)
         if self._cancelled:
             raise Cancelled
         self._tell("change", {"group": question.group, "edits": dict(edits), **changed(found)})
         self._tell("status", {"busy": False, "text": ""})
 
-    def _heard(self, copies: int) -> None:
+    def _on_progress(self, copies: int) -> None:
         """Progress, and the place where a cancel takes hold; the quick answers tell of none."""
         if threading.current_thread() is not self._thread:
             return
@@ -236,6 +240,11 @@ class Work:
             unit = "auto" if question.unit == "spans" else question.unit
             config = replace(self.config, unit=unit, spans=spans, contrast=question.contrast)
             self._explainers[question.group] = Explainer(
-                self.writer, self.source, config, generation=self._generation, heard=self._heard, **self._given
+                self.predictor,
+                self.source,
+                config,
+                generation=self._generation,
+                on_progress=self._on_progress,
+                **self._given,
             )
         return self._explainers[question.group]

@@ -12,9 +12,9 @@ import traitlets
 
 from nbtextgen.notebook.live import static_view
 from nbtextgen.notebook.live.record import memory
-from nbtextgen.notebook.progress import Pace
+from nbtextgen.notebook.progress import Throttle
 from nbtextgen.notebook.widgets import module, style
-from nbtextgen.training.events import Changed, Event, Sample, Started, Step, Validation, Warning
+from nbtextgen.training.events import Changed, Event, Sample, Started, Step, TrainingWarning, Validation
 
 if TYPE_CHECKING:
     from nbtextgen.notebook.live.training import Training
@@ -80,7 +80,7 @@ def controls_of(training: Training) -> dict[str, Any]:
 class PanelShow:
     """Listens to a training, keeps its panel up to date, and leaves a still picture in every output that showed it."""
 
-    def __init__(self, training: Training, pace: Pace | None = None) -> None:
+    def __init__(self, training: Training, pace: Throttle | None = None) -> None:
         """Prepare the panel.
 
         Args:
@@ -88,7 +88,7 @@ class PanelShow:
             pace: of the messages to the page; ten a second by default.
         """
         self._training = training
-        self._pace = pace or Pace()
+        self._pace = pace or Throttle()
         self._panel = LivePanel(training)
         self._places: list[str] = []
         self._pending: dict[str, Any] = {}
@@ -110,7 +110,7 @@ class PanelShow:
             self._pending["best"] = record.best
         elif isinstance(event, Sample):
             self._pending["samples"] = record.samples_as_list()
-        elif isinstance(event, Warning):
+        elif isinstance(event, TrainingWarning):
             self._pending["warnings"] = record.warnings
         elif isinstance(event, Started):
             self._panel.send_state("state")
@@ -135,8 +135,8 @@ class PanelShow:
 class TextShow:
     """Progress as text that rewrites itself in one output of a notebook."""
 
-    def __init__(self, training: Training, pace: Pace | None = None) -> None:
-        self._training, self._pace = training, pace or Pace(0.5)
+    def __init__(self, training: Training, pace: Throttle | None = None) -> None:
+        self._training, self._pace = training, pace or Throttle(0.5)
         self._place = uuid.uuid4().hex
 
     def show(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from nbtextgen.training.events import Ended, Event, Sample, Started, Step, Validation, Warning
+from nbtextgen.training.events import Ended, Event, Sample, Started, Step, TrainingWarning, Validation
 
 
 def memory() -> int:
@@ -35,7 +35,7 @@ LONGEST = 300
 """Characters of a sample text that are kept."""
 
 
-class Series:
+class PointSeries:
     """Points of a curve, in order; neighbours are merged when there are too many.
 
     A merged point is the mean of its neighbours (a noisy curve), or the last of them (measured figures).
@@ -88,13 +88,13 @@ class Samples:
 
 
 class Record:
-    """A listener that remembers what a panel or a still picture shows of a training."""
+    """A callback that remembers what a panel or a still picture shows of a training."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.train = Series(mean=True)
-        self.rate = Series(mean=False)
-        self.valid = Series(mean=False)
+        self.train = PointSeries(mean=True)
+        self.rate = PointSeries(mean=False)
+        self.valid = PointSeries(mean=False)
         self.best: tuple[float, float] | None = None
         self.samples: dict[str, Samples] = {}
         self.warnings: list[str] = []
@@ -122,7 +122,7 @@ class Record:
                 self.best = (self._base + event.step, event.loss)
         elif isinstance(event, Sample):
             self._sample(event)
-        elif isinstance(event, Warning):
+        elif isinstance(event, TrainingWarning):
             self.warnings = [*self.warnings[-4:], event.text]
         elif isinstance(event, Ended):
             self.ended = event

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from nbtextgen.charts import Line, figure, line_chart, smoothed
+from nbtextgen.charts import Curve, figure, line_chart, smoothed
 from nbtextgen.core.escaping import pictured, visible
 from nbtextgen.notebook.live.record import Record, chosen
 from nbtextgen.training.progress import clock, of
@@ -55,9 +55,9 @@ def curves(record: Record) -> str:
     """Training and validation loss as a chart; empty before there is any."""
     raw, valid = record.train.points(), record.valid.points()
     lines = [
-        Line("", raw, faint=True, style=0),
-        Line("training loss", smoothed(raw), style=0),
-        Line("validation loss", valid, style=1, dots=True),
+        Curve("", raw, faint=True, style=0),
+        Curve("training loss", smoothed(raw), style=0),
+        Curve("validation loss", valid, style=1, dots=True),
     ]
     if not raw and not valid:
         return ""

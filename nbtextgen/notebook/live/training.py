@@ -35,7 +35,7 @@ class Training:
         plan: all settings, when they are known before training begins (a resumed run).
         at_end: called with the model, in the thread that trained it.
         shown: what shows it in the notebook, if anything.
-        listeners: called with every event, in the thread that trains.
+        callbacks: called with every event, in the thread that trains.
     """
 
     def __init__(self, name: str, model: TextGenerator | None, fit: Callable[..., TextGenerator]) -> None:
@@ -44,13 +44,13 @@ class Training:
         Args:
             name: the variable that receives the model.
             model: what will be trained; ``None`` when only ``fit`` will make it.
-            fit: trains, taking ``listeners`` and ``controls``.
+            fit: trains, taking ``callbacks`` and ``controls``.
         """
         self.name, self.model = name, model
         self.controls = Controls()
         self.record = Record(name)
         self.shown: PanelShow | TextShow | None = None
-        self.listeners: list[Listener] = [self.record]
+        self.callbacks: list[Listener] = [self.record]
         self._fit = fit
         self.plan: Plan | None = None
         self.at_end: Callable[[TextGenerator], object] = lambda model: None
@@ -70,7 +70,7 @@ class Training:
         if not rich:
             from nbtextgen.training.progress import TextProgress
 
-            self.listeners.append(TextProgress())
+            self.callbacks.append(TextProgress())
             return
         self._show(progress)
 
@@ -79,7 +79,7 @@ class Training:
 
         self.shown = TextShow(self) if progress == "text" else PanelShow(self)
         self.shown.show()
-        self.listeners.append(self.shown)
+        self.callbacks.append(self.shown)
 
     def show(self, *, rich: bool) -> None:
         """Show the panel again, in the current cell; in a terminal, how far it is."""
@@ -97,7 +97,7 @@ class Training:
         """Train in this thread; an interrupt stops after the current update and keeps the best model so far."""
         try:
             with _interrupt_calls(self.controls.stop):
-                self.model = self._fit(listeners=[self._hear], controls=self.controls)
+                self.model = self._fit(callbacks=[self._hear], controls=self.controls)
                 return self.model
         except Exception as error:
             self.record.error = str(error)
@@ -107,8 +107,8 @@ class Training:
                 self.shown.over()
 
     def _hear(self, event: Event) -> None:
-        for listener in list(self.listeners):
-            listener(event)
+        for callback in list(self.callbacks):
+            callback(event)
 
     def start(self) -> None:
         """Train in a thread of its own, which ends with the kernel."""

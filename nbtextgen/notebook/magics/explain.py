@@ -11,7 +11,7 @@ from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.options import Option, options_of
 from nbtextgen.explanation.config import ExplanationConfig
 from nbtextgen.notebook.arguments import COMMON, flag_option, help_table, parse_line, text_option
-from nbtextgen.notebook.progress import Counter
+from nbtextgen.notebook.progress import ProgressLine
 from nbtextgen.notebook.session import Commands, in_one_line
 from nbtextgen.notebook.show_code import call, show
 
@@ -71,8 +71,8 @@ class ExplainCommands(Commands):
         """Over a data set, saying how far it is; an interrupt keeps what has been explained."""
         pairs = self._pairs(model, own["data"])
         gold = None if own["gold"] is None else self._gold(own["gold"])
-        with Counter("texts explained", rich=self.session.rich) as counter:
-            return model.explain_data(pairs, limit=own["limit"] or 200, gold=gold, heard=counter, **options)
+        with ProgressLine("texts explained", rich=self.session.rich) as counter:
+            return model.explain_data(pairs, limit=own["limit"] or 200, gold=gold, on_progress=counter, **options)
 
     def _gold(self, text: str) -> list[str]:
         """Alignments from a variable, or the lines of a file."""

@@ -9,7 +9,7 @@ from IPython.core.magic import line_magic, magics_class
 from nbtextgen.core.options import Option, options_of
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.notebook.arguments import COMMON, flag_option, help_table, parse_line, text_option
-from nbtextgen.notebook.progress import Pace
+from nbtextgen.notebook.progress import Throttle
 from nbtextgen.notebook.session import Commands, in_one_line
 from nbtextgen.notebook.show_code import call, show
 
@@ -37,15 +37,17 @@ class TextCommands(Commands):
         decoding = _DRAWN | {name: value for name, value in parsed.options.items() if name not in own}
         text, length = " ".join(parsed.words[1:]), parsed.options.get("length", _LENGTH.default)
         if parsed.options.get("show_code"):
-            return show(call(f"print({parsed.words[0]}.write_on", repr(text), {"length": length, **decoding}) + ")")
+            return show(
+                call(f"print({parsed.words[0]}.continue_text", repr(text), {"length": length, **decoding}) + ")"
+            )
         if parsed.options.get("panel"):
             from nbtextgen.notebook.panels.text import continuation_panel
 
             return continuation_panel(model, text, length, decoding)
-        pieces, pace = [text], Pace()
+        pieces, pace = [text], Throttle()
         if not parsed.options.get("quiet"):
             print(text, end="", flush=True)
-        for piece in model.stream_on(text, length, **decoding):
+        for piece in model.stream_continuation(text, length, **decoding):
             pieces.append(piece)
             if not parsed.options.get("quiet"):
                 print(piece, end="", flush=pace.due())

@@ -83,5 +83,5 @@ def _box(step: str, *, checked: bool) -> widgets.Checkbox:
 
 def _explained(box: widgets.Checkbox) -> widgets.HBox:
     """A check box, and beside it what its step does."""
-    told = f"<span style='opacity:.8;line-height:1.4'>{visible(box.tooltip)}</span>"
-    return widgets.HBox([box, widgets.HTML(told, layout={"flex": "1 1 0", "min_width": "0"})])
+    on_progress = f"<span style='opacity:.8;line-height:1.4'>{visible(box.tooltip)}</span>"
+    return widgets.HBox([box, widgets.HTML(on_progress, layout={"flex": "1 1 0", "min_width": "0"})])

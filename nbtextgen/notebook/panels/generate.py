@@ -18,15 +18,15 @@ from nbtextgen.core.options import build, options_of
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.inference.generation import Generation
 from nbtextgen.notebook.panels.fields import choice_field, field, text_field
-from nbtextgen.notebook.panels.latest_job import Latest, Stale, Stopped
-from nbtextgen.notebook.panels.recipe import Line
+from nbtextgen.notebook.panels.latest_job import LatestJob, Stale, Stopped
+from nbtextgen.notebook.panels.recipe import MagicLine
 from nbtextgen.notebook.panels.static import StaticForm
-from nbtextgen.notebook.panels.widgets import Code, Form, Writing
+from nbtextgen.notebook.panels.widgets import CodeView, Form, OutputsView
 from nbtextgen.tokenizers.base import EOS
 
 if TYPE_CHECKING:
-    from nbtextgen.inference.predictor import Alternative, Writer
-    from nbtextgen.model.int8 import EightBit
+    from nbtextgen.inference.predictor import Alternative, Predictor
+    from nbtextgen.model.int8 import Int8Seq2Seq
     from nbtextgen.model.seq2seq import Seq2Seq
     from nbtextgen.notebook.session import Session
 
@@ -59,7 +59,7 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
             text: a source to begin with.
         """
         self.session = session
-        self._latest = Latest(DELAY)
+        self._latest = LatestJob(DELAY)
         self._prefixes: dict[int, tuple[int, ...]] = {}
         self._found: list[Generation | None] = []
         self._choices: Sequence[Alternative] = ()
@@ -87,7 +87,7 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
                 for key, one in OPTIONS.items()
             },
         )
-        self.writing, self.code = Writing(), Code()
+        self.writing, self.code = OutputsView(), CodeView()
         self.below = ipywidgets.VBox()
         super().__init__([self.form, self.writing, self.code, self.below])
         self.form.observe(self._changed, "values")
@@ -190,7 +190,7 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
             if config.sample and config.seed is None:
                 # A seed of our own: PyTorch's shared generator may belong to a training that runs meanwhile.
                 config = dataclasses.replace(config, seed=random.randrange(2**32))
-            found = _interruptible(model.writer, config.precision, stale).write(
+            found = _interruptible(model.predictor, config.precision, stale).predict(
                 [model.checked_source(text)], config, prefix
             )[0]
         except NbTextGenError as error:
@@ -203,8 +203,8 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
         if shown is None or message["at"] > len(shown.ids):
             return
         model = self.session.model([self.names[message["column"]]])
-        writer = _interruptible(model.writer, "fp32", stale)
-        place = writer.alternatives(shown.source, shown.ids[: message["at"]], COUNT)[-1]
+        predictor = _interruptible(model.predictor, "fp32", stale)
+        place = predictor.alternatives(shown.source, shown.ids[: message["at"]], COUNT)[-1]
         if stale():
             raise Stopped
         taken = (*shown.ids, EOS)[message["at"]]
@@ -238,7 +238,7 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
 
     def _show_code(self) -> None:
         name, text = self.names[0], self.form.values["text"] or ""
-        line = Line("textgen_generate", name, self._settings(), text)
+        line = MagicLine("textgen_generate", name, self._settings(), text)
         self.code.show({"Magic": line.magic(), "Python": line.python(f"{name}.generate", [repr(text)])})
 
     def summary(self) -> tuple[str, str]:
@@ -261,7 +261,7 @@ def _field(name: str) -> dict[str, Any]:
 class _Interruptible:
     """A network that stops in mid-output when what it writes is no longer wanted."""
 
-    def __init__(self, network: Seq2Seq, quick: Seq2Seq | EightBit, stale: Stale) -> None:
+    def __init__(self, network: Seq2Seq, quick: Seq2Seq | Int8Seq2Seq, stale: Stale) -> None:
         self._network, self._quick, self._stale = network, quick, stale
 
     def __getattr__(self, name: str) -> Any:
@@ -274,12 +274,12 @@ class _Interruptible:
         return self._quick.step(tokens, state)
 
 
-def _interruptible(writer: Writer, precision: str, stale: Stale) -> Writer:
+def _interruptible(predictor: Predictor, precision: str, stale: Stale) -> Predictor:
     networks: list[Any] = [
-        _Interruptible(network, writer.network_in(precision, number), stale)
-        for number, network in enumerate(writer.networks)
+        _Interruptible(network, predictor.network_in(precision, number), stale)
+        for number, network in enumerate(predictor.networks)
     ]
-    return dataclasses.replace(writer, networks=networks)
+    return dataclasses.replace(predictor, networks=networks)
 
 
 def _rows(found: Generation | None, forced: int) -> list[dict[str, Any]]:

@@ -12,10 +12,10 @@ class Stopped(Exception):
     """Raised within a job that was overtaken, to get out of it."""
 
 
-class Latest:
+class LatestJob:
     """One thread that runs the job asked for last; a job asks ``stale()`` whether it may stop.
 
-    Nothing runs at the same time as something else of the same ``Latest``: jobs that train or draw random numbers then
+    Nothing runs at the same time as something else of the same ``LatestJob``: jobs that train or draw random numbers then
     never meet.
     """
 

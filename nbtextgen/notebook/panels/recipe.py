@@ -12,7 +12,7 @@ from nbtextgen.notebook.show_code import keywords
 
 
 @dataclass(frozen=True)
-class Line:
+class MagicLine:
     """A call of one of our magics: its name, its first word, its options and, after them, a text."""
 
     name: str

@@ -61,7 +61,7 @@ def _columns(value: Any) -> list[str]:
     return [] if names is None else [str(name) for name in names]
 
 
-class Source:
+class DataSource:
     """Reads the pairs that a form names, and remembers them as long as it names the same."""
 
     def __init__(self, session: Session) -> None:

@@ -9,30 +9,30 @@ import ipywidgets as widgets
 
 from nbtextgen.core.errors import NbTextGenError
 from nbtextgen.core.escaping import visible
-from nbtextgen.notebook.panels.latest_job import Latest, Stale
+from nbtextgen.notebook.panels.latest_job import LatestJob, Stale
 from nbtextgen.notebook.panels.static import PlainBox
-from nbtextgen.notebook.progress import Pace
+from nbtextgen.notebook.progress import Throttle
 
 if TYPE_CHECKING:
     from nbtextgen.generator import TextGenerator
 
 
 def continuation_panel(model: TextGenerator, text: str, length: int, decoding: Mapping[str, Any]) -> widgets.VBox:
-    """Controls over ``TextGenerator.stream_on``; what is written is shown escaped, as it comes."""
-    model.stream_on  # noqa: B018  (an untrained model is refused when it writes, in the panel)
+    """Controls over ``TextGenerator.stream_continuation``; what is written is shown escaped, as it comes."""
+    model.stream_continuation  # noqa: B018  (an untrained model is refused when it writes, in the panel)
     beginning = widgets.Textarea(text, description="beginning", layout=widgets.Layout(width="95%"))
     size = widgets.IntSlider(length, 10, max(2000, length), description="tokens")
     heat = widgets.FloatSlider(decoding.get("temperature", 0.8), min=0.1, max=2.0, step=0.05, description="temperature")
     mass = widgets.FloatSlider(decoding.get("top_p", 0.95), min=0.05, max=1.0, step=0.05, description="top-p")
     write, stop = widgets.Button(description="Write on", button_style="primary"), widgets.Button(description="Stop")
     shown = widgets.HTML()
-    work = Latest()
+    work = LatestJob()
 
     def job(stale: Stale) -> None:
-        written, pace = "", Pace()
+        written, pace = "", Throttle()
         chosen = {**decoding, "sample": True, "temperature": heat.value, "top_p": mass.value}
         try:
-            for piece in model.stream_on(beginning.value, size.value, **chosen):
+            for piece in model.stream_continuation(beginning.value, size.value, **chosen):
                 if stale():
                     return
                 written += piece

@@ -14,18 +14,18 @@ from nbtextgen.core.options import Option
 from nbtextgen.notebook.live.panel import PanelShow
 from nbtextgen.notebook.panels.fields import field
 from nbtextgen.notebook.panels.generate import GeneratePanel
-from nbtextgen.notebook.panels.latest_job import Latest, Stale
-from nbtextgen.notebook.panels.recipe import Line
-from nbtextgen.notebook.panels.source import FIELDS, Source, columns_of, fit_code, suggestions
+from nbtextgen.notebook.panels.latest_job import LatestJob, Stale
+from nbtextgen.notebook.panels.recipe import MagicLine
+from nbtextgen.notebook.panels.source import FIELDS, DataSource, columns_of, fit_code, suggestions
 from nbtextgen.notebook.panels.static import StaticForm
-from nbtextgen.notebook.panels.widgets import Code, Form
+from nbtextgen.notebook.panels.widgets import CodeView, Form
 from nbtextgen.pipeline.plan import fit_options
 
 if TYPE_CHECKING:
     from nbtextgen.data.pairs import Pairs
     from nbtextgen.notebook.live.training import Training
     from nbtextgen.notebook.session import Session
-    from nbtextgen.pipeline.estimate import Rehearsal
+    from nbtextgen.pipeline.estimate import TrialRun
     from nbtextgen.pipeline.plan import Plan
 
 OPTIONS = fit_options()
@@ -49,8 +49,8 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
             name: the variable that receives the model.
             data: what to train on, as after ``--data``.
         """
-        self.session, self._source = session, Source(session)
-        self._latest = Latest(DELAY)
+        self.session, self._source = session, DataSource(session)
+        self._latest = LatestJob(DELAY)
         shown = [one for names in SECTIONS.values() for one in names]
         rest = [field(one) for key, one in OPTIONS.items() if key not in shown]
         self.form = Form(
@@ -75,7 +75,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         )
         self.use = ipywidgets.Button(description="Use it", layout={"display": "none"})
         self.chart = ipywidgets.HTML()
-        self.code = Code()
+        self.code = CodeView()
         self.start = ipywidgets.Button(description="Start", button_style="primary", tooltip="Train with these settings")
         self.status = ipywidgets.HTML()
         self.below = ipywidgets.VBox()
@@ -105,11 +105,11 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         """Settings that differ from their defaults, and what is wrong with each that cannot be."""
         return checked_settings(self.form.values, OPTIONS)
 
-    def line(self) -> Line:
+    def line(self) -> MagicLine:
         """The call of ``textgen_train`` that does what Start does."""
         values = self.form.values
         own = {"data": values["data"], **columns_of(values)}
-        return Line("textgen_train", values["name"], {**own, **self.settings()[0]})
+        return MagicLine("textgen_train", values["name"], {**own, **self.settings()[0]})
 
     def _changed(self, change: Any = None) -> None:
         values = self.form.values
@@ -125,10 +125,10 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
 
     # Before a run --------------------------------------------------------------------------------------------------
 
-    def _rehearsal(self) -> Rehearsal | None:
+    def _rehearsal(self) -> TrialRun | None:
         """A run like the one that would start now; shows why there can be none."""
         from nbtextgen.generator import TextGenerator
-        from nbtextgen.pipeline.estimate import rehearsal
+        from nbtextgen.pipeline.estimate import trial_run
 
         if any(training.running for training in self.session.trainings.values()):
             self.cost.value = status(
@@ -141,7 +141,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
             return None
         try:
             ready = self._source.prepared(self.form.values, settings.pop("clean", None))
-            prepared = rehearsal(TextGenerator(**settings).get_params(), ready.data)
+            prepared = trial_run(TextGenerator(**settings).get_params(), ready.data)
             self.form.autos = autos(prepared.plan)
             self._about = f"{len(ready.pairs):,} pairs, for instance {_example(ready.pairs)}. {ready.note}"
             self.cost.value = status(f"{self._about} Estimating …")
@@ -158,11 +158,11 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         self.cost.value = status("" if first else str(error), alert=True)
 
     def _estimate(self, stale: Stale) -> None:
-        rehearsal = self._rehearsal()
-        if rehearsal is None or stale():
+        trial_run = self._rehearsal()
+        if trial_run is None or stale():
             return
         try:
-            estimate = rehearsal.estimate(lambda: not stale())
+            estimate = trial_run.estimate(lambda: not stale())
         except NbTextGenError as error:
             self._show_error(error)
             return
@@ -171,17 +171,17 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
 
     def _find(self, stale: Stale) -> None:
         """The learning-rate range test, in the background."""
-        rehearsal = self._rehearsal()
-        if rehearsal is None:
+        trial_run = self._rehearsal()
+        if trial_run is None:
             return
 
-        def told(update: int) -> bool:
+        def on_progress(update: int) -> bool:
             if update % 10 == 0:
                 self.chart.value = status(f"Range test: update {update} of at most 150 …")
             return not stale()
 
         try:
-            found = rehearsal.find_learning_rate(told=told)
+            found = trial_run.find_learning_rate(on_progress=on_progress)
         except NbTextGenError as error:
             self._show_error(error)
             return
@@ -212,7 +212,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         self.status.value = ""
         show = _Embedded(training, self._over)
         training.shown = show
-        training.listeners.append(show)
+        training.callbacks.append(show)
         self.below.children = [show.widget]
         training.start()
 

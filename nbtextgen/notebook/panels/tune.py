@@ -13,11 +13,11 @@ from nbtextgen.core.options import Option
 from nbtextgen.notebook.arguments import parse_line
 from nbtextgen.notebook.panels.fields import field, text_field
 from nbtextgen.notebook.panels.generate import GeneratePanel
-from nbtextgen.notebook.panels.source import FIELDS, Source, columns_of, data_code, suggestions
+from nbtextgen.notebook.panels.source import FIELDS, DataSource, columns_of, data_code, suggestions
 from nbtextgen.notebook.panels.static import StaticForm
 from nbtextgen.notebook.panels.train import row, status
-from nbtextgen.notebook.panels.widgets import Code, Form, Ranges
-from nbtextgen.notebook.progress import Pace
+from nbtextgen.notebook.panels.widgets import CodeView, Form, Ranges
+from nbtextgen.notebook.progress import Throttle
 from nbtextgen.notebook.show_code import call
 from nbtextgen.pipeline.plan import fit_options
 from nbtextgen.training.controls import Controls
@@ -46,10 +46,10 @@ class TunePanel(StaticForm, ipywidgets.VBox):
             name: the variable that receives the best model.
             data: what to train on, as after ``--data``.
         """
-        self.session, self._source = session, Source(session)
+        self.session, self._source = session, DataSource(session)
         self._controls = Controls()
         self._thread: threading.Thread | None = None
-        self._pace = Pace(UPDATE_SECONDS)
+        self._pace = Throttle(UPDATE_SECONDS)
         self.tuning: Tuning | None = None
         fixed = text_field(
             "fixed",
@@ -65,7 +65,7 @@ class TunePanel(StaticForm, ipywidgets.VBox):
             fields=[field(OPTIONS[one]) for one in TUNABLE],
             values={one: {"on": one in FIRST, "range": _ends(usual_range(OPTIONS[one]))} for one in TUNABLE},
         )
-        self.code = Code()
+        self.code = CodeView()
         self.start = ipywidgets.Button(description="Start", button_style="primary", tooltip="Search in the background")
         self.stop = ipywidgets.Button(
             description="Stop", disabled=True, tooltip="End now and keep the best model so far"
@@ -174,7 +174,7 @@ class TunePanel(StaticForm, ipywidgets.VBox):
                 search,
                 minutes,
                 options=fixed,
-                told=lambda one: self._heard(one, name, minutes),
+                on_progress=lambda one: self._on_progress(one, name, minutes),
                 controls=self._controls,
             )
             self._show(found, name)
@@ -187,7 +187,7 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         finally:
             self._enable(True)
 
-    def _heard(self, tuning: Tuning, name: str, minutes: float) -> None:
+    def _on_progress(self, tuning: Tuning, name: str, minutes: float) -> None:
         """The search as it stands; called in its thread."""
         if not self._pace.due():
             return

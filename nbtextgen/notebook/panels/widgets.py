@@ -41,7 +41,7 @@ class Form(anywidget.AnyWidget):
         self.values = {**self.values, **values}
 
 
-class Code(anywidget.AnyWidget):
+class CodeView(anywidget.AnyWidget):
     """Pieces of code to copy; ``pieces`` are ``{"name": ..., "code": ...}``."""
 
     _esm = module(FRONT, "code.js")
@@ -53,7 +53,7 @@ class Code(anywidget.AnyWidget):
         self.pieces = [{"name": name, "code": code} for name, code in pieces.items()]
 
 
-class Writing(anywidget.AnyWidget):
+class OutputsView(anywidget.AnyWidget):
     """What models wrote, side by side; sends ``ask``, ``choose`` and ``release`` messages (see ``generate.py``).
 
     Attributes:

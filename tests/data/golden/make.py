@@ -136,9 +136,9 @@ def texts(rows: list[dict[str, Any]]) -> list[list[str]]:
 def sure(model: TextGenerator) -> list[dict[str, Any]]:
     """Outputs for three sources that stay the same when all weights change a little, as they may on other processors."""
     changed = TextGenerator()
-    changed.__dict__ |= {**model.__dict__, "_writer": deepcopy(model.writer)}
+    changed.__dict__ |= {**model.__dict__, "_writer": deepcopy(model.predictor)}
     noise = torch.Generator().manual_seed(1)
-    for network in changed.writer.networks:
+    for network in changed.predictor.networks:
         for parameter in network.parameters():
             parameter.data *= 1 + 1e-4 * torch.randn(parameter.shape, generator=noise)
     sources = [text.replace(" ", "") for text in SOURCES] if model.plan.tokenizer.source_tokens == "char" else SOURCES
@@ -151,7 +151,7 @@ def sure(model: TextGenerator) -> list[dict[str, Any]]:
 def digest(model: TextGenerator) -> str:
     """SHA-256 of all weights."""
     found = hashlib.sha256()
-    for network in model.writer.networks:
+    for network in model.predictor.networks:
         for name, tensor in sorted(network.named_parameters()):
             found.update(name.encode() + tensor.detach().numpy().tobytes())
     return found.hexdigest()
@@ -172,7 +172,7 @@ class Killed(Exception):
 
 
 def killer(at: int, network: int):
-    """A listener that ends training at the checkpoint after update ``at`` of the n-th network."""
+    """A callback that ends training at the checkpoint after update ``at`` of the n-th network."""
     started = []
 
     def listen(event: Event) -> None:
@@ -208,7 +208,7 @@ def main(folder: Path) -> None:
         options: dict[str, Any] = {**COMMON, **row, "shared_vocabulary": row["tied_embeddings"] in ("inputs", "all")}
         name, data = f"{number:02}", pairs("" if row["tokens"] == "char" else " ")
         for seed in range(1, 40):
-            model = TextGenerator(**options, epochs=9, seed=seed).fit(data, listeners=[])
+            model = TextGenerator(**options, epochs=9, seed=seed).fit(data, callbacks=[])
             try:
                 rows = sure(model)
             except AssertionError:
@@ -226,24 +226,26 @@ def main(folder: Path) -> None:
         print(name, row, texts(rows)[0])
 
     poet = TextGenerator(context=12, window=24, tokens="char", **{**COMMON, "batch_size": 4, "epochs": 6})
-    poet.fit_text(TEXT, listeners=[])
+    poet.fit_text(TEXT, callbacks=[])
     poet.save(folder / "models" / "text")
     expected["text"] = {
         "seen": SEEN,
         "bits": round(poet.bits_per_character(SEEN), 5),
-        "next": [[one.text, round(one.probability, 5)] for one in poet.writer.alternatives("the cat sat ", [], 3)[0]],
+        "next": [
+            [one.text, round(one.probability, 5)] for one in poet.predictor.alternatives("the cat sat ", [], 3)[0]
+        ],
     }
 
     data = pairs("")
-    finished = TextGenerator(**OF_RUNS).fit(data, listeners=[], run=folder / "folders" / "finished")
+    finished = TextGenerator(**OF_RUNS).fit(data, callbacks=[], run=folder / "folders" / "finished")
     expected["runs"]["finished"] = {"sha256": digest(finished), "outputs": sure(finished)}
     for name, (options, at, network) in RUNS.items():
         options = OF_RUNS | options
-        straight = TextGenerator(**options).fit(data, listeners=[])
+        straight = TextGenerator(**options).fit(data, callbacks=[])
         with contextlib.suppress(Killed):
-            TextGenerator(**options).fit(data, listeners=[killer(at, network)], run=folder / "folders" / name)
+            TextGenerator(**options).fit(data, callbacks=[killer(at, network)], run=folder / "folders" / name)
         shutil.copytree(folder / "folders" / name, folder / "copy")
-        assert digest(TextGenerator.resume(folder / "copy", listeners=[])) == digest(straight)
+        assert digest(TextGenerator.resume(folder / "copy", callbacks=[])) == digest(straight)
         shutil.rmtree(folder / "copy")
         expected["runs"][name] = {"sha256": digest(straight), "outputs": sure(straight)}
         straight.save(folder / "ends" / name)

@@ -14,7 +14,7 @@ _LOWEST = np.float32(-1e4)
 
 
 @dataclass(frozen=True)
-class Constraints:
+class NumpyConstraints:
     """Rules on every output, applied to log-probabilities before a token is chosen."""
 
     config: DecodingConfig

@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from nbtextgen.training.config import TrainingConfig
-from nbtextgen.training.run_length import Horizon
+from nbtextgen.training.run_length import RunLength
 from nbtextgen.training.schedule import rate_at
 from nbtextgen.training.state import Progress
 
 
-def horizon(updates_per_epoch: int = 50, **options: object) -> Horizon:
-    return Horizon(TrainingConfig(schedule="stable-decay", **options), updates_per_epoch)  # type: ignore[arg-type]
+def horizon(updates_per_epoch: int = 50, **options: object) -> RunLength:
+    return RunLength(TrainingConfig(schedule="stable-decay", **options), updates_per_epoch)  # type: ignore[arg-type]
 
 
 def test_learning_rate_rises_stays_and_falls_to_zero() -> None:

@@ -10,7 +10,7 @@ from nbtextgen.generator import TextGenerator
 from nbtextgen.model import int8 as eight_bit
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.initialization import COMBINE_GAIN
-from nbtextgen.model.int8 import EightBit, EightBitLinear, pays_in_eight_bit
+from nbtextgen.model.int8 import Int8Linear, Int8Seq2Seq, int8_is_faster
 from nbtextgen.model.seq2seq import Seq2Seq
 
 EXTRAS = (
@@ -26,16 +26,16 @@ def test_a_product_is_within_the_rounding_of_its_parts() -> None:
     torch.manual_seed(1)
     weight, bias, inputs = torch.randn(40, 64), torch.randn(40), torch.randn(3, 5, 64) * 7
     right = torch.nn.functional.linear(inputs, weight, bias)
-    found = EightBitLinear(weight, bias)(inputs)
+    found = Int8Linear(weight, bias)(inputs)
     # Each factor is off by at most half a step of its own scale; over 64 products the errors mostly cancel.
     assert (found - right).abs().max() < 0.02 * right.abs().max()
-    assert EightBitLinear(weight, None)(torch.zeros(2, 64)).abs().max() == 0
+    assert Int8Linear(weight, None)(torch.zeros(2, 64)).abs().max() == 0
 
 
 @pytest.mark.parametrize("rows", [1, 16, 37])
 def test_log_probabilities_are_those_of_the_outputs(rows: int) -> None:
     torch.manual_seed(2)
-    layer, inputs = EightBitLinear(torch.randn(50, 16), torch.randn(50)), torch.randn(rows, 1, 16)
+    layer, inputs = Int8Linear(torch.randn(50, 16), torch.randn(50)), torch.randn(rows, 1, 16)
     assert torch.allclose(layer.log_probabilities(inputs), layer(inputs).log_softmax(-1), atol=1e-6)
 
 
@@ -47,7 +47,7 @@ def test_every_network_steps_as_in_full_precision(cell: str, extra: dict) -> Non
     with torch.no_grad():  # the bound below is for logits of about this size
         network.decoder.combine.weight /= COMBINE_GAIN
         network.output_weight /= network.output_weight.std() * network.output_weight.shape[1] ** 0.5
-    quick = EightBit(network)
+    quick = Int8Seq2Seq(network)
     source, copies = torch.randint(5, 30, (4, 6)), torch.randint(5, 44, (4, 6))
     with torch.inference_mode():
         right, found = network.start(source, 2, copies), quick.start(source, 2, copies)
@@ -61,7 +61,7 @@ def test_every_network_steps_as_in_full_precision(cell: str, extra: dict) -> Non
 
 def test_a_row_does_not_depend_on_its_batch() -> None:
     torch.manual_seed(5)
-    linear, rows = EightBitLinear(torch.randn(64, 32), None), torch.randn(9, 32)
+    linear, rows = Int8Linear(torch.randn(64, 32), None), torch.randn(9, 32)
     assert torch.equal(linear(rows)[4], linear(rows[4:5])[0])
 
 
@@ -80,7 +80,7 @@ def test_outputs_do_not_depend_on_the_batch(cell: str, extra: dict) -> None:
     """To the bit: otherwise rounding to 8 bits would magnify the differences."""
     torch.manual_seed(4)
     network = Seq2Seq(ModelConfig(cell=cell, embedding_size=32, hidden_size=64, **extra), 30, 40).eval()
-    quick, lengths = EightBit(network), [13, 9, 8, 5, 2, 1]
+    quick, lengths = Int8Seq2Seq(network), [13, 9, 8, 5, 2, 1]
     source, copies = (torch.randint(5, 30, (len(lengths), lengths[0])) for _ in range(2))
     for row, length in enumerate(lengths):
         source[row, length:] = copies[row, length:] = 0
@@ -112,7 +112,7 @@ def test_half_trained_models_generate_the_same_in_every_batch_size(cell: str) ->
     pairs = Pairs.of([(f"a{number}c{number * 7 % 60}", f"b{number}d{number * 7 % 60}") for number in range(60)])
     model = TextGenerator(
         tokens="char", cell=cell, hidden_size=64, embedding_size=16, max_steps=40, valid_fraction=0.0, device="cpu"
-    ).fit(pairs, listeners=[])
+    ).fit(pairs, callbacks=[])
     sources = list(pairs.sources)
     for beam in (1, 3):
         wanted = model.generate(sources, beam=beam, precision="int8", batch_size=64)
@@ -124,7 +124,7 @@ def test_half_trained_models_generate_the_same_in_every_batch_size(cell: str) ->
 def test_rounding_leaves_the_network_as_it_was() -> None:
     network = Seq2Seq(ModelConfig(attention="multihead", embedding_size=16, hidden_size=16), 20, 20).eval()
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    EightBit(network)
+    Int8Seq2Seq(network)
     after = network.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(after[name], value) for name, value in before.items())
@@ -134,9 +134,9 @@ def test_only_large_networks_are_rounded_unless_asked(monkeypatch: pytest.Monkey
     monkeypatch.setattr(eight_bit, "has_eight_bit", lambda: True)
     small = Seq2Seq(ModelConfig(embedding_size=8, hidden_size=8), 20, 20)
     large = Seq2Seq(ModelConfig(embedding_size=256, hidden_size=8), 20, 4000)
-    assert (pays_in_eight_bit(small), pays_in_eight_bit(large)) == (False, True)
+    assert (int8_is_faster(small), int8_is_faster(large)) == (False, True)
     monkeypatch.setattr(eight_bit, "has_eight_bit", lambda: False)
-    assert not pays_in_eight_bit(large)
+    assert not int8_is_faster(large)
 
 
 def test_a_trained_model_writes_the_same_in_both() -> None:

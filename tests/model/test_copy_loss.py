@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from nbtextgen.model import loss
-from nbtextgen.model.copy_loss import mixture_loss
+from nbtextgen.model.copy_loss import copy_loss
 
 
 def inputs(dtype: torch.dtype) -> list[Tensor]:
@@ -34,7 +34,7 @@ def test_value_and_gradients_are_those_of_the_plain_formula(smoothing: float, ch
     monkeypatch.setattr(loss, "_LOGITS", chunk)
     mine, reference = inputs(torch.float64), inputs(torch.float64)
     hidden, weight, bias, gate, pointed = mine
-    total, nll = mixture_loss(hidden, weight, bias, RIGHT, gate, pointed, smoothing)
+    total, nll = copy_loss(hidden, weight, bias, RIGHT, gate, pointed, smoothing)
     expected = plain(*reference, smoothing)
     (total * 0.5).backward()
     (expected * 0.5).backward()
@@ -46,8 +46,8 @@ def test_value_and_gradients_are_those_of_the_plain_formula(smoothing: float, ch
 
 def test_low_precision_stays_near() -> None:
     hidden, weight, bias, gate, pointed = inputs(torch.float32)
-    exact = mixture_loss(hidden, weight, bias, RIGHT, gate, pointed, 0.1)[0]
-    low = mixture_loss(hidden.bfloat16(), weight, bias, RIGHT, gate.bfloat16(), pointed.bfloat16(), 0.1)[0]
+    exact = copy_loss(hidden, weight, bias, RIGHT, gate, pointed, 0.1)[0]
+    low = copy_loss(hidden.bfloat16(), weight, bias, RIGHT, gate.bfloat16(), pointed.bfloat16(), 0.1)[0]
     assert abs((low - exact).item()) < 0.02 * exact.item()
     low.backward()
     assert torch.isfinite(weight.grad).all()
