@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from nbtextgen.charts import Curve, bar_chart, figure, line_chart
-from nbtextgen.core.errors import MissingPackageError, NbTextGenError, NotTrainedError, OptionError, nearest
+from nbtextgen.core.errors import NbTextGenError, NotTrainedError, OptionError, nearest
 from nbtextgen.core.escaping import visible
+from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.core.options import Option, options_of
 from nbtextgen.data.cleaning.clean import Cleaned
 from nbtextgen.data.pairs import Pairs
@@ -367,10 +368,9 @@ class _Search:
 
 
 def _study(seed: int, maximize: bool) -> optuna.Study:
-    try:
+    with optional_import("Tuning", "Optuna", "tune"):
         import optuna
-    except ImportError:
-        raise MissingPackageError("Tuning needs Optuna: pip install nbtextgen[tune].") from None
+
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the sampler calls its grouped form experimental

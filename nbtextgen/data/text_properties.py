@@ -7,7 +7,7 @@ import unicodedata
 from collections import Counter
 from functools import cache
 
-from nbtextgen.core.errors import MissingPackageError
+from nbtextgen.core.optional_imports import optional_import
 
 _NUMBER = re.compile(r"\d+")
 # An address is looked for from the start of a run of its letters only: from every letter, a megabyte of them takes hours.
@@ -43,12 +43,8 @@ def detect(text: str) -> str | None:
     Raises:
         MissingPackageError: when langdetect is not installed.
     """
-    try:
+    with optional_import("Language detection", "langdetect", "clean"):
         from langdetect import DetectorFactory, LangDetectException, detect_langs
-    except ImportError:
-        raise MissingPackageError(
-            "Finding the language of a text needs langdetect, which is not installed; run: pip install 'nbtextgen[clean]'."
-        ) from None
     if len(text) < SHORTEST or text.count(" ") < FEWEST - 1:
         return None
     before, DetectorFactory.seed = DetectorFactory.seed, 1  # it draws at random: the same text, the same answer

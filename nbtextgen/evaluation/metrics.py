@@ -8,11 +8,11 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import ModuleType
 
 import numpy as np
 
-from nbtextgen.core.errors import DataError, MissingPackageError, OptionError, nearest
+from nbtextgen.core.errors import DataError, OptionError, nearest
+from nbtextgen.core.optional_imports import optional_import
 
 References = Sequence["str | list[str]"]
 Statistics = np.ndarray
@@ -151,12 +151,8 @@ class Errors(list[dict[str, object]]):
         Raises:
             MissingPackageError: without pandas.
         """
-        try:
+        with optional_import("A data frame", "pandas", "frames"):
             import pandas
-        except ImportError:
-            raise MissingPackageError(
-                "A data frame needs pandas, which is not installed; run: pip install 'nbtextgen[frames]'."
-            ) from None
         return pandas.DataFrame(list(self), columns=["source", "reference", "output", "edits", "rate"])
 
 
@@ -226,32 +222,16 @@ def _prepare(
     return np.array(rows, dtype=float), lambda total: 100 * float(total[0]) / max(1.0, float(total[1]))
 
 
-def _needed(name: str) -> ModuleType:
-    """Import a metrics package when it is first needed.
-
-    Raises:
-        MissingPackageError: when it is not installed.
-    """
-    import importlib
-
-    try:
-        return importlib.import_module(name)
-    except ImportError:
-        package = name.split(".")[0]
-        raise MissingPackageError(
-            f"This metric needs {package}, which is not installed; run: pip install {package}."
-        ) from None
-
-
 def _all(reference: str | list[str]) -> list[str]:
     return [reference] if isinstance(reference, str) else reference
 
 
 def _closest(reference: str | list[str], output: str, cut: Callable[[str], list[str]]) -> tuple[str, int, int]:
     """The acceptable text with the fewest edits (Levenshtein 1966), those edits, and its length in units."""
-    distance = _needed("rapidfuzz.distance").Levenshtein.distance
+    with optional_import("This metric", "rapidfuzz"):
+        from rapidfuzz.distance import Levenshtein
     written = cut(output)
-    edits, text = min((distance(cut(one), written), one) for one in _all(reference))
+    edits, text = min((Levenshtein.distance(cut(one), written), one) for one in _all(reference))
     return text, edits, len(cut(text))
 
 
@@ -270,8 +250,9 @@ def _words(text: str) -> list[str]:
 
 def _rouge_one(name: str, right: list[str], written: list[str]) -> float:
     if name == "rougeL":
-        similarity = _needed("rapidfuzz.distance").LCSseq.similarity
-        shared, first, second = similarity(right, written), len(right), len(written)
+        with optional_import("This metric", "rapidfuzz"):
+            from rapidfuzz.distance import LCSseq
+        shared, first, second = LCSseq.similarity(right, written), len(right), len(written)
     else:
         size = int(name[-1])
         grams = [Counter(zip(*(words[at:] for at in range(size)), strict=False)) for words in (right, written)]
@@ -283,8 +264,11 @@ def _sacrebleu(
     name: str, references: References, outputs: Sequence[str]
 ) -> tuple[Statistics, Callable[[Statistics], float]]:
     """BLEU (Papineni et al. 2002), chrF (Popovic 2015) and TER (Snover et al. 2006) with sacrebleu's defaults (Post 2018)."""
-    package = _needed("sacrebleu.metrics")
-    metric = {"bleu": package.BLEU, "chrf": package.CHRF, "ter": package.TER}[name]()
+    with optional_import("This metric", "sacrebleu"):
+        from sacrebleu.metrics.bleu import BLEU
+        from sacrebleu.metrics.chrf import CHRF
+        from sacrebleu.metrics.ter import TER
+    metric = {"bleu": BLEU, "chrf": CHRF, "ter": TER}[name]()
     most = max(len(_all(reference)) for reference in references)
     columns = [[_all(one)[at] if at < len(_all(one)) else None for one in references] for at in range(most)]
     raw = metric._extract_corpus_statistics(list(outputs), columns)  # the public calls give no per-sentence statistics

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbtextgen.core.errors import MissingPackageError, ModelFileError, OptionError
+from nbtextgen.core.errors import ModelFileError, OptionError
+from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.tokenizers.normalization import Span
 
 if TYPE_CHECKING:
@@ -123,10 +124,8 @@ class Explanation:
         Raises:
             MissingPackageError: without pandas.
         """
-        try:
+        with optional_import("A data frame", "pandas", "frames"):
             import pandas
-        except ImportError:
-            raise MissingPackageError("A frame needs pandas: pip install nbtextgen[frames].") from None
         return pandas.DataFrame(
             self.values, index=_numbered(self.output_tokens), columns=pandas.Index(_numbered(self.input_units))
         )

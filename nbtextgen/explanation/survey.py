@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.explanation import alignment
@@ -127,8 +128,8 @@ class Survey:
 
     def frame(self) -> Any:
         """The faithfulness table as a pandas frame."""
-        import pandas
-
+        with optional_import("A data frame", "pandas", "frames"):
+            import pandas
         return pandas.DataFrame(
             {figure: {method: row[figure].value for method, row in self.faithfulness.items()} for figure in FIGURES}
         )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nbtextgen.core.errors import MissingPackageError, ModelFileError, OptionError
+from nbtextgen.core.errors import ModelFileError, OptionError
 from nbtextgen.core.files import as_json, checksums, replaced, write
+from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.pipeline.model_folder import write_tokenizers
 from nbtextgen.pipeline.plan import Plan
@@ -19,10 +20,8 @@ def export(format: str, folder: Path, predictor: Predictor, plan: Plan) -> Path:
     """Write a model for other programs; see ``TextGenerator.export``."""
     if format != "onnx":
         raise OptionError(f"--format must be onnx (got {format!r}).")
-    try:
+    with optional_import("An export", "onnx", "export"):
         from nbtextgen.export.network import decoder, encoder
-    except ImportError as error:
-        raise MissingPackageError(f"Exporting needs onnx: pip install 'nbtextgen[export]' ({error}).") from error
     with replaced(folder, MANIFEST, "an exported model") as work:
         write_tokenizers(work, predictor.source, predictor.target)
         for number, network in enumerate(predictor.networks, 1):

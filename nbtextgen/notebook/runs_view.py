@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbtextgen.charts import COLOURS, Curve, figure, line_chart
 from nbtextgen.core.escaping import pictured, visible
+from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.training.progress import clock
 
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ class RunsView(Sequence["RunRecord"]):
 
     def frame(self) -> Any:
         """The runs as a pandas ``DataFrame``, a column for every setting."""
-        import pandas
-
+        with optional_import("A data frame", "pandas", "frames"):
+            import pandas
         plain_rows = [{**vars(one), **(one.settings or {})} for one in self._runs]
         return pandas.DataFrame(
             [{name: value for name, value in row.items() if name != "settings"} for row in plain_rows]

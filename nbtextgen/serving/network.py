@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbtextgen.core.errors import MissingPackageError, ModelFileError
+from nbtextgen.core.errors import ModelFileError
+from nbtextgen.core.optional_imports import optional_import
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -116,10 +117,8 @@ class OnnxEnsemble:
 
 
 def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    try:
+    with optional_import("An exported model", "onnxruntime"):
         import onnxruntime
-    except ImportError as error:
-        raise MissingPackageError("Exported models need onnxruntime: pip install onnxruntime.") from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = threads, _QUIET
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from nbtextgen.core.errors import MissingPackageError
+from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.data.pairs import Pairs
 
 LANGUAGES = ("en", "fr", "de", "es", "it")
@@ -12,10 +12,8 @@ LANGUAGES = ("en", "fr", "de", "es", "it")
 
 def numbers(count: int, seed: int) -> Pairs:
     """``count`` pairs such as "twenty-one" and "21", below one billion, every source once."""
-    try:
+    with optional_import("builtin:numbers", "num2words", "numbers"):
         from num2words import num2words
-    except ImportError:
-        raise MissingPackageError("builtin:numbers needs num2words: pip install nbtextgen[numbers].") from None
     rng = random.Random(seed)
     found: dict[str, str] = {}
     while len(found) < count:

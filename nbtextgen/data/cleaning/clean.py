@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nbtextgen.core.errors import DataError, MissingPackageError, OptionError, nearest
+from nbtextgen.core.errors import DataError, OptionError, nearest
+from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.data.cleaning.steps import DROPS, REWRITES, Columns
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.rows import Rows, cell_problem, is_missing, place_text, same_key
@@ -71,12 +72,8 @@ class Cleaned:
 
     def dropped_frame(self) -> pandas.DataFrame:
         """The rows left out as a pandas frame; raises ``MissingPackageError`` without pandas."""
-        try:
+        with optional_import("A data frame", "pandas", "frames"):
             import pandas
-        except ImportError:
-            raise MissingPackageError(
-                "A data frame needs pandas, which is not installed; run: pip install 'nbtextgen[frames]'."
-            ) from None
         names = ["row", "place", "source", "target", "step", "why"]
         return pandas.DataFrame([vars(one) for one in self.dropped], columns=names)
 

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nbtextgen.core.errors import MissingPackageError, OptionError
+from nbtextgen.core.errors import OptionError
+from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.data.near_duplicates import near_duplicates
 from nbtextgen.data.rows import same_key
 from nbtextgen.data.text_properties import KINDS, carried
@@ -73,12 +74,8 @@ def _formed(form: Any) -> Rewrite:
 
 def _mended(text: str) -> str:
     """Undo text that was decoded with the wrong encoding."""
-    try:
+    with optional_import("The cleaning step 'mojibake'", "ftfy", "clean"):
         import ftfy
-    except ImportError:
-        raise MissingPackageError(
-            "The cleaning step 'mojibake' needs ftfy, which is not installed; run: pip install 'nbtextgen[clean]'."
-        ) from None
     return text if text.isascii() else ftfy.fix_encoding(text)
 
 

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from nbtextgen.core.errors import DataError, MissingPackageError, nearest
+from nbtextgen.core.errors import DataError, nearest
+from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.data.raw import RawPairs
 from nbtextgen.data.readers.read import columns_of, from_columns
 from nbtextgen.data.rows import has_surrogate
@@ -270,11 +271,9 @@ def _json_list(path: Path, text: str) -> list[object]:
 
 
 def _read_parquet(path: Path, source: str | None, target: str | None) -> RawPairs:
-    try:
+    with optional_import("A Parquet file", "pyarrow", "frames"):
         import pyarrow
         import pyarrow.parquet
-    except ImportError:
-        raise MissingPackageError("Parquet files need pyarrow: pip install nbtextgen[frames].") from None
     try:
         table = pyarrow.parquet.read_table(path)
     except (OSError, ValueError, pyarrow.ArrowException) as error:

@@ -11,7 +11,8 @@ from glob import glob
 from pathlib import Path
 from typing import Any
 
-from nbtextgen.core.errors import DataError, MissingPackageError
+from nbtextgen.core.errors import DataError
+from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.data.readers.files import HEADER_NAMES, is_pairs_file
 from nbtextgen.data.rows import cell_problem
 
@@ -152,11 +153,9 @@ def _stream_json(path: Path, source: str | None, target: str | None) -> Iterator
 
 
 def _stream_parquet(path: Path, source: str | None, target: str | None) -> Iterator[tuple[str, Any, Any]]:
-    try:
+    with optional_import("A Parquet file", "pyarrow", "frames"):
         import pyarrow
         import pyarrow.parquet as parquet
-    except ImportError:
-        raise MissingPackageError("Parquet files need pyarrow: pip install nbtextgen[frames].") from None
     number = 0
     try:
         for batch in parquet.ParquetFile(path).iter_batches(ROWS_AT_ONCE):

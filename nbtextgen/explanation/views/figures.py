@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from nbtextgen.core.errors import MissingPackageError
+from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.explanation.agreement import NAMES
 from nbtextgen.explanation.explanation import Explanation
 from nbtextgen.explanation.survey import Survey
@@ -19,10 +19,8 @@ def new_figure(width: float, height: float) -> Any:
     Raises:
         MissingPackageError: without Matplotlib.
     """
-    try:
+    with optional_import("A figure", "Matplotlib", "explain"):
         from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingPackageError("A figure needs Matplotlib: pip install nbtextgen[explain].") from None
     return Figure(figsize=(width, height), layout="constrained")
 
 
