@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nbtextgen.core.cancellation import CancellationToken
 from nbtextgen.core.errors import OptionError
 from nbtextgen.decoding.batch import Batch, Change, on_host
 from nbtextgen.decoding.config import DecodingConfig
@@ -72,12 +73,14 @@ class Beam:
         self.sums = torch.zeros(0, batch.width, device=batch.source.device)
         self.finished: list[list[Hypothesis]] = [[] for _ in self.most]
 
-    def run(self) -> list[list[Hypothesis]]:
-        """All sources to their end."""
+    def run(self, cancellation: CancellationToken | None = None) -> list[list[Hypothesis]]:
+        """Search until every source is done; ``cancellation`` ends the search with ``Cancelled`` at its next step."""
         while True:
             self._follow(self.batch.fill())
             if not len(self.batch.rows):
                 return self.finished
+            if cancellation is not None:
+                cancellation.raise_if_cancelled()
             self._advance()
             self._end_done()
 

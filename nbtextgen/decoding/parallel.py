@@ -1,4 +1,4 @@
-"""Searches side by side: the steps of one search are too small to keep several cores busy."""
+"""Run several searches at once: the steps of one search are too small to keep several cores busy."""
 
 from __future__ import annotations
 
@@ -8,59 +8,46 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import torch
-from torch import Tensor
 
-from nbtextgen.decoding.stepper import Stepper
+from nbtextgen.core.cancellation import CancellationToken
 from nbtextgen.model.cpu import computing_with
 
 T = TypeVar("T")
 
 
-class Cancelled(Exception):
-    """Another search failed or was interrupted, so this one's result is not wanted."""
+def run_parallel(
+    searches: Sequence[Callable[[CancellationToken], T]],
+    cancellation: CancellationToken | None = None,
+    *,
+    one_thread: bool = False,
+) -> list[T]:
+    """Run every search in a thread of its own that computes on one core; return the results in order.
 
-
-class Cancellable:
-    """A model that refuses to step on when told so."""
-
-    def __init__(self, model: Stepper, cancelled: threading.Event) -> None:
-        self.start, self.reorder, self.keep, self.replace = model.start, model.reorder, model.keep, model.replace
-        self._step, self._cancelled = model.step, cancelled
-
-    def step(self, tokens: Tensor, state: object) -> tuple[Tensor, Tensor, object]:
-        """As the model's."""
-        if self._cancelled.is_set():
-            raise Cancelled
-        return self._step(tokens, state)
-
-
-def run_parallel(model: Stepper, searches: Sequence[Callable[[Stepper], T]], *, one_thread: bool = False) -> list[T]:
-    """Run searches at once, each in a thread that computes on one core; gives their results in order.
-
-    Where one fails, or the caller is interrupted, the others end at their next step.
+    If one search fails, or the caller is interrupted, the others are cancelled.
 
     Args:
-        model: what all of them step through.
-        searches: each is given the model.
-        one_thread: whether a search that is alone computes on one core as well, instead of with all threads.
+        searches: functions of the token that they check at every step.
+        cancellation: cancels all searches.
+        one_thread: whether a single search computes on one core too, instead of with all threads.
     """
-    if len(searches) == 1:
-        with computing_with(1 if one_thread else torch.get_num_threads()):
-            return [searches[0](model)]
-    cancelled, ready = threading.Event(), threading.Barrier(len(searches) + 1)
+    shared = CancellationToken(cancellation)
     cores = torch.get_num_threads()
+    if len(searches) == 1:
+        with computing_with(1 if one_thread else cores):
+            return [searches[0](shared)]
+    ready = threading.Barrier(len(searches) + 1)
 
-    def alone(search: Callable[[Stepper], T]) -> T:
+    def run_on_one_core(search: Callable[[CancellationToken], T]) -> T:
         torch.set_num_threads(1)  # holds for this thread, and for threads yet to come
         ready.wait()
-        return search(Cancellable(model, cancelled))
+        return search(shared)
 
     with ThreadPoolExecutor(len(searches)) as pool:
-        running = [pool.submit(alone, search) for search in searches]
+        futures = [pool.submit(run_on_one_core, search) for search in searches]
         ready.wait()
         torch.set_num_threads(cores)
         try:
-            return [each.result() for each in running]
+            return [future.result() for future in futures]
         except BaseException:
-            cancelled.set()
+            shared.cancel()
             raise

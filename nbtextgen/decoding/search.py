@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nbtextgen.core.cancellation import CancellationToken
 from nbtextgen.core.errors import OptionError
 from nbtextgen.decoding.batch import Batch, on_host
 from nbtextgen.decoding.beam import Beam, best_extensions
@@ -41,6 +42,7 @@ def decode(
     prefix_ids: Sequence[int] = (),
     allow_ids: Sequence[int] | None = None,
     forbid_ids: Sequence[Sequence[int]] = (),
+    cancellation: CancellationToken | None = None,
 ) -> list[list[Hypothesis]]:
     """Write the outputs for many sources, ``config.batch_size`` at a time; one that ends makes room for the next.
 
@@ -54,6 +56,7 @@ def decode(
         prefix_ids: what every output begins with.
         allow_ids: only these tokens may be written.
         forbid_ids: sequences of tokens that may not be written.
+        cancellation: ends the search with ``Cancelled`` at its next step.
 
     Returns:
         for each row its hypotheses, best first; at most ``n_best``.
@@ -71,10 +74,10 @@ def decode(
     limits = torch.tensor([max(limit, len(prefix_ids) + 1, config.min_length) for limit in max_length])
     if _one_path(config) and config.n_best == 1 and min(len(source), config.batch_size) == 1:
         return [
-            [_single(model, source[row : row + 1], copies, config, rules, limit, bos)]
+            [_single(model, source[row : row + 1], copies, config, rules, limit, bos, cancellation)]
             for row, (limit, copies) in enumerate(zip(limits.tolist(), _each(copy_ids, len(source)), strict=True))
         ]
-    found = _in_batches(model, source, copy_ids, config, rules, limits, bos)
+    found = _in_batches(model, source, copy_ids, config, rules, limits, bos, cancellation)
     if not all(found):
         raise OptionError(NOTHING)
     return [sorted(each, key=lambda one: -one.score)[: config.n_best] for each in found]
@@ -93,6 +96,7 @@ def _in_batches(
     rules: Constraints,
     limits: Tensor,
     bos: int,
+    cancellation: CancellationToken | None,
 ) -> list[list[Hypothesis]]:
     """The outputs for all sources, in batches that are refilled as sources are done."""
     found: list[list[Hypothesis]] = []
@@ -111,7 +115,10 @@ def _in_batches(
             keep_written=rules.look_back,
         )
         limited = limits[rows]
-        found += _follow(batch, config, rules, limited) if greedy else Beam(batch, config, rules, limited).run()
+        if greedy:
+            found += _follow(batch, config, rules, limited, cancellation)
+        else:
+            found += Beam(batch, config, rules, limited).run(cancellation)
     return found
 
 
@@ -139,6 +146,7 @@ def _single(
     rules: Constraints,
     limit: int,
     bos: int,
+    cancellation: CancellationToken | None,
 ) -> Hypothesis:
     """The output for one source ``(1, source_length)``, greedily or by sampling."""
     length = int((source != 0).sum().clamp_min(1))
@@ -147,7 +155,10 @@ def _single(
     if config.sample:
         seed = secrets.randbits(31) if config.seed is None else config.seed
     ids, logged, kept = [], [], []
-    for token in generate_tokens(model, source[:, :length], copies, config, rules, bos=bos, limit=limit, seed=seed):
+    tokens = generate_tokens(
+        model, source[:, :length], copies, config, rules, bos=bos, limit=limit, seed=seed, cancellation=cancellation
+    )
+    for token in tokens:
         ids.append(token.id)
         logged.append(token.log_probability)
         if len(ids) * length <= MAX_KEPT_ATTENTION:
@@ -160,7 +171,13 @@ def _single(
     return Hypothesis(ids[:-1], logs, attention, score, len(ids) <= limit)
 
 
-def _follow(batch: Batch, config: DecodingConfig, rules: Constraints, limits: Tensor) -> list[list[Hypothesis]]:
+def _follow(
+    batch: Batch,
+    config: DecodingConfig,
+    rules: Constraints,
+    limits: Tensor,
+    cancellation: CancellationToken | None,
+) -> list[list[Hypothesis]]:
     """One path at a time per hypothesis: the best token (greedy), or a drawn one (``n_best`` independent draws)."""
     device, most = batch.source.device, limits.tolist()
     limits = limits.to(device)
@@ -173,6 +190,8 @@ def _follow(batch: Batch, config: DecodingConfig, rules: Constraints, limits: Te
         change = batch.fill()
         if not len(batch.rows):
             return found
+        if cancellation is not None:
+            cancellation.raise_if_cancelled()
         if change is not None:
             kept = over if change.kept is None else over[change.kept]
             over = kept if len(kept) else kept.new_zeros(len(batch.rows), batch.width)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from nbtextgen.core.cancellation import CancellationToken
 from nbtextgen.core.errors import OptionError
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.decoding.constraints import IMPOSSIBLE, Constraints, sharpen
@@ -45,6 +46,7 @@ def generate_tokens(
     bos: int,
     limit: int,
     seed: int | None,
+    cancellation: CancellationToken | None = None,
 ) -> Iterator[Token]:
     """Yield tokens as they are chosen, the end mark included, which is forced after ``limit`` other tokens.
 
@@ -56,6 +58,7 @@ def generate_tokens(
         bos: begin id.
         limit: most tokens before the end mark.
         seed: what draws depend on when sampling.
+        cancellation: ends the loop with ``Cancelled`` at its next step.
 
     Raises:
         OptionError: when the rules leave nothing that could be generated.
@@ -65,6 +68,8 @@ def generate_tokens(
     with torch.inference_mode():
         state = model.start(source, 1, copy_ids)
     for step in range(limit + 1):
+        if cancellation is not None:
+            cancellation.raise_if_cancelled()
         with torch.inference_mode():
             logs, attention, state = model.step(last, state)
             ruled = logs

@@ -31,10 +31,6 @@ ProgressCallback = Callable[[int], None]
 """Called with the number of copies read since the last call; may raise ``Cancelled``."""
 
 
-class Cancelled(Exception):
-    """Raised by a callback to end a computation."""
-
-
 class ValueFunction:
     """From presence bits to log-probabilities of the output's tokens.
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from nbtextgen.core.cancellation import CancellationToken
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.openmp import threads_spin
 from nbtextgen.data.batching import CopyMap, encode_examples, pad, padded_batches
@@ -83,14 +84,38 @@ class Predictor:
             network.to(device)
         return self
 
-    def predict(self, texts: Sequence[str], config: DecodingConfig, prefix_ids: Sequence[int] = ()) -> Generations:
-        """Generate for every source; ``prefix_ids`` begin every output."""
-        most = max(TOGETHER, config.batch_size)
-        return self.codec.generate(texts, most, lambda some, encoded: self._search(some, encoded, config, prefix_ids))
+    def predict(
+        self,
+        texts: Sequence[str],
+        config: DecodingConfig,
+        prefix_ids: Sequence[int] = (),
+        *,
+        cancellation: CancellationToken | None = None,
+    ) -> Generations:
+        """Generate for every source.
 
-    def predict_ids(self, text: str, ids: Sequence[int], config: DecodingConfig) -> Generation:
+        Args:
+            texts: the sources.
+            config: beam, sampling, penalties and limits.
+            prefix_ids: begin every output.
+            cancellation: ends the search with ``Cancelled`` at its next step.
+        """
+
+        def search(some: list[str], encoded: list[list[int]]) -> list[Generation]:
+            return self._search(some, encoded, config, prefix_ids, cancellation)
+
+        return self.codec.generate(texts, max(TOGETHER, config.batch_size), search)
+
+    def predict_ids(
+        self,
+        text: str,
+        ids: Sequence[int],
+        config: DecodingConfig,
+        *,
+        cancellation: CancellationToken | None = None,
+    ) -> Generation:
         """Generate for one source whose token ids were changed, for instance masked; ``text`` has as many tokens."""
-        return self._search([text], [list(ids) or [UNK]], config, ())[0]
+        return self._search([text], [list(ids) or [UNK]], config, (), cancellation)[0]
 
     def stream(self, text: str, config: DecodingConfig) -> Iterator[str]:
         """Yield the output in pieces as it is written."""
@@ -126,13 +151,16 @@ class Predictor:
         return math.exp(total / max(1, tokens))
 
     @torch.inference_mode()
-    def alternatives(self, text: str, ids: Sequence[int], count: int) -> list[list[Alternative]]:
+    def alternatives(
+        self, text: str, ids: Sequence[int], count: int, *, cancellation: CancellationToken | None = None
+    ) -> list[list[Alternative]]:
         """What could have been written at each place of an output, given what stands before it.
 
         Args:
             text: the source.
             ids: token ids of the output, without the end mark.
             count: how many alternatives for each place, likeliest first.
+            cancellation: ends the computation with ``Cancelled`` at its next step.
 
         Returns:
             one list for each token, and a last one for the place of the end mark.
@@ -142,6 +170,8 @@ class Predictor:
         state = stepper.start(self._tensor(self.codec.encode([text])), 1, copies)
         found = []
         for last in (BOS, *ids):
+            if cancellation is not None:
+                cancellation.raise_if_cancelled()
             logs, _, state = stepper.step(torch.full((1, 1), last, device=self.device), state)
             best = logs[0, 0].float().topk(min(count, logs.shape[-1]))
             found.append(
@@ -156,21 +186,36 @@ class Predictor:
     # One batch ----------------------------------------------------------------------------------------------------
 
     def _search(
-        self, texts: list[str], encoded: list[list[int]], config: DecodingConfig, prefix_ids: Sequence[int]
+        self,
+        texts: list[str],
+        encoded: list[list[int]],
+        config: DecodingConfig,
+        prefix_ids: Sequence[int],
+        cancellation: CancellationToken | None,
     ) -> list[Generation]:
         copies, extras = self._copies(texts)
         limits = [config.max_length or self.limit(len(ids)) for ids in encoded]
         source, rules = self._tensor(encoded), self.codec.rules(config, prefix_ids)
 
-        def search(model: Stepper, rows: slice) -> list[list[Hypothesis]]:
-            copy_ids = None if copies is None else copies[rows]
-            limited = limits[rows]
-            return decode(model, source[rows], config, bos=BOS, eos=EOS, max_length=limited, copy_ids=copy_ids, **rules)
+        stepper = self._stepper(config.precision)
+
+        def search(shared: CancellationToken, rows: slice) -> list[list[Hypothesis]]:
+            return decode(
+                stepper,
+                source[rows],
+                config,
+                bos=BOS,
+                eos=EOS,
+                max_length=limits[rows],
+                copy_ids=None if copies is None else copies[rows],
+                cancellation=shared,
+                **rules,
+            )
 
         shares = self._shares(len(texts), config)
         done = run_parallel(
-            self._stepper(config.precision),
             [partial(search, rows=rows) for rows in shares],
+            cancellation,
             one_thread=self.device.type == "cpu"
             and (threads_spin() or self._step_size(len(texts), config) < LARGE_STEP),
         )
@@ -213,8 +258,7 @@ class Predictor:
             OptionError: for 8-bit integers on another device than the processor.
         """
         network = self.networks[number]
-        whole = precision == "fp32" or not isinstance(network, Seq2Seq)  # or wrapped, by whoever steers it
-        if whole or (precision == "auto" and not int8_is_faster(network)):
+        if precision == "fp32" or (precision == "auto" and not int8_is_faster(network)):
             return network
         if self.device.type != "cpu":
             raise OptionError("--precision int8 works on the processor only; use --precision auto.")

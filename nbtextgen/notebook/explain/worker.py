@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from nbtextgen.core.cancellation import Cancelled
 from nbtextgen.core.errors import NbTextGenError
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.explanation.agreement import NAMES, Agreement
@@ -15,7 +16,6 @@ from nbtextgen.explanation.config import METHODS, ExplanationConfig
 from nbtextgen.explanation.counterfactual import Edit, counterfactual
 from nbtextgen.explanation.explainer import Explainer
 from nbtextgen.explanation.explanation import Explanation
-from nbtextgen.explanation.value import Cancelled
 from nbtextgen.inference.generation import Generation
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.notebook.explain.payload import answer, changed

@@ -12,22 +12,21 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 import numpy as np
 
+from nbtextgen.core.cancellation import CancellationToken
 from nbtextgen.core.errors import NbTextGenError, OptionError
 from nbtextgen.core.escaping import pictured
 from nbtextgen.core.options import build, options_of
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.inference.generation import Generation
 from nbtextgen.notebook.panels.fields import choice_field, field, text_field
-from nbtextgen.notebook.panels.latest_job import LatestJob, Stale, Stopped
+from nbtextgen.notebook.panels.latest_job import LatestJob
 from nbtextgen.notebook.panels.recipe import MagicLine
 from nbtextgen.notebook.panels.static import StaticForm
 from nbtextgen.notebook.panels.widgets import CodeView, Form, OutputsView
 from nbtextgen.tokenizers.base import EOS
 
 if TYPE_CHECKING:
-    from nbtextgen.inference.predictor import Alternative, Predictor
-    from nbtextgen.model.int8 import Int8Seq2Seq
-    from nbtextgen.model.seq2seq import Seq2Seq
+    from nbtextgen.inference.predictor import Alternative
     from nbtextgen.notebook.session import Session
 
 OPTIONS = options_of(DecodingConfig)
@@ -116,7 +115,7 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
         elif kind == "explain":
             self._explain(column, self._row(message))
         elif kind == "ask":
-            self._latest.ask(lambda stale: self._offer(message, stale))
+            self._latest.ask(lambda cancellation: self._offer(message, cancellation))
         elif kind == "choose":
             shown = self._row(message)
             if shown is not None and message["choice"] < len(self._choices):
@@ -141,17 +140,19 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
     def _write(self) -> None:
         self._latest.ask(self._write_now)
 
-    def _write_now(self, stale: Stale) -> None:
+    def _write_now(self, cancellation: CancellationToken) -> None:
         began = time.perf_counter()
         config, errors = self._config()
         text = self.form.values["text"] or ""
         found: list[Generation | None] = []
         columns = []
         for at, name in enumerate(self.names):
-            one, error = self._written(name, text, config, self._prefixes.get(at, ()), stale) if config else (None, "")
+            one, error = (
+                self._written(name, text, config, self._prefixes.get(at, ()), cancellation) if config else (None, "")
+            )
             found.append(one)
             columns.append({"title": name, "error": error, "forced": at in self._prefixes, "generation": one})
-        if stale():
+        if cancellation.cancelled:
             return
         for at, column in enumerate(columns):
             column["rows"] = _rows(column.pop("generation"), len(self._prefixes.get(at, ())))
@@ -180,7 +181,7 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
         return (None if errors else build(DecodingConfig, values)), errors
 
     def _written(
-        self, name: str, text: str, config: DecodingConfig, prefix: Sequence[int], stale: Stale
+        self, name: str, text: str, config: DecodingConfig, prefix: Sequence[int], cancellation: CancellationToken
     ) -> tuple[Generation | None, str]:
         """What one model writes, or why it cannot."""
         if not text.strip():
@@ -190,23 +191,21 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
             if config.sample and config.seed is None:
                 # A seed of our own: PyTorch's shared generator may belong to a training that runs meanwhile.
                 config = dataclasses.replace(config, seed=random.randrange(2**32))
-            found = _interruptible(model.predictor, config.precision, stale).predict(
-                [model.checked_source(text)], config, prefix
-            )[0]
+            sources = [model.checked_source(text)]
+            found = model.predictor.predict(sources, config, prefix, cancellation=cancellation)[0]
         except NbTextGenError as error:
             return None, str(error)
         return found, ""
 
-    def _offer(self, message: dict[str, Any], stale: Stale) -> None:
+    def _offer(self, message: dict[str, Any], cancellation: CancellationToken) -> None:
         """Work out what else could stand at a token, and show it."""
         shown = self._row(message)
         if shown is None or message["at"] > len(shown.ids):
             return
         model = self.session.model([self.names[message["column"]]])
-        predictor = _interruptible(model.predictor, "fp32", stale)
-        place = predictor.alternatives(shown.source, shown.ids[: message["at"]], COUNT)[-1]
-        if stale():
-            raise Stopped
+        ids = shown.ids[: message["at"]]
+        place = model.predictor.alternatives(shown.source, ids, COUNT, cancellation=cancellation)[-1]
+        cancellation.raise_if_cancelled()
         taken = (*shown.ids, EOS)[message["at"]]
         self._choices = place
         self.writing.alternatives = {key: message[key] for key in ("version", "column", "row", "at")} | {
@@ -256,30 +255,6 @@ def _field(name: str) -> dict[str, Any]:
     """A decoding setting; those of sampling wait for its switch."""
     needs = {"needs": "sample"} if OPTIONS[name].help.startswith("sampling:") else {}
     return field(OPTIONS[name]) | needs
-
-
-class _Interruptible:
-    """A network that stops in mid-output when what it writes is no longer wanted."""
-
-    def __init__(self, network: Seq2Seq, quick: Seq2Seq | Int8Seq2Seq, stale: Stale) -> None:
-        self._network, self._quick, self._stale = network, quick, stale
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._network, name)
-
-    def step(self, tokens: Any, state: Any) -> Any:
-        """One step of the network."""
-        if self._stale():
-            raise Stopped
-        return self._quick.step(tokens, state)
-
-
-def _interruptible(predictor: Predictor, precision: str, stale: Stale) -> Predictor:
-    networks: list[Any] = [
-        _Interruptible(network, predictor.network_in(precision, number), stale)
-        for number, network in enumerate(predictor.networks)
-    ]
-    return dataclasses.replace(predictor, networks=networks)
 
 
 def _rows(found: Generation | None, forced: int) -> list[dict[str, Any]]:

@@ -5,15 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-Stale = Callable[[], bool]
-
-
-class Stopped(Exception):
-    """Raised within a job that was overtaken, to get out of it."""
+from nbtextgen.core.cancellation import CancellationToken, Cancelled
 
 
 class LatestJob:
-    """One thread that runs the job asked for last; a job asks ``stale()`` whether it may stop.
+    """One thread that runs the job asked for last; a newer one cancels the one before.
 
     Nothing runs at the same time as something else of the same ``LatestJob``: jobs that train or draw random numbers then
     never meet.
@@ -27,15 +23,15 @@ class LatestJob:
         """
         self.delay = delay
         self._changed = threading.Condition()
-        self._job: Callable[[Stale], None] | None = None
-        self._number = 0
+        self._job: Callable[[CancellationToken], None] | None = None
+        self._cancellation = CancellationToken()
         self._busy = False
         self._thread: threading.Thread | None = None
 
-    def ask(self, job: Callable[[Stale], None]) -> None:
-        """Run ``job(stale)`` soon, in place of whatever was asked for before."""
+    def ask(self, job: Callable[[CancellationToken], None]) -> None:
+        """Run ``job(cancellation)`` soon, in place of whatever was asked for before."""
         with self._changed:
-            self._job, self._number = job, self._number + 1
+            self._replace(job)
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._work, name="nbtextgen panel", daemon=True)
                 self._thread.start()
@@ -44,10 +40,14 @@ class LatestJob:
     def cancel(self) -> None:
         """Let go of what runs or waits, and return when nothing runs any more."""
         with self._changed:
-            self._job, self._number = None, self._number + 1
+            self._replace(None)
             self._changed.notify_all()
             if threading.current_thread() is not self._thread:
                 self._changed.wait_for(lambda: not self._busy)
+
+    def _replace(self, job: Callable[[CancellationToken], None] | None) -> None:
+        self._cancellation.cancel()
+        self._job, self._cancellation = job, CancellationToken()
 
     def wait(self, seconds: float) -> None:
         """Until nothing runs or waits any more, at the longest so many seconds."""
@@ -58,17 +58,17 @@ class LatestJob:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._job is not None)
-                number = -1
-                while self.delay and number != self._number:  # as long as newer ones keep coming
-                    number = self._number
+                cancellation = None
+                while self.delay and cancellation is not self._cancellation:  # as long as newer ones keep coming
+                    cancellation = self._cancellation
                     self._changed.wait(self.delay)
-                job, number, self._job = self._job, self._number, None
+                job, cancellation, self._job = self._job, self._cancellation, None
                 self._busy = job is not None
             if job is None:
                 continue
             try:
-                job(lambda number=number: self._number != number)
-            except Stopped:
+                job(cancellation)
+            except Cancelled:
                 pass
             finally:
                 with self._changed:

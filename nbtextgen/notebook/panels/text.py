@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
+from nbtextgen.core.cancellation import CancellationToken
 from nbtextgen.core.errors import NbTextGenError
 from nbtextgen.core.escaping import visible
-from nbtextgen.notebook.panels.latest_job import LatestJob, Stale
+from nbtextgen.notebook.panels.latest_job import LatestJob
 from nbtextgen.notebook.panels.static import PlainBox
 from nbtextgen.notebook.progress import Throttle
 
@@ -28,12 +29,12 @@ def continuation_panel(model: TextGenerator, text: str, length: int, decoding: M
     shown = widgets.HTML()
     work = LatestJob()
 
-    def job(stale: Stale) -> None:
+    def job(cancellation: CancellationToken) -> None:
         written, pace = "", Throttle()
         chosen = {**decoding, "sample": True, "temperature": heat.value, "top_p": mass.value}
         try:
             for piece in model.stream_continuation(beginning.value, size.value, **chosen):
-                if stale():
+                if cancellation.cancelled:
                     return
                 written += piece
                 if pace.due():

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from nbtextgen.charts import figure
+from nbtextgen.core.cancellation import CancellationToken
 from nbtextgen.core.errors import NbTextGenError, OptionError
 from nbtextgen.core.escaping import visible
 from nbtextgen.core.options import Option
 from nbtextgen.notebook.live.panel import PanelShow
 from nbtextgen.notebook.panels.fields import field
 from nbtextgen.notebook.panels.generate import GeneratePanel
-from nbtextgen.notebook.panels.latest_job import LatestJob, Stale
+from nbtextgen.notebook.panels.latest_job import LatestJob
 from nbtextgen.notebook.panels.recipe import MagicLine
 from nbtextgen.notebook.panels.source import FIELDS, DataSource, columns_of, fit_code, suggestions
 from nbtextgen.notebook.panels.static import StaticForm
@@ -157,19 +158,19 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
             self.form.errors = {**self.form.errors, first: str(error)}
         self.cost.value = status("" if first else str(error), alert=True)
 
-    def _estimate(self, stale: Stale) -> None:
+    def _estimate(self, cancellation: CancellationToken) -> None:
         trial_run = self._rehearsal()
-        if trial_run is None or stale():
+        if trial_run is None or cancellation.cancelled:
             return
         try:
-            estimate = trial_run.estimate(lambda: not stale())
+            estimate = trial_run.estimate(lambda: not cancellation.cancelled)
         except NbTextGenError as error:
             self._show_error(error)
             return
-        if not stale():
+        if not cancellation.cancelled:
             self.cost.value = status(self._about, str(estimate))
 
-    def _find(self, stale: Stale) -> None:
+    def _find(self, cancellation: CancellationToken) -> None:
         """The learning-rate range test, in the background."""
         trial_run = self._rehearsal()
         if trial_run is None:
@@ -178,20 +179,20 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         def on_progress(update: int) -> bool:
             if update % 10 == 0:
                 self.chart.value = status(f"Range test: update {update} of at most 150 …")
-            return not stale()
+            return not cancellation.cancelled
 
         try:
             found = trial_run.find_learning_rate(on_progress=on_progress)
         except NbTextGenError as error:
             self._show_error(error)
             return
-        if stale():
+        if cancellation.cancelled:
             self.chart.value = status("The range test was ended by a change of the settings.")
             return
         self._suggested = found.suggestion
         self.chart.value = figure(found.chart(), "learning-rate")
         self.use.description, self.use.layout.display = f"Use {found.suggestion:g}", ""
-        self._estimate(stale)
+        self._estimate(cancellation)
 
     # The run -------------------------------------------------------------------------------------------------------
 

@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 import torch
 
 from nbtextgen import Pairs, TextGenerator
+from nbtextgen.core.cancellation import CancellationToken, Cancelled
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.decoding.parallel import Cancelled, run_parallel
+from nbtextgen.decoding.parallel import run_parallel
 from nbtextgen.inference import predictor as writing
-
-
-class Counting:
-    """Just enough of a model to be stepped through."""
-
-    start = reorder = keep = replace = None
-
-    def __init__(self) -> None:
-        self.steps = 0
-
-    def step(self, tokens: object, state: object) -> None:
-        self.steps += 1
 
 
 def test_results_come_in_order_and_each_search_has_a_core_of_its_own() -> None:
     before = torch.get_num_threads()
-    found = run_parallel(Counting(), [lambda _, n=n: (n, torch.get_num_threads()) for n in range(3)])  # type: ignore[arg-type]
+    found = run_parallel([lambda _, n=n: (n, torch.get_num_threads()) for n in range(3)])
     assert found == [(0, 1), (1, 1), (2, 1)]
     assert torch.get_num_threads() == before
 
@@ -35,20 +25,57 @@ def test_results_come_in_order_and_each_search_has_a_core_of_its_own() -> None:
 def test_one_that_fails_ends_the_others() -> None:
     ended = threading.Event()
 
-    def fails(_: object) -> None:
+    def fails(_: CancellationToken) -> None:
         raise ValueError("no")
 
-    def endless(model: Counting) -> None:
+    def endless(cancellation: CancellationToken) -> None:
         try:
             while True:
-                model.step(None, None)
+                cancellation.raise_if_cancelled()
         except Cancelled:
             ended.set()
             raise
 
     with pytest.raises(ValueError, match="no"):
-        run_parallel(Counting(), [fails, endless])  # type: ignore[arg-type,list-item]
+        run_parallel([fails, endless])
     assert ended.is_set()
+
+
+@pytest.mark.parametrize("searches", [1, 2])
+def test_cancelled_token_ends_every_search(searches: int) -> None:
+    cancellation, started = CancellationToken(), threading.Barrier(searches + 1)
+
+    def endless(shared: CancellationToken) -> None:
+        started.wait()
+        while True:
+            shared.raise_if_cancelled()
+
+    def cancel() -> None:
+        started.wait()
+        cancellation.cancel()
+
+    thread = threading.Thread(target=cancel)
+    thread.start()
+    with pytest.raises(Cancelled):
+        run_parallel([endless] * searches, cancellation)
+    thread.join()
+
+
+@pytest.mark.parametrize("decoding", [{}, {"beam": 2}, {"sample": True, "n_best": 2}, {"precision": "int8"}], ids=str)
+@pytest.mark.parametrize("texts", [["a1"], ["a1", "a2"]], ids=len)
+def test_cancelled_prediction_stops(decoding: dict[str, Any], texts: list[str]) -> None:
+    pairs = Pairs.of([(f"a{number}", f"b{number}") for number in range(30)])
+    model = TextGenerator(tokens="char", hidden_size=24, embedding_size=8, max_steps=1, valid_fraction=0.0)
+    predictor = model.fit(pairs, callbacks=[]).predictor
+    cancellation = CancellationToken()
+    predictor.predict(texts, DecodingConfig(**decoding), cancellation=cancellation)
+    cancellation.cancel()
+    with pytest.raises(Cancelled):
+        predictor.predict(texts, DecodingConfig(**decoding), cancellation=cancellation)
+    with pytest.raises(Cancelled):
+        predictor.predict_ids("a1", [5, 6], DecodingConfig(**decoding), cancellation=cancellation)
+    with pytest.raises(Cancelled):
+        predictor.alternatives("a1", [5], 2, cancellation=cancellation)
 
 
 def test_many_texts_are_written_as_they_are_one_at_a_time() -> None:
@@ -71,10 +98,10 @@ def test_single_search_uses_one_thread_if_asked_and_restores_the_number() -> Non
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
-        assert run_parallel(Counting(), [lambda _: torch.get_num_threads()]) == [3]  # type: ignore[arg-type]
-        assert run_parallel(Counting(), [lambda _: torch.get_num_threads()], one_thread=True) == [1]  # type: ignore[arg-type]
+        assert run_parallel([lambda _: torch.get_num_threads()]) == [3]
+        assert run_parallel([lambda _: torch.get_num_threads()], one_thread=True) == [1]
         with pytest.raises(ZeroDivisionError):
-            run_parallel(Counting(), [lambda _: 1 // 0], one_thread=True)  # type: ignore[arg-type]
+            run_parallel([lambda _: 1 // 0], one_thread=True)
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
