@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, Unpack, overload
 from weakref import WeakSet
 
 from nbtextgen.core.errors import DataError, NotTrainedError, OptionError, nearest
@@ -19,6 +19,7 @@ from nbtextgen.pipeline.plan import Plan, fit_options
 from nbtextgen.training.events import Event
 
 if TYPE_CHECKING:
+    from nbtextgen.core.option_types import DecodingOptions, ExplanationOptions, GeneratorOptions
     from nbtextgen.evaluation.metrics import Errors, Scores
     from nbtextgen.explanation.explanation import Explanation, Explanations
     from nbtextgen.explanation.sanity import Sanity
@@ -53,7 +54,7 @@ class TextGenerator:
         '1976-07-04'
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, **options: Unpack[GeneratorOptions]) -> None:
         """Take settings; nothing is computed yet.
 
         Raises:
@@ -76,7 +77,7 @@ class TextGenerator:
         """The settings by name, as given."""
         return dict(self._options)
 
-    def set_params(self, **options: Any) -> TextGenerator:
+    def set_params(self, **options: Unpack[GeneratorOptions]) -> TextGenerator:
         """Change settings for the next ``fit``; raises ``OptionError`` as the constructor does."""
         known = fit_options()
         for name, value in options.items():
@@ -208,7 +209,7 @@ class TextGenerator:
 
         return self.fit(Corpus.of(text), **settings)
 
-    def stream_continuation(self, text: str, length: int = 200, **decoding: Any) -> Iterator[str]:
+    def stream_continuation(self, text: str, length: int = 200, **decoding: Unpack[DecodingOptions]) -> Iterator[str]:
         """Yield what follows a text, piece by piece, for as many tokens as wanted; the context rolls along.
 
         Args:
@@ -225,7 +226,7 @@ class TextGenerator:
             raise OptionError(f"--length must be at least 1 (got {length}).")
         yield from continue_text(self.predictor, self.plan, text, length, build(DecodingConfig, decoding))
 
-    def continue_text(self, text: str, length: int = 200, **decoding: Any) -> str:
+    def continue_text(self, text: str, length: int = 200, **decoding: Unpack[DecodingOptions]) -> str:
         """The text and what follows it; see ``stream_continuation``."""
         return text + "".join(self.stream_continuation(text, length, **decoding))
 
@@ -416,10 +417,10 @@ class TextGenerator:
         return self._predictor
 
     @overload
-    def generate(self, text: str, **decoding: Any) -> Generation: ...  # pyright: ignore[reportOverlappingOverload]
+    def generate(self, text: str, **decoding: Unpack[DecodingOptions]) -> Generation: ...  # pyright: ignore[reportOverlappingOverload]
     @overload
-    def generate(self, text: Sequence[str], **decoding: Any) -> Generations: ...
-    def generate(self, text: str | Sequence[str], **decoding: Any) -> Generation | Generations:
+    def generate(self, text: Sequence[str], **decoding: Unpack[DecodingOptions]) -> Generations: ...
+    def generate(self, text: str | Sequence[str], **decoding: Unpack[DecodingOptions]) -> Generation | Generations:
         """Write the target for one source or for many.
 
         Args:
@@ -451,7 +452,7 @@ class TextGenerator:
         """Checked sources, rewritten by the cleaning steps that the model was trained with."""
         return validate_sources(texts, self.plan.data.clean)
 
-    def stream(self, text: str, **decoding: Any) -> Iterator[str]:
+    def stream(self, text: str, **decoding: Unpack[DecodingOptions]) -> Iterator[str]:
         """Yield the output piece by piece, as it is written (greedy, or sampling with ``sample=True``).
 
         Args:
@@ -462,7 +463,7 @@ class TextGenerator:
         yield from self.predictor.stream(self._sources([text])[0], config)
 
     def explain(
-        self, text: str | Generation, *, background: Iterable[str] | None = None, **options: Any
+        self, text: str | Generation, *, background: Iterable[str] | None = None, **options: Unpack[ExplanationOptions]
     ) -> Explanation | Explanations:
         """Say why the model writes what it writes for a source.
 
@@ -504,7 +505,7 @@ class TextGenerator:
         gold: Sequence[str] | None = None,
         background: Iterable[str] | None = None,
         on_progress: Callable[[int, int], None] | None = None,
-        **options: Any,
+        **options: Unpack[ExplanationOptions],
     ) -> Survey:
         """Explain the outputs for many sources, and say what they tell together.
 
@@ -540,7 +541,12 @@ class TextGenerator:
         )
 
     def sanity_check(
-        self, text: str | Generation, *, seeds: int = 3, background: Iterable[str] | None = None, **options: Any
+        self,
+        text: str | Generation,
+        *,
+        seeds: int = 3,
+        background: Iterable[str] | None = None,
+        **options: Unpack[ExplanationOptions],
     ) -> Sanity:
         """Compare explanations with those of models of random weights (Adebayo et al. 2018): they should differ.
 
@@ -568,7 +574,7 @@ class TextGenerator:
         source: str | None = None,
         target: str | None = None,
         group_sources: bool = False,
-        **decoding: Any,
+        **decoding: Unpack[DecodingOptions],
     ) -> Scores:
         """Generate for held-out pairs and compare.
 
@@ -599,7 +605,7 @@ class TextGenerator:
         source: str | None = None,
         target: str | None = None,
         group_sources: bool = False,
-        **decoding: Any,
+        **decoding: Unpack[DecodingOptions],
     ) -> Errors:
         """Generate for held-out pairs and list what came out wrong, the worst first.
 

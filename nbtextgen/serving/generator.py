@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from nbtextgen.serving.layout import FORMAT, MANIFEST, SOURCE, TARGET, decoder_n
 from nbtextgen.serving.network import Ids, OnnxEnsemble, OnnxNetwork
 from nbtextgen.serving.search import decode, stream
 from nbtextgen.tokenizers.registry import tokenizer_from_dict
+
+if TYPE_CHECKING:
+    from nbtextgen.core.option_types import DecodingOptions
 
 
 @dataclass(frozen=True)
@@ -84,10 +87,10 @@ class OnnxGenerator:
             raise ModelFileError(f"{folder / MANIFEST} is damaged ({type(error).__name__}: {error}).") from error
 
     @overload
-    def generate(self, text: str, **decoding: Any) -> Generation: ...  # pyright: ignore[reportOverlappingOverload]
+    def generate(self, text: str, **decoding: Unpack[DecodingOptions]) -> Generation: ...  # pyright: ignore[reportOverlappingOverload]
     @overload
-    def generate(self, text: Sequence[str], **decoding: Any) -> Generations: ...
-    def generate(self, text: str | Sequence[str], **decoding: Any) -> Generation | Generations:
+    def generate(self, text: Sequence[str], **decoding: Unpack[DecodingOptions]) -> Generations: ...
+    def generate(self, text: str | Sequence[str], **decoding: Unpack[DecodingOptions]) -> Generation | Generations:
         """Write the target for one source or for many; the same as ``TextGenerator.generate`` writes in fp32.
 
         Sampling draws from the same distribution, repeatably for a seed, but other numbers than PyTorch does.
@@ -107,7 +110,7 @@ class OnnxGenerator:
         )
         return found[0] if isinstance(text, str) else found
 
-    def stream(self, text: str, **decoding: Any) -> Iterator[str]:
+    def stream(self, text: str, **decoding: Unpack[DecodingOptions]) -> Iterator[str]:
         """Yield the output piece by piece, as it is written (greedy, or sampling with ``sample=True``)."""
         config = _config(decoding)
         if config.beam > 1:
@@ -136,7 +139,7 @@ class OnnxGenerator:
         ]
 
 
-def _config(decoding: dict[str, Any]) -> DecodingConfig:
+def _config(decoding: Mapping[str, Any]) -> DecodingConfig:
     config = build(DecodingConfig, decoding)
     if config.precision == "int8":
         raise OptionError("--precision int8 is for models with PyTorch; exported ones write in fp32.")
