@@ -34,7 +34,7 @@ from nbtextgen.explanation.explainer import Explainer
 from nbtextgen.explanation.explanation import Explanation
 from nbtextgen.explanation.faithfulness import faithfulness
 from nbtextgen.explanation.survey import Mean, survey
-from nbtextgen.runs.folder import Run
+from nbtextgen.run.folder import Run
 
 METHODS = ("shap", "lime", "integrated-gradients", "occlusion", "input-x-gradient", "attention")
 MISSING = ("mask", "delete", "sample")

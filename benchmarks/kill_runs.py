@@ -182,7 +182,7 @@ def main() -> int:
     import nbtextgen.evaluation.metrics
     import nbtextgen.generator
     import nbtextgen.pipeline.preparing
-    import nbtextgen.runs.training  # noqa: F401
+    import nbtextgen.run.training  # noqa: F401
 
     torch.set_num_threads(1)
     from nbtextgen import TextGenerator

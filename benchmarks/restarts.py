@@ -87,7 +87,7 @@ def past(run: Any, step: int, gone: Sequence[int] = ()) -> Callable[[], bool]:
 def workers(place: Path, kills: int) -> None:
     """Kill one of two workers again and again."""
     from nbtextgen import LaunchConfig, Run, TextGenerator
-    from nbtextgen.runs.launch import end
+    from nbtextgen.run.launch import end
 
     launch = LaunchConfig(processes=2, detach=True, restarts=kills + 5)
     TextGenerator(**SETTINGS).fit(pairs(), run=place / "workers", launch=launch)
@@ -120,7 +120,7 @@ def free_port() -> int:
 def nodes(place: Path, times: int) -> None:
     """Kill one of two nodes, the one that does not hold the meeting place."""
     from nbtextgen import LaunchConfig, TextGenerator
-    from nbtextgen.runs.launch import command, environment
+    from nbtextgen.run.launch import command, environment
 
     for number in range(times):
         run = TextGenerator(**SETTINGS).begin(pairs(), run=place / f"nodes-{number}")

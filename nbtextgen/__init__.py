@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from nbtextgen.data.raw import RawPairs
     from nbtextgen.generator import TextGenerator
     from nbtextgen.inference.generation import Generation
-    from nbtextgen.runs.config import LaunchConfig
-    from nbtextgen.runs.folder import Run
-    from nbtextgen.runs.listing import runs
+    from nbtextgen.run.config import LaunchConfig
+    from nbtextgen.run.folder import Run
+    from nbtextgen.run.listing import runs
     from nbtextgen.serving.generator import OnnxGenerator
 
 __version__ = "0.1.0"
@@ -40,14 +40,14 @@ __all__ = [
 
 _HOMES = {
     "Generation": "nbtextgen.inference.generation",
-    "LaunchConfig": "nbtextgen.runs.config",
+    "LaunchConfig": "nbtextgen.run.config",
     "NbTextGenError": "nbtextgen.core.errors",
     "OnnxGenerator": "nbtextgen.serving.generator",
     "Pairs": "nbtextgen.data.pairs",
     "RawPairs": "nbtextgen.data.raw",
-    "Run": "nbtextgen.runs.folder",
+    "Run": "nbtextgen.run.folder",
     "TextGenerator": "nbtextgen.generator",
-    "runs": "nbtextgen.runs.listing",
+    "runs": "nbtextgen.run.listing",
     "builtin": "nbtextgen.data.builtin",
 }
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from nbtextgen.core.errors import NbTextGenError, OptionError, nearest
 from nbtextgen.pipeline.plan import fit_options
-from nbtextgen.runs.folder import Run
-from nbtextgen.runs.launch import hold_lifeline
-from nbtextgen.runs.training import RunTraining
+from nbtextgen.run.folder import Run
+from nbtextgen.run.launch import hold_lifeline
+from nbtextgen.run.training import RunTraining
 from nbtextgen.training.distributed import ProcessGroup
 from nbtextgen.training.progress import TextProgress
 

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from nbtextgen.inference.predictor import Predictor
     from nbtextgen.pipeline.estimate import CostEstimate
     from nbtextgen.pipeline.fit import LocalTraining
-    from nbtextgen.runs.config import LaunchConfig
-    from nbtextgen.runs.folder import Run
-    from nbtextgen.runs.launch import LaunchedTraining
-    from nbtextgen.runs.training import RunTraining
-    from nbtextgen.runs.watching import WatchedTraining
+    from nbtextgen.run.config import LaunchConfig
+    from nbtextgen.run.folder import Run
+    from nbtextgen.run.launch import LaunchedTraining
+    from nbtextgen.run.training import RunTraining
+    from nbtextgen.run.watching import WatchedTraining
     from nbtextgen.training.controls import Controls
     from nbtextgen.training.range_test import RangeTest
 
@@ -186,7 +186,7 @@ class TextGenerator:
         return self._begun(run, prepare_data(self._options, data, targets, valid, source, target))
 
     def _begun(self, run: str | Path | bool, given: PreparedData) -> Run:
-        from nbtextgen.runs.folder import Run, fingerprint, place_for
+        from nbtextgen.run.folder import Run, fingerprint, place_for
 
         marks = fingerprint(given.train, given.held)
         return Run.create(place_for(run), given.plan, self._options, given.material, marks)
@@ -291,7 +291,7 @@ class TextGenerator:
         Raises:
             ModelFileError: when there is no run, it is damaged, or another process trains it now.
         """
-        from nbtextgen.runs.folder import Run
+        from nbtextgen.run.folder import Run
 
         found = Run.open(run)
         model = cls(**found.options)
@@ -318,8 +318,8 @@ class TextGenerator:
             ModelFileError: when there is no run.
             NotTrainedError: when it ends without a model.
         """
-        from nbtextgen.runs.folder import Run
-        from nbtextgen.runs.watching import WatchedTraining
+        from nbtextgen.run.folder import Run
+        from nbtextgen.run.watching import WatchedTraining
 
         found = Run.open(run)
         model = cls(**found.options)
@@ -337,10 +337,10 @@ class TextGenerator:
     ) -> None:
         """Train a run's folder here, or in processes of its own."""
         if launch is None:
-            from nbtextgen.runs.training import RunTraining
+            from nbtextgen.run.training import RunTraining
 
             return self._trained(RunTraining(run, controls, notes), run.plan, callbacks)
-        from nbtextgen.runs.launch import LaunchedTraining
+        from nbtextgen.run.launch import LaunchedTraining
 
         launched = LaunchedTraining(run, launch, controls)
         if not launch.detach:
@@ -682,7 +682,7 @@ class TextGenerator:
             OptionError: for a device that this machine lacks.
         """
         from nbtextgen.pipeline.model_folder import kept_sources, load
-        from nbtextgen.runs.folder import Run
+        from nbtextgen.run.folder import Run
         from nbtextgen.training.device import choose_device
 
         where = choose_device(device)
@@ -724,7 +724,7 @@ def _launch(processes: int, launch: LaunchConfig | None) -> LaunchConfig | None:
     """Where to train, ``None`` for here."""
     if launch is None and processes == 1:
         return None
-    from nbtextgen.runs.config import LaunchConfig
+    from nbtextgen.run.config import LaunchConfig
 
     launch = build(LaunchConfig, vars(launch) if launch is not None else {"processes": processes})
     return launch if launch.elsewhere else None

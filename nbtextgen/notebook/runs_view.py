@@ -14,7 +14,7 @@ from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.training.progress import clock
 
 if TYPE_CHECKING:
-    from nbtextgen.runs.listing import RunRecord
+    from nbtextgen.run.listing import RunRecord
 
 DRAWN = len(COLOURS)
 """Most curves in one picture: as many as there are colours."""
@@ -115,7 +115,7 @@ class RunsView(Sequence["RunRecord"]):
 def _validations(one: RunRecord) -> list[tuple[float, float]]:
     from nbtextgen.core.errors import ModelFileError
     from nbtextgen.notebook.live.record import record_of
-    from nbtextgen.runs.folder import Run
+    from nbtextgen.run.folder import Run
 
     try:
         return record_of(one.name, Run.open(one.folder).history()).valid.points()

@@ -32,7 +32,7 @@ from nbtextgen.notebook.panels.text import _page as written_on
 from nbtextgen.notebook.panels.train import status
 from nbtextgen.notebook.panels.widgets import CodeView, Form, OutputsView, Ranges
 from nbtextgen.notebook.runs_view import RunsView
-from nbtextgen.runs.listing import RunRecord
+from nbtextgen.run.listing import RunRecord
 from nbtextgen.tuning import Trial, Tuning
 from tests.browser.lab import WAIT
 from tests.notebook.test_still import events, generation, hostile

@@ -21,7 +21,7 @@ from nbtextgen.notebook.data_view import bars, look
 from nbtextgen.notebook.live import static_view as still
 from nbtextgen.notebook.live.record import POINTS, PointSeries, record_of
 from nbtextgen.notebook.runs_view import RunsView
-from nbtextgen.runs.listing import RunRecord
+from nbtextgen.run.listing import RunRecord
 from nbtextgen.training.events import Ended, Event, Sample, Started, Step, TrainingWarning, Validation
 
 PARTS = [

@@ -9,7 +9,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from nbtextgen import LaunchConfig, Run, TextGenerator
-from nbtextgen.runs.launch import end
+from nbtextgen.run.launch import end
 from nbtextgen.training.events import Changed
 from tests.processes import wait_for
 

@@ -17,7 +17,7 @@ import torch
 from nbtextgen import LaunchConfig, Pairs, Run, TextGenerator, runs
 from nbtextgen.cli import main, read_settings
 from nbtextgen.core.errors import OptionError
-from nbtextgen.runs.launch import command, end
+from nbtextgen.run.launch import command, end
 from nbtextgen.training.distributed import ProcessGroup
 from nbtextgen.training.events import Checkpoint, Ended, Resumed, Started, Validation
 from tests.processes import alive, children, wait_for

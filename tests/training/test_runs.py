@@ -14,9 +14,9 @@ import torch
 
 from nbtextgen import Pairs, Run, TextGenerator, runs
 from nbtextgen.core.errors import ModelFileError, NotTrainedError
-from nbtextgen.runs.lock import Lock
-from nbtextgen.runs.log import LogWriter, read_events
-from nbtextgen.runs.training import RunTraining
+from nbtextgen.run.lock import Lock
+from nbtextgen.run.log import LogWriter, read_events
+from nbtextgen.run.training import RunTraining
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import (
     Changed,
@@ -375,3 +375,8 @@ def test_training_a_run_twice_in_a_row_starts_from_its_own_folder(tmp_path: Path
     events = list(training.run())
     assert isinstance(events[-1], Ended) and events[-1].reason == "finished"
     assert training.predictor() is not None
+
+
+def test_the_function_runs_is_not_hidden_by_a_room_of_that_name() -> None:
+    code = "import nbtextgen, nbtextgen.notebook; from nbtextgen import Run, runs; print(runs('.'))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"

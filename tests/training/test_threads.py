@@ -16,7 +16,7 @@ import torch
 
 from nbtextgen import Pairs, Run, TextGenerator
 from nbtextgen.core.errors import ModelFileError
-from nbtextgen.runs.log import from_record, to_record
+from nbtextgen.run.log import from_record, to_record
 from nbtextgen.training import threads as threads_module
 from nbtextgen.training.events import Changed, Checkpoint, Event, Started, TrainingWarning, Validation
 from nbtextgen.training.progress import line

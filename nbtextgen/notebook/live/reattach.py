@@ -11,7 +11,7 @@ from nbtextgen.notebook.live.training import Training
 
 if TYPE_CHECKING:
     from nbtextgen.notebook.session import Session
-    from nbtextgen.runs.folder import Run
+    from nbtextgen.run.folder import Run
 
 
 def reattached(session: Session, word: str) -> Training | None:
@@ -42,8 +42,8 @@ def reattached(session: Session, word: str) -> Training | None:
 
 
 def _training_run(word: str) -> Run | None:
-    from nbtextgen.runs.folder import Run
-    from nbtextgen.runs.listing import runs
+    from nbtextgen.run.folder import Run
+    from nbtextgen.run.listing import runs
 
     place = Path(word).expanduser()
     if Run.is_one(place):

@@ -18,7 +18,7 @@ from nbtextgen.notebook.show_code import show
 
 if TYPE_CHECKING:
     from nbtextgen.notebook.live.history import History
-    from nbtextgen.runs.listing import RunRecord
+    from nbtextgen.run.listing import RunRecord
 
 ACTIONS = ("list", "compare", "open", "resume", "stop", "end", "delete")
 ONE_RUN = ("open", "resume")
@@ -40,7 +40,7 @@ class RunCommands(Commands):
     @line_magic
     @in_one_line
     def textgen_runs(self, line: str, cell: str | None = None) -> Any:
-        from nbtextgen.runs.listing import runs
+        from nbtextgen.run.listing import runs
 
         line, awaited, quiet = unmark(line)
         parsed = parse_line(line, RUNS)
@@ -80,7 +80,7 @@ class RunCommands(Commands):
         from nbtextgen.generator import TextGenerator
         from nbtextgen.notebook.live.history import History
         from nbtextgen.notebook.live.record import record_of
-        from nbtextgen.runs.folder import Run
+        from nbtextgen.run.folder import Run
 
         self.session.check_free(name)
         self.session.variables[name] = TextGenerator.load(one.folder)
@@ -122,8 +122,8 @@ def _named(name: str, found: list[RunRecord], folder: Path) -> RunRecord:
 
 def _ended(chosen: list[RunRecord], *, at_once: bool) -> None:
     """Ask those who train the runs to stop, which keeps the best model; or end their processes on this machine."""
-    from nbtextgen.runs.folder import Run
-    from nbtextgen.runs.launch import end
+    from nbtextgen.run.folder import Run
+    from nbtextgen.run.launch import end
 
     for one in chosen:
         run = Run.open(one.folder)
@@ -139,7 +139,7 @@ def _ended(chosen: list[RunRecord], *, at_once: bool) -> None:
 
 
 def _delete(chosen: list[RunRecord], *, sure: bool) -> None:
-    from nbtextgen.runs.folder import Run
+    from nbtextgen.run.folder import Run
 
     if not sure:
         raise OptionError(f"This deletes {', '.join(one.name for one in chosen)} for good; add --yes to do it.")
@@ -155,16 +155,16 @@ def _code(action: str, folder: Path, chosen: list[RunRecord], into: str) -> list
         return ["from nbtextgen import TextGenerator", f"{into} = TextGenerator.{call}({str(chosen[0].folder)!r})"]
     if action == "delete":
         deleted = (f"Run.open({str(one.folder)!r}).delete()" for one in chosen)
-        return ["from nbtextgen.runs.folder import Run", *deleted]
+        return ["from nbtextgen.run.folder import Run", *deleted]
     listed = f"runs({str(folder)!r})"
     if action in ("stop", "end"):
         ended = "Run.open({}).controls.stop()" if action == "stop" else "end(Run.open({}))"
-        imports = ["from nbtextgen.runs.launch import end"] if action == "end" else []
+        imports = ["from nbtextgen.run.launch import end"] if action == "end" else []
         calls = (ended.format(repr(str(one.folder))) for one in chosen)
-        return ["from nbtextgen.runs.folder import Run", *imports, *calls]
+        return ["from nbtextgen.run.folder import Run", *imports, *calls]
     names = {one.name for one in chosen}
     kept = listed if action == "list" else f"[one for one in {listed} if one.name in {sorted(names)!r}]"
-    return ["from nbtextgen.runs.listing import runs", kept]
+    return ["from nbtextgen.run.listing import runs", kept]
 
 
 RunCommands.textgen_runs.__doc__ = f"""Past runs with settings, scores and learning curves.

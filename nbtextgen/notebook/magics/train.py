@@ -24,7 +24,7 @@ from nbtextgen.notebook.arguments import (
 from nbtextgen.notebook.awaiting import unmark
 from nbtextgen.notebook.session import Commands, in_one_line, names_a_file
 from nbtextgen.notebook.show_code import call, keywords, show
-from nbtextgen.runs.config import LaunchConfig
+from nbtextgen.run.config import LaunchConfig
 from nbtextgen.tokenizers.config import TokenizerConfig
 from nbtextgen.training.config import TrainingConfig
 
@@ -180,7 +180,7 @@ class TrainCommands(Commands):
 
         self.session.check_free(request.name)
         if "resume" in request.own:
-            from nbtextgen.runs.folder import Run
+            from nbtextgen.run.folder import Run
 
             training = Training(
                 request.name, None, partial(TextGenerator.resume, request.own["resume"], **request.launch)

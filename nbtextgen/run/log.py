@@ -22,7 +22,11 @@ KINDS: dict[str, Any] = {_RENAMED.get(kind) or kind.__name__: kind for kind in t
 
 def to_record(event: Event) -> dict[str, Any]:
     """An event as plain values; ``at`` is the wall clock, for people only (clocks jump)."""
-    return {"event": _RENAMED.get(type(event), type(event).__name__), "at": round(time.time(), 3), **dataclasses.asdict(event)}
+    return {
+        "event": _RENAMED.get(type(event), type(event).__name__),
+        "at": round(time.time(), 3),
+        **dataclasses.asdict(event),
+    }
 
 
 def from_record(record: Any) -> Event | None:

@@ -13,22 +13,22 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from nbtextgen.pipeline import model_folder as saving
-from nbtextgen.data.pairs import Pairs
-from nbtextgen.data.token_store import open_examples, save_examples
-from nbtextgen.pipeline.plan import Plan
 from nbtextgen.core.errors import ModelFileError, NbTextGenError
 from nbtextgen.core.files import as_json, check_format, checksums, committed, read_json, sync, verify, write
+from nbtextgen.data.pairs import Pairs
+from nbtextgen.data.token_store import open_examples, save_examples
+from nbtextgen.inference.predictor import Predictor
+from nbtextgen.inference.text_codec import LengthLimit
+from nbtextgen.pipeline import model_folder as saving
 from nbtextgen.pipeline.fit import TrainingData
-from nbtextgen.runs.lock import Lock
-from nbtextgen.runs.log import kept, read_events
-from nbtextgen.runs.requests import Requests
-from nbtextgen.training.checkpoints import FoundCheckpoint, CheckpointSeries, read_state
+from nbtextgen.pipeline.plan import Plan
+from nbtextgen.run.lock import Lock
+from nbtextgen.run.log import kept, read_events
+from nbtextgen.run.requests import Requests
+from nbtextgen.training.checkpoints import CheckpointSeries, FoundCheckpoint, read_state
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Event
 from nbtextgen.training.state import TrainerState
-from nbtextgen.inference.text_codec import LengthLimit
-from nbtextgen.inference.predictor import Predictor
 
 FORMAT = 1
 """Version of the folder's layout; raised when an older nbtextgen could not read it."""
@@ -75,7 +75,9 @@ class Run:
     # Making and finding -------------------------------------------------------------------------------------------
 
     @classmethod
-    def create(cls, folder: Path, plan: Plan, options: Mapping[str, Any], material: TrainingData, fingerprint: str) -> Run:
+    def create(
+        cls, folder: Path, plan: Plan, options: Mapping[str, Any], material: TrainingData, fingerprint: str
+    ) -> Run:
         """Make the folder, whole or not at all.
 
         Raises:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nbtextgen.core.errors import ModelFileError
-from nbtextgen.runs.folder import Run
+from nbtextgen.run.folder import Run
 from nbtextgen.training.events import Ended, Event, Resumed, Started, Step, Validation
 
 

@@ -12,17 +12,17 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 
-from nbtextgen.pipeline.plan import Plan
 from nbtextgen.core.errors import LaunchError, ModelFileError
 from nbtextgen.core.files import as_json, read_json, replace
-from nbtextgen.runs.config import LaunchConfig
-from nbtextgen.runs.folder import Run
-from nbtextgen.runs.lock import Lock
-from nbtextgen.runs.log import read_events
-from nbtextgen.runs.watching import WatchedTraining, forwarded
+from nbtextgen.inference.predictor import Predictor
+from nbtextgen.pipeline.plan import Plan
+from nbtextgen.run.config import LaunchConfig
+from nbtextgen.run.folder import Run
+from nbtextgen.run.lock import Lock
+from nbtextgen.run.log import read_events
+from nbtextgen.run.watching import WatchedTraining, forwarded
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Ended, Event, TrainingWarning
-from nbtextgen.inference.predictor import Predictor
 
 LIFELINE = "NBTEXTGEN_LIFELINE"
 WORDS = "workers.log"

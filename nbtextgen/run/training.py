@@ -9,21 +9,21 @@ from typing import Any
 
 import torch
 
-from nbtextgen.pipeline import model_folder as saving
-from nbtextgen.pipeline.plan import Plan
-from nbtextgen.pipeline.fit import LocalTraining
+from nbtextgen.inference.predictor import Predictor
 from nbtextgen.model.seq2seq import Seq2Seq
-from nbtextgen.runs.folder import Run
-from nbtextgen.runs.log import LogWriter
-from nbtextgen.runs.requests import Requested
+from nbtextgen.pipeline import model_folder as saving
+from nbtextgen.pipeline.fit import LocalTraining
+from nbtextgen.pipeline.plan import Plan
+from nbtextgen.run.folder import Run
+from nbtextgen.run.log import LogWriter
+from nbtextgen.run.requests import Requested
 from nbtextgen.training.checkpoints import FoundCheckpoint, read_state, write_state
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.device import choose_device
-from nbtextgen.training.events import Checkpoint, Ended, Event, Validation, TrainingWarning
 from nbtextgen.training.distributed import ProcessGroup
+from nbtextgen.training.events import Checkpoint, Ended, Event, TrainingWarning, Validation
 from nbtextgen.training.state import TrainerState
 from nbtextgen.training.threads import threads_on_resume
-from nbtextgen.inference.predictor import Predictor
 
 MEMBER = 1_000_000_000
 """Networks of an ensemble follow one another: update ``n`` of network ``k`` is filed as step ``k * MEMBER + n``."""

@@ -6,12 +6,12 @@ import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
-from nbtextgen.pipeline.plan import Plan
 from nbtextgen.core.errors import ModelFileError
-from nbtextgen.runs.folder import Run
+from nbtextgen.inference.predictor import Predictor
+from nbtextgen.pipeline.plan import Plan
+from nbtextgen.run.folder import Run
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Event
-from nbtextgen.inference.predictor import Predictor
 
 LOOK_SECONDS = 0.1
 

@@ -1,0 +1,69 @@
+"""A training in progress: what every kind offers, and the loop that runs one with callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from typing import Protocol
+
+from nbtextgen.core.errors import NotTrainedError
+from nbtextgen.inference.predictor import Predictor
+from nbtextgen.pipeline.plan import Plan
+from nbtextgen.training.events import Event
+from nbtextgen.training.progress import TextProgress
+
+Callback = Callable[[Event], None]
+
+
+class TrainingSession(Protocol):
+    """A training in progress, in this process (``LocalTraining``, ``RunTraining``) or in others (``LaunchedTraining``,
+    ``WatchedTraining``)."""
+
+    @property
+    def plan(self) -> Plan:
+        """All settings of the training."""
+        ...
+
+    def run(self) -> Generator[Event, None, None]:
+        """Train to the end, yielding events. Closing the generator interrupts the training."""
+        ...
+
+    def stop(self) -> None:
+        """End the training after ``run`` was closed, keeping the best weights."""
+        ...
+
+    def predictor(self) -> Predictor | None:
+        """The trained model, or ``None`` if training ended before there was one."""
+        ...
+
+    def best_so_far(self) -> Predictor | None:
+        """The best model so far, or ``None`` before there is one. May be called from any thread."""
+        ...
+
+
+def run_session(session: TrainingSession, callbacks: Iterable[Callback] | None = None) -> tuple[Predictor, list[Event]]:
+    """Run a training to its end and return the model and the events.
+
+    An interrupt (Ctrl-C, the notebook's stop button) ends the training early and keeps the best model so far.
+
+    Args:
+        session: the training to run.
+        callbacks: called with every event; ``None`` prints a progress line.
+
+    Raises:
+        NotTrainedError: when training ended before there was a model.
+    """
+    callbacks = list(callbacks) if callbacks is not None else [TextProgress()]
+    history: list[Event] = []
+    events = session.run()
+    try:
+        for event in events:
+            history.append(event)
+            for callback in callbacks:
+                callback(event)
+    except KeyboardInterrupt:
+        events.close()
+        session.stop()
+    predictor = session.predictor()
+    if predictor is None:
+        raise NotTrainedError("Training was stopped before the first update, so there is no model yet; run it again.")
+    return predictor, history
