@@ -118,7 +118,7 @@ print(session.trainings["words"].running)
 """)
     assert answer.text.strip().endswith("True"), answer
     assert "still training" in str(running.run(f"%textgen_train words --data rows {LONG}").error)
-    stopped = running.run('session.trainings["words"].controls.stop()\nsession.trainings["words"]._thread.join()')
+    stopped = running.run('session.trainings["words"].controls.stop()\nsession.trainings["words"].worker.wait()')
     assert stopped.error is None
     assert running.run("words._fitting is None and words.generate('abc') is not None").value == "True"
 

@@ -14,13 +14,13 @@ from tests.notebook.kernel import Answer, kernel
 TRAIN = """
 from nbtextgen.notebook.live.panel import PanelShow, TextShow
 from nbtextgen.notebook.live.training import Training
-from nbtextgen.notebook.pace import Pace
-from nbtextgen.training.events import Ended, Sample, Started, Step, Validation, Warning
+from nbtextgen.notebook.progress import Throttle
+from nbtextgen.training.events import Ended, Sample, Started, Step, TrainingWarning, Validation
 
 def train(kind, count, seconds_each):
     now = [0.0]
     training = Training("words", None, lambda **_: None)
-    show = kind(training, Pace(clock=lambda: now[0]))
+    show = kind(training, Throttle(clock=lambda: now[0]))
     training.callbacks.append(show)
     show.show()
     training._hear(Started(1000, 900, 100, count, 100, "cpu", "fp32"))
@@ -30,7 +30,7 @@ def train(kind, count, seconds_each):
         if at % 5 == 0:
             training._hear(Validation(at, at // 100, 1.5, "loss", 1.5, True, now[0]))
             training._hear(Sample(at, f"source {at % 4}", "target", f"output {at}"))
-            training._hear(Warning(f"note {at}"))
+            training._hear(TrainingWarning(f"note {at}"))
     training._hear(Ended("finished", count, count, now[0]))
     show.over()
 """

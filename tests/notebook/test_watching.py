@@ -38,7 +38,7 @@ def test_the_next_kernel_finds_watches_steers_and_stops_a_detached_run(tmp_path:
         shell.run_line_magic("textgen_runs", "stop words-1")
         assert "words-1 stops after its current update" in capsys.readouterr().out
         assert wait_for(lambda: not training.running) and wait_for(lambda: not run.training)
-        assert training.error is None
+        assert training.worker.error is None
         assert shell.user_ns["words"].generate("abc").input_tokens
     finally:
         end(run)

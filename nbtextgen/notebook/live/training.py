@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from nbtextgen.notebook.background import BackgroundWorker
 from nbtextgen.notebook.live.ipykernel6 import hear
 from nbtextgen.notebook.live.record import Record
 from nbtextgen.training.controls import Controls
@@ -54,14 +54,12 @@ class Training:
         self._fit = fit
         self.plan: Plan | None = None
         self.at_end: Callable[[TextGenerator], object] = lambda model: None
-        self._thread: threading.Thread | None = None
-        self._error: BaseException | None = None
-        self._over = False
+        self.worker = BackgroundWorker(f"textgen_train {name}")
 
     @property
     def running(self) -> bool:
-        """Whether it has been started in a thread and goes on there."""
-        return self._thread is not None and self._thread.is_alive()
+        """Whether it runs in the background."""
+        return self.worker.busy
 
     def watch(self, progress: str, *, rich: bool) -> None:
         """Show progress as asked for; ``auto`` is a panel in a notebook and text elsewhere."""
@@ -111,20 +109,8 @@ class Training:
             callback(event)
 
     def start(self) -> None:
-        """Train in a thread of its own, which ends with the kernel."""
-        # In the cell's context, what the thread prints stays with the cell, whatever message the kernel reads meanwhile.
-        cell = contextvars.copy_context()
-        self._thread = threading.Thread(
-            target=cell.run, args=(self._work,), name=f"textgen_train {self.name}", daemon=True
-        )
-        self._thread.start()
-
-    def _work(self) -> None:
-        try:
-            self.at_end(self.run())
-        except BaseException as error:  # shown where the training is awaited or watched
-            self._error = error
-        self._over = True
+        """Train in the background; the thread ends with the kernel."""
+        self.worker.submit(lambda _: self.at_end(self.run()))
 
     @property
     def configured(self) -> dict[str, float]:
@@ -133,11 +119,6 @@ class Training:
         if plan is None:
             return {}
         return {"dropout": plan.model.dropout or 0.0, "teacher_forcing": plan.training.teacher_forcing}
-
-    @property
-    def error(self) -> BaseException | None:
-        """What ended the thread, when it did not end well."""
-        return self._error
 
     async def ended(self, kernel: Any = None) -> TextGenerator:
         """Wait for the thread; an interrupt of the cell stops the training, which keeps its best model.
@@ -148,15 +129,15 @@ class Training:
         Raises:
             whatever ``fit`` raised.
         """
-        while not self._over:
+        while self.running:
             try:
                 # An interrupt's signal does not wake the loop when another thread takes it: the loop wakes by itself.
                 await asyncio.sleep(WAKE_SECONDS)
                 await hear(kernel)
             except asyncio.CancelledError:  # how a kernel interrupts a cell that awaits
                 self.controls.stop()
-        if self._error is not None:
-            raise self._error
+        if self.worker.error is not None:
+            raise self.worker.error
         assert self.model is not None
         return self.model
 

@@ -18,8 +18,8 @@ from nbtextgen.core.escaping import pictured
 from nbtextgen.core.options import build, options_of
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.inference.generation import Generation
+from nbtextgen.notebook.background import BackgroundWorker, describe
 from nbtextgen.notebook.panels.fields import choice_field, field, text_field
-from nbtextgen.notebook.panels.latest_job import LatestJob
 from nbtextgen.notebook.panels.recipe import MagicLine
 from nbtextgen.notebook.panels.static import StaticForm
 from nbtextgen.notebook.panels.widgets import CodeView, Form, OutputsView
@@ -58,7 +58,7 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
             text: a source to begin with.
         """
         self.session = session
-        self._latest = LatestJob(DELAY)
+        self._worker = BackgroundWorker("nbtextgen generate", delay=DELAY, on_error=self._show_error)
         self._prefixes: dict[int, tuple[int, ...]] = {}
         self._found: list[Generation | None] = []
         self._choices: Sequence[Alternative] = ()
@@ -115,7 +115,7 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
         elif kind == "explain":
             self._explain(column, self._row(message))
         elif kind == "ask":
-            self._latest.ask(lambda cancellation: self._offer(message, cancellation))
+            self._worker.replace(lambda token: self._offer(message, token))
         elif kind == "choose":
             shown = self._row(message)
             if shown is not None and message["choice"] < len(self._choices):
@@ -138,22 +138,19 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
         return [values["model"], *([] if values["compare"] in (NOBODY, None) else [values["compare"]])]
 
     def _write(self) -> None:
-        self._latest.ask(self._write_now)
+        self._worker.replace(self._write_now)
 
-    def _write_now(self, cancellation: CancellationToken) -> None:
+    def _write_now(self, token: CancellationToken) -> None:
         began = time.perf_counter()
         config, errors = self._config()
         text = self.form.values["text"] or ""
         found: list[Generation | None] = []
         columns = []
         for at, name in enumerate(self.names):
-            one, error = (
-                self._written(name, text, config, self._prefixes.get(at, ()), cancellation) if config else (None, "")
-            )
+            one, error = self._written(name, text, config, self._prefixes.get(at, ()), token) if config else (None, "")
             found.append(one)
             columns.append({"title": name, "error": error, "forced": at in self._prefixes, "generation": one})
-        if cancellation.cancelled:
-            return
+        token.raise_if_cancelled()
         for at, column in enumerate(columns):
             column["rows"] = _rows(column.pop("generation"), len(self._prefixes.get(at, ())))
         if len(found) == 2 and all(found):
@@ -181,7 +178,7 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
         return (None if errors else build(DecodingConfig, values)), errors
 
     def _written(
-        self, name: str, text: str, config: DecodingConfig, prefix: Sequence[int], cancellation: CancellationToken
+        self, name: str, text: str, config: DecodingConfig, prefix: Sequence[int], token: CancellationToken
     ) -> tuple[Generation | None, str]:
         """What one model writes, or why it cannot."""
         if not text.strip():
@@ -192,20 +189,23 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
                 # A seed of our own: PyTorch's shared generator may belong to a training that runs meanwhile.
                 config = dataclasses.replace(config, seed=random.randrange(2**32))
             sources = [model.checked_source(text)]
-            found = model.predictor.predict(sources, config, prefix, cancellation=cancellation)[0]
+            found = model.predictor.predict(sources, config, prefix, cancellation=token)[0]
         except NbTextGenError as error:
             return None, str(error)
         return found, ""
 
-    def _offer(self, message: dict[str, Any], cancellation: CancellationToken) -> None:
+    def _show_error(self, error: BaseException) -> None:
+        self.writing.status = describe(error)
+
+    def _offer(self, message: dict[str, Any], token: CancellationToken) -> None:
         """Work out what else could stand at a token, and show it."""
         shown = self._row(message)
         if shown is None or message["at"] > len(shown.ids):
             return
         model = self.session.model([self.names[message["column"]]])
-        ids = shown.ids[: message["at"]]
-        place = model.predictor.alternatives(shown.source, ids, COUNT, cancellation=cancellation)[-1]
-        cancellation.raise_if_cancelled()
+        prefix = shown.ids[: message["at"]]
+        place = model.predictor.alternatives(shown.source, prefix, COUNT, cancellation=token)[-1]
+        token.raise_if_cancelled()
         taken = (*shown.ids, EOS)[message["at"]]
         self._choices = place
         self.writing.alternatives = {key: message[key] for key in ("version", "column", "row", "at")} | {
@@ -242,7 +242,7 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
 
     def summary(self) -> tuple[str, str]:
         """The panel as text and as static HTML; waits a little for what is being written."""
-        self._latest.wait(PATIENCE)
+        self._worker.wait(PATIENCE)
         found = next(iter(self._found), None)
         code = self.code.pieces[0]["code"]
         if found is None:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets as widgets
 
 from nbtextgen.core.cancellation import CancellationToken
-from nbtextgen.core.errors import NbTextGenError
 from nbtextgen.core.escaping import visible
-from nbtextgen.notebook.panels.latest_job import LatestJob
+from nbtextgen.notebook.background import BackgroundWorker, describe
 from nbtextgen.notebook.panels.static import PlainBox
 from nbtextgen.notebook.progress import Throttle
 
@@ -27,24 +26,24 @@ def continuation_panel(model: TextGenerator, text: str, length: int, decoding: M
     mass = widgets.FloatSlider(decoding.get("top_p", 0.95), min=0.05, max=1.0, step=0.05, description="top-p")
     write, stop = widgets.Button(description="Write on", button_style="primary"), widgets.Button(description="Stop")
     shown = widgets.HTML()
-    work = LatestJob()
 
-    def job(cancellation: CancellationToken) -> None:
+    def show_error(error: BaseException) -> None:
+        shown.value = f"<b>{visible(describe(error))}</b>"
+
+    worker = BackgroundWorker("nbtextgen continuation", on_error=show_error)
+
+    def job(token: CancellationToken) -> None:
         written, pace = "", Throttle()
         chosen = {**decoding, "sample": True, "temperature": heat.value, "top_p": mass.value}
-        try:
-            for piece in model.stream_continuation(beginning.value, size.value, **chosen):
-                if cancellation.cancelled:
-                    return
-                written += piece
-                if pace.due():
-                    shown.value = _page(beginning.value, written)
-            shown.value = _page(beginning.value, written)
-        except NbTextGenError as error:
-            shown.value = f"<b>{visible(str(error))}</b>"
+        for piece in model.stream_continuation(beginning.value, size.value, **chosen):
+            token.raise_if_cancelled()
+            written += piece
+            if pace.due():
+                shown.value = _page(beginning.value, written)
+        shown.value = _page(beginning.value, written)
 
-    write.on_click(lambda _: work.ask(job))
-    stop.on_click(lambda _: work.cancel())
+    write.on_click(lambda _: worker.replace(job))
+    stop.on_click(lambda _: worker.cancel())
     parts = [beginning, widgets.HBox([size, heat, mass]), widgets.HBox([write, stop]), shown]
     return PlainBox(parts, lambda: (f"Writing panel: {beginning.value}", shown.value))
 

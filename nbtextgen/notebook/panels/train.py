@@ -12,10 +12,10 @@ from nbtextgen.core.cancellation import CancellationToken
 from nbtextgen.core.errors import NbTextGenError, OptionError
 from nbtextgen.core.escaping import visible
 from nbtextgen.core.options import Option
+from nbtextgen.notebook.background import BackgroundWorker, describe
 from nbtextgen.notebook.live.panel import PanelShow
 from nbtextgen.notebook.panels.fields import field
 from nbtextgen.notebook.panels.generate import GeneratePanel
-from nbtextgen.notebook.panels.latest_job import LatestJob
 from nbtextgen.notebook.panels.recipe import MagicLine
 from nbtextgen.notebook.panels.source import FIELDS, DataSource, columns_of, fit_code, suggestions
 from nbtextgen.notebook.panels.static import StaticForm
@@ -51,7 +51,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
             data: what to train on, as after ``--data``.
         """
         self.session, self._source = session, DataSource(session)
-        self._latest = LatestJob(DELAY)
+        self._worker = BackgroundWorker("nbtextgen estimate", delay=DELAY, on_error=self._show_error)
         shown = [one for names in SECTIONS.values() for one in names]
         rest = [field(one) for key, one in OPTIONS.items() if key not in shown]
         self.form = Form(
@@ -92,7 +92,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
                 self.below,
             ]
         )
-        self.finder.on_click(lambda _: self._latest.ask(self._find))
+        self.finder.on_click(lambda _: self._worker.replace(self._find))
         self.use.on_click(lambda _: self.form.put(learning_rate=self._suggested))
         self.start.on_click(lambda _: self._start())
         self.form.observe(self._changed, "values")
@@ -120,13 +120,13 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         self.form.errors = errors | self._source.problems(values)
         self.code.show({"Magic": self.line().magic(), "Python": fit_code(values, settings)})
         if values.get("data"):
-            self._latest.ask(self._estimate)
+            self._worker.replace(self._estimate)
         else:
             self.cost.value = status("Name the data to train on; its size and the cost of a run then appear here.")
 
     # Before a run --------------------------------------------------------------------------------------------------
 
-    def _rehearsal(self) -> TrialRun | None:
+    def _trial_run(self) -> TrialRun | None:
         """A run like the one that would start now; shows why there can be none."""
         from nbtextgen.generator import TextGenerator
         from nbtextgen.pipeline.estimate import trial_run
@@ -140,65 +140,55 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         if errors:
             self.cost.value = status("")
             return None
-        try:
-            ready = self._source.prepared(self.form.values, settings.pop("clean", None))
-            prepared = trial_run(TextGenerator(**settings).get_params(), ready.data)
-            self.form.autos = autos(prepared.plan)
-            self._about = f"{len(ready.pairs):,} pairs, for instance {_example(ready.pairs)}. {ready.note}"
-            self.cost.value = status(f"{self._about} Estimating …")
-            return prepared
-        except NbTextGenError as error:
-            self._show_error(error)
-            return None
+        ready = self._source.prepared(self.form.values, settings.pop("clean", None))
+        prepared = trial_run(TextGenerator(**settings).get_params(), ready.data)
+        self.form.autos = autos(prepared.plan)
+        self._about = f"{len(ready.pairs):,} pairs, for instance {_example(ready.pairs)}. {ready.note}"
+        self.cost.value = status(f"{self._about} Estimating …")
+        return prepared
 
-    def _show_error(self, error: NbTextGenError) -> None:
+    def _show_error(self, error: BaseException) -> None:
         """Show an error beside the setting that it names first, or under the form."""
-        first = next((key for key, one in OPTIONS.items() if str(error).startswith(one.flag)), None)
+        message = describe(error)
+        first = next((name for name, option in OPTIONS.items() if message.startswith(option.flag)), None)
         if first is not None:
-            self.form.errors = {**self.form.errors, first: str(error)}
-        self.cost.value = status("" if first else str(error), alert=True)
+            self.form.errors = {**self.form.errors, first: message}
+        self.cost.value = status("" if first else message, alert=True)
 
-    def _estimate(self, cancellation: CancellationToken) -> None:
-        trial_run = self._rehearsal()
-        if trial_run is None or cancellation.cancelled:
+    def _estimate(self, token: CancellationToken) -> None:
+        trial_run = self._trial_run()
+        if trial_run is None:
             return
-        try:
-            estimate = trial_run.estimate(lambda: not cancellation.cancelled)
-        except NbTextGenError as error:
-            self._show_error(error)
-            return
-        if not cancellation.cancelled:
-            self.cost.value = status(self._about, str(estimate))
+        token.raise_if_cancelled()
+        estimate = trial_run.estimate(lambda: not token.cancelled)
+        token.raise_if_cancelled()
+        self.cost.value = status(self._about, str(estimate))
 
-    def _find(self, cancellation: CancellationToken) -> None:
-        """The learning-rate range test, in the background."""
-        trial_run = self._rehearsal()
+    def _find(self, token: CancellationToken) -> None:
+        """Run the learning-rate range test, in the background."""
+        trial_run = self._trial_run()
         if trial_run is None:
             return
 
         def on_progress(update: int) -> bool:
             if update % 10 == 0:
                 self.chart.value = status(f"Range test: update {update} of at most 150 …")
-            return not cancellation.cancelled
+            return not token.cancelled
 
-        try:
-            found = trial_run.find_learning_rate(on_progress=on_progress)
-        except NbTextGenError as error:
-            self._show_error(error)
-            return
-        if cancellation.cancelled:
+        found = trial_run.find_learning_rate(on_progress=on_progress)
+        if token.cancelled:
             self.chart.value = status("The range test was ended by a change of the settings.")
             return
         self._suggested = found.suggestion
         self.chart.value = figure(found.chart(), "learning-rate")
         self.use.description, self.use.layout.display = f"Use {found.suggestion:g}", ""
-        self._estimate(cancellation)
+        self._estimate(token)
 
     # The run -------------------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
         """Do what the magic line does, in the background."""
-        self._latest.cancel()
+        self._worker.cancel(wait=True)
         problems = {**self.settings()[1], **self._source.problems(self.form.values)}
         if problems:
             self.form.errors = problems

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import threading
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -11,6 +10,7 @@ import ipywidgets
 from nbtextgen.core.errors import NbTextGenError, OptionError
 from nbtextgen.core.options import Option
 from nbtextgen.notebook.arguments import parse_line
+from nbtextgen.notebook.background import BackgroundWorker, describe
 from nbtextgen.notebook.panels.fields import field, text_field
 from nbtextgen.notebook.panels.generate import GeneratePanel
 from nbtextgen.notebook.panels.source import FIELDS, DataSource, columns_of, data_code, suggestions
@@ -48,7 +48,7 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         """
         self.session, self._source = session, DataSource(session)
         self._controls = Controls()
-        self._thread: threading.Thread | None = None
+        self._worker = BackgroundWorker("nbtextgen tuning", on_error=self._show_error)
         self._pace = Throttle(UPDATE_SECONDS)
         self.tuning: Tuning | None = None
         fixed = text_field(
@@ -156,16 +156,15 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         try:
             ready = self._source.prepared(self.form.values, fixed.pop("clean", None), again=True)
         except NbTextGenError as error:
-            self.status.value = status(str(error), alert=True)
+            self._show_error(error)
             return
         self._controls = Controls()
         self._enable(False)
         self.status.value = status("Starting …")
-        arguments = (ready, self.search(), self._minutes(), fixed, self.form.values["name"])
-        self._thread = threading.Thread(target=self._work, args=arguments, name="nbtextgen tuning", daemon=True)
-        self._thread.start()
+        search, minutes, name = self.search(), self._minutes(), self.form.values["name"]
+        self._worker.submit(lambda _: self._tune(ready, search, minutes, fixed, name))
 
-    def _work(
+    def _tune(
         self, ready: Prepared, search: dict[str, Search], minutes: float, fixed: dict[str, Any], name: str
     ) -> None:
         try:
@@ -182,10 +181,11 @@ class TunePanel(StaticForm, ipywidgets.VBox):
                 f"{name} is the best of {len(found.trials)} trials, after {found.seconds:.0f} s."
             )
             self.below.children = [GeneratePanel(self.session, name, ready.pairs.sources[0])]
-        except NbTextGenError as error:
-            self.status.value = status(str(error), alert=True)
         finally:
             self._enable(True)
+
+    def _show_error(self, error: BaseException) -> None:
+        self.status.value = status(describe(error), alert=True)
 
     def _on_progress(self, tuning: Tuning, name: str, minutes: float) -> None:
         """The search as it stands; called in its thread."""
