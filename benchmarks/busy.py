@@ -66,14 +66,14 @@ def measure(name: str, way: str, seconds: float) -> None:
     if way in ("old", "new, torch first"):
         import torch  # noqa: F401
     from nbtextgen import Pairs, TextGenerator
-    from nbtextgen.inference import predictor as writing
+    from nbtextgen.inference import predictor
     from nbtextgen.training.controls import Controls
     from nbtextgen.training.events import Changed, Event, Step
 
     if way == "old":
-        writing.LARGE_STEP, writing.threads_spin = 0, lambda: False
+        predictor.LARGE_STEP, predictor.threads_spin = 0, lambda: False
         full = lambda texts, config: max(1, min(torch.get_num_threads(), texts // config.batch_size))  # noqa: E731
-        writing.Writer._shares = lambda self, texts, config: [  # type: ignore[method-assign]
+        predictor.Predictor._shares = lambda self, texts, config: [  # type: ignore[method-assign]
             slice(first, None, full(texts, config)) for first in range(full(texts, config))
         ]
     data: Any = "builtin:dates" if name == "dates" else Pairs.of(sentences())

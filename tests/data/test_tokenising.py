@@ -85,8 +85,8 @@ def test_a_killed_tokenising_leaves_no_store_and_the_next_one_clears_up(tmp_path
     code = f"""
 import time
 from pathlib import Path
-from nbtextgen.data.tokenising import tokenise
-from nbtextgen.data.tokenizer import train_tokenizer
+from nbtextgen.data.tokenization import tokenise
+from nbtextgen.tokenizers.registry import train_tokenizer
 def rows():
     for number in range(10**9):
         yield f"row {{number}}", "x"
@@ -110,8 +110,8 @@ tokenise(rows(), Path({str(tmp_path / "s")!r}), tokenizer, tokenizer, workers=1)
 WORKING = """
 import sys
 from pathlib import Path
-from nbtextgen.data.tokenising import tokenise
-from nbtextgen.data.tokenizer import train_tokenizer
+from nbtextgen.data.tokenization import tokenise
+from nbtextgen.tokenizers.registry import train_tokenizer
 def rows():
     for number in range(10**9):
         yield f"row {number}", "x"

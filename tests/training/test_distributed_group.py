@@ -16,15 +16,15 @@ import json, sys, warnings
 warnings.simplefilter("error")
 import numpy as np, torch
 import torch.distributed as dist
-from nbtextgen.data.examples import encode_examples
-from nbtextgen.data.tokenizer import train_tokenizer
-from nbtextgen.errors import MemoryShortError
+from nbtextgen.data.batching import encode_examples
+from nbtextgen.tokenizers.registry import train_tokenizer
+from nbtextgen.core.errors import MemoryShortError
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.training.config import TrainingConfig
-from nbtextgen.training.group import Group
-from nbtextgen.training.updating import Updater
-from nbtextgen.training.validating import validation_scores
+from nbtextgen.training.distributed import ProcessGroup
+from nbtextgen.training.step import Updater
+from nbtextgen.training.validation import validation_scores
 
 rank, size, place = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 torch.set_num_threads(1)
@@ -42,7 +42,7 @@ def trained(most, when):
     torch.manual_seed(3)
     model = Seq2Seq(ModelConfig(hidden_size=12, embedding_size=8, dropout=0.0), tokenizer.size, tokenizer.size)
     config = TrainingConfig(learning_rate=0.01)
-    updater = Updater(model, examples, config, torch.device("cpu"), "fp32", Group(rank, size))
+    updater = Updater(model, examples, config, torch.device("cpu"), "fp32", ProcessGroup(rank, size))
 
     def look(module, inputs, output):
         if rank == size - 1 and len(inputs[0]) > most:

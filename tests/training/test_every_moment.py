@@ -21,10 +21,10 @@ import torch
 
 torch.set_num_threads(1)
 from nbtextgen import Run, TextGenerator
-from nbtextgen.data.tokenising import open_store, tokenise
-from nbtextgen.data.tokenizer import train_tokenizer
-from nbtextgen.files import as_json, read_json, recover, replaced, write
-from nbtextgen.training.checkpoints import Series, read_state, write_state
+from nbtextgen.data.tokenization import open_store, tokenise
+from nbtextgen.tokenizers.registry import train_tokenizer
+from nbtextgen.core.files import as_json, read_json, recover, replaced, write
+from nbtextgen.training.checkpoints import CheckpointSeries, read_state, write_state
 from nbtextgen.training.state import TrainerState
 
 CHANGES = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate", "os.chmod")
@@ -77,7 +77,7 @@ ORDER = [10, 20, 30, 30, 40, 25, 35]  # one is written again; from 40 back to 25
 
 def commit(place, step):
     state = TrainerState({"weights": {"one": torch.full((3,), float(step))}}, {"progress": {"step": step}})
-    Series(place / "checkpoints").commit(step, lambda folder: write_state(folder, state))
+    CheckpointSeries(place / "checkpoints").commit(step, lambda folder: write_state(folder, state))
 
 
 def write_checkpoints(place):
@@ -88,7 +88,7 @@ def write_checkpoints(place):
 
 
 def check_checkpoints(place):
-    series = Series(place / "checkpoints")
+    series = CheckpointSeries(place / "checkpoints")
     said = (place / "done").read_text() if (place / "done").exists() else ""
     before = series.newest(read_state)
     assert before is None or not before.skipped, before
