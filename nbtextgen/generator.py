@@ -14,8 +14,9 @@ from nbtextgen.data.pairs import Pairs
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.inference.generation import Generation, Generations
 from nbtextgen.inference.text_codec import validate_sources
-from nbtextgen.pipeline.dataset import PreparedData, group_references, prepare_data, to_pairs
+from nbtextgen.pipeline.dataset import group_references, prepare_data, to_pairs
 from nbtextgen.pipeline.plan import Plan, fit_options
+from nbtextgen.pipeline.session import Callback, TrainingSession, run_session
 from nbtextgen.training.events import Event
 
 if TYPE_CHECKING:
@@ -26,16 +27,11 @@ if TYPE_CHECKING:
     from nbtextgen.explanation.survey import Survey
     from nbtextgen.inference.predictor import Predictor
     from nbtextgen.pipeline.estimate import CostEstimate
-    from nbtextgen.pipeline.fit import LocalTraining
     from nbtextgen.run.config import LaunchConfig
     from nbtextgen.run.folder import Run
-    from nbtextgen.run.launch import LaunchedTraining
-    from nbtextgen.run.training import RunTraining
-    from nbtextgen.run.watching import WatchedTraining
     from nbtextgen.training.controls import Controls
     from nbtextgen.training.range_test import RangeTest
 
-Callback = Callable[[Event], None]
 KEPT_SOURCES = 200
 """Training sources remembered, in memory only, for explanations that sample what replaces missing text."""
 
@@ -64,7 +60,7 @@ class TextGenerator:
         self._predictor: Predictor | None = None
         self._plan: Plan | None = None
         self._background: tuple[str, ...] = ()
-        self._fitting: LocalTraining | RunTraining | LaunchedTraining | WatchedTraining | None = None
+        self._session: TrainingSession | None = None
         self.held_out: Pairs | None = None
         self.history: list[Event] = []
         self.run: Run | None = None
@@ -155,15 +151,17 @@ class TextGenerator:
             LaunchError: when processes that train together end without a result.
         """
         from nbtextgen.pipeline.fit import LocalTraining
+        from nbtextgen.run.config import LaunchConfig
 
         given = prepare_data(self._options, data, targets, valid, source, target)
-        launch = _launch(processes, launch)
-        if not run and not launch:
-            fitting = LocalTraining(given.plan, given.material, controls, notes=given.notes, spent=given.seconds)
-            self._trained(fitting, given.plan, callbacks)
+        launch = LaunchConfig.of(processes, launch)
+        if run or launch is not None:
+            from nbtextgen.run.folder import Run
+
+            self._train_run(Run.create(run or True, given, self._options), controls, callbacks, launch, given.notes)
         else:
-            self.run = self._begun(run or True, given)
-            self._trained_in(self.run, controls, callbacks, launch, given.notes)
+            session = LocalTraining(given.plan, given.material, controls, notes=given.notes, spent=given.seconds)
+            self._train(session, callbacks)
         self._background = tuple(given.train.sources[:: max(1, len(given.train) // KEPT_SOURCES)])
         self.held_out = given.held
         return self
@@ -183,13 +181,9 @@ class TextGenerator:
         Args:
             data, targets, run, valid, source, target: as ``fit``.
         """
-        return self._begun(run, prepare_data(self._options, data, targets, valid, source, target))
+        from nbtextgen.run.folder import Run
 
-    def _begun(self, run: str | Path | bool, given: PreparedData) -> Run:
-        from nbtextgen.run.folder import Run, fingerprint, place_for
-
-        marks = fingerprint(given.train, given.held)
-        return Run.create(place_for(run), given.plan, self._options, given.material, marks)
+        return Run.create(run, prepare_data(self._options, data, targets, valid, source, target), self._options)
 
     def fit_text(self, text: Any, **settings: Any) -> TextGenerator:
         """Learn to continue a text: no pairs, every place of it is an example.
@@ -291,12 +285,12 @@ class TextGenerator:
         Raises:
             ModelFileError: when there is no run, it is damaged, or another process trains it now.
         """
+        from nbtextgen.run.config import LaunchConfig
         from nbtextgen.run.folder import Run
 
-        found = Run.open(run)
-        model = cls(**found.options)
-        model.run = found
-        model._trained_in(found, controls, callbacks, _launch(processes, launch), [])
+        opened = Run.open(run)
+        model = cls(**opened.options)
+        model._train_run(opened, controls, callbacks, LaunchConfig.of(processes, launch))
         return model
 
     @classmethod
@@ -324,69 +318,44 @@ class TextGenerator:
         found = Run.open(run)
         model = cls(**found.options)
         model.run = found
-        model._trained(WatchedTraining(found, controls), found.plan, callbacks)
+        model._train(WatchedTraining(found, controls), callbacks)
         return model
 
-    def _trained_in(
+    def _train_run(
         self,
         run: Run,
         controls: Controls | None,
         callbacks: Iterable[Callback] | None,
         launch: LaunchConfig | None,
-        notes: Sequence[str],
+        notes: Sequence[str] = (),
     ) -> None:
-        """Train a run's folder here, or in processes of its own."""
-        if launch is None:
-            from nbtextgen.run.training import RunTraining
+        """Train a run in this process, or in processes of its own."""
+        from nbtextgen.run.launch import open_session
 
-            return self._trained(RunTraining(run, controls, notes), run.plan, callbacks)
-        from nbtextgen.run.launch import LaunchedTraining
+        self.run = run
+        session = open_session(run, controls, launch, notes)
+        if launch is not None and launch.detach:
+            self._session = session  # generates with the best model in the folder
+        else:
+            self._train(session, callbacks)
 
-        launched = LaunchedTraining(run, launch, controls)
-        if not launch.detach:
-            return self._trained(launched, run.plan, callbacks)
-        launched.start()
-        self._fitting = launched  # from here on it writes with whatever is the best in the folder
-
-    def _trained(
-        self,
-        fitting: LocalTraining | RunTraining | LaunchedTraining | WatchedTraining,
-        plan: Plan,
-        callbacks: Iterable[Callback] | None,
-    ) -> None:
-        """Let the training run to its end, and take over what it found."""
-        from nbtextgen.training.progress import TextProgress
-
-        callbacks = list(callbacks) if callbacks is not None else [TextProgress()]
-        events: list[Event] = []
-        training = fitting.run()
-        self._fitting = fitting  # what is the best so far can be used from other threads meanwhile
+    def _train(self, session: TrainingSession, callbacks: Iterable[Callback] | None) -> None:
+        """Run a training and take over its model; meanwhile other threads can use its best model so far."""
+        self._session = session
         try:
-            try:
-                for event in training:
-                    events.append(event)
-                    for callback in callbacks:
-                        callback(event)
-            except KeyboardInterrupt:
-                training.close()
-                fitting.stop()
-            predictor = fitting.predictor()
-            if predictor is None:
-                raise NotTrainedError(
-                    "Training was stopped before the first update, so there is no model yet; run it again."
-                )
-            self._predictor, self._plan, self.history = predictor, plan, events
+            self._predictor, self.history = run_session(session, callbacks)
+            self._plan = session.plan
         finally:
-            self._fitting = None
+            self._session = None
 
     # Using --------------------------------------------------------------------------------------------------------
 
     @property
     def plan(self) -> Plan:
         """All settings of the trained model, the chosen ones included; raises ``NotTrainedError`` before ``fit``."""
-        fitting = self._fitting
-        if fitting is not None and (self._predictor is None or fitting.best_so_far() is not None):
-            return fitting.plan
+        session = self._session
+        if session is not None and (self._predictor is None or session.best_so_far() is not None):
+            return session.plan
         if self._plan is None:
             raise self._untrained("settings")
         return self._plan
@@ -403,12 +372,12 @@ class TextGenerator:
         Raises:
             NotTrainedError: before ``fit``, or before the first validation of a first ``fit``.
         """
-        fitting = self._fitting
-        best = None if fitting is None else fitting.best_so_far()
+        session = self._session
+        best = None if session is None else session.best_so_far()
         if best is not None:
             return best
         if self._predictor is None:
-            if fitting is not None:
+            if session is not None:
                 raise NotTrainedError(
                     "This TextGenerator is training and has not been validated yet; "
                     "it can write after its first validation."
@@ -718,13 +687,3 @@ def _signature() -> inspect.Signature:
 
 
 TextGenerator.__init__.__signature__ = _signature()  # type: ignore[attr-defined]
-
-
-def _launch(processes: int, launch: LaunchConfig | None) -> LaunchConfig | None:
-    """Where to train, ``None`` for here."""
-    if launch is None and processes == 1:
-        return None
-    from nbtextgen.run.config import LaunchConfig
-
-    launch = build(LaunchConfig, vars(launch) if launch is not None else {"processes": processes})
-    return launch if launch.elsewhere else None

@@ -87,7 +87,7 @@ class TrainingData:
 
 
 class LocalTraining:
-    """One call of ``fit``: ``run`` yields the events, ``predictor`` gives the result, also after an interrupt.
+    """The ``TrainingSession`` that trains in this process and writes nothing.
 
     Networks of an ensemble are trained in turn; ``member`` counts those that are done.
     """

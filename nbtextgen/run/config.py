@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nbtextgen.core.errors import LaunchError
-from nbtextgen.core.options import option
+from nbtextgen.core.options import build, option
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,12 @@ class LaunchConfig:
         if self.nodes > 1 and not self.rendezvous:
             raise LaunchError("--nodes needs --rendezvous HOST:PORT, a name and a free port of this machine.")
 
-    @property
-    def elsewhere(self) -> bool:
-        """Whether training happens in processes of its own."""
-        return self.processes > 1 or self.nodes > 1 or self.detach
+    @classmethod
+    def of(cls, processes: int, launch: LaunchConfig | None) -> LaunchConfig | None:
+        """Combine the arguments of ``fit``; returns ``None`` to train in this process.
+
+        Raises:
+            OptionError: when a value is out of range.
+        """
+        config = build(cls, vars(launch) if launch is not None else {"processes": processes})
+        return config if config.processes > 1 or config.nodes > 1 or config.detach else None

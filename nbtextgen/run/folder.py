@@ -20,6 +20,7 @@ from nbtextgen.data.token_store import open_examples, save_examples
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.inference.text_codec import LengthLimit
 from nbtextgen.pipeline import model_folder as saving
+from nbtextgen.pipeline.dataset import PreparedData
 from nbtextgen.pipeline.fit import TrainingData
 from nbtextgen.pipeline.plan import Plan
 from nbtextgen.run.lock import Lock
@@ -75,14 +76,19 @@ class Run:
     # Making and finding -------------------------------------------------------------------------------------------
 
     @classmethod
-    def create(
-        cls, folder: Path, plan: Plan, options: Mapping[str, Any], material: TrainingData, fingerprint: str
-    ) -> Run:
-        """Make the folder, whole or not at all.
+    def create(cls, run: str | Path | bool, prepared: PreparedData, options: Mapping[str, Any]) -> Run:
+        """Write a new run, completely or not at all, without training it: ``TextGenerator.resume`` and
+        ``python -m nbtextgen train FOLDER`` do.
+
+        Args:
+            run: a path; a bare word ``french`` for ``runs/french-TIME``; ``True`` for ``runs/run-TIME``.
+            prepared: settings and data.
+            options: the settings that were given.
 
         Raises:
-            ModelFileError: when it is there already, or cannot be written.
+            ModelFileError: when the folder exists already or cannot be written.
         """
+        folder, plan, material = place_for(run), prepared.plan, prepared.material
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise ModelFileError(
                 f"{folder} is there already; go on with it by TextGenerator.resume, or choose another folder."
@@ -92,7 +98,7 @@ class Run:
             "name": folder.name,
             "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "versions": _versions(),
-            "fingerprint": fingerprint,
+            "fingerprint": fingerprint(prepared.train, prepared.held),
             "settings": plan.as_dict(),
             "choices": dict(plan.choices),
             "options": {name: value for name, value in options.items() if value is not None},

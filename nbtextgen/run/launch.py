@@ -9,17 +9,19 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from nbtextgen.core.errors import LaunchError, ModelFileError
 from nbtextgen.core.files import as_json, read_json, replace
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.pipeline.plan import Plan
+from nbtextgen.pipeline.session import TrainingSession
 from nbtextgen.run.config import LaunchConfig
 from nbtextgen.run.folder import Run
 from nbtextgen.run.lock import Lock
 from nbtextgen.run.log import read_events
+from nbtextgen.run.training import RunTraining
 from nbtextgen.run.watching import WatchedTraining, forwarded
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Ended, Event, TrainingWarning
@@ -59,7 +61,7 @@ def environment(config: LaunchConfig) -> dict[str, str]:
 
 
 class LaunchedTraining:
-    """A run that is trained in other processes; offers what ``Fitting`` does: ``run``, ``stop`` and ``predictor``."""
+    """The ``TrainingSession`` of a run that other processes train, which this one starts."""
 
     def __init__(self, run: Run, config: LaunchConfig, controls: Controls | None = None) -> None:
         self._run, self._config = run, config
@@ -172,6 +174,29 @@ class LaunchedTraining:
     def best_so_far(self) -> Predictor | None:
         """The best model in the folder, read again when there is a better one."""
         return self._watched.best_so_far()
+
+
+def open_session(
+    run: Run, controls: Controls | None = None, launch: LaunchConfig | None = None, notes: Sequence[str] = ()
+) -> TrainingSession:
+    """Return the session that trains a run.
+
+    Args:
+        run: the run to train or resume.
+        controls: stop, pause and live settings.
+        launch: where to train; ``None`` for this process. Detached processes are started here, and the session need not
+            be run.
+        notes: warnings for the user, reported first.
+
+    Raises:
+        ModelFileError: when detached processes are started and the run is being trained already.
+    """
+    if launch is None:
+        return RunTraining(run, controls, notes)
+    session = LaunchedTraining(run, launch, controls)
+    if launch.detach:
+        session.start()
+    return session
 
 
 def end(run: Run) -> bool:

@@ -30,7 +30,7 @@ MEMBER = 1_000_000_000
 
 
 class RunTraining:
-    """Trains a run from where it stands; offers what ``LocalTraining`` does: ``run``, ``stop`` and ``predictor``."""
+    """The ``TrainingSession`` that trains a run in this process, from its newest checkpoint."""
 
     def __init__(
         self, run: Run, controls: Controls | None = None, notes: Sequence[str] = (), group: ProcessGroup | None = None

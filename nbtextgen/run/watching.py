@@ -17,7 +17,7 @@ LOOK_SECONDS = 0.1
 
 
 class WatchedTraining:
-    """A run that goes on elsewhere; offers what ``Fitting`` does: ``run``, ``stop`` and ``predictor``."""
+    """The ``TrainingSession`` of a run that other processes train."""
 
     def __init__(self, run: Run, controls: Controls | None = None) -> None:
         """Look at a run; ``controls`` act on those who train it, and begin with what was asked of them before."""

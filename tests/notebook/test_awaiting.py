@@ -120,7 +120,7 @@ print(session.trainings["words"].running)
     assert "still training" in str(running.run(f"%textgen_train words --data rows {LONG}").error)
     stopped = running.run('session.trainings["words"].controls.stop()\nsession.trainings["words"].worker.wait()')
     assert stopped.error is None
-    assert running.run("words._fitting is None and words.generate('abc') is not None").value == "True"
+    assert running.run("words._session is None and words.generate('abc') is not None").value == "True"
 
 
 def test_code_is_left_alone_where_nothing_can_be_awaited() -> None:
