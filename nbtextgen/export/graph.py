@@ -15,9 +15,6 @@ OPSET = 17
 IR_VERSION = 8
 FLOAT, WHOLE, TRUTH = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
 
-Shape = tuple[int | str, ...]
-"""Sizes, those that may differ from call to call by name."""
-
 
 class Graph:
     """Collects operators, constants, inputs and outputs; values are known by their names."""

@@ -30,7 +30,6 @@ class MovingAverage:
     def __init__(self, model: nn.Module, decay: float) -> None:
         self.decay = decay
         self.updates = 0
-        self._model = model
         self._live: list[Tensor] = list(model.parameters())
         self.mean = [parameter.detach().clone() for parameter in self._live]
 

@@ -274,11 +274,6 @@ class TrainingThreads:
         """Threads in use, or to be used for the next update."""
         return self._fixed if self._tuner is None else self._tuner.threads
 
-    @property
-    def chosen_by_timing(self) -> bool:
-        """Whether the number may change while training runs."""
-        return self._tuner is not None
-
     @contextmanager
     def in_use(self) -> Iterator[None]:
         """Train inside of this: torch's number of threads at its beginning is the most that are chosen."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nbtextgen.data.pairs import Pairs
-from nbtextgen.data.rows import Rows, cell_problem, is_missing, place_text
+from nbtextgen.data.rows import Rows, is_missing, place_text
 
 SEVERITIES = ("high", "medium", "low")
 """How much a finding matters: it stops or spoils training; it costs quality; it is worth a look."""
@@ -232,8 +232,3 @@ def _side(name: str, texts: Sequence[str]) -> Side:
     shares = {found: count / total for found, count in sorted(letters.items(), key=lambda item: -item[1])}
     words = [text.count(" ") + 1 for text in texts]
     return Side(name, len(counts), quartet([len(text) for text in texts]), quartet(words), len(set(texts)), shares)
-
-
-def usable_cell(value: Any) -> bool:
-    """Whether a cell is a text that can be looked at."""
-    return cell_problem(value) is None
