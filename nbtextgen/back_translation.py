@@ -1,4 +1,4 @@
-"""Back-translation: sources for target texts that have none, written by a model of the other direction."""
+"""Back-translation: a model of the other direction writes sources for target texts that have none."""
 
 from __future__ import annotations
 
@@ -19,39 +19,38 @@ def back_translate(
     seed: int = 1,
     **options: Any,
 ) -> Pairs:
-    """Make pairs out of target texts alone (Sennrich, Haddow & Birch 2016).
+    """Make pairs from target texts that have no source (Sennrich, Haddow & Birch 2016).
 
-    A model of the other direction is trained on the pairs turned round, and writes a source for every target. It
-    draws its sources at random rather than taking the likeliest, which teaches more (Edunov et al. 2018, sec. 4.1).
-    The targets stay what people wrote.
+    A model of the other direction is trained on the swapped pairs and generates a source for every target. It samples
+    the sources instead of taking the most probable ones, which makes a better model (Edunov et al. 2018, sec. 4.1).
 
     Args:
         pairs: real pairs, as ``Pairs.of`` reads them.
         targets: texts of the target side, without sources.
         reverse: a trained model from target to source; by default one is trained here.
-        temperature: of the draw; low values come near the likeliest.
-        seed: of the draw.
-        options: settings of the reverse model, as ``TextGenerator`` takes them.
+        temperature: temperature of the sampling; low values come near the most probable sources.
+        seed: seed of the sampling.
+        options: settings of the reverse model, as in ``TextGenerator``, except ``seed``.
 
     Returns:
-        the pairs made, without the real ones: train on both, ``pairs + made``.
+        the new pairs, without the real ones: train on both, ``pairs + made``.
 
     Raises:
-        DataError: when there is no target, or every source came out empty.
+        DataError: if there is no target text, or every generated source is empty.
 
     Example:
         >>> made = back_translate(pairs, more_german, max_minutes=5)      # doctest: +SKIP
         >>> model = TextGenerator().fit(Pairs.of(pairs) + made)           # doctest: +SKIP
     """
     real = Pairs.of(pairs)
-    wanted = [text for text in targets if text.strip()]
-    if not wanted:
-        raise DataError("There is no target text to write sources for; give some.")
+    texts = [text for text in targets if text.strip()]
+    if not texts:
+        raise DataError("There are no target texts to write sources for; give at least one.")
     if reverse is None:
         reverse = TextGenerator(**options).fit(Pairs(real.targets, real.sources, real.places), callbacks=[])
-    found = reverse.generate(wanted, sample=True, temperature=temperature, seed=seed)
-    rows = [(one.text, target) for one, target in zip(found, wanted, strict=True) if one.text.strip()]
-    if not rows:
-        raise DataError("The reverse model wrote nothing but empty sources; train it longer.")
-    places = [("back-translated", at + 1) for at in range(len(rows))]
-    return Pairs([row[0] for row in rows], [row[1] for row in rows], places)
+    generations = reverse.generate(texts, sample=True, temperature=temperature, seed=seed)
+    made = [(source.text, text) for source, text in zip(generations, texts, strict=True) if source.text.strip()]
+    if not made:
+        raise DataError("The reverse model wrote only empty sources; train it longer.")
+    places = [("back-translated", number) for number in range(1, len(made) + 1)]
+    return Pairs([source for source, _ in made], [target for _, target in made], places)

@@ -21,7 +21,7 @@ from nbtextgen.notebook.progress import Throttle
 from nbtextgen.notebook.show_code import call
 from nbtextgen.pipeline.plan import fit_options
 from nbtextgen.training.controls import Controls
-from nbtextgen.tuning import TUNABLE, Range, Search, Tuning, search_space, tune, usual_range
+from nbtextgen.tuning import TUNABLE, Domain, Range, Tuning, search_space, tune, usual_range
 
 if TYPE_CHECKING:
     from nbtextgen.notebook.session import Session
@@ -89,9 +89,9 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         self.ranges.observe(self._changed, "values")
         self._changed()
 
-    def search(self) -> dict[str, Search]:
+    def search(self) -> dict[str, Domain]:
         """What is to be searched, as ``tune`` takes it."""
-        found: dict[str, Search] = {}
+        found: dict[str, Domain] = {}
         for name, value in self.ranges.values.items():
             if value["on"]:
                 usual = usual_range(OPTIONS[name])
@@ -140,7 +140,7 @@ class TunePanel(StaticForm, ipywidgets.VBox):
             fixed, minutes = {}, MINUTES.default
         options = ({"options": fixed} if fixed else {}) | columns_of(values)
         called = call("tune", f"{data_code(values)}, {{{search}}}, {minutes:g}", options)
-        return f"from nbtextgen.tuning import tune\n{values['name']} = {called}.best"
+        return f"from nbtextgen import tune\n{values['name']} = {called}.best"
 
     # The search ----------------------------------------------------------------------------------------------------
 
@@ -165,7 +165,7 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         self._worker.submit(lambda _: self._tune(ready, search, minutes, fixed, name))
 
     def _tune(
-        self, ready: Prepared, search: dict[str, Search], minutes: float, fixed: dict[str, Any], name: str
+        self, ready: Prepared, search: dict[str, Domain], minutes: float, fixed: dict[str, Any], name: str
     ) -> None:
         try:
             found = tune(
@@ -216,10 +216,10 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         return f"Tune panel: {self.code.pieces[0]['code']}", found
 
 
-def _as_code(wanted: Search) -> str:
+def _as_code(wanted: Domain) -> str:
     """A range as ``tune`` also takes it, ``(low, high)``, or a list of choices."""
     return f"({wanted.low:g}, {wanted.high:g})" if isinstance(wanted, Range) else repr(list(wanted))
 
 
-def _ends(search: Search) -> list[Any]:
+def _ends(search: Domain) -> list[Any]:
     return [search.low, search.high] if isinstance(search, Range) else list(search)

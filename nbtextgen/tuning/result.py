@@ -1,0 +1,124 @@
+"""The result of a search: its trials, the best model, and their charts and table."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from nbtextgen.charts import Curve, bar_chart, figure, line_chart
+from nbtextgen.core.escaping import visible
+
+if TYPE_CHECKING:
+    from nbtextgen.generator import TextGenerator
+
+
+@dataclass
+class Trial:
+    """One training of the search.
+
+    Attributes:
+        number: from 1.
+        settings: the values tried.
+        curve: (training seconds, validation metric) at each validation.
+        value: the best validation metric, or ``None`` before the first validation.
+        state: ``running``, ``complete``, ``pruned`` (stopped early) or ``failed``.
+        problem: why it failed.
+    """
+
+    number: int
+    settings: dict[str, Any]
+    curve: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
+    value: float | None = None
+    state: str = "running"
+    problem: str = ""
+
+    def __str__(self) -> str:
+        settings = ", ".join(f"{_words(name)} {_short(value)}" for name, value in self.settings.items())
+        value = "" if self.value is None else f" ({self.value:.4g})"
+        return f"trial {self.number}: {settings}{value}"
+
+
+@dataclass
+class Tuning:
+    """The search so far, complete when ``tune`` returns it; a notebook shows it as charts and a table.
+
+    Attributes:
+        metric: what is compared: ``loss`` (nats per target token) or a metric's name.
+        higher_is_better: whether a higher value of the metric is better.
+        trials: in the order they ran.
+        best: the trained generator of the best trial.
+        best_trial: the best trial.
+        importance: share of each setting in the differences between trials, largest first; empty while there are
+            too few trials (PED-ANOVA: Watanabe et al. 2023).
+        seconds: wall time so far.
+    """
+
+    metric: str
+    higher_is_better: bool
+    trials: list[Trial] = field(default_factory=list[Trial])
+    best: TextGenerator | None = None
+    best_trial: Trial | None = None
+    importance: dict[str, float] = field(default_factory=dict[str, float])
+    seconds: float = 0.0
+
+    def better(self, value: float) -> bool:
+        """Return ``True`` if ``value`` is better than that of the best trial."""
+        if self.best_trial is None or self.best_trial.value is None:
+            return True
+        return value > self.best_trial.value if self.higher_is_better else value < self.best_trial.value
+
+    def curves(self) -> str:
+        """The curve of every trial as an SVG picture, the best one in front."""
+        lines = [Curve(str(trial), trial.curve, faint=True) for trial in self.trials if trial is not self.best_trial]
+        if self.best_trial is not None:
+            lines.insert(0, Curve(f"best: {self.best_trial}", self.best_trial.curve))
+        return line_chart(
+            lines,
+            title=f"Validation {self.metric} of {len(self.trials)} trials over their training time",
+            x_label="seconds of training",
+            y_label=f"validation {self.metric}",
+        )
+
+    def importances(self) -> str:
+        """The importance of each setting as an SVG picture."""
+        shares = {_words(name): share for name, share in self.importance.items()}
+        return bar_chart(shares, title="Importance of each setting", show="{:.0%}".format)
+
+    def charts(self) -> str:
+        """Curves and importances as HTML, with buttons that save them."""
+        title = "<div style='margin:10px 0 2px;font-weight:600'>{}</div>".format
+        importance = figure(self.importances(), "importance") if self.importance else ""
+        curves = title(f"Validation {visible(self.metric)} of every trial") + figure(self.curves(), "trials")
+        return curves + (title("Importance of each setting") + importance if importance else "")
+
+    def table(self) -> str:
+        """The trials as an HTML table, best first."""
+        sign = -1 if self.higher_is_better else 1
+        ranked = sorted(self.trials, key=lambda trial: math.inf if trial.value is None else sign * trial.value)
+        names = list(dict.fromkeys(name for trial in self.trials for name in trial.settings))
+        titles = ("trial", self.metric, *map(_words, names), "state")
+        head = "".join(f"<th scope='col'>{visible(title)}</th>" for title in titles)
+        rows: list[str] = []
+        for trial in ranked:
+            value = "" if trial.value is None else f"{trial.value:.4g}"
+            cells = [str(trial.number), value, *(_short(trial.settings.get(name, "")) for name in names), trial.state]
+            bold = " style='font-weight:600'" if trial is self.best_trial else ""
+            rows.append(f"<tr{bold}>" + "".join(f"<td>{visible(cell)}</td>" for cell in cells) + "</tr>")
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+
+    def __repr__(self) -> str:
+        if self.best_trial is None:
+            return f"Tuning({len(self.trials)} trials, none complete)"
+        return f"Tuning({len(self.trials)} trials in {self.seconds:.0f} s; best: {self.best_trial})"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        return {"text/plain": repr(self), "text/html": f"<div>{self.charts()}{self.table()}</div>"}
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _short(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
