@@ -12,20 +12,32 @@ limit_spinning()  # here, since every import of torch in this package comes late
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from nbtextgen.back_translation import back_translate
     from nbtextgen.core.errors import NbTextGenError
     from nbtextgen.data.builtin import builtin
+    from nbtextgen.data.corpus import Corpus
     from nbtextgen.data.pairs import Pairs
     from nbtextgen.data.raw import RawPairs
+    from nbtextgen.explanation.explanation import Explanation, Explanations
     from nbtextgen.generator import TextGenerator
-    from nbtextgen.inference.generation import Generation
+    from nbtextgen.inference.generation import Generation, Generations
+    from nbtextgen.notebook import panel
     from nbtextgen.run.config import LaunchConfig
     from nbtextgen.run.folder import Run
     from nbtextgen.run.listing import runs
     from nbtextgen.serving.generator import OnnxGenerator
+    from nbtextgen.training import events
+    from nbtextgen.training.controls import Controls
+    from nbtextgen.tuning import tune
 
 __version__ = "0.1.0"
 __all__ = [
+    "Controls",
+    "Corpus",
+    "Explanation",
+    "Explanations",
     "Generation",
+    "Generations",
     "LaunchConfig",
     "NbTextGenError",
     "OnnxGenerator",
@@ -33,34 +45,54 @@ __all__ = [
     "RawPairs",
     "Run",
     "TextGenerator",
+    "back_translate",
     "builtin",
+    "events",
     "load_ipython_extension",
+    "panel",
     "runs",
+    "tune",
 ]
 
-_HOMES = {
-    "Generation": "nbtextgen.inference.generation",
-    "LaunchConfig": "nbtextgen.run.config",
-    "NbTextGenError": "nbtextgen.core.errors",
-    "OnnxGenerator": "nbtextgen.serving.generator",
-    "Pairs": "nbtextgen.data.pairs",
-    "RawPairs": "nbtextgen.data.raw",
-    "Run": "nbtextgen.run.folder",
-    "TextGenerator": "nbtextgen.generator",
-    "runs": "nbtextgen.run.listing",
-    "builtin": "nbtextgen.data.builtin",
+_MODULES = {
+    "Controls": "training.controls",
+    "Corpus": "data.corpus",
+    "Explanation": "explanation.explanation",
+    "Explanations": "explanation.explanation",
+    "Generation": "inference.generation",
+    "Generations": "inference.generation",
+    "LaunchConfig": "run.config",
+    "NbTextGenError": "core.errors",
+    "OnnxGenerator": "serving.generator",
+    "Pairs": "data.pairs",
+    "RawPairs": "data.raw",
+    "Run": "run.folder",
+    "TextGenerator": "generator",
+    "back_translate": "back_translation",
+    "builtin": "data.builtin",
+    "panel": "notebook",
+    "runs": "run.listing",
+    "tune": "tuning",
 }
+"""Where each public name is defined."""
 
 
 def __getattr__(name: str) -> Any:
-    """Import on first use, so that ``import nbtextgen`` and ``%load_ext`` do not wait for torch."""
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+    """Import a public name on first use, so that ``import nbtextgen`` and ``%load_ext`` do not wait for torch."""
+    if name == "events":
+        return import_module("nbtextgen.training.events")
+    if name in _MODULES:
+        return getattr(import_module(f"nbtextgen.{_MODULES[name]}"), name)
     raise AttributeError(f"module 'nbtextgen' has no attribute {name!r}")
 
 
+def __dir__() -> list[str]:
+    """The public names, imported or not, for ``dir``, ``help`` and Tab."""
+    return [*__all__, "__version__"]
+
+
 def load_ipython_extension(shell: InteractiveShell) -> None:
-    """Called by ``%load_ext nbtextgen``: registers the magics."""
+    """Register the magics; ``%load_ext nbtextgen`` calls it."""
     from nbtextgen.notebook.magics import register
 
     register(shell)
