@@ -10,7 +10,7 @@ from typing import TypeVar
 import torch
 
 from nbtextgen.core.cancellation import CancellationToken
-from nbtextgen.model.cpu import computing_with
+from nbtextgen.model.cpu import using_threads
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ def run_parallel(
     shared = CancellationToken(cancellation)
     cores = torch.get_num_threads()
     if len(searches) == 1:
-        with computing_with(1 if one_thread else cores):
+        with using_threads(1 if one_thread else cores):
             return [searches[0](shared)]
     ready = threading.Barrier(len(searches) + 1)
 

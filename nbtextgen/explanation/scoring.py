@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from nbtextgen.model.attention import Memory
 from nbtextgen.model.decoder import Decoded
-from nbtextgen.model.loss import blocks
+from nbtextgen.model.loss import position_blocks
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.tokenizers.base import UNK
 
@@ -19,12 +19,12 @@ def decode(network: Seq2Seq, inputs: Tensor, memory: Memory, summary: Tensor) ->
     """All steps of one output for many sources: ``inputs (steps,)``, a row of ``memory`` per source."""
     known = inputs.masked_fill(inputs >= network.vocabulary_size, UNK)
     embedded = network.target_embedding(known).expand(summary.shape[0], -1, -1)
-    return network.decoder(embedded, network.decoder.initial(summary, memory), memory)
+    return network.decoder(embedded, network.decoder.initial_state(summary, memory), memory)
 
 
 def encode_embedded(network: Seq2Seq, embedded: Tensor, mask: Tensor, copy_ids: Tensor | None) -> tuple[Memory, Tensor]:
     """As ``Seq2Seq.encode``, from vectors ``(batch, source_length, embedding_size)`` in the place of token ids."""
-    encoded, summary = network.read(embedded, mask)
+    encoded, summary = network.encode_embedded(embedded, mask)
     attention = network.decoder.attention
     keys, values = (encoded, encoded) if attention is None else attention.project(encoded)
     return Memory(keys, values, mask, copy_ids if network.config.copy else None), summary
@@ -41,7 +41,7 @@ def picked(network: Seq2Seq, decoded: Decoded, memory: Memory, wanted: Tensor, p
     flat = decoded.hidden.flatten(0, 1)
     totals = [
         nn.functional.linear(flat[block], network.output_weight, network.output_bias).float().logsumexp(-1)
-        for block in blocks(len(flat), size)
+        for block in position_blocks(len(flat), size)
     ]
     known = wanted.clamp(max=size - 1)
     scores = (decoded.hidden * network.output_weight[known]).sum(-1) + network.output_bias[known]

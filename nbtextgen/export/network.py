@@ -247,7 +247,7 @@ def _attended(graph: Graph, config: ModelConfig, queries: str, state: dict[str, 
 
 def _log_probabilities(graph: Graph, config: ModelConfig, output: str) -> str:
     """The output layer, which may share the embedding's weights, over ``output (batch, width, size)``."""
-    weight = graph.weight("output_weight" if config.own_output else "target_embedding.weight")
+    weight = graph.weight("output_weight" if config.untied_output else "target_embedding.weight")
     flat = graph.op("Gemm", _flat(graph, output), weight, graph.weight("output_bias"), transB=1)
     leading = graph.op("Shape", output, end=2)
     scores = graph.op("Reshape", flat, graph.op("Concat", leading, graph.array([-1]), axis=0))

@@ -1,4 +1,4 @@
-"""Attention scores between decoder queries and the encoded source, written as in their papers."""
+"""Attention of the decoder over the encoded source, with scores written as in their papers."""
 
 from __future__ import annotations
 
@@ -29,37 +29,37 @@ class Memory:
 
     @cached_property
     def padded(self) -> bool:
-        """Whether any position must be masked; on an accelerator always true, because asking would wait for it."""
+        """Whether any position must be masked; always true on a GPU, where the check would wait for the device."""
         return self.mask.device.type != "cpu" or not bool(self.mask.all())
 
     def keep(self, rows: Tensor) -> Memory:
-        """The memory of some rows only: ``rows (kept,)``."""
+        """Return the memory of the batch ``rows (kept,)`` only."""
         copy_ids = None if self.copy_ids is None else self.copy_ids[rows]
         return Memory(self.keys[rows], self.values[rows], self.mask[rows], copy_ids)
 
-    def replace(self, places: Tensor, other: Memory, rows: Tensor) -> Memory:
-        """This memory with some ``rows (count,)`` of another in the given ``places (count,)``; reuses its storage."""
+    def replace(self, rows: Tensor, other: Memory, other_rows: Tensor) -> Memory:
+        """Overwrite ``rows (count,)`` with ``other_rows (count,)`` of another memory; reuses this one's storage."""
         longest = max(self.mask.shape[1], other.mask.shape[1])
 
         def put(mine: Tensor, new: Tensor) -> Tensor:
             mine = pad_to(mine, longest, 1)
-            mine[places, : new.shape[1]] = new[rows]
+            mine[rows, : new.shape[1]] = new[other_rows]
             return mine
 
         mask = pad_to(self.mask, longest, 1)
-        mask[places] = False
+        mask[rows] = False
         mask = put(mask, other.mask)
         values = put(self.values, other.values)
         keys = values if self.keys is self.values else put(self.keys, other.keys)
         copy_ids = self.copy_ids
         if copy_ids is not None and other.copy_ids is not None:
             copy_ids = pad_to(copy_ids, longest, 1)
-            copy_ids[places] = 0
+            copy_ids[rows] = 0
             copy_ids = put(copy_ids, other.copy_ids)
         return Memory(keys, values, mask, copy_ids)._trimmed()
 
     def _trimmed(self) -> Memory:
-        """Without a tail that is padding in every row, where that is worth a copy."""
+        """Drop a tail that is padding in every row, if it is long enough to be worth a copy."""
         longest = int(self.mask.sum(1).max())
         if longest > 0.8 * self.mask.shape[1]:
             return self
@@ -70,7 +70,7 @@ class Memory:
 
 
 def pad_to(values: Tensor, length: int, dim: int) -> Tensor:
-    """``values`` with zeros after its end along ``dim``, up to ``length``."""
+    """Append zeros along ``dim`` up to ``length``."""
     missing = length - values.shape[dim]
     if not missing:
         return values
@@ -110,7 +110,7 @@ class Attention(nn.Module):
         self.coverage = nn.Parameter(torch.zeros(1)) if coverage else None
 
     def project(self, encoded: Tensor) -> tuple[Tensor, Tensor]:
-        """Keys and values of ``encoded (batch, source_length, memory_size)``, computed once per source."""
+        """Return keys and values of ``encoded (batch, source_length, memory_size)``, computed once per source."""
         return self.key(encoded), self.value(encoded) if self.kind == "multihead" else encoded
 
     def forward(self, queries: Tensor, memory: Memory, covered: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -119,41 +119,41 @@ class Attention(nn.Module):
         Args:
             queries: decoder outputs.
             memory: the encoded source.
-            covered: sum of past weights ``(batch, steps, source_length)``, with coverage only.
+            covered: coverage vector, the sum of past weights ``(batch, steps, source_length)``; with coverage only.
 
         Returns:
             the context ``(batch, steps, memory_size)`` and the weights ``(batch, steps, source_length)``
             (the mean over heads), which sum to one over the source.
         """
-        return self._read(self.head_weights(queries, memory, covered), memory)
+        return self._contexts(self.head_weights(queries, memory, covered), memory)
 
     def with_coverage(self, queries: Tensor, memory: Memory) -> tuple[Tensor, Tensor, Tensor]:
-        """Attend from all steps in turn, each knowing what those before it have read.
+        """Attend from all steps in turn; the score of each step includes the weights of the steps before it.
 
-        Scores and contexts of all steps are computed at once; only the softmax, which needs the sum of the weights
-        before it, goes step by step.
+        Scores and contexts of all steps are computed at once. Only the softmax, which needs the sum of the weights of
+        earlier steps, goes step by step.
 
         Args:
             queries: decoder outputs, ``(batch, steps, query_size)``.
             memory: the encoded source.
 
         Returns:
-            context and weights as ``forward``, and the coverage loss ``(batch, steps)`` (See et al. 2017, eq. 12).
+            context and weights as in ``forward``, and the coverage loss ``(batch, steps)`` (See et al. 2017, eq. 12).
         """
         assert self.coverage is not None
         scores = self._scores(queries, memory.keys).masked_fill(~memory.mask[:, None, None, :], float("-inf"))
         covered = scores.new_zeros(scores.shape[0], scores.shape[-1])
-        steps, repeated = [], []
-        for step in scores.unbind(2):
-            weights = (step + (self.coverage * covered).unsqueeze(1)).softmax(-1)
+        steps, losses = [], []
+        for step_scores in scores.unbind(2):
+            weights = (step_scores + (self.coverage * covered).unsqueeze(1)).softmax(-1)
             mean = weights.squeeze(1) if self.heads == 1 else weights.mean(1)
-            repeated.append(torch.minimum(mean, covered).sum(-1))
+            losses.append(torch.minimum(mean, covered).sum(-1))
             covered = covered + mean
             steps.append(weights)
-        return *self._read(torch.stack(steps, 2), memory), torch.stack(repeated, 1)
+        return *self._contexts(torch.stack(steps, 2), memory), torch.stack(losses, 1)
 
-    def _read(self, weights: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
-        """The contexts of ``weights (batch, heads, steps, source_length)``, and the mean weights over heads."""
+    def _contexts(self, weights: Tensor, memory: Memory) -> tuple[Tensor, Tensor]:
+        """Average the values by ``weights (batch, heads, steps, source_length)``; also return the mean weights over heads."""
         if self.heads == 1:
             weights = weights.squeeze(1)
             return torch.bmm(weights, memory.values), weights
@@ -163,7 +163,7 @@ class Attention(nn.Module):
         return context, weights.mean(1)
 
     def head_weights(self, queries: Tensor, memory: Memory, covered: Tensor | None = None) -> Tensor:
-        """The weights of every head, ``(batch, heads, steps, source_length)``; arguments as ``forward``."""
+        """Return the weights of every head, ``(batch, heads, steps, source_length)``; arguments as in ``forward``."""
         scores = self._scores(queries, memory.keys)
         if self.coverage is not None and covered is not None:
             scores = scores + (self.coverage * covered).unsqueeze(1)
@@ -172,11 +172,11 @@ class Attention(nn.Module):
         return scores.softmax(-1)
 
     def _scores(self, queries: Tensor, keys: Tensor) -> Tensor:
-        """Unnormalised scores ``(batch, heads, steps, source_length)``."""
+        """Return unnormalised scores ``(batch, heads, steps, source_length)``."""
         if self.kind == "additive":
             projected = self.query(queries)
             sums = [torch.tanh(projected[:, step : step + 1] + keys) for step in range(projected.shape[1])]
-            return torch.stack([self.score(one).squeeze(-1) for one in sums], 1).unsqueeze(1)
+            return torch.stack([self.score(step_sum).squeeze(-1) for step_sum in sums], 1).unsqueeze(1)
         if self.kind == "multihead":
             batch, length, size = keys.shape
             shape = (batch, -1, self.heads, size // self.heads)

@@ -1,4 +1,4 @@
-"""Loss of a copy head, fused with the output layer block by block, so that all logits never exist at once."""
+"""Loss of a network with a copy head, fused with the output layer so that all logits never exist at once."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nbtextgen.model.loss import blocks
+from nbtextgen.model.loss import position_blocks, scaled_gradients
 
-_LEAST = 1e-12  # a probability below this is taken for this, and gives no gradient
+MIN_PROBABILITY = 1e-12
+"""A probability below this counts as this much, and has no gradient."""
 
 
 class _CopyLoss(torch.autograd.Function):
-    """``-log(gate p(right) + (1 - gate) pointed)`` and all its gradients in one sweep over blocks of positions.
+    """``-log(gate p(target) + (1 - gate) pointed)`` and all its gradients in one pass over blocks of positions.
 
-    With ``share``, the part of the mixture that was written rather than copied, the gradient of the logits is
+    If ``share`` is the part of the mixture that comes from the vocabulary, the gradient of the logits is
     ``share (softmax - onehot)``: that of a plain cross-entropy, scaled.
     """
 
@@ -25,34 +26,34 @@ class _CopyLoss(torch.autograd.Function):
         hidden: Tensor,
         weight: Tensor,
         bias: Tensor,
-        right: Tensor,
+        targets: Tensor,
         gate: Tensor,
         pointed: Tensor,
         smoothing: float,
     ) -> Tensor:
-        exact = torch.promote_types(hidden.dtype, torch.float32)
+        dtype = torch.promote_types(hidden.dtype, torch.float32)
         low_weight, low_bias = weight.to(hidden.dtype), bias.to(hidden.dtype)
         vocabulary, keep = weight.shape[0], 1.0 - smoothing
-        known = (right < vocabulary).to(exact)
-        ids = right.clamp(max=vocabulary - 1)[:, None]
+        in_vocabulary = (targets < vocabulary).to(dtype)
+        ids = targets.clamp(max=vocabulary - 1)[:, None]
         grad_hidden, grad_weight, grad_bias = torch.empty_like(hidden), torch.zeros_like(weight), torch.zeros_like(bias)
         grad_gate, grad_pointed = torch.empty_like(gate), torch.empty_like(pointed)
-        sums = hidden.new_zeros(2, dtype=exact)
+        sums = hidden.new_zeros(2, dtype=dtype)
         with torch.autocast(hidden.device.type, enabled=False):
-            for block in blocks(hidden.shape[0], vocabulary):
-                part, write, copied = hidden[block], gate[block], pointed[block]
-                logits = torch.addmm(low_bias, part, low_weight.t()).to(exact)
-                total = logits.logsumexp(-1, keepdim=True)
-                written = (logits.gather(1, ids[block]) - total).exp().squeeze(1) * known[block]
-                mixed = write * written + (1 - write) * copied
-                alive = (mixed > _LEAST).to(exact)
-                mixed = mixed.clamp_min(_LEAST)
-                nll = -mixed.log().sum()
-                even = (logits.mean(-1) - total.squeeze(1)).sum()
-                sums += torch.stack([keep * nll - smoothing * even, nll])
-                scale = keep * alive / mixed
-                share = scale * write * written
-                grad = logits.sub_(total).exp_().mul_((share + smoothing)[:, None])
+            for block in position_blocks(hidden.shape[0], vocabulary):
+                part, block_gate, copied = hidden[block], gate[block], pointed[block]
+                logits = torch.addmm(low_bias, part, low_weight.t()).to(dtype)
+                normalizer = logits.logsumexp(-1, keepdim=True)
+                generated = (logits.gather(1, ids[block]) - normalizer).exp().squeeze(1) * in_vocabulary[block]
+                mixture = block_gate * generated + (1 - block_gate) * copied
+                unclamped = (mixture > MIN_PROBABILITY).to(dtype)
+                mixture = mixture.clamp_min(MIN_PROBABILITY)
+                nll = -mixture.log().sum()
+                uniform = (logits.mean(-1) - normalizer.squeeze(1)).sum()
+                sums += torch.stack([keep * nll - smoothing * uniform, nll])
+                scale = keep * unclamped / mixture
+                share = scale * block_gate * generated
+                grad = logits.sub_(normalizer).exp_().mul_((share + smoothing)[:, None])
                 if smoothing:
                     grad -= smoothing / vocabulary
                 grad.scatter_add_(1, ids[block], -share[:, None])
@@ -60,34 +61,33 @@ class _CopyLoss(torch.autograd.Function):
                 torch.mm(low, low_weight, out=grad_hidden[block])
                 grad_weight += torch.mm(low.t(), part)
                 grad_bias += grad.sum(0)
-                grad_gate[block] = scale * (copied - written)
-                grad_pointed[block] = -scale * (1 - write)
+                grad_gate[block] = scale * (copied - generated)
+                grad_pointed[block] = -scale * (1 - block_gate)
         ctx.save_for_backward(grad_hidden, grad_weight, grad_bias, grad_gate, grad_pointed)
         return sums
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        scale = grads[0][0]  # only the first output, the smoothed loss, is differentiated
-        hidden, weight, bias, gate, pointed = (each * scale.to(each.dtype) for each in ctx.saved_tensors)
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        hidden, weight, bias, gate, pointed = scaled_gradients(ctx, grad_outputs)
         return hidden, weight, bias, None, gate, pointed, None
 
 
 def copy_loss(
-    hidden: Tensor, weight: Tensor, bias: Tensor, right: Tensor, gate: Tensor, pointed: Tensor, smoothing: float
+    hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, gate: Tensor, pointed: Tensor, smoothing: float
 ) -> tuple[Tensor, Tensor]:
     """Sum over positions of the pointer-generator's loss (See et al. 2017, eq. 9), smoothed and plain, in nats.
 
     Args:
         hidden: ``(positions, width)``.
         weight, bias: output layer, ``(vocabulary, width)`` and ``(vocabulary,)``.
-        right: right tokens ``(positions,)``; ids from ``vocabulary`` on can only be copied.
-        gate: probability of writing from the vocabulary, ``(positions,)``.
-        pointed: attention on source tokens that are the right one, ``(positions,)``.
-        smoothing: share of the target probability spread evenly over the vocabulary, of what is written.
+        targets: reference tokens ``(positions,)``; ids from ``vocabulary`` on can only be copied.
+        gate: probability of generating from the vocabulary instead of copying, ``(positions,)``.
+        pointed: sum of the attention on source tokens equal to the target, ``(positions,)``.
+        smoothing: share of the target probability spread evenly over the vocabulary.
 
     Returns:
         the smoothed loss, differentiable, and the plain negative log-likelihood, which is not.
     """
-    exact = torch.promote_types(hidden.dtype, torch.float32)
-    both = _CopyLoss.apply(hidden, weight, bias, right, gate.to(exact), pointed.to(exact), smoothing)
-    return both[0], both[1].detach()
+    dtype = torch.promote_types(hidden.dtype, torch.float32)
+    losses = _CopyLoss.apply(hidden, weight, bias, targets, gate.to(dtype), pointed.to(dtype), smoothing)
+    return losses[0], losses[1].detach()

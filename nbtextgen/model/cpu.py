@@ -17,18 +17,18 @@ os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
 
 
 def bf16_is_faster() -> bool:
-    """Whether bf16 is so much faster on this processor that it is worth its rounding."""
+    """Whether bf16 is so much faster on this CPU that it is worth its rounding errors."""
     return bf16_speedup() > 1.5
 
 
 @functools.cache
 def bf16_speedup() -> float:
-    """How many times faster this processor multiplies bf16 matrices than fp32 ones (below one: it emulates them)."""
+    """How many times faster this CPU multiplies bf16 matrices than fp32 ones; below one, it emulates bf16."""
     if torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "NO AVX", "AVX2"):
-        return 0.0  # no instruction for it: emulation is a hundred times slower, not worth measuring
+        return 0.0  # no bf16 instructions: emulation is a hundred times slower, not worth measuring
 
-    def seconds(kind: torch.dtype) -> float:
-        matrix = torch.ones(256, 256, dtype=kind)
+    def seconds(dtype: torch.dtype) -> float:
+        matrix = torch.ones(256, 256, dtype=dtype)
         best = float("inf")
         for _ in range(5):
             began = time.perf_counter()
@@ -53,28 +53,28 @@ def bf16_works() -> bool:
 
 @functools.cache
 def has_vnni() -> bool:
-    """Whether this processor has instructions for sums of 8-bit products (VNNI)."""
-    known = getattr(torch.cpu, "_is_vnni_supported", None)
-    return hasattr(torch, "_int_mm") and known is not None and bool(known())
+    """Whether this CPU has instructions for sums of 8-bit products (VNNI)."""
+    is_supported = getattr(torch.cpu, "_is_vnni_supported", None)
+    return hasattr(torch, "_int_mm") and is_supported is not None and bool(is_supported())
 
 
-def set_threads(number: int, default: int) -> None:
-    """Let this Python thread compute with ``number`` threads, and those that have not used torch yet with ``default``."""
-    torch.set_num_threads(number)  # for this thread, and as the default of all that are yet to use torch
-    if number != default:
+def set_threads(count: int, default: int) -> None:
+    """Let PyTorch use ``count`` threads in this Python thread, and ``default`` in those that have not used torch yet."""
+    torch.set_num_threads(count)  # also becomes the default of threads that have not used torch yet
+    if count != default:
         other = threading.Thread(target=torch.set_num_threads, args=(default,))
         other.start()
         other.join()
 
 
 @contextmanager
-def computing_with(number: int) -> Iterator[None]:
-    """Let this Python thread compute with ``number`` threads inside of this, and as before afterwards."""
+def using_threads(count: int) -> Iterator[None]:
+    """Let PyTorch use ``count`` threads in this Python thread until the context ends."""
     before = torch.get_num_threads()
-    if number == before:
+    if count == before:
         yield
         return
-    set_threads(number, before)
+    set_threads(count, before)
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""The decoder: from what has been written, and the encoded source, to a vector per output position."""
+"""The decoder: from the previous tokens and the encoded source to one vector per output position."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from nbtextgen.model.recurrent import Dropout, RecurrentLayer, RecurrentState
 
 @dataclass(frozen=True)
 class Decoded:
-    """What the decoder gives for every output position.
+    """The decoder's results for every output position.
 
     Attributes:
         hidden: input of the output layer, ``(batch, steps, output_size)``.
-        weights: attention, ``(batch, steps, source_length)``; all zero without attention.
-        gate: probability of writing from the vocabulary rather than copying, ``(batch, steps)``, or ``None``.
-        repeated: coverage loss of every position (See et al. 2017, eq. 12), ``(batch, steps)``, or ``None``.
+        weights: attention weights, ``(batch, steps, source_length)``; all zero without attention.
+        gate: probability of generating from the vocabulary instead of copying, ``(batch, steps)``, or ``None``.
+        coverage_loss: coverage loss of every position (See et al. 2017, eq. 12), ``(batch, steps)``, or ``None``.
     """
 
     hidden: Tensor
     weights: Tensor
     gate: Tensor | None = None
-    repeated: Tensor | None = None
+    coverage_loss: Tensor | None = None
 
 
 @dataclass(frozen=True)
 class DecoderState:
-    """What one step hands to the next, a row per hypothesis.
+    """The recurrent state between two steps, one row per hypothesis.
 
     Attributes:
-        layers: one recurrent state per layer, parts of ``(rows, hidden_size)``.
+        layers: the state of every layer, tensors of ``(rows, hidden_size)``.
         feed: the last attention result ``(rows, output_size)``, with input feeding.
-        covered: sum of past attention ``(rows, source_length)``, with coverage.
+        covered: coverage vector, the sum of past attention ``(rows, source_length)``, with coverage.
     """
 
     layers: tuple[RecurrentState, ...]
@@ -46,50 +46,49 @@ class DecoderState:
     covered: Tensor | None
 
     def select(self, rows: Tensor) -> DecoderState:
-        """The state of some rows, in a new order: ``rows (kept,)``."""
+        """Return the state of ``rows (kept,)``, in that order."""
         layers = tuple(tuple(part[rows] for part in layer) for layer in self.layers)
         feed = None if self.feed is None else self.feed[rows]
         return DecoderState(layers, feed, None if self.covered is None else self.covered[rows])
 
-    def replace(self, places: Tensor, other: DecoderState, rows: Tensor, length: int) -> DecoderState:
-        """This state with some ``rows`` of another in the given ``places``; reuses its storage.
+    def replace(self, rows: Tensor, other: DecoderState, other_rows: Tensor, length: int) -> DecoderState:
+        """Overwrite ``rows (count,)`` with ``other_rows (count,)`` of a new state; reuses this one's storage.
 
-        ``length`` is that of the sources from now on.
+        ``length`` is the padded length of the sources after this.
         """
 
         def put(mine: Tensor, new: Tensor) -> Tensor:
-            mine[places] = new[rows]
+            mine[rows] = new[other_rows]
             return mine
 
         layers = tuple(
-            tuple(put(mine, new) for mine, new in zip(*both, strict=True))
-            for both in zip(self.layers, other.layers, strict=True)
+            tuple(put(mine, new) for mine, new in zip(*states, strict=True))
+            for states in zip(self.layers, other.layers, strict=True)
         )
         feed = None if self.feed is None or other.feed is None else put(self.feed, other.feed)
         covered = None
         if self.covered is not None:
             covered = pad_to(self.covered, max(length, self.covered.shape[1]), 1)[:, :length]
-            covered[places] = 0.0
+            covered[rows] = 0.0
         return DecoderState(layers, feed, covered)
 
 
 class Decoder(nn.Module):
     """Recurrent layers with attention after the first of them.
 
-    The first layer reads only what was written, so in training it runs over the whole target at once; attention
-    then reads its outputs (Luong et al. 2015, sec. 3, without input feeding), and further layers read the context
-    beside them, as in Wu et al. 2016, sec. 3. With ``input_feeding`` each attention result is an input of the next
-    step (Luong et al. 2015, sec. 3.3), and training goes step by step.
+    The input of the first layer is the previous tokens alone, so in training it runs over the whole target at once.
+    Attention uses its outputs as queries (Luong et al. 2015, sec. 3, without input feeding), and the input of further
+    layers is the output of the layer below and the context, as in Wu et al. 2016, sec. 3. With ``input_feeding`` the
+    attention result of each step is an input of the next (Luong et al. 2015, sec. 3.3), and training goes step by step.
 
-    Without an encoder (``encoder_layers`` is 0) the same layers read the source first, and the state after it is the
-    one to write from: a language model of source and target in a row.
+    Without an encoder (``encoder_layers`` is 0) the same layers run over the source first, and generation starts from
+    the state after it: a language model of the concatenation of source and target.
     """
 
     def __init__(self, config: ModelConfig, embedding_size: int, hidden_size: int, dropout: Dropout) -> None:
         super().__init__()
         self.input_feeding = config.input_feeding
-        # An output layer that shares the embedding's weights has its width; one of its own has the hidden width.
-        self.output_size = hidden_size if config.own_output else embedding_size
+        self.output_size = hidden_size if config.untied_output else embedding_size
         feed_size = self.output_size if config.input_feeding else 0
         context_size = hidden_size if config.attention != "none" else 0
         sizes = [embedding_size + feed_size] + [hidden_size + context_size] * (config.decoder_layers - 1)
@@ -114,34 +113,34 @@ class Decoder(nn.Module):
     def _layer(self, number: int) -> RecurrentLayer:
         return cast(RecurrentLayer, self.layers[number])
 
-    def initial(self, summary: Tensor, memory: Memory) -> DecoderState:
-        """The state before the first token, from the source's ``summary`` as the encoder or ``read`` gives it."""
+    def initial_state(self, summary: Tensor, memory: Memory) -> DecoderState:
+        """Return the state before the first token, from the ``summary`` that the encoder or ``encode`` returns."""
         size = self._layer(0).hidden_size
         if self.bridges:
-            halves = [torch.tanh(bridge(summary)) for bridge in self.bridges]
+            states = [torch.tanh(bridge(summary)) for bridge in self.bridges]
         else:
-            halves = summary.chunk(len(self.layers), -1)
-        layers = [tuple(part.contiguous() for part in half.split(size, -1)) for half in halves]
+            states = summary.chunk(len(self.layers), -1)
+        layers = [tuple(part.contiguous() for part in state.split(size, -1)) for state in states]
         rows, length = memory.mask.shape
         feed = summary.new_zeros(rows, self.output_size) if self.input_feeding else None
         return DecoderState(tuple(layers), feed, summary.new_zeros(rows, length) if self.coverage else None)
 
-    def read(self, embedded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Read a source in the place of an encoder.
+    def encode(self, embedded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Encode a source with the decoder's own layers, for networks without an encoder.
 
         Args:
             embedded: ``(batch, source_length, embedding_size)``.
             mask: true at tokens, ``(batch, source_length)``.
 
         Returns:
-            outputs of the first layer ``(batch, source_length, hidden_size)``, and the state of all layers after each
-            row's last token, its parts side by side ``(batch, parts x hidden_size)``.
+            outputs of the first layer ``(batch, source_length, hidden_size)``, and the summary: the concatenated states
+            of all layers after each row's last token, ``(batch, parts x hidden_size)``.
         """
         lengths = mask.sum(1)
         order, outputs, states = [], [], []
-        for length in lengths.unique().tolist():  # rows of one length at a time: padding must not reach the state
+        for length in lengths.unique().tolist():  # one length at a time, so that padding does not reach the state
             rows = (lengths == length).nonzero()[:, 0]
-            output, state = self._read_whole(embedded[rows, :length])
+            output, state = self._encode_unpadded(embedded[rows, :length])
             order.append(rows)
             outputs.append(nn.functional.pad(output, (0, 0, 0, embedded.shape[1] - length)))
             states.append(state)
@@ -150,8 +149,8 @@ class Decoder(nn.Module):
         back = torch.cat(order).argsort()
         return torch.cat(outputs)[back], torch.cat(states)[back]
 
-    def _read_whole(self, embedded: Tensor) -> tuple[Tensor, Tensor]:
-        """``read`` for rows without padding; layers above the first find zeros where the context will be."""
+    def _encode_unpadded(self, embedded: Tensor) -> tuple[Tensor, Tensor]:
+        """Like ``encode``, for rows without padding; the context that layers above the first expect is zero."""
         feed = embedded.new_zeros(*embedded.shape[:2], self.output_size if self.input_feeding else 0)
         inputs = torch.cat([embedded, feed], -1)
         first, state = self._layer(0).run(inputs, self._layer(0).zero_state(inputs))
@@ -167,28 +166,28 @@ class Decoder(nn.Module):
         return first, torch.cat(states, -1)
 
     def forward(self, embedded: Tensor, state: DecoderState, memory: Memory) -> Decoded:
-        """All steps with the given inputs (teacher forcing): ``embedded (batch, steps, embedding_size)``."""
+        """Run all steps with the given inputs (teacher forcing): ``embedded (batch, steps, embedding_size)``."""
         if self.input_feeding:
-            return self._step_by_step(embedded, state, memory)
+            return self._decode_stepwise(embedded, state, memory)
         first = self.norms[0](self.layers[0](embedded, state.layers[0]))
-        context, weights, repeated = self._attend_all(first, memory)
+        context, weights, coverage_loss = self._attend_all_steps(first, memory)
         top = self.dropout(first)
         for number in range(1, len(self.layers)):
             inputs = top if context is None else torch.cat([top, context], -1)
             above = self.norms[number](self.layers[number](inputs, state.layers[number]))
             top = self.dropout(above) + top if number > 1 else self.dropout(above)
-        return self._finish(top, context, embedded, weights, repeated)
+        return self._output(top, context, embedded, weights, coverage_loss)
 
     def step(self, embedded: Tensor, state: DecoderState, memory: Memory) -> tuple[Decoded, DecoderState]:
-        """One step for ``rows = batch x width`` hypotheses.
+        """Run one step for ``rows = batch x width`` hypotheses.
 
         Args:
-            embedded: the last token of every hypothesis ``(batch, width, embedding_size)``.
-            state: of the last step, a row per hypothesis.
-            memory: the encoded source, once per batch row.
+            embedded: embedding of each hypothesis' last token ``(batch, width, embedding_size)``.
+            state: after the last step, one row per hypothesis.
+            memory: the encoded source, one row per source.
 
         Returns:
-            the result with ``width`` in the place of steps, and the next state.
+            the result with ``width`` instead of ``steps``, and the next state.
         """
         batch, width, _ = embedded.shape
         inputs = embedded.reshape(batch * width, -1)
@@ -196,31 +195,31 @@ class Decoder(nn.Module):
             inputs = torch.cat([inputs, state.feed], -1)
         layers = cast("list[RecurrentLayer]", [*self.layers])
         states = [layers[0].step(inputs, state.layers[0])]
-        first = self._normed(0, states[0][0])
+        first = self._normalized(0, states[0][0])
         covered = None if state.covered is None else state.covered.view(batch, width, -1)
-        context, weights, repeated = self._attend(first.view(batch, width, -1), memory, covered)
+        context, weights, coverage_loss = self._attend(first.view(batch, width, -1), memory, covered)
         flat = None if context is None else context.reshape(batch * width, -1)
         top = self.dropout(first) if self.training else first
         for number in range(1, len(layers)):
             layer_input = top if flat is None else torch.cat([top, flat], -1)
             states.append(layers[number].step(layer_input, state.layers[number]))
-            above = self.dropout(self._normed(number, states[-1][0]))
+            above = self.dropout(self._normalized(number, states[-1][0]))
             top = above + top if number > 1 else above
-        decoded = self._finish(top.view(batch, width, -1), context, embedded, weights, repeated)
+        decoded = self._output(top.view(batch, width, -1), context, embedded, weights, coverage_loss)
         feed = None if state.feed is None else decoded.hidden.reshape(batch * width, -1)
-        added = None if covered is None else (covered + weights).view(batch * width, -1)
-        return decoded, DecoderState(tuple(states), feed, added)
+        covered = None if covered is None else (covered + weights).view(batch * width, -1)
+        return decoded, DecoderState(tuple(states), feed, covered)
 
-    def _normed(self, number: int, output: Tensor) -> Tensor:
-        """A layer's output, normalised where the network has layer normalisation."""
+    def _normalized(self, number: int, output: Tensor) -> Tensor:
+        """Apply layer normalization to a layer's output, if the network has it."""
         return self.norms[number](output) if self.layer_norm else output
 
-    def _step_by_step(self, embedded: Tensor, state: DecoderState, memory: Memory) -> Decoded:
+    def _decode_stepwise(self, embedded: Tensor, state: DecoderState, memory: Memory) -> Decoded:
         results = []
         for inputs in embedded.split(1, 1):
             result, state = self.step(inputs, state, memory)
             results.append(result)
-        return _joined(results)
+        return _concatenated(results)
 
     def _attend(
         self, queries: Tensor, memory: Memory, covered: Tensor | None
@@ -228,26 +227,26 @@ class Decoder(nn.Module):
         if self.attention is None:
             return None, queries.new_zeros(*queries.shape[:2], memory.mask.shape[1]), None
         context, weights = self.attention(queries, memory, covered)
-        repeated = None if covered is None else torch.minimum(weights, covered).sum(-1)
-        return context, weights, repeated
+        coverage_loss = None if covered is None else torch.minimum(weights, covered).sum(-1)
+        return context, weights, coverage_loss
 
-    def _attend_all(self, queries: Tensor, memory: Memory) -> tuple[Tensor | None, Tensor, Tensor | None]:
-        """Attention of all steps: at once, or in turn where each depends on the ones before (coverage)."""
+    def _attend_all_steps(self, queries: Tensor, memory: Memory) -> tuple[Tensor | None, Tensor, Tensor | None]:
+        """Attend from all steps: at once, or in turn if each depends on the ones before (coverage)."""
         if self.coverage and self.attention is not None:
             return self.attention.with_coverage(queries, memory)
         return self._attend(queries, memory, None)
 
-    def _finish(
-        self, top: Tensor, context: Tensor | None, embedded: Tensor, weights: Tensor, repeated: Tensor | None
+    def _output(
+        self, top: Tensor, context: Tensor | None, embedded: Tensor, weights: Tensor, coverage_loss: Tensor | None
     ) -> Decoded:
-        seen = top if context is None else torch.cat([top, context], -1)
-        hidden = torch.tanh(self.combine(seen))
-        gate = None if self.gate is None else torch.sigmoid(self.gate(torch.cat([seen, embedded], -1))).squeeze(-1)
-        return Decoded(hidden, weights, gate, repeated)
+        features = top if context is None else torch.cat([top, context], -1)
+        hidden = torch.tanh(self.combine(features))
+        gate = None if self.gate is None else torch.sigmoid(self.gate(torch.cat([features, embedded], -1))).squeeze(-1)
+        return Decoded(hidden, weights, gate, coverage_loss)
 
 
-def _joined(results: list[Decoded]) -> Decoded:
-    """One ``Decoded`` over all steps from one of each."""
+def _concatenated(results: list[Decoded]) -> Decoded:
+    """Concatenate the results of single steps into one ``Decoded``."""
 
     def join(parts: list[Tensor | None]) -> Tensor | None:
         return None if parts[0] is None else torch.cat([part for part in parts if part is not None], 1)
@@ -256,5 +255,5 @@ def _joined(results: list[Decoded]) -> Decoded:
         torch.cat([result.hidden for result in results], 1),
         torch.cat([result.weights for result in results], 1),
         join([result.gate for result in results]),
-        join([result.repeated for result in results]),
+        join([result.coverage_loss for result in results]),
     )

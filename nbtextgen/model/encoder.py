@@ -1,4 +1,4 @@
-"""The encoder: source tokens to one vector per token, and one for the whole."""
+"""The encoder: from source tokens to one vector per token, and a summary of the whole source."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from nbtextgen.model.recurrent import Dropout, RecurrentLayer
 
 
 class Encoder(nn.Module):
-    """A stack of recurrent layers, each read in one or both directions (Schuster & Paliwal 1997).
+    """A stack of recurrent layers, each run in one or both directions (Schuster & Paliwal 1997).
 
-    The width of its output, ``memory_size``, is ``hidden_size`` whichever way it reads: a bidirectional layer
-    gives half of it to each direction.
+    The output width is ``hidden_size`` in both cases: a bidirectional layer gives half of it to each direction.
+    The names ``ahead`` (forward) and ``back`` (backward) are part of the format of saved models.
     """
 
     def __init__(
@@ -37,22 +37,22 @@ class Encoder(nn.Module):
         """Encode ``embedded (batch, source_length, input_size)`` with ``mask (batch, source_length)`` true at tokens.
 
         Returns:
-            one vector a token ``(batch, source_length, hidden_size)``, and the summary ``(batch, hidden_size)``:
-            the last output of the forward direction beside the last of the backward one.
+            one vector per token ``(batch, source_length, hidden_size)``, and the summary ``(batch, hidden_size)``:
+            the last outputs of the forward and of the backward direction, concatenated.
         """
         lengths = mask.sum(1)
         positions = torch.arange(mask.shape[1], device=mask.device)
         # Reversing within each row's own length keeps padding at the end, where it cannot reach a real token.
         reverse = torch.where(mask, lengths[:, None] - 1 - positions, positions)
         rows = torch.arange(mask.shape[0], device=mask.device)
-        outputs, last_ahead, last_back = embedded, embedded, embedded
+        outputs, last_forward, last_backward = embedded, embedded, embedded
         for number, layer in enumerate(self.ahead):
             inputs = outputs if number == 0 else self.dropout(outputs)
             outputs = layer(inputs)
-            last_ahead = outputs[rows, lengths - 1]
+            last_forward = outputs[rows, lengths - 1]
             if self.back is not None:
-                turned = self.back[number](inputs[rows[:, None], reverse])
-                last_back = turned[rows, lengths - 1]
-                outputs = torch.cat([outputs, turned[rows[:, None], reverse]], -1)
+                backward = self.back[number](inputs[rows[:, None], reverse])
+                last_backward = backward[rows, lengths - 1]
+                outputs = torch.cat([outputs, backward[rows[:, None], reverse]], -1)
             outputs = self.norms[number](outputs)
-        return outputs, last_ahead if self.back is None else torch.cat([last_ahead, last_back], -1)
+        return outputs, last_forward if self.back is None else torch.cat([last_forward, last_backward], -1)

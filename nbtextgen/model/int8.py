@@ -1,14 +1,14 @@
-"""The decoder in 8-bit integers: what makes writing with large networks several times faster on a processor.
+"""The decoder in 8-bit integers, which makes decoding with large networks several times faster on a CPU.
 
-Weights are rounded once, a scale for each output row; inputs at every step, a scale for each row; products are summed
-exactly in 32-bit integers and scaled back (Wu et al. 2016, sec. 6; Bhandare et al. 2019). Outputs differ from fp32 only
-where two candidates are nearly as likely, and log-probabilities by a few hundredths of a nat.
+Weights are quantized once, with one scale per output row. Inputs are quantized at every step, with one scale per row.
+Products are summed exactly in 32-bit integers and rescaled (Wu et al. 2016, sec. 6; Bhandare et al. 2019). Outputs
+differ from fp32 only where two candidates are almost equally likely, log-probabilities by a few hundredths of a nat.
 
 Outputs do not depend on the other sources in the batch. In floating point, the order of a sum depends on the shape of
-the batch, so its last bits do too; rounding to 8 bits would magnify that. So sums whose result is rounded later are
-either products of integers, or are computed in double precision and then rounded to single precision: attention, and
-the encoder of GRU and RNN networks. oneDNN's LSTM kernel adds in one order, whatever the batch, unless the layer's input
-is as wide as its output (see ``WidenedLSTM``); it runs in bf16 where the processor is fast at it.
+the batch, so its last bits do too, and quantization would magnify the difference. Therefore sums whose result is quantized
+later are either integer products, or are computed in double precision and then rounded to single precision: attention,
+and the encoder of GRU and RNN networks. oneDNN's LSTM kernel adds in the same order for every batch, unless the layer's
+input is as wide as its output (see ``BatchInvariantLSTM``); it runs in bf16 on CPUs that are fast at it.
 """
 
 from __future__ import annotations
@@ -25,121 +25,121 @@ from nbtextgen.model.decoder import Decoder
 from nbtextgen.model.recurrent import RecurrentLayer, RecurrentState
 from nbtextgen.model.seq2seq import DecodingState, Seq2Seq
 
-_WORTH_IT = 1_000_000
-"""Weights of the output layer from which on products, not calls, take the time of a step."""
+MIN_OUTPUT_WEIGHTS = 1_000_000
+"""Size of the output layer from which the time of a step goes into products rather than calls."""
 
-_LEVELS = 127
+INT8_MAX = 127
 
-_ROWS = 32
-"""Rows scaled back together: with thousands of outputs their numbers still fit the processor's cache. Beam 5, 64 sources, 8,000
-outputs: 10.8 ms for the product and its log-probabilities by 16 rows, 26.0 ms in one piece; 32 rows are as fast in half the calls."""
+RESCALED_ROWS = 32
+"""Rows rescaled together, so that thousands of outputs still fit the CPU's cache. Beam 5, 64 sources, 8,000 outputs: 10.8 ms
+for the product and its log-probabilities by 16 rows, 26.0 ms in one piece; 32 rows are as fast in half the calls."""
 
-_TABLE = 1 << 25
-"""Numbers, two bytes each, that the first layer's products with all tokens may have to be worked out beforehand."""
+MAX_TABLE_SIZE = 1 << 25
+"""Most numbers (two bytes each) in the table of the first layer's input products for all tokens; see ``_project_vocabulary``."""
 
 
 def int8_is_faster(network: Seq2Seq) -> bool:
-    """Whether a network writes faster in 8-bit integers here: it is large, and the processor has the instructions."""
+    """Whether decoding is faster in 8-bit integers: the network is large, and the CPU has the instructions."""
     weight = network.output_weight
-    return weight.device.type == "cpu" and weight.numel() >= _WORTH_IT and has_vnni()
+    return weight.device.type == "cpu" and weight.numel() >= MIN_OUTPUT_WEIGHTS and has_vnni()
 
 
 class Int8Linear(nn.Module):
-    """``nn.Linear`` for inference, with weights and inputs rounded to 8-bit integers."""
+    """``nn.Linear`` for inference, with weights and inputs quantized to 8-bit integers."""
 
     weight: Tensor
     scale: Tensor
     bias: Tensor
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        """Round ``weight (outputs, inputs)``; the bias stays as it is."""
+        """Quantize ``weight (outputs, inputs)``; the bias stays in floating point."""
         super().__init__()
         weight = weight.detach().float()
         largest = weight.abs().amax(1).clamp_min(1e-12)
-        rounded = (weight * (_LEVELS / largest)[:, None]).round_().to(torch.int8)
-        self.register_buffer("weight", rounded)
-        self.register_buffer("scale", largest / _LEVELS)
+        quantized = (weight * (INT8_MAX / largest)[:, None]).round_().to(torch.int8)
+        self.register_buffer("weight", quantized)
+        self.register_buffer("scale", largest / INT8_MAX)
         self.register_buffer("bias", weight.new_zeros(len(weight)) if bias is None else bias.detach().float())
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """``(..., inputs)`` to ``(..., outputs)``."""
-        sums, scales = self._products(inputs)
-        found = torch.addcmul(self.bias, sums.float().mul_(self.scale), scales)
-        return found.view(*inputs.shape[:-1], -1)
+        """Map ``(..., inputs)`` to ``(..., outputs)``."""
+        sums, scales = self._integer_products(inputs)
+        outputs = torch.addcmul(self.bias, sums.float().mul_(self.scale), scales)
+        return outputs.view(*inputs.shape[:-1], -1)
 
     def log_probabilities(self, inputs: Tensor) -> Tensor:
-        """The log-softmax of the outputs: ``(..., inputs)`` to ``(..., outputs)``."""
-        sums, scales = self._products(inputs)
-        found = scales.new_empty(sums.shape)
-        for start in range(0, len(sums), _ROWS):
-            part = found[start : start + _ROWS]
-            part.copy_(sums[start : start + _ROWS]).mul_(self.scale)
-            torch.addcmul(self.bias, part, scales[start : start + _ROWS], out=part)
+        """Return the log-softmax of the outputs: ``(..., inputs)`` to ``(..., outputs)``."""
+        sums, scales = self._integer_products(inputs)
+        outputs = scales.new_empty(sums.shape)
+        for start in range(0, len(sums), RESCALED_ROWS):
+            part = outputs[start : start + RESCALED_ROWS]
+            part.copy_(sums[start : start + RESCALED_ROWS]).mul_(self.scale)
+            torch.addcmul(self.bias, part, scales[start : start + RESCALED_ROWS], out=part)
             torch.log_softmax(part, -1, out=part)
-        return found.view(*inputs.shape[:-1], -1)
+        return outputs.view(*inputs.shape[:-1], -1)
 
-    def _products(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Whole products ``(rows, outputs)`` with the rounded inputs, and what an input's unit was, ``(rows, 1)``."""
+    def _integer_products(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return integer products ``(rows, outputs)`` with the quantized inputs, and the inputs' scales ``(rows, 1)``."""
         rows = inputs.reshape(-1, inputs.shape[-1]).float()
         largest = rows.abs().amax(1, keepdim=True).clamp_min_(1e-12)
-        rounded = (rows * (_LEVELS / largest)).round_().to(torch.int8)
-        sums = torch._int_mm(rounded, self.weight.t())  # pyright: ignore[reportPrivateImportUsage]
-        return sums, largest / _LEVELS
+        quantized = (rows * (INT8_MAX / largest)).round_().to(torch.int8)
+        sums = torch._int_mm(quantized, self.weight.t())  # pyright: ignore[reportPrivateImportUsage]
+        return sums, largest / INT8_MAX
 
 
 class Int8RecurrentLayer(nn.Module):
-    """One step of a recurrent layer with 8-bit products; gates in PyTorch's order."""
+    """A recurrent layer with 8-bit products, one step at a time; gates are in PyTorch's order."""
 
-    def __init__(self, layer: RecurrentLayer, *, multiplied: bool) -> None:
-        """Round the weights; with ``multiplied`` the inputs of ``step`` come multiplied by them already."""
+    def __init__(self, layer: RecurrentLayer, *, projected: bool) -> None:
+        """Quantize the weights; with ``projected``, the inputs of ``step`` are already multiplied by the input weights."""
         super().__init__()
         self.cell, self.hidden_size, net = layer.cell, layer.hidden_size, layer.net
-        self.from_input = nn.Identity() if multiplied else Int8Linear(net.weight_ih_l0, net.bias_ih_l0)
+        self.from_input = nn.Identity() if projected else Int8Linear(net.weight_ih_l0, net.bias_ih_l0)
         self.from_hidden = Int8Linear(net.weight_hh_l0, net.bias_hh_l0)
 
     def step(self, inputs: Tensor, state: RecurrentState) -> RecurrentState:
-        """As ``RecurrentLayer.step``."""
-        below, before = self.from_input(inputs), self.from_hidden(state[0])
+        """See ``RecurrentLayer.step``."""
+        from_input, from_hidden = self.from_input(inputs), self.from_hidden(state[0])
         if self.cell == "lstm":
-            gates = before.add_(below)
+            gates = from_hidden.add_(from_input)
             size = self.hidden_size
-            new = gates[:, 2 * size : 3 * size].tanh()
-            enter, forget, _, out = gates.sigmoid_().chunk(4, -1)
-            cell = forget * state[1] + enter * new
-            return out * cell.tanh(), cell
+            candidate = gates[:, 2 * size : 3 * size].tanh()
+            input_gate, forget_gate, _, output_gate = gates.sigmoid_().chunk(4, -1)
+            cell = forget_gate * state[1] + input_gate * candidate
+            return output_gate * cell.tanh(), cell
         if self.cell == "gru":
-            reset, update, new = below.chunk(3, -1)
-            reset_before, update_before, new_before = before.chunk(3, -1)
-            keep = torch.sigmoid(update + update_before)
-            new = torch.tanh(new + torch.sigmoid(reset + reset_before) * new_before)
-            return (new + keep * (state[0] - new),)
-        return (torch.tanh(below + before),)
+            reset_input, update_input, candidate_input = from_input.chunk(3, -1)
+            reset_hidden, update_hidden, candidate_hidden = from_hidden.chunk(3, -1)
+            update_gate = torch.sigmoid(update_input + update_hidden)
+            candidate = torch.tanh(candidate_input + torch.sigmoid(reset_input + reset_hidden) * candidate_hidden)
+            return (candidate + update_gate * (state[0] - candidate),)
+        return (torch.tanh(from_input + from_hidden),)
 
 
-class Float64Query(Int8Linear):
-    """Queries in double precision, from an 8-bit product."""
+class Int8LinearToFloat64(Int8Linear):
+    """``Int8Linear`` with outputs in double precision."""
 
     def forward(self, inputs: Tensor) -> Tensor:
         return super().forward(inputs).double()
 
 
 class Float64Attention(nn.Module):
-    """Attention whose sums do not depend on padding or on the batch: in double precision, rounded to single at the end.
+    """Attention in double precision, rounded to single at the end, so that sums do not depend on padding or the batch.
 
-    It expects a memory in double precision. Keys and values are 8-bit products of the encoder's outputs.
+    The memory must be in double precision. Keys and values are 8-bit products of the encoder's outputs.
     """
 
     def __init__(self, attention: Attention) -> None:
-        """Copy what runs in double precision, and round the projections."""
+        """Copy the attention in double precision, and quantize its projections."""
         super().__init__()
         self.inner = deepcopy(attention).double()
         for name in ("key", "value", "query"):
             layer = getattr(attention, name, None)
             if isinstance(layer, nn.Linear):
-                setattr(self.inner, name, Float64Query(layer.weight, layer.bias))
+                setattr(self.inner, name, Int8LinearToFloat64(layer.weight, layer.bias))
 
     def project(self, encoded: Tensor) -> tuple[Tensor, Tensor]:
-        """As ``Attention.project``; keys and values are the same tensor where neither is projected."""
+        """See ``Attention.project``; keys and values are the same tensor if neither is projected."""
         keys, values = self.inner.project(encoded)
         doubled = values.double()
         return doubled if keys is values else keys.double(), doubled
@@ -149,9 +149,12 @@ class Float64Attention(nn.Module):
         return context.float(), weights.float()
 
 
-class WidenedLSTM(nn.LSTM):
-    """An LSTM that reads a few more inputs, all zero: where input and output are equally wide, the order in which oneDNN
-    adds depends on the batch (measured with PyTorch 2.13 on AVX2)."""
+class BatchInvariantLSTM(nn.LSTM):
+    """An LSTM with a few additional inputs that are zero.
+
+    If input and output are equally wide, the order in which oneDNN adds depends on the batch (measured with PyTorch 2.13
+    on AVX2); with the additional inputs they are not.
+    """
 
     EXTRA = 8
 
@@ -165,76 +168,84 @@ class WidenedLSTM(nn.LSTM):
         return super().forward(nn.functional.pad(input, (0, self.EXTRA)), hx)
 
 
-class SourceReader(nn.Module):
-    """What encodes the source: the encoder, or in its absence the decoder; in double precision unless it is an LSTM."""
+class BatchInvariantEncoder(nn.Module):
+    """The encoder, or the decoder of a network without one; in double precision unless it is an LSTM."""
 
     def __init__(self, network: Seq2Seq) -> None:
         super().__init__()
-        self.exact = network.config.cell != "lstm"
-        part = network.decoder if network.encoder is None else network.encoder
-        self.part = deepcopy(part).eval()
-        if self.exact:
-            self.part.double()
-        for layer in self.part.modules():
+        self.double_precision = network.config.cell != "lstm"
+        self.inner = deepcopy(network.decoder if network.encoder is None else network.encoder).eval()
+        if self.double_precision:
+            self.inner.double()
+        for layer in self.inner.modules():
             if isinstance(layer, RecurrentLayer) and layer.cell == "lstm" and layer.net.input_size == layer.hidden_size:
-                layer.net = WidenedLSTM(layer.net).eval()
+                layer.net = BatchInvariantLSTM(layer.net).eval()
 
     def forward(self, embedded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """As ``Seq2Seq.read``."""
-        read = self.part.read if isinstance(self.part, Decoder) else self.part
-        with torch.autocast("cpu", torch.bfloat16, enabled=not self.exact and bf16_is_faster()):
-            encoded, summary = read(embedded.double() if self.exact else embedded, mask)
+        """See ``Seq2Seq.encode_embedded``."""
+        encode = self.inner.encode if isinstance(self.inner, Decoder) else self.inner
+        with torch.autocast("cpu", torch.bfloat16, enabled=not self.double_precision and bf16_is_faster()):
+            encoded, summary = encode(embedded.double() if self.double_precision else embedded, mask)
         return encoded.float(), summary.float()
 
 
 class Int8Seq2Seq:
-    """A network that decodes in 8-bit integers; see ``decoding.stepper.Stepper``."""
+    """A network that decodes in 8-bit integers; implements ``decoding.stepper.Stepper``."""
 
     def __init__(self, network: Seq2Seq) -> None:
-        """Round the decoder's weights; later changes of the network's weights are not seen."""
-        self._table = _first_products(network)
+        """Quantize the decoder's weights; later changes of the network's weights have no effect."""
+        self._table = _project_vocabulary(network)
         self.network = copy(network)
         self.network._modules = dict(network._modules)
-        self.network.encoder = SourceReader(network)  # type: ignore[assignment]
-        self.network.decoder = self.decoder = _rounded(network.decoder, multiplied=self._table is not None)
+        self.network.encoder = BatchInvariantEncoder(network)  # type: ignore[assignment]
+        self.network.decoder = self.decoder = _quantized_decoder(network.decoder, projected=self._table is not None)
         self.output = Int8Linear(network.output_weight, network.output_bias)
         self.start = self.network.start
         self.reorder, self.keep, self.replace = network.reorder, network.keep, network.replace
 
     def step(self, tokens: Tensor, state: DecodingState) -> tuple[Tensor, Tensor, DecodingState]:
-        """As ``Seq2Seq.step``."""
+        """See ``Seq2Seq.step``."""
         if self._table is None:
             inputs = self.network.embed(tokens)
         else:
             inputs = nn.functional.embedding(tokens, self._table).float()
         decoded, after = self.decoder.step(inputs, state.decoder, state.memory)
-        logs = self.network.writable(self.output.log_probabilities(decoded.hidden), decoded, state.memory)
+        logs = self.network.decoding_log_probabilities(
+            self.output.log_probabilities(decoded.hidden), decoded, state.memory
+        )
         return logs, decoded.weights, DecodingState(state.memory, after, state.width)
 
 
-def _first_products(network: Seq2Seq) -> Tensor | None:
-    """What the first layer makes of each token, ``(vocabulary, gates)``, where it reads nothing else and there is room."""
+def _project_vocabulary(network: Seq2Seq) -> Tensor | None:
+    """Return the first layer's input products for every token, ``(vocabulary, gates)``.
+
+    Returns ``None`` if the layer has other inputs too, or if the table would be larger than ``MAX_TABLE_SIZE``.
+    """
     decoder, net = network.decoder, cast(RecurrentLayer, network.decoder.layers[0]).net
-    if decoder.input_feeding or decoder.gate is not None or network.vocabulary_size * len(net.bias_ih_l0) > _TABLE:
+    if (
+        decoder.input_feeding
+        or decoder.gate is not None
+        or network.vocabulary_size * len(net.bias_ih_l0) > MAX_TABLE_SIZE
+    ):
         return None
-    found = torch.empty(network.vocabulary_size, len(net.bias_ih_l0), dtype=torch.float16)
+    table = torch.empty(network.vocabulary_size, len(net.bias_ih_l0), dtype=torch.float16)
     with torch.inference_mode():
-        for ids in torch.arange(len(found)).split(512):
-            found[ids] = nn.functional.linear(network.embed(ids), net.weight_ih_l0, net.bias_ih_l0).half()
-    return found
+        for ids in torch.arange(len(table)).split(512):
+            table[ids] = nn.functional.linear(network.embed(ids), net.weight_ih_l0, net.bias_ih_l0).half()
+    return table
 
 
-def _rounded(decoder: Decoder, *, multiplied: bool) -> Decoder:
-    """The decoder with 8-bit products in place of its layers' and its projections'; what stays is shared, not copied."""
-    quick = copy(decoder)
-    quick._modules = dict(decoder._modules)
-    quick.layers = nn.ModuleList(
-        Int8RecurrentLayer(cast(RecurrentLayer, layer), multiplied=multiplied and number == 0)
+def _quantized_decoder(decoder: Decoder, *, projected: bool) -> Decoder:
+    """Return the decoder with 8-bit layers and projections; its other modules are shared, not copied."""
+    quantized = copy(decoder)
+    quantized._modules = dict(decoder._modules)
+    quantized.layers = nn.ModuleList(
+        Int8RecurrentLayer(cast(RecurrentLayer, layer), projected=projected and number == 0)
         for number, layer in enumerate(decoder.layers)
     )
-    quick.combine = Int8Linear(decoder.combine.weight, decoder.combine.bias)  # type: ignore[assignment]
+    quantized.combine = Int8Linear(decoder.combine.weight, decoder.combine.bias)  # type: ignore[assignment]
     linears = cast("list[nn.Linear]", [*decoder.bridges])
-    quick.bridges = nn.ModuleList(Int8Linear(bridge.weight, bridge.bias) for bridge in linears)
+    quantized.bridges = nn.ModuleList(Int8Linear(bridge.weight, bridge.bias) for bridge in linears)
     if decoder.attention is not None:
-        quick.attention = Float64Attention(decoder.attention)  # type: ignore[assignment]
-    return quick
+        quantized.attention = Float64Attention(decoder.attention)  # type: ignore[assignment]
+    return quantized

@@ -1,28 +1,39 @@
-"""Label-smoothed cross-entropy fused with the output layer, so that the logits never exist all at once."""
+"""Label-smoothed cross-entropy, fused with the output layer so that the logits of all positions never exist at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 
-_LOGITS = 1 << 21  # computed together: a few MB, so that they are still in the cache when they are read again
-_TINY = 1e-30  # below this a probability has lost its digits, and its logarithm is computed another way
+BLOCK_LOGITS = 1 << 21
+"""Logits of one block: a few MB, so that they are still in the cache when they are read again."""
+MIN_PROBABILITY = 1e-30
+"""A probability below this has lost its digits; its logarithm is computed from the logits."""
 
 
-def blocks(positions: int, vocabulary: int) -> Iterator[slice]:
-    """Positions whose logits are worked out together, so that all of them never exist at once."""
-    rows = max(16, _LOGITS // vocabulary)
+def position_blocks(positions: int, vocabulary: int) -> Iterator[slice]:
+    """Yield slices of positions whose logits are computed together."""
+    rows = max(16, BLOCK_LOGITS // vocabulary)
     return (slice(start, start + rows) for start in range(0, positions, rows))
 
 
-class _FusedLoss(torch.autograd.Function):
-    """Loss and gradients in one sweep over blocks of positions (each block's logits are read while still in cache).
+def scaled_gradients(ctx: Any, grad_outputs: Sequence[Tensor]) -> list[Tensor]:
+    """Return the gradients saved by the forward pass, times the gradient of the first output.
 
-    The gradient of the logits is ``softmax - (1 - smoothing) onehot - smoothing / vocabulary``. Its last, constant part
-    needs no pass over the logits: it is added to the three results at the end, and the sum of the logits that the
+    Only the first of the two outputs, the smoothed loss, is differentiated.
+    """
+    scale = grad_outputs[0][0]
+    return [grad * scale.to(grad.dtype) for grad in ctx.saved_tensors]
+
+
+class _FusedLoss(torch.autograd.Function):
+    """Loss and gradients in one pass over blocks of positions, so that the logits of a block are read while in cache.
+
+    The gradient of the logits is ``softmax - (1 - smoothing) onehot - smoothing / vocabulary``. Its last, constant term
+    needs no pass over the logits: it is added to the three gradients at the end, and the sum of the logits that the
     smoothed loss needs is ``hidden @ weight.sum(0) + bias.sum()``.
     """
 
@@ -37,13 +48,13 @@ class _FusedLoss(torch.autograd.Function):
         low_weight, low_bias = weight.to(hidden.dtype), bias.to(hidden.dtype)
         grad_hidden, grad_weight, grad_bias = torch.empty_like(hidden), torch.zeros_like(weight), torch.zeros_like(bias)
         plain = weight.new_zeros(())
-        for block in blocks(hidden.shape[0], vocabulary):
-            part, wanted = hidden[block], targets[block, None]
+        for block in position_blocks(hidden.shape[0], vocabulary):
+            part, block_targets = hidden[block], targets[block, None]
             logits = torch.addmm(low_bias, part, low_weight.t())
             grad = logits.softmax(-1)
-            right = grad.gather(1, wanted)
-            plain -= _log_of(right, logits, wanted).sum()
-            grad.scatter_(1, wanted, right - (1.0 - smoothing))
+            probabilities = grad.gather(1, block_targets)
+            plain -= _log_probabilities(probabilities, logits, block_targets).sum()
+            grad.scatter_(1, block_targets, probabilities - (1.0 - smoothing))
             torch.mm(grad, low_weight, out=grad_hidden[block])
             if exact:
                 grad_weight.addmm_(grad.t(), part)
@@ -54,9 +65,9 @@ class _FusedLoss(torch.autograd.Function):
         smooth = plain.new_zeros(())
         if smoothing:
             total = hidden.sum(0, dtype=weight.dtype)
-            right = (hidden * low_weight[targets]).sum(dtype=weight.dtype) + bias[targets].sum()
-            # The mean of -log p over the vocabulary is -log p(right) plus the right logit less the mean one.
-            smooth = plain + right - (total @ summed + hidden.shape[0] * bias.sum()) / vocabulary
+            target_logits = (hidden * low_weight[targets]).sum(dtype=weight.dtype) + bias[targets].sum()
+            # The mean of -log p over the vocabulary is -log p(target) + the target's logit - the mean logit.
+            smooth = plain + target_logits - (total @ summed + hidden.shape[0] * bias.sum()) / vocabulary
             grad_hidden -= (smoothing / vocabulary * summed).to(hidden.dtype)
             grad_weight -= smoothing / vocabulary * total
             grad_bias -= smoothing / vocabulary * hidden.shape[0]
@@ -64,18 +75,16 @@ class _FusedLoss(torch.autograd.Function):
         return torch.stack([(1.0 - smoothing) * plain + smoothing * smooth, plain])
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        grad_hidden, grad_weight, grad_bias = ctx.saved_tensors
-        scale = grads[0][0]  # only the first output, the smoothed loss, is differentiated
-        return grad_hidden * scale.to(grad_hidden.dtype), grad_weight * scale, grad_bias * scale, None, None
+    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+        return *scaled_gradients(ctx, grad_outputs), None, None
 
 
-def _log_of(right: Tensor, logits: Tensor, wanted: Tensor) -> Tensor:
-    """Logarithm of the right tokens' probabilities ``(rows, 1)``, also where the softmax has underflowed."""
-    logs = right.float().log()
-    lost = right[:, 0] < _TINY
-    if lost.any():
-        logs[lost] = logits[lost].float().log_softmax(-1).gather(1, wanted[lost])
+def _log_probabilities(probabilities: Tensor, logits: Tensor, targets: Tensor) -> Tensor:
+    """Logarithm of the targets' ``probabilities (rows, 1)``, also where the softmax has underflowed."""
+    logs = probabilities.float().log()
+    underflowed = probabilities[:, 0] < MIN_PROBABILITY
+    if underflowed.any():
+        logs[underflowed] = logits[underflowed].float().log_softmax(-1).gather(1, targets[underflowed])
     return logs
 
 
@@ -88,15 +97,15 @@ def fused_loss(
         hidden: ``(positions, width)``.
         weight: output layer ``(vocabulary, width)``.
         bias: ``(vocabulary,)``.
-        targets: right tokens ``(positions,)``.
+        targets: reference tokens ``(positions,)``.
         smoothing: share of the target probability spread evenly over the vocabulary.
 
     Returns:
         the smoothed loss, differentiable, and the plain negative log-likelihood, which is not.
     """
     if hidden.requires_grad and torch.is_grad_enabled():
-        both = _FusedLoss.apply(hidden, weight, bias, targets, smoothing)
-        return both[0], both[1].detach()
+        losses = _FusedLoss.apply(hidden, weight, bias, targets, smoothing)
+        return losses[0], losses[1].detach()
     logits = torch.nn.functional.linear(hidden, weight, bias).float()
     logs = logits.log_softmax(-1)
     plain = -logs.gather(1, targets[:, None]).sum()

@@ -1,4 +1,4 @@
-"""Pretrained embeddings from the text format that word2vec, GloVe and fastText share."""
+"""Pretrained embeddings, read from the text format that word2vec, GloVe and fastText share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from nbtextgen.core.errors import DataError
 
 
 class EmbeddingVocabulary(Protocol):
-    """What is needed of a tokenizer: how many types it has, and how each is spelled."""
+    """The part of a tokenizer that embeddings need: its size and the text of every token."""
 
     @property
     def size(self) -> int: ...
@@ -21,37 +21,37 @@ class EmbeddingVocabulary(Protocol):
 
 
 def load_embeddings(path: str, weight: Tensor, vocabulary: EmbeddingVocabulary) -> int:
-    """Copy the vectors of known tokens into an embedding.
+    """Copy the vectors of tokens in the vocabulary into an embedding.
 
     Args:
-        path: a text file, one token and its numbers a line, with or without word2vec's header line.
+        path: a text file with one token and its vector per line, with or without word2vec's header line.
         weight: ``(vocabulary, width)``, changed in place.
-        vocabulary: spells each row's token.
+        vocabulary: gives the token of each row.
 
     Returns:
-        how many rows were filled.
+        the number of rows that were filled.
 
     Raises:
-        DataError: when the file is missing, or a line does not fit the width; names the line.
+        DataError: if the file is missing, or a line does not have ``width`` numbers; the message names the line.
     """
     file = Path(path)
     if not file.is_file():
         raise DataError(f"There is no embeddings file {path}; check --source-embeddings and --target-embeddings.")
-    wanted = {vocabulary.token(number).strip(): number for number in range(vocabulary.size)}
-    found = 0
+    row_of_token = {vocabulary.token(row).strip(): row for row in range(vocabulary.size)}
+    filled = 0
     with file.open(encoding="utf-8", errors="replace") as lines:
-        for number, line in enumerate(lines, 1):
+        for line_number, line in enumerate(lines, 1):
             token, *numbers = line.rstrip().split(" ")
-            if number == 1 and len(numbers) == 1:
+            if line_number == 1 and len(numbers) == 1:
                 continue  # word2vec's header: count and width
             if len(numbers) != weight.shape[1]:
                 raise DataError(
-                    f"{path}, line {number}: {len(numbers)} numbers, but --embedding-size is {weight.shape[1]}."
+                    f"{path}, line {line_number}: {len(numbers)} numbers, but --embedding-size is {weight.shape[1]}."
                 )
-            if token in wanted:
+            if token in row_of_token:
                 try:
-                    weight.data[wanted[token]] = torch.tensor([float(each) for each in numbers])
+                    weight.data[row_of_token[token]] = torch.tensor([float(number) for number in numbers])
                 except ValueError:
-                    raise DataError(f"{path}, line {number}: not all of the vector's parts are numbers.") from None
-                found += 1
-    return found
+                    raise DataError(f"{path}, line {line_number}: a value of the vector is not a number.") from None
+                filled += 1
+    return filled

@@ -1,4 +1,4 @@
-"""One recurrent layer, usable over a whole sequence (training) or one step at a time (decoding)."""
+"""One recurrent layer, run over a whole sequence (training) or one step at a time (decoding), and dropout."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from nbtextgen.model.initialization import fan_in_normal_
 RecurrentState = tuple[Tensor, ...]
 """``(hidden,)`` for rnn and gru, ``(hidden, cell)`` for lstm; each ``(batch, hidden_size)``."""
 
-_AT_ONCE = 16_384
-"""Tokens that one call of a kernel gets: cuDNN refuses a sequence of 100,000."""
+MAX_KERNEL_LENGTH = 16_384
+"""Steps that one kernel call runs over: cuDNN refuses a sequence of 100,000."""
 
 _MODULES = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 
@@ -21,8 +21,8 @@ _MODULES = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 class RecurrentLayer(nn.Module):
     """A single-layer, single-direction RNN (Elman 1990), GRU (Cho et al. 2014) or LSTM (Hochreiter & Schmidhuber 1997).
 
-    ``forward`` runs over padded sequences without packing: on a processor that keeps PyTorch's fused kernel, which
-    a packed sequence does not reach. Positions after the end of a sequence hold garbage that the caller masks.
+    ``forward`` runs over padded sequences without packing, because PyTorch's fused CPU kernel does not take packed
+    sequences. Outputs after the end of a sequence are meaningless, and the caller masks them.
     """
 
     def __init__(self, cell: str, input_size: int, hidden_size: int) -> None:
@@ -46,28 +46,28 @@ class RecurrentLayer(nn.Module):
             self.net.bias_ih_l0.data[self.hidden_size : 2 * self.hidden_size].fill_(1.0)
 
     def zero_state(self, like: Tensor) -> RecurrentState:
-        """Zeros for a batch: ``like`` is ``(batch, ...)``."""
+        """Return zeros for the batch size and dtype of ``like (batch, ...)``."""
         zeros = like.new_zeros(like.shape[0], self.hidden_size)
         return (zeros, zeros) if self.cell == "lstm" else (zeros,)
 
     def forward(self, inputs: Tensor, state: RecurrentState | None = None) -> Tensor:
-        """Run over ``inputs (batch, length, input_size)``; gives ``(batch, length, hidden_size)``."""
+        """Run over ``inputs (batch, length, input_size)``; returns ``(batch, length, hidden_size)``."""
         return self.run(inputs, state)[0]
 
     def run(self, inputs: Tensor, state: RecurrentState | None) -> tuple[Tensor, RecurrentState]:
-        """As ``forward``, and the state after the last token."""
+        """Like ``forward``, but also return the state after the last step."""
         first = None if state is None else tuple(part.unsqueeze(0).contiguous() for part in state)
         carried: Any = first if first is None or self.cell == "lstm" else first[0]
         outputs = []
-        for part in inputs.split(_AT_ONCE, 1):
+        for part in inputs.split(MAX_KERNEL_LENGTH, 1):
             output, carried = self.net(part, carried)
             outputs.append(output)
         last = carried if self.cell == "lstm" else (carried,)
         return outputs[0] if len(outputs) == 1 else torch.cat(outputs, 1), tuple(part.squeeze(0) for part in last)
 
     def step(self, inputs: Tensor, state: RecurrentState) -> RecurrentState:
-        """Advance by one token: ``inputs (batch, input_size)``; the first part of the result is the output."""
-        weights = self.net._flat_weights  # the same four parameters, without four lookups through the module
+        """Advance by one step from ``inputs (batch, input_size)``; the first part of the new state is the output."""
+        weights = self.net._flat_weights  # all four parameters in one lookup instead of four
         if self.cell == "lstm":
             hidden, cell = torch.lstm_cell(inputs, list(state), *weights)
             return hidden, cell
@@ -90,23 +90,23 @@ class Dropout(nn.Module):
         per_sequence = self.variational and values.dim() >= 3
         shape = values[:, :1] if per_sequence else values
         if values.device.type == "cpu":
-            return values * _kept(shape, self.probability)
+            return values * _dropout_mask(shape, self.probability)
         if not per_sequence:
             return nn.functional.dropout(values, self.probability)
         return values * nn.functional.dropout(torch.ones_like(shape), self.probability)
 
 
-_LEVELS = 1 << 16
+_PROBABILITY_LEVELS = 1 << 16
 
 
-def _kept(like: Tensor, probability: float) -> Tensor:
-    """A dropout mask, zero or one over the share kept: the shape and kind of ``like``.
+def _dropout_mask(like: Tensor, probability: float) -> Tensor:
+    """Return a dropout mask of the shape and dtype of ``like``: zero, or ``1 / (1 - probability)``.
 
-    PyTorch draws a full random number for every element on a processor; here 64 random bits serve four elements, which
-    takes a fifth of the time. The probability is rounded to 1/65,536.
+    On a CPU, PyTorch draws a full random number for every element. Here 64 random bits serve four elements, which takes
+    a fifth of the time. The probability is rounded to 1/65,536.
     """
     count = like.numel()
     bits = torch.empty((count + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
-    dropped = min(round(probability * _LEVELS), _LEVELS - 1)
-    kept = bits.view(torch.int16)[:count].view(like.shape) >= dropped - _LEVELS // 2
-    return kept.to(like.dtype).mul_(_LEVELS / (_LEVELS - dropped))
+    dropped = min(round(probability * _PROBABILITY_LEVELS), _PROBABILITY_LEVELS - 1)
+    kept = bits.view(torch.int16)[:count].view(like.shape) >= dropped - _PROBABILITY_LEVELS // 2
+    return kept.to(like.dtype).mul_(_PROBABILITY_LEVELS / (_PROBABILITY_LEVELS - dropped))

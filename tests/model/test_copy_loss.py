@@ -31,7 +31,7 @@ def plain(hidden: Tensor, weight: Tensor, bias: Tensor, gate: Tensor, pointed: T
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("chunk", [16, 1 << 20])
 def test_value_and_gradients_are_those_of_the_plain_formula(smoothing: float, chunk: int, monkeypatch) -> None:
-    monkeypatch.setattr(loss, "_LOGITS", chunk)
+    monkeypatch.setattr(loss, "BLOCK_LOGITS", chunk)
     mine, reference = inputs(torch.float64), inputs(torch.float64)
     hidden, weight, bias, gate, pointed = mine
     total, nll = copy_loss(hidden, weight, bias, RIGHT, gate, pointed, smoothing)

@@ -23,8 +23,8 @@ def test_teacher_forcing_agrees_with_stepping(attention: str) -> None:
         for step in range(4):
             logs, weights, state = network.step(target[:, step : step + 1], state)
             torch.testing.assert_close(weights[:, 0], forced.weights[:, step])
-            assert forced.repeated is not None
+            assert forced.coverage_loss is not None
             expected = torch.minimum(weights[:, 0], covered).sum(-1)
-            torch.testing.assert_close(expected, forced.repeated[:, step])
+            torch.testing.assert_close(expected, forced.coverage_loss[:, step])
             covered = covered + weights[:, 0]
     assert memory.mask.tolist()[1] == [True, True, False, False]

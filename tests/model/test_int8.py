@@ -7,7 +7,7 @@ import torch
 
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.generator import TextGenerator
-from nbtextgen.model import int8 as eight_bit
+from nbtextgen.model import int8
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.initialization import COMBINE_GAIN
 from nbtextgen.model.int8 import Int8Linear, Int8Seq2Seq, int8_is_faster
@@ -131,11 +131,11 @@ def test_rounding_leaves_the_network_as_it_was() -> None:
 
 
 def test_only_large_networks_are_rounded_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(eight_bit, "has_vnni", lambda: True)
+    monkeypatch.setattr(int8, "has_vnni", lambda: True)
     small = Seq2Seq(ModelConfig(embedding_size=8, hidden_size=8), 20, 20)
     large = Seq2Seq(ModelConfig(embedding_size=256, hidden_size=8), 20, 4000)
     assert (int8_is_faster(small), int8_is_faster(large)) == (False, True)
-    monkeypatch.setattr(eight_bit, "has_vnni", lambda: False)
+    monkeypatch.setattr(int8, "has_vnni", lambda: False)
     assert not int8_is_faster(large)
 
 

@@ -26,11 +26,11 @@ def test_fused_loss_and_gradients_are_those_of_cross_entropy(positions, vocabula
     ours = [torch.randn(shape, generator=generator, dtype=torch.float64).requires_grad_() for shape in shapes]
     theirs = [part.detach().clone().requires_grad_() for part in ours]
     right = torch.randint(0, vocabulary, (positions,), generator=generator)
-    before, module._LOGITS = module._LOGITS, chunk
+    before, module.BLOCK_LOGITS = module.BLOCK_LOGITS, chunk
     try:
         total, plain = fused_loss(*ours, right, smoothing)
     finally:
-        module._LOGITS = before
+        module.BLOCK_LOGITS = before
     logits = theirs[0] @ theirs[1].t() + theirs[2]
     wanted = torch.nn.functional.cross_entropy(logits, right, label_smoothing=smoothing, reduction="sum")
     (3.0 * total).backward()

@@ -15,7 +15,7 @@ def test_a_sequence_read_in_parts_is_the_sequence(cell: str, monkeypatch) -> Non
     layer, inputs = RecurrentLayer(cell, 5, 7), torch.randn(3, 23, 5)
     whole = layer(inputs)
     outputs, last = layer.run(inputs, layer.zero_state(inputs))
-    monkeypatch.setattr(recurrent, "_AT_ONCE", 6)
+    monkeypatch.setattr(recurrent, "MAX_KERNEL_LENGTH", 6)
     torch.testing.assert_close(layer(inputs), whole)
     again, state = layer.run(inputs, layer.zero_state(inputs))
     torch.testing.assert_close(again, outputs)
