@@ -50,11 +50,11 @@ class Markov:
         return state[0][rows], state[1]
 
     def replace(
-        self, state: tuple[Tensor, int], places: Tensor, other: tuple[Tensor, int], rows: Tensor
+        self, state: tuple[Tensor, int], rows: Tensor, other: tuple[Tensor, int], other_rows: Tensor
     ) -> tuple[Tensor, int]:
         longest = max(state[0].shape[1], other[0].shape[1])
         mine, new = (torch.nn.functional.pad(each[0], (0, longest - each[0].shape[1])) for each in (state, other))
-        return mine.index_copy(0, places, new[rows]), state[1]
+        return mine.index_copy(0, rows, new[other_rows]), state[1]
 
 
 def exhaustive(model: Markov, source: list[int], config: DecodingConfig) -> list[tuple[float, list[int]]]:
