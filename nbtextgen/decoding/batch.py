@@ -1,10 +1,9 @@
-"""A batch that is being written: rows that end leave it, waiting sources take their places, and the past is remembered."""
+"""The batch of a search: finished sources leave it, waiting sources take their rows, and past steps are kept."""
 
 from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,21 +11,25 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nbtextgen.decoding.hypothesis import MAX_KEPT_ATTENTION
-from nbtextgen.decoding.stepper import Stepper
+from nbtextgen.decoding.stepper import State, Stepper
 
-_WORTH_IT = 0.125
-"""Share of the places that must be free before others take them, or the batch closes up: both cost a little."""
+MIN_FREE_FRACTION = 0.125
+"""The batch is refilled or compacted only if this fraction of its rows is free, since both copy memory."""
 
 
 @dataclass
 class _Step:
-    """One step of the batch: for each row and hypothesis what it continued, what it wrote, and where it looked.
+    """What one step appended to the hypotheses.
 
-    ``at`` tells where a source was in the batch then; ``attention`` is ``(rows, width, source_length)``, in the
-    order of the hypotheses that were continued, or ``None`` once it takes too much memory.
+    Attributes:
+        row_of: the batch row of every unfinished source, by source index.
+        parents: the hypothesis that each one continues, ``(rows, width)``.
+        tokens: appended tokens, ``(rows, width)``.
+        logs: their log-probabilities, ``(rows, width)``.
+        attention: ``(rows, width, source_length)`` in the order before ``parents``, or ``None`` to bound memory.
     """
 
-    at: dict[int, int]
+    row_of: dict[int, int]
     parents: list[list[int]]
     tokens: list[list[int]]
     logs: list[list[float]]
@@ -34,12 +37,12 @@ class _Step:
 
 
 @dataclass(frozen=True)
-class Change:
-    """What happened to the places of a batch.
+class BatchChange:
+    """How ``Batch.refill`` changed the rows.
 
     Attributes:
-        kept: the places that stay, in their new order, or ``None`` for all as they were.
-        new: the places, after that, in which a source begins.
+        kept: the old rows that are left, in their new order, or ``None`` if all are.
+        new: the rows, after that, in which a source starts.
     """
 
     kept: Tensor | None
@@ -47,16 +50,16 @@ class Change:
 
 
 class Batch:
-    """Sources that are being written for, ``places`` of them at a time, ``width`` hypotheses each.
+    """Up to ``size`` sources that are decoded together, with ``width`` hypotheses each.
 
     Attributes:
-        rows: numbers of the sources in the batch, ``(rows,)``.
-        alive: whether each is still being written for, ``(rows,)``; the others' places are free.
-        steps: tokens that each of them has, ``(rows,)``.
-        last: the last token of every hypothesis, ``(rows, width)``.
-        state: of the model.
-        written: tokens so far ``(rows, width, length)`` with -1 before a row's first, if they were asked for.
-        lengths: tokens of every source, ``(sources,)``.
+        source_indices: the source in every row, ``(rows,)``.
+        unfinished: whether that source is still decoded, ``(rows,)``; the other rows are free.
+        steps: number of tokens generated in every row, ``(rows,)``.
+        last_tokens: the last token of every hypothesis, ``(rows, width)``.
+        state: decoding state of the model.
+        generated: all tokens ``(rows, width, length)``, with -1 before a row's first one; ``None`` if not needed.
+        source_lengths: number of tokens of every source, ``(sources,)``.
     """
 
     def __init__(
@@ -66,170 +69,187 @@ class Batch:
         copy_ids: Tensor | None,
         *,
         width: int,
-        places: int,
+        size: int,
         bos: int,
-        keep_written: bool,
+        keep_generated: bool,
     ) -> None:
-        """Make ready; nothing is encoded yet.
+        """Create an empty batch; nothing is encoded yet.
 
         Args:
-            model: what encodes and writes.
-            source: ``(sources, source_length)``, best in order of their lengths.
-            copy_ids: as ``source``, for networks with a copy head.
-            width: hypotheses a source.
-            places: sources written for at a time.
-            bos: what every hypothesis begins with.
-            keep_written: whether ``written`` is needed.
+            model: encodes the sources and predicts the next tokens.
+            source: ``(sources, source_length)``; sorted by length is fastest.
+            copy_ids: for networks with a copy head, shaped like ``source``.
+            width: number of hypotheses per source.
+            size: number of sources that are decoded together.
+            bos: begin token of every hypothesis.
+            keep_generated: whether ``generated`` is needed.
         """
         self.model, self.source, self.copy_ids = model, source, copy_ids
-        self.width, self.places, self.bos = width, places, bos
-        self.lengths = (source != 0).sum(1).clamp_min(1)
+        self.width, self.size, self.bos = width, size, bos
+        self.source_lengths = (source != 0).sum(1).clamp_min(1)
         device = source.device
-        self.rows = torch.arange(0, device=device)
-        self.alive = torch.ones(0, dtype=torch.bool, device=device)
-        self.steps = self.rows
-        self.last = torch.full((0, width), bos, device=device)
-        self.written = self.last.unsqueeze(-1)[..., :0] if keep_written else None
-        self.state: Any = None
-        self._begun = self._first = 0
-        self._ready: Tensor = self.rows
-        self._ready_state: Any = None
-        self._past: deque[_Step] = deque()
-        self._kept_attention = 0
+        self.source_indices = torch.arange(0, device=device)
+        self.unfinished = torch.ones(0, dtype=torch.bool, device=device)
+        self.steps = self.source_indices
+        self.last_tokens = torch.full((0, width), bos, device=device)
+        self.generated = self.last_tokens.unsqueeze(-1)[..., :0] if keep_generated else None
+        self.state: State = None
+        # Sources that are encoded ahead and wait for a free row; ``_waiting_start`` is the first row of their state.
+        self._encoded = self._waiting_start = 0
+        self._waiting: Tensor = self.source_indices
+        self._waiting_state: State = None
+        self._history: deque[_Step] = deque()
+        self._attention_size = 0
         self._without_attention: set[int] = set()
 
-    def fill(self) -> Change | None:
-        """Let waiting sources take free places; when none wait, close up. ``None`` where nothing is done."""
-        waiting = len(self._ready) or self._begun < len(self.source)
-        if not len(self.rows):
+    def refill(self) -> BatchChange | None:
+        """Fill free rows with waiting sources, or drop the free rows if none wait.
+
+        Returns ``None`` if nothing changed.
+        """
+        waiting = len(self._waiting) or self._encoded < len(self.source)
+        if not len(self.source_indices):
             return self._start() if waiting else None
-        free = (~self.alive).nonzero()[:, 0]
-        places = self.places if waiting else len(self.rows)
-        if not len(free) or (len(free) < places * _WORTH_IT and len(free) < len(self.rows)):
+        free = (~self.unfinished).nonzero()[:, 0]
+        size = self.size if waiting else len(self.source_indices)
+        if not len(free) or (len(free) < size * MIN_FREE_FRACTION and len(free) < len(self.source_indices)):
             return None
-        return self._take(free) if waiting else self._close()
+        return self._fill(free) if waiting else self._compact()
 
     def _encode(self) -> None:
-        """Make as many waiting sources ready as there are places."""
-        end = min(len(self.source), self._begun + self.places)
-        longest = int(self.lengths[self._begun : end].max())
-        copies = None if self.copy_ids is None else self.copy_ids[self._begun : end, :longest].clone()
-        self._ready_state = self.model.start(self.source[self._begun : end, :longest], self.width, copies)
-        self._ready = torch.arange(self._begun, end, device=self.source.device)
-        self._first, self._begun = self._begun, end
+        """Encode as many of the remaining sources as the batch has rows."""
+        end = min(len(self.source), self._encoded + self.size)
+        longest = int(self.source_lengths[self._encoded : end].max())
+        copies = None if self.copy_ids is None else self.copy_ids[self._encoded : end, :longest].clone()
+        self._waiting_state = self.model.start(self.source[self._encoded : end, :longest], self.width, copies)
+        self._waiting = torch.arange(self._encoded, end, device=self.source.device)
+        self._waiting_start, self._encoded = self._encoded, end
 
-    def _start(self) -> Change:
-        """The first batch."""
+    def _start(self) -> BatchChange:
+        """Start with the first sources."""
         self._encode()
-        self.state, self.rows, self._ready = self._ready_state, self._ready, self._ready[:0]
-        count = len(self.rows)
-        self.alive = torch.ones(count, dtype=torch.bool, device=self.rows.device)
-        self.steps = torch.zeros_like(self.rows)
-        self.last = self.last.new_full((count, self.width), self.bos)
-        if self.written is not None:
-            self.written = self.last.unsqueeze(-1)[..., :0]
-        return Change(None, torch.arange(count, device=self.rows.device))
+        self.state, self.source_indices, self._waiting = self._waiting_state, self._waiting, self._waiting[:0]
+        count = len(self.source_indices)
+        self.unfinished = torch.ones(count, dtype=torch.bool, device=self.source.device)
+        self.steps = torch.zeros_like(self.source_indices)
+        self.last_tokens = self.last_tokens.new_full((count, self.width), self.bos)
+        if self.generated is not None:
+            self.generated = self.last_tokens.unsqueeze(-1)[..., :0]
+        return BatchChange(None, torch.arange(count, device=self.source.device))
 
-    def _take(self, free: Tensor) -> Change:
-        """Waiting sources take free places."""
-        if not len(self._ready):
+    def _fill(self, free: Tensor) -> BatchChange:
+        """Let waiting sources take ``free`` rows."""
+        if not len(self._waiting):
             self._encode()
-        new, self._ready = self._ready[: len(free)], self._ready[len(free) :]
-        places = free[: len(new)]
-        self.state = self.model.replace(self.state, places, self._ready_state, new - self._first)
-        self.rows, self.alive, self.steps, self.last = (
-            each.index_copy(0, places, value)
-            for each, value in (
-                (self.rows, new),
-                (self.alive, torch.ones_like(new, dtype=torch.bool)),
+        new, self._waiting = self._waiting[: len(free)], self._waiting[len(free) :]
+        rows = free[: len(new)]
+        self.state = self.model.replace(self.state, rows, self._waiting_state, new - self._waiting_start)
+        self.source_indices, self.unfinished, self.steps, self.last_tokens = (
+            values.index_copy(0, rows, new_values)
+            for values, new_values in (
+                (self.source_indices, new),
+                (self.unfinished, torch.ones_like(new, dtype=torch.bool)),
                 (self.steps, torch.zeros_like(new)),
-                (self.last, self.last.new_full((len(new), self.width), self.bos)),
+                (self.last_tokens, self.last_tokens.new_full((len(new), self.width), self.bos)),
             )
         )
-        if self.written is not None:
-            self.written = self.written.index_fill(0, places, -1)
-        return Change(None, places)
+        if self.generated is not None:
+            self.generated = self.generated.index_fill(0, rows, -1)
+        return BatchChange(None, rows)
 
-    def _close(self) -> Change:
-        """Go on without the free places."""
-        kept = self.alive.nonzero()[:, 0]
-        self.rows, self.steps, self.last = self.rows[kept], self.steps[kept], self.last[kept]
-        self.alive = self.alive[kept]
-        if self.written is not None:
-            self.written = self.written[kept]
+    def _compact(self) -> BatchChange:
+        """Drop the free rows."""
+        kept = self.unfinished.nonzero()[:, 0]
+        self.source_indices, self.steps = self.source_indices[kept], self.steps[kept]
+        self.last_tokens, self.unfinished = self.last_tokens[kept], self.unfinished[kept]
+        if self.generated is not None:
+            self.generated = self.generated[kept]
         self.state = self.model.keep(self.state, kept) if len(kept) else None
-        return Change(kept, kept[:0])
+        return BatchChange(kept, kept[:0])
 
     def append(self, tokens: Tensor, logs: Tensor, attention: Tensor, parents: Tensor | None = None) -> None:
-        """Every hypothesis has written a token.
+        """Append one token to every hypothesis.
 
         Args:
             tokens: ``(rows, width)``.
-            logs: their log-probabilities, same shape.
-            attention: of the step, ``(rows, width, source_length)``, in the order before ``parents``.
-            parents: which hypothesis each one continues, ``(rows, width)``; each its own by default.
+            logs: their log-probabilities, ``(rows, width)``.
+            attention: of this step, ``(rows, width, source_length)``, in the order before ``parents``.
+            parents: the hypothesis that each one continues, ``(rows, width)``; by default itself.
         """
-        at = {row: place for place, (row, alive) in enumerate(self.living()) if alive}
-        order = [list(range(self.width))] * len(self.rows) if parents is None else parents.tolist()
-        self._past.append(_Step(at, order, tokens.tolist(), logs.tolist(), self._kept(attention, at)))
-        if self.written is not None:
-            written = self.written
+        row_of = {index: row for row, (index, unfinished) in enumerate(self.rows()) if unfinished}
+        order = [list(range(self.width))] * len(self.source_indices) if parents is None else parents.tolist()
+        kept_attention = self._keep_attention(attention, row_of)
+        self._history.append(_Step(row_of, order, tokens.tolist(), logs.tolist(), kept_attention))
+        if self.generated is not None:
+            generated = self.generated
             if parents is not None:
-                written = written.gather(1, parents.unsqueeze(-1).expand(-1, -1, written.shape[-1]))
-            self.written = torch.cat([written, tokens.unsqueeze(-1)], -1)
+                generated = generated.gather(1, parents.unsqueeze(-1).expand(-1, -1, generated.shape[-1]))
+            self.generated = torch.cat([generated, tokens.unsqueeze(-1)], -1)
         if parents is not None:
             self.state = self.model.reorder(self.state, parents)
-        self.last, self.steps = tokens, self.steps + self.alive
+        self.last_tokens, self.steps = tokens, self.steps + self.unfinished
 
-    def _kept(self, attention: Tensor, at: dict[int, int]) -> NDArray[np.float32] | None:
-        """What is kept of a step's attention; beyond ``MAX_KEPT_ATTENTION``, sources in the batch go on without any."""
-        if self._kept_attention + attention.numel() > MAX_KEPT_ATTENTION:
-            self._without_attention |= at.keys()
-            for step in self._past:
+    def _keep_attention(self, attention: Tensor, row_of: dict[int, int]) -> NDArray[np.float32] | None:
+        """Return the attention of a step to keep.
+
+        Beyond ``MAX_KEPT_ATTENTION``, the attention of all sources in the batch is dropped, past and future.
+        """
+        if self._attention_size + attention.numel() > MAX_KEPT_ATTENTION:
+            self._without_attention |= row_of.keys()
+            for step in self._history:
                 step.attention = None
-            self._kept_attention = 0
-        if self._without_attention.issuperset(at):
+            self._attention_size = 0
+        if self._without_attention.issuperset(row_of):
             return None
-        self._kept_attention += attention.numel()
-        return on_host(attention)
+        self._attention_size += attention.numel()
+        return to_numpy(attention)
 
-    def path(
-        self, row: int, column: int, length: int
+    def trace_back(
+        self, index: int, column: int, length: int
     ) -> tuple[list[int], list[float], list[NDArray[np.float32]] | None]:
-        """What a hypothesis wrote in its last ``length`` steps: tokens, log-probabilities, attention if it was kept."""
+        """Follow a hypothesis back through its last ``length`` steps.
+
+        Args:
+            index: its source.
+            column: its column in ``last_tokens``.
+            length: number of steps.
+
+        Returns:
+            tokens, log-probabilities, and attention if it was kept.
+        """
         tokens, logs, attention = [], [], []
         for back in range(1, length + 1):
-            step = self._past[-back]
-            place = step.at[row]
-            tokens.append(step.tokens[place][column])
-            logs.append(step.logs[place][column])
-            column = step.parents[place][column]
+            step = self._history[-back]
+            row = step.row_of[index]
+            tokens.append(step.tokens[row][column])
+            logs.append(step.logs[row][column])
+            column = step.parents[row][column]
             if step.attention is not None:
-                attention.append(step.attention[place, column])
-        return tokens[::-1], logs[::-1], None if row in self._without_attention else attention[::-1]
+                attention.append(step.attention[row, column])
+        return tokens[::-1], logs[::-1], None if index in self._without_attention else attention[::-1]
 
-    def attended(self, row: int, attention: list[NDArray[np.float32]] | None) -> NDArray[np.float32] | None:
-        """Attention of one output over its own source, ``(steps, source_length)``, if it was kept."""
+    def stack_attention(self, index: int, attention: list[NDArray[np.float32]] | None) -> NDArray[np.float32] | None:
+        """Stack the attention of one output over the tokens of its source, ``(steps, source_length)``."""
         if attention is None:
             return None
-        length = int(self.lengths[row])
-        return np.stack([step[:length] for step in attention])
+        length = int(self.source_lengths[index])
+        return np.stack([weights[:length] for weights in attention])
 
-    def living(self) -> list[tuple[int, bool]]:
-        """For each place its source, and whether that is still being written for."""
-        return list(zip(self.rows.tolist(), self.alive.tolist(), strict=True))
+    def rows(self) -> list[tuple[int, bool]]:
+        """Return for every row its source, and whether that is unfinished."""
+        return list(zip(self.source_indices.tolist(), self.unfinished.tolist(), strict=True))
 
-    def end(self, places: list[int]) -> None:
-        """The sources in these places are done; what only they still needed of the past is forgotten."""
-        self.alive[places] = False
-        oldest = int((self.steps * self.alive).max())
-        while len(self._past) > oldest:
-            attention = self._past.popleft().attention
-            self._kept_attention -= 0 if attention is None else attention.size
-        if self.written is not None:
-            self.written = self.written[..., max(0, self.written.shape[-1] - oldest) :]
+    def finish(self, rows: list[int]) -> None:
+        """Free the rows of finished sources, and forget the past steps that no other source needs."""
+        self.unfinished[rows] = False
+        oldest = int((self.steps * self.unfinished).max())
+        while len(self._history) > oldest:
+            attention = self._history.popleft().attention
+            self._attention_size -= 0 if attention is None else attention.size
+        if self.generated is not None:
+            self.generated = self.generated[..., max(0, self.generated.shape[-1] - oldest) :]
 
 
-def on_host(values: Tensor) -> NDArray[np.float32]:
-    """The values as a NumPy array; on a processor without copying."""
+def to_numpy(values: Tensor) -> NDArray[np.float32]:
+    """Return the values as a NumPy array; from a CPU without copying."""
     return values.float().cpu().numpy()

@@ -4,152 +4,171 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from nbtextgen.core.cancellation import CancellationToken
 from nbtextgen.core.errors import OptionError
-from nbtextgen.decoding.batch import Batch, Change, on_host
-from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.decoding.constraints import IMPOSSIBLE, Constraints, end_at_limit
+from nbtextgen.decoding.batch import Batch, BatchChange, to_numpy
+from nbtextgen.decoding.constraints import IMPOSSIBLE, Constraints, force_end
 from nbtextgen.decoding.hypothesis import Hypothesis, length_norm
 
-_CHUNK = 64
+CHUNK_SIZE = 64
+"""Tokens of the vocabulary whose maximum is computed first, to search only the best chunks."""
 
 TOO_LONG_FOR_COVERAGE = (
-    "--coverage-penalty needs the attention of every step, which takes too much memory for so long a source and output; "
-    "use --coverage-penalty 0 or a smaller --max-length."
+    "--coverage-penalty needs the attention of every step, which takes too much memory for a source and output of this "
+    "length; use --coverage-penalty 0 or a smaller --max-length."
 )
 
 
 def best_extensions(sums: Tensor, logs: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
-    """The likeliest ``count`` one-token extensions of each row's hypotheses.
+    """Return the likeliest ``count`` one-token extensions of each row's hypotheses.
 
-    Looks for them only in the ``count`` stretches of the vocabulary with the largest maxima: whatever stands in
-    another stretch has ``count`` larger ones before it.
+    Only the ``count`` chunks of the vocabulary with the largest maxima are searched: a token in another chunk has at
+    least ``count`` larger ones.
 
     Args:
         sums: log-probability of every hypothesis, ``(batch, width)``.
-        logs: of every next token, ``(batch, width, vocabulary)``, contiguous.
-        count: how many, where there are as many.
+        logs: log-probability of every next token, ``(batch, width, vocabulary)``, contiguous.
+        count: number of extensions, or fewer if there are not as many.
 
     Returns:
-        their log-probabilities, hypotheses and tokens, each ``(batch, count)``, best first.
+        their log-probabilities, parent hypotheses and tokens, each ``(batch, count)``, best first.
     """
     batch, width, vocabulary = logs.shape
-    whole = vocabulary // _CHUNK * _CHUNK
-    if whole // _CHUNK < 2 * count:
+    whole = vocabulary // CHUNK_SIZE * CHUNK_SIZE
+    if whole // CHUNK_SIZE < 2 * count:
         totals = (sums.unsqueeze(-1) + logs).view(batch, -1)
         best, flat = totals.topk(min(count, totals.shape[1]), -1)
         return best, flat // vocabulary, flat % vocabulary
-    largest = logs[..., :whole].unflatten(-1, (-1, _CHUNK)).amax(-1)
+    largest = logs[..., :whole].unflatten(-1, (-1, CHUNK_SIZE)).amax(-1)
     if whole < vocabulary:
         largest = torch.cat([largest, logs[..., whole:].amax(-1, keepdim=True)], -1)
     chunks = largest.shape[-1]
     chosen = (sums.unsqueeze(-1) + largest).view(batch, -1).topk(count, -1).indices
-    parents = (chosen // chunks).repeat_interleave(_CHUNK, 1)
-    tokens = ((chosen % chunks * _CHUNK).unsqueeze(-1) + torch.arange(_CHUNK, device=logs.device)).view(batch, -1)
-    there = tokens < vocabulary
+    parents = (chosen // chunks).repeat_interleave(CHUNK_SIZE, 1)
+    offsets = torch.arange(CHUNK_SIZE, device=logs.device)
+    tokens = ((chosen % chunks * CHUNK_SIZE).unsqueeze(-1) + offsets).view(batch, -1)
+    in_vocabulary = tokens < vocabulary
     tokens = tokens.clamp_max(vocabulary - 1)
     totals = sums.gather(1, parents) + logs.view(batch, -1).gather(1, parents * vocabulary + tokens)
-    best, places = totals.masked_fill(~there, IMPOSSIBLE).topk(count, -1)
-    return best, parents.gather(1, places), tokens.gather(1, places)
+    best, positions = totals.masked_fill(~in_vocabulary, IMPOSSIBLE).topk(count, -1)
+    return best, parents.gather(1, positions), tokens.gather(1, positions)
 
 
 class Beam:
     """Beam search (Graves 2012, sec. 2.2, in the batched form).
 
-    A row stops early only when that is provably safe. A hypothesis scores sum(log p) / length**alpha plus a coverage
-    penalty that is never positive. Log-probabilities are never positive either, so the sum of a live hypothesis can
-    only fall, and for alpha >= 0 dividing by the largest possible length gives its best case:
+    A source finishes early only when that is provably safe. A hypothesis scores sum(log p) / length**alpha plus a
+    coverage penalty that is never positive. Log-probabilities are never positive either, so the sum of a live hypothesis
+    can only fall, and for alpha >= 0 dividing by the largest possible length gives its best case:
     bound = sum / (limit + 1)**alpha. When the n-th best finished score is at least every live bound, no live
     hypothesis can enter the n-best list any more.
     """
 
-    def __init__(self, batch: Batch, config: DecodingConfig, rules: Constraints, limits: Tensor) -> None:
-        """Make ready; ``limits (sources,)`` are the most output tokens of each."""
-        self.batch, self.config, self.rules = batch, config, rules
+    def __init__(self, batch: Batch, constraints: Constraints, limits: Tensor) -> None:
+        """Prepare the search.
+
+        Args:
+            batch: the sources.
+            constraints: rules of the outputs, and the configuration.
+            limits: the most output tokens of each source, ``(sources,)``.
+        """
+        self.batch, self.constraints, self.config = batch, constraints, constraints.config
+        self.max_lengths: list[int] = limits.tolist()
         self.limits = limits.to(batch.source.device)
-        self.most = limits.tolist()
         self.sums = torch.zeros(0, batch.width, device=batch.source.device)
-        self.finished: list[list[Hypothesis]] = [[] for _ in self.most]
+        self.finished: list[list[Hypothesis]] = [[] for _ in self.max_lengths]
 
     def run(self, cancellation: CancellationToken | None = None) -> list[list[Hypothesis]]:
-        """Search until every source is done; ``cancellation`` ends the search with ``Cancelled`` at its next step."""
+        """Search until every source is finished; ``cancellation`` ends the search with ``Cancelled`` at its next step."""
         while True:
-            self._follow(self.batch.fill())
-            if not len(self.batch.rows):
+            self._follow(self.batch.refill())
+            if not len(self.batch.source_indices):
                 return self.finished
             if cancellation is not None:
                 cancellation.raise_if_cancelled()
             self._advance()
-            self._end_done()
+            self._finish_rows()
 
-    def _follow(self, change: Change | None) -> None:
-        """Go along with a change of the batch."""
+    def _follow(self, change: BatchChange | None) -> None:
+        """Apply a change of the batch's rows to the search."""
         if change is None:
             return
         if change.kept is not None:
             self.sums = self.sums[change.kept]
-        if len(self.sums) < len(self.batch.rows):
-            self.sums = self.sums.new_zeros(len(self.batch.rows), self.batch.width)
-        # All hypotheses of a source begin alike: one of them is continued.
+        if len(self.sums) < len(self.batch.source_indices):
+            self.sums = self.sums.new_zeros(len(self.batch.source_indices), self.batch.width)
+        # All hypotheses of a source start alike, so only one of them is continued.
         self.sums[change.new] = IMPOSSIBLE
         self.sums[change.new, 0] = 0.0
 
     def _advance(self) -> None:
+        """Replace the hypotheses by their best extensions, and collect those that end."""
         batch = self.batch
-        logs, attention, batch.state = batch.model.step(batch.last, batch.state)
-        ruled = self.rules.apply(logs, batch.steps, batch.written)
-        ruled = end_at_limit(ruled, self.limits[batch.rows] <= batch.steps, self.rules.eos)
-        best, parents, tokens = best_extensions(self.sums, ruled, 2 * batch.width)
-        picked = best - self.sums.gather(1, parents)
-        ends = (tokens == self.rules.eos) & (best > IMPOSSIBLE)
-        self._finish(ends, best, picked, parents, attention)
+        logs, attention, batch.state = batch.model.step(batch.last_tokens, batch.state)
+        allowed = self.constraints.apply(logs, batch.steps, batch.generated)
+        at_limit = self.limits[batch.source_indices] <= batch.steps
+        allowed = force_end(allowed, at_limit, self.constraints.eos)
+        best, parents, tokens = best_extensions(self.sums, allowed, 2 * batch.width)
+        token_logs = best - self.sums.gather(1, parents)
+        ends = (tokens == self.constraints.eos) & (best > IMPOSSIBLE)
+        self._collect(ends, best, token_logs, parents, attention)
         # Among 2W candidates at most W end (one per parent), so W live ones remain where the vocabulary allows.
         order = ends.logical_or(best == IMPOSSIBLE).int().argsort(dim=-1, stable=True)[:, : batch.width]
         self.sums = best.gather(1, order).masked_fill(ends.gather(1, order), IMPOSSIBLE)
-        batch.append(tokens.gather(1, order), picked.gather(1, order), attention, parents.gather(1, order))
+        batch.append(tokens.gather(1, order), token_logs.gather(1, order), attention, parents.gather(1, order))
 
-    def _finish(self, ends: Tensor, best: Tensor, picked: Tensor, parents: Tensor, attention: Tensor) -> None:
-        """Note the hypotheses that ended with the end mark, where they are good enough; all ``(rows, candidates)``."""
+    def _collect(self, ends: Tensor, best: Tensor, token_logs: Tensor, parents: Tensor, attention: Tensor) -> None:
+        """Collect the candidates that end and belong to the n best of their source; all ``(rows, candidates)``."""
         ended = ends.nonzero().tolist()
         if not ended:
             return
-        sizes, logged, origins = best.tolist(), picked.tolist(), parents.tolist()
-        rows, steps, looks = self.batch.rows.tolist(), self.batch.steps.tolist(), on_host(attention)
-        for place, column in ended:
-            row, length = rows[place], steps[place]
-            found = self.finished[row]
-            bar = found[self.config.n_best - 1].score if len(found) >= self.config.n_best else IMPOSSIBLE
-            score = sizes[place][column] / length_norm(length + 1, self.config.length_penalty)
-            if score <= bar:  # a coverage penalty could only lower it
+        sums, last_logs, origins = best.tolist(), token_logs.tolist(), parents.tolist()
+        batch, config = self.batch, self.config
+        indices, steps, last_weights = batch.source_indices.tolist(), batch.steps.tolist(), to_numpy(attention)
+        for row, column in ended:
+            index, length = indices[row], steps[row]
+            finished = self.finished[index]
+            threshold = finished[config.n_best - 1].score if len(finished) >= config.n_best else IMPOSSIBLE
+            score = sums[row][column] / length_norm(length + 1, config.length_penalty)
+            if score <= threshold:  # a coverage penalty could only lower it
                 continue
-            parent = origins[place][column]
-            tokens, logs, looked = self.batch.path(row, parent, length)
-            weights = None if looked is None else self.batch.attended(row, [*looked, looks[place, parent]])
-            if self.config.coverage_penalty:
-                if weights is None:
-                    raise OptionError(TOO_LONG_FOR_COVERAGE)
-                # Wu et al. 2016, eq. 14: beta x the sum of log(min(attention received, 1)).
-                received = np.log(weights.sum(0).clip(1e-10, 1.0))
-                score += self.config.coverage_penalty * float(received.sum())
-                if score <= bar:
+            parent = origins[row][column]
+            tokens, logs, weights = batch.trace_back(index, parent, length)
+            if weights is not None:
+                weights.append(last_weights[row, parent])
+            stacked = batch.stack_attention(index, weights)
+            if config.coverage_penalty:
+                score += config.coverage_penalty * _coverage(stacked)
+                if score <= threshold:
                     continue
-            logs = np.array([*logs, logged[place][column]], dtype=np.float32)
-            found.append(Hypothesis(tokens, logs, weights, score, length < self.most[row]))
-            found.sort(key=lambda one: -one.score)
+            log_probabilities = np.array([*logs, last_logs[row][column]], dtype=np.float32)
+            finished.append(Hypothesis(tokens, log_probabilities, stacked, score, length < self.max_lengths[index]))
+            finished.sort(key=lambda hypothesis: -hypothesis.score)
 
-    def _end_done(self) -> None:
-        """End rows that are provably done, at their limit, or without a live hypothesis."""
-        done, tops, steps = [], self.sums.max(1).values.tolist(), self.batch.steps.tolist()
-        for place, (row, alive) in enumerate(self.batch.living()):
-            if not alive:
+    def _finish_rows(self) -> None:
+        """Finish sources that are provably done, at their limit, or without a live hypothesis."""
+        done, best_sums, steps = list[int](), self.sums.max(1).values.tolist(), self.batch.steps.tolist()
+        for row, (index, unfinished) in enumerate(self.batch.rows()):
+            if not unfinished:
                 continue
-            found, limit = self.finished[row], self.most[row]
-            bound = tops[place] / length_norm(limit + 1, self.config.length_penalty)
-            enough = len(found) >= self.config.n_best and found[self.config.n_best - 1].score >= bound
-            if enough or steps[place] > limit or tops[place] == IMPOSSIBLE:
-                done.append(place)
+            finished, limit = self.finished[index], self.max_lengths[index]
+            bound = best_sums[row] / length_norm(limit + 1, self.config.length_penalty)
+            safe = len(finished) >= self.config.n_best and finished[self.config.n_best - 1].score >= bound
+            if safe or steps[row] > limit or best_sums[row] == IMPOSSIBLE:
+                done.append(row)
         if done:
-            self.batch.end(done)
+            self.batch.finish(done)
             self.sums[done] = IMPOSSIBLE
+
+
+def _coverage(weights: NDArray[np.float32] | None) -> float:
+    """Return the coverage penalty without its factor beta (Wu et al. 2016, eq. 14).
+
+    It is the sum of log(min(attention received, 1)) over the source tokens of ``weights (steps, source_length)``.
+    """
+    if weights is None:
+        raise OptionError(TOO_LONG_FOR_COVERAGE)
+    return float(np.log(weights.sum(0).clip(1e-10, 1.0)).sum())

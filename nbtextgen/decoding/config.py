@@ -1,15 +1,18 @@
-"""Settings of decoding."""
+"""Options of decoding, and the token rules that they stand for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import option
+
+NOTHING_ALLOWED = "These rules leave no token to generate; relax --allow, --forbid or --min-length."
 
 
 @dataclass(frozen=True)
 class DecodingConfig:
-    """How text is written: greedy (``beam=1``), beam search, or sampling (``sample=True``)."""
+    """How text is generated: greedily (``beam=1``), by beam search, or by sampling (``sample=True``)."""
 
     beam: int = option(1, "hypotheses kept at every step; 1 is greedy", minimum=1, maximum=1000, usual=(1, 16))
     n_best: int = option(1, "candidates returned for each source", minimum=1, maximum=1000, usual=(1, 10))
@@ -19,7 +22,7 @@ class DecodingConfig:
     coverage_penalty: float = option(
         0.0, "penalty for source tokens that were never attended to", minimum=0.0, maximum=100.0, usual=(0, 2)
     )
-    sample: bool = option(False, "draw tokens at random instead of taking the best")
+    sample: bool = option(False, "draw tokens at random instead of taking the likeliest")
     temperature: float = option(
         1.0, "sampling: below 1 sharpens, above 1 flattens", above=0.0, maximum=100.0, usual=(0.1, 3)
     )
@@ -39,8 +42,8 @@ class DecodingConfig:
         0, "no n-gram of this size occurs twice in an output; 0 is off", minimum=0, maximum=100, usual=(0, 6)
     )
     prefix: str = option("", "text that every output must begin with")
-    allow: tuple[str, ...] = option((), "only these words may be written")
-    forbid: tuple[str, ...] = option((), "words that may not be written, as the model spells them in tokens")
+    allow: tuple[str, ...] = option((), "only these words may be generated")
+    forbid: tuple[str, ...] = option((), "words that may not be generated, each as the sequence of its tokens")
     replace_unknown: bool = option(False, "replace unknown words by the source word most attended to")
     batch_size: int = option(
         64,
@@ -51,6 +54,31 @@ class DecodingConfig:
     )
     precision: str = option(
         "auto",
-        "arithmetic of the search; auto takes 8-bit integers for large networks where the processor is fast at them",
+        "number format of the search; auto uses 8-bit integers for large networks on CPUs that are fast at them",
         choices=("auto", "fp32", "int8"),
     )
+
+    def check_streamable(self) -> None:
+        """Raise ``OptionError`` for beam search, which has no output before its end."""
+        if self.beam > 1:
+            raise OptionError(
+                "--beam cannot be streamed, because beam search has no output before its end; use --beam 1."
+            )
+
+
+@dataclass(frozen=True)
+class TokenRules:
+    """The words that a ``DecodingConfig`` names, as token ids.
+
+    Attributes:
+        prefix: tokens that every output begins with.
+        allow: the only tokens that may be generated, or ``None`` if all may.
+        forbid: sequences of tokens that may not be generated.
+    """
+
+    prefix: tuple[int, ...] = ()
+    allow: tuple[int, ...] | None = None
+    forbid: tuple[tuple[int, ...], ...] = ()
+
+
+NO_RULES = TokenRules()

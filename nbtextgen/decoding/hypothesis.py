@@ -1,4 +1,4 @@
-"""One output of a search, and how it is scored."""
+"""``Hypothesis``: one output of a search, and its length normalization."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_KEPT_ATTENTION = 1 << 26
-"""Attention weights that one search keeps, for all outputs that it is generating: 256 MB. A source of 50,000 tokens would
-otherwise need 10 GB for an output as long as itself."""
+"""Attention weights that one search keeps for all its unfinished outputs: 256 MB. A source of 50,000 tokens would otherwise
+need 10 GB for an output of its own length."""
 
 
 @dataclass(frozen=True, eq=False)
 class Hypothesis:
-    """One output.
+    """One output for one source.
 
     Attributes:
-        ids: token ids, without begin and end marks.
-        log_probabilities: of each token, and of the end mark.
-        attention: ``(len(log_probabilities), source_length)``, or ``None`` where it took too much memory to keep.
-        score: what ranks it; higher is better.
-        ended: whether it ended before the length limit forced the end mark.
+        ids: token ids, without begin and end tokens.
+        log_probabilities: of each token, and of the end token.
+        attention: ``(len(log_probabilities), source_length)``, or ``None`` if it took too much memory.
+        score: hypotheses are ranked by it; higher is better.
+        ended: whether it ended before the length limit forced the end token.
     """
 
     ids: list[int]
@@ -32,5 +32,5 @@ class Hypothesis:
 
 
 def length_norm(length: int, alpha: float) -> float:
-    """What a sum of log-probabilities is divided by; ``length`` counts the end mark."""
+    """Return the divisor of a sum of log-probabilities; ``length`` includes the end token."""
     return float(max(1, length)) ** alpha

@@ -1,4 +1,4 @@
-"""``Predictor``: trained networks and their tokenizers, from texts in to generations out."""
+"""``Predictor``: trained networks and their tokenizers, from texts to generations."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ from nbtextgen.model.int8 import Int8Seq2Seq, int8_is_faster
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.tokenizers.base import BOS, EOS, UNK, Tokenizer
 
-TOGETHER = 4096
-"""Sources handed to a search, which holds their tokens, but writes for a batch of them at a time."""
+MAX_SEARCH_SOURCES = 4096
+"""Sources per search. The search holds the tokens of all of them, and decodes a batch at a time."""
 
 
 LARGE_STEP = 32 * 384**2
-"""Rows x hidden size squared from which the step of a search keeps a core busy with arithmetic, rather than with Python."""
+"""Rows x hidden size squared from which a decoding step spends its time on arithmetic rather than on Python."""
 
 
 @dataclass(frozen=True)
 class Alternative:
-    """A token that could have been written: its id (``EOS`` for the end), its text, its probability."""
+    """A token that could have been generated: its id (``EOS`` for the end), its text and its probability."""
 
     id: int
     text: str
@@ -47,12 +47,13 @@ class Alternative:
 
 @dataclass
 class Predictor:
-    """Everything that generation needs, and nothing that training alone needs.
+    """Trained networks with everything that generation needs.
 
     Attributes:
         source, target: tokenizers of both sides.
         networks: one, or several used as an ensemble.
         limit: longest output for a source length.
+        copy: maps source tokens to target-side ids; only with a copy head.
     """
 
     source: Tokenizer
@@ -60,7 +61,7 @@ class Predictor:
     networks: list[Seq2Seq]
     limit: LengthLimit
     copy: CopyMap | None = field(default=None)
-    _rounded: dict[int, Int8Seq2Seq] = field(default_factory=dict, repr=False, compare=False)
+    _quantized: dict[int, Int8Seq2Seq] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.networks[0].config.copy and self.copy is None:
@@ -70,16 +71,16 @@ class Predictor:
 
     @property
     def codec(self) -> TextCodec:
-        """Its text side."""
+        """The tokenizers and the copy map."""
         return TextCodec(self.source, self.target, self.copy)
 
     @property
     def device(self) -> torch.device:
-        """Where the networks are."""
+        """The device of the networks."""
         return self.networks[0].output_bias.device
 
     def to(self, device: torch.device) -> Predictor:
-        """This writer, its networks moved to a device."""
+        """Move the networks to a device; return the predictor."""
         for network in self.networks:
             network.to(device)
         return self
@@ -97,14 +98,14 @@ class Predictor:
         Args:
             texts: the sources.
             config: beam, sampling, penalties and limits.
-            prefix_ids: begin every output.
+            prefix_ids: token ids that every output begins with, instead of ``config.prefix``.
             cancellation: ends the search with ``Cancelled`` at its next step.
         """
 
         def search(some: list[str], encoded: list[list[int]]) -> list[Generation]:
             return self._search(some, encoded, config, prefix_ids, cancellation)
 
-        return self.codec.generate(texts, max(TOGETHER, config.batch_size), search)
+        return self.codec.generate(texts, max(MAX_SEARCH_SOURCES, config.batch_size), search)
 
     def predict_ids(
         self,
@@ -118,35 +119,34 @@ class Predictor:
         return self._search([text], [list(ids) or [UNK]], config, (), cancellation)[0]
 
     def stream(self, text: str, config: DecodingConfig) -> Iterator[str]:
-        """Yield the output in pieces as it is written."""
-        if config.beam > 1:
-            raise OptionError("--beam cannot be streamed: it only knows its best text at the end; use --beam 1.")
+        """Yield the output in pieces as it is generated; raises ``OptionError`` for beam search."""
+        config.check_streamable()
         encoded = self.codec.encode([text])
-        copies, extras = self._copies([text])
+        copies, source_words = self._copy_ids([text])
         limit = config.max_length or self.limit(len(encoded[0]))
         tokens = stream(
             self._stepper(),
-            self._tensor(encoded),
+            self._to_tensor(encoded),
             config,
+            self.codec.token_rules(config),
             bos=BOS,
             eos=EOS,
             max_length=limit,
             copy_ids=copies,
-            **self.codec.rules(config),
         )
-        yield from self.codec.stream_text((token for token, _ in tokens), extras[0])
+        yield from self.codec.stream_text((token for token, _ in tokens), source_words[0])
 
     @torch.inference_mode()
     def perplexity(self, pairs: Pairs) -> float:
-        """Perplexity per target token, the end mark included; the probabilities of an ensemble are averaged."""
+        """Return the perplexity per target token, including the end token; an ensemble's probabilities are averaged."""
         examples = encode_examples(pairs.sources, pairs.targets, self.source, self.target, self.copy)
         total, tokens = 0.0, 0
         for _, source, target, copies in padded_batches(examples, batch_tokens=8192, batch_size=256):
-            moved = [torch.from_numpy(part).to(self.device) for part in (source, target)]
-            extended = None if copies is None else torch.from_numpy(copies).to(self.device)
-            logs = [network.log_probabilities(moved[0], moved[1], extended) for network in self.networks]
+            source_ids, target_ids = (torch.from_numpy(ids).to(self.device) for ids in (source, target))
+            copy_ids = None if copies is None else torch.from_numpy(copies).to(self.device)
+            logs = [network.log_probabilities(source_ids, target_ids, copy_ids) for network in self.networks]
             mean = torch.logsumexp(torch.stack(logs), 0) - math.log(len(logs))
-            total -= float(mean.sum())  # padding counts zero in every network, and so in the mean
+            total -= float(mean.sum())  # zero at padding in every network, and so in the mean
             tokens += int((target[:, 1:] != 0).sum())
         return math.exp(total / max(1, tokens))
 
@@ -154,36 +154,37 @@ class Predictor:
     def alternatives(
         self, text: str, ids: Sequence[int], count: int, *, cancellation: CancellationToken | None = None
     ) -> list[list[Alternative]]:
-        """What could have been written at each place of an output, given what stands before it.
+        """Return what could have been generated at each position of an output, given the tokens before it.
 
         Args:
             text: the source.
-            ids: token ids of the output, without the end mark.
-            count: how many alternatives for each place, likeliest first.
+            ids: token ids of the output, without the end token.
+            count: number of alternatives per position, likeliest first.
             cancellation: ends the computation with ``Cancelled`` at its next step.
 
         Returns:
-            one list for each token, and a last one for the place of the end mark.
+            one list per token, and a last one for the position of the end token.
         """
         stepper = self._stepper()
-        copies, extras = self._copies([text])
-        state = stepper.start(self._tensor(self.codec.encode([text])), 1, copies)
-        found = []
+        copies, source_words = self._copy_ids([text])
+        state = stepper.start(self._to_tensor(self.codec.encode([text])), 1, copies)
+        alternatives: list[list[Alternative]] = []
         for last in (BOS, *ids):
             if cancellation is not None:
                 cancellation.raise_if_cancelled()
             logs, _, state = stepper.step(torch.full((1, 1), last, device=self.device), state)
             best = logs[0, 0].float().topk(min(count, logs.shape[-1]))
-            found.append(
+            candidates = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+            alternatives.append(
                 [
-                    Alternative(one, self.codec.token(one, extras[0]), math.exp(logged))
-                    for one, logged in zip(best.indices.tolist(), best.values.tolist(), strict=True)
-                    if logged > -math.inf
+                    Alternative(token, self.codec.token(token, source_words[0]), math.exp(log_probability))
+                    for token, log_probability in candidates
+                    if log_probability > -math.inf
                 ]
             )
-        return found
+        return alternatives
 
-    # One batch ----------------------------------------------------------------------------------------------------
+    # One search ---------------------------------------------------------------------------------------------------
 
     def _search(
         self,
@@ -193,78 +194,80 @@ class Predictor:
         prefix_ids: Sequence[int],
         cancellation: CancellationToken | None,
     ) -> list[Generation]:
-        copies, extras = self._copies(texts)
+        copies, source_words = self._copy_ids(texts)
         limits = [config.max_length or self.limit(len(ids)) for ids in encoded]
-        source, rules = self._tensor(encoded), self.codec.rules(config, prefix_ids)
+        source, rules = self._to_tensor(encoded), self.codec.token_rules(config, prefix_ids)
 
         stepper = self._stepper(config.precision)
 
-        def search(shared: CancellationToken, rows: slice) -> list[list[Hypothesis]]:
+        def search(shared: CancellationToken, indices: slice) -> list[list[Hypothesis]]:
             return decode(
                 stepper,
-                source[rows],
+                source[indices],
                 config,
+                rules,
                 bos=BOS,
                 eos=EOS,
-                max_length=limits[rows],
-                copy_ids=None if copies is None else copies[rows],
+                max_length=limits[indices],
+                copy_ids=None if copies is None else copies[indices],
                 cancellation=shared,
-                **rules,
             )
 
-        shares = self._shares(len(texts), config)
-        done = run_parallel(
-            [partial(search, rows=rows) for rows in shares],
+        parts = self._split_sources(len(texts), config)
+        results = run_parallel(
+            [partial(search, indices=indices) for indices in parts],
             cancellation,
             one_thread=self.device.type == "cpu"
             and (threads_spin() or self._step_size(len(texts), config) < LARGE_STEP),
         )
-        found: list[list[Hypothesis]] = [[] for _ in texts]
-        for rows, hypotheses in zip(shares, done, strict=True):
-            found[rows] = hypotheses
-        attended, replace = self.networks[0].config.attention != "none", config.replace_unknown
+        hypotheses: list[list[Hypothesis]] = [[] for _ in texts]
+        for indices, part in zip(parts, results, strict=True):
+            hypotheses[indices] = part
+        has_attention, replace = self.networks[0].config.attention != "none", config.replace_unknown
         return [
-            self.codec.generation(text, hypotheses, extra, attended=attended, replace_unknown=replace)
-            for text, hypotheses, extra in zip(texts, found, extras, strict=True)
+            self.codec.generation(text, each, words, has_attention=has_attention, replace_unknown=replace)
+            for text, each, words in zip(texts, hypotheses, source_words, strict=True)
         ]
 
-    def _shares(self, texts: int, config: DecodingConfig) -> list[slice]:
-        """Which texts are searched for together: on a processor there are as many searches at once as cores, where each has
-        a full batch, or steps that are large enough without one."""
+    def _split_sources(self, texts: int, config: DecodingConfig) -> list[slice]:
+        """Split the sources into searches that run in parallel.
+
+        On a CPU there is one search per core, if each has a full batch, or steps that are large enough without one.
+        """
         cores = torch.get_num_threads() if self.device.type == "cpu" else 1
         large = min(texts, int(self._step_size(texts, config) // LARGE_STEP))
         count = max(1, min(cores, max(texts // config.batch_size, large)))
         return [slice(first, None, count) for first in range(count)]
 
     def _step_size(self, texts: int, config: DecodingConfig) -> float:
-        """Rows x hidden size squared of a search for so many texts."""
+        """Return rows x hidden size squared of a search for ``texts`` sources."""
         rows = min(texts, config.batch_size) * config.beam
         return rows * (self.networks[0].config.hidden_size or 0) ** 2
 
     def _stepper(self, precision: str = "fp32") -> Stepper:
-        """What decoding steps through."""
-        steppers: list[Stepper] = [self.network_in(precision, number) for number in range(len(self.networks))]
+        """Return the network, or the ensemble of networks, in the number format ``precision``."""
+        steppers = [self._network(number, precision) for number in range(len(self.networks))]
         return steppers[0] if len(steppers) == 1 else Ensemble(steppers)
 
-    def _copies(self, texts: list[str]) -> tuple[Tensor | None, list[list[str]]]:
-        """For a copy head, the target-side ids of the source tokens; and for each text the tokens that only it knows."""
-        copies, extras = self.codec.copies(texts)
-        return None if copies is None else self._tensor(copies), extras
+    def _copy_ids(self, texts: list[str]) -> tuple[Tensor | None, list[list[str]]]:
+        """See ``TextCodec.copy_ids``."""
+        copies, source_words = self.codec.copy_ids(texts)
+        return None if copies is None else self._to_tensor(copies), source_words
 
-    def network_in(self, precision: str, number: int) -> Seq2Seq | Int8Seq2Seq:
-        """A network in the arithmetic that ``DecodingConfig.precision`` names; rounding takes a moment, once.
+    def _network(self, number: int, precision: str) -> Stepper:
+        """Return a network in the number format ``DecodingConfig.precision``; it is quantized once.
 
         Raises:
-            OptionError: for 8-bit integers on another device than the processor.
+            OptionError: for 8-bit integers on a GPU.
         """
         network = self.networks[number]
         if precision == "fp32" or (precision == "auto" and not int8_is_faster(network)):
             return network
         if self.device.type != "cpu":
-            raise OptionError("--precision int8 works on the processor only; use --precision auto.")
-        if number not in self._rounded:
-            self._rounded[number] = Int8Seq2Seq(network)
-        return self._rounded[number]
+            raise OptionError("--precision int8 works on a CPU only; use --precision auto.")
+        if number not in self._quantized:
+            self._quantized[number] = Int8Seq2Seq(network)
+        return self._quantized[number]
 
-    def _tensor(self, rows: list[list[int]]) -> Tensor:
+    def _to_tensor(self, rows: list[list[int]]) -> Tensor:
         return torch.from_numpy(pad([np.array(row, dtype=np.int64) for row in rows])).to(self.device)

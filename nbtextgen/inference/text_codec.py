@@ -1,49 +1,52 @@
-"""Between texts and token ids: what writing needs beside the networks. Without torch, so that exported models share it."""
+"""``TextCodec``: from texts to token ids and from hypotheses to generations. Exported models use it too, so it is torch-free."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nbtextgen.core.errors import DataError, ModelFileError, OptionError
 from nbtextgen.data.batching import CopyMap, Examples
-from nbtextgen.decoding.config import DecodingConfig
+from nbtextgen.decoding.config import DecodingConfig, TokenRules
 from nbtextgen.decoding.hypothesis import Hypothesis
 from nbtextgen.inference.generation import Generation, Generations
 from nbtextgen.tokenizers.base import UNK, UNKNOWN, Tokenizer
 
-PADDED_IDS = 1 << 23
-"""Token ids, padding included, that are handed to a search at once: 64 MB."""
+MAX_PADDED_IDS = 1 << 23
+"""Token ids, including padding, that one search is given: 64 MB."""
 
 
 @dataclass(frozen=True)
 class LengthLimit:
-    """How long an output may get: ``offset + slope x source tokens``, from the training pairs."""
+    """The longest output for a source: ``offset + slope x source tokens``, learned from the training pairs."""
 
     offset: int
     slope: float
 
     @classmethod
-    def of(cls, examples: Examples) -> LengthLimit:
-        """A quarter more than what 999 of 1,000 training pairs needed, and a little.
+    def from_examples(cls, examples: Examples) -> LengthLimit:
+        """Allow 25 % more than 999 of 1,000 training pairs need, plus a constant.
 
-        Beam search goes on while a longer output could still win, so a limit that is too generous costs time.
+        Beam search continues while a longer output could still win, so a limit that is too high costs time.
         """
         source, target = examples.lengths()
         ratio = float(np.median(target / np.maximum(1, source)))
-        beyond = float(np.quantile(target - ratio * source, 0.999))
-        return cls(3 + max(0, math.ceil(1.25 * beyond)), 1.25 * ratio)
+        excess = float(np.quantile(target - ratio * source, 0.999))
+        return cls(3 + max(0, math.ceil(1.25 * excess)), 1.25 * ratio)
 
     @classmethod
-    def read(cls, values: Mapping[str, Any]) -> LengthLimit:
-        """From a manifest; raises ``ModelFileError`` when it is no limit."""
+    def from_dict(cls, values: Mapping[str, Any]) -> LengthLimit:
+        """Read a limit from a manifest; raises ``ModelFileError`` if the numbers are not a limit."""
         offset, slope = values["offset"], values["slope"]
         if not (isinstance(offset, int) and isinstance(slope, (int, float)) and 0 <= offset < 1e6 and 0 <= slope < 1e6):
-            raise ModelFileError(f"the length limit {offset!r} + {slope!r} x source is none.")
+            raise ModelFileError(
+                f'"limit" needs two non-negative numbers, but has offset {offset!r} and slope {slope!r}.'
+            )
         return cls(offset, float(slope))
 
     def __call__(self, source_length: int) -> int:
@@ -51,10 +54,14 @@ class LengthLimit:
 
 
 def validate_sources(texts: Any, clean: str | None) -> list[str]:
-    """Sources as a model reads them: rewritten by the cleaning steps it was trained with.
+    """Check sources, and apply the cleaning steps that the model was trained with.
+
+    Args:
+        texts: the sources, an iterable of strings.
+        clean: the cleaning steps, or ``None``.
 
     Raises:
-        DataError: for one that is empty or not text; names its position.
+        DataError: for a source that is empty or not text; the message names its position.
     """
     sources = list(texts)
     if clean:
@@ -70,21 +77,13 @@ def validate_sources(texts: Any, clean: str | None) -> list[str]:
     return sources
 
 
-class Rules(TypedDict):
-    """What the words of ``DecodingConfig`` mean in token ids; the keywords of ``decode`` and ``stream``."""
-
-    prefix_ids: Sequence[int]
-    allow_ids: Sequence[int] | None
-    forbid_ids: Sequence[Sequence[int]]
-
-
 @dataclass(frozen=True)
 class TextCodec:
-    """Both tokenizers, and the copy map of a model that points at its source.
+    """The tokenizers of both sides, and the copy map of a model with a copy head.
 
     Attributes:
         source, target: tokenizers of both sides.
-        copy: target-side ids of source tokens, with a copy head only.
+        copy: maps source tokens to target-side ids; only with a copy head.
     """
 
     source: Tokenizer
@@ -92,94 +91,97 @@ class TextCodec:
     copy: CopyMap | None = None
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Source ids of every text; a text of no tokens is one unknown token."""
+        """Return the source ids of every text; a text without tokens becomes one unknown token."""
         return [ids or [UNK] for ids in self.source.encode_batch(list(texts))]
 
-    def copies(self, texts: Sequence[str]) -> tuple[list[list[int]] | None, list[list[str]]]:
-        """Copy ids of every text (``None`` without a copy head), and the tokens that only its source knows."""
+    def copy_ids(self, texts: Sequence[str]) -> tuple[list[list[int]] | None, list[list[str]]]:
+        """Return the copy ids of every text (``None`` without a copy head), and its words outside the vocabulary."""
         if self.copy is None:
             return None, [[] for _ in texts]
         pairs = [self.copy.ids(text) for text in texts]
-        return [ids.tolist() or [UNK] for ids, _ in pairs], [extra for _, extra in pairs]
+        return [ids.tolist() or [UNK] for ids, _ in pairs], [words for _, words in pairs]
 
-    def rules(self, config: DecodingConfig, prefix_ids: Sequence[int] = ()) -> Rules:
-        """The rules that a configuration asks for; ``prefix_ids`` take the place of its prefix.
+    def token_rules(self, config: DecodingConfig, prefix: Sequence[int] = ()) -> TokenRules:
+        """Return the token rules of a configuration; the token ids ``prefix`` replace its prefix.
 
         Raises:
             OptionError: for a word that is not in the vocabulary.
         """
-        if not prefix_ids and config.prefix:
-            prefix_ids = self.target.encode(config.prefix).ids
-        allowed = {one for word in config.allow for one in self._known(word, "allow")}
-        return Rules(
-            prefix_ids=prefix_ids,
-            allow_ids=sorted(allowed) if config.allow else None,
-            forbid_ids=[self._known(word, "forbid") for word in config.forbid],
+        if not prefix and config.prefix:
+            prefix = self.target.encode(config.prefix).ids
+        allowed = {token for word in config.allow for token in self._word_ids(word, "allow")}
+        return TokenRules(
+            prefix=tuple(prefix),
+            allow=tuple(sorted(allowed)) if config.allow else None,
+            forbid=tuple(self._word_ids(word, "forbid") for word in config.forbid),
         )
 
-    def _known(self, word: str, name: str) -> list[int]:
-        """Tokens of a word that an option names."""
-        found = self.target.encode(word).ids
-        if UNK in found or not found:
-            raise OptionError(f"--{name} {word!r} is not in the model's vocabulary.")
-        return found
+    def _word_ids(self, word: str, option: str) -> tuple[int, ...]:
+        """Return the token ids of a word that an option names."""
+        ids = self.target.encode(word).ids
+        if UNK in ids or not ids:
+            raise OptionError(f"--{option} {word!r} is not in the model's vocabulary.")
+        return tuple(ids)
 
     def generate(
         self,
         texts: Sequence[str],
-        most: int,
-        written: Callable[[list[str], list[list[int]]], list[Generation]],
+        max_sources: int,
+        search: Callable[[list[str], list[list[int]]], list[Generation]],
     ) -> Generations:
-        """Let ``written`` write for many at a time, in order of length, and put the outputs back.
+        """Search for the outputs of many sources, sorted by length, and return them in the order of the sources.
 
         Args:
-            texts: sources.
-            most: how many of them together; fewer where they are long.
-            written: from texts and their ids to their generations.
+            texts: the sources.
+            max_sources: sources per search; fewer if they are long.
+            search: from texts and their ids to their generations.
         """
         encoded = self.encode(texts)
-        # The longest first: at the end, when nobody waits for the free places, little is left to write.
-        order = sorted(range(len(texts)), key=lambda number: -len(encoded[number]))
+        # The longest first: at the end, when no source waits for the free rows, the remaining outputs are short.
+        order = sorted(range(len(texts)), key=lambda index: -len(encoded[index]))
         results: dict[int, Generation] = {}
         start = 0
         while start < len(order):
             longest = max(1, len(encoded[order[start]]))
-            rows = order[start : start + max(1, min(most, PADDED_IDS // longest))]
-            start += len(rows)
-            found = written([texts[row] for row in rows], [encoded[row] for row in rows])
-            results.update(zip(rows, found, strict=True))
-        return Generations(results[number] for number in range(len(texts)))
+            indices = order[start : start + max(1, min(max_sources, MAX_PADDED_IDS // longest))]
+            start += len(indices)
+            generations = search([texts[index] for index in indices], [encoded[index] for index in indices])
+            results.update(zip(indices, generations, strict=True))
+        return Generations(results[index] for index in range(len(texts)))
 
     def generation(
         self,
         text: str,
         hypotheses: Sequence[Hypothesis],
-        extra: list[str],
+        source_words: list[str],
         *,
-        attended: bool,
+        has_attention: bool,
         replace_unknown: bool,
     ) -> Generation:
-        """What a user gets for one source.
+        """Return the generation for one source.
 
         Args:
             text: the source.
-            hypotheses: best first.
-            extra: the tokens that only its source knows, from ``copies``.
-            attended: whether the model has attention.
-            replace_unknown: write the source token most attended to where the output is unknown.
+            hypotheses: its outputs, best first.
+            source_words: its words outside the vocabulary, from ``copy_ids``.
+            has_attention: whether the model has attention.
+            replace_unknown: whether an unknown token is replaced by the source token with the most attention.
         """
         pieces = self.source.encode(text).tokens
         candidates = []
         for hypothesis in hypotheses:
-            attention = hypothesis.attention if attended else None
+            attention = hypothesis.attention if has_attention else None
             if attention is not None:
                 attention = attention[: len(hypothesis.ids), : len(pieces)]
-            swaps = self._swaps(hypothesis, attention, pieces, extra, replace=replace_unknown)
-            tokens = [swaps.get(at) or self.target.token(one) for at, one in enumerate(hypothesis.ids)]
+            unknown = attention if replace_unknown else None
+            replacements = self._replacements(hypothesis.ids, source_words, pieces, unknown)
+            tokens = [
+                replacements.get(position) or self.target.token(token) for position, token in enumerate(hypothesis.ids)
+            ]
             candidates.append(
                 Generation(
                     source=text,
-                    text=self._joined(hypothesis.ids, swaps),
+                    text=self._decode(hypothesis.ids, replacements),
                     tokens=tuple(tokens),
                     input_tokens=tuple(pieces),
                     log_probabilities=hypothesis.log_probabilities,
@@ -191,57 +193,60 @@ class TextCodec:
         first = candidates[0]
         return Generation(**{**vars(first), "candidates": tuple(candidates)})
 
-    def _swaps(
+    def _replacements(
         self,
-        hypothesis: Hypothesis,
-        attention: np.ndarray | None,
-        pieces: Sequence[str],
-        extra: list[str],
-        *,
-        replace: bool,
+        ids: Sequence[int],
+        source_words: Sequence[str],
+        pieces: Sequence[str] = (),
+        attention: NDArray[np.float32] | None = None,
     ) -> dict[int, str]:
-        """Output positions whose token comes from the source: copied ones, and unknown ones when asked for."""
-        swaps = {}
-        for at, one in enumerate(hypothesis.ids):
-            if one >= self.target.size:
-                swaps[at] = extra[one - self.target.size]
-            elif one == UNK and replace and attention is not None and len(pieces):
-                swaps[at] = pieces[int(attention[at].argmax())]
-        return swaps
+        """Return the output positions whose token is taken from the source, with its text.
 
-    def token(self, number: int, extra: Sequence[str]) -> str:
-        """The text of one id; ids beyond the vocabulary are the source's own words."""
-        return extra[number - self.target.size] if number >= self.target.size else self.target.token(number)
+        Args:
+            ids: token ids of the output.
+            source_words: the words that ids beyond the vocabulary stand for.
+            pieces: tokens of the source.
+            attention: ``(steps, source_length)``, to replace unknown tokens as well.
+        """
+        replacements: dict[int, str] = {}
+        for position, token in enumerate(ids):
+            if token >= self.target.size:
+                replacements[position] = source_words[token - self.target.size]
+            elif token == UNK and attention is not None and len(pieces):
+                replacements[position] = pieces[int(attention[position].argmax())]
+        return replacements
 
-    def text(self, ids: list[int], extra: list[str]) -> str:
-        """The text of token ids; ``extra`` are the source's own words, which the ids beyond the vocabulary stand for."""
-        return self._joined(
-            ids, {at: extra[one - self.target.size] for at, one in enumerate(ids) if one >= self.target.size}
-        )
+    def token(self, number: int, source_words: Sequence[str]) -> str:
+        """Return the text of one id; ids beyond the vocabulary stand for ``source_words``."""
+        return source_words[number - self.target.size] if number >= self.target.size else self.target.token(number)
 
-    def stream_text(self, tokens: Iterable[int], extra: list[str]) -> Iterator[str]:
+    def text(self, ids: list[int], source_words: list[str]) -> str:
+        """Return the text of token ids; ids beyond the vocabulary stand for ``source_words``."""
+        return self._decode(ids, self._replacements(ids, source_words))
+
+    def stream_text(self, tokens: Iterable[int], source_words: list[str]) -> Iterator[str]:
         """Yield the text of tokens piece by piece, as they come."""
-        said, written = "", list[int]()
+        yielded, ids = "", list[int]()
         for token in tokens:
-            written.append(token)
-            now = self.text(written, extra)
-            # The last character may still change (a letter cut in half, an accent to come): hold it back.
-            if now.startswith(said) and not now.endswith(UNKNOWN):
-                yield now[len(said) :]
-                said = now
-        final = self.text(written, extra)
-        if final != said:
-            yield final[len(said) :]
+            ids.append(token)
+            text = self.text(ids, source_words)
+            # The last character may still change (half a letter, an accent to come), so it is held back.
+            if text.startswith(yielded) and not text.endswith(UNKNOWN):
+                yield text[len(yielded) :]
+                yielded = text
+        text = self.text(ids, source_words)
+        if text != yielded:
+            yield text[len(yielded) :]
 
-    def _joined(self, ids: list[int], swaps: dict[int, str]) -> str:
-        """The text of the ids, with some positions written as given."""
-        if not swaps:
+    def _decode(self, ids: list[int], replacements: dict[int, str]) -> str:
+        """Return the text of the ids, with the texts of some positions replaced."""
+        if not replacements:
             return self.target.decode(ids)
-        # Unknown tokens are written as one mark each, so decoding with them in place shows where to put the pieces.
-        marked = [UNK if at in swaps else one for at, one in enumerate(ids)]
-        pieces = iter([swaps.get(at) for at, one in enumerate(marked) if one == UNK])
+        # Every unknown token decodes to one mark, so decoding with unknown tokens shows where the replacements go.
+        marked = [UNK if position in replacements else token for position, token in enumerate(ids)]
+        pieces = iter([replacements.get(position) for position, token in enumerate(marked) if token == UNK])
         mark = self.target.unknown
-        space = mark.removesuffix(UNKNOWN)  # a word's mark brings the space before it, as the words do
+        space = mark.removesuffix(UNKNOWN)  # a word tokenizer's mark includes the space before the word
         parts = (space + self.target.decode(marked)).split(mark)
         text = parts[0]
         for part in parts[1:]:

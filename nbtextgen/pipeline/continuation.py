@@ -15,7 +15,7 @@ from nbtextgen.core.options import options_of
 from nbtextgen.data.batching import Examples, padded_batches
 from nbtextgen.data.corpus import held_apart, windows
 from nbtextgen.data.pairs import Pairs
-from nbtextgen.decoding.config import DecodingConfig
+from nbtextgen.decoding.config import DecodingConfig, TokenRules
 from nbtextgen.decoding.stepper import Ensemble, Stepper
 from nbtextgen.decoding.streaming import stream
 from nbtextgen.inference.predictor import Predictor
@@ -166,9 +166,9 @@ def continue_text(
     seed, said = config.seed, _Said(predictor.target, ids[-1])
     while length > 0:
         source = torch.tensor([ids[-context:]], device=predictor.device)
-        limit = min(window, length)
+        limit, rules = min(window, length), TokenRules(forbid=((EOS,), (UNK,)))
         rolling = replace(config, seed=None if seed is None else seed + length)
-        for token, _ in stream(stepper, source, rolling, bos=BOS, eos=EOS, max_length=limit, forbid_ids=[[EOS], [UNK]]):
+        for token, _ in stream(stepper, source, rolling, rules, bos=BOS, eos=EOS, max_length=limit):
             ids.append(token)
             yield from said.now(token)
         length -= limit

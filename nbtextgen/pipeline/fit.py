@@ -68,7 +68,7 @@ class TrainingData:
         source, target = train_tokenizers(plan, train)
         copy = CopyMap(source, target) if plan.model.copy else None
         examples = encode_examples(train.sources, train.targets, source, target, copy)
-        limit, longest = LengthLimit.of(examples), plan.training.max_length
+        limit, longest = LengthLimit.from_examples(examples), plan.training.max_length
         rows = _short_enough(examples, longest)
         if not rows:
             raise DataError(

@@ -92,7 +92,7 @@ def load(folder: Path) -> tuple[Predictor, Plan, dict[str, Any]]:
         verify(folder, manifest["files"], MANIFEST)
         source, target = read_tokenizers(folder, manifest["files"])
         plan = Plan.from_dict(manifest["settings"])
-        limit = LengthLimit.read(manifest["limit"])
+        limit = LengthLimit.from_dict(manifest["limit"])
         networks = [
             _network(folder / f"weights-{number}.safetensors", plan.model, source.size, target.size)
             for number in range(1, int(manifest["networks"]) + 1)

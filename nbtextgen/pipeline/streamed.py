@@ -103,7 +103,7 @@ def streamed_training_data(
     valid = _pairs(iter(apart)) if apart else None
     encoded = None if valid is None else encode_examples(valid.sources, valid.targets, source_side, target_side, copy)
     small = train[:20_000]
-    limit = LengthLimit.of(encode_examples(small.sources, small.targets, source_side, target_side, copy))
+    limit = LengthLimit.from_examples(encode_examples(small.sources, small.targets, source_side, target_side, copy))
     shown = tuple(valid[: max(chosen.training.samples, JUDGED)]) if valid is not None else ()
     material = TrainingData(source_side, target_side, store.examples, encoded, shown, limit, store.left_out)
     return chosen, material, found.sample, valid

@@ -177,7 +177,7 @@ class Run:
             train = open_examples(folder, "train", **sizes)
             held = open_examples(folder, "held", **sizes) if "held-sources-ids.npy" in files else None  # type: ignore[operator]
             shown = tuple((str(one), str(other)) for one, other in read_json(folder / "shown.json")["pairs"])
-            limit = LengthLimit.read(self._manifest["limit"])
+            limit = LengthLimit.from_dict(self._manifest["limit"])
             return TrainingData(source, target, train, held, shown, limit, int(self._manifest["left_out"]))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelFileError(f"{folder} is damaged ({type(error).__name__}: {error}).") from error

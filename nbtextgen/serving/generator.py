@@ -1,4 +1,4 @@
-"""``OnnxGenerator``: an exported model, used as ``TextGenerator`` is."""
+"""``OnnxGenerator``: an exported model with the generation methods of ``TextGenerator``."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class OnnxGenerator:
     """A model that was exported with ``TextGenerator.export``; needs NumPy and onnxruntime, not torch.
 
     Attributes:
-        codec: its text side.
-        networks: what gives the next token's probabilities.
+        codec: the tokenizers and the copy map.
+        networks: predict the next token.
         limit: longest output for a source length.
-        attended: whether it has attention.
-        clean: cleaning steps that its input goes through, or ``None``.
+        has_attention: whether the model has attention.
+        clean: cleaning steps applied to every source, or ``None``.
 
     Example:
         >>> from nbtextgen import OnnxGenerator
@@ -45,20 +45,20 @@ class OnnxGenerator:
     codec: TextCodec
     networks: OnnxEnsemble
     limit: LengthLimit
-    attended: bool
+    has_attention: bool
     clean: str | None
 
     @classmethod
     def load(cls, folder: str | Path, *, threads: int = 0) -> OnnxGenerator:
-        """Read an exported model; checksums are verified and nothing in the folder is executed but its graphs.
+        """Read an exported model. Checksums are verified; nothing in the folder is executed except its graphs.
 
         Args:
-            folder: what ``TextGenerator.export`` wrote.
-            threads: for each operator; 0 is as many as there are cores.
+            folder: the folder that ``TextGenerator.export`` wrote.
+            threads: threads per operator; 0 uses all cores.
 
         Raises:
-            ModelFileError: naming what is missing, damaged or of a later format.
-            MissingPackageError: without onnxruntime.
+            ModelFileError: if a file is missing, damaged or of a later format; the message names it.
+            MissingPackageError: if onnxruntime is not installed.
         """
         folder = Path(folder)
         recover(folder, MANIFEST)
@@ -75,9 +75,12 @@ class OnnxGenerator:
             return cls(
                 TextCodec(source, target, CopyMap(source, target) if manifest["copy"] else None),
                 OnnxEnsemble(
-                    [OnnxNetwork(folder / encoder_name(one), folder / decoder_name(one), threads) for one in numbers]
+                    [
+                        OnnxNetwork(folder / encoder_name(number), folder / decoder_name(number), threads)
+                        for number in numbers
+                    ]
                 ),
-                LengthLimit.read(manifest["limit"]),
+                LengthLimit.from_dict(manifest["limit"]),
                 bool(manifest["attention"]),
                 manifest["clean"],
             )
@@ -91,58 +94,57 @@ class OnnxGenerator:
     @overload
     def generate(self, text: Sequence[str], **decoding: Unpack[DecodingOptions]) -> Generations: ...
     def generate(self, text: str | Sequence[str], **decoding: Unpack[DecodingOptions]) -> Generation | Generations:
-        """Write the target for one source or for many; the same as ``TextGenerator.generate`` writes in fp32.
+        """Generate the target for one source or for many; the same as ``TextGenerator.generate`` does in fp32.
 
-        Sampling draws from the same distribution, repeatably for a seed, but other numbers than PyTorch does.
+        Sampling draws from the same distribution, and repeatably for a seed, but with other random numbers than PyTorch.
 
         Args:
             text: a source, or a list of them.
             decoding: fields of ``DecodingConfig``: ``beam``, ``n_best``, ``sample``, ``temperature``, ...
 
         Raises:
-            DataError: for a source that is empty or not text; names its position.
+            DataError: for a source that is empty or not text; the message names its position.
             OptionError: for an unknown option or a value out of range.
         """
         config = _config(decoding)
         sources = validate_sources([text] if isinstance(text, str) else text, self.clean)
-        found = self.codec.generate(
+        generations = self.codec.generate(
             sources, config.batch_size, lambda texts, encoded: self._search(texts, encoded, config)
         )
-        return found[0] if isinstance(text, str) else found
+        return generations[0] if isinstance(text, str) else generations
 
     def stream(self, text: str, **decoding: Unpack[DecodingOptions]) -> Iterator[str]:
-        """Yield the output piece by piece, as it is written (greedy, or sampling with ``sample=True``)."""
+        """Yield the output in pieces as it is generated, greedily or with ``sample=True`` by sampling."""
         config = _config(decoding)
-        if config.beam > 1:
-            raise OptionError("--beam cannot be streamed: it only knows its best text at the end; use --beam 1.")
+        config.check_streamable()
         [source] = validate_sources([text], self.clean)
         encoded = self.codec.encode([source])
-        copies, extras = self.codec.copies([source])
+        copies, source_words = self.codec.copy_ids([source])
         limit = config.max_length or self.limit(len(encoded[0]))
-        rules = self.codec.rules(config)
+        rules = self.codec.token_rules(config)
         tokens = stream(
             self.networks, _padded(encoded), None if copies is None else _padded(copies), config, limit, rules
         )
-        yield from self.codec.stream_text(tokens, extras[0])
+        yield from self.codec.stream_text(tokens, source_words[0])
 
     def _search(self, texts: list[str], encoded: list[list[int]], config: DecodingConfig) -> list[Generation]:
-        copies, extras = self.codec.copies(texts)
+        copies, source_words = self.codec.copy_ids(texts)
         limits = [config.max_length or self.limit(len(ids)) for ids in encoded]
-        rules = self.codec.rules(config)
-        found = decode(
+        rules = self.codec.token_rules(config)
+        hypotheses = decode(
             self.networks, _padded(encoded), None if copies is None else _padded(copies), config, limits, rules
         )
         replace = config.replace_unknown
         return [
-            self.codec.generation(text, hypotheses, extra, attended=self.attended, replace_unknown=replace)
-            for text, hypotheses, extra in zip(texts, found, extras, strict=True)
+            self.codec.generation(text, each, words, has_attention=self.has_attention, replace_unknown=replace)
+            for text, each, words in zip(texts, hypotheses, source_words, strict=True)
         ]
 
 
 def _config(decoding: Mapping[str, Any]) -> DecodingConfig:
     config = build(DecodingConfig, decoding)
     if config.precision == "int8":
-        raise OptionError("--precision int8 is for models with PyTorch; exported ones write in fp32.")
+        raise OptionError("--precision int8 does not apply to exported models, which compute in fp32.")
     return config
 
 
@@ -151,8 +153,8 @@ def _padded(rows: list[list[int]]) -> Ids:
 
 
 def _check_listed(folder: Path, files: Any, numbers: range) -> None:
-    """Everything that will be read has a checksum."""
-    graphs = [name for one in numbers for name in (encoder_name(one), decoder_name(one))]
+    """Check that the manifest has a checksum for every file that will be read."""
+    graphs = [name for number in numbers for name in (encoder_name(number), decoder_name(number))]
     missing = [name for name in (SOURCE, *graphs) if not isinstance(files, dict) or name not in files]
     if missing or not numbers:
         raise ModelFileError(f"{folder / MANIFEST} is damaged: it does not list {(missing or ['any graph'])[0]}.")

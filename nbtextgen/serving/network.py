@@ -1,4 +1,4 @@
-"""The graphs of an exported model behind the four calls that decoding makes."""
+"""The graphs of an exported model behind the interface that decoding needs: start, step, reorder and keep."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
 Values = dict[str, NDArray[Any]]
 _MEMORY = ("keys", "values", "mask", "copy_ids")
-_QUIET = 3
+_LOG_ERRORS = 3
 
 
 @dataclass(frozen=True)
 class OnnxState:
-    """What decoding carries from step to step.
+    """State between two decoding steps.
 
     Attributes:
-        memory: the read source, a row for each.
-        parts: the decoder's state, ``(batch, width, size)`` each.
-        length: of the padded sources, in tokens.
+        memory: the encoded sources, one row each.
+        parts: tensors of the decoder's state, ``(batch, width, size)`` each.
+        length: padded length of the sources, in tokens.
     """
 
     memory: Values
@@ -39,60 +39,60 @@ class OnnxState:
 
 
 class OnnxNetwork:
-    """One network: its encoder and its decoder's step."""
+    """One network: the graph of its encoder, and that of one step of its decoder."""
 
     def __init__(self, encoder: Path, decoder: Path, threads: int) -> None:
         """Load both graphs.
 
         Args:
-            encoder, decoder: their files.
-            threads: for each of onnxruntime's operators; 0 is as many as there are cores.
+            encoder, decoder: the files.
+            threads: threads per operator of onnxruntime; 0 uses all cores.
 
         Raises:
-            ModelFileError: when onnxruntime does not take a file.
-            MissingPackageError: without onnxruntime.
+            ModelFileError: if onnxruntime cannot load a file.
+            MissingPackageError: if onnxruntime is not installed.
         """
         self.encoder, self.decoder = _session(encoder, threads), _session(decoder, threads)
-        self._needed = [each.name for each in self.decoder.get_inputs()]
+        self._decoder_inputs = [value.name for value in self.decoder.get_inputs()]
 
     def start(self, source: Ids, copies: Ids | None) -> OnnxState:
-        """Read ``source (batch, source_length)``; one hypothesis a row, see ``reorder`` for more."""
-        found: Values = _run(self.encoder, {"source": source})
-        memory = {name: value for name, value in found.items() if name in _MEMORY}
+        """Encode ``source (batch, source_length)``, for one hypothesis per source; ``reorder`` makes more."""
+        outputs = _run(self.encoder, {"source": source})
+        memory = {name: value for name, value in outputs.items() if name in _MEMORY}
         if copies is not None:
             memory["copy_ids"] = copies
-        parts = {name: value for name, value in found.items() if name not in memory}
+        parts = {name: value for name, value in outputs.items() if name not in memory}
         return OnnxState(memory, parts, source.shape[1])
 
     def step(self, tokens: Ids, state: OnnxState) -> tuple[Floats, Floats, OnnxState]:
-        """Advance by ``tokens (batch, width)``: log-probabilities, attention (zero without), the next state."""
-        given = {"tokens": tokens, **state.memory, **state.parts}
-        found = _run(self.decoder, {name: given[name] for name in self._needed})
-        attention = found.get("attention")
+        """Advance by ``tokens (batch, width)``; return log-probabilities, attention (or zeros), and the next state."""
+        inputs = {"tokens": tokens, **state.memory, **state.parts}
+        outputs = _run(self.decoder, {name: inputs[name] for name in self._decoder_inputs})
+        attention = outputs.get("attention")
         if attention is None:
             attention = np.zeros((*tokens.shape, state.length), np.float32)
-        parts = {name: found[f"next_{name}"] for name in state.parts}
-        return found["log_probabilities"], attention, OnnxState(state.memory, parts, state.length)
+        parts = {name: outputs[f"next_{name}"] for name in state.parts}
+        return outputs["log_probabilities"], attention, OnnxState(state.memory, parts, state.length)
 
     def reorder(self, state: OnnxState, parents: Ids) -> OnnxState:
-        """Continue from ``parents (batch, new_width)`` of each row."""
+        """Continue from the hypotheses ``parents (batch, new_width)`` of each source."""
         rows = np.arange(len(parents))[:, None]
         return OnnxState(state.memory, {name: part[rows, parents] for name, part in state.parts.items()}, state.length)
 
     def keep(self, state: OnnxState, rows: Ids) -> OnnxState:
-        """Continue with ``rows (kept,)`` of the batch only."""
+        """Continue with the batch ``rows (kept,)`` only."""
         memory = {name: value[rows] for name, value in state.memory.items()}
         return OnnxState(memory, {name: part[rows] for name, part in state.parts.items()}, state.length)
 
 
 class OnnxEnsemble:
-    """Several networks writing together: the mean of their probabilities, and of their attention."""
+    """Several networks decoding together: the mean of their probabilities and of their attention."""
 
     def __init__(self, members: Sequence[OnnxNetwork]) -> None:
         self.members = list(members)
 
     def start(self, source: Ids, copies: Ids | None) -> list[OnnxState]:
-        """Read the sources with every member."""
+        """Encode the sources with every member."""
         return [member.start(source, copies) for member in self.members]
 
     def step(self, tokens: Ids, state: list[OnnxState]) -> tuple[Floats, Floats, list[OnnxState]]:
@@ -101,7 +101,7 @@ class OnnxEnsemble:
         if len(results) == 1:
             return results[0][0], results[0][1], [results[0][2]]
         logs = np.stack([result[0] for result in results])
-        highest = np.maximum(logs.max(0), np.float32(-1e30))  # where all rule a token out, it stays ruled out
+        highest = np.maximum(logs.max(0), np.float32(-1e30))  # a token that all members rule out stays impossible
         with np.errstate(divide="ignore"):
             mean = np.log(np.exp(logs - highest).sum(0)) + highest - np.float32(np.log(len(results)))
         attention = np.stack([result[1] for result in results]).mean(0)
@@ -120,14 +120,14 @@ def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     with optional_import("An exported model", "onnxruntime"):
         import onnxruntime
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = threads, _QUIET
+    options.intra_op_num_threads, options.log_severity_level = threads, _LOG_ERRORS
     try:
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # it raises kinds of its own, without a common base
+    except Exception as error:  # its exceptions have no common base class
         raise ModelFileError(f"{path} is not a graph that onnxruntime can run ({error}).") from error
 
 
 def _run(session: onnxruntime.InferenceSession, values: Values) -> Values:
-    names = [each.name for each in session.get_outputs()]
-    found: Any = session.run(names, values)
-    return dict(zip(names, found, strict=True))
+    names = [value.name for value in session.get_outputs()]
+    arrays: Sequence[Any] = session.run(names, values)
+    return dict(zip(names, arrays, strict=True))

@@ -123,7 +123,7 @@ def test_batch_is_split_where_each_part_still_has_large_steps() -> None:
         ):
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(writing, "LARGE_STEP", step)
-                shares = predictor._shares(texts, DecodingConfig(batch_size=batch_size, beam=beam))
+                shares = predictor._split_sources(texts, DecodingConfig(batch_size=batch_size, beam=beam))
                 assert len(shares) == searches
     finally:
         torch.set_num_threads(before)

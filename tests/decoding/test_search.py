@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from nbtextgen.core.errors import OptionError
 from nbtextgen.decoding.beam import best_extensions
-from nbtextgen.decoding.config import DecodingConfig
+from nbtextgen.decoding.config import DecodingConfig, TokenRules
 from nbtextgen.decoding.hypothesis import Hypothesis
 from nbtextgen.decoding.search import decode
 from nbtextgen.decoding.stepper import Ensemble
@@ -73,9 +74,10 @@ def exhaustive(model: Markov, source: list[int], config: DecodingConfig) -> list
     return sorted(found, key=lambda one: -one[0])
 
 
-def search(model: object, sources: list[list[int]], config: DecodingConfig, **rules: object) -> list[list[Hypothesis]]:
+def search(model: object, sources: list[list[int]], config: DecodingConfig, **rules: Any) -> list[list[Hypothesis]]:
     limits = [LONGEST] * len(sources)
-    return decode(model, torch.tensor(sources), config, bos=BOS, eos=EOS, max_length=limits, **rules)  # type: ignore[arg-type]
+    source = torch.tensor(sources)
+    return decode(model, source, config, TokenRules(**rules), bos=BOS, eos=EOS, max_length=limits)  # type: ignore[arg-type]
 
 
 @settings(max_examples=40, deadline=None)
@@ -132,18 +134,18 @@ def test_sampling_follows_the_probabilities() -> None:
 def test_rules_hold_for_every_candidate(beam: int) -> None:
     for seed in range(20):
         model = Markov(seed)
-        for one in search(model, [[4, 5]], DecodingConfig(beam=beam, n_best=beam, min_length=2), prefix_ids=[5])[0]:
+        for one in search(model, [[4, 5]], DecodingConfig(beam=beam, n_best=beam, min_length=2), prefix=(5,))[0]:
             assert one.ids[0] == 5 and len(one.ids) >= 2
         for one in search(model, [[4, 5]], DecodingConfig(beam=beam, n_best=beam, no_repeat_ngram=1))[0]:
             assert len(one.ids) == len(set(one.ids))
-        for one in search(model, [[4, 5]], DecodingConfig(beam=beam), allow_ids=[6], forbid_ids=[[4]])[0]:
+        for one in search(model, [[4, 5]], DecodingConfig(beam=beam), allow=(6,), forbid=((4,),))[0]:
             assert set(one.ids) <= {6}
 
 
 def test_rules_that_leave_nothing_are_named() -> None:
     config = DecodingConfig(beam=2, min_length=2)
-    with pytest.raises(OptionError, match="Nothing can be written"):
-        search(Markov(0), [[4, 5]], config, forbid_ids=[[4], [5], [6]])
+    with pytest.raises(OptionError, match="no token to generate"):
+        search(Markov(0), [[4, 5]], config, forbid=((4,), (5,), (6,)))
 
 
 def test_an_ensemble_writes_with_the_mean_probability() -> None:
@@ -207,7 +209,7 @@ def test_sources_that_take_turns_get_what_they_get_alone(
         model.output_bias[EOS] += 1.0  # outputs of many lengths
     rows = [torch.randint(5, 20, (length,)) for length in sorted(lengths)]
     copies = [torch.randint(5, 19, (len(row),)) for row in rows]
-    rules = {"bos": BOS, "eos": EOS, "prefix_ids": prefix, "forbid_ids": [[6], [8, 9]]}
+    rules = {"bos": BOS, "eos": EOS, "rules": TokenRules(prefix=tuple(prefix), forbid=((6,), (8, 9)))}
 
     def written(chosen: list[int]) -> list[list[Hypothesis]]:
         padded = [pad_sequence([part[number] for number in chosen], batch_first=True) for part in (rows, copies)]

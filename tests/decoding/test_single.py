@@ -11,7 +11,7 @@ import torch
 from torch.nn.utils.rnn import pad_sequence
 
 from nbtextgen.core.errors import OptionError
-from nbtextgen.decoding.config import DecodingConfig
+from nbtextgen.decoding.config import DecodingConfig, TokenRules
 from nbtextgen.decoding.hypothesis import Hypothesis
 from nbtextgen.decoding.search import decode
 from nbtextgen.decoding.stepper import Ensemble, Stepper
@@ -89,7 +89,7 @@ def test_single_source_obeys_the_rules_of_a_batch(sample: bool) -> None:
     torch.manual_seed(2)
     model = Seq2Seq(ModelConfig(embedding_size=8, hidden_size=12), 20, WORDS).eval()
     source, _ = sources()
-    rules = {"bos": BOS, "eos": EOS, "prefix_ids": [7, 6], "forbid_ids": [[8], [9, 10]], "allow_ids": [6, 7, 8, 9, 10]}
+    rules = {"bos": BOS, "eos": EOS, "rules": TokenRules((7, 6), (6, 7, 8, 9, 10), ((8,), (9, 10)))}
     config = DecodingConfig(sample=sample, seed=3, min_length=4, no_repeat_ngram=2)
     batch = decode(model, source, config, max_length=[6] * 2, **rules)
     for row, ([found], length) in enumerate(zip(batch, LENGTHS, strict=True)):
@@ -106,9 +106,9 @@ def test_single_source_obeys_the_rules_of_a_batch(sample: bool) -> None:
 def test_single_source_names_rules_that_leave_nothing() -> None:
     model = Seq2Seq(ModelConfig(embedding_size=8, hidden_size=12), 20, WORDS).eval()
     source, _ = sources()
-    rules = {"bos": BOS, "eos": EOS, "allow_ids": [6], "forbid_ids": [[6]]}
+    rules = {"bos": BOS, "eos": EOS, "rules": TokenRules(allow=(6,), forbid=((6,),))}
     config = DecodingConfig(min_length=2)
-    with pytest.raises(OptionError, match="Nothing can be written"):
+    with pytest.raises(OptionError, match="no token to generate"):
         decode(model, source[:1], config, max_length=[6], **rules)
-    with pytest.raises(OptionError, match="Nothing can be written"):
+    with pytest.raises(OptionError, match="no token to generate"):
         list(stream(model, source[:1], config, max_length=6, **rules))

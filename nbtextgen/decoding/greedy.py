@@ -1,0 +1,104 @@
+"""Greedy decoding and sampling over a batch: every hypothesis is continued by one token."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nbtextgen.core.cancellation import CancellationToken
+from nbtextgen.core.errors import OptionError
+from nbtextgen.decoding.batch import Batch, BatchChange
+from nbtextgen.decoding.beam import best_extensions
+from nbtextgen.decoding.config import NOTHING_ALLOWED
+from nbtextgen.decoding.constraints import IMPOSSIBLE, Constraints, force_end
+from nbtextgen.decoding.hypothesis import Hypothesis, length_norm
+from nbtextgen.decoding.sampling import draw, sampling_seed, sharpen
+
+
+class GreedySearch:
+    """The best token at every step, or with sampling a drawn one; ``n_best`` hypotheses are independent draws."""
+
+    def __init__(self, batch: Batch, constraints: Constraints, limits: Tensor) -> None:
+        """Prepare the search.
+
+        Args:
+            batch: the sources.
+            constraints: rules of the outputs, and the configuration.
+            limits: the most output tokens of each source, ``(sources,)``.
+        """
+        self.batch, self.constraints, self.config = batch, constraints, constraints.config
+        device = batch.source.device
+        self.max_lengths: list[int] = limits.tolist()
+        self.limits = limits.to(device)
+        # One seed per source: what is drawn for it depends on neither its row nor the rest of the batch.
+        self.seeds = [sampling_seed(self.config) or 0 for _ in self.max_lengths]
+        self.ended = torch.zeros(0, batch.width, dtype=torch.bool, device=device)
+        self.lengths = torch.zeros(len(self.max_lengths), batch.width, dtype=torch.long, device=device)
+        self.hypotheses: list[list[Hypothesis]] = [[] for _ in self.max_lengths]
+
+    def run(self, cancellation: CancellationToken | None = None) -> list[list[Hypothesis]]:
+        """Search until every source is finished; ``cancellation`` ends the search with ``Cancelled`` at its next step."""
+        while True:
+            self._follow(self.batch.refill())
+            if not len(self.batch.source_indices):
+                return self.hypotheses
+            if cancellation is not None:
+                cancellation.raise_if_cancelled()
+            self._advance()
+            self._finish_rows()
+
+    def _follow(self, change: BatchChange | None) -> None:
+        """Apply a change of the batch's rows to the search."""
+        if change is None:
+            return
+        kept = self.ended if change.kept is None else self.ended[change.kept]
+        self.ended = kept if len(kept) else kept.new_zeros(len(self.batch.source_indices), self.batch.width)
+        self.ended[change.new] = False
+
+    def _advance(self) -> None:
+        """Append one token to every hypothesis."""
+        batch, constraints = self.batch, self.constraints
+        logs, attention, batch.state = batch.model.step(batch.last_tokens, batch.state)
+        allowed = logs
+        if constraints.exist:
+            allowed = constraints.apply(logs.clone(), batch.steps, batch.generated)
+        allowed = force_end(allowed, self.limits[batch.source_indices] <= batch.steps, constraints.eos)
+        if self.config.sample:
+            seeds = [self.seeds[index] for index in batch.source_indices.tolist()]
+            tokens = draw(sharpen(allowed, self.config), seeds, batch.steps.tolist())
+        else:
+            tokens = _argmax(allowed)
+        if not (allowed.gather(-1, tokens.unsqueeze(-1)).squeeze(-1)[~self.ended] > IMPOSSIBLE).all():
+            raise OptionError(NOTHING_ALLOWED)
+        batch.append(tokens, logs.gather(-1, tokens.unsqueeze(-1)).squeeze(-1).float(), attention)
+        self.lengths[batch.source_indices] += ~self.ended
+        self.ended = self.ended | (tokens == constraints.eos)
+
+    def _finish_rows(self) -> None:
+        """Collect the outputs of sources whose hypotheses have all ended."""
+        batch = self.batch
+        rows = (self.ended.all(1) & batch.unfinished).nonzero()[:, 0].tolist()
+        for row in rows:
+            index = int(batch.source_indices[row])
+            lengths = self.lengths[index].tolist()
+            self.hypotheses[index] = [self._hypothesis(row, column, lengths[column]) for column in range(batch.width)]
+        if rows:
+            batch.finish(rows)
+
+    def _hypothesis(self, row: int, column: int, length: int) -> Hypothesis:
+        """Return the output of a hypothesis whose ``length``-th token is the end token; other columns may be longer."""
+        batch = self.batch
+        index = int(batch.source_indices[row])
+        tokens, logs, attention = batch.trace_back(index, column, int(batch.steps[row]))
+        own_logs = np.array(logs[:length], dtype=np.float32)
+        score = float(own_logs.sum()) / length_norm(length, self.config.length_penalty)
+        weights = None if attention is None else batch.stack_attention(index, attention[:length])
+        return Hypothesis(tokens[: length - 1], own_logs, weights, score, length <= self.max_lengths[index])
+
+
+def _argmax(logs: Tensor) -> Tensor:
+    """Return the likeliest token: ``(rows, width, vocabulary)`` to ``(rows, width)``."""
+    rows, width, vocabulary = logs.shape
+    each = logs.reshape(rows * width, 1, vocabulary)
+    return best_extensions(logs.new_zeros(rows * width, 1), each, 1)[2].view(rows, width)
