@@ -14,10 +14,8 @@ if TYPE_CHECKING:
 
     from nbtextgen.back_translation import back_translate
     from nbtextgen.core.errors import NbTextGenError
-    from nbtextgen.data.builtin import builtin
     from nbtextgen.data.corpus import Corpus
-    from nbtextgen.data.pairs import Pairs
-    from nbtextgen.data.raw import RawPairs
+    from nbtextgen.data.pairs import Pairs, RawPairs, builtin
     from nbtextgen.explanation.explanation import Explanation, Explanations
     from nbtextgen.generator import TextGenerator
     from nbtextgen.inference.generation import Generation, Generations
@@ -65,11 +63,11 @@ _MODULES = {
     "NbTextGenError": "core.errors",
     "OnnxGenerator": "serving.generator",
     "Pairs": "data.pairs",
-    "RawPairs": "data.raw",
+    "RawPairs": "data.pairs",
     "Run": "run.folder",
     "TextGenerator": "generator",
     "back_translate": "back_translation",
-    "builtin": "data.builtin",
+    "builtin": "data.pairs",
     "panel": "notebook",
     "runs": "run.listing",
     "tune": "tuning",

@@ -17,6 +17,7 @@ from nbtextgen.core.errors import DataError, OptionError, nearest
 from nbtextgen.data import noise
 from nbtextgen.data.batching import CopyMap, Examples, encode_examples
 from nbtextgen.data.detokenization import apart, read_back
+from nbtextgen.data.readers.text import read_text
 from nbtextgen.tokenizers.base import MASK, UNK, Tokenizer
 from nbtextgen.tokenizers.bpe import BPETokenizer
 from nbtextgen.tokenizers.truncated import TruncatedTokenizer
@@ -107,8 +108,6 @@ def read_synonyms(path: Path) -> dict[str, tuple[str, ...]]:
     Raises:
         DataError: for a missing file, or a line without a synonym; names the line.
     """
-    from nbtextgen.data.readers.files import read_text
-
     found: dict[str, tuple[str, ...]] = {}
     for number, line in enumerate(read_text(path).splitlines(), 1):
         if not line.strip():

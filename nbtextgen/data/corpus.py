@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from nbtextgen.core.errors import DataError
 from nbtextgen.data.batching import Examples
 from nbtextgen.data.pairs import Pairs
+from nbtextgen.data.readers.text import read_text
 from nbtextgen.data.rows import has_surrogate
 from nbtextgen.tokenizers.base import BOS, UNK
 
@@ -58,10 +60,6 @@ def read_corpus(text: Any) -> str:
 
 
 def _read(name: Any) -> str:
-    import glob
-
-    from nbtextgen.data.readers.files import read_text
-
     if isinstance(name, str) and ("\n" in name or len(name) > 300):
         return name
     if not isinstance(name, (str, Path)):

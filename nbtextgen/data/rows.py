@@ -1,16 +1,20 @@
-"""Two columns of text as rows with places: what readers give, and reports and cleaning work on."""
+"""Two columns of text as rows with places: what readers yield, and reports and cleaning work on."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 Place = str | tuple[str, int]
 """Where a row came from: a text, or a name and a number that reads ``pairs.csv, line 1,204``."""
+Row = tuple[Place, Any, Any, str | None]
+"""The place of a row, its source and target cells, and why it could not be read (``None`` if it could)."""
+NO_PAIRS = "There are no pairs: the data is empty; give at least two rows of source and target."
 
 
+@runtime_checkable
 class Rows(Protocol):
     """What ``Pairs`` and ``RawPairs`` share: two columns, a place for every row, and the rows that could not be read."""
 
@@ -27,6 +31,18 @@ class Rows(Protocol):
 def place_text(place: Place) -> str:
     """A place in words."""
     return place if isinstance(place, str) else f"{place[0]} {place[1]:,}"
+
+
+def row_error(row: Row) -> str | None:
+    """Return what keeps a row from being a pair of texts, as a sentence with its place; ``None`` if nothing does."""
+    place, source, target, problem = row
+    if problem is not None:
+        return f"{place_text(place)} {problem}."
+    for side, cell in (("source", source), ("target", target)):
+        problem = cell_problem(cell)
+        if problem is not None:
+            return f"{place_text(place)}: {side} {problem}."
+    return None
 
 
 def is_missing(value: Any) -> bool:

@@ -23,7 +23,7 @@ from numpy.lib import format as npy
 from nbtextgen.core.errors import DataError, ModelFileError
 from nbtextgen.core.files import as_json, read_json, recover, swap, sync, write
 from nbtextgen.data.batching import CopyMap, Examples, encode_examples
-from nbtextgen.data.readers.stream import files_of
+from nbtextgen.data.readers.read import files_of
 from nbtextgen.data.token_store import SIDES, open_examples
 from nbtextgen.tokenizers.base import Tokenizer
 from nbtextgen.tokenizers.registry import tokenizer_from_dict

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbtextgen.core.options import Option
-from nbtextgen.notebook.session import DATA_SUFFIXES, Session, names_a_file
+from nbtextgen.data.builtin import BUILTIN_NAMES
+from nbtextgen.data.readers.files import SUFFIXES
+from nbtextgen.notebook.session import Session, names_a_file
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
@@ -123,11 +125,9 @@ class Completer:
         if kind == "run":
             yield from RUN_ACTIONS
         if kind == "data":
-            from nbtextgen.data.builtin import BUILTIN_NAMES  # brings numpy with it
-
             yield from (name for name, value in list(variables.items()) if _is_data(name, value))
             yield from (f"builtin:{name}" for name in BUILTIN_NAMES)
-            yield from _files(piece, DATA_SUFFIXES)
+            yield from _files(piece, SUFFIXES)
 
     def _columns(self, asked: Asked) -> Iterator[str]:
         """Columns of the data that the line names."""

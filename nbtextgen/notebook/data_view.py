@@ -11,7 +11,7 @@ from nbtextgen.charts import figure, histogram
 from nbtextgen.core.escaping import pictured, visible
 
 if TYPE_CHECKING:
-    from nbtextgen.data.raw import RawPairs
+    from nbtextgen.data.pairs import RawPairs
     from nbtextgen.data.report.report import DataReport
 
 SAMPLES = 5

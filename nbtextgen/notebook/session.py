@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics
 
 from nbtextgen.core.errors import DataError, NbTextGenError, OptionError, nearest
+from nbtextgen.data.readers.files import is_pairs_file
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from nbtextgen.generator import TextGenerator
     from nbtextgen.notebook.explain.buttons import ExplainButtons
     from nbtextgen.notebook.live.training import Training
-
-DATA_SUFFIXES = (".tsv", ".csv", ".txt", ".jsonl", ".json", ".parquet")
 
 
 class MagicError(Exception):
@@ -171,7 +170,7 @@ class Session:
 
 def names_a_file(text: str) -> bool:
     """Whether the text after ``--data`` is a built-in set or a file, and not an expression."""
-    if text.startswith("builtin:") or Path(text.removesuffix(".gz")).suffix in DATA_SUFFIXES:
+    if text.startswith("builtin:") or is_pairs_file(Path(text)):
         return True
     try:
         return Path(text).exists()

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from nbtextgen.data.cleaning.clean import Cleaned, clean, parse_steps
+from nbtextgen.data.cleaning.clean import parse_steps
 from nbtextgen.data.cleaning.steps import REWRITES
-from nbtextgen.data.pairs import Pairs
-from nbtextgen.data.raw import RawPairs
+from nbtextgen.data.pairs import Cleaned, Pairs, RawPairs
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ def prepare(data: Any, valid: Any, steps: str | None, source: str | None, target
     held = _held(valid, steps, source, target)
     if not steps:
         return Prepared(Pairs.of(data, source=source, target=target), held, None, "")
-    cleaned = clean(RawPairs.of(data, source=source, target=target), steps, valid=held)
+    cleaned = RawPairs.of(data, source=source, target=target).clean(steps, valid=held)
     return Prepared(cleaned.pairs, held, cleaned.steps, _note(cleaned))
 
 
@@ -57,7 +56,7 @@ def _held(valid: Any, steps: str | None, source: str | None, target: str | None)
     if not steps:
         return Pairs.of(valid, source=source, target=target)
     rewriting = [name for name in parse_steps(steps) if name in REWRITES or name == "text"]
-    return clean(RawPairs.of(valid, source=source, target=target), rewriting).pairs
+    return RawPairs.of(valid, source=source, target=target).clean(rewriting).pairs
 
 
 def _note(cleaned: Cleaned) -> str:

@@ -14,8 +14,8 @@ from nbtextgen.data.batching import CopyMap, encode_examples
 from nbtextgen.data.cleaning.clean import parse_steps, rewriter
 from nbtextgen.data.cleaning.steps import REWRITES
 from nbtextgen.data.pairs import Pairs
-from nbtextgen.data.readers.stream import Row, files_of, stream_pairs
-from nbtextgen.data.rows import same_key
+from nbtextgen.data.readers.read import files_of, stream_pairs
+from nbtextgen.data.rows import Place, same_key
 from nbtextgen.data.tokenization import open_store, store_key, tokenise
 from nbtextgen.inference.text_codec import LengthLimit
 from nbtextgen.pipeline.fit import JUDGED, TrainingData, train_tokenizers
@@ -39,7 +39,7 @@ class StreamedData:
     """
 
     plan: Plan
-    rows: Callable[[], Iterator[Row]]
+    rows: Callable[[], Iterator[tuple[Place, str, str]]]
     sample: Pairs
     train: Pairs
     pairs: int
@@ -52,7 +52,7 @@ class StreamedData:
         if options["augment"]:
             raise OptionError("--augment changes pairs in memory, and --store keeps none there; leave one of them out.")
 
-        def rows() -> Iterator[Row]:
+        def rows() -> Iterator[tuple[Place, str, str]]:
             for place, one, other in stream_pairs(data, source, target):
                 yield place, rewrite(one), rewrite(other)
 
@@ -109,7 +109,7 @@ def streamed_training_data(
     return chosen, material, found.sample, valid
 
 
-def _pairs(rows: Iterator[Row]) -> Pairs:
+def _pairs(rows: Iterator[tuple[Place, str, str]]) -> Pairs:
     found = list(rows)
     return Pairs([row[1] for row in found], [row[2] for row in found], [row[0] for row in found])
 

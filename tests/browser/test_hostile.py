@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import BrowserContext, Page
 
-from nbtextgen.data.raw import RawPairs
-from nbtextgen.data.report.views import cleaned_html, report_html
+from nbtextgen.data.pairs import RawPairs
 from nbtextgen.explanation.explanation import Explanation, Explanations
 from nbtextgen.inference.generation import Generation, Generations, table
 from nbtextgen.notebook.data_view import look
@@ -107,7 +106,7 @@ def pages(texts: list[str]) -> list[str]:
         Generations(map(generation, texts))._repr_mimebundle_()["text/html"],
         table(list(map(generation, texts)), with_source=True, beside=[explain_button("1.1", text) for text in texts]),
         look(rows, rows.report())._repr_mimebundle_()["text/html"],
-        report_html(rows.report()) + cleaned_html(cleaned),
+        rows.report().html() + cleaned.html(),
         RunsView(Path(short[0]), records)._repr_mimebundle_()["text/html"],
         Tuning("loss", False, trials, None, trials[0])._repr_mimebundle_()["text/html"],
         Explanations({"shap": explanation(short[0])})._repr_mimebundle_()["text/html"],

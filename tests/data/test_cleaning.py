@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from nbtextgen import Pairs, TextGenerator
 from nbtextgen.core.errors import DataError, OptionError
-from nbtextgen.data.cleaning.clean import STEPS, clean, parse_steps, rewriter
+from nbtextgen.data.cleaning.clean import STEPS, parse_steps, rewriter
 from nbtextgen.data.cleaning.steps import DROPS, REWRITES
-from nbtextgen.data.raw import RawPairs
+from nbtextgen.data.pairs import RawPairs
 from nbtextgen.data.rows import same_key
 
 PIECES = st.sampled_from(
@@ -183,5 +183,5 @@ def test_a_model_reads_its_input_as_cleaned_and_remembers_after_loading(tmp_path
         assert "".join(one.stream("e\u0301b")) == one.generate("éb").text
         assert one.predict(["e\u0301b"]) == one.predict(["éb"])
         assert one.perplexity([("e\u0301b", "b")]) == one.perplexity([("éb", "b")])
-    cleaned = clean(RawPairs.of(rows), "nfc,dedupe")
+    cleaned = RawPairs.of(rows).clean("nfc,dedupe")
     assert TextGenerator(epochs=1, hidden_size=8).fit(cleaned, callbacks=[]).plan.data.clean == "nfc,dedupe"

@@ -14,7 +14,7 @@ import pytest
 
 from nbtextgen import Pairs
 from nbtextgen.core.errors import DataError
-from nbtextgen.data.raw import RawPairs
+from nbtextgen.data.pairs import RawPairs
 
 ROWS = [
     ("plain", "text"),

@@ -8,7 +8,7 @@ import pandas
 import pytest
 
 from nbtextgen import Pairs
-from nbtextgen.data.raw import RawPairs
+from nbtextgen.data.pairs import RawPairs
 
 RNG = random.Random(7)
 WORDS = [

@@ -20,7 +20,7 @@ from nbtextgen.core.errors import DataError, ModelFileError, OptionError
 from nbtextgen.data import batching as module
 from nbtextgen.data import tokenization as tokenising
 from nbtextgen.data.batching import CopyMap, Examples, batches, encode_examples
-from nbtextgen.data.readers.stream import stream_pairs
+from nbtextgen.data.readers.read import stream_pairs
 from nbtextgen.data.tokenization import open_store, store_key, tokenise
 from nbtextgen.tokenizers.registry import train_tokenizer
 from tests.processes import alive, children, wait_for
@@ -174,8 +174,8 @@ def test_files_are_streamed_with_places(tmp_path) -> None:
     (tmp_path / "c.jsonl").write_text(json.dumps({"en": "bird", "fr": "oiseau"}) + "\n")
     found = list(stream_pairs(str(tmp_path / "*"), "en", "fr"))
     assert [row[1:] for row in found] == [("cat", "chat"), ("dog", "chien"), ("fish", "poisson"), ("bird", "oiseau")]
-    assert found[2][0] == "b.tsv.gz, line 2"
-    assert list(stream_pairs(iter([("a", "b")]))) == [("row 1", "a", "b")]
+    assert found[2][0] == ("b.tsv.gz, line", 2)
+    assert list(stream_pairs(iter([("a", "b")]))) == [(("row", 1), "a", "b")]
     import pandas
 
     pandas.DataFrame({"en": SOURCES, "fr": TARGETS}).to_parquet(tmp_path / "d.parquet")
@@ -185,15 +185,15 @@ def test_files_are_streamed_with_places(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.tsv", b"a\tb\nc\n", "line 2 has 1 columns"),
+        ("a.tsv", b"a\tb\nc\n", "line 2 has 1 column,"),
         ("a.tsv", b"a\tb\nc\t\n", "line 2: target is empty"),
         ("a.tsv", b"a\tb\n\xff\td\n", "line 2 is not UTF-8"),
-        ("a.tsv", b"a\tb\tc\n", "has 3 columns"),
+        ("a.tsv", b"a\tb\tc\n", "has columns 1, 2, 3; say which"),
         ("a.jsonl", b'{"a": "b", "c": "d"}\n{\n', "line 2 is not JSON"),
         ("a.jsonl", b'{"a": "b", "c": null}\n', "line 1: target is missing"),
-        ("a.tsv.gz", gzip.compress(b"a\tb\n" * 5000, mtime=0)[:-30], "cannot be read from here on"),
-        ("a.parquet", b"PAR1 no", "row 1: the file cannot be read"),
-        ("a.csv", b"a,b\n", "cannot be read in a stream"),
+        ("a.tsv.gz", gzip.compress(b"a\tb\n" * 5000, mtime=0)[:-30], "the gzip data is cut short from here on"),
+        ("a.parquet", b"PAR1 no", "cannot be read as Parquet"),
+        ("a.csv", b'a,b\n"c,d\n', "line 2: a quote is opened and never closed"),
     ],
     ids=str,
 )

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from nbtextgen.charts import Curve, line_chart
 from nbtextgen.charts.keeping import handler
-from nbtextgen.data.raw import RawPairs
+from nbtextgen.data.pairs import RawPairs
 from nbtextgen.inference.generation import Generation, Generations
 from nbtextgen.notebook.data_view import bars, look
 from nbtextgen.notebook.live import static_view as still

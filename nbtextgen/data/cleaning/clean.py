@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from nbtextgen.core.errors import DataError, OptionError, nearest
-from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.data.cleaning.steps import DROPS, REWRITES, Columns
-from nbtextgen.data.pairs import Pairs
-from nbtextgen.data.rows import Rows, cell_problem, is_missing, place_text, same_key
-
-if TYPE_CHECKING:
-    import pandas
+from nbtextgen.data.rows import Place, Rows, cell_problem, is_missing, place_text, same_key
 
 STEPS = {name: help for table in (REWRITES, DROPS) for name, (_, help) in table.items()} | {
     "text": "read numbers as text",
@@ -54,38 +49,23 @@ class StepResult:
     examples: tuple[tuple[str, str, str], ...]
 
 
-@dataclass(frozen=True, eq=False)
-class Cleaned:
-    """The outcome of cleaning; shows itself as a table.
+@dataclass(frozen=True)
+class CleaningResult:
+    """The rows that cleaning kept, and an account of the others.
 
     Attributes:
-        pairs: the rows kept, rewritten.
+        sources, targets, places: the rows kept, rewritten.
         dropped: the rows left out, in the order of the table.
         results: what each step did, in the order they ran.
         steps: the steps as they were asked for, for a settings file.
     """
 
-    pairs: Pairs
+    sources: list[str]
+    targets: list[str]
+    places: list[Place]
     dropped: tuple[Dropped, ...]
     results: tuple[StepResult, ...]
     steps: str
-
-    def dropped_frame(self) -> pandas.DataFrame:
-        """The rows left out as a pandas frame; raises ``MissingPackageError`` without pandas."""
-        with optional_import("A data frame", "pandas", "frames"):
-            import pandas
-        names = ["row", "place", "source", "target", "step", "why"]
-        return pandas.DataFrame([vars(one) for one in self.dropped], columns=names)
-
-    def __repr__(self) -> str:
-        from nbtextgen.data.report.views import cleaned_text
-
-        return cleaned_text(self)
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        from nbtextgen.data.report.views import cleaned_html
-
-        return {"text/plain": repr(self), "text/html": cleaned_html(self)}
 
 
 def parse_steps(steps: str | Sequence[str]) -> dict[str, str]:
@@ -130,7 +110,7 @@ def rewriter(steps: str | Sequence[str]) -> Callable[[str], str]:
     return rewrite
 
 
-def clean(rows: Rows, steps: str | Sequence[str], *, valid: Pairs | None = None) -> Cleaned:
+def clean_rows(rows: Rows, steps: str | Sequence[str], *, valid: Rows | None = None) -> CleaningResult:
     """Apply cleaning steps to rows.
 
     Whatever the order of the names, texts are rewritten first and rows dropped afterwards, each in the order of
@@ -157,9 +137,9 @@ def clean(rows: Rows, steps: str | Sequence[str], *, valid: Pairs | None = None)
 
 
 class _Job:
-    """One call of ``clean``: the rows still kept, and what happened to the others."""
+    """One call of ``clean_rows``: the rows still kept, and what happened to the others."""
 
-    def __init__(self, rows: Rows, asked: dict[str, str], valid: Pairs | None) -> None:
+    def __init__(self, rows: Rows, asked: dict[str, str], valid: Rows | None) -> None:
         self.rows, self.asked = rows, asked
         self.held_out = (
             frozenset() if valid is None else frozenset(map(same_key, map(rewriter(list(asked)), valid.sources)))
@@ -221,12 +201,13 @@ class _Job:
         columns = Columns(self.sources, self.targets, self.held_out)
         self._leave_out(name, list(DROPS[name][0](columns, argument)))
 
-    def outcome(self, steps: str) -> Cleaned:
+    def outcome(self, steps: str) -> CleaningResult:
         """What is left."""
         if not self.kept:
             raise DataError(f"Cleaning with {steps or 'no step'} leaves none of the {len(self.rows.sources):,} rows.")
-        pairs = Pairs(self.sources, self.targets, [self.rows.places[row] for row in self.kept])
-        return Cleaned(pairs, tuple(self.dropped[row] for row in sorted(self.dropped)), tuple(self.results), steps)
+        places = [self.rows.places[row] for row in self.kept]
+        dropped = tuple(self.dropped[row] for row in sorted(self.dropped))
+        return CleaningResult(self.sources, self.targets, places, dropped, tuple(self.results), steps)
 
     def _leave_out(self, name: str, gone: list[tuple[int, str]]) -> None:
         out = {at for at, _ in gone}

@@ -2,196 +2,148 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
 import json
-import re
 import sys
-import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
 
-from nbtextgen.core.errors import DataError, nearest
+from nbtextgen.core.errors import DataError
 from nbtextgen.core.optional_imports import optional_import
-from nbtextgen.data.raw import RawPairs
-from nbtextgen.data.readers.read import columns_of, from_columns
-from nbtextgen.data.rows import has_surrogate
+from nbtextgen.data.readers.columns import Columns, Record, choose_columns, rows_of_lines, rows_of_records
+from nbtextgen.data.readers.text import byte_pieces, encoding_problem, read_lines
+from nbtextgen.data.rows import Row
 
 SUFFIXES = (".tsv", ".csv", ".txt", ".jsonl", ".json", ".parquet")
-HEADER_NAMES = {"source", "target", "src", "tgt", "input", "output", "text", "label", "summary"}
-"""A first line with two of these is a header even when no column was asked for by name."""
-_MARKS = (  # the longer mark first: that of UTF-32 begins with that of UTF-16
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-_GZIP = b"\x1f\x8b"
-_LINE_END = re.compile("\r\n|\n|\r")  # what ends a row; U+2028, U+0085, VT and FF may stand inside a text
+LOOKAHEAD = 4096
+"""Rows that a stream holds at a time, to see which columns there are."""
+LARGEST_ROW = 1 << 26
+"""Characters of a CSV row from which a quote must have been left open: the rest of the file would be one cell."""
+LARGEST_LIST = 1 << 26
+"""Characters of a JSON list that is read in a stream: it can only be parsed whole."""
+Line = tuple[int, list[str]]
+"""Line number and cells."""
 
 
 def is_pairs_file(path: Path) -> bool:
-    """Whether the name ends as a file of pairs does."""
+    """Return ``True`` if the name ends as that of a file of pairs does."""
     return _suffix(path) in SUFFIXES
 
 
 def _suffix(path: Path) -> str:
-    """The ending that says how to read it, without ``.gz``."""
-    name = path.name.lower()
-    return Path(name.removesuffix(".gz")).suffix
+    """The ending that says how to read the file, without ``.gz``."""
+    return Path(path.name.lower().removesuffix(".gz")).suffix
 
 
-# Bytes to text ----------------------------------------------------------------------------------------------------
+def rows_of_file(path: Path, asked: Columns, lookahead: int | None) -> Iterator[Row]:
+    """Yield the rows of a file, read as its ending says.
 
-
-def read_bytes(path: Path) -> bytes:
-    """The bytes of a file, unpacked when they are gzip whatever the name says.
-
-    Raises:
-        DataError: when there is no such file, or the gzip data is cut short or damaged; says how far it can be read.
-    """
-    if path.is_dir():
-        raise DataError(f"{path} is a directory; give a file of pairs.")
-    if not path.is_file():
-        near = nearest(path.name, [each.name for each in path.parent.glob("*")]) if path.parent.is_dir() else ""
-        raise DataError(f"There is no file {path}.{near}")
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from None
-    return _unpacked(path, raw) if raw.startswith(_GZIP) else raw
-
-
-def _unpacked(path: Path, raw: bytes) -> bytes:
-    """Unpack one or several gzip members."""
-    found = bytearray()
-    while raw.startswith(_GZIP):
-        member = zlib.decompressobj(wbits=31)
-        try:
-            for start in range(0, len(raw), 1 << 20):  # piece by piece, so that what comes before damage is counted
-                found += member.decompress(raw[start : start + (1 << 20)])
-        except zlib.error as error:
-            raise _broken(path, f"is damaged ({error})", found) from None
-        if not member.eof:
-            raise _broken(path, "is cut short", found)
-        raw = member.unused_data.lstrip(b"\0")  # some writers pad the end with zeros
-        if raw and not raw.startswith(_GZIP):
-            raise _broken(path, "has something after its end that is not gzip", found)
-    return bytes(found)
-
-
-def _broken(path: Path, how: str, found: bytearray) -> DataError:
-    line = found.count(b"\n") + 1
-    return DataError(f"{path}, line {line:,}: the gzip data {how} from here on; make or copy the file again.")
-
-
-def read_text(path: Path) -> str:
-    """The text of a file in UTF-8 (with or without byte order mark), UTF-16 or UTF-32 with one; gzip is unpacked.
-
-    Bytes that are not UTF-8 become lone surrogates (Python's ``surrogateescape``): ``line_problem`` finds them.
+    Args:
+        path: a file whose name ends with one of ``SUFFIXES``, also followed by ``.gz``.
+        asked: names of the columns.
+        lookahead: rows that may be looked at before the first is given; ``None``: all of them.
 
     Raises:
-        DataError: when it cannot be read, or is UTF-16 or UTF-32 without a mark.
+        DataError: if the file is missing, damaged, or has not the columns asked for; names the place.
     """
-    raw = read_bytes(path)
-    encoding = next((name for mark, name in _MARKS if raw.startswith(mark)), "utf-8")
-    head = raw[:4000]
-    if encoding == "utf-8" and head.count(0) > len(head) / 4:
-        raise DataError(
-            f"{path}, line 1 looks like UTF-16 or UTF-32 without a byte order mark; save the file as UTF-8."
-        )
-    if encoding.startswith("utf-8"):
-        return raw.decode(encoding, errors="surrogateescape")
-    try:
-        return raw.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = len(_LINE_END.findall(raw[: error.start].decode(encoding, errors="replace"))) + 1
-        raise DataError(f"{path}, line {line:,} is not {encoding.upper()} text; save the file as UTF-8.") from None
-
-
-def _problem(cells: Sequence[str]) -> str | None:
-    """What is wrong with the characters of a row, if anything."""
-    if any(not cell.isascii() and has_surrogate(cell) for cell in cells):
-        return "is not UTF-8 text; save the file as UTF-8"
-    return None
-
-
-# Text to rows -----------------------------------------------------------------------------------------------------
-
-
-def read_file(path: Path, source: str | None, target: str | None) -> RawPairs:
-    """Read a file by its ending; see ``Pairs.of``."""
     suffix = _suffix(path)
     if suffix == ".parquet" and path.is_file():
-        return _read_parquet(path, source, target)
-    text = read_text(path)
+        return _parquet_rows(path, asked)
     if suffix not in SUFFIXES:
+        next(byte_pieces(path), b"")  # a missing file is the first thing to say
         raise DataError(f"{path} ends in '{suffix}'; pairs are read from {', '.join(SUFFIXES)} files (or those .gz).")
     if suffix in (".jsonl", ".json"):
-        return _read_json(path, text, source, target)
-    if suffix == ".csv":
-        rows = list(_csv_rows(path, text))
-    else:
-        lines = enumerate(_LINE_END.split(text), 1)
-        rows = [(number, line.split("\t")) for number, line in lines if line.strip(" ")]
-        if suffix == ".txt" and rows and all(len(row) == 1 for _, row in rows):
-            rows = [(number, row[0].split(" => ")) for number, row in rows]
-            if all(len(row) == 1 for _, row in rows):
-                raise DataError(f"{path.name}, line 1 has no separator: write source, a tab or ' => ', and target.")
-    return _from_table(path, rows, source, target)
+        return rows_of_records(_json_records(path, lookahead), asked, lookahead)
+    lines = _csv_lines(path) if suffix == ".csv" else _tab_lines(path)
+    first = next(lines, None)
+    if first is None:
+        raise DataError(f"{path} is empty; write one pair per line.")
+    lines = chain([first], lines)
+    return rows_of_lines(path.name, _arrow_lines(path, lines, lookahead) if suffix == ".txt" else lines, asked)
 
 
-def read_parallel(first: Path, second: Path) -> RawPairs:
-    """Rows from two files whose lines belong together."""
-    sides = [_LINE_END.split(read_text(path)) for path in (first, second)]
-    for side in sides:
-        while side and not side[-1]:
-            side.pop()
-    if len(sides[0]) != len(sides[1]):
-        raise DataError(f"{first} has {len(sides[0]):,} lines but {second} has {len(sides[1]):,}; they must match.")
-    problems = {at: found for at, cells in enumerate(zip(*sides, strict=True)) if (found := _problem(cells))}
-    return RawPairs(sides[0], sides[1], [(f"{first.name}, line", at + 1) for at in range(len(sides[0]))], problems)
+def rows_of_parallel_files(source: Path, target: Path) -> Iterator[Row]:
+    """Yield rows from two text files whose lines belong together; empty lines at the end do not count."""
+    counts = [_line_count(path) for path in (source, target)]
+    if counts[0] != counts[1]:
+        raise DataError(f"{source} has {counts[0]:,} lines but {target} has {counts[1]:,}; they must match.")
+    lines = zip(_plain_lines(source), _plain_lines(target), strict=False)
+    for number, cells in enumerate(islice(lines, counts[0]), 1):
+        yield (f"{source.name}, line", number), *cells, encoding_problem(cells)
 
 
-@contextmanager
-def _any_field_size() -> Iterator[None]:
-    """Let the csv module read fields of any length (its limit, 128 KB, is one for the whole process)."""
-    before = csv.field_size_limit(sys.maxsize)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(before)
+def _plain_lines(path: Path) -> Iterator[str]:
+    return (line.rstrip("\r\n") for line in read_lines(path))
 
 
-def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
-    """Rows with the line each begins on."""
-    delimiter = _delimiter(text)
-    began = 1
-    with _any_field_size():
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+def _line_count(path: Path) -> int:
+    return max((number for number, line in enumerate(_plain_lines(path), 1) if line), default=0)
+
+
+# Tables of text ---------------------------------------------------------------------------------------------------
+
+
+def _tab_lines(path: Path) -> Iterator[Line]:
+    return ((number, line.split("\t")) for number, line in enumerate(_plain_lines(path), 1) if line.strip(" "))
+
+
+def _arrow_lines(path: Path, lines: Iterator[Line], lookahead: int | None) -> Iterator[Line]:
+    """Cut the lines of a ``.txt`` file at ``=>`` if none of those looked at has a tab."""
+    first = list(islice(lines, lookahead))
+    if any(len(cells) > 1 for _, cells in first):
+        return chain(first, lines)
+    if not any(" => " in cells[0] for _, cells in first):
+        raise DataError(f"{path.name}, line 1 has no separator: write source, a tab or ' => ', and target.")
+    return ((number, "\t".join(cells).split(" => ")) for number, cells in chain(first, lines))
+
+
+def _csv_lines(path: Path) -> Iterator[Line]:
+    """Yield rows with the line on which each begins."""
+    lines = read_lines(path)
+    head = list(islice(lines, 60))
+    began, size = 1, 0
+
+    def counted() -> Iterator[str]:
+        nonlocal size
+        for line in chain(head, lines):
+            size += len(line)
+            if size > LARGEST_ROW:
+                raise csv.Error("unexpected end")
+            yield line
+
+    reader = csv.reader(counted(), delimiter=_delimiter(head), strict=True)
+    while True:
+        size = 0
+        # The limit, 128 KB by default, is one for the whole process; only this reader is to be without it.
+        limit = csv.field_size_limit(sys.maxsize)
         try:
-            for row in reader:
-                if row and (len(row) > 1 or row[0].strip()):
-                    yield began, row
-                began = reader.line_num + 1
+            cells = next(reader, None)
         except csv.Error as error:
             what = "a quote is opened and never closed" if "unexpected end" in str(error) else str(error)
             raise DataError(f"{path}, line {began:,}: {what}; double the quotes inside a quoted cell.") from None
+        finally:
+            csv.field_size_limit(limit)
+        if cells is None:
+            return
+        if cells and (len(cells) > 1 or cells[0].strip()):
+            yield began, cells
+        began = reader.line_num + 1
 
 
-def _delimiter(text: str) -> str:
-    """The character that cuts the first rows most evenly into at least two cells."""
-    lines = io.StringIO(text[:200_000], newline="").readlines()[:60]
+def _delimiter(head: list[str]) -> str:
+    """The character that cuts the first lines most evenly into at least two cells."""
+    lines = io.StringIO("".join(head)[:200_000], newline="").readlines()
 
     def evenness(delimiter: str) -> float:
+        limit = csv.field_size_limit(sys.maxsize)
         try:
-            with _any_field_size():
-                widths = [len(row) for row in csv.reader(lines, delimiter=delimiter) if row]
+            widths = [len(row) for row in csv.reader(lines, delimiter=delimiter) if row]
         except csv.Error:
             return 0.0
+        finally:
+            csv.field_size_limit(limit)
         if not widths or widths[0] < 2:
             return 0.0
         return sum(width == widths[0] for width in widths) / len(widths)
@@ -199,85 +151,87 @@ def _delimiter(text: str) -> str:
     return max(",;\t|", key=evenness)  # the first of equals: a comma unless another cuts better
 
 
-def _from_table(path: Path, rows: list[tuple[int, list[str]]], source: str | None, target: str | None) -> RawPairs:
-    """Rows of cells; the first is a header when it names the columns asked for, or looks like names."""
-    if not rows:
-        raise DataError(f"{path} is empty; write one pair per line.")
-    first = rows[0][1]
-    width = len(first)
-    named = source is not None or target is not None
-    header = named or len({name.strip().lower() for name in first} & HEADER_NAMES) >= 2
-    names = first if header else [str(at + 1) for at in range(width)]
-    if len(set(names)) < width:
-        twice = next(name for name in names if names.count(name) > 1)
-        raise DataError(f"{path.name}, line {rows[0][0]:,}: two columns are named '{twice}'; rename one of them.")
-    body = rows[1:] if header else rows
-    problems: dict[int, str] = {}
-    columns: dict[str, list[str | None]] = {name: [] for name in names}
-    for at, (_, row) in enumerate(body):
-        if len(row) != width:
-            columns_said = "column" if len(row) == 1 else "columns"
-            problems[at] = f"has {len(row)} {columns_said}, the first line has {width}"
-        elif bad := _problem(row):
-            problems[at] = bad
-        for column, name in enumerate(names):
-            columns[name].append(row[column] if column < len(row) else None)
-    return from_columns(columns, source, target, [(f"{path.name}, line", number) for number, _ in body], problems)
+# Records ----------------------------------------------------------------------------------------------------------
 
 
-def _read_json(path: Path, text: str, source: str | None, target: str | None) -> RawPairs:
-    """A JSON object per line, or one JSON list of objects."""
-    rows: list[dict[str, object]] = []
-    places: list[tuple[str, int]] = []
-    problems: dict[int, str] = {}
-    if text.lstrip().startswith("["):
-        found = [(f"{path.name}, record", at, row) for at, row in enumerate(_json_list(path, text), 1)]
+def _json_records(path: Path, lookahead: int | None) -> Iterator[Record]:
+    """Yield a JSON object per line, or those of one JSON list.
+
+    Raises:
+        DataError: if there is none, or the first ``lookahead`` of them cannot be read.
+    """
+    lines = read_lines(path)
+    blank = 0
+    for start in lines:
+        if start.strip():
+            break
+        blank += 1
     else:
-        lines = enumerate(_LINE_END.split(text), 1)
-        found = [(f"{path.name}, line", at, _json_line(line)) for at, line in lines if line.strip()]
-    if not found:
         raise DataError(f"{path} is empty; write one JSON object per line.")
-    for name, number, row in found:
-        if isinstance(row, ValueError):
-            problems[len(rows)] = f"is not JSON: {row}"
-        elif not isinstance(row, dict):
-            problems[len(rows)] = "is not a JSON object with a source and a target"
-        elif bad := _problem([cell for cell in row.values() if isinstance(cell, str)]):
-            problems[len(rows)] = bad
-        rows.append(row if isinstance(row, dict) else {})
-        places.append((name, number))
-    if len(problems) == len(rows):
-        raise DataError(f"{places[0][0]} {places[0][1]:,} {problems[0]}.")
-    return from_columns(columns_of(rows), source, target, places, problems)
+    if start.lstrip().startswith("["):
+        name, values = "record", enumerate(_json_list(path, chain([start], lines), blank, lookahead), 1)
+    else:
+        name = "line"
+        numbered = enumerate(chain([start], lines), blank + 1)
+        values = ((number, _json_value(line)) for number, line in numbered if line.strip())
+    records = (((f"{path.name}, {name}", number), *_checked_record(value)) for number, value in values)
+    first = list(islice(records, lookahead))
+    if not first:
+        raise DataError(f"{path} is empty; write one JSON object per line.")
+    if all(problem for _, _, problem in first):
+        (name, number), _, problem = first[0]
+        raise DataError(f"{name} {number:,} {problem}.")
+    yield from chain(first, records)
 
 
-def _json_line(line: str) -> object:
-    """The value of a line, or the error that says why there is none."""
+def _checked_record(value: object) -> tuple[dict[str, object], str | None]:
+    if isinstance(value, ValueError):
+        return {}, f"is not JSON: {value}"
+    if not isinstance(value, dict):
+        return {}, "is not a JSON object with a source and a target"
+    return value, encoding_problem(cell for cell in value.values() if isinstance(cell, str))
+
+
+def _json_value(text: str) -> object:
+    """The value of a text, or the error that says why there is none."""
     try:
-        return json.loads(line)
+        return json.loads(text.rstrip("\r\n"))
     except ValueError as error:
         return error
     except RecursionError:
         return ValueError("it is nested too deeply")
 
 
-def _json_list(path: Path, text: str) -> list[object]:
-    found = _json_line(text)
-    if isinstance(found, json.JSONDecodeError):
-        raise DataError(f"{path.name}, line {found.lineno:,} is not JSON: {found.msg}.")
-    if not isinstance(found, list):
-        raise DataError(f"{path.name}, line 1 is not JSON: {found!s:.100}.")
-    return found
+def _json_list(path: Path, lines: Iterator[str], blank: int, lookahead: int | None) -> list[object]:
+    text, size = ["\n" * blank], 0
+    for line in lines:
+        text.append(line)
+        size += len(line)
+        if lookahead is not None and size > LARGEST_LIST:
+            raise DataError(f"{path} holds a JSON list that is too long to be read in a stream; save it as .jsonl.")
+    value = _json_value("".join(text))
+    if isinstance(value, json.JSONDecodeError):
+        raise DataError(f"{path.name}, line {value.lineno:,} is not JSON: {value.msg}.")
+    if not isinstance(value, list):
+        raise DataError(f"{path.name}, line 1 is not JSON: {value!s:.100}.")
+    return value
 
 
-def _read_parquet(path: Path, source: str | None, target: str | None) -> RawPairs:
+def _parquet_rows(path: Path, asked: Columns) -> Iterator[Row]:
     with optional_import("A Parquet file", "pyarrow", "frames"):
         import pyarrow
         import pyarrow.parquet
+    number = 0
     try:
-        table = pyarrow.parquet.read_table(path)
+        with pyarrow.parquet.ParquetFile(path) as file:
+            names = choose_columns(list(dict.fromkeys(file.schema_arrow.names)), asked)
+            for batch in file.iter_batches(LOOKAHEAD, columns=list(names)):
+                source, target = (batch.column(name).to_pylist() for name in names)
+                for cells in zip(source, target, strict=True):
+                    number += 1
+                    yield (f"{path.name}, row", number), *cells, None
     except (OSError, ValueError, pyarrow.ArrowException) as error:
+        if isinstance(error, DataError):
+            raise
         how = str(error).splitlines()[0].rstrip(".")
         raise DataError(f"{path} cannot be read as Parquet ({how}); make or copy the file again.") from None
-    columns = {name: column.to_pylist() for name, column in zip(table.column_names, table.columns, strict=True)}
-    return from_columns(columns, source, target, [(f"{path.name}, row", at + 1) for at in range(table.num_rows)])

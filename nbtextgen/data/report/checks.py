@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,10 +14,9 @@ from numpy.typing import NDArray
 from nbtextgen.core.errors import MissingPackageError
 from nbtextgen.data.cleaning.steps import CONTROL, TAG, ZERO_WIDTH
 from nbtextgen.data.near_duplicates import near_duplicates
-from nbtextgen.data.pairs import Pairs
-from nbtextgen.data.report.report import Findings
+from nbtextgen.data.report.findings import Findings
 from nbtextgen.data.rows import Rows, cell_problem, is_missing, same_key
-from nbtextgen.data.text_properties import KINDS, carried, mixed_word, script, scripts
+from nbtextgen.data.text_properties import FEWEST, KINDS, SHORTEST, carried, detect, mixed_word, script, scripts
 
 USUALLY = 0.6
 """Share of the rows with a number (an address, a bracket) that must carry it over before a row that does not is odd."""
@@ -178,8 +178,6 @@ def characters(findings: Findings, texts: Texts) -> None:
 
 def _encoding(findings: Findings, texts: Texts) -> None:
     """Texts decoded with the wrong encoding, and texts in no single Unicode form."""
-    import unicodedata
-
     try:
         from ftfy.badness import is_bad
     except ImportError:
@@ -243,8 +241,6 @@ def carrying(findings: Findings, texts: Texts) -> None:
 
 def languages(findings: Findings, texts: Texts) -> None:
     """Rows of a sample that read like another language than the rest of their column, when a detector is installed."""
-    from nbtextgen.data.text_properties import FEWEST, SHORTEST, detect
-
     for name, column in texts.columns():
         long = [at for at, text in enumerate(column) if len(text) >= SHORTEST and text.count(" ") >= FEWEST]
         sample = long[:: max(1, len(long) // SAMPLED)][:SAMPLED]
@@ -264,7 +260,7 @@ def languages(findings: Findings, texts: Texts) -> None:
             findings.add(f"{name}-language", what, rows, "medium", step, of=len(sample), shown=shown)
 
 
-def overlap(findings: Findings, texts: Texts, valid: Pairs) -> None:
+def overlap(findings: Findings, texts: Texts, valid: Rows) -> None:
     """Sources that are also held out for validation, up to case, spacing and Unicode form."""
     held = {same_key(source) for source in valid.sources}
     rows = texts.where(lambda source, _: same_key(source) in held)

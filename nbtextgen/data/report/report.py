@@ -2,76 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from nbtextgen.data.pairs import Pairs
-from nbtextgen.data.rows import Rows, is_missing, place_text
-
-SEVERITIES = ("high", "medium", "low")
-"""How much a finding matters: it stops or spoils training; it costs quality; it is worth a look."""
-EXAMPLES = 3
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing found.
-
-    Attributes:
-        name: short, such as ``duplicates``.
-        what: in words.
-        count: rows concerned.
-        share: of all rows (or of the sample that was looked at).
-        severity: one of ``SEVERITIES``.
-        examples: places, each with what is there.
-        step: the cleaning step that mends it, with its argument; ``None`` when a person must decide.
-    """
-
-    name: str
-    what: str
-    count: int
-    share: float
-    severity: str
-    examples: tuple[tuple[str, str], ...]
-    step: str | None
-
-
-@dataclass(frozen=True)
-class Side:
-    """One column in figures: lengths in characters and words (smallest, median, 99th percentile, largest), and letters.
-
-    ``characters`` counts distinct ones; ``scripts`` gives the share of letters of each writing system.
-    """
-
-    name: str
-    characters: int
-    lengths: tuple[int, int, int, int]
-    words: tuple[int, int, int, int]
-    distinct: int
-    scripts: dict[str, float]
-
-
-@dataclass(frozen=True)
-class TokenFigures:
-    """What the chosen tokenizer makes of one column.
-
-    Attributes:
-        name, unit: the side, and the unit of its tokens.
-        vocabulary: token types.
-        unknown: share of tokens of rows held out that the vocabulary lacks.
-        lengths: tokens of a row (smallest, median, 99th percentile, largest).
-        too_long: share of rows with more than ``max_length`` tokens, which training leaves out.
-    """
-
-    name: str
-    unit: str
-    vocabulary: int
-    unknown: float
-    lengths: tuple[int, int, int, int]
-    too_long: float
+from nbtextgen.core.escaping import visible
+from nbtextgen.data.report import checks, views
+from nbtextgen.data.report.findings import Finding, Findings, Side, TokenFigures, quartet
+from nbtextgen.data.report.token_figures import token_figures
+from nbtextgen.data.rows import Rows
+from nbtextgen.data.text_properties import script
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,71 +48,26 @@ class DataReport:
         return ",".join(dict.fromkeys(finding.step for finding in self.findings if finding.step))
 
     def __repr__(self) -> str:
-        from nbtextgen.data.report.views import report_text
+        lines = [f"{self.rows:,} rows; {views.finding_count(self.findings)}", *views.side_lines(self.sides, self.ratio)]
+        lines += [*views.token_lines(self.tokens), *views.finding_lines(self.findings)]
+        return "\n".join([*lines, f"All of it: --clean {self.steps}"] if self.steps else lines)
 
-        return report_text(self)
+    def html(self) -> str:
+        """The report as HTML tables; every text of the data is escaped."""
+        parts = [f"<p><b>{self.rows:,} rows</b>, {views.finding_count(self.findings)}</p>"]
+        parts += [views.side_tables(self.sides, self.ratio), views.token_table(self.tokens)]
+        parts += [views.finding_table(self.findings)]
+        parts += [f"<p>All of it: <code>--clean {visible(self.steps)}</code></p>"] if self.steps else []
+        return f"<div class='nbtextgen-report'>{''.join(parts)}</div>"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        from nbtextgen.data.report.views import report_html
-
-        return {"text/plain": repr(self), "text/html": report_html(self)}
-
-
-class Findings:
-    """Collects findings over one table."""
-
-    def __init__(self, rows: Rows) -> None:
-        self.rows = rows
-        self.total = len(rows.sources)
-        self.found: list[Finding] = []
-
-    def add(
-        self,
-        name: str,
-        what: str,
-        rows: Sequence[int],
-        severity: str,
-        step: str | None,
-        *,
-        of: int | None = None,
-        shown: Iterable[str] | None = None,
-    ) -> None:
-        """Note a finding, when there are rows for it.
-
-        Args:
-            rows: numbers of the rows concerned.
-            of: rows looked at, when that was a sample.
-            shown: what to show of the first of the rows; by default both cells.
-        """
-        if not len(rows):
-            return
-        first = [int(row) for row in rows[:EXAMPLES]]
-        texts = [self._shown(row) for row in first] if shown is None else list(shown)[:EXAMPLES]
-        places = [place_text(self.rows.places[row]) for row in first]
-        share = len(rows) / max(1, of or self.total)
-        examples = tuple(zip(places, texts, strict=False))
-        self.found.append(Finding(name, what, len(rows), share, severity, examples, step))
-
-    def _shown(self, row: int) -> str:
-        source, target = self.rows.sources[row], self.rows.targets[row]
-        return f"{_cell(source)} \u2192 {_cell(target)}"
-
-    def ranked(self) -> tuple[Finding, ...]:
-        """Most serious first, then most frequent."""
-        return tuple(sorted(self.found, key=lambda one: (SEVERITIES.index(one.severity), -one.count)))
-
-
-def _cell(value: Any) -> str:
-    if is_missing(value):
-        return "(missing)"
-    text = str(value)
-    return text if len(text) <= 70 else text[:69] + "\u2026"
+        return {"text/plain": repr(self), "text/html": self.html()}
 
 
 def report(
     rows: Rows,
     *,
-    valid: Pairs | None = None,
+    valid: Rows | None = None,
     tokens: str | None = None,
     source_tokens: str | None = None,
     target_tokens: str | None = None,
@@ -189,9 +84,6 @@ def report(
             is chosen from the data in the same way.
         similarity: percent from which two texts count as near-duplicates.
     """
-    from nbtextgen.data.report import checks
-    from nbtextgen.data.report.token_figures import token_figures
-
     findings = Findings(rows)
     usable = checks.unusable(findings)
     texts = checks.Texts.of(rows, usable)
@@ -212,17 +104,8 @@ def report(
     return DataReport(len(rows.sources), findings.ranked(), sides, ratio, figures)
 
 
-def quartet(values: Any) -> tuple[int, int, int, int]:
-    """Smallest, median, 99th percentile, largest."""
-    found = np.percentile(np.asarray(values), [0, 50, 99, 100], method="lower")
-    return (int(found[0]), int(found[1]), int(found[2]), int(found[3]))
-
-
 def _side(name: str, texts: Sequence[str]) -> Side:
-    from nbtextgen.data.report.checks import character_counts
-    from nbtextgen.data.text_properties import script
-
-    counts = character_counts(texts)
+    counts = checks.character_counts(texts)
     letters: dict[str, int] = {}
     for character, count in counts.items():
         found = script(character)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nbtextgen.data.report.checks import Texts
-from nbtextgen.data.report.report import Findings, TokenFigures, quartet
+from nbtextgen.data.report.findings import Findings, TokenFigures, quartet
 from nbtextgen.tokenizers.base import UNK, Tokenizer
 from nbtextgen.tokenizers.registry import train_tokenizer
 from nbtextgen.tokenizers.token_unit import suitable_unit

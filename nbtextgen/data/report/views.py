@@ -1,75 +1,106 @@
-"""The data report and the account of a cleaning, as text and as static HTML; every text of the data is escaped."""
+"""The parts of the data report, and the account of a cleaning, as text and as static HTML; texts of the data are escaped."""
 
 from __future__ import annotations
 
 import html
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from nbtextgen.core.escaping import pictured, visible
-
-if TYPE_CHECKING:
-    from nbtextgen.data.cleaning.clean import Cleaned
-    from nbtextgen.data.report.report import DataReport
+from nbtextgen.data.cleaning.clean import StepResult
+from nbtextgen.data.report.findings import Finding, Side, TokenFigures
 
 _COLOURS = {"high": "#c62828", "medium": "#b26a00", "low": "#5f6b7a"}
 _CELL = "text-align:left;vertical-align:top;padding:2px 10px 2px 0"
 
 
-def report_text(report: DataReport) -> str:
-    """The report in lines."""
-    lines = [f"{report.rows:,} rows; {_count(report)}"]
-    for side in report.sides:
-        scripts = ", ".join(f"{name} {share:.1%}" for name, share in list(side.scripts.items())[:4])
+def finding_count(findings: Sequence[Finding]) -> str:
+    """How many findings there are, in words."""
+    return f"{len(findings)} finding" + ("" if len(findings) == 1 else "s")
+
+
+def side_lines(sides: Sequence[Side], ratio: tuple[float, float, float]) -> list[str]:
+    """A line for each column, and one for the length ratio."""
+    if not sides:
+        return []
+    lines = []
+    for side in sides:
+        scripts = _scripts(side)
         lines.append(
             f"  {side.name}: {side.lengths[1]:,} characters (median; {side.lengths[0]:,} to {side.lengths[3]:,}), "
             f"{side.words[1]:,} words, {side.distinct:,} distinct, {side.characters:,} different characters"
             + (f" ({scripts})" if scripts else "")
         )
-    if report.sides:
-        low, middle, high = report.ratio
-        lines.append(f"  target / source length: {middle:.2f} (98 of 100 between {low:.2f} and {high:.2f})")
-    for one in report.tokens:
-        lines.append(
-            f"  {one.name} as {one.unit}: {one.vocabulary:,} types, {one.unknown:.2%} unknown in unseen rows, "
-            f"{one.lengths[1]:,} tokens (median; up to {one.lengths[3]:,}), {one.too_long:.2%} too long"
-        )
-    for finding in report.findings:
+    low, middle, high = ratio
+    return [*lines, f"  target / source length: {middle:.2f} (98 of 100 between {low:.2f} and {high:.2f})"]
+
+
+def side_tables(sides: Sequence[Side], ratio: tuple[float, float, float]) -> str:
+    """A table of the columns, and a sentence on the length ratio."""
+    if not sides:
+        return ""
+    rows = [
+        [
+            side.name,
+            _spread(side.lengths),
+            _spread(side.words),
+            f"{side.distinct:,}",
+            f"{side.characters:,}",
+            visible(_scripts(side)),
+        ]
+        for side in sides
+    ]
+    low, middle, high = ratio
+    head = ["", "characters", "words", "distinct texts", "alphabet", "writing systems"]
+    sentence = f"Target / source length: {middle:.2f} (98 of 100 rows between {low:.2f} and {high:.2f})."
+    return f"{_table(head, rows)}<p>{sentence}</p>"
+
+
+def _scripts(side: Side) -> str:
+    return ", ".join(f"{name} {share:.1%}" for name, share in list(side.scripts.items())[:4])
+
+
+def token_lines(tokens: Iterable[TokenFigures]) -> list[str]:
+    """A line for each column's tokens."""
+    return [
+        f"  {figures.name} as {figures.unit}: {figures.vocabulary:,} types, {figures.unknown:.2%} unknown in unseen rows, "
+        f"{figures.lengths[1]:,} tokens (median; up to {figures.lengths[3]:,}), {figures.too_long:.2%} too long"
+        for figures in tokens
+    ]
+
+
+def token_table(tokens: Sequence[TokenFigures]) -> str:
+    """A table of the columns' tokens."""
+    rows = [
+        [
+            figures.name,
+            figures.unit,
+            f"{figures.vocabulary:,}",
+            f"{figures.unknown:.2%}",
+            _spread(figures.lengths),
+            f"{figures.too_long:.2%}",
+        ]
+        for figures in tokens
+    ]
+    return _table(["tokens", "unit", "types", "unknown", "per row", "too long"], rows) if rows else ""
+
+
+def finding_lines(findings: Iterable[Finding]) -> list[str]:
+    """A line for each finding, and one for each of its examples."""
+    lines = []
+    for finding in findings:
         step = f"  [--clean {finding.step}]" if finding.step else ""
         lines.append(
             f"{finding.severity:>6}  {finding.count:,} ({finding.share:.1%})  {finding.name}: {finding.what}{step}"
         )
         lines += [f"          {place}: {_plain(text)}" for place, text in finding.examples]
-    if report.steps:
-        lines.append(f"All of it: --clean {report.steps}")
-    return "\n".join(lines)
+    return lines
 
 
-def report_html(report: DataReport) -> str:
-    """The report as tables."""
-    parts = [f"<p><b>{report.rows:,} rows</b>, {_count(report)}</p>"]
-    if report.sides:
-        parts.append(
-            _table(["", "characters", "words", "distinct texts", "alphabet", "writing systems"], _sides(report))
-        )
-        low, middle, high = report.ratio
-        parts.append(f"<p>Target / source length: {middle:.2f} (98 of 100 rows between {low:.2f} and {high:.2f}).</p>")
-    if report.tokens:
-        rows = [
-            [
-                one.name,
-                one.unit,
-                f"{one.vocabulary:,}",
-                f"{one.unknown:.2%}",
-                _spread(one.lengths),
-                f"{one.too_long:.2%}",
-            ]
-            for one in report.tokens
-        ]
-        parts.append(_table(["tokens", "unit", "types", "unknown", "per row", "too long"], rows))
+def finding_table(findings: Iterable[Finding]) -> str:
+    """A table of the findings with their examples."""
     rows = []
-    for finding in report.findings:
+    for finding in findings:
         colour = _COLOURS[finding.severity]
         examples = "".join(
             f"<div><span style='opacity:.75'>{visible(place)}</span> {_example(text)}</div>"
@@ -83,58 +114,30 @@ def report_html(report: DataReport) -> str:
                 f"<code>{visible(finding.step)}</code>" if finding.step else "",
             ]
         )
-    if rows:
-        parts.append(_table(["matters", "rows", "finding", "cleaning step"], rows))
-        parts.append(f"<p>All of it: <code>--clean {visible(report.steps)}</code></p>" if report.steps else "")
-    return f"<div class='nbtextgen-report'>{''.join(parts)}</div>"
+    return _table(["matters", "rows", "finding", "cleaning step"], rows) if rows else ""
 
 
-def _count(report: DataReport) -> str:
-    count = len(report.findings)
-    return f"{count} finding" + ("" if count == 1 else "s")
-
-
-def _sides(report: DataReport) -> list[list[str]]:
-    rows = []
-    for side in report.sides:
-        scripts = ", ".join(f"{visible(name)} {share:.1%}" for name, share in list(side.scripts.items())[:4])
-        rows.append(
-            [
-                side.name,
-                _spread(side.lengths),
-                _spread(side.words),
-                f"{side.distinct:,}",
-                f"{side.characters:,}",
-                scripts,
-            ]
-        )
-    return rows
-
-
-def cleaned_text(cleaned: Cleaned) -> str:
-    """The account of a cleaning in lines."""
-    total = len(cleaned.pairs) + len(cleaned.dropped)
-    lines = [f"{len(cleaned.pairs):,} of {total:,} rows kept, {len(cleaned.dropped):,} dropped ({cleaned.steps})"]
-    for result in cleaned.results:
+def step_lines(results: Iterable[StepResult]) -> list[str]:
+    """A line for each cleaning step, and one for each of its examples."""
+    lines = []
+    for result in results:
         done = [f"{result.dropped:,} rows dropped"] if result.dropped else []
         done += [f"{result.changed:,} texts changed"] if result.changed else []
         lines.append(f"  {result.name}: {', '.join(done) or 'nothing to do'}")
         lines += [f"      {place}: {_plain(before)}  >  {_plain(after)}" for place, before, after in result.examples]
-    return "\n".join(lines)
+    return lines
 
 
-def cleaned_html(cleaned: Cleaned) -> str:
-    """The account of a cleaning as a table."""
-    total = len(cleaned.pairs) + len(cleaned.dropped)
+def step_table(results: Iterable[StepResult]) -> str:
+    """A table of the cleaning steps with their examples."""
     rows = []
-    for result in cleaned.results:
+    for result in results:
         examples = "".join(
             f"<div><span style='opacity:.75'>{visible(place)}</span> {_example(before)} <b>&rarr;</b> {_example(after)}</div>"
             for place, before, after in result.examples
         )
         rows.append([f"<code>{result.name}</code>", f"{result.dropped:,}", f"{result.changed:,}", examples])
-    head = f"<p><b>{len(cleaned.pairs):,} of {total:,} rows kept</b>, {len(cleaned.dropped):,} dropped</p>"
-    return head + _table(["step", "rows dropped", "texts changed", "examples"], rows)
+    return _table(["step", "rows dropped", "texts changed", "examples"], rows)
 
 
 def _example(text: str) -> str:

@@ -36,8 +36,7 @@ class DataCommands(Commands):
     @line_cell_magic
     @in_one_line
     def textgen_data(self, line: str, cell: str | None = None) -> Any:
-        from nbtextgen.data.pairs import Pairs
-        from nbtextgen.data.raw import RawPairs
+        from nbtextgen.data.pairs import Pairs, RawPairs
         from nbtextgen.notebook.data_view import look
 
         parsed = parse_line(line, DATA)

@@ -9,10 +9,8 @@ import ipywidgets as widgets
 
 from nbtextgen.core.errors import NbTextGenError
 from nbtextgen.core.escaping import visible
-from nbtextgen.data.cleaning.clean import STEPS, Cleaned
-from nbtextgen.data.pairs import Pairs
-from nbtextgen.data.raw import RawPairs
-from nbtextgen.data.report.views import cleaned_html, report_html
+from nbtextgen.data.cleaning.clean import STEPS
+from nbtextgen.data.pairs import Cleaned, Pairs, RawPairs
 from nbtextgen.notebook.panels.static import PlainBox
 
 
@@ -44,7 +42,7 @@ def cleaning_panel(
         steps = [box.step for box in boxes if box.value]  # type: ignore[attr-defined]
         try:
             state["cleaned"] = rows.clean(steps, valid=valid)
-            outcome.value = "<b>This would happen:</b>" + cleaned_html(state["cleaned"])
+            outcome.value = "<b>This would happen:</b>" + state["cleaned"].html()
         except NbTextGenError as error:
             outcome.value = f"<b>{visible(str(error))}</b>"
         apply.disabled, message.value = not state, ""
@@ -67,9 +65,9 @@ def cleaning_panel(
 
     def summary() -> tuple[str, str]:
         steps = ",".join(box.step for box in boxes if box.value)  # type: ignore[attr-defined]
-        return f"Cleaning panel: --clean {steps or 'none'} --into {name}", report_html(report) + outcome.value
+        return f"Cleaning panel: --clean {steps or 'none'} --into {name}", report.html() + outcome.value
 
-    parts = [widgets.HTML(report_html(report)), chosen, outcome, widgets.HBox([apply, message])]
+    parts = [widgets.HTML(report.html()), chosen, outcome, widgets.HBox([apply, message])]
     return PlainBox(parts, summary)
 
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from nbtextgen.core.errors import DataError, NbTextGenError
 from nbtextgen.data.builtin import BUILTIN_NAMES
+from nbtextgen.data.readers.files import SUFFIXES
 from nbtextgen.notebook.panels.fields import text_field
-from nbtextgen.notebook.session import DATA_SUFFIXES, Session, names_a_file
+from nbtextgen.notebook.session import Session, names_a_file
 from nbtextgen.notebook.show_code import call
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def suggestions(session: Session, data: str) -> dict[str, list[str]]:
         for name, value in list(session.variables.items())
         if not name.startswith("_") and name not in ("In", "Out", "exit", "quit") and _looks_like_data(value)
     ]
-    files = sorted(path.name for path in Path().glob("*") if path.suffix in DATA_SUFFIXES)[:MOST_FILES]
+    files = sorted(path.name for path in Path().glob("*") if path.suffix in SUFFIXES)[:MOST_FILES]
     columns = _columns(session.variables.get(data))
     return {
         "data": [*variables, *files, *(f"builtin:{name}" for name in BUILTIN_NAMES)],
