@@ -4,7 +4,7 @@ BIN := .venv/bin
 COVERAGE_FLOOR := 80
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test lint pytest lab dev test-lowest test-torch-free
+.PHONY: help demo test lint test-front pytest lab dev test-lowest test-torch-free
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -18,7 +18,7 @@ help:  ## list the targets
 demo: .venv/installed  ## train, generate and explain in the quickstart notebook
 	$(BIN)/python notebooks/run.py notebooks/01-quickstart.ipynb
 
-test: lint pytest  ## every check and every test
+test: lint test-front pytest  ## every check and every test
 
 lint: .venv/installed  ## style, import directions, types, dead code
 	$(BIN)/ruff check .
@@ -26,6 +26,9 @@ lint: .venv/installed  ## style, import directions, types, dead code
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/pyright --pythonpath $(BIN)/python nbtextgen
 	$(BIN)/vulture
+
+test-front: .venv/installed  ## types, style and tests of the JavaScript; skipped without Node.js, unless CI=true
+	tests/front/run ../../$(BIN)/python
 
 pytest: .venv/installed  ## every test; fails below COVERAGE_FLOOR percent of the lines that run in the tests' own processes
 	$(BIN)/python -m slipcover --source nbtextgen --json --out .coverage.json \

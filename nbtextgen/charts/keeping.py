@@ -33,9 +33,9 @@ def figure(svg: str, name: str) -> str:
 @cache
 def handler() -> str:
     """What a press of a button does, ready to stand in an attribute."""
-    code = (Path(__file__).parent / "keep.js").read_text(encoding="utf-8")
-    code = re.sub(r"^\s*//.*$", "", code, flags=re.MULTILINE)
+    code = (Path(__file__).parent / "save.js").read_text(encoding="utf-8")
+    code = re.sub(r"/\*.*?\*/|^\s*//[^\n]*", "", code, flags=re.MULTILINE | re.DOTALL)
     pressed = (
-        "const b=event.target.closest('button');if(b)keepChart(this.closest('figure').querySelector('svg'),b.value)"
+        "const b=event.target.closest('button');if(b)saveChart(this.closest('figure').querySelector('svg'),b.value)"
     )
     return html.escape(re.sub(r"\s+", " ", code).strip() + pressed, quote=True)

@@ -59,17 +59,17 @@ def test_hover_and_focus_shade_both_ways_and_nothing_moves(lab: Lab, folder: Pat
     assert inputs.locator(".nte-word").all_inner_texts() == ["3", "Jan", "2019"]
     before = inputs.nth(2).bounding_box()
     inputs.nth(2).hover()
-    expect(panel.locator(".nte-say")).to_contain_text("Input “2019” gives")
+    expect(panel.locator(".nte-summary")).to_contain_text("Top effects of input “2019”")
     assert inputs.nth(2).bounding_box() == before
     assert numbers(outputs) > 0
     outputs.nth(3).focus()
-    expect(panel.locator(".nte-say")).to_contain_text("owes")
+    expect(panel.locator(".nte-summary")).to_contain_text("Top attributions for output")
     notebook.page.keyboard.press("ArrowRight")
     expect(outputs.nth(4)).to_be_focused()
     outputs.nth(3).click()
     expect(outputs.nth(3)).to_have_attribute("aria-pressed", "true")
     notebook.page.keyboard.press("Escape")
-    expect(panel.locator(".nte-say")).to_contain_text("The whole output")
+    expect(panel.locator(".nte-summary")).to_contain_text("Attributions for the whole output")
     expect(outputs.nth(3)).to_have_attribute("aria-pressed", "false")
     light, dark = notebook.pictures(panel, tmp_path / "panel")
     assert light.read_bytes() != dark.read_bytes()
@@ -126,7 +126,7 @@ def test_matrix_zooms_reads_by_keys_and_pins_stand_side_by_side(lab: Lab, folder
     wide = matrix.locator("svg").bounding_box()
     matrix.focus()
     notebook.page.keyboard.press("ArrowDown")
-    expect(panel.locator(".nte-say").first).to_contain_text("from “3”")
+    expect(panel.locator(".nte-summary").first).to_contain_text("from “3”")
     notebook.page.keyboard.press("-")
     small = matrix.locator("svg").bounding_box()
     assert wide and small and small["width"] < wide["width"]
@@ -162,7 +162,7 @@ def test_exports_are_whole_files(lab: Lab, folder: Path, tmp_path: Path) -> None
     page.goto(kept["HTML"].as_uri())
     alone = page.locator(".nte")
     chips(alone, "Output").nth(0).hover()
-    expect(alone.locator(".nte-say")).to_contain_text("owes")
+    expect(alone.locator(".nte-summary")).to_contain_text("Top attributions for output")
     expect(alone.get_by_role("button", name="HTML")).to_have_count(0)
     page.close()
 

@@ -75,7 +75,7 @@ def test_starting_from_the_panel_gives_the_weights_of_the_magic_line_it_shows(la
     assert notebook.page.evaluate("() => navigator.clipboard.readText()") == line
 
     panel.get_by_role("button", name="Start").press("Enter")
-    panel.get_by_label("written by mine").wait_for()
+    panel.get_by_label("output of mine").wait_for()
     notebook.run(notebook.add(line.replace(" mine ", " typed ") + " --quiet"))
     weights = "[list(one.predictor.networks[0].state_dict().values()) for one in (mine, typed)]"
     assert notebook.value(f"all(a.equal(b) for a, b in zip(*{weights}))") == "True"
@@ -138,7 +138,7 @@ def test_generating_with_each_slider_gives_what_the_magic_line_gives(lab: Lab) -
 def test_going_on_from_another_token_comparing_and_explaining(lab: Lab, tmp_path: Path) -> None:
     notebook = lab.open([TRAINED, f"%textgen_train second --data rows {FAST} --cell rnn --epochs 2"], run=True)
     panel = notebook.run(notebook.add("%textgen_panel first"))
-    written = panel.get_by_label("written by first")
+    written = panel.get_by_label("output of first")
     panel.get_by_label("text", exact=True).press_sequentially("abc")
     written.get_by_label("first output 1: cba").wait_for()
     slide(panel, "beam", *["ArrowRight"] * 3)
@@ -146,7 +146,7 @@ def test_going_on_from_another_token_comparing_and_explaining(lab: Lab, tmp_path
     slide(panel, "length penalty", "ArrowLeft")
     written.get_by_role("listitem").nth(2).wait_for()
     panel.get_by_label("compare").select_option("second")
-    panel.get_by_label("written by second").get_by_role("listitem").nth(2).wait_for()
+    panel.get_by_label("output of second").get_by_role("listitem").nth(2).wait_for()
 
     # By keyboard alone: to the first token, its alternatives, the second of them.
     first = written.locator(".ntg-token").first
@@ -205,7 +205,7 @@ rows = [("\u05e9\u05dc\u05d5\u05dd " + str(n), "\u0645\u0631\u062d\u0628\u0627 "
 %textgen_panel hostile'''
     notebook = lab.open([cell], width=420, height=900, run=True)
     panel = notebook.output(0)
-    written = panel.get_by_label("written by hostile")
+    written = panel.get_by_label("output of hostile")
     panel.get_by_label("text", exact=True).fill("\u05e9\u05dc\u05d5\u05dd 7")
     tokens = written.locator(".ntg-tokens").first
     tokens.wait_for()
@@ -214,7 +214,7 @@ rows = [("\u05e9\u05dc\u05d5\u05dd " + str(n), "\u0645\u0631\u062d\u0628\u0627 "
     panel.get_by_label("text", exact=True).fill(attack.encode().decode("unicode_escape") + "3 " + "x" * 300)
     written.get_by_label("<script>").first.wait_for()
     assert notebook.page.evaluate(
-        "() => [window.pwned, document.querySelectorAll('.ntg-writing img, .ntg-writing script').length]"
+        "() => [window.pwned, document.querySelectorAll('.ntg-outputs img, .ntg-outputs script').length]"
     ) == [None, 0]
     assert panel.evaluate(TOO_WIDE) == []
     nothing_wrong(notebook, panel)

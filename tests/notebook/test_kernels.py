@@ -51,7 +51,7 @@ class Page:
         kind, content = message["msg_type"], message["content"]
         if kind == "comm_msg" and content["comm_id"] == self.panel and content["data"].get("method") == "custom":
             sent = content["data"]["content"]
-            (self.answers if "heard" in sent else self.states).append(sent)
+            (self.answers if "acknowledged" in sent else self.states).append(sent)
         if message["parent_header"].get("msg_id") != self.cell:
             return
         if kind in ("display_data", "update_display_data"):
@@ -66,14 +66,14 @@ class Page:
     def tell(self, what: str, value: float | None = None) -> None:
         """Press a button or move a slider, and wait for the kernel's answer."""
         before = len(self.answers)
-        data = {"method": "custom", "content": {"do": what, "value": value}}
+        data = {"method": "custom", "content": {"action": what, "value": value}}
         session = self.kernel.client.session
         message = session.msg("comm_msg", {"comm_id": self.panel, "data": data})
         if self.subshell:
             message["header"]["subshell_id"] = self.subshell
         self.kernel.client.shell_channel.send(message)
         self.read(lambda page: len(page.answers) > before)
-        assert self.answers[-1]["heard"] == what
+        assert self.answers[-1]["acknowledged"] == what
 
 
 def _subshell(kernel: Kernel) -> str:

@@ -45,7 +45,7 @@ class ExplainButtons(anywidget.AnyWidget):
         token: what the values of this kernel's buttons begin with; the id of this widget, which no other kernel has.
     """
 
-    _esm = module(FRONT, "reach.js")
+    _esm = module(FRONT, "buttons.js")
     token = traitlets.Unicode().tag(sync=True)
 
     def __init__(self) -> None:

@@ -23,7 +23,16 @@ if TYPE_CHECKING:
     from nbtextgen.inference.generation import Generation
 
 FRONT = Path(__file__).parent / "front"
-PARTS = ("text.js", "chips.js", "matrix.js", "change.js", "export.js", "panel.js")
+PARTS = (
+    "format.js",
+    "chips.js",
+    "matrix.js",
+    "counterfactual.js",
+    "text_view.js",
+    "export.js",
+    "toolbar.js",
+    "panel.js",
+)
 """The front end's own modules."""
 
 PATIENCE = 0.1
@@ -117,7 +126,7 @@ class ExplanationPanel(anywidget.AnyWidget):
             f"<style>{self._css_text()}body{{margin:2rem}}</style></head><body><div id='here'></div>"
             f"<script type='application/json' id='data'>{held}</script>"
             f"<script type='module'>{front_end().replace('export default', 'const widget =')}\n"
-            "alone(document.getElementById('here'), JSON.parse(document.getElementById('data').textContent), widget);"
+            "widget.renderSaved(document.getElementById('here'), JSON.parse(document.getElementById('data').textContent));"
             "</script></body></html>"
         )
 

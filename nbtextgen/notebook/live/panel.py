@@ -29,8 +29,8 @@ class LivePanel(anywidget.AnyWidget):
     computed when a page asks for it, which happens when it is shown first and after a reload.
     """
 
-    _esm = module(FRONT, "plot.js", "figures.js", "view.js", "live.js")
-    _css = style(FRONT, "live.css")
+    _esm = module(FRONT, "scales.js", "chart.js", "figures.js", "view.js", "panel.js")
+    _css = style(FRONT, "panel.css")
     state = traitlets.Dict().tag(sync=True)
 
     def __init__(self, training: Training) -> None:
@@ -47,20 +47,20 @@ class LivePanel(anywidget.AnyWidget):
 
     def _told(self, _: object, content: dict[str, Any], buffers: object = None) -> None:
         """A message from the page; may come in any thread."""
-        controls, done, value = self._training.controls, content.get("do"), content.get("value")
+        controls, action, value = self._training.controls, content.get("action"), content.get("value")
         actions: dict[str, Callable[[], object]] = {
             "stop": controls.stop,
             "pause": controls.pause,
             "resume": controls.resume,
-            "hello": lambda: None,
+            "ping": lambda: None,
         }
-        if done in actions:
-            actions[done]()
-        elif done in ("rate_factor", "dropout", "teacher_forcing") and isinstance(value, (int, float)):
-            setattr(controls, done, float(value))
+        if action in actions:
+            actions[action]()
+        elif action in ("rate_factor", "dropout", "teacher_forcing") and isinstance(value, (int, float)):
+            setattr(controls, action, float(value))
         else:
             return
-        self.send({"heard": done, "controls": controls_of(self._training)})
+        self.send({"acknowledged": action, "controls": controls_of(self._training)})
 
 
 def controls_of(training: Training) -> dict[str, Any]:

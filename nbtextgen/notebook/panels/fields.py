@@ -12,7 +12,7 @@ EQUAL_STEPS = 20
 
 
 def field(option: Option) -> dict[str, Any]:
-    """Describe the control of one setting, for ``form.js``.
+    """Describe the control of one setting, for ``controls.js``.
 
     A choice is a list, a switch a check box, a number a slider together with a box to type in; where ``None`` is
     allowed, a check box "auto" beside it. Range, default and help are the option's own.

@@ -258,7 +258,7 @@ def _field(name: str) -> dict[str, Any]:
 
 
 def _rows(found: Generation | None, forced: int) -> list[dict[str, Any]]:
-    """Outputs as ``writing.js`` draws them."""
+    """Outputs as ``outputs.js`` draws them."""
     rows = []
     for one in () if found is None else found.candidates or (found,):
         probabilities = np.exp(one.log_probabilities).tolist()

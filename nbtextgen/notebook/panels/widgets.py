@@ -12,7 +12,7 @@ import traitlets
 from nbtextgen.notebook.widgets import module, style
 
 FRONT = Path(__file__).parent / "front"
-STYLE = style(FRONT, "panel.css")
+STYLE = style(FRONT, "panels.css")
 
 
 class Form(anywidget.AnyWidget):
@@ -27,7 +27,7 @@ class Form(anywidget.AnyWidget):
         disabled: whether nothing can be changed now.
     """
 
-    _esm = module(FRONT, "form.js")
+    _esm = module(FRONT, "stops.js", "controls.js", "form.js")
     _css = STYLE
     sections = traitlets.List(traitlets.Dict()).tag(sync=True)
     values = traitlets.Dict().tag(sync=True)
@@ -63,7 +63,7 @@ class OutputsView(anywidget.AnyWidget):
         status: a line under the outputs.
     """
 
-    _esm = module(FRONT, "writing.js")
+    _esm = module(FRONT, "alternatives.js", "outputs.js")
     _css = STYLE
     columns = traitlets.List(traitlets.Dict()).tag(sync=True)
     alternatives = traitlets.Dict().tag(sync=True)
@@ -80,7 +80,7 @@ class Ranges(anywidget.AnyWidget):
         disabled: whether nothing can be changed now.
     """
 
-    _esm = module(FRONT, "ranges.js")
+    _esm = module(FRONT, "stops.js", "ranges.js")
     _css = STYLE
     fields = traitlets.List(traitlets.Dict()).tag(sync=True)
     values = traitlets.Dict().tag(sync=True)

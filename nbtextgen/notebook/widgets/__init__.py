@@ -1,6 +1,7 @@
-"""What the widgets' pages share: elements, text made visible, the theme's colours, buttons; plain ES modules and styles.
+"""Front-end code that all widgets share: elements, escaping, buttons, saving files, colours of the theme.
 
-A widget's page is the shared modules and its own, joined into one: no bundler, no imports, no network.
+A widget's page is the shared modules and its own, joined into one text: no bundler, no imports, no network.
+``tests/front`` checks the types of the joined texts and tests them.
 """
 
 from __future__ import annotations
@@ -8,13 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 
 SHARED = Path(__file__).parent
-KEEP = SHARED.parents[1] / "charts" / "keep.js"
-"""Saves a chart, or anything, as a file; static charts carry the same functions."""
+SAVE = SHARED.parents[1] / "charts" / "save.js"
+"""Saves a chart, or any content, as a file; static charts carry the same functions."""
 
 
 def module(folder: Path, *names: str) -> str:
-    """The ES module of a widget: ``elements.js``, ``keep.js``, then its own parts in order; the last one exports ``render``."""
-    return _joined(SHARED / "elements.js", KEEP, *(folder / name for name in names))
+    """The ES module of a widget: ``elements.js``, ``save.js``, then its own parts in order; the last one exports ``render``."""
+    return _joined(SHARED / "elements.js", SAVE, *(folder / name for name in names))
 
 
 def style(folder: Path, *names: str) -> str:

@@ -1,50 +1,136 @@
-// What every page of ours is made of: elements whose texts are only ever text nodes, and text made visible.
+// Building blocks of every widget's page. Texts only ever become text nodes, never markup.
+
+/**
+ * The part of anywidget's model that the widgets use.
+ *
+ * @template State the traits that Python and the page share
+ * @template Sent messages to Python
+ * @template Received messages from Python
+ * @typedef {object} WidgetModel
+ * @property {<Name extends keyof State>(name: Name) => State[Name]} get
+ * @property {<Name extends keyof State>(name: Name, value: State[Name]) => void} set
+ * @property {() => void} save_changes
+ * @property {(message: Sent) => void} send
+ * @property {(event: string, listener: (message: Received) => void) => void} on
+ * @property {(event: string, listener: (message: Received) => void) => void} off
+ */
+
+/** @typedef {Record<string, string | number | boolean | null | undefined | ((event: Event) => void)>} Attributes */
 
 const SVG = "http://www.w3.org/2000/svg";
-const NAMED = /[\u202a-\u202e\u2066-\u2069\u200e\u200f\u200b\u2060\ufeff\u00ad]/g;
+const INVISIBLE = /[\u202a-\u202e\u2066-\u2069\u200e\u200f\u200b\u2060\ufeff\u00ad]/g;
 
-/** An element; `text` becomes a text node, functions become listeners, everything else an attribute. */
+/**
+ * Creates an HTML element. `text` becomes a text node, functions become event listeners, everything else an attribute;
+ * attributes that are null, undefined or false are left out.
+ *
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Attributes} [attributes]
+ * @param {...(Node | string | null | undefined)} children
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
 function el(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
-    if (name === "text") node.textContent = value;
+    if (name === "text") node.textContent = String(value);
     else if (typeof value === "function") node.addEventListener(name, value);
-    else node.setAttribute(name, value === true ? "" : value);
+    else node.setAttribute(name, value === true ? "" : String(value));
   }
   node.append(...children.filter((child) => child !== null && child !== undefined));
   return node;
 }
 
-/** The same for a part of a picture. */
-function svg(tag, attributes = {}, text = null) {
+/**
+ * Creates an SVG element.
+ *
+ * @template {keyof SVGElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Record<string, string | number>} [attributes]
+ * @param {string} [text]
+ * @returns {SVGElementTagNameMap[Tag]}
+ */
+function svg(tag, attributes = {}, text = "") {
   const node = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
-  if (text !== null) node.textContent = text;
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, String(value));
+  if (text) node.textContent = text;
   return node;
 }
 
-/** A button of the look that all have. */
-function button(text, click, attributes = {}) {
-  return el("button", { type: "button", class: "ntg-button", text, click, ...attributes });
+/**
+ * Creates a button in the style that all widgets share.
+ *
+ * @param {string} text
+ * @param {((event: Event) => void) | null} onClick
+ * @param {Attributes} [attributes]
+ */
+function button(text, onClick, attributes = {}) {
+  return el("button", {
+    type: "button",
+    class: "ntg-button",
+    text,
+    click: onClick,
+    ...attributes,
+  });
 }
 
-/** Sets a text; one that says the same already stays, so that readers are not told twice. */
-function say(node, text) {
+/**
+ * Sets a text unless it is already there, so that screen readers do not announce it twice.
+ *
+ * @param {Node} node
+ * @param {string} text
+ */
+function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Control characters as pictures, invisible and direction marks by their number: nothing hides, nothing reorders. */
+/**
+ * Shows control characters as pictures, and invisible and direction marks by their code point.
+ *
+ * @param {string} text
+ */
 function visible(text) {
-  return text
-    .replace(/[\u0000-\u001f]/g, (one) => String.fromCharCode(0x2400 + one.charCodeAt(0)))
-    .replace(/\u007f/g, "\u2421")
-    .replace(NAMED, (one) => `⟨U+${one.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`);
+  return (
+    text
+      // eslint-disable-next-line no-control-regex -- these are the characters to show
+      .replace(/[\u0000-\u001f]/g, (character) => String.fromCharCode(0x2400 + character.charCodeAt(0)))
+      .replace(/\u007f/g, "\u2421")
+      .replace(INVISIBLE, (mark) => `⟨U+${mark.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`)
+  );
 }
 
-/** Keys pressed in our controls are theirs: JupyterLab would take arrows and Enter for the notebook's own commands. */
+/**
+ * Keeps keys pressed in a widget from JupyterLab, which would take arrows and Enter for the notebook's own commands.
+ *
+ * @param {HTMLElement} root
+ * @returns {() => void} removes the listener
+ */
 function keepKeys(root) {
-  const keep = (event) => !event.ctrlKey && !event.metaKey && event.stopPropagation();
+  /** @param {KeyboardEvent} event */
+  const keep = (event) => {
+    if (!event.ctrlKey && !event.metaKey) event.stopPropagation();
+  };
   root.addEventListener("keydown", keep);
   return () => root.removeEventListener("keydown", keep);
+}
+
+/**
+ * Adds listeners to a model.
+ *
+ * @template State, Sent, Received
+ * @param {WidgetModel<State, Sent, Received>} model
+ * @param {Record<string, (message: Received) => void>} listeners by event
+ * @returns {() => void} removes them
+ */
+function listen(model, listeners) {
+  for (const [event, listener] of Object.entries(listeners)) model.on(event, listener);
+  return () => {
+    for (const [event, listener] of Object.entries(listeners)) model.off(event, listener);
+  };
+}
+
+/** An identifier that no other widget of the page has. */
+function uniqueId() {
+  return `ntg-${Math.random().toString(36).slice(2)}`;
 }

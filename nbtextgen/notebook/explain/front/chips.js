@@ -1,80 +1,115 @@
 // A text as a row of chips: its own characters, shaded by attribution.
 
+/** @typedef {{ node: HTMLElement, chips: HTMLButtonElement[] }} ChipRow */
+
+const NARROW = 2.5; // characters per chip below which chips get borders
+
 /**
- * One row.
+ * Makes a row of chips.
  *
- * @param {string} label what the row is, for screen readers
+ * @param {string} label name of the row for screen readers
  * @param {string} text the whole text
- * @param {{text: string, start: number, stop: number}[]} tokens its parts
- * @param {{active: (at: number|null) => void, pressed: (at: number, chip: HTMLElement) => void}} heard
- *   `active` on hover and focus, `pressed` on click, Enter and Space
+ * @param {TextPart[]} parts
+ * @param {{ onActive: (index: number | null) => void, onPress: (index: number, chip: HTMLElement) => void }} callbacks
+ *   `onActive` follows hover and focus, `onPress` a click, Enter or Space
+ * @returns {ChipRow}
  */
-function chipRow(label, text, tokens, heard) {
-  const characters = points(text);
-  const inOrder = tokens.every((token, at) => at === 0 || tokens[at - 1].stop <= token.start);
-  const narrow = tokens.length > 0 && characters.length / tokens.length < 2.5;
-  const node = el("div", { class: `nte-row${narrow ? " nte-narrow" : ""}`, role: "group", "aria-label": label, dir: direction(text) });
-  const chips = [];
-  let at = 0;
-  for (const [number, token] of tokens.entries()) {
-    if (inOrder && token.start > at) node.append(gap(characters.slice(at, token.start).join("")));
-    if (inOrder) at = token.stop;
-    const own = inOrder ? characters.slice(token.start, token.stop).join("") : "";
-    const chip = el(
-      "button",
-      {
-        type: "button",
-        class: "nte-chip",
-        tabindex: number === 0 ? "0" : "-1",
-        mouseenter: () => heard.active(number),
-        mouseleave: () => heard.active(null),
-        focus: () => heard.active(number),
-        blur: () => heard.active(null),
-        click: () => heard.pressed(number, chip),
-      },
-      el("bdi", { class: "nte-word", text: own.trim() ? visible(own) : shown(own || token.text) }),
-      el("span", { class: "nte-number", "aria-hidden": "true" })
-    );
-    chips.push(chip);
+function chipRow(label, text, parts, callbacks) {
+  const characters = codePoints(text);
+  const inOrder = parts.every((part, index) => index === 0 || parts[index - 1].stop <= part.start);
+  const narrow = parts.length > 0 && characters.length / parts.length < NARROW;
+  const classes = `nte-row${narrow ? " nte-narrow" : ""}`;
+  const node = el("div", { class: classes, role: "group", "aria-label": label, dir: textDirection(text) });
+  /** @param {number} start @param {number} [stop] */
+  const slice = (start, stop) => characters.slice(start, stop).join("");
+  let end = 0; // of the part before
+  const chips = parts.map((part, index) => {
+    if (inOrder && part.start > end) node.append(gap(slice(end, part.start)));
+    end = part.stop;
+    const own = inOrder ? slice(part.start, part.stop) : "";
+    const chip = chipElement(own.trim() ? visible(own) : tokenName(own || part.text), index, callbacks);
     node.append(chip);
-  }
-  if (inOrder && at < characters.length) node.append(gap(characters.slice(at).join("")));
-  node.addEventListener("keydown", (event) => move(event, chips, node));
+    return chip;
+  });
+  if (inOrder && end < characters.length) node.append(gap(slice(end)));
+  node.addEventListener("keydown", (event) => moveFocus(event, chips, node));
   return { node, chips };
 }
 
-/** What stands between two chips, as it stands in the text. */
+/**
+ * @param {string} word
+ * @param {number} index
+ * @param {Parameters<typeof chipRow>[3]} callbacks
+ */
+function chipElement(word, index, { onActive, onPress }) {
+  const chip = el(
+    "button",
+    {
+      type: "button",
+      class: "nte-chip",
+      tabindex: index === 0 ? "0" : "-1",
+      mouseenter: () => onActive(index),
+      mouseleave: () => onActive(null),
+      focus: () => onActive(index),
+      blur: () => onActive(null),
+      click: () => onPress(index, chip),
+    },
+    el("bdi", { class: "nte-word", text: word }),
+    el("span", { class: "nte-number", "aria-hidden": "true" }),
+  );
+  return chip;
+}
+
+/**
+ * The text between two chips.
+ *
+ * @param {string} text
+ */
 function gap(text) {
   return el("span", { class: "nte-gap", text: visible(text.replaceAll("\n", " ")) });
 }
 
-/** Arrow keys move among the chips of a row, in reading direction; one Tab stop for the row. */
-function move(event, chips, node) {
-  const from = chips.indexOf(event.target.closest(".nte-chip"));
+/**
+ * Moves the focus among the chips of a row with arrow keys, in reading direction. A row is one Tab stop.
+ *
+ * @param {KeyboardEvent} event
+ * @param {HTMLElement[]} chips
+ * @param {HTMLElement} row
+ */
+function moveFocus(event, chips, row) {
+  const from = chips.findIndex((chip) => event.target instanceof Node && chip.contains(event.target));
   if (from < 0) return;
-  const ahead = getComputedStyle(node).direction === "rtl" ? "ArrowLeft" : "ArrowRight";
-  const steps = { [ahead]: 1, [ahead === "ArrowRight" ? "ArrowLeft" : "ArrowRight"]: -1, Home: -from, End: chips.length - 1 - from };
-  if (!(event.key in steps)) return;
+  const ahead = getComputedStyle(row).direction === "rtl" ? -1 : 1;
+  /** @type {Record<string, number>} */
+  const targets = { ArrowRight: from + ahead, ArrowLeft: from - ahead, Home: 0, End: chips.length - 1 };
+  if (!(event.key in targets)) return;
   event.preventDefault();
   event.stopPropagation();
-  const to = Math.min(chips.length - 1, Math.max(0, from + steps[event.key]));
+  const to = Math.min(chips.length - 1, Math.max(0, targets[event.key]));
   for (const chip of chips) chip.tabIndex = -1;
   chips[to].tabIndex = 0;
   chips[to].focus();
 }
 
-/** Shade a row; `values` null takes the shading away. */
-function shade(row, values, { numbers = true, names = null } = {}) {
-  const most = values ? largest(values) : 1;
-  for (const [at, chip] of row.chips.entries()) {
-    const value = values ? values[at] : 0;
-    const share = Math.abs(value) / most;
+/**
+ * Shades the chips of a row.
+ *
+ * @param {ChipRow} row
+ * @param {number[] | null} values null removes the shading
+ * @param {string} [meaning] what the values are attributions for, read after the number
+ */
+function shade(row, values, meaning = "") {
+  const scale = values ? largest(values) : 1;
+  for (const [index, chip] of row.chips.entries()) {
+    const value = values ? values[index] : 0;
+    const share = Math.abs(value) / scale;
     chip.classList.toggle("nte-for", value > 0);
     chip.classList.toggle("nte-against", value < 0);
     chip.style.setProperty("--share", share.toFixed(3));
-    const number = values && numbers && share > 0.04 && Math.abs(value) >= 0.005 ? signed(value, Math.abs(value) < 9.995 ? 2 : 1) : "";
-    chip.lastChild.textContent = number;
-    const word = chip.firstChild.textContent;
-    chip.setAttribute("aria-label", values ? `${word}, ${signed(value)}${names ? ` ${names}` : ""}` : word);
+    const [word, number] = chip.children;
+    const worthShowing = share > 0.04 && Math.abs(value) >= 0.005;
+    number.textContent = worthShowing ? formatSigned(value, Math.abs(value) < 9.995 ? 2 : 1) : "";
+    const label = values ? `${word.textContent}, ${formatSigned(value)} ${meaning}`.trim() : word.textContent;
+    chip.setAttribute("aria-label", label ?? "");
   }
 }

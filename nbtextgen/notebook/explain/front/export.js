@@ -1,70 +1,110 @@
-// The panel as a picture to keep.
+// The panel as a picture: a copy of it is laid out out of sight, and every box and word is drawn where it stands.
+
+const NOT_IN_PICTURES = ".nte-menu, .ntg-button, .nte-label, .nte-card .nte-summary, [data-cursor]";
 
 /**
- * What the panel shows, drawn on white whatever the theme: the texts as they are shaded, the matrix, the change, the pins.
- * A copy of it is laid out whole, out of sight, and every box and word of it is drawn where the browser has put it.
+ * What the panel shows, dark on white whatever the theme: the texts, the matrix, the changed output, the pins.
+ *
+ * @param {Panel} panel
+ * @param {Answer} answer
  */
-function picture(panel) {
-  const { answer } = panel;
-  const against = answer.contrast === null ? "" : `, against ${visible(answer.contrast)}`;
-  const paper = el("div", { class: "ntg nte nte-paper" }, el("strong", { text: `${answer.name}${against} (${answer.measure})` }));
-  paper.append(...[panel.body, panel.changed, panel.pinned].map((part) => part.cloneNode(true)));
-  for (const left of paper.querySelectorAll(".nte-menu, .ntg-button, .nte-label, .nte-card .nte-say, [data-cursor]")) left.remove();
+function panelPicture(panel, answer) {
+  const contrast = answer.contrast === null ? "" : `, against ${visible(answer.contrast)}`;
+  const title = el("strong", { text: `${answer.name}${contrast} (${answer.measure})` });
+  const paper = el("div", { class: "ntg nte nte-paper" }, title);
+  paper.append(...[panel.body, panel.change, panel.pins.node].map((part) => part.cloneNode(true)));
+  for (const node of paper.querySelectorAll(NOT_IN_PICTURES)) node.remove();
   panel.root.append(paper);
   try {
-    return drawn(paper);
+    return drawPaper(paper);
   } finally {
     paper.remove();
   }
 }
 
-function drawn(paper) {
+/** @param {HTMLElement} paper */
+function drawPaper(paper) {
   const box = paper.getBoundingClientRect();
   const [width, height] = [Math.ceil(box.width), Math.ceil(box.height)];
   const family = getComputedStyle(paper).fontFamily;
-  const root = svg("svg", { xmlns: SVG, width, height, viewBox: `0 0 ${width} ${height}`, color: "#222", "font-family": family });
+  const viewBox = `0 0 ${width} ${height}`;
+  const root = svg("svg", { xmlns: SVG, width, height, viewBox, color: "#222", "font-family": family });
   root.append(svg("rect", { width, height, fill: "#fff" }));
-  const walk = (node, decoration) => {
-    if (node.nodeType === Node.TEXT_NODE) return root.append(...wordsOf(node, box, decoration));
-    if (node.nodeType !== Node.ELEMENT_NODE) return;
-    if (node.tagName === "svg") {
-      const place = node.getBoundingClientRect();
-      const inner = node.cloneNode(true);
-      inner.setAttribute("x", place.left - box.left);
-      inner.setAttribute("y", place.top - box.top);
-      return root.append(inner);
+  /**
+   * @param {Node} node
+   * @param {string} decoration of the text, inherited
+   */
+  const draw = (node, decoration) => {
+    if (node instanceof Text) root.append(...drawWords(node, box, decoration));
+    else if (node instanceof SVGElement) root.append(drawPicture(node, box));
+    else if (node instanceof HTMLElement) {
+      const style = getComputedStyle(node);
+      if (style.display === "none") return;
+      if (node !== paper) root.append(...drawBoxes(node, style, box));
+      const own = style.textDecorationLine;
+      for (const child of node.childNodes) draw(child, own === "none" ? decoration : own);
     }
-    const style = getComputedStyle(node);
-    if (style.display === "none") return;
-    if (node !== paper) root.append(...boxesOf(node, style, box));
-    const own = style.textDecorationLine === "none" ? decoration : style.textDecorationLine;
-    for (const child of node.childNodes) walk(child, own);
   };
-  walk(paper, null);
+  draw(paper, "");
   return root;
 }
 
-/** Background and border of an element, on every line that it reaches over. */
-function boxesOf(node, style, box) {
+/**
+ * @param {SVGElement} picture
+ * @param {DOMRect} origin
+ */
+function drawPicture(picture, origin) {
+  const place = picture.getBoundingClientRect();
+  const copy = /** @type {SVGElement} */ (picture.cloneNode(true));
+  copy.setAttribute("x", String(place.left - origin.left));
+  copy.setAttribute("y", String(place.top - origin.top));
+  return copy;
+}
+
+/**
+ * Background and border of an element, on every line that it covers.
+ *
+ * @param {HTMLElement} node
+ * @param {CSSStyleDeclaration} style
+ * @param {DOMRect} origin
+ */
+function drawBoxes(node, style, origin) {
   const filled = !/^(transparent|rgba\(\d+, \d+, \d+, 0\))$/.test(style.backgroundColor);
   const framed = parseFloat(style.borderLeftWidth) > 0 && style.borderLeftStyle !== "none";
-  const chosen = style.boxShadow !== "none";
-  if (!filled && !framed && !chosen) return [];
-  const stroke = chosen ? "#222" : framed ? style.borderLeftColor : "none";
-  return [...node.getClientRects()].map((place) =>
-    svg("rect", { x: place.left - box.left, y: place.top - box.top, width: place.width, height: place.height, rx: parseFloat(style.borderTopLeftRadius) || 0, fill: filled ? style.backgroundColor : "none", stroke, "stroke-width": chosen ? 2 : 1 })
+  const marked = style.boxShadow !== "none";
+  if (!filled && !framed && !marked) return [];
+  const look = {
+    rx: parseFloat(style.borderTopLeftRadius) || 0,
+    fill: filled ? style.backgroundColor : "none",
+    stroke: marked ? "#222" : framed ? style.borderLeftColor : "none",
+    "stroke-width": marked ? 2 : 1,
+  };
+  return [...node.getClientRects()].map(({ left, top, width, height }) =>
+    svg("rect", { x: left - origin.left, y: top - origin.top, width, height, ...look }),
   );
 }
 
-/** The words of a text node, each where it stands. */
-function wordsOf(node, box, decoration) {
-  const style = getComputedStyle(node.parentElement);
+/**
+ * The words of a text node, each where it stands.
+ *
+ * @param {Text} node
+ * @param {DOMRect} origin
+ * @param {string} decoration
+ */
+function drawWords(node, origin, decoration) {
+  const style = getComputedStyle(/** @type {HTMLElement} */ (node.parentElement));
+  const look = {
+    "dominant-baseline": "central",
+    "font-size": style.fontSize,
+    "font-weight": style.fontWeight,
+    fill: style.color,
+    ...(decoration ? { "text-decoration": decoration } : {}),
+  };
   const range = document.createRange();
   return [...node.data.matchAll(/\S+/g)].map(({ 0: word, index }) => {
     range.setStart(node, index);
     range.setEnd(node, index + word.length);
-    const place = range.getBoundingClientRect();
-    const at = { x: place.left - box.left, y: place.top - box.top + place.height / 2, "dominant-baseline": "central" };
-    return svg("text", { ...at, "font-size": style.fontSize, "font-weight": style.fontWeight, fill: style.color, ...(decoration ? { "text-decoration": decoration } : {}) }, word);
+    const { left, top, height } = range.getBoundingClientRect();
+    return svg("text", { x: left - origin.left, y: top - origin.top + height / 2, ...look }, word);
   });
 }

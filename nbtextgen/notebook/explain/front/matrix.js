@@ -1,105 +1,182 @@
-// All output tokens against all input units.
+// The matrix of all output tokens against all input units.
+
+/** @typedef {{ cell?: number }} Zoom `cell`: size of a cell in pixels; none until the reader zooms */
 
 const FOR = "217,95,2";
 const AGAINST = "31,120,180";
-const LABEL_LIMIT = 14; // letters of a label
+const MAX_LABEL = 14; // characters
+const WIDTH = 760; // pixels that a matrix fills at first
+const [MIN_CELL, MAX_CELL] = [5, 64];
+const NUMBERED_CELL = 34; // pixels from which a cell shows its number
+const INVISIBLE_SHARE = 0.02; // cells below this share of the largest value are left out, so that long texts stay light
 
-function label(text) {
-  const letters = points(shown(text));
-  return letters.length > LABEL_LIMIT ? letters.slice(0, LABEL_LIMIT - 1).join("") + "…" : letters.join("");
+/** @param {string} text */
+function matrixLabel(text) {
+  const characters = codePoints(tokenName(text));
+  return characters.length > MAX_LABEL ? `${characters.slice(0, MAX_LABEL - 1).join("")}…` : characters.join("");
 }
 
-/** Width and height of a picture's cells and margins. */
-function layout(answer, cell) {
-  const longest = (tokens) => Math.max(1, ...tokens.map((token) => points(label(token.text)).length));
+/**
+ * Sizes of the cells and margins, in pixels.
+ *
+ * @param {Answer} answer
+ * @param {number} cell
+ */
+function matrixLayout(answer, cell) {
+  /** @param {TextPart[]} parts */
+  const longest = (parts) => Math.max(1, ...parts.map((part) => codePoints(matrixLabel(part.text)).length));
   const font = Math.max(7, Math.min(13, cell * 0.62));
   const left = longest(answer.outputs) * font * 0.66 + 14;
   const top = longest(answer.inputs) * font * 0.66 + 12;
-  return { cell, font, left, top, width: left + cell * answer.inputs.length + 6, height: top + cell * answer.outputs.length + 6 };
+  const width = left + cell * answer.inputs.length + 6;
+  const height = top + cell * answer.outputs.length + 6;
+  return { cell, font, left, top, width, height };
 }
 
-/** The picture; cells of next to nothing are left out, so that long texts stay light. */
+/**
+ * Draws the matrix.
+ *
+ * @param {Answer} answer
+ * @param {number} cell
+ */
 function matrixSvg(answer, cell) {
-  const at = layout(answer, cell);
-  const root = svg("svg", { width: at.width, height: at.height, viewBox: `0 0 ${at.width} ${at.height}`, class: "nte-svg" });
-  const most = largest(answer.values.flat());
-  const frame = svg("rect", { x: at.left, y: at.top, width: cell * answer.inputs.length, height: cell * answer.outputs.length, fill: "none", stroke: "currentColor", "stroke-opacity": 0.25 });
-  root.append(frame);
-  const every = Math.ceil(at.font / cell); // small cells: only as many labels as have room
-  for (const [column, token] of answer.inputs.entries()) {
+  const layout = matrixLayout(answer, cell);
+  const { font, left, top, width, height } = layout;
+  const root = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, class: "nte-svg" });
+  const size = { width: cell * answer.inputs.length, height: cell * answer.outputs.length };
+  root.append(svg("rect", { x: left, y: top, ...size, fill: "none", stroke: "currentColor", "stroke-opacity": 0.25 }));
+  const text = { "font-size": font, fill: "currentColor", "dominant-baseline": "central" };
+  const every = Math.ceil(font / cell); // small cells have room for some of the labels
+  for (const [column, part] of answer.inputs.entries()) {
     if (column % every) continue;
-    const x = at.left + cell * (column + 0.5);
-    const turned = svg("text", { x, y: at.top - 6, "font-size": at.font, fill: "currentColor", transform: `rotate(-90 ${x} ${at.top - 6})`, "dominant-baseline": "central" }, label(token.text));
-    root.append(turned);
+    const [x, y] = [left + cell * (column + 0.5), top - 6];
+    root.append(svg("text", { x, y, ...text, transform: `rotate(-90 ${x} ${y})` }, matrixLabel(part.text)));
   }
-  for (const [row, token] of answer.outputs.entries()) {
-    const y = at.top + cell * (row + 0.5);
-    if (row % every === 0) root.append(svg("text", { x: at.left - 6, y, "font-size": at.font, fill: "currentColor", "text-anchor": "end", "dominant-baseline": "central" }, label(token.text)));
+  const scale = largest(answer.values.flat());
+  for (const [row, part] of answer.outputs.entries()) {
+    const y = top + cell * (row + 0.5);
+    if (row % every === 0) {
+      root.append(svg("text", { x: left - 6, y, ...text, "text-anchor": "end" }, matrixLabel(part.text)));
+    }
     for (const [column, value] of answer.values[row].entries()) {
-      const share = Math.abs(value) / most;
-      if (share < 0.02) continue;
-      const x = at.left + cell * column;
-      root.append(svg("rect", { x: x + 0.5, y: at.top + cell * row + 0.5, width: cell - 1, height: cell - 1, rx: Math.min(3, cell / 8), fill: `rgba(${value > 0 ? FOR : AGAINST},${(0.85 * share).toFixed(3)})` }));
-      if (cell >= 34) root.append(svg("text", { x: x + cell / 2, y, "font-size": Math.min(11, cell * 0.28), fill: "currentColor", "text-anchor": "middle", "dominant-baseline": "central" }, signed(value)));
+      root.append(...matrixCell(value, Math.abs(value) / scale, left + cell * column, top + cell * row, cell));
     }
   }
   return root;
 }
 
-/** The matrix with zoom and a cursor; `heard(row, column)` tells where the reader is, nulls when nowhere. */
-function matrixView(answer, zoom, heard) {
-  const node = el("div", { class: "nte-matrix" });
-  const fitting = Math.max(9, Math.min(44, 760 / (answer.inputs.length + 3)));
-  const slider = el("input", { type: "range", min: "5", max: "64", value: String(Math.round(zoom.cell ?? fitting)), "aria-label": "Zoom", class: "nte-zoom" });
-  const place = el("div", { class: "nte-scroll", tabindex: "0", role: "img" });
-  place.setAttribute("aria-label", `Matrix of ${answer.outputs.length} output tokens by ${answer.inputs.length} input units; arrow keys read its cells`);
-  let at = { row: 0, column: 0 };
-  let cursor = null;
+/**
+ * @param {number} value
+ * @param {number} share of the largest value, which sets the opacity
+ * @param {number} x
+ * @param {number} y
+ * @param {number} cell
+ */
+function matrixCell(value, share, x, y, cell) {
+  if (share < INVISIBLE_SHARE) return [];
+  const fill = `rgba(${value > 0 ? FOR : AGAINST},${(0.85 * share).toFixed(3)})`;
+  const size = { width: cell - 1, height: cell - 1, rx: Math.min(3, cell / 8) };
+  const rectangle = svg("rect", { x: x + 0.5, y: y + 0.5, ...size, fill });
+  if (cell < NUMBERED_CELL) return [rectangle];
+  const font = { "font-size": Math.min(11, cell * 0.28), "text-anchor": "middle", "dominant-baseline": "central" };
+  const place = { x: x + cell / 2, y: y + cell / 2 };
+  return [rectangle, svg("text", { ...place, ...font, fill: "currentColor" }, formatSigned(value))];
+}
+
+/**
+ * The cell under a point of the picture, or null outside.
+ *
+ * @param {Answer} answer
+ * @param {number} cell
+ * @param {number} x
+ * @param {number} y
+ */
+function cellAt(answer, cell, x, y) {
+  const { left, top } = matrixLayout(answer, cell);
+  const [row, column] = [Math.floor((y - top) / cell), Math.floor((x - left) / cell)];
+  const inside = row >= 0 && column >= 0 && row < answer.outputs.length && column < answer.inputs.length;
+  return inside ? { row, column } : null;
+}
+
+/**
+ * The matrix with a zoom slider and a cursor.
+ *
+ * @param {Answer} answer
+ * @param {Zoom} zoom kept between two drawings
+ * @param {(cell: { row: number, column: number } | null) => void} onCell the cell that is read, or null
+ */
+function matrixView(answer, zoom, onCell) {
+  const [rows, columns] = [answer.outputs.length, answer.inputs.length];
+  const slider = el("input", { type: "range", min: MIN_CELL, max: MAX_CELL, "aria-label": "Zoom", class: "nte-zoom" });
+  slider.value = String(Math.round(zoom.cell ?? Math.max(9, Math.min(44, WIDTH / (columns + 3)))));
+  const label = `Matrix of ${rows} output tokens by ${columns} input units; arrow keys read its cells`;
+  const frame = el("div", { class: "nte-scroll", tabindex: "0", role: "img", "aria-label": label });
+  const cursor = svg("rect", { fill: "none", stroke: "currentColor", "stroke-width": 2, "data-cursor": "" });
+  let current = { row: 0, column: 0 };
+
+  const cellSize = () => Number(slider.value);
   const draw = () => {
-    zoom.cell = Number(slider.value);
-    place.replaceChildren(matrixSvg(answer, zoom.cell));
-    cursor = svg("rect", { width: zoom.cell, height: zoom.cell, fill: "none", stroke: "currentColor", "stroke-width": 2, visibility: "hidden", "data-cursor": "" });
-    place.firstChild.append(cursor);
+    zoom.cell = cellSize();
+    cursor.setAttribute("width", slider.value);
+    cursor.setAttribute("height", slider.value);
+    cursor.setAttribute("visibility", "hidden");
+    const picture = matrixSvg(answer, zoom.cell);
+    picture.append(cursor);
+    frame.replaceChildren(picture);
   };
-  const point = (row, column) => {
-    const seen = row !== null && row >= 0 && column >= 0 && row < answer.outputs.length && column < answer.inputs.length;
-    cursor.setAttribute("visibility", seen ? "visible" : "hidden");
-    if (!seen) return heard(null, null);
-    at = { row, column };
-    const size = layout(answer, zoom.cell);
-    cursor.setAttribute("x", size.left + zoom.cell * column);
-    cursor.setAttribute("y", size.top + zoom.cell * row);
-    heard(row, column);
+  /** @param {{ row: number, column: number } | null} cell */
+  const read = (cell) => {
+    cursor.setAttribute("visibility", cell ? "visible" : "hidden");
+    if (cell) {
+      current = cell;
+      const { left, top } = matrixLayout(answer, cellSize());
+      cursor.setAttribute("x", String(left + cellSize() * cell.column));
+      cursor.setAttribute("y", String(top + cellSize() * cell.row));
+    }
+    onCell(cell);
   };
-  /** Scroll so that the cell that is read stands clear of the edges. */
-  const follow = () => {
-    const [box, cell] = [place.getBoundingClientRect(), cursor.getBoundingClientRect()];
-    place.scrollLeft += Math.min(0, cell.left - box.left - 40) + Math.max(0, cell.right - box.right + 40);
-    place.scrollTop += Math.min(0, cell.top - box.top - 40) + Math.max(0, cell.bottom - box.bottom + 40);
-  };
-  place.addEventListener("mousemove", (event) => {
-    const box = place.firstChild.getBoundingClientRect();
-    const size = layout(answer, zoom.cell);
-    point(Math.floor((event.clientY - box.top - size.top) / zoom.cell), Math.floor((event.clientX - box.left - size.left) / zoom.cell));
-  });
-  place.addEventListener("mouseleave", () => point(null, null));
-  place.addEventListener("focus", () => point(at.row, at.column));
-  place.addEventListener("keydown", (event) => {
+  /** @param {string} key */
+  const onKey = (key) => {
+    /** @type {Record<string, [down: number, right: number]>} */
     const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
-    if (event.key === "+" || event.key === "-") {
-      slider.value = String(Number(slider.value) + (event.key === "+" ? 4 : -4));
+    const zoomed = { "+": 4, "-": -4 }[key];
+    if (zoomed) {
+      slider.value = String(cellSize() + zoomed);
       draw();
-      point(at.row, at.column);
-    } else if (event.key in steps) {
-      const [down, right] = steps[event.key];
-      point(Math.min(answer.outputs.length - 1, Math.max(0, at.row + down)), Math.min(answer.inputs.length - 1, Math.max(0, at.column + right)));
-    } else return;
-    follow();
+      read(current);
+    } else if (steps[key]) {
+      const [down, right] = steps[key];
+      const row = Math.min(rows - 1, Math.max(0, current.row + down));
+      read({ row, column: Math.min(columns - 1, Math.max(0, current.column + right)) });
+    } else return false;
+    return true;
+  };
+  frame.addEventListener("mousemove", (event) => {
+    const box = /** @type {Element} */ (frame.firstElementChild).getBoundingClientRect();
+    read(cellAt(answer, cellSize(), event.clientX - box.left, event.clientY - box.top));
+  });
+  frame.addEventListener("mouseleave", () => read(null));
+  frame.addEventListener("focus", () => read(current));
+  frame.addEventListener("keydown", (event) => {
+    if (!onKey(event.key)) return;
+    scrollClear(frame, cursor);
     event.preventDefault();
     event.stopPropagation();
   });
   slider.addEventListener("input", draw);
   draw();
-  node.append(el("label", { class: "nte-label" }, "Zoom ", slider), place);
-  return node;
+  return el("div", { class: "nte-matrix" }, el("label", { class: "nte-label" }, "Zoom ", slider), frame);
+}
+
+/**
+ * Scrolls so that an element stands clear of the edges.
+ *
+ * @param {HTMLElement} frame
+ * @param {Element} node
+ */
+function scrollClear(frame, node) {
+  const margin = 40;
+  const [box, target] = [frame.getBoundingClientRect(), node.getBoundingClientRect()];
+  frame.scrollLeft += Math.min(0, target.left - box.left - margin) + Math.max(0, target.right - box.right + margin);
+  frame.scrollTop += Math.min(0, target.top - box.top - margin) + Math.max(0, target.bottom - box.bottom + margin);
 }

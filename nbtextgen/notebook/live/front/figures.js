@@ -1,96 +1,198 @@
-// The figures, the state and the samples of a training, as texts.
+// The state of a training as texts: figures, warnings, sample predictions.
 
+/**
+ * The latest figures; see `Record.now` in Python.
+ *
+ * @typedef {object} Figures
+ * @property {string} [ended] why the training ended; empty while it runs
+ * @property {number} [epoch]
+ * @property {number | null} [epochs]
+ * @property {number} [step]
+ * @property {number | null} [steps]
+ * @property {number} [loss]
+ * @property {number} [valid]
+ * @property {number} [rate]
+ * @property {number} [speed] tokens per second
+ * @property {number} [left] seconds
+ * @property {number} [seconds]
+ * @property {number} [memory] bytes
+ */
+
+/** @typedef {"rate_factor" | "dropout" | "teacher_forcing"} SliderName */
+
+/** @typedef {{ paused?: boolean, stopping?: boolean } & Partial<Record<SliderName, number | null>>} Controls */
+
+/** @typedef {{ source: string, target: string, outputs: [epoch: number, text: string][] }} Sample */
+
+/**
+ * @typedef {object} About
+ * @property {number} [pairs]
+ * @property {number} [held_out]
+ * @property {number} [parameters]
+ * @property {string} [device]
+ * @property {string} [precision]
+ * @property {Record<string, string>} [choices] settings chosen from the data
+ */
+
+/**
+ * What the panel shows; see `Record.as_dict` in Python.
+ *
+ * @typedef {object} TrainingState
+ * @property {string} name
+ * @property {About} about
+ * @property {Figures} now
+ * @property {Point[]} train
+ * @property {Point[]} rate
+ * @property {Point[]} valid
+ * @property {Point | null} best
+ * @property {Sample[]} samples
+ * @property {string[]} warnings
+ * @property {Controls} controls
+ * @property {string} error
+ */
+
+const EARLIER = 2; // predictions of a sample that are shown beside the latest
+
+/** @type {Record<string, string>} */
 const REASONS = {
   finished: "finished",
   interrupted: "stopped; the best model is kept",
   early: "stopped early: no improvement",
-  time: "the time given is used up",
-  diverged: "stopped: the loss is no longer a number",
+  time: "time limit reached",
+  diverged: "stopped: the loss is NaN or infinite",
   failed: "failed",
 };
 
-function show(view, data) {
-  const { now, controls } = data;
-  const over = Boolean(now.ended);
-  say(view.name, visible(data.name));
-  say(view.state, stateOf(data));
-  say(view.pause, controls.paused ? "Resume" : "Pause");
-  view.pause.disabled = view.stop.disabled = over || Boolean(controls.stopping);
-  view.sliderBox.hidden = over;
-  for (const [name, one] of Object.entries(view.sliders)) one.set(controls[name]);
-  const share = now.steps ? Math.min(100, (100 * now.step) / now.steps) : 0;
-  view.done.style.width = `${share}%`;
-  view.bar.setAttribute("aria-valuenow", share.toFixed(0));
-  const figures = {
-    epoch: now.epochs ? `${count(now.epoch)} / ${count(now.epochs)}` : now.epoch ? count(now.epoch) : "",
-    update: now.steps ? `${count(now.step)} / ${count(now.steps)}` : "",
-    "training loss": fixed(now.loss, 3),
-    "validation loss": fixed(now.valid, 4),
-    "learning rate": short(now.rate),
-    "tokens/s": now.speed ? count(Math.round(now.speed)) : "",
-    "time left": over || now.left === undefined ? "" : clock(now.left),
-    memory: now.memory ? `${(now.memory / 1e6).toFixed(0)} MB` : "",
-  };
-  for (const [name, text] of Object.entries(figures)) say(view.figures[name], text || "\u2013");
-  say(view.notes, data.warnings.map(visible).join("\n"));
-  say(view.about, visible(aboutOf(data.about)));
-  showSamples(view, data.samples);
+/**
+ * Brings everything but the chart up to date.
+ *
+ * @param {View} view
+ * @param {TrainingState} state
+ */
+function showState(view, state) {
+  const { now, controls } = state;
+  const ended = Boolean(now.ended);
+  setText(view.name, visible(state.name));
+  setText(view.state, stateText(state));
+  setText(view.pause, controls.paused ? "Resume" : "Pause");
+  view.pause.disabled = view.stop.disabled = ended || Boolean(controls.stopping);
+  view.sliderBox.hidden = ended;
+  for (const slider of view.sliders) slider.set(controls[slider.name]);
+  const percent = now.steps ? Math.min(100, (100 * (now.step ?? 0)) / now.steps) : 0;
+  view.done.style.width = `${percent}%`;
+  view.bar.setAttribute("aria-valuenow", percent.toFixed(0));
+  for (const [name, text] of Object.entries(figureTexts(now))) setText(view.figures[name], text || "\u2013");
+  setText(view.warnings, state.warnings.map(visible).join("\n"));
+  setText(view.about, visible(aboutText(state.about)));
+  showSamples(view, state.samples);
 }
 
-function stateOf({ now, controls, error }) {
+/**
+ * @param {Figures} now
+ * @returns {Record<string, string>} by the names of `FIGURES`
+ */
+function figureTexts(now) {
+  return {
+    epoch: now.epoch ? formatCount(now.epoch) + (now.epochs ? ` / ${formatCount(now.epochs)}` : "") : "",
+    update: now.steps ? `${formatCount(now.step)} / ${formatCount(now.steps)}` : "",
+    "training loss": formatFixed(now.loss, 3),
+    "validation loss": formatFixed(now.valid, 4),
+    "learning rate": formatShort(now.rate),
+    "tokens/s": now.speed ? formatCount(now.speed) : "",
+    "time left": now.ended || now.left === undefined ? "" : formatTime(now.left),
+    memory: now.memory ? `${(now.memory / 1e6).toFixed(0)} MB` : "",
+  };
+}
+
+/** @param {TrainingState} state */
+function stateText({ now, controls, error }) {
   if (error) return `failed: ${visible(error)}`;
-  if (now.ended) return `${REASONS[now.ended] ?? now.ended} after ${clock(now.seconds ?? 0)}`;
+  if (now.ended) return `${REASONS[now.ended] ?? now.ended} after ${formatTime(now.seconds ?? 0)}`;
   if (controls.stopping) return "stopping\u2026";
   if (controls.paused) return "paused";
   return now.step ? "training" : "preparing\u2026";
 }
 
-function aboutOf(about) {
+/** @param {About} about */
+function aboutText(about) {
   if (!about.pairs) return "";
   const choices = Object.entries(about.choices ?? {}).map(([name, value]) => `${name}=${value}`);
-  const chosen = choices.length ? `; chosen from the data: ${choices.join(", ")}` : "";
-  return `${count(about.pairs)} pairs, ${count(about.held_out)} held out; ${count(about.parameters)} parameters; ${about.device}, ${about.precision}${chosen}`;
+  return [
+    `${formatCount(about.pairs)} pairs, ${formatCount(about.held_out)} held out`,
+    `${formatCount(about.parameters)} parameters`,
+    `${about.device}, ${about.precision}`,
+    ...(choices.length ? [`chosen from the data: ${choices.join(", ")}`] : []),
+  ].join("; ");
 }
 
+/**
+ * Draws the table of sample predictions, unless they are those that it shows.
+ *
+ * @param {View} view
+ * @param {Sample[]} samples
+ */
 function showSamples(view, samples) {
   const key = JSON.stringify(samples);
-  if (view.samplesKey === key) return;
-  view.samplesKey = key;
+  if (view.drawn.samples === key) return;
+  view.drawn.samples = key;
   view.table.hidden = !samples.length;
-  const heads = ["held-out source", "wanted", "written now"].map((text) => el("th", { scope: "col", text }));
-  const rows = samples.map(({ source, target, outputs }) => {
-    const [, last] = outputs.at(-1);
-    const right = last === target;
-    const earlier = outputs.slice(0, -1).reverse().slice(0, 2);
-    return el(
-      "tr",
-      {},
-      ...[source, target].map((text) => el("td", {}, el("bdi", { text: visible(text) }))),
-      el(
-        "td",
-        {},
-        el("bdi", { class: right ? "ntg-live-right" : null, text: visible(last) + (right ? " \u2713" : "") }),
-        ...earlier.map(([epoch, text]) => el("div", { class: "ntg-live-earlier" }, `epoch ${epoch}: `, el("bdi", { text: visible(text) })))
-      )
-    );
-  });
-  view.table.replaceChildren(el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...rows));
+  const heads = ["validation input", "reference", "prediction"].map((text) => el("th", { scope: "col", text }));
+  view.table.replaceChildren(el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...samples.map(sampleRow)));
   // A text that scrolls must be reachable by keyboard.
-  for (const text of view.table.querySelectorAll("bdi")) if (text.scrollHeight > text.clientHeight + 1) text.tabIndex = 0;
+  for (const text of view.table.querySelectorAll("bdi"))
+    if (text.scrollHeight > text.clientHeight + 1) text.tabIndex = 0;
 }
 
-function announce(view, data) {
-  say(view.live, `Epoch ${data.now.epoch}: validation loss ${fixed(data.now.valid, 3)}`);
+/** @param {Sample} sample */
+function sampleRow({ source, target, outputs }) {
+  const latest = outputs.at(-1)?.[1] ?? "";
+  const correct = latest === target;
+  const earlier = outputs.slice(0, -1).reverse().slice(0, EARLIER);
+  return el(
+    "tr",
+    {},
+    ...[source, target].map((text) => el("td", {}, el("bdi", { text: visible(text) }))),
+    el(
+      "td",
+      {},
+      el("bdi", {
+        class: correct ? "ntg-live-correct" : null,
+        text: visible(latest || EMPTY) + (correct ? " \u2713" : ""),
+      }),
+      ...earlier.map(([epoch, text]) =>
+        el("div", { class: "ntg-live-earlier" }, `epoch ${epoch}: `, el("bdi", { text: visible(text || EMPTY) })),
+      ),
+    ),
+  );
 }
 
-// Texts ---------------------------------------------------------------------------------------------------------
+const EMPTY = "\u2205"; // an empty text
 
-const count = (value) => (Math.round(value) || 0).toLocaleString("en");
-const fixed = (value, digits) => (Number.isFinite(value) ? value.toFixed(digits) : "");
-const short = (value) => (Number.isFinite(value) ? String(Number(value.toPrecision(3))) : "");
+// Numbers -------------------------------------------------------------------------------------------------------------
 
-function clock(seconds) {
-  const [whole, pad] = [Math.floor(seconds), (value) => String(value).padStart(2, "0")];
+/** @param {number | null | undefined} value rounded to a whole number */
+function formatCount(value) {
+  return Math.round(value ?? 0).toLocaleString("en");
+}
+
+/**
+ * @param {number | null | undefined} value
+ * @param {number} digits
+ */
+function formatFixed(value, digits) {
+  return Number.isFinite(value) ? Number(value).toFixed(digits) : "";
+}
+
+/** @param {number | null | undefined} value to three significant digits */
+function formatShort(value) {
+  return Number.isFinite(value) ? String(Number(Number(value).toPrecision(3))) : "";
+}
+
+/** @param {number} seconds as `1:02:03` or `2:03` */
+function formatTime(seconds) {
+  const whole = Math.floor(seconds);
   const [hours, minutes] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60];
+  /** @param {number} value */
+  const pad = (value) => String(value).padStart(2, "0");
   return hours ? `${hours}:${pad(minutes)}:${pad(whole % 60)}` : `${minutes}:${pad(whole % 60)}`;
 }

@@ -1,54 +1,124 @@
-// The parts of the live panel, made once.
+// The elements of the live panel, made once.
 
-const NARROWEST = 240; // pixels that a chart is drawn for at least
-const FIGURES = ["epoch", "update", "training loss", "validation loss", "learning rate", "tokens/s", "time left", "memory"];
+/** @typedef {ReturnType<typeof buildView>} View */
 
-function build(place) {
-  const view = { name: el("span", { class: "ntg-live-name" }), state: el("span", { class: "ntg-live-state" }) };
-  view.pause = button("Pause", null);
-  view.stop = button("Stop", null, { title: "End now and keep the best model so far" });
-  view.done = el("div");
-  view.bar = el("div", { class: "ntg-live-bar", role: "progressbar", "aria-label": "Updates done", "aria-valuemin": 0, "aria-valuemax": 100 }, view.done);
-  view.deaf = el("div", { class: "ntg-live-note", role: "status" });
-  view.figures = Object.fromEntries(FIGURES.map((name) => [name, el("div", { class: "ntg-live-figure", text: "\u2013" })]));
-  const figures = FIGURES.map((name) => el("div", {}, el("div", { class: "ntg-live-what", text: name }), view.figures[name]));
-  view.svg = svg("svg", { tabindex: 0, role: "img", "aria-label": "Loss and learning rate by update; arrow keys read values" });
-  view.tip = el("div", { class: "ntg-live-tip", hidden: true });
-  view.chart = el("div", { class: "ntg-live-chart" }, view.svg, view.tip);
-  view.width = NARROWEST; // until the chart has been laid out
-  view.sliders = {
-    rate_factor: slider("rate_factor", "Learning rate", [-6, 4, 0.25], Math.log2, (value) => 2 ** value, (value) => `\u00D7 ${short(value)}`),
-    dropout: slider("dropout", "Dropout", [0, 0.9, 0.01], Number, Number, (value) => value.toFixed(2)),
-    teacher_forcing: slider("teacher_forcing", "Teacher forcing", [0, 1, 0.01], Number, Number, (value) => value.toFixed(2)),
+const MIN_WIDTH = 240; // pixels of the chart
+const SEND_INTERVAL = 150; // milliseconds between two values of a slider that are sent
+const HOLD = 1500; // milliseconds after a move during which messages do not move a slider
+const FIGURES = [
+  "epoch",
+  "update",
+  "training loss",
+  "validation loss",
+  "learning rate",
+  "tokens/s",
+  "time left",
+  "memory",
+];
+
+/** @param {HTMLElement} root */
+function buildView(root) {
+  const done = el("div");
+  const progress = {
+    role: "progressbar",
+    "aria-label": "Updates done",
+    "aria-valuemin": 0,
+    "aria-valuemax": 100,
   };
-  const sliders = Object.values(view.sliders).map((one) => one.whole);
-  view.sliderBox = el("div", { class: "ntg-live-sliders", role: "group", "aria-label": "Change the running model" }, ...sliders);
-  view.notes = el("div", { class: "ntg-live-note" });
-  view.table = el("table", { hidden: true });
-  view.about = el("div", { class: "ntg-live-about" });
-  view.live = el("div", { class: "ntg-hidden", role: "status" });
-  view.root = el(
+  const figures = Object.fromEntries(
+    FIGURES.map((name) => [name, el("div", { class: "ntg-live-figure", text: "\u2013" })]),
+  );
+  const sliders = [
+    createSlider("rate_factor", "Learning rate", [-6, 4, 0.25], {
+      toPosition: Math.log2,
+      toValue: (position) => 2 ** position,
+      format: (value) => `\u00D7 ${formatShort(value)}`,
+    }),
+    createSlider("dropout", "Dropout", [0, 0.9, 0.01]),
+    createSlider("teacher_forcing", "Teacher forcing", [0, 1, 0.01]),
+  ];
+  const description = "Loss and learning rate by update; arrow keys read values";
+  const view = {
+    name: el("span", { class: "ntg-live-name" }),
+    state: el("span", { class: "ntg-live-state" }),
+    pause: button("Pause", null),
+    stop: button("Stop", null, {
+      title: "Stop training and keep the best model so far",
+    }),
+    done,
+    bar: el("div", { class: "ntg-live-bar", ...progress }, done),
+    notice: el("div", { class: "ntg-live-note", role: "status" }),
+    figures,
+    svg: svg("svg", { tabindex: 0, role: "img", "aria-label": description }),
+    tip: el("div", { class: "ntg-live-tip", hidden: true }),
+    size: { width: MIN_WIDTH }, // until the chart has been laid out
+    sliders,
+    sliderBox: el(
+      "div",
+      {
+        class: "ntg-live-sliders",
+        role: "group",
+        "aria-label": "Change the running model",
+      },
+      ...sliders.map(({ node }) => node),
+    ),
+    warnings: el("div", { class: "ntg-live-note" }),
+    table: el("table", { hidden: true }),
+    drawn: { samples: "" }, // the samples in the table, as JSON
+    about: el("div", { class: "ntg-live-about" }),
+    announcement: el("div", { class: "ntg-hidden", role: "status" }),
+  };
+  const chart = el("div", { class: "ntg-live-chart" }, view.svg, view.tip);
+  const section = el(
     "section",
     { class: "ntg ntg-live", "aria-label": "Training" },
-    el("div", { class: "ntg-live-head" }, view.name, view.state, el("div", { class: "ntg-live-buttons" }, view.pause, view.stop)),
+    el(
+      "div",
+      { class: "ntg-live-head" },
+      view.name,
+      view.state,
+      el("div", { class: "ntg-live-buttons" }, view.pause, view.stop),
+    ),
     view.bar,
-    view.deaf,
-    el("div", { class: "ntg-live-figures" }, ...figures),
-    view.chart,
-    el("div", { class: "ntg-live-under" }, legend(), keepers(view)),
+    view.notice,
+    el(
+      "div",
+      { class: "ntg-live-figures" },
+      ...FIGURES.map((name) => el("div", {}, el("div", { class: "ntg-live-label", text: name }), figures[name])),
+    ),
+    chart,
+    el(
+      "div",
+      { class: "ntg-live-footer" },
+      legend(),
+      el("div", { class: "ntg-live-buttons" }, saveButton("svg"), saveButton("png")),
+    ),
     view.sliderBox,
-    view.notes,
+    view.warnings,
     el("div", { class: "ntg-live-scroll" }, view.table),
     view.about,
-    view.live
+    view.announcement,
   );
-  place.append(view.root);
-  return view;
+  /** @param {"svg" | "png"} format */
+  function saveButton(format) {
+    const label = `Save training chart as ${format.toUpperCase()}`;
+    const save = () => saveChart(chartPicture(whole), `training.${format}`);
+    return button(format.toUpperCase(), save, {
+      class: "ntg-button ntg-small",
+      "aria-label": label,
+    });
+  }
+  const whole = { ...view, chart, root: section };
+  root.append(section);
+  return whole;
 }
 
 function legend() {
-  const entries = LEGEND.map(({ name, color, dash, star }) => {
-    const entry = el("span", { class: star ? "ntg-live-best" : null, text: name });
+  const entries = LEGEND.map(({ name, color, dash, starred }) => {
+    const entry = el("span", {
+      class: starred ? "ntg-live-best" : null,
+      text: name,
+    });
     entry.style.setProperty("--color", `var(--ntg-${color})`);
     entry.style.setProperty("--dash", dash ? "dashed" : "solid");
     return entry;
@@ -56,47 +126,70 @@ function legend() {
   return el("div", { class: "ntg-live-legend" }, ...entries);
 }
 
-/** Buttons that save the chart as it is now. */
-function keepers(view) {
-  const one = (kind) =>
-    button(kind.toUpperCase(), () => keepChart(alone(view), `training.${kind}`), {
-      class: "ntg-button ntg-small",
-      "aria-label": `Save training chart as ${kind.toUpperCase()}`,
-    });
-  return el("div", { class: "ntg-live-buttons" }, one("svg"), one("png"));
-}
+/**
+ * How a slider translates between a value and its position, and writes a value.
+ *
+ * @typedef {{ toPosition: (value: number) => number, toValue: (position: number) => number, format: (value: number) => string }} Translation
+ */
 
-/** A slider for one control of the running model; `inward` and `outward` translate between its value and its place. */
-function slider(name, title, [low, high, step], inward, outward, said) {
+/** @type {Translation} */
+const PLAIN = {
+  toPosition: Number,
+  toValue: Number,
+  format: (value) => value.toFixed(2),
+};
+
+/**
+ * A slider for one setting of the running model.
+ *
+ * @param {SliderName} name
+ * @param {string} title
+ * @param {[low: number, high: number, step: number]} positions
+ * @param {Translation} translation
+ */
+function createSlider(name, title, [low, high, step], { toPosition, toValue, format } = PLAIN) {
   const output = el("span", { class: "ntg-live-value" });
-  const input = el("input", { type: "range", min: low, max: high, step, "aria-label": title });
-  const whole = el("div", { class: "ntg-live-slider" }, el("span", { text: title }), output, input);
-  const tellValue = (text) => {
-    say(output, text);
-    input.setAttribute("aria-valuetext", text);
+  const input = el("input", {
+    type: "range",
+    min: low,
+    max: high,
+    step,
+    "aria-label": title,
+  });
+  const node = el("div", { class: "ntg-live-slider" }, el("span", { text: title }), output, input);
+  /** @param {number} value */
+  const showValue = (value) => {
+    setText(output, format(value));
+    input.setAttribute("aria-valuetext", format(value));
   };
-  let last = 0;
-  let timer = 0;
-  let held = -Infinity;
+  let sentAt = 0;
+  let movedAt = -Infinity;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
   return {
-    whole,
-    listen(tell) {
-      const send = () => {
-        last = performance.now();
-        tell(name, outward(Number(input.value)));
-      };
+    name,
+    node,
+    /** @param {(name: SliderName, value: number) => void} send */
+    listen(send) {
       input.addEventListener("input", () => {
-        held = performance.now();
-        tellValue(said(outward(Number(input.value))));
+        movedAt = performance.now();
+        showValue(toValue(Number(input.value)));
         clearTimeout(timer);
-        timer = setTimeout(send, Math.max(0, 150 - (performance.now() - last)));
+        timer = setTimeout(
+          () => {
+            sentAt = performance.now();
+            send(name, toValue(Number(input.value)));
+          },
+          Math.max(0, SEND_INTERVAL - (movedAt - sentAt)),
+        );
       });
     },
+    /** @param {number | null | undefined} value none hides the slider */
     set(value) {
-      whole.hidden = value === undefined || value === null;
-      if (whole.hidden || performance.now() - held < 1500) return; // the user's hand wins over an older message
-      input.value = inward(value);
-      tellValue(said(value));
+      node.hidden = value === undefined || value === null;
+      if (value === undefined || value === null || performance.now() - movedAt < HOLD) return;
+      input.value = String(toPosition(value));
+      showValue(value);
     },
   };
 }

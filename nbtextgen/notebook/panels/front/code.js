@@ -1,33 +1,47 @@
 // Pieces of code, each with a button that copies it.
 
+/** @typedef {{ pieces: { name: string, code: string }[] }} CodeState traits of `CodeView` in Python */
+
+const CONFIRMATION = 1500; // milliseconds that a button says "Copied"
+
+/** @param {{ model: WidgetModel<CodeState, never, never>, el: HTMLElement }} context */
 function render({ model, el: root }) {
   root.classList.add("ntg", "ntg-code");
-  const release = keepKeys(root);
-  const said = el("span", { class: "ntg-hidden", role: "status" });
+  const releaseKeys = keepKeys(root);
+  const status = el("span", { class: "ntg-hidden", role: "status" });
 
-  function show() {
-    const parts = model.get("pieces").map(({ name, code }) => {
-      const text = el("pre", { tabindex: 0, role: "group", "aria-label": name, text: code.split("\n").map(visible).join("\n") });
-      const copy = button("Copy", null, { "aria-label": `Copy ${name}` });
-      copy.addEventListener("click", async () => {
-        try {
-          await navigator.clipboard.writeText(code);
-          copy.textContent = said.textContent = "Copied";
-        } catch {
-          getSelection().selectAllChildren(text); // no right to the clipboard: selected, ready for Ctrl-C
-          copy.textContent = said.textContent = "Press Ctrl-C";
-        }
-        setTimeout(() => (copy.textContent = "Copy"), 1500);
-      });
-      return el("div", {}, el("div", { class: "ntg-name", text: name }), text, copy);
-    });
-    root.replaceChildren(...parts, said);
+  /**
+   * @param {string} code
+   * @param {HTMLElement} text
+   */
+  async function copyCode(code, text) {
+    try {
+      await navigator.clipboard.writeText(code);
+      return "Copied";
+    } catch {
+      getSelection()?.selectAllChildren(text); // the page may not write to the clipboard
+      return "Press Ctrl-C";
+    }
   }
+  /** @param {{ name: string, code: string }} piece */
+  function pieceView({ name, code }) {
+    const shown = code.split("\n").map(visible).join("\n");
+    const text = el("pre", { tabindex: 0, role: "group", "aria-label": name, text: shown });
+    const copy = button("Copy", null, { "aria-label": `Copy ${name}` });
+    copy.addEventListener("click", async () => {
+      copy.textContent = status.textContent = await copyCode(code, text);
+      setTimeout(() => {
+        copy.textContent = "Copy";
+      }, CONFIRMATION);
+    });
+    return el("div", {}, el("div", { class: "ntg-name", text: name }), text, copy);
+  }
+  const show = () => root.replaceChildren(...model.get("pieces").map(pieceView), status);
   show();
-  model.on("change:pieces", show);
+  const release = listen(model, { "change:pieces": show });
   return () => {
+    releaseKeys();
     release();
-    model.off("change:pieces", show);
   };
 }
 

@@ -1,91 +1,127 @@
 // What to search: for each setting a switch, and two sliders for a range of numbers or a box for each choice.
 
-const shown = (value) => String(Number(value.toPrecision(4)));
+/**
+ * @typedef {object} RangeField
+ * @property {string} name
+ * @property {string} label
+ * @property {string} help
+ * @property {"number" | "choice"} kind
+ * @property {number[]} [stops]
+ * @property {string[]} [choices]
+ */
 
-// Two sliders over the same stops; the lower can never pass the upper.
-function span(field, value, changed) {
-  const stops = field.stops;
-  const ends = value.map((end) => stops.reduce((best, stop, at) => (Math.abs(stop - end) < Math.abs(stops[best] - end) ? at : best), 0));
-  const text = el("span", { class: "ntg-ends" });
-  const sliders = ["from", "to"].map((which, side) => {
-    const slider = el("input", { type: "range", min: 0, max: stops.length - 1, step: 1, "aria-label": `${field.label}, ${which}` });
-    slider.value = ends[side];
+/** @typedef {[low: number, high: number] | string[]} Range */
+
+/**
+ * Traits of `Ranges` in Python.
+ *
+ * @typedef {object} RangesState
+ * @property {RangeField[]} fields
+ * @property {Record<string, { on: boolean, range: Range }>} values
+ * @property {boolean} disabled
+ */
+
+/**
+ * Two sliders over the same stops. The lower can never pass the upper: each takes the other along.
+ *
+ * @param {RangeField} field
+ * @param {Range} range
+ * @param {(range: [low: number, high: number]) => void} onChange
+ */
+function numberRange(field, range, onChange) {
+  const stops = field.stops ?? [];
+  const ends = range.map((end) => nearestStop(stops, Number(end)));
+  const text = el("span", { class: "ntg-range" });
+  const sliders = ["from", "to"].map((end, side) => {
+    const slider = stopSlider(stops, `${field.label}, ${end}`);
+    slider.value = String(ends[side]);
     slider.addEventListener("input", () => {
       ends[side] = Number(slider.value);
       if (ends[0] > ends[1]) {
         ends[1 - side] = ends[side];
-        sliders[1 - side].value = ends[side];
+        sliders[1 - side].value = slider.value;
       }
-      tell();
-      changed(ends.map((at) => stops[at]));
+      show();
+      onChange([stops[ends[0]], stops[ends[1]]]);
     });
     return slider;
   });
-  function tell() {
-    sliders.forEach((slider, side) => slider.setAttribute("aria-valuetext", shown(stops[ends[side]])));
-    text.textContent = `${shown(stops[ends[0]])} – ${shown(stops[ends[1]])}`;
+  function show() {
+    sliders.forEach((slider, side) => slider.setAttribute("aria-valuetext", formatValue(stops[ends[side]])));
+    text.textContent = `${formatValue(stops[ends[0]])} \u2013 ${formatValue(stops[ends[1]])}`;
   }
-  tell();
+  show();
   return el("div", { class: "ntg-row" }, ...sliders, text);
 }
 
-function choices(field, value, changed) {
-  const row = el("div", { class: "ntg-row", role: "group", "aria-label": field.label });
-  const boxes = field.choices.map((choice) => {
+/**
+ * A check box for each choice.
+ *
+ * @param {RangeField} field
+ * @param {Range} range
+ * @param {(range: string[]) => void} onChange
+ */
+function choiceRange(field, range, onChange) {
+  const choices = field.choices ?? [];
+  const boxes = choices.map((choice) => {
     const box = el("input", { type: "checkbox" });
-    box.checked = value.includes(choice);
-    box.addEventListener("change", () => changed(field.choices.filter((_, at) => boxes[at].checked)));
-    row.append(el("label", {}, box, visible(choice)));
+    box.checked = range.some((selected) => selected === choice);
+    box.addEventListener("change", () => onChange(choices.filter((_, index) => boxes[index].checked)));
     return box;
   });
-  return row;
+  const labels = choices.map((choice, index) => el("label", {}, boxes[index], visible(choice)));
+  return el("div", { class: "ntg-row", role: "group", "aria-label": field.label }, ...labels);
 }
 
+/** @param {{ model: WidgetModel<RangesState, never, never>, el: HTMLElement }} context */
 function render({ model, el: root }) {
-  const view = Math.random().toString(36).slice(2);
+  const id = uniqueId();
   root.classList.add("ntg", "ntg-ranges");
-  const release = keepKeys(root);
-  const title = el("div", { class: "ntg-title", text: "Search" });
-  const all = el("fieldset", { "aria-label": "Settings to search" });
-  root.replaceChildren(title, all);
+  const releaseKeys = keepKeys(root);
+  const settings = el("fieldset", { "aria-label": "Settings to search" });
+  root.replaceChildren(el("div", { class: "ntg-title", text: "Search" }), settings);
 
-  function put(name, part) {
+  /**
+   * @param {string} name
+   * @param {{ on?: boolean, range?: Range }} part
+   */
+  function update(name, part) {
     const values = model.get("values");
     model.set("values", { ...values, [name]: { ...values[name], ...part } });
     model.save_changes();
   }
-  function build() {
-    const values = model.get("values");
-    all.replaceChildren(
-      ...model.get("fields").map((field) => {
-        const id = `ntg-ranges${view}-${field.name}`;
-        const box = el("input", { type: "checkbox", id });
-        box.checked = values[field.name].on;
-        const changed = (range) => put(field.name, { range });
-        const control = field.kind === "number" ? span(field, values[field.name].range, changed) : choices(field, values[field.name].range, changed);
-        const row = el("div", { class: "ntg-setting", title: field.help }, el("label", { for: id }, box, field.label), control);
-        const dim = () => {
-          control.classList.toggle("ntg-off", !box.checked);
-          for (const input of control.querySelectorAll("input")) input.disabled = !box.checked;
-        };
-        box.addEventListener("change", () => {
-          dim();
-          put(field.name, { on: box.checked });
-        });
-        dim();
-        return row;
-      }),
+  /** @param {RangeField} field */
+  function rangeRow(field) {
+    const { on, range } = model.get("values")[field.name];
+    const box = el("input", { type: "checkbox", id: `${id}-${field.name}` });
+    box.checked = on;
+    const control = (field.kind === "number" ? numberRange : choiceRange)(field, range, (changed) =>
+      update(field.name, { range: changed }),
     );
-    all.disabled = model.get("disabled");
+    const enable = () => {
+      control.classList.toggle("ntg-off", !box.checked);
+      for (const input of control.querySelectorAll("input")) input.disabled = !box.checked;
+    };
+    box.addEventListener("change", () => {
+      enable();
+      update(field.name, { on: box.checked });
+    });
+    enable();
+    const label = el("label", { for: box.id }, box, field.label);
+    return el("div", { class: "ntg-setting", title: field.help }, label, control);
   }
-  const enable = () => (all.disabled = model.get("disabled"));
+  const enable = () => {
+    settings.disabled = model.get("disabled");
+  };
+  const build = () => {
+    settings.replaceChildren(...model.get("fields").map(rangeRow));
+    enable();
+  };
   build();
-  model.on("change:fields", build);
-  model.on("change:disabled", enable);
+  const release = listen(model, { "change:fields": build, "change:disabled": enable });
   return () => {
+    releaseKeys();
     release();
-    model.off("change:fields", build);
-    model.off("change:disabled", enable);
   };
 }
 
