@@ -458,7 +458,8 @@ class TextGenerator:
             >>> e = model.explain("3 Jan 2019", method="shap")               # doctest: +SKIP
             >>> e.values.shape, e.input_units                                # doctest: +SKIP
         """
-        from nbtextgen.explanation.entry import configure, explain
+        from nbtextgen.explanation.config import configure
+        from nbtextgen.explanation.explainer import explain
 
         config = configure(options)
         if not isinstance(text, Generation):
@@ -490,7 +491,7 @@ class TextGenerator:
             faithfulness of each method with intervals, an induced lexicon, where the source is ignored, hubs of
             attention.
         """
-        from nbtextgen.explanation.entry import configure
+        from nbtextgen.explanation.config import configure
         from nbtextgen.explanation.survey import survey
 
         pairs = to_pairs(data, targets)
@@ -523,12 +524,14 @@ class TextGenerator:
             text, background, options: as in ``explain``.
             seeds: random models to compare with.
         """
-        from nbtextgen.explanation.entry import configure
         from nbtextgen.explanation.sanity import sanity_check
 
-        if not isinstance(text, Generation):
-            text = self.checked_source(text)
-        return sanity_check(self.predictor, text, configure(options), seeds=seeds, **self.explaining(background))
+        return sanity_check(self, text, seeds=seeds, background=background, **options)
+
+    @property
+    def background(self) -> tuple[str, ...]:
+        """Training sources that explanations sample replacements of missing text from; empty if none were kept."""
+        return self._background
 
     def explaining(self, background: Iterable[str] | None = None) -> dict[str, Any]:
         """What explanations need to know about the training, as keywords of ``Explainer``."""

@@ -1,32 +1,32 @@
-"""Do the methods tell the same story? Rank correlation between explanations, and what it means in words."""
+"""Agreement of methods: rank correlation between explanations of the same output, and what it means in words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from nbtextgen.core.escaping import visible
-from nbtextgen.explanation.explanation import Explanation
+from nbtextgen.explanation.attributions import Values
+from nbtextgen.explanation.config import METHOD_NAMES, method_title
+from nbtextgen.explanation.display import Displayed
 
-Values = NDArray[np.float64]
-NAMES = {
-    "shap": "SHAP",
-    "lime": "LIME",
-    "attention": "attention",
-    "integrated-gradients": "integrated gradients",
-    "input-x-gradient": "input x gradient",
-    "occlusion": "occlusion",
-    "context": "context",
-}
-"""Methods as a sentence calls them."""
+PREFERENCE = ("shap", "occlusion", "integrated-gradients", "lime", "input-x-gradient", "attention")
+"""Methods from the most principled on: the first of them that is compared is the reference for the others."""
 
 
-@dataclass(frozen=True, eq=False)
-class Agreement:
+class Attributed(Protocol):
+    """An explanation, as far as it is compared with others: a method and its values ``(outputs, units)``."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def values(self) -> Values: ...
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Agreement(Displayed):
     """Rank correlation of every two methods on one output.
 
     Attributes:
@@ -38,50 +38,31 @@ class Agreement:
     correlations: Values
 
     @classmethod
-    def of(cls, explanations: Sequence[Explanation]) -> Agreement:
+    def of(cls, explanations: Sequence[Attributed]) -> Agreement:
         """Compare explanations of the same output over the same units."""
-        compared = [each for each in explanations if each.method != "context"]
-        found = np.eye(len(compared))
-        for row, one in enumerate(compared):
-            for column, other in enumerate(compared[:row]):
-                found[row, column] = found[column, row] = correlation(one, other)
-        return cls(tuple(each.method for each in compared), found)
+        compared = [explanation for explanation in explanations if explanation.method != "context"]
+        correlations = np.eye(len(compared))
+        for row, first in enumerate(compared):
+            for column, second in enumerate(compared[:row]):
+                correlations[row, column] = correlations[column, row] = correlation(first, second)
+        return cls(tuple(explanation.method for explanation in compared), correlations)
 
     def sentence(self) -> str:
-        """What the correlations mean, measured against the most principled method there is (SHAP first)."""
+        """What the correlations mean, against the most principled method among them; empty for a single method."""
         if len(self.methods) < 2:
             return ""
-        ranked = ("shap", "occlusion", "integrated-gradients", "lime", "input-x-gradient", "attention")
-        reference = min(self.methods, key=ranked.index)
+        reference = min(self.methods, key=PREFERENCE.index)
         row = self.correlations[self.methods.index(reference)]
-        parts = [
-            _verdict(method, reference, float(row[at])) for at, method in enumerate(self.methods) if method != reference
-        ]
-        return " ".join(parts)
-
-    def __repr__(self) -> str:
-        width = max(map(len, self.methods), default=0)
-        lines = [
-            f"{method:<{width}} " + " ".join(f"{value:6.2f}" for value in row)
-            for method, row in zip(self.methods, self.correlations, strict=True)
-        ]
-        return "\n".join(["Spearman rank correlation", *lines])
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        head = "".join(f"<th>{visible(method)}</th>" for method in self.methods)
-        body = "".join(
-            f"<tr><th style='text-align:left'>{visible(method)}</th>"
-            + "".join(f"<td>{one:.2f}</td>" for one in row)
-            + "</tr>"
-            for method, row in zip(self.methods, self.correlations, strict=True)
+        return " ".join(
+            _verdict(method, reference, float(rho))
+            for method, rho in zip(self.methods, row, strict=True)
+            if method != reference
         )
-        table = f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table><p>{visible(self.sentence())}</p>"
-        return {"text/plain": repr(self), "text/html": table}
 
 
 def _verdict(method: str, reference: str, rho: float) -> str:
-    name, other = NAMES[method], NAMES[reference]
-    start = f"{name[0].upper()}{name[1:]} and {other}"
+    name = METHOD_NAMES[method]
+    start = f"{method_title(method)} and {METHOD_NAMES[reference]}"
     if np.isnan(rho):
         return f"{start} cannot be compared here: there is nothing to rank."
     if rho < 0.3:
@@ -91,26 +72,26 @@ def _verdict(method: str, reference: str, rho: float) -> str:
     return f"{start} agree here (rank correlation {rho:.2f})."
 
 
-def correlation(one: Explanation, other: Explanation) -> float:
-    """Spearman's rho over the units, mean over output tokens.
+def correlation(first: Attributed, second: Attributed) -> float:
+    """Spearman's rho over the units, averaged over the output tokens.
 
-    Attention says how much and not which way, so against it the other method's values count without their sign. A token
-    weighs by how far the source moves it: where nothing matters, ranks are noise.
+    Attention weights have no sign, so they are compared with the other method's absolute values. Each token is weighted
+    by the size of its attributions: where no unit matters, ranks are noise.
     """
-    first, second = one.values, other.values
-    if "attention" in (one.method, other.method):
-        first, second = np.abs(first), np.abs(second)
-    weights = [np.abs(each.values).sum(1) for each in (one, other) if each.method != "attention"]
-    weight = np.mean([part / max(part.sum(), 1e-12) for part in weights], 0) if weights else np.ones(len(first))
-    rhos = np.array([spearman(left, right) for left, right in zip(first, second, strict=True)])
-    known = ~np.isnan(rhos)
-    if not known.any() or weight[known].sum() <= 0:
+    left, right = first.values, second.values
+    if "attention" in (first.method, second.method):
+        left, right = np.abs(left), np.abs(right)
+    sizes = [np.abs(each.values).sum(1) for each in (first, second) if each.method != "attention"]
+    weights = np.mean([size / max(size.sum(), 1e-12) for size in sizes], 0) if sizes else np.ones(len(left))
+    rhos = np.array([spearman(ours, theirs) for ours, theirs in zip(left, right, strict=True)])
+    defined = ~np.isnan(rhos)
+    if not defined.any() or weights[defined].sum() <= 0:
         return float("nan")
-    return float(np.average(rhos[known], weights=weight[known]))
+    return float(np.average(rhos[defined], weights=weights[defined]))
 
 
 def spearman(first: Values, second: Values) -> float:
-    """Rank correlation of two vectors, ties sharing their mean rank; NaN when one of them is constant."""
+    """Rank correlation of two vectors; ties share their mean rank. NaN if one vector is constant."""
     left, right = _ranks(first), _ranks(second)
     left, right = left - left.mean(), right - right.mean()
     size = np.sqrt((left @ left) * (right @ right))
@@ -118,6 +99,6 @@ def spearman(first: Values, second: Values) -> float:
 
 
 def _ranks(values: Values) -> Values:
-    _, where, counts = np.unique(values, return_inverse=True, return_counts=True)
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
     ends = counts.cumsum()
-    return (ends - (counts - 1) / 2)[where].astype(float)
+    return (ends - (counts - 1) / 2)[inverse].astype(float)

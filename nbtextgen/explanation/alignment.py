@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from nbtextgen.core.errors import DataError
+from nbtextgen.explanation.attributions import Values
 from nbtextgen.explanation.explanation import Explanation
 from nbtextgen.tokenizers.normalization import Span
 
@@ -22,7 +23,7 @@ def read_links(line: str) -> tuple[Links, Links]:
     Raises:
         DataError: for anything else.
     """
-    sure, possible = set(), set()
+    sure, possible = set[tuple[int, int]](), set[tuple[int, int]]()
     for part in line.split():
         match = _LINK.fullmatch(part)
         if not match:
@@ -35,37 +36,40 @@ def read_links(line: str) -> tuple[Links, Links]:
 
 
 def links(explanation: Explanation) -> Links:
-    """For every target word the source word that its tokens owe most to; words are separated by white space."""
+    """For every target word the source word with the largest attribution; words are separated by white space."""
     source, target = _words(explanation.source), _words(explanation.text)
-    column = _membership(explanation.input_offsets, source)
-    row = _membership(explanation.output_offsets, target)
-    summed = row.T @ explanation.values @ column  # (target words, source words)
-    touched = np.flatnonzero(row.any(0))
-    return frozenset((int(summed[at].argmax()), int(at)) for at in touched) if len(source) else frozenset()
+    if not source:
+        return frozenset()
+    columns = _membership(explanation.input_offsets, source)
+    rows = _membership(explanation.output_offsets, target)
+    summed = rows.T @ explanation.values @ columns  # (target words, source words)
+    return frozenset((int(summed[word].argmax()), int(word)) for word in np.flatnonzero(rows.any(0)))
 
 
 def _words(text: str) -> list[Span]:
     return [match.span() for match in re.finditer(r"\S+", text)]
 
 
-def _membership(offsets: Iterable[Span], words: Sequence[Span]) -> np.ndarray:
-    """Which word each part of the text lies in, ``(parts, words)``, zeros and ones."""
+def _membership(offsets: Iterable[Span], words: Sequence[Span]) -> Values:
+    """Which words each part of the text overlaps, ``(parts, words)``, zeros and ones."""
     return np.array(
         [[float(start < end and begin < stop) for begin, end in words] for start, stop in offsets], dtype=float
     ).reshape(-1, len(words))
 
 
-def error_rate(found: Sequence[Links], gold: Sequence[tuple[Links, Links]]) -> float:
+def error_rate(predicted: Sequence[Links], gold: Sequence[tuple[Links, Links]]) -> float:
     """Alignment error rate, 1 - (|A & S| + |A & P|) / (|A| + |S|) (Och & Ney 2003, sec. 4.2), between 0 and 1.
 
     Args:
-        found: links of every pair.
-        gold: sure and possible links of every pair.
+        predicted: links of every pair, A.
+        gold: sure and possible links of every pair, S and P.
+
+    Raises:
+        DataError: if there are not as many gold alignments as pairs.
     """
-    if len(found) != len(gold):
-        raise DataError(f"There are {len(found):,} pairs but {len(gold):,} gold alignments; give one for each.")
-    right = sum(
-        len(one & sure) + len(one & (possible | sure)) for one, (sure, possible) in zip(found, gold, strict=True)
-    )
-    total = sum(len(one) + len(sure) for one, (sure, _) in zip(found, gold, strict=True))
-    return 1.0 - right / total if total else 0.0
+    if len(predicted) != len(gold):
+        raise DataError(f"There are {len(predicted):,} pairs but {len(gold):,} gold alignments; give one for each.")
+    pairs = list(zip(predicted, gold, strict=True))
+    correct = sum(len(found & sure) + len(found & (possible | sure)) for found, (sure, possible) in pairs)
+    total = sum(len(found) + len(sure) for found, (sure, _) in pairs)
+    return 1.0 - correct / total if total else 0.0

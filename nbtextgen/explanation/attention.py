@@ -1,22 +1,21 @@
-"""Attention as the decoder used it, for a given output."""
+"""Attention weights of the decoder for a given output."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch import Tensor
 
 from nbtextgen.core.errors import OptionError
+from nbtextgen.explanation.attributions import Values
 from nbtextgen.explanation.scoring import decode
-from nbtextgen.explanation.subject import Output, Subject
+from nbtextgen.explanation.subject import ExplainedOutput, Subject
 from nbtextgen.model.attention import Attention, Memory
 from nbtextgen.model.seq2seq import Seq2Seq
 
-Values = NDArray[np.float64]
-
 
 @torch.inference_mode()
-def attention(networks: list[Seq2Seq], subject: Subject, output: Output) -> Values:
+def head_weights(networks: list[Seq2Seq], subject: Subject, output: ExplainedOutput) -> Values:
     """Weights of every head, ``(heads, output tokens, source_length)``; the mean over an ensemble.
 
     Raises:
@@ -27,21 +26,21 @@ def attention(networks: list[Seq2Seq], subject: Subject, output: Output) -> Valu
     device = networks[0].output_bias.device
     source = torch.from_numpy(subject.ids)[None].to(device)
     copies = None if subject.copy_ids is None else torch.from_numpy(subject.copy_ids)[None].to(device)
-    found = [_of_one(network, source, copies, torch.from_numpy(output.inputs).to(device)) for network in networks]
-    return np.mean(found, axis=0)
+    inputs = torch.from_numpy(output.inputs).to(device)
+    return np.mean([_network_weights(network, source, copies, inputs) for network in networks], axis=0)
 
 
-def _of_one(network: Seq2Seq, source: torch.Tensor, copies: torch.Tensor | None, inputs: torch.Tensor) -> Values:
-    """The decoder only keeps the mean over heads, so the heads are asked for at each of its calls."""
+def _network_weights(network: Seq2Seq, source: Tensor, copies: Tensor | None, inputs: Tensor) -> Values:
+    """A hook computes the weights of every head at each call of the layer, since the decoder keeps only their mean."""
     layer = network.decoder.attention
     assert layer is not None
-    calls: list[torch.Tensor] = []
+    calls: list[Tensor] = []
 
-    def note(module: Attention, given: tuple[torch.Tensor, Memory, torch.Tensor | None], _: object) -> None:
-        calls.append(module.head_weights(*given))
+    def record(module: Attention, arguments: tuple[Tensor, Memory, Tensor | None], _: object) -> None:
+        calls.append(module.head_weights(*arguments))
 
     memory, summary = network.encode(source, copies)
-    handle = layer.register_forward_hook(note)
+    handle = layer.register_forward_hook(record)
     try:
         decode(network, inputs, memory, summary)
     finally:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from nbtextgen.core.errors import OptionError, nearest
-from nbtextgen.core.options import option
+from nbtextgen.core.options import build, option
 
-METHODS = (
-    "shap",
-    "attention",
-    "lime",
-    "integrated-gradients",
-    "input-x-gradient",
-    "occlusion",
-    "context",
-)
+METHOD_NAMES = {
+    "shap": "SHAP",
+    "attention": "attention",
+    "lime": "LIME",
+    "integrated-gradients": "integrated gradients",
+    "input-x-gradient": "input x gradient",
+    "occlusion": "occlusion",
+    "context": "context",
+}
+"""Every method, and its name within a sentence."""
+METHODS = tuple(METHOD_NAMES)
 UNITS = ("auto", "char", "token", "word")
 MISSING = ("auto", "mask", "delete", "sample")
 ALGORITHMS = ("auto", "exact", "permutation", "partition")
@@ -36,31 +39,56 @@ class ExplanationConfig:
         choices=MISSING,
     )
     algorithm: str = option(
-        "auto", "how Shapley values are found; auto: exactly up to --exact-units, else permutations", choices=ALGORITHMS
+        "auto",
+        "how Shapley values are computed; auto: exactly up to --exact-units, else permutations",
+        choices=ALGORITHMS,
     )
     exact_units: int = option(12, "most units for exact Shapley values", minimum=1, maximum=20)
     budget: int = option(2000, "most masked copies of the input read by a sampling method", minimum=50)
     donors: int = option(8, "texts that missing units are sampled from", minimum=1, maximum=1000)
     steps: int = option(32, "points on the path of integrated gradients", minimum=1, maximum=10_000)
-    faithfulness: bool = option(True, "score each explanation by taking units away")
+    faithfulness: bool = option(True, "score each explanation by removing units")
     batch_size: int = option(256, "masked copies read together", minimum=1, maximum=100_000)
     seed: int = option(1, "seed of everything that samples", minimum=0, maximum=2**32 - 1)
 
 
-def check_methods(methods: tuple[str, ...]) -> tuple[str, ...]:
+def configure(options: Mapping[str, object]) -> ExplanationConfig:
+    """A checked configuration from keywords; ``method`` may be one text with commas, ``spans`` a list of parts.
+
+    Raises:
+        OptionError: for an unknown option, or a value out of range.
+    """
+    values = dict(options)
+    method, spans = values.get("method"), values.get("spans")
+    if isinstance(method, str):
+        values["method"] = check_methods(part.strip() for part in method.split(",") if part.strip())
+    elif isinstance(method, Iterable):
+        values["method"] = check_methods(map(str, method))
+    if isinstance(spans, Iterable) and not isinstance(spans, str):
+        values["spans"] = "|".join(map(str, spans))
+    return build(ExplanationConfig, values)
+
+
+def check_methods(methods: Iterable[str]) -> tuple[str, ...]:
     """The methods by their full names, each once; ``ig`` and ``ixg`` are short names.
 
     Raises:
-        OptionError: for an unknown method, naming the nearest, or none at all.
+        OptionError: for an unknown method, naming the nearest, or if there is none.
     """
     short = {"ig": "integrated-gradients", "ixg": "input-x-gradient"}
-    found: list[str] = []
+    names: list[str] = []
     for method in methods:
         name = short.get(method, method).replace("_", "-")
         if name not in METHODS:
             raise OptionError(f"--method must be among {', '.join(METHODS)} (got {method!r}).{nearest(name, METHODS)}")
-        if name not in found:
-            found.append(name)
-    if not found:
+        if name not in names:
+            names.append(name)
+    if not names:
         raise OptionError(f"--method names no method; choose among {', '.join(METHODS)}.")
-    return tuple(found)
+    return tuple(names)
+
+
+def method_title(method: str) -> str:
+    """A method's name at the beginning of a sentence, for instance ``Attention``."""
+    name = METHOD_NAMES[method]
+    return name[0].upper() + name[1:]

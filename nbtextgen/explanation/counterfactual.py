@@ -1,8 +1,8 @@
-"""What would have been written for a changed input, and what of the output changed."""
+"""Counterfactuals: the output for a changed input, and how it differs from the original output."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
@@ -17,11 +17,13 @@ from nbtextgen.tokenizers.normalization import Span
 ACTIONS = ("mask", "delete", "replace")
 MASKED = "▒"
 """How a masked unit is shown in the changed input."""
+Pieces = tuple[tuple[str, str], ...]
+"""An output in pieces: (``same``, ``gone`` or ``new``; text)."""
 
 
 @dataclass(frozen=True)
 class Edit:
-    """What happens to one unit: ``mask``, ``delete``, or ``replace`` with ``text``."""
+    """A change of one unit: ``mask``, ``delete``, or ``replace`` with ``text``."""
 
     action: str
     text: str = ""
@@ -29,97 +31,96 @@ class Edit:
 
 @dataclass(frozen=True, eq=False)
 class Counterfactual:
-    """The output for a changed input beside the one for the input as it was.
+    """The output for a changed input, compared with the original output.
 
     Attributes:
         source: the changed input; masked units are shown as blocks.
-        generation: what is written for it.
+        generation: the output for it.
         before, after: both outputs in pieces, each ``same``, ``gone`` (before) or ``new`` (after), with its text.
     """
 
     source: str
     generation: Generation
-    before: tuple[tuple[str, str], ...]
-    after: tuple[tuple[str, str], ...]
+    before: Pieces
+    after: Pieces
 
 
 def counterfactual(
     predictor: Predictor, source: str, units: Units, edits: Mapping[int, Edit], output: str
 ) -> Counterfactual:
-    """Write anew with some units changed.
+    """Generate again with some units changed.
 
     Args:
-        writer: the model.
+        predictor: the model.
         source: the input.
-        units: what it is cut into.
-        edits: what happens to which unit.
-        output: what was written for the input as it was.
+        units: the parts that it is cut into.
+        edits: the change of each unit, by its index.
+        output: the original output.
 
     Raises:
         OptionError: for an unknown action or unit.
-        DataError: when nothing is left of the input.
+        DataError: if nothing is left of the input.
     """
-    for at, edit in edits.items():
-        if edit.action not in ACTIONS or not 0 <= at < len(units):
-            raise OptionError(f"A unit can be masked, deleted or replaced (got {edit.action!r} for unit {at}).")
+    for index, edit in edits.items():
+        if edit.action not in ACTIONS or not 0 <= index < len(units):
+            raise OptionError(f"A unit can be masked, deleted or replaced (got {edit.action!r} for unit {index}).")
     text, masked = _edited(source, units, edits)
     if not text.strip():
         raise DataError("Nothing is left of the input; keep some of it.")
     encoding = predictor.source.encode(text)
     ids = [
-        MASK if any(begin < stop and start < end for begin, end in masked) else number
-        for number, (start, stop) in zip(encoding.ids, encoding.offsets, strict=True)
+        MASK if any(begin < stop and start < end for begin, end in masked) else token
+        for token, (start, stop) in zip(encoding.ids, encoding.offsets, strict=True)
     ]
-    written = predictor.predict_ids(text, ids, DecodingConfig())
+    generation = predictor.predict_ids(text, ids, DecodingConfig())
     shown = text
     for start, stop in reversed(masked):
         shown = shown[:start] + MASKED * (stop - start) + shown[stop:]
-    before, after = changes(output, written.text)
-    return Counterfactual(shown, written, before, after)
+    before, after = changes(output, generation.text)
+    return Counterfactual(shown, generation, before, after)
 
 
 def _edited(source: str, units: Units, edits: Mapping[int, Edit]) -> tuple[str, list[Span]]:
-    """The changed text, and the places of masked units in it."""
-    text, masked, at = "", list[Span](), 0
-    for number, (start, stop) in enumerate(units.offsets):
-        edit = edits.get(number)
-        if edit is None or start < at:
+    """The changed text, and the offsets of masked units in it."""
+    text, masked, end = "", list[Span](), 0
+    for index, (start, stop) in enumerate(units.offsets):
+        edit = edits.get(index)
+        if edit is None or start < end:
             continue
-        text += source[at:start]
+        text += source[end:start]
         if edit.action == "replace":
             text += edit.text
         elif edit.action == "mask":
             masked.append((len(text), len(text) + stop - start))
             text += source[start:stop]
         elif text.endswith(" ") and source[stop : stop + 1] in ("", " "):
-            text = text[:-1]  # a word takes one of the two spaces around it along
+            text = text[:-1]  # delete one of the two spaces around a word together with it
         elif not text and source[stop : stop + 1] == " ":
             stop += 1
-        at = stop
-    return text + source[at:], masked
-
-
-Pieces = tuple[tuple[str, str], ...]
+        end = stop
+    return text + source[end:], masked
 
 
 def changes(before: str, after: str) -> tuple[Pieces, Pieces]:
-    """What went and what came, word by word; character by character where there is a single word."""
-    one, other = _words(before), _words(after)
-    if len(one) <= 1 and len(other) <= 1:
-        one, other = list(before), list(after)
+    """Compare two texts by words; by characters if both are a single word.
+
+    Returns:
+        pieces of ``before`` (``same`` or ``gone``) and of ``after`` (``same`` or ``new``).
+    """
+    old_parts, new_parts = _words(before), _words(after)
+    if len(old_parts) <= 1 and len(new_parts) <= 1:
+        old_parts, new_parts = list(before), list(after)
     old, new = list[tuple[str, str]](), list[tuple[str, str]]()
-    for kind, start, stop, begin, end in SequenceMatcher(None, one, other, autojunk=False).get_opcodes():
-        same = kind == "equal"
-        _add(old, "same" if same else "gone", one[start:stop])
-        _add(new, "same" if same else "new", other[begin:end])
+    matcher = SequenceMatcher(None, old_parts, new_parts, autojunk=False)
+    for tag, start, stop, begin, end in matcher.get_opcodes():
+        same = tag == "equal"
+        if stop > start:
+            old.append(("same" if same else "gone", "".join(old_parts[start:stop])))
+        if end > begin:
+            new.append(("same" if same else "new", "".join(new_parts[begin:end])))
     return tuple(old), tuple(new)
 
 
 def _words(text: str) -> list[str]:
-    """Words, each with the space after it, so that they join up again."""
+    """Words, each with the space after it, so that they can be joined again."""
     return [part + " " for part in text.split(" ")[:-1]] + ([text.split(" ")[-1]] if text else [])
-
-
-def _add(pieces: list[tuple[str, str]], kind: str, parts: Sequence[str]) -> None:
-    if parts:
-        pieces.append((kind, "".join(parts)))

@@ -1,31 +1,59 @@
-"""``Explainer``: one question about one text, answered by any method; work is shared between methods."""
+"""``explain`` and ``Explainer``: one output of a model, explained by any method; methods share their work."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nbtextgen.core.errors import OptionError
 from nbtextgen.explanation import gradients, shapley
-from nbtextgen.explanation.attention import attention
+from nbtextgen.explanation.attention import head_weights
+from nbtextgen.explanation.attributions import Attributions, Values
 from nbtextgen.explanation.config import ExplanationConfig
-from nbtextgen.explanation.context import PARTS, context
-from nbtextgen.explanation.explanation import Explanation
+from nbtextgen.explanation.explanation import Explanation, Explanations
 from nbtextgen.explanation.faithfulness import faithfulness
 from nbtextgen.explanation.lime import lime
-from nbtextgen.explanation.removal import ByCutting, ByDeletion, ByMask, BySampling, Removal, draw
-from nbtextgen.explanation.shapley import Shapley
+from nbtextgen.explanation.occlusion import CONTEXT_PARTS, all_and_none, context, occlusion
+from nbtextgen.explanation.removal import ByCutting, ByDeletion, ByMask, BySampling, Removal, sample_donors
 from nbtextgen.explanation.subject import make_subject
 from nbtextgen.explanation.units import cut, find_spans
-from nbtextgen.explanation.value import ProgressCallback, ValueFunction
+from nbtextgen.explanation.value_function import ProgressCallback, ValueFunction
 from nbtextgen.inference.generation import Generation
 from nbtextgen.inference.predictor import Predictor
 
-Values = NDArray[np.float64]
+LIME_SAMPLES = 1000
+"""Most perturbations of LIME, whatever the budget."""
+
+
+def explain(
+    predictor: Predictor,
+    text: str | Generation,
+    config: ExplanationConfig,
+    *,
+    background: Iterable[str] = (),
+) -> Explanation | Explanations:
+    """Explain one output; see ``TextGenerator.explain``.
+
+    Args:
+        predictor: the model.
+        text: the source; or a generation, to explain just that output.
+        config: methods and settings.
+        background: texts that missing units are sampled from.
+
+    Returns:
+        an ``Explanation`` for one method, ``Explanations`` for several.
+
+    Raises:
+        DataError: for a source or target without tokens.
+        OptionError: for options that contradict one another.
+    """
+    generation = text if isinstance(text, Generation) else None
+    source = text.source if isinstance(text, Generation) else text
+    explainer = Explainer(predictor, source, config, generation=generation, background=list(background))
+    explanations = {method: explainer.explain(method) for method in config.method}
+    return next(iter(explanations.values())) if len(explanations) == 1 else Explanations(explanations)
 
 
 class Explainer:
@@ -33,8 +61,9 @@ class Explainer:
 
     Attributes:
         subject: the source and its output.
-        units: what the source is cut into.
-        value: the value function; remembers every coalition it has scored.
+        units: the parts that the source is cut into.
+        missing: what replaces missing units: ``mask``, ``delete`` or ``sample``.
+        value: the value function; caches the score of every coalition.
     """
 
     def __init__(
@@ -47,15 +76,15 @@ class Explainer:
         background: Sequence[str] = (),
         on_progress: ProgressCallback | None = None,
     ) -> None:
-        """Tokenise the question; nothing is attributed yet.
+        """Tokenize the source and the output; nothing is attributed yet.
 
         Args:
-            writer: the model.
+            predictor: the model.
             source: the input.
-            config: the question.
-            generation: the output to explain, when it has been written already.
+            config: settings; its target takes precedence over ``generation``.
+            generation: the output to explain, if it has been generated already.
             background: texts that missing units are sampled from.
-            heard: told of progress.
+            on_progress: called with the number of copies of the input read since the last call.
 
         Raises:
             DataError: for a source or target without tokens.
@@ -65,13 +94,13 @@ class Explainer:
         self.subject = make_subject(predictor, source, config.target or generation, config.contrast)
         spans = find_spans(source, config.spans)
         self.units = cut(source, self.subject.encoding, predictor.source, config.unit, spans)
-        whole = self.units.member is not None
+        whole_tokens = self.units.member is not None
         self.missing = config.missing
         if self.missing == "auto":
             # As faithful as deletion, measured on three data sets, and much oftener on the right place where that is known: what is
             # deleted shifts all that follows. Also for models that never met the mask in training (benchmarks/faithfulness.py).
-            self.missing = "mask" if whole else "delete"
-        if not whole and config.missing in ("mask", "sample"):
+            self.missing = "mask" if whole_tokens else "delete"
+        if not whole_tokens and config.missing in ("mask", "sample"):
             raise OptionError(
                 f"--missing {config.missing} works on whole tokens, and --unit char is finer than this model's tokens; "
                 "use --missing delete or --unit token."
@@ -92,16 +121,16 @@ class Explainer:
             return ByMask(subject, units.member)
         if self.missing == "delete":
             return ByDeletion(subject, units.member)
-        donors = draw(background, self.predictor, subject, self.config.donors, self.config.seed)
+        donors = sample_donors(background, self.predictor, subject, self.config.donors, self.config.seed)
         return BySampling(subject, units.member, donors)
 
     def explain(self, method: str) -> Explanation:
         """Attribute the output by one method, and score its faithfulness unless the configuration says not to."""
-        *_, last = self.refine(method)
-        return self.judged(last) if self.config.faithfulness else last
+        *_, explanation = self.refine(method)
+        return self.with_faithfulness(explanation) if self.config.faithfulness else explanation
 
-    def judged(self, explanation: Explanation) -> Explanation:
-        """The explanation with its faithfulness score; context has none, for its parts are no units."""
+    def with_faithfulness(self, explanation: Explanation) -> Explanation:
+        """The explanation with its faithfulness score; ``context`` has none, since its parts are no units."""
         if explanation.method == "context":
             return explanation
         score = faithfulness(
@@ -109,43 +138,38 @@ class Explainer:
         )
         return explanation.replace(faithfulness=score)
 
-    def expected(self, method: str) -> int:
+    def expected_evaluations(self, method: str) -> int:
         """About how many copies of the input a method will read, for a progress bar."""
         count, config = len(self.units), self.config
         sampled = 2**count if count <= config.exact_units and config.algorithm != "permutation" else config.budget
-        copies = {"shap": sampled, "lime": min(config.budget, 1000), "integrated-gradients": config.steps}
+        copies = {"shap": sampled, "lime": min(config.budget, LIME_SAMPLES), "integrated-gradients": config.steps}
         return max(1, copies.get(method, count + 2) * self.value.removal.repeats)
 
     def refine(self, method: str) -> Iterator[Explanation]:
-        """Yield ever better answers, the last one being final; most methods have only one."""
-        began, before = time.perf_counter(), self.value.evaluations
-        for found, extras in self._answers(method):
+        """Yield ever more precise explanations, the last one being final; most methods yield only one."""
+        start, evaluations = time.perf_counter(), self.value.evaluations
+        for attributions in self._attribute(method):
             yield self._explanation(
-                method,
-                found,
-                evaluations=self.value.evaluations - before,
-                seconds=time.perf_counter() - began,
-                **extras,
+                method, attributions, self.value.evaluations - evaluations, time.perf_counter() - start
             )
 
-    def _answers(self, method: str) -> Iterator[tuple[Shapley, dict[str, Any]]]:
-        count = len(self.units)
+    def _attribute(self, method: str) -> Iterator[Attributions]:
+        count, config = len(self.units), self.config
         if method == "shap":
             yield from self._shapley()
         elif method == "attention":
             yield self._attention()
         elif method == "occlusion":
-            yield self._occlusion(), {"algorithm": "one unit left out at a time"}
+            yield occlusion(self.value, count)
         elif method == "lime":
-            fit = lime(self.value, count, min(self.config.budget, 1000), self.config.seed)
-            found = Shapley(fit.values, fit.intercept, self._full())
-            yield found, {"algorithm": "weighted ridge regression", "r_squared": fit.r_squared}
+            samples = min(config.budget, LIME_SAMPLES)
+            yield lime(self.value, count, samples=samples, seed=config.seed)
         elif method == "context":
-            yield context(self.value, count), {"algorithm": "Shapley values of two players"}
+            yield context(self.value, count)
         else:
             yield self._gradients(method)
 
-    def _shapley(self) -> Iterator[tuple[Shapley, dict[str, Any]]]:
+    def _shapley(self) -> Iterator[Attributions]:
         count, config = len(self.units), self.config
         algorithm = config.algorithm
         if algorithm == "auto":
@@ -155,50 +179,42 @@ class Explainer:
                 raise OptionError(
                     f"--algorithm exact would need 2 ** {count} copies of the input; use --unit word or another algorithm."
                 )
-            yield shapley.exact(self.value, count), {"algorithm": f"exact, {2**count:,} coalitions"}
+            yield shapley.exact(self.value, count)
         elif algorithm == "partition":
-            found = shapley.partition(self.value, self.units, config.budget)
-            yield found, {"algorithm": "Owen values over words and phrases"}
+            yield shapley.partition(self.value, self.units, config.budget)
         else:
-            for found in shapley.permutations(self.value, count, config.budget, config.seed, config.batch_size):
-                words = f"{found.rounds} antithetic pairs of permutations"
-                yield found, {"algorithm": words, "standard_errors": found.errors}
+            yield from shapley.permutations(self.value, count, config.budget, config.seed, config.batch_size)
 
     def _full(self) -> Values:
-        return self.value(np.ones((1, len(self.units)), dtype=bool))[0]
+        """v(all), ``(outputs,)``."""
+        return self.value(all_and_none(len(self.units))[:1])[0]
 
-    def _occlusion(self) -> Shapley:
-        count = len(self.units)
-        scores = self.value(
-            np.concatenate([np.ones((1, count), bool), ~np.eye(count, dtype=bool), np.zeros((1, count), bool)])
-        )
-        return Shapley((scores[:1] - scores[1:-1]).T, scores[-1], scores[0])
-
-    def _attention(self) -> tuple[Shapley, dict[str, Any]]:
-        heads = self._by_unit(attention(self.predictor.networks, self.subject, self.subject.output))
-        if self.subject.contrast is not None:
-            others = self._by_unit(attention(self.predictor.networks, self.subject, self.subject.contrast))
-            heads = heads - np.einsum("ts,hsu->htu", self.subject.pairing(), others)
-        extras: dict[str, Any] = {"algorithm": "weights of the decoder's attention"}
-        if len(heads) > 1:
-            extras["heads"] = heads
-        return Shapley(heads.mean(0), np.zeros(heads.shape[1]), self._full()), extras
-
-    def _gradients(self, method: str) -> tuple[Shapley, dict[str, Any]]:
+    def _attention(self) -> Attributions:
         networks, subject = self.predictor.networks, self.subject
-        baseline = gradients.baseline_token(self.missing)
+        heads = self._by_unit(head_weights(networks, subject, subject.output))
+        if subject.contrast is not None:
+            others = self._by_unit(head_weights(networks, subject, subject.contrast))
+            heads = heads - np.einsum("ts,hsu->htu", subject.pairing(), others)
+        return Attributions(
+            heads.mean(0),
+            np.zeros(heads.shape[1]),
+            self._full(),
+            "weights of the decoder's attention",
+            heads=heads if len(heads) > 1 else None,
+        )
+
+    def _gradients(self, method: str) -> Attributions:
+        networks, baseline = self.predictor.networks, gradients.baseline_token(self.missing)
         if method == "integrated-gradients":
-            found = gradients.integrated(networks, subject, baseline, self.config.steps, self.on_progress)
-            words = (
-                f"{self.config.steps} points from {'the mask token' if self.missing == 'mask' else 'zero'} to the input"
-            )
+            steps = self.config.steps
+            result = gradients.integrated_gradients(networks, self.subject, baseline, steps, self.on_progress)
+            algorithm = f"{steps} points from {'the mask token' if self.missing == 'mask' else 'zero'} to the input"
+            delta = result.convergence_delta
         else:
-            found = gradients.input_x_gradient(networks, subject, baseline, self.on_progress)
-            words = "gradient at the input times the way from the baseline"
-        extras: dict[str, Any] = {"algorithm": words}
-        if method == "integrated-gradients":
-            extras["convergence_delta"] = found.delta
-        return Shapley(self._by_unit(found.values), found.base, self._full()), extras
+            result = gradients.input_x_gradient(networks, self.subject, baseline, self.on_progress)
+            algorithm, delta = "gradient at the input times the way from the baseline", None
+        values = self._by_unit(result.values)
+        return Attributions(values, result.base, self._full(), algorithm, convergence_delta=delta)
 
     def _by_unit(self, values: Values) -> Values:
         """Sums over the tokens of each unit: ``(..., source_length)`` to ``(..., units)``."""
@@ -210,7 +226,7 @@ class Explainer:
             )
         return values @ np.eye(len(self.units))[member]
 
-    def _explanation(self, method: str, found: Shapley, **extras: Any) -> Explanation:
+    def _explanation(self, method: str, attributions: Attributions, evaluations: int, seconds: float) -> Explanation:
         subject, output = self.subject, self.subject.output
         parts = method == "context"
         return Explanation(
@@ -220,13 +236,19 @@ class Explainer:
             contrast=None if subject.contrast is None else subject.contrast.text,
             unit=self.units.kind,
             missing=self.missing,
-            input_units=PARTS if parts else self.units.texts,
+            input_units=CONTEXT_PARTS if parts else self.units.texts,
             input_offsets=((0, len(subject.source)), (0, 0)) if parts else self.units.offsets,
             output_tokens=output.tokens,
             output_offsets=output.offsets,
-            values=found.values,
-            base_values=found.base,
-            log_probabilities=found.full,
-            without_source=self.value(np.zeros((1, len(self.units)), dtype=bool))[0],
-            **extras,
+            values=attributions.values,
+            base_values=attributions.base,
+            log_probabilities=attributions.full,
+            without_source=self.value(all_and_none(len(self.units))[1:])[0],
+            algorithm=attributions.algorithm,
+            standard_errors=attributions.standard_errors,
+            r_squared=attributions.r_squared,
+            convergence_delta=attributions.convergence_delta,
+            heads=attributions.heads,
+            evaluations=evaluations,
+            seconds=seconds,
         )

@@ -1,29 +1,42 @@
-"""Would the explanation look the same if the model had learned nothing? (Adebayo et al. 2018)"""
+"""Sanity check: would the explanation look the same if the model had learned nothing? (Adebayo et al. 2018)"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 
-from nbtextgen.core.escaping import visible
-from nbtextgen.explanation.agreement import NAMES, correlation
-from nbtextgen.explanation.config import ExplanationConfig
+from nbtextgen.decoding.config import DecodingConfig
+from nbtextgen.explanation.agreement import correlation
+from nbtextgen.explanation.config import METHOD_NAMES, configure
+from nbtextgen.explanation.display import Displayed
 from nbtextgen.explanation.explainer import Explainer
 from nbtextgen.inference.generation import Generation
 from nbtextgen.inference.predictor import Predictor
+from nbtextgen.inference.text_codec import validate_sources
 from nbtextgen.model.seq2seq import Seq2Seq
 
-TOO_ALIKE = 0.5
+MAX_CORRELATION = 0.5
 """Rank correlation with a random model's attributions above which a method fails the check."""
 
 
-@dataclass(frozen=True)
-class Sanity:
-    """How like a random model's the attributions are.
+class TrainedModel(Protocol):
+    """A trained ``TextGenerator``, as far as the check needs it."""
+
+    @property
+    def predictor(self) -> Predictor: ...
+    @property
+    def background(self) -> tuple[str, ...]: ...
+    @property
+    def plan(self) -> Any: ...
+
+
+@dataclass(frozen=True, repr=False)
+class Sanity(Displayed):
+    """How similar the attributions are to those of random models.
 
     Attributes:
         correlations: for each method, mean rank correlation between the trained model's attributions and those of models
@@ -36,71 +49,70 @@ class Sanity:
 
     @property
     def failed(self) -> tuple[str, ...]:
-        """Methods that show much the same picture for a model that has learned nothing."""
-        return tuple(method for method, rho in self.correlations.items() if rho > TOO_ALIKE)
+        """Methods whose attributions are much the same for a model that has learned nothing."""
+        return tuple(method for method, rho in self.correlations.items() if rho > MAX_CORRELATION)
 
     def sentence(self) -> str:
         """The result in words."""
-        found = ", ".join(f"{NAMES[method]} {rho:.2f}" for method, rho in self.correlations.items())
+        results = ", ".join(f"{METHOD_NAMES[method]} {rho:.2f}" for method, rho in self.correlations.items())
         verdict = (
-            f"fails the check: {', '.join(NAMES[method] for method in self.failed)} shows the input more than the model."
+            f"fails the check: {', '.join(METHOD_NAMES[method] for method in self.failed)} shows the input more than "
+            "the model."
             if self.failed
             else "all depend on what the model has learned."
         )
-        return f"Rank correlation with {self.seeds} models of random weights: {found}; {verdict}"
-
-    def __repr__(self) -> str:
-        return self.sentence()
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        return {"text/plain": self.sentence(), "text/html": f"<p>{visible(self.sentence())}</p>"}
+        return f"Rank correlation with {self.seeds} models of random weights: {results}; {verdict}"
 
 
 def sanity_check(
-    predictor: Predictor,
+    model: TrainedModel | Predictor,
     text: str | Generation,
-    config: ExplanationConfig,
     *,
-    background: Sequence[str] = (),
     seeds: int = 3,
+    background: Iterable[str] | None = None,
+    **options: Any,
 ) -> Sanity:
-    """Compare explanations of the model with those of models whose weights are drawn anew.
+    """Compare explanations of the model with those of models of random weights: they should differ.
 
     Args:
-        writer: the trained model.
-        text: the source, or a generation.
-        config: the methods to check, and their settings.
-        background: as for ``Explainer``.
+        model: a trained ``TextGenerator``, or its predictor.
+        text: the source; or a generation, to explain just that output.
         seeds: random models to compare with.
+        background: texts that missing units are sampled from; by default those that the generator keeps.
+        options: fields of ``ExplanationConfig``, as for ``TextGenerator.explain``.
+
+    Raises:
+        DataError: for a source that is empty or not text.
+        OptionError: for an unknown option or a value out of range.
+
+    Example:
+        >>> from nbtextgen.explanation.sanity import sanity_check
+        >>> sanity_check(model, "3 Jan 2019", method="shap,ig")           # doctest: +SKIP
     """
+    config = replace(configure(options), faithfulness=False)
+    predictor = model if isinstance(model, Predictor) else model.predictor
+    cleaning = None if isinstance(model, Predictor) else model.plan.data.clean
+    if background is None:
+        background = () if isinstance(model, Predictor) else model.background
+    donors = tuple(background)
+    source = text.source if isinstance(text, Generation) else validate_sources([text], cleaning)[0]
     generation = text if isinstance(text, Generation) else None
-    source = text.source if isinstance(text, Generation) else text
-    config = replace(config, faithfulness=False)
-
-    def explainer(of: Predictor, about: str | Generation | None) -> Explainer:
-        given = replace(config, target=about) if isinstance(about, str) else config
-        shown = about if isinstance(about, Generation) else None
-        return Explainer(of, source, given, generation=shown, background=background)
-
     if generation is None and config.target is None:
-        from nbtextgen.decoding.config import DecodingConfig
-
         generation = predictor.predict([source], DecodingConfig())[0]
-    about = config.target or generation
-    real = explainer(predictor, about)
     methods = [method for method in config.method if method != "context"]
-    trained = {method: real.explain(method) for method in methods}
-    found: dict[str, list[float]] = {method: [] for method in methods}
+    trained = Explainer(predictor, source, config, generation=generation, background=donors)
+    explanations = {method: trained.explain(method) for method in methods}
+    correlations: dict[str, list[float]] = {method: [] for method in methods}
     for seed in range(seeds):
-        other = explainer(randomised(predictor, seed), about)
+        random = Explainer(randomized(predictor, seed), source, config, generation=generation, background=donors)
         for method in methods:
-            found[method].append(correlation(trained[method], other.explain(method)))
-    return Sanity({method: float(np.nanmean(rhos)) for method, rhos in found.items()}, seeds)
+            correlations[method].append(correlation(explanations[method], random.explain(method)))
+    return Sanity({method: float(np.nanmean(rhos)) for method, rhos in correlations.items()}, seeds)
 
 
-def randomised(predictor: Predictor, seed: int) -> Predictor:
-    """The same model with all weights drawn anew, as before training."""
-    networks = []
+def randomized(predictor: Predictor, seed: int) -> Predictor:
+    """The same model with all weights drawn again, as before training."""
+    networks = list[Seq2Seq]()
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         for network in predictor.networks:

@@ -1,4 +1,4 @@
-"""What is explained: a source, and what was or could have been written for it."""
+"""The subject of an explanation: a source, its output, and an alternative output for a contrast."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nbtextgen.core.errors import DataError
 from nbtextgen.decoding.config import DecodingConfig
+from nbtextgen.explanation.attributions import Ids, Values
 from nbtextgen.inference.generation import Generation
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.tokenizers.base import BOS, EOS, Encoding
@@ -17,15 +17,14 @@ from nbtextgen.tokenizers.normalization import Span
 
 END = "■"
 """How the end mark is shown among the output tokens."""
-Ids = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
-class Output:
+class ExplainedOutput:
     """A target sequence, the end mark included.
 
     Attributes:
-        text: as it reads.
+        text: the output as a reader sees it.
         ids: token ids, from the first to EOS, ``(steps,)``; ids beyond the vocabulary are words copied from the source.
         tokens: each as it is shown.
         offsets: start and end in ``text``, in characters.
@@ -41,101 +40,101 @@ class Output:
 
     @property
     def inputs(self) -> Ids:
-        """What the decoder reads at each step, ``(steps,)``."""
+        """The decoder's input at each step, ``(steps,)``."""
         return np.concatenate([[BOS], self.ids[:-1]])
 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """One source with its output, and the alternative where the question is "why this and not that".
+    """A source with its output, and an alternative output if the question is "why this and not that".
 
     Attributes:
         source: the text.
         encoding: its tokens.
-        copy_ids: for a copy head, what each source token would be copied as.
-        output: what is explained.
+        copy_ids: for a copy head, the id that each source token would be copied as.
+        output: the output that is explained.
         contrast: the alternative, or ``None``.
     """
 
     source: str
     encoding: Encoding
     copy_ids: Ids | None
-    output: Output
-    contrast: Output | None = None
+    output: ExplainedOutput
+    contrast: ExplainedOutput | None = None
 
     @property
     def ids(self) -> Ids:
         """Source ids, ``(source_length,)``."""
         return np.array(self.encoding.ids, dtype=np.int64)
 
-    def pairing(self) -> NDArray[np.float64]:
-        """Which alternative tokens each output token stands against, ``(steps, alternative steps)``, zeros and ones.
+    def pairing(self) -> Values:
+        """Which tokens of the alternative are compared with each output token, ``(steps, alternative steps)``, 0 or 1.
 
-        Every token of the alternative has exactly one place, so that the differences add up to the difference of the
-        two log-probabilities. Where the alternative is longer, one token of ours stands against several; where it is
-        shorter, against none.
+        Every token of the alternative has exactly one partner, so that the differences add up to the difference of the
+        two log-probabilities. Where the alternative is longer, one output token has several partners; where it is
+        shorter, some have none.
         """
         assert self.contrast is not None
         ours, theirs = self.output.ids.tolist(), self.contrast.ids.tolist()
-        found = np.zeros((len(ours), len(theirs)))
+        pairing = np.zeros((len(ours), len(theirs)))
         for _, start, stop, begin, end in SequenceMatcher(None, ours, theirs, autojunk=False).get_opcodes():
-            # An insertion has no token of ours: the next one bears it, at the very end the end mark.
+            # Tokens that only the alternative has are paired with the output token after them, at the very end EOS.
             last = min(max(stop - 1, start), len(ours) - 1)
-            for at in range(begin, end):
-                found[min(start + at - begin, last), at] = 1.0
-        return found
+            for column in range(begin, end):
+                pairing[min(start + column - begin, last), column] = 1.0
+        return pairing
 
 
 def make_subject(predictor: Predictor, source: str, target: str | Generation | None, contrast: str | None) -> Subject:
-    """Tokenise the question.
+    """Tokenize the source and the outputs.
 
     Args:
-        writer: the model.
+        predictor: the model.
         source: the input.
-        target: the output to explain: a text, a generation, or ``None`` for what the model writes (greedily).
+        target: the output to explain: a text, a generation, or ``None`` for what the model generates (greedily).
         contrast: the alternative output.
 
     Raises:
-        DataError: when the source holds no token, or the output is empty.
+        DataError: if the source has no tokens, or the output is empty.
     """
     encoding = predictor.source.encode(source)
     if not encoding.ids:
         raise DataError("The source holds nothing the model reads, so there is nothing to explain; give some text.")
-    copy_ids, extra = (None, []) if predictor.copy is None else predictor.copy.ids(source)
+    copy_ids, extra = (None, list[str]()) if predictor.copy is None else predictor.copy.ids(source)
     if target is None:
         target = predictor.predict([source], DecodingConfig())[0]
     if isinstance(target, Generation):
         ids = np.array([*target.ids, EOS], dtype=np.int64)
         output = _output(predictor, ids, extra, target.text, target.tokens)
     else:
-        output = _encoded(predictor, source, target, extra, "--target")
-    other = None if contrast is None else _encoded(predictor, source, contrast, extra, "--contrast")
-    return Subject(source, encoding, copy_ids, output, other)
+        output = _encoded(predictor, target, extra, "--target")
+    alternative = None if contrast is None else _encoded(predictor, contrast, extra, "--contrast")
+    return Subject(source, encoding, copy_ids, output, alternative)
 
 
-def _encoded(predictor: Predictor, source: str, text: str, extra: list[str], flag: str) -> Output:
+def _encoded(predictor: Predictor, text: str, extra: list[str], flag: str) -> ExplainedOutput:
     if not text.strip():
         raise DataError(f"{flag} is empty; give the output to explain.")
+    encoding = predictor.target.encode(text)
     if predictor.copy is not None:
         ids = predictor.copy.targets(text, extra)[1:]
     else:
-        ids = np.array([*predictor.target.encode(text).ids, EOS], dtype=np.int64)
-    return _output(predictor, ids, extra, text, tuple(predictor.target.encode(text).tokens))
+        ids = np.array([*encoding.ids, EOS], dtype=np.int64)
+    return _output(predictor, ids, extra, text, tuple(encoding.tokens))
 
 
-def _output(predictor: Predictor, ids: Ids, extra: list[str], text: str, tokens: tuple[str, ...]) -> Output:
-    """With offsets from decoding ever longer beginnings; where decoding only shows bytes, offsets never run backwards."""
+def _output(predictor: Predictor, ids: Ids, extra: list[str], text: str, tokens: tuple[str, ...]) -> ExplainedOutput:
+    """Find offsets by decoding ever longer prefixes; where a prefix decodes only to bytes, offsets never run backwards."""
     ends = [0]
     for stop in range(1, len(ids)):
         ends.append(min(len(text), max(ends[-1], len(predictor.codec.text(ids[:stop].tolist(), extra)))))
     if len(ends) > 1:
         ends[-1] = len(text)
     offsets = [*zip(ends, ends[1:], strict=False), (len(text), len(text))]
-    trimmed = [_trimmed(text, span) for span in offsets]
-    return Output(text, ids, (*tokens, END), tuple(trimmed))
+    return ExplainedOutput(text, ids, (*tokens, END), tuple(_without_space(text, span) for span in offsets))
 
 
-def _trimmed(text: str, span: Span) -> Span:
-    """Without the space that belongs to a word's token, as on the input side."""
+def _without_space(text: str, span: Span) -> Span:
+    """Leave out the space that belongs to a word's token, as on the input side."""
     start, stop = span
     return (start + 1, stop) if stop - start > 1 and text[start] == " " else span

@@ -1,30 +1,35 @@
-"""Explanations over a data set: which method holds, what drives what, and where the model does not look."""
+"""Explanations over a data set: how faithful each method is, which inputs drive which outputs, where the source is ignored."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nbtextgen.core.optional_imports import optional_import
-from nbtextgen.data.pairs import Pairs
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.explanation import alignment
 from nbtextgen.explanation.agreement import Agreement
+from nbtextgen.explanation.attributions import Values
 from nbtextgen.explanation.config import ExplanationConfig
+from nbtextgen.explanation.display import Displayed
 from nbtextgen.explanation.explainer import Explainer
 from nbtextgen.explanation.explanation import Explanation
 from nbtextgen.explanation.faithfulness import Faithfulness
 from nbtextgen.inference.predictor import Predictor
 
-FIGURES = ("comprehensiveness", "sufficiency", "deletion", "insertion")
-IGNORED = 0.1
-"""Nats by which the whole source must raise a token's log-probability, or the model has not looked at it."""
-SEEN = 3
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.figure import Figure
+
+SCORES = ("comprehensiveness", "sufficiency", "deletion", "insertion")
+"""Scores of ``Faithfulness`` that the survey averages."""
+MIN_INFLUENCE = 0.1
+"""Nats by which the whole source must raise a token's log-probability; below, the token ignores the source."""
+MIN_COUNT = 3
 """Occurrences from which a unit or a pair enters a table."""
 
 
@@ -39,195 +44,192 @@ class Mean:
     @classmethod
     def of(cls, values: Sequence[float], seed: int = 1) -> Mean:
         """From one value per text."""
-        given = np.asarray(values, dtype=float)
-        draws = np.random.default_rng(seed).integers(0, len(given), (1000, len(given)))
-        low, high = np.quantile(given[draws].mean(1), [0.025, 0.975])
-        return cls(float(given.mean()), float(low), float(high))
+        sample = np.asarray(values, dtype=float)
+        draws = np.random.default_rng(seed).integers(0, len(sample), (1000, len(sample)))
+        low, high = np.quantile(sample[draws].mean(1), [0.025, 0.975])
+        return cls(float(sample.mean()), float(low), float(high))
 
     def __str__(self) -> str:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
-@dataclass(frozen=True, eq=False)
-class Survey:
-    """What explanations of many outputs say together; shows itself as tables.
+@dataclass(frozen=True, eq=False, repr=False)
+class Survey(Displayed):
+    """Statistics over the explanations of many outputs; shows itself as tables.
 
     Attributes:
         explanations: by method, one per text, in the order of the data.
-        faithfulness: method to figure to mean over texts; the method ``random`` is the control.
+        faithfulness: method to score to mean over texts; the method ``random`` is the control.
         agreement: mean rank correlation of every two methods.
-        alignment_error: by method, when gold alignments were given.
+        alignment_error: by method, if gold alignments were given.
     """
 
-    explanations: dict[str, list[Explanation]] = field(repr=False)
-    faithfulness: dict[str, dict[str, Mean]]
+    explanations: Mapping[str, list[Explanation]]
+    faithfulness: Mapping[str, Mapping[str, Mean]]
     agreement: Agreement
-    alignment_error: dict[str, float]
+    alignment_error: Mapping[str, float]
 
     @property
     def first(self) -> list[Explanation]:
         """Those of the first method, from which the tables are made."""
         return next(iter(self.explanations.values()))
 
-    def lexicon(self, most: int = 30) -> list[tuple[str, str, float, int]]:
-        """Which inputs drive which outputs: (output token, input unit, mean attribution, times together), strongest first."""
-        sums: dict[tuple[str, str], list[float]] = defaultdict(list)
-        for each in self.first:
-            for row, token in zip(each.values[:-1], each.output_tokens, strict=False):
+    def lexicon(self, limit: int = 30) -> list[tuple[str, str, float, int]]:
+        """Which inputs drive which outputs, strongest first: (output token, input unit, mean attribution, count)."""
+        values: dict[tuple[str, str], list[float]] = defaultdict(list)
+        for explanation in self.first:
+            for row, token in zip(explanation.values[:-1], explanation.output_tokens, strict=False):
                 best = int(row.argmax())
                 if row[best] > 0:
-                    sums[token.strip(), each.input_units[best].strip()].append(float(row[best]))
-        found = [(*pair, float(np.mean(values)), len(values)) for pair, values in sums.items() if len(values) >= SEEN]
-        return sorted(found, key=lambda row: (-row[2] * np.log1p(row[3]), row[:2]))[:most]
+                    values[token.strip(), explanation.input_units[best].strip()].append(float(row[best]))
+        rows = [(*pair, float(np.mean(each)), len(each)) for pair, each in values.items() if len(each) >= MIN_COUNT]
+        return sorted(rows, key=lambda row: (-row[2] * np.log1p(row[3]), row[:2]))[:limit]
 
-    def ignored(self, most: int = 20) -> list[tuple[str, float, int]]:
-        """Output tokens that owe the source nothing: (token, share of its occurrences, occurrences), most often first."""
-        count: dict[str, list[bool]] = defaultdict(list)
-        for each in self.first:
-            for token, influence in zip(each.output_tokens, _influence(each), strict=True):
-                count[token.strip() or token].append(bool(influence < IGNORED))
-        found = [
-            (token, float(np.mean(rows)), len(rows)) for token, rows in count.items() if len(rows) >= SEEN and any(rows)
+    def ignored(self, limit: int = 20) -> list[tuple[str, float, int]]:
+        """Output tokens that ignore the source, most often first: (token, share of its occurrences, occurrences)."""
+        ignoring: dict[str, list[bool]] = defaultdict(list)
+        for explanation in self.first:
+            for token, influence in zip(explanation.output_tokens, _influence(explanation), strict=True):
+                ignoring[token.strip() or token].append(bool(influence < MIN_INFLUENCE))
+        rows = [
+            (token, float(np.mean(flags)), len(flags))
+            for token, flags in ignoring.items()
+            if len(flags) >= MIN_COUNT and any(flags)
         ]
-        return sorted(found, key=lambda row: (-row[1] * row[2], row[0]))[:most]
+        return sorted(rows, key=lambda row: (-row[1] * row[2], row[0]))[:limit]
 
-    def least_read(self, most: int = 10) -> list[tuple[str, str, float]]:
-        """Texts whose output owes least to the source: (source, output, nats per token), least first."""
+    def least_grounded(self, limit: int = 10) -> list[tuple[str, str, float]]:
+        """Texts whose output depends least on the source, least first: (source, output, nats per token)."""
         rows = [(each.source, each.text, float(_influence(each).mean())) for each in self.first]
-        return sorted(rows, key=lambda row: row[2])[:most]
+        return sorted(rows, key=lambda row: row[2])[:limit]
 
-    def hubs(self, most: int = 10) -> list[tuple[str, float, int]]:
-        """Inputs that draw attention whatever is written: (unit, attention over an even share, occurrences).
+    def hubs(self, limit: int = 10) -> list[tuple[str, float, int]]:
+        """Inputs that attract attention whatever the output: (unit, attention over uniform attention, occurrences).
 
-        Empty when attention was not among the methods.
+        Empty if attention was not among the methods.
         """
-        found: dict[str, list[float]] = defaultdict(list)
-        for each in self.explanations.get("attention", []):
-            for unit, received in zip(each.input_units, each.values.mean(0) * len(each.input_units), strict=True):
-                found[unit].append(float(received))
-        rows = [(unit, float(np.mean(each)), len(each)) for unit, each in found.items() if len(each) >= SEEN]
-        return sorted(rows, key=lambda row: -row[1])[:most]
+        shares: dict[str, list[float]] = defaultdict(list)
+        for explanation in self.explanations.get("attention", []):
+            received = explanation.values.mean(0) * len(explanation.input_units)
+            for unit, share in zip(explanation.input_units, received, strict=True):
+                shares[unit].append(float(share))
+        rows = [(unit, float(np.mean(each)), len(each)) for unit, each in shares.items() if len(each) >= MIN_COUNT]
+        return sorted(rows, key=lambda row: -row[1])[:limit]
 
     def shap(self, features: int = 20) -> Any:
         """For ``shap.plots.beeswarm`` and ``bar``: a row per text, a column per frequent input unit, total attribution."""
         import shap
 
         counts: dict[str, int] = defaultdict(int)
-        for each in self.first:
-            for unit in each.input_units:
+        for explanation in self.first:
+            for unit in explanation.input_units:
                 counts[unit] += 1
         names = sorted(counts, key=lambda unit: (-counts[unit], unit))[:features]
         values, present = np.zeros((2, len(self.first), len(names)))
-        for row, each in enumerate(self.first):
-            for unit, value in zip(each.input_units, each.total(), strict=True):
+        for row, explanation in enumerate(self.first):
+            for unit, value in zip(explanation.input_units, explanation.total(), strict=True):
                 if unit in names:
                     values[row, names.index(unit)] += value
                     present[row, names.index(unit)] += 1
-        base = np.array([each.base_values.sum() for each in self.first])
+        base = np.array([explanation.base_values.sum() for explanation in self.first])
         return shap.Explanation(values=values, base_values=base, data=present, feature_names=names)
 
-    def frame(self) -> Any:
-        """The faithfulness table as a pandas frame."""
+    def frame(self) -> pandas.DataFrame:
+        """The faithfulness table as a pandas frame.
+
+        Raises:
+            MissingPackageError: without pandas.
+        """
         with optional_import("A data frame", "pandas", "frames"):
             import pandas
         return pandas.DataFrame(
-            {figure: {method: row[figure].value for method, row in self.faithfulness.items()} for figure in FIGURES}
+            {score: {method: means[score].value for method, means in self.faithfulness.items()} for score in SCORES}
         )
 
-    def figure(self) -> Any:
-        """Matplotlib: faithfulness by method, the lexicon, agreement, and the hubs where attention is among the methods."""
-        from nbtextgen.explanation.views.figures import survey_figure
+    def figure(self) -> Figure:
+        """As a Matplotlib figure: faithfulness by method, lexicon, agreement, and hubs if attention is among the methods.
 
-        return survey_figure(self)
-
-    def __repr__(self) -> str:
-        from nbtextgen.explanation.views.survey import plain
-
-        return plain(self)
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
-        from nbtextgen.explanation.views.survey import html
-
-        return {"text/plain": repr(self), "text/html": html(self)}
+        Raises:
+            MissingPackageError: without Matplotlib.
+        """
+        return self.load_views().render_figure(self)
 
 
-def _influence(explanation: Explanation) -> NDArray[np.float64]:
+def _influence(explanation: Explanation) -> Values:
     """By how much the whole source raises each output token's log-probability, in nats."""
     return explanation.log_probabilities - explanation.without_source
 
 
 def survey(
     predictor: Predictor,
-    pairs: Pairs,
+    pairs: Sequence[tuple[str, str]],
     config: ExplanationConfig,
     *,
     background: Sequence[str] = (),
     gold: Sequence[str] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Survey:
-    """Explain the model's output for every source, or the given targets where gold alignments are given.
+    """Explain the model's output for every source, or the given targets if there are gold alignments.
 
-    An interrupt ends it early: what has been explained until then is the survey, unless that is nothing.
+    After a ``KeyboardInterrupt`` the survey covers the texts explained so far; without any, the interrupt is raised.
 
     Args:
-        writer: the model.
+        predictor: the model.
         pairs: the data; targets are only read with ``gold``.
         config: methods and settings.
-        background: as for ``Explainer``.
+        background: texts that missing units are sampled from.
         gold: an alignment per pair, such as ``0-0 1-2 3?4``, between white-space separated words.
-        heard: told of (texts done, texts in all).
+        on_progress: called with (texts done, texts in all).
     """
-    answers = [None] * len(pairs) if gold is not None else predictor.predict(pairs.sources, DecodingConfig())
+    if gold is None:
+        generations = predictor.predict([source for source, _ in pairs], DecodingConfig())
+    else:
+        generations = [None] * len(pairs)
     rows: list[list[Explanation]] = []
     try:
-        for (source, target), answer in zip(pairs, answers, strict=True):
-            explainer = Explainer(
-                predictor,
-                source,
-                config if answer is not None else replace(config, target=target),
-                generation=answer,
-                background=background,
-            )
+        for (source, target), generation in zip(pairs, generations, strict=True):
+            settings = config if generation is not None else replace(config, target=target)
+            explainer = Explainer(predictor, source, settings, generation=generation, background=background)
             rows.append([explainer.explain(method) for method in config.method])
             if on_progress is not None:
                 on_progress(len(rows), len(pairs))
     except KeyboardInterrupt:
         if not rows:
             raise
-    found = {method: [row[at] for row in rows] for at, method in enumerate(config.method)}
-    errors = {}
-    if gold is not None:
-        right = [alignment.read_links(line) for line in gold][: len(rows)]
-        errors = {
-            method: alignment.error_rate([alignment.links(each) for each in explained], right)
-            for method, explained in found.items()
-            if method != "context"
-        }
-    return Survey(found, _faithfulness(found), _agreement(found), errors)
+    by_method = {method: [row[column] for row in rows] for column, method in enumerate(config.method)}
+    errors = {} if gold is None else _alignment_errors(by_method, gold[: len(rows)])
+    return Survey(by_method, _mean_faithfulness(by_method), _mean_agreement(rows), errors)
 
 
-def _faithfulness(found: dict[str, list[Explanation]]) -> dict[str, dict[str, Mean]]:
+def _alignment_errors(by_method: Mapping[str, list[Explanation]], gold: Sequence[str]) -> dict[str, float]:
+    references = [alignment.read_links(line) for line in gold]
+    return {
+        method: alignment.error_rate([alignment.links(explanation) for explanation in explanations], references)
+        for method, explanations in by_method.items()
+        if method != "context"
+    }
+
+
+def _mean_faithfulness(by_method: Mapping[str, list[Explanation]]) -> dict[str, dict[str, Mean]]:
     table: dict[str, dict[str, Mean]] = {}
     control: list[Faithfulness] = []
-    for method, rows in found.items():
-        scores = [each.faithfulness for each in rows if each.faithfulness is not None]
-        if scores:
-            table[method] = {name: Mean.of([getattr(one, name) for one in scores]) for name in FIGURES}
-            control = scores
+    for method, explanations in by_method.items():
+        results = [each.faithfulness for each in explanations if each.faithfulness is not None]
+        if results:
+            table[method] = {score: Mean.of([getattr(result, score) for result in results]) for score in SCORES}
+            control = results
     if control:
-        table["random"] = {name: Mean.of([getattr(one, f"random_{name}") for one in control]) for name in FIGURES}
+        table["random"] = {
+            score: Mean.of([getattr(result, f"random_{score}") for result in control]) for score in SCORES
+        }
     return table
 
 
-def _agreement(found: dict[str, list[Explanation]]) -> Agreement:
-    each = [Agreement.of(row) for row in _rows(found)]
-    if not each:
+def _mean_agreement(rows: Sequence[Sequence[Explanation]]) -> Agreement:
+    agreements = [Agreement.of(row) for row in rows]
+    if not agreements:
         return Agreement((), np.zeros((0, 0)))
-    stacked = np.stack([one.correlations for one in each])
-    known = ~np.isnan(stacked)
-    mean = np.where(known, stacked, 0).sum(0) / np.maximum(1, known.sum(0))
-    return Agreement(each[0].methods, np.where(known.any(0), mean, np.nan))
-
-
-def _rows(found: dict[str, list[Explanation]]) -> Iterator[tuple[Explanation, ...]]:
-    yield from zip(*found.values(), strict=True)
+    stacked = np.stack([agreement.correlations for agreement in agreements])
+    defined = ~np.isnan(stacked)
+    mean = np.where(defined, stacked, 0).sum(0) / np.maximum(1, defined.sum(0))
+    return Agreement(agreements[0].methods, np.where(defined.any(0), mean, np.nan))

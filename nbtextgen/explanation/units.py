@@ -1,4 +1,4 @@
-"""What the input is cut into, and how units map to the model's tokens."""
+"""Units: the parts of a source that receive attributions, and how they map to the model's tokens."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nbtextgen.core.errors import OptionError
+from nbtextgen.explanation.attributions import Ids
 from nbtextgen.tokenizers.base import Encoding, Tokenizer
 from nbtextgen.tokenizers.normalization import Span
 
@@ -24,14 +24,14 @@ class Units:
         kind: ``char``, ``token``, ``word`` or ``spans``.
         texts: each unit as it is shown.
         offsets: start and end in the source, in characters.
-        member: the unit of every source token, ``(source_length,)``; ``None`` when units are finer than tokens, so
-            that leaving one out means cutting the text anew.
+        member: the unit of every source token, ``(source_length,)``; ``None`` if units are finer than tokens, so that
+            removing one means tokenizing the text again.
     """
 
     kind: str
     texts: tuple[str, ...]
     offsets: tuple[Span, ...]
-    member: NDArray[np.int64] | None
+    member: Ids | None
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -40,16 +40,19 @@ class Units:
 def cut(source: str, encoding: Encoding, tokenizer: Tokenizer, kind: str = "auto", spans: Sequence[Span] = ()) -> Units:
     """Cut a source into units.
 
-    A token that reaches over the border of two words or spans joins them into one unit, since it can only be kept or
-    left out as a whole. Characters are the exception: for a model whose tokens are longer, they are left out of the
-    text itself, which is then tokenised anew.
+    A token that crosses the border of two words or spans joins them into one unit, since it can only be kept or removed
+    as a whole. Characters are the exception: for a model whose tokens are longer, they are removed from the text itself,
+    which is then tokenized again.
 
     Args:
         source: the text.
         encoding: its tokens.
         tokenizer: of the source side.
         kind: ``auto``, ``char``, ``token`` or ``word``.
-        spans: the user's own units, which win over ``kind``; what lies between them becomes units too.
+        spans: the user's own units, which take precedence over ``kind``; the text between them becomes units too.
+
+    Raises:
+        OptionError: for spans that overlap or lie outside the text.
     """
     if kind == "auto":
         kind = "word" if tokenizer.kind == "bpe" else "token"
@@ -59,15 +62,15 @@ def cut(source: str, encoding: Encoding, tokenizer: Tokenizer, kind: str = "auto
         return _tokens(source, encoding)
     if kind == "word":
         return _grouped("word", source, encoding, [match.span() for match in _WORD.finditer(source)])
-    characters = [(at, at + 1) for at in range(len(source))]
+    characters = [(index, index + 1) for index in range(len(source))]
     if tokenizer.kind == "char":
         return _grouped("char", source, encoding, characters)
-    shown = [span for span in characters if not source[span[0]].isspace()]
-    return Units("char", tuple(source[start] for start, _ in shown), tuple(shown), None)
+    visible = [(start, stop) for start, stop in characters if not source[start].isspace()]
+    return Units("char", tuple(source[start] for start, _ in visible), tuple(visible), None)
 
 
 def _tokens(source: str, encoding: Encoding) -> Units:
-    """Every token is a unit; where tokens share characters (bytes, jamo), each is shown by its own text."""
+    """One unit per token; tokens that share characters (bytes, jamo) are shown by their own texts."""
     shared = {span for span in encoding.offsets if encoding.offsets.count(span) > 1}
     texts = [
         token if span in shared else source[slice(*span)]
@@ -77,12 +80,12 @@ def _tokens(source: str, encoding: Encoding) -> Units:
 
 
 def _grouped(kind: str, source: str, encoding: Encoding, spans: list[Span]) -> Units:
-    """Tokens gathered by the spans that they touch; white space between spans goes with the one after it."""
+    """Group tokens by the spans that they overlap; white space between spans belongs to the span after it."""
     spans = spans or [(0, len(source))]
     starts = np.array([start for start, _ in spans])
-    first, last = [], []
+    first, last = list[int](), list[int]()  # span of every token
     for start, stop in encoding.offsets:
-        touched = [at for at, (begin, end) in enumerate(spans) if start < end and begin < stop]
+        touched = [index for index, (begin, end) in enumerate(spans) if start < end and begin < stop]
         following = min(int(np.searchsorted(starts, start)), len(spans) - 1)
         first.append(touched[0] if touched else following)
         last.append(touched[-1] if touched else following)
@@ -90,25 +93,26 @@ def _grouped(kind: str, source: str, encoding: Encoding, spans: list[Span]) -> U
     for low, high in zip(first, last, strict=True):
         if high > low:
             group[np.isin(group, group[low : high + 1])] = group[low]
-    kept = sorted({int(group[at]) for at in first})
-    merged = [
-        (spans[np.flatnonzero(group == each)[0]][0], spans[np.flatnonzero(group == each)[-1]][1]) for each in kept
-    ]
-    member = np.array([kept.index(int(group[at])) for at in first], dtype=np.int64)
+    groups = sorted({int(group[span]) for span in first})
+    merged = list[Span]()
+    for number in groups:
+        joined = np.flatnonzero(group == number)
+        merged.append((spans[joined[0]][0], spans[joined[-1]][1]))
+    member = np.array([groups.index(int(group[span])) for span in first], dtype=np.int64)
     return Units(kind, tuple(source[slice(*span)] for span in merged), tuple(merged), member)
 
 
 def _with_gaps(source: str, spans: Sequence[Span]) -> list[Span]:
-    """The spans and, between them, whatever is not white space."""
-    ordered, found, at = sorted(spans), [], 0
-    for start, stop in ordered:
+    """The spans and the text between them, without white space at its ends."""
+    units, end = list[Span](), 0
+    for start, stop in sorted(spans):
         if not 0 <= start < stop <= len(source):
             raise OptionError(f"The span {start}-{stop} lies outside the text, which has {len(source)} characters.")
-        if start < at:
+        if start < end:
             raise OptionError(f"The spans overlap at character {start}; give each part of the text once.")
-        found += [*_stripped(source, at, start), (start, stop)]
-        at = stop
-    return [*found, *_stripped(source, at, len(source))]
+        units += [*_stripped(source, end, start), (start, stop)]
+        end = stop
+    return [*units, *_stripped(source, end, len(source))]
 
 
 def _stripped(source: str, start: int, stop: int) -> list[Span]:
@@ -123,23 +127,22 @@ def find_spans(source: str, parts: str | Sequence[str | Span]) -> list[Span]:
 
     Args:
         source: the text.
-        parts: ``"the 4th|July"``, or a list of such parts or of (start, end); a part is looked for after the one
-            before it, so that a repeated word can be named twice.
+        parts: ``"the 4th|July"``, or a list of such parts or of (start, end); the search for a part begins after the
+            part before it, so that a repeated word can be given twice.
 
     Raises:
-        OptionError: when a part does not stand in the text.
+        OptionError: if a part does not occur in the text.
     """
     if isinstance(parts, str):
         parts = [part for part in parts.split("|") if part]
-    found: list[Span] = []
-    after = 0
+    spans, after = list[Span](), 0
     for part in parts:
         if not isinstance(part, str):
-            found.append((int(part[0]), int(part[1])))
+            spans.append((int(part[0]), int(part[1])))
             continue
-        at = source.find(part, after)
-        if at < 0:
+        start = source.find(part, after)
+        if start < 0:
             raise OptionError(f"--spans: {part!r} does not stand in the text" + (" a further time." if after else "."))
-        found.append((at, at + len(part)))
-        after = at + len(part)
-    return found
+        after = start + len(part)
+        spans.append((start, after))
+    return spans

@@ -12,8 +12,7 @@ import anywidget
 import traitlets
 
 from nbtextgen.core.errors import NbTextGenError
-from nbtextgen.explanation.agreement import NAMES
-from nbtextgen.explanation.config import METHODS, ExplanationConfig
+from nbtextgen.explanation.config import METHOD_NAMES, METHODS, ExplanationConfig, configure
 from nbtextgen.explanation.explanation import Explanation, Explanations
 from nbtextgen.notebook.explain.worker import ExplanationWorker, Question
 from nbtextgen.notebook.widgets import module, style
@@ -75,7 +74,9 @@ class ExplanationPanel(anywidget.AnyWidget):
         self._work = work
         first = work.first_question
         self.choices = {
-            "methods": [{"id": each, "name": NAMES[each][0].upper() + NAMES[each][1:]} for each in work.methods],
+            "methods": [
+                {"id": each, "name": METHOD_NAMES[each][0].upper() + METHOD_NAMES[each][1:]} for each in work.methods
+            ],
             "units": list(work.units),
         }
         self.view = {"unit": first.unit, "contrast": first.contrast or "", "method": methods[0]}
@@ -87,7 +88,6 @@ class ExplanationPanel(anywidget.AnyWidget):
     @classmethod
     def of(cls, model: TextGenerator, text: str | Generation, **options: Any) -> ExplanationPanel:
         """A panel for one text, or one output; options as ``TextGenerator.explain``."""
-        from nbtextgen.explanation.entry import configure
 
         background = options.pop("background", None)
         config: ExplanationConfig = configure(options)

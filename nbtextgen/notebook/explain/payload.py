@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from nbtextgen.explanation.agreement import NAMES
+from nbtextgen.explanation.config import method_title
 from nbtextgen.explanation.counterfactual import Counterfactual
 from nbtextgen.explanation.explanation import Explanation
-from nbtextgen.explanation.views.html import notes
+from nbtextgen.explanation.views.text import notes
 
 
 def answer(explanation: Explanation, *, final: bool) -> dict[str, Any]:
@@ -20,10 +20,9 @@ def answer(explanation: Explanation, *, final: bool) -> dict[str, Any]:
         explanation: what to show.
         final: whether it is still being refined.
     """
-    name = NAMES[explanation.method]
     return {
         "method": explanation.method,
-        "name": name[0].upper() + name[1:],
+        "name": method_title(explanation.method),
         "algorithm": explanation.algorithm,
         "source": explanation.source,
         "text": explanation.text,

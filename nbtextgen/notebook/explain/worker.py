@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from nbtextgen.core.cancellation import Cancelled
 from nbtextgen.core.errors import NbTextGenError
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.explanation.agreement import NAMES, Agreement
-from nbtextgen.explanation.config import METHODS, ExplanationConfig
+from nbtextgen.explanation.agreement import Agreement
+from nbtextgen.explanation.config import METHOD_NAMES, METHODS, ExplanationConfig
 from nbtextgen.explanation.counterfactual import Edit, counterfactual
 from nbtextgen.explanation.explainer import Explainer
 from nbtextgen.explanation.explanation import Explanation
@@ -187,17 +187,17 @@ class ExplanationWorker:
 
     def _answer(self, question: Question) -> None:
         pace = Throttle(BETWEEN)
-        self._tell("status", {"busy": True, "text": f"{NAMES[question.method]} ...", "done": 0.0})
+        self._tell("status", {"busy": True, "text": f"{METHOD_NAMES[question.method]} ...", "done": 0.0})
         try:
             explainer = self._explainer(question)
-            self._done, self._expected = 0, explainer.expected(question.method)
+            self._done, self._expected = 0, explainer.expected_evaluations(question.method)
             last: Explanation | None = None
             for last in explainer.refine(question.method):
                 if pace.due():
                     self._tell("answers", {question.key: answer(last, final=False)})
             assert last is not None
             self._note(question, last, final=False)
-            self._note(question, explainer.judged(last), final=True)
+            self._note(question, explainer.with_faithfulness(last), final=True)
         finally:
             with self._changed:
                 self._waiting.discard(question)

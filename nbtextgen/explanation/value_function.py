@@ -1,9 +1,9 @@
-"""The value function: how likely the output is when only some units of the input are there.
+"""The value function: how likely the output is if only some units of the input are present.
 
-v(S) is the teacher-forced log-probability of each token of a given output, with the units outside S removed. Why so:
+v(S) is the teacher-forced log-probability of each token of a given output, with the units outside S removed. Why:
 
-* Teacher-forced, because what was written is what is asked about: a masked input would write something else, and its
-  words could not be compared. It also scores all tokens in one pass.
+* Teacher-forced, because the question is about this very output: for a masked input the model would generate another one,
+  whose words could not be compared. It also scores all tokens in one pass.
 * Log-probabilities, because they add up over tokens to the log-probability of the whole output, so that attributions of
   tokens add up to the attribution of the output, and because a probability near one hides what supports it.
 * What replaces a missing unit is a choice without a right answer (Sturmfels et al. 2020; Covert et al. 2021, sec. 4), so
@@ -12,21 +12,18 @@ v(S) is the teacher-forced log-probability of each token of a given output, with
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
-from nbtextgen.explanation.removal import Ids, Kept, Removal
-from nbtextgen.explanation.scoring import decode, picked
-from nbtextgen.explanation.subject import Output, Subject
+from nbtextgen.explanation.attributions import Coalitions, Ids, Values
+from nbtextgen.explanation.removal import Removal
+from nbtextgen.explanation.scoring import decode, ensemble_mean, token_scores
+from nbtextgen.explanation.subject import ExplainedOutput, Subject
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.tokenizers.base import PAD
 
-Values = NDArray[np.float64]
 ProgressCallback = Callable[[int], None]
 """Called with the number of copies read since the last call; may raise ``Cancelled``."""
 
@@ -34,8 +31,11 @@ ProgressCallback = Callable[[int], None]
 class ValueFunction:
     """From presence bits to log-probabilities of the output's tokens.
 
+    Attributes:
+        evaluations: copies of the input that were scored.
+
     Example:
-        >>> value = ValueFunction(writer.networks, subject, removal)          # doctest: +SKIP
+        >>> value = ValueFunction(predictor.networks, subject, removal)       # doctest: +SKIP
         >>> value(np.ones((1, len(units)), bool))                             # doctest: +SKIP
     """
 
@@ -53,47 +53,47 @@ class ValueFunction:
         Args:
             networks: one, or an ensemble, whose probabilities are averaged.
             subject: the source and its output; with an alternative, v is the difference of the two log-probabilities.
-            removal: what stands in the place of missing units.
+            removal: makes copies of the source without the missing units.
             batch_size: copies read together.
-            heard: told of progress.
+            on_progress: called after every batch.
         """
-        self.networks, self.removal, self.batch_size, self.on_progress = networks, removal, batch_size, on_progress
-        self.subject = subject
-        self._pairing = None if subject.contrast is None else subject.pairing()
-        self._known: dict[bytes, Values] = {}
+        self.networks, self.subject, self.removal = networks, subject, removal
+        self.batch_size, self.on_progress = batch_size, on_progress
         self.evaluations = 0
+        self._pairing = None if subject.contrast is None else subject.pairing()
+        self._scores: dict[bytes, Values] = {}
 
-    def __call__(self, kept: Kept) -> Values:
-        """Score coalitions; what was scored before is remembered, so methods and checks share their work.
+    def __call__(self, coalitions: Coalitions) -> Values:
+        """Score coalitions; scores are cached, so that methods and checks share their work.
 
         Args:
-            kept: which units are there, ``(coalitions, units)``.
+            coalitions: which units are present, ``(coalitions, units)``.
 
         Returns:
             ``(coalitions, output tokens)``, in nats.
         """
-        kept = np.asarray(kept, dtype=bool)
-        keys = [row.tobytes() for row in np.packbits(kept, axis=1)]
-        new = list({key: at for at, key in enumerate(keys) if key not in self._known}.values())
-        if new:
-            for at, scores in zip(new, self._computed(kept[new]), strict=True):
-                self._known[keys[at]] = scores
-        return np.stack([self._known[key] for key in keys])
+        coalitions = np.asarray(coalitions, dtype=bool)
+        keys = [row.tobytes() for row in np.packbits(coalitions, axis=1)]
+        rows = list({key: row for row, key in enumerate(keys) if key not in self._scores}.values())
+        if rows:
+            for row, scores in zip(rows, self._compute(coalitions[rows]), strict=True):
+                self._scores[keys[row]] = scores
+        return np.stack([self._scores[key] for key in keys])
 
-    def _computed(self, kept: Kept) -> Values:
-        # Copies of like length share a batch: after deletion they differ, and padding would be read in vain.
-        order = np.argsort(kept.sum(1), kind="stable")
-        found = np.empty((len(kept), len(self.subject.output)))
+    def _compute(self, coalitions: Coalitions) -> Values:
+        # Copies of similar length share a batch: after deletion lengths differ, and padding would be read in vain.
+        order = np.argsort(coalitions.sum(1), kind="stable")
+        results = np.empty((len(coalitions), len(self.subject.output)))
         size = max(1, self.batch_size // self.removal.repeats)
-        for start in range(0, len(kept), size):
+        for start in range(0, len(coalitions), size):
             rows = order[start : start + size]
-            masked = self.removal(kept[rows])
+            masked = self.removal(coalitions[rows])
             scores = self.score(masked.ids, masked.copy_ids)
-            found[rows] = scores.reshape(len(rows), self.removal.repeats, -1).mean(1)
+            results[rows] = scores.reshape(len(rows), self.removal.repeats, -1).mean(1)
             self.evaluations += len(masked.ids)
             if self.on_progress is not None:
                 self.on_progress(len(masked.ids))
-        return found
+        return results
 
     @torch.inference_mode()
     def score(self, ids: Ids, copy_ids: Ids | None, *, hide_written: bool = False) -> Values:
@@ -111,22 +111,15 @@ class ValueFunction:
             return ours
         return ours - self._log_probabilities(ids, copy_ids, self.subject.contrast, hide_written) @ self._pairing.T
 
-    def _log_probabilities(self, ids: Ids, copy_ids: Ids | None, output: Output, hide_written: bool) -> Values:
+    def _log_probabilities(self, ids: Ids, copy_ids: Ids | None, output: ExplainedOutput, hide_written: bool) -> Values:
         device = self.networks[0].output_bias.device
         source = torch.from_numpy(np.ascontiguousarray(ids)).to(device)
         copies = None if copy_ids is None else torch.from_numpy(np.ascontiguousarray(copy_ids)).to(device)
-        inputs = torch.from_numpy(output.inputs).to(device)
+        inputs, targets = torch.from_numpy(output.inputs).to(device), torch.from_numpy(output.ids).to(device)
         if hide_written:
             inputs[1:] = PAD  # whose embedding is the zero vector
-        wanted = torch.from_numpy(output.ids).to(device)
-        logs: list[Tensor] = []
+        logs = list[torch.Tensor]()
         for network in self.networks:
             memory, summary = network.encode(source, copies)
-            logs.append(picked(network, decode(network, inputs, memory, summary), memory, wanted))
-        mean = logs[0] if len(logs) == 1 else torch.logsumexp(torch.stack(logs), 0) - math.log(len(logs))
-        return mean.double().cpu().numpy()
-
-
-def all_and_none(units: int) -> Kept:
-    """The two coalitions that every explanation needs: all units, and none."""
-    return np.array([[True] * units, [False] * units])
+            logs.append(token_scores(network, decode(network, inputs, memory, summary), memory, targets))
+        return ensemble_mean(logs).double().cpu().numpy()

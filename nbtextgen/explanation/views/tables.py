@@ -1,0 +1,107 @@
+"""A ``Survey`` as text and as HTML tables, and an ``Agreement`` as a matrix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from nbtextgen.core.escaping import visible
+from nbtextgen.explanation.agreement import Agreement
+from nbtextgen.explanation.config import METHOD_NAMES
+from nbtextgen.explanation.survey import SCORES, Survey
+from nbtextgen.explanation.views.html import POSITIVE
+from nbtextgen.explanation.views.text import shown
+
+Table = tuple[str, Sequence[str], list[list[str]]]
+"""A title, column heads, and rows of cells."""
+BETTER = {"comprehensiveness": "higher", "sufficiency": "lower", "deletion": "lower", "insertion": "higher"}
+
+
+def survey_tables(survey: Survey) -> list[Table]:
+    """The results as tables of text, without empty ones."""
+    tables: list[Table] = []
+    if survey.faithfulness:
+        heads = ["method", *(f"{score} ({BETTER[score]} is better)" for score in SCORES)]
+        rows = [
+            [METHOD_NAMES.get(method, method), *(str(means[score]) for score in SCORES)]
+            for method, means in survey.faithfulness.items()
+        ]
+        tables.append((f"Faithfulness, mean over {len(survey.first):,} texts [95 % interval]", heads, rows))
+    if survey.alignment_error:
+        rows = [[METHOD_NAMES[method], f"{rate:.3f}"] for method, rate in survey.alignment_error.items()]
+        tables.append(("Alignment error rate", ["method", "error"], rows))
+    rows = [[shown(token), shown(unit), f"{value:.2f}", str(count)] for token, unit, value, count in survey.lexicon()]
+    tables.append(("Induced lexicon", ["output", "driven by", "mean", "times"], rows))
+    rows = [[shown(token), f"{100 * share:.0f} %", str(count)] for token, share, count in survey.ignored()]
+    tables.append(("Tokens that ignore the source", ["output", "of its occurrences", "times"], rows))
+    rows = [[source, text, f"{nats:.2f}"] for source, text, nats in survey.least_grounded(5)]
+    tables.append(("Outputs least grounded in the source", ["source", "output", "nats per token"], rows))
+    rows = [[shown(unit), f"{share:.1f} x", str(count)] for unit, share, count in survey.hubs()]
+    tables.append(("Hubs of attention", ["input", "uniform attention", "times"], rows))
+    return [table for table in tables if table[2]]
+
+
+def survey_text(survey: Survey) -> str:
+    """Aligned columns."""
+    parts = list[str]()
+    for title, heads, rows in survey_tables(survey):
+        widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+        lines = [
+            "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in (heads, *rows)
+        ]
+        parts.append("\n".join([title, *lines]))
+    return "\n\n".join([*parts, survey.agreement.sentence()]).rstrip()
+
+
+def survey_html(survey: Survey) -> str:
+    """Tables with bars behind the comprehensiveness; every text escaped."""
+    scores = [means["comprehensiveness"].value for means in survey.faithfulness.values()]
+    best = max(scores, default=0.0)
+    bars = [_bar(score / best) for score in scores] if best > 0 else []
+    parts = [
+        _table(title, heads, rows, bars if title.startswith("Faithfulness") else [])
+        for title, heads, rows in survey_tables(survey)
+    ]
+    verdict = survey.agreement.sentence()
+    return "".join(parts) + (f"<p><strong>{visible(verdict)}</strong></p>" if verdict else "")
+
+
+def _bar(share: float) -> str:
+    width = f"{100 * max(0.0, share):.0f}%"
+    return f"background:linear-gradient(90deg,rgba({POSITIVE},.35) {width},transparent {width})"
+
+
+def _table(title: str, heads: Iterable[str], rows: list[list[str]], bars: list[str]) -> str:
+    head = "".join(f"<th style='text-align:left'>{visible(text)}</th>" for text in heads)
+    body = list[str]()
+    for index, row in enumerate(rows):
+        cells = [f"<td style='text-align:left'><bdi>{visible(cell)}</bdi></td>" for cell in row]
+        if index < len(bars):
+            cells[1] = f"<td style='text-align:left;{bars[index]}'>{visible(row[1])}</td>"
+        body.append(f"<tr>{''.join(cells)}</tr>")
+    return (
+        f"<h4>{visible(title)}</h4><div style='overflow:auto'><table><thead><tr>{head}</tr></thead>"
+        f"<tbody>{''.join(body)}</tbody></table></div>"
+    )
+
+
+def agreement_text(agreement: Agreement) -> str:
+    """The correlations in aligned columns."""
+    width = max(map(len, agreement.methods), default=0)
+    lines = [
+        f"{method:<{width}} " + " ".join(f"{rho:6.2f}" for rho in row)
+        for method, row in zip(agreement.methods, agreement.correlations, strict=True)
+    ]
+    return "\n".join(["Spearman rank correlation", *lines])
+
+
+def agreement_html(agreement: Agreement) -> str:
+    """The correlations as a table, and what they mean."""
+    head = "".join(f"<th>{visible(method)}</th>" for method in agreement.methods)
+    body = "".join(
+        f"<tr><th style='text-align:left'>{visible(method)}</th>{''.join(f'<td>{rho:.2f}</td>' for rho in row)}</tr>"
+        for method, row in zip(agreement.methods, agreement.correlations, strict=True)
+    )
+    return (
+        f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody></table>"
+        f"<p>{visible(agreement.sentence())}</p>"
+    )

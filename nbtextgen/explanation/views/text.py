@@ -1,0 +1,62 @@
+"""Explanations as plain text."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nbtextgen.explanation.config import METHOD_NAMES
+from nbtextgen.explanation.explanation import Explanation, Explanations
+
+MAX_ROWS = 60
+"""Output tokens that are listed."""
+
+
+def explanation_text(explanation: Explanation) -> str:
+    """A line per output token with its strongest units."""
+    lines = [title(explanation)]
+    for index, token in enumerate(explanation.output_tokens[:MAX_ROWS]):
+        row = explanation.values[index]
+        strongest = np.argsort(-np.abs(row), kind="stable")[:3]
+        parts = ", ".join(f"{shown(explanation.input_units[unit])} {row[unit]:+.2f}" for unit in strongest)
+        lines.append(f"  {shown(token):>12}  {explanation.log_probabilities[index]:7.2f}   {parts}")
+    if len(explanation.output_tokens) > MAX_ROWS:
+        lines.append(f"  ... {len(explanation.output_tokens) - MAX_ROWS} more tokens; see .values")
+    return "\n".join([*lines, *notes(explanation)])
+
+
+def explanations_text(explanations: Explanations) -> str:
+    """One explanation after the other, and whether they agree."""
+    parts = [explanation_text(explanation) for explanation in explanations.values()]
+    return "\n\n".join([*parts, explanations.sentence()]).rstrip()
+
+
+def title(explanation: Explanation) -> str:
+    """The output, the method and what it cost."""
+    contrast = f" and not {explanation.contrast!r}" if explanation.contrast is not None else ""
+    name = METHOD_NAMES[explanation.method]
+    return (
+        f"Why {explanation.text!r}{contrast}: {name} ({explanation.algorithm}; {explanation.evaluations:,} copies read)"
+    )
+
+
+def notes(explanation: Explanation) -> list[str]:
+    """How far the values can be trusted: errors, fits and scores, each in a sentence."""
+    sentences: list[str] = []
+    if explanation.standard_errors is not None:
+        error = np.sqrt((explanation.standard_errors**2).mean())
+        sentences.append(f"Standard error of a value: {error:.3f} nats (root mean square).")
+    if explanation.r_squared is not None:
+        fit = explanation.r_squared.mean()
+        sentences.append(f"Fit of the linear surrogate: R squared {fit:.2f} (mean over tokens).")
+    if explanation.convergence_delta is not None:
+        sentences.append(f"Largest convergence delta: {np.abs(explanation.convergence_delta).max():.4f} nats.")
+    if explanation.heads is not None:
+        sentences.append(f"Mean over {len(explanation.heads)} heads; .head(1) is the first of them alone.")
+    if explanation.faithfulness is not None:
+        sentences.append(explanation.faithfulness.sentence())
+    return sentences
+
+
+def shown(text: str) -> str:
+    """A token with white space made visible if it consists of nothing else."""
+    return text if text.strip() else text.replace(" ", "␣") or "∅"
