@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -330,3 +333,11 @@ def test_shap_plots_work(dates: TextGenerator) -> None:
     shap.plots.bar(converted[:, 0], show=False)
     shap.plots.waterfall(converted[:, 0], show=False)
     matplotlib.pyplot.close("all")
+
+
+def test_a_pickled_explanation_shows_itself_in_a_fresh_process(words: TextGenerator, tmp_path) -> None:
+    explanation = words.explain("the red cat is here", method="occlusion")
+    (tmp_path / "explanation.pickle").write_bytes(pickle.dumps(explanation))
+    code = f"import pickle; print(pickle.load(open({str(tmp_path / 'explanation.pickle')!r}, 'rb')))"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert shown.rstrip("\n") == repr(explanation)

@@ -12,17 +12,18 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from nbtextgen.explanation import shapley
-from nbtextgen.explanation.shapley import Shapley, Value, power_set
+from nbtextgen.explanation.attributions import Attributions, ScoreFunction
+from nbtextgen.explanation.shapley import power_set
 from nbtextgen.explanation.units import Units
 
 
-def random_game(units: int, outputs: int, seed: int) -> Value:
+def random_game(units: int, outputs: int, seed: int) -> ScoreFunction:
     """Any game at all: a table with a row per coalition."""
     table = np.random.default_rng(seed).normal(size=(2**units, outputs))
     return lambda kept: table[(np.asarray(kept) @ (1 << np.arange(units))).astype(int)]
 
 
-def brute_force(value: Value, units: int) -> NDArray[np.float64]:
+def brute_force(value: ScoreFunction, units: int) -> NDArray[np.float64]:
     """The mean gain over all n! orders."""
     total = 0.0
     for order in itertools.permutations(range(units)):
@@ -34,7 +35,7 @@ def brute_force(value: Value, units: int) -> NDArray[np.float64]:
     return np.asarray(total).T / math.factorial(units)
 
 
-def last(value: Value, units: int, budget: int = 4000, seed: int = 1) -> Shapley:
+def last(value: ScoreFunction, units: int, budget: int = 4000, seed: int = 1) -> Attributions:
     *_, found = shapley.permutations(value, units, budget, seed)
     return found
 
@@ -109,8 +110,8 @@ def test_sampled_values_lie_within_their_stated_errors() -> None:
     value = random_game(8, 5, 1)
     right = shapley.exact(value, 8).values
     found = last(value, 8, budget=3000, seed=4)
-    assert found.errors is not None
-    away = np.abs(found.values - right) / found.errors
+    assert found.standard_errors is not None
+    away = np.abs(found.values - right) / found.standard_errors
     assert np.mean(away < 2) > 0.85
     assert away.max() < 5
 
@@ -118,12 +119,12 @@ def test_sampled_values_lie_within_their_stated_errors() -> None:
 def test_sampling_states_an_error_however_small_the_budget() -> None:
     found = last(random_game(12, 2, 1), 12, budget=50)
     assert found.rounds >= 2
-    assert found.errors is not None and np.isfinite(found.errors).all()
+    assert found.standard_errors is not None and np.isfinite(found.standard_errors).all()
 
 
 def test_more_budget_makes_errors_smaller() -> None:
     value = random_game(9, 3, 2)
-    errors = [last(value, 9, budget).errors for budget in (500, 8000)]
+    errors = [last(value, 9, budget).standard_errors for budget in (500, 8000)]
     assert errors[0] is not None and errors[1] is not None
     assert errors[1].mean() < errors[0].mean() / 2
 

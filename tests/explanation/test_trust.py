@@ -10,6 +10,7 @@ from nbtextgen.core.errors import DataError
 from nbtextgen.explanation.agreement import Agreement, spearman
 from nbtextgen.explanation.alignment import error_rate, links, read_links
 from nbtextgen.explanation.faithfulness import faithfulness
+from nbtextgen.explanation.sanity import sanity_check
 from nbtextgen.explanation.survey import Mean
 
 METHODS = "shap,attention,occlusion,lime,ig"
@@ -68,16 +69,16 @@ def test_agreement_says_when_attention_misleads(dates: TextGenerator) -> None:
 
 def test_attributions_of_random_weights_differ(dates: TextGenerator) -> None:
     """The check of Adebayo et al. (2018) on our own methods."""
-    found = dates.sanity_check("3 Jan 2019", method="shap,occlusion,lime,ig", seeds=2)
+    found = sanity_check(dates, "3 Jan 2019", method="shap,occlusion,lime,ig", seeds=2)
     assert not found.failed
-    assert "3 models" in repr(dates.sanity_check("3 Jan 2019", method="shap", unit="word"))
+    assert "3 models" in repr(sanity_check(dates, "3 Jan 2019", method="shap", unit="word"))
 
 
 def test_the_sanity_check_fails_what_does_not_depend_on_the_model(dates: TextGenerator, monkeypatch) -> None:
     from nbtextgen.explanation import sanity
 
-    monkeypatch.setattr(sanity, "randomised", lambda predictor, seed: predictor)
-    assert dates.sanity_check("3 Jan 2019", method="shap", seeds=1).failed == ("shap",)
+    monkeypatch.setattr(sanity, "randomized", lambda predictor, seed: predictor)
+    assert sanity_check(dates, "3 Jan 2019", method="shap", seeds=1).failed == ("shap",)
 
 
 def test_a_data_set_gives_intervals_a_lexicon_and_hubs(words: TextGenerator) -> None:
@@ -89,7 +90,7 @@ def test_a_data_set_gives_intervals_a_lexicon_and_hubs(words: TextGenerator) -> 
     pairs = {(token, unit) for token, unit, _, _ in found.lexicon()}
     assert {("Katze", "cat"), ("rot", "red"), ("Hund", "dog")} <= pairs
     assert all(seen >= 3 for _, _, seen in found.hubs())
-    assert len(found.least_read(5)) == 5
+    assert len(found.least_grounded(5)) == 5
     assert "Induced lexicon" in repr(found) and "<table>" in found._repr_mimebundle_()["text/html"]
     assert [axes.get_title(loc="left").split(",")[0] for axes in found.figure().axes] == [
         "comprehensiveness",
