@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from nbtextgen.core.errors import ModelFileError
 
@@ -33,13 +32,12 @@ class Views(Protocol):
 
 
 class Displayed:
-    """Base of the values that a notebook shows.
+    """Base of the values that a notebook shows."""
 
-    Attributes:
-        load_views: imports the views when a value is first shown.
-    """
-
-    load_views: ClassVar[Callable[[], Views]]
+    @staticmethod
+    def load_views() -> Views:
+        """Import the views, when a value is first shown; the room's ``__init__`` sets this function."""
+        raise NotImplementedError
 
     def __repr__(self) -> str:
         return self.load_views().render_text(self)
