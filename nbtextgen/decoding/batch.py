@@ -88,11 +88,11 @@ class Batch:
         self.width, self.size, self.bos = width, size, bos
         self.source_lengths = (source != 0).sum(1).clamp_min(1)
         device = source.device
-        self.source_indices = torch.arange(0, device=device)
-        self.unfinished = torch.ones(0, dtype=torch.bool, device=device)
-        self.steps = self.source_indices
-        self.last_tokens = torch.full((0, width), bos, device=device)
-        self.generated = self.last_tokens.unsqueeze(-1)[..., :0] if keep_generated else None
+        self.source_indices: Tensor = torch.arange(0, device=device)
+        self.unfinished: Tensor = torch.ones(0, dtype=torch.bool, device=device)
+        self.steps: Tensor = self.source_indices
+        self.last_tokens: Tensor = torch.full((0, width), bos, device=device)
+        self.generated: Tensor | None = self.last_tokens.unsqueeze(-1)[..., :0] if keep_generated else None
         self.state: State = None
         # Sources that are encoded ahead and wait for a free row; ``_waiting_start`` is the first row of their state.
         self._encoded = self._waiting_start = 0
@@ -177,7 +177,9 @@ class Batch:
             parents: the hypothesis that each one continues, ``(rows, width)``; by default itself.
         """
         row_of = {index: row for row, (index, unfinished) in enumerate(self.rows()) if unfinished}
-        order = [list(range(self.width))] * len(self.source_indices) if parents is None else parents.tolist()
+        order: list[list[int]] = (
+            [list(range(self.width))] * len(self.source_indices) if parents is None else parents.tolist()
+        )
         kept_attention = self._keep_attention(attention, row_of)
         self._history.append(_Step(row_of, order, tokens.tolist(), logs.tolist(), kept_attention))
         if self.generated is not None:
@@ -217,7 +219,7 @@ class Batch:
         Returns:
             tokens, log-probabilities, and attention if it was kept.
         """
-        tokens, logs, attention = [], [], []
+        tokens, logs, attention = list[int](), list[float](), list[NDArray[np.float32]]()
         for back in range(1, length + 1):
             step = self._history[-back]
             row = step.row_of[index]

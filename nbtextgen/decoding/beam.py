@@ -36,7 +36,7 @@ def best_extensions(sums: Tensor, logs: Tensor, count: int) -> tuple[Tensor, Ten
     Returns:
         their log-probabilities, parent hypotheses and tokens, each ``(batch, count)``, best first.
     """
-    batch, width, vocabulary = logs.shape
+    batch, _, vocabulary = logs.shape
     whole = vocabulary // CHUNK_SIZE * CHUNK_SIZE
     if whole // CHUNK_SIZE < 2 * count:
         totals = (sums.unsqueeze(-1) + logs).view(batch, -1)
@@ -122,7 +122,7 @@ class Beam:
 
     def _collect(self, ends: Tensor, best: Tensor, token_logs: Tensor, parents: Tensor, attention: Tensor) -> None:
         """Collect the candidates that end and belong to the n best of their source; all ``(rows, candidates)``."""
-        ended = ends.nonzero().tolist()
+        ended: list[list[int]] = ends.nonzero().tolist()
         if not ended:
             return
         sums, last_logs, origins = best.tolist(), token_logs.tolist(), parents.tolist()

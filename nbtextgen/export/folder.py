@@ -1,4 +1,4 @@
-"""The folder of an exported model: graphs, tokenizers, and a manifest with checksums, written whole or not at all."""
+"""Write the folder of an exported model: graphs, tokenizers, and a manifest with checksums."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.pipeline.model_folder import write_tokenizers
 from nbtextgen.pipeline.plan import Plan
-from nbtextgen.serving.layout import FORMAT, MANIFEST, decoder_name, encoder_name
+from nbtextgen.serving.network import FORMAT, MANIFEST, decoder_name, encoder_name
 
-LARGEST = 2**31 - 2**20
-"""Bytes that one ONNX file can hold."""
+MAX_FILE_SIZE = 2**31 - 2**20
+"""Bytes of weights that fit into one ONNX file."""
 
 
 def export(format: str, folder: Path, predictor: Predictor, plan: Plan) -> Path:
-    """Write a model for other programs; see ``TextGenerator.export``."""
+    """Export a model, as a whole or not at all; see ``TextGenerator.export``."""
     if format != "onnx":
         raise OptionError(f"--format must be onnx (got {format!r}).")
     with optional_import("An export", "onnx", "export"):
@@ -26,8 +26,8 @@ def export(format: str, folder: Path, predictor: Predictor, plan: Plan) -> Path:
         write_tokenizers(work, predictor.source, predictor.target)
         for number, network in enumerate(predictor.networks, 1):
             weights = {name: value.detach().cpu().float().numpy() for name, value in network.state_dict().items()}
-            if sum(array.nbytes for array in weights.values()) > LARGEST:
-                raise ModelFileError("The network is too large for an ONNX file, which holds two gigabytes at most.")
+            if sum(array.nbytes for array in weights.values()) > MAX_FILE_SIZE:
+                raise ModelFileError("The network is too large for an ONNX file, which can hold two gigabytes.")
             write(work / encoder_name(number), encoder(network.config, weights).SerializeToString())
             write(work / decoder_name(number), decoder(network.config, weights).SerializeToString())
         manifest = {

@@ -1,4 +1,4 @@
-"""An ONNX graph under construction: operators are called like functions and give the names of their results."""
+"""``Graph``: builds an ONNX graph by calling operators like functions that return the names of their results."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 OPSET = 17
-"""The first one with layer normalisation; onnxruntime reads it since 1.12."""
+"""The first version with layer normalization; supported by onnxruntime since 1.12."""
 IR_VERSION = 8
-FLOAT, WHOLE, TRUTH = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
+FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
 
 
 class Graph:
-    """Collects operators, constants, inputs and outputs; values are known by their names."""
+    """Collects operators, constants, inputs and outputs; values are identified by name."""
 
     def __init__(self, name: str, weights: Mapping[str, NDArray[Any]]) -> None:
-        """Begin an empty graph.
+        """Start an empty graph.
 
         Args:
-            name: what the graph is called.
-            weights: arrays by name, of which only those asked for are put in.
+            name: name of the graph.
+            weights: arrays by name; only those that are used become part of the graph.
         """
         self.name, self.weights = name, weights
         self._nodes: list[onnx.NodeProto] = []
@@ -33,32 +33,31 @@ class Graph:
         self._outputs: list[onnx.ValueInfoProto] = []
 
     def input(self, name: str, kind: int, *shape: int | str) -> str:
-        """An input of the graph."""
+        """Add an input; dimensions of variable size are given by name."""
         self._inputs.append(helper.make_tensor_value_info(name, kind, shape))
         return name
 
     def output(self, name: str, value: str, kind: int, *shape: int | str) -> None:
-        """Name a value as an output of the graph."""
+        """Add an output called ``name`` with the given value."""
         self._nodes.append(helper.make_node("Identity", [value], [name]))
         self._outputs.append(helper.make_tensor_value_info(name, kind, shape))
 
     def weight(self, name: str) -> str:
-        """A weight of the network, put into the graph once."""
+        """Return a weight of the network, which is added to the graph once."""
         if name not in self._arrays:
             self._arrays[name] = numpy_helper.from_array(np.ascontiguousarray(self.weights[name]), name)
         return name
 
     def array(self, values: Any, kind: type = np.int64) -> str:
-        """A constant; equal ones are put in once."""
+        """Return a constant; small equal constants are added once."""
         array = np.asarray(values, dtype=kind)
-        name = (
-            f"constant {array.dtype} {array.shape} {array.tobytes().hex() if array.nbytes <= 64 else len(self._arrays)}"
-        )
+        content = array.tobytes().hex() if array.nbytes <= 64 else len(self._arrays)
+        name = f"constant {array.dtype} {array.shape} {content}"
         self._arrays.setdefault(name, numpy_helper.from_array(array, name))
         return name
 
     def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
-        """Apply an operator with one result; an empty name leaves an optional input out."""
+        """Apply an operator with one result; an empty name omits an optional input."""
         return self.ops(kind, 1, *inputs, **attributes)[0]
 
     def ops(self, kind: str, results: int, *inputs: str, **attributes: Any) -> list[str]:
@@ -68,18 +67,18 @@ class Graph:
         return names
 
     def reshape(self, value: str, *shape: int) -> str:
-        """Another shape: 0 keeps a size, -1 takes what is left."""
+        """Reshape: 0 keeps a size, -1 is inferred."""
         return self.op("Reshape", value, self.array(shape))
 
-    def swap(self, value: str, *order: int) -> str:
-        """Other order of the dimensions."""
+    def transpose(self, value: str, *order: int) -> str:
+        """Reorder the dimensions."""
         return self.op("Transpose", value, perm=list(order))
 
     def model(self) -> onnx.ModelProto:
-        """The finished graph, checked.
+        """Return the finished graph after checking it.
 
         Raises:
-            onnx.checker.ValidationError: when it is not a graph, which is a fault of ours.
+            onnx.checker.ValidationError: if the graph is invalid, which would be a bug in this package.
         """
         graph = helper.make_graph(self._nodes, self.name, self._inputs, self._outputs, list(self._arrays.values()))
         opsets = [helper.make_opsetid("", OPSET)]

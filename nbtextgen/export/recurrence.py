@@ -1,4 +1,4 @@
-"""PyTorch's recurrent layers as ONNX operators, whose gates stand in another order."""
+"""PyTorch's recurrent layers as ONNX operators, which order their gates differently."""
 
 from __future__ import annotations
 
@@ -9,23 +9,25 @@ from numpy.typing import NDArray
 
 from nbtextgen.export.graph import Graph
 
-_KINDS = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"}
-_ORDER = {"rnn": (0,), "gru": (1, 0, 2), "lstm": (0, 3, 1, 2)}
-"""Where ONNX's gates are among PyTorch's: GRU z r h among r z n, LSTM i o f c among i f g o."""
+_OPERATORS = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"}
+_GATE_ORDER = {"rnn": (0,), "gru": (1, 0, 2), "lstm": (0, 3, 1, 2)}
+"""Index of each of ONNX's gates among PyTorch's: GRU z r h in r z n, LSTM i o f c in i f g o."""
 
 
-def _gates(weights: NDArray[np.float32], cell: str) -> NDArray[np.float32]:
-    """Rows of a weight or a bias in ONNX's order of gates."""
-    blocks = np.split(weights, len(_ORDER[cell]))
-    return np.concatenate([blocks[number] for number in _ORDER[cell]])
+def _reorder_gates(weights: NDArray[np.float32], cell: str) -> NDArray[np.float32]:
+    """Reorder the rows of a weight or a bias to ONNX's order of gates."""
+    blocks = np.split(weights, len(_GATE_ORDER[cell]))
+    return np.concatenate([blocks[number] for number in _GATE_ORDER[cell]])
 
 
-def _packed(graph: Graph, cell: str, layers: Sequence[str]) -> tuple[str, str, str]:
-    """Input weights, recurrent weights and biases of a layer's directions, as the operators take them."""
+def _pack_weights(graph: Graph, cell: str, layers: Sequence[str]) -> tuple[str, str, str]:
+    """Return input weights, recurrent weights and biases of all directions of a layer, as the operators expect them."""
 
     def stacked(*parts: str) -> NDArray[np.float32]:
-        found = [[_gates(graph.weights[f"{layer}.net.{part}_l0"], cell) for part in parts] for layer in layers]
-        return np.stack([np.concatenate(each) for each in found])
+        directions = [
+            [_reorder_gates(graph.weights[f"{layer}.net.{part}_l0"], cell) for part in parts] for layer in layers
+        ]
+        return np.stack([np.concatenate(direction) for direction in directions])
 
     arrays = (stacked("weight_ih"), stacked("weight_hh"), stacked("bias_ih", "bias_hh"))
     inputs, recurrent, biases = (graph.array(array, np.float32) for array in arrays)
@@ -33,47 +35,52 @@ def _packed(graph: Graph, cell: str, layers: Sequence[str]) -> tuple[str, str, s
 
 
 def _attributes(graph: Graph, cell: str, layers: Sequence[str]) -> dict[str, object]:
-    found: dict[str, object] = {
+    attributes: dict[str, object] = {
         "hidden_size": graph.weights[f"{layers[0]}.net.weight_hh_l0"].shape[1],
         "direction": "bidirectional" if len(layers) == 2 else "forward",
     }
     # PyTorch's GRU multiplies by the reset gate after the recurrent product and its bias.
-    return {**found, "linear_before_reset": 1} if cell == "gru" else found
+    return {**attributes, "linear_before_reset": 1} if cell == "gru" else attributes
 
 
 def over_sequence(graph: Graph, cell: str, layers: Sequence[str], inputs: str, lengths: str) -> tuple[str, list[str]]:
-    """Run over ``inputs (batch, length, size)`` in one direction or two, each row to its own length.
+    """Run a layer over ``inputs (batch, length, size)`` in one or both directions, each row up to its own length.
 
     Args:
-        graph: where it is added.
+        graph: the operators are added to it.
         cell: ``rnn``, ``gru`` or ``lstm``.
-        layers: names of the layer's weights, the backward direction second.
+        layers: prefixes of the weights' names, one per direction, forward first.
         inputs: the sequences.
-        lengths: how long each row is, ``(batch,)``.
+        lengths: number of tokens in each row, ``(batch,)``.
 
     Returns:
-        outputs ``(batch, length, directions x hidden)``, and the parts of the state after each row's last token (in a
-        direction, its own last), ``(batch, directions x hidden)``.
+        outputs ``(batch, length, directions x hidden)``, and the parts of the state after the last token of each row
+        and direction, ``(batch, directions x hidden)``.
     """
     lengths = graph.op("Cast", lengths, to=6)  # 32 bits
-    turned = graph.swap(inputs, 1, 0, 2)
+    time_major = graph.transpose(inputs, 1, 0, 2)
     count = 3 if cell == "lstm" else 2
     outputs, *state = graph.ops(
-        _KINDS[cell], count, turned, *_packed(graph, cell, layers), lengths, **_attributes(graph, cell, layers)
+        _OPERATORS[cell],
+        count,
+        time_major,
+        *_pack_weights(graph, cell, layers),
+        lengths,
+        **_attributes(graph, cell, layers),
     )
-    together = graph.reshape(graph.swap(outputs, 2, 0, 1, 3), 0, 0, -1)
-    return together, [graph.reshape(graph.swap(part, 1, 0, 2), 0, -1) for part in state]
+    concatenated = graph.reshape(graph.transpose(outputs, 2, 0, 1, 3), 0, 0, -1)
+    return concatenated, [graph.reshape(graph.transpose(part, 1, 0, 2), 0, -1) for part in state]
 
 
 def one_step(graph: Graph, cell: str, layer: str, inputs: str, state: Sequence[str]) -> list[str]:
-    """Advance ``inputs (rows, size)`` by one token from a state, parts of ``(rows, hidden)``; gives the next state."""
+    """Advance ``inputs (rows, size)`` by one token from ``state``, parts of ``(rows, hidden)``; return the next state."""
     first = [graph.op("Unsqueeze", part, graph.array([0])) for part in state]
     sequence = graph.op("Unsqueeze", inputs, graph.array([0]))
     results = graph.ops(
-        _KINDS[cell],
+        _OPERATORS[cell],
         1 + len(state),
         sequence,
-        *_packed(graph, cell, [layer]),
+        *_pack_weights(graph, cell, [layer]),
         "",
         *first,
         **_attributes(graph, cell, [layer]),

@@ -1,4 +1,4 @@
-"""What a generator writes: text, and everything known about how it came to be."""
+"""``Generation``: a generated text with its tokens, probabilities and attention, and its display as a table."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ class Generation:
     """One output for one source; ``str()`` gives its text.
 
     Attributes:
-        source: the text that was given.
-        text: the text that was written.
-        tokens: the output's tokens, readable; the end mark is not among them.
+        source: the source text.
+        text: the generated text.
+        tokens: the output's tokens as text, without the end token.
         input_tokens: the source's tokens.
-        log_probabilities: natural logarithm of each token's probability, ``(output tokens,)``, followed by that of
-            the end mark.
+        log_probabilities: natural logarithm of the probability of each token and of the end token,
+            ``(output tokens + 1,)``.
         attention: weight of every input token at every output token, ``(output tokens, input tokens)``, rows summing
             to one; ``None`` for a model without attention, and for a source and output so long (more than 67 million
             weights) that it is not kept.
-        score: what decoding ranked by; higher is better.
-        candidates: the n-best list, best first, this one included.
-        ids: token ids of the output, without the end mark.
+        score: candidates are ranked by it; higher is better.
+        candidates: the n-best list, best first, including this one.
+        ids: token ids of the output, without the end token.
     """
 
     source: str
@@ -55,7 +55,7 @@ class Generation:
 
 
 class Generations(list[Generation]):
-    """The outputs for a list of sources: a list that shows itself as a table."""
+    """The outputs for a list of sources; notebooks show the list as a table."""
 
     def __repr__(self) -> str:
         return "\n".join(f"{pictured(each.source)} -> {pictured(each.text)}" for each in self) or "[]"
@@ -65,12 +65,12 @@ class Generations(list[Generation]):
 
 
 def table(rows: Sequence[Generation], *, with_source: bool, beside: Sequence[str] = ()) -> str:
-    """A table of outputs, each token shaded by how unsure the model was of it; all text escaped.
+    """Return an HTML table of outputs, with unlikely tokens shaded; all text is escaped.
 
     Args:
         rows: the outputs.
-        with_source: whether their sources differ, and stand before them.
-        beside: HTML to stand at the end of the first rows.
+        with_source: whether to show the source of each output.
+        beside: HTML of the last cell in the first rows.
     """
     body = []
     for row, more in zip(rows, [*beside, *[""] * (len(rows) - len(beside))], strict=True):
@@ -87,7 +87,7 @@ def table(rows: Sequence[Generation], *, with_source: bool, beside: Sequence[str
 
 
 def _shaded(row: Generation) -> str:
-    """The text; where tokens join up to it exactly, each token underlined by its doubt."""
+    """Return the text as HTML; if it is the concatenation of its tokens, unlikely tokens are shaded."""
     if "".join(row.tokens) != row.text or len(row.tokens) > 400:
         return f"<bdi>{visible(row.text)}</bdi>"
     parts = []

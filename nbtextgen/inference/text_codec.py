@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -168,7 +168,7 @@ class TextCodec:
             replace_unknown: whether an unknown token is replaced by the source token with the most attention.
         """
         pieces = self.source.encode(text).tokens
-        candidates = []
+        candidates = list[Generation]()
         for hypothesis in hypotheses:
             attention = hypothesis.attention if has_attention else None
             if attention is not None:
@@ -191,7 +191,7 @@ class TextCodec:
                 )
             )
         first = candidates[0]
-        return Generation(**{**vars(first), "candidates": tuple(candidates)})
+        return replace(first, candidates=tuple(candidates))
 
     def _replacements(
         self,

@@ -143,7 +143,7 @@ class Attention(nn.Module):
         assert self.coverage is not None
         scores = self._scores(queries, memory.keys).masked_fill(~memory.mask[:, None, None, :], float("-inf"))
         covered = scores.new_zeros(scores.shape[0], scores.shape[-1])
-        steps, losses = [], []
+        steps, losses = list[Tensor](), list[Tensor]()
         for step_scores in scores.unbind(2):
             weights = (step_scores + (self.coverage * covered).unsqueeze(1)).softmax(-1)
             mean = weights.squeeze(1) if self.heads == 1 else weights.mean(1)
@@ -178,7 +178,7 @@ class Attention(nn.Module):
             sums = [torch.tanh(projected[:, step : step + 1] + keys) for step in range(projected.shape[1])]
             return torch.stack([self.score(step_sum).squeeze(-1) for step_sum in sums], 1).unsqueeze(1)
         if self.kind == "multihead":
-            batch, length, size = keys.shape
+            batch, _, size = keys.shape
             shape = (batch, -1, self.heads, size // self.heads)
             split = self.query(queries).view(shape).transpose(1, 2)
             return split @ keys.view(shape).permute(0, 2, 3, 1) * (size // self.heads) ** -0.5

@@ -137,8 +137,9 @@ class Decoder(nn.Module):
             of all layers after each row's last token, ``(batch, parts x hidden_size)``.
         """
         lengths = mask.sum(1)
-        order, outputs, states = [], [], []
-        for length in lengths.unique().tolist():  # one length at a time, so that padding does not reach the state
+        order, outputs, states = list[Tensor](), list[Tensor](), list[Tensor]()
+        unique_lengths: list[int] = lengths.unique().tolist()
+        for length in unique_lengths:  # one length at a time, so that padding does not reach the state
             rows = (lengths == length).nonzero()[:, 0]
             output, state = self._encode_unpadded(embedded[rows, :length])
             order.append(rows)
@@ -215,7 +216,7 @@ class Decoder(nn.Module):
         return self.norms[number](output) if self.layer_norm else output
 
     def _decode_stepwise(self, embedded: Tensor, state: DecoderState, memory: Memory) -> Decoded:
-        results = []
+        results = list[Decoded]()
         for inputs in embedded.split(1, 1):
             result, state = self.step(inputs, state, memory)
             results.append(result)

@@ -104,7 +104,7 @@ def fused_loss(
         the smoothed loss, differentiable, and the plain negative log-likelihood, which is not.
     """
     if hidden.requires_grad and torch.is_grad_enabled():
-        losses = _FusedLoss.apply(hidden, weight, bias, targets, smoothing)
+        losses: Tensor = _FusedLoss.apply(hidden, weight, bias, targets, smoothing)
         return losses[0], losses[1].detach()
     logits = torch.nn.functional.linear(hidden, weight, bias).float()
     logs = logits.log_softmax(-1)

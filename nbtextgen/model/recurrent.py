@@ -43,7 +43,12 @@ class RecurrentLayer(nn.Module):
             else:
                 nn.init.zeros_(weight)
         if self.cell == "lstm":
-            self.net.bias_ih_l0.data[self.hidden_size : 2 * self.hidden_size].fill_(1.0)
+            self.weights[2].data[self.hidden_size : 2 * self.hidden_size].fill_(1.0)
+
+    @property
+    def weights(self) -> list[Tensor]:
+        """Input weights, recurrent weights, and the bias of each, in one lookup instead of four."""
+        return self.net._flat_weights  # pyright: ignore[reportPrivateUsage, reportReturnType]
 
     def zero_state(self, like: Tensor) -> RecurrentState:
         """Return zeros for the batch size and dtype of ``like (batch, ...)``."""
@@ -58,7 +63,7 @@ class RecurrentLayer(nn.Module):
         """Like ``forward``, but also return the state after the last step."""
         first = None if state is None else tuple(part.unsqueeze(0).contiguous() for part in state)
         carried: Any = first if first is None or self.cell == "lstm" else first[0]
-        outputs = []
+        outputs = list[Tensor]()
         for part in inputs.split(MAX_KERNEL_LENGTH, 1):
             output, carried = self.net(part, carried)
             outputs.append(output)
@@ -67,7 +72,7 @@ class RecurrentLayer(nn.Module):
 
     def step(self, inputs: Tensor, state: RecurrentState) -> RecurrentState:
         """Advance by one step from ``inputs (batch, input_size)``; the first part of the new state is the output."""
-        weights = self.net._flat_weights  # all four parameters in one lookup instead of four
+        weights = self.weights
         if self.cell == "lstm":
             hidden, cell = torch.lstm_cell(inputs, list(state), *weights)
             return hidden, cell

@@ -28,8 +28,8 @@ from nbtextgen.inference.text_codec import LengthLimit
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.pipeline.plan import Plan, fit_options
-from nbtextgen.serving.layout import MANIFEST as EXPORTED
-from nbtextgen.serving.layout import SOURCE, TARGET
+from nbtextgen.serving.network import MANIFEST as EXPORTED
+from nbtextgen.serving.network import SOURCE, TARGET
 from nbtextgen.tokenizers.base import Tokenizer
 from nbtextgen.tokenizers.registry import tokenizer_from_dict
 

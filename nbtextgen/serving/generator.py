@@ -16,8 +16,17 @@ from nbtextgen.data.batching import CopyMap, pad
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.inference.generation import Generation, Generations
 from nbtextgen.inference.text_codec import LengthLimit, TextCodec, validate_sources
-from nbtextgen.serving.layout import FORMAT, MANIFEST, SOURCE, TARGET, decoder_name, encoder_name
-from nbtextgen.serving.network import Ids, OnnxEnsemble, OnnxNetwork
+from nbtextgen.serving.network import (
+    FORMAT,
+    MANIFEST,
+    SOURCE,
+    TARGET,
+    Ids,
+    OnnxEnsemble,
+    OnnxNetwork,
+    decoder_name,
+    encoder_name,
+)
 from nbtextgen.serving.search import decode, stream
 from nbtextgen.tokenizers.registry import tokenizer_from_dict
 

@@ -1,4 +1,4 @@
-"""The graphs of an exported model behind the interface that decoding needs: start, step, reorder and keep."""
+"""The files of an exported model, and its graphs behind the interface that decoding needs: start, step, reorder and keep."""
 
 from __future__ import annotations
 
@@ -19,8 +19,22 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
 Values = dict[str, NDArray[Any]]
+FORMAT = 1
+"""Version of an exported folder's format; increased when an older nbtextgen cannot read a new folder."""
+MANIFEST = "export.json"
+SOURCE, TARGET = "source_tokenizer.json", "target_tokenizer.json"
 _MEMORY = ("keys", "values", "mask", "copy_ids")
 _LOG_ERRORS = 3
+
+
+def encoder_name(number: int) -> str:
+    """Return the file name of the encoder graph of one network."""
+    return f"encoder-{number}.onnx"
+
+
+def decoder_name(number: int) -> str:
+    """Return the file name of the decoder graph of one network."""
+    return f"decoder-{number}.onnx"
 
 
 @dataclass(frozen=True)

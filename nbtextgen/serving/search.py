@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nbtextgen.core.errors import OptionError
 from nbtextgen.decoding.config import NOTHING_ALLOWED, DecodingConfig, TokenRules
@@ -95,9 +96,10 @@ class GreedySearch:
         # One generator per source: what is drawn for it does not depend on the rest of the batch.
         self.generators = [np.random.default_rng(seed) for _ in range(batch)]
         self.state = model.reorder(model.start(source, copies), np.zeros((batch, width), np.int64))
-        self.rows, self.last = np.arange(batch), np.full((batch, width), BOS)
-        self.generated = np.zeros((batch, width, 0), np.int64)
-        self.ended = np.zeros((batch, width), bool)
+        self.rows: Ids = np.arange(batch)
+        self.last: Ids = np.full((batch, width), BOS)
+        self.generated: Ids = np.zeros((batch, width, 0), np.int64)
+        self.ended: NDArray[np.bool_] = np.zeros((batch, width), bool)
         self.tokens: list[list[list[int]]] = [[[] for _ in range(width)] for _ in range(batch)]
         self.logs: list[list[list[np.float32]]] = [[[] for _ in range(width)] for _ in range(batch)]
         self.attention: list[list[Floats]] = [[] for _ in range(batch)]
@@ -157,8 +159,8 @@ class BeamSearch:
         self.mask = source != PAD
         batch, length = source.shape
         self.state = model.start(source, copies)
-        self.rows = np.arange(batch)
-        self.last = np.full((batch, 1), BOS)
+        self.rows: Ids = np.arange(batch)
+        self.last: Ids = np.full((batch, 1), BOS)
         self.sums = np.zeros((batch, 1), np.float32)
         self.generated = np.zeros((batch, 1, 0), np.int64)
         self.logs = np.zeros((batch, 1, 0), np.float32)
