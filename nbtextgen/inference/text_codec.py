@@ -63,11 +63,11 @@ def validate_sources(texts: Any, clean: str | None) -> list[str]:
     Raises:
         DataError: for a source that is empty or not text; the message names its position.
     """
-    sources = list(texts)
+    sources = list[Any](texts)
     if clean:
         from nbtextgen.data.cleaning.clean import rewriter
 
-        sources = list(map(rewriter(clean), validate_sources(sources, None)))
+        sources = list[Any](map(rewriter(clean), validate_sources(sources, None)))
     for number, text in enumerate(sources, 1):
         where = f"Source {number:,} of {len(sources):,}" if len(sources) > 1 else "The source"
         if not isinstance(text, str):

@@ -6,7 +6,7 @@ import functools
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import torch
@@ -68,7 +68,7 @@ def set_threads(count: int, default: int) -> None:
 
 
 @contextmanager
-def using_threads(count: int) -> Iterator[None]:
+def using_threads(count: int) -> Generator[None, None, None]:
     """Let PyTorch use ``count`` threads in this Python thread until the context ends."""
     before = torch.get_num_threads()
     if count == before:

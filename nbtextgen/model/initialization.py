@@ -29,6 +29,6 @@ def fan_in_normal_(weight: Tensor, gain: float = 1.0) -> None:
 def initialise_linear(layer: nn.Linear, gain: float = 1.0) -> nn.Linear:
     """Initialize weights with ``fan_in_normal_`` and biases with zero; return the layer."""
     fan_in_normal_(layer.weight, gain)
-    if layer.bias is not None:
+    if layer.bias is not None:  # pyright: ignore[reportUnnecessaryComparison]
         nn.init.zeros_(layer.bias)
     return layer

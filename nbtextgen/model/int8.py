@@ -83,7 +83,7 @@ class Int8Linear(nn.Module):
         rows = inputs.reshape(-1, inputs.shape[-1]).float()
         largest = rows.abs().amax(1, keepdim=True).clamp_min_(1e-12)
         quantized = (rows * (INT8_MAX / largest)).round_().to(torch.int8)
-        sums = torch._int_mm(quantized, self.weight.t())  # pyright: ignore[reportPrivateImportUsage]
+        sums = torch._int_mm(quantized, self.weight.t())  # pyright: ignore[reportPrivateImportUsage, reportPrivateUsage]
         return sums, largest / INT8_MAX
 
 
@@ -93,9 +93,10 @@ class Int8RecurrentLayer(nn.Module):
     def __init__(self, layer: RecurrentLayer, *, projected: bool) -> None:
         """Quantize the weights; with ``projected``, the inputs of ``step`` are already multiplied by the input weights."""
         super().__init__()
-        self.cell, self.hidden_size, net = layer.cell, layer.hidden_size, layer.net
-        self.from_input = nn.Identity() if projected else Int8Linear(net.weight_ih_l0, net.bias_ih_l0)
-        self.from_hidden = Int8Linear(net.weight_hh_l0, net.bias_hh_l0)
+        self.cell, self.hidden_size = layer.cell, layer.hidden_size
+        input_weight, hidden_weight, input_bias, hidden_bias = layer.weights
+        self.from_input = nn.Identity() if projected else Int8Linear(input_weight, input_bias)
+        self.from_hidden = Int8Linear(hidden_weight, hidden_bias)
 
     def step(self, inputs: Tensor, state: RecurrentState) -> RecurrentState:
         """See ``RecurrentLayer.step``."""
@@ -178,7 +179,9 @@ class BatchInvariantEncoder(nn.Module):
         if self.double_precision:
             self.inner.double()
         for layer in self.inner.modules():
-            if isinstance(layer, RecurrentLayer) and layer.cell == "lstm" and layer.net.input_size == layer.hidden_size:
+            if not isinstance(layer, RecurrentLayer) or not isinstance(layer.net, nn.LSTM):
+                continue
+            if layer.net.input_size == layer.hidden_size:
                 layer.net = BatchInvariantLSTM(layer.net).eval()
 
     def forward(self, embedded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
@@ -196,7 +199,7 @@ class Int8Seq2Seq:
         """Quantize the decoder's weights; later changes of the network's weights have no effect."""
         self._table = _project_vocabulary(network)
         self.network = copy(network)
-        self.network._modules = dict(network._modules)
+        self.network._modules = dict(network._modules)  # pyright: ignore[reportPrivateUsage]
         self.network.encoder = BatchInvariantEncoder(network)  # type: ignore[assignment]
         self.network.decoder = self.decoder = _quantized_decoder(network.decoder, projected=self._table is not None)
         self.output = Int8Linear(network.output_weight, network.output_bias)
@@ -221,24 +224,21 @@ def _project_vocabulary(network: Seq2Seq) -> Tensor | None:
 
     Returns ``None`` if the layer has other inputs too, or if the table would be larger than ``MAX_TABLE_SIZE``.
     """
-    decoder, net = network.decoder, cast(RecurrentLayer, network.decoder.layers[0]).net
-    if (
-        decoder.input_feeding
-        or decoder.gate is not None
-        or network.vocabulary_size * len(net.bias_ih_l0) > MAX_TABLE_SIZE
-    ):
+    decoder, layer = network.decoder, cast(RecurrentLayer, network.decoder.layers[0])
+    weight, _, bias, _ = layer.weights
+    if decoder.input_feeding or decoder.gate is not None or network.vocabulary_size * len(bias) > MAX_TABLE_SIZE:
         return None
-    table = torch.empty(network.vocabulary_size, len(net.bias_ih_l0), dtype=torch.float16)
+    table = torch.empty(network.vocabulary_size, len(bias), dtype=torch.float16)
     with torch.inference_mode():
         for ids in torch.arange(len(table)).split(512):
-            table[ids] = nn.functional.linear(network.embed(ids), net.weight_ih_l0, net.bias_ih_l0).half()
+            table[ids] = nn.functional.linear(network.embed(ids), weight, bias).half()
     return table
 
 
 def _quantized_decoder(decoder: Decoder, *, projected: bool) -> Decoder:
     """Return the decoder with 8-bit layers and projections; its other modules are shared, not copied."""
     quantized = copy(decoder)
-    quantized._modules = dict(decoder._modules)
+    quantized._modules = dict(decoder._modules)  # pyright: ignore[reportPrivateUsage]
     quantized.layers = nn.ModuleList(
         Int8RecurrentLayer(cast(RecurrentLayer, layer), projected=projected and number == 0)
         for number, layer in enumerate(decoder.layers)

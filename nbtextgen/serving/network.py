@@ -14,7 +14,7 @@ from nbtextgen.core.errors import ModelFileError
 from nbtextgen.core.optional_imports import optional_import
 
 if TYPE_CHECKING:
-    import onnxruntime
+    import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
 
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
@@ -132,7 +132,7 @@ class OnnxEnsemble:
 
 def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
     with optional_import("An exported model", "onnxruntime"):
-        import onnxruntime
+        import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = threads, _LOG_ERRORS
     try:
