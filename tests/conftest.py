@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import torch
+if importlib.util.find_spec("torch"):  # tools/test_torch_free.sh tests without it
+    import torch
 
-torch.set_num_threads(1)
+    torch.set_num_threads(1)
 
 OTHER_PROCESSES = ("browser/", "notebook/test_kernels.py", "notebook/test_watching.py", "training/test_distributed.py")
 """Where real browsers, servers, kernels and workers are driven, which a busy machine may starve past any limit."""
