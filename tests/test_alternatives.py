@@ -21,7 +21,7 @@ def model(request) -> TextGenerator:
     return TextGenerator(**settings, **request.param).fit(REVERSED, callbacks=[])
 
 
-def test_they_agree_with_what_decoding_saw(model: TextGenerator) -> None:
+def test_alternatives_agree_with_decoding(model: TextGenerator) -> None:
     one = model.generate("abc")
     places = model.predictor.alternatives("abc", one.ids, 5)
     assert len(places) == len(one.tokens) + 1
@@ -31,7 +31,7 @@ def test_they_agree_with_what_decoding_saw(model: TextGenerator) -> None:
         assert [each.probability for each in place] == sorted((each.probability for each in place), reverse=True)
 
 
-def test_an_output_goes_on_from_the_chosen_alternative(model: TextGenerator) -> None:
+def test_output_continues_from_the_chosen_alternative(model: TextGenerator) -> None:
     one = model.generate("abc")
     for at, place in enumerate(model.predictor.alternatives("abc", one.ids, 3)):
         for beam in (1, 4):

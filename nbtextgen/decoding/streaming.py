@@ -73,10 +73,8 @@ def generate_tokens(
                 allowed = constraints.apply(logs.clone(), torch.tensor([step], device=source.device), generated)
             if step == limit:
                 last = torch.full_like(last, constraints.eos)
-            elif seed is None:
-                last = allowed.argmax(-1)
             else:
-                last = draw(sharpen(allowed, constraints.config), [seed], [step])
+                last = _choose(allowed, constraints.config, seed, step)
             token = int(last)
             if step < limit and float(allowed.view(-1)[token]) == IMPOSSIBLE:
                 raise OptionError(NOTHING_ALLOWED)
@@ -86,6 +84,11 @@ def generate_tokens(
         yield Token(token, log_probability, attention)
         if token == constraints.eos:
             return
+
+
+def _choose(logs: Tensor, config: DecodingConfig, seed: int | None, step: int) -> Tensor:
+    """Return the best token of ``logs (1, 1, vocabulary)``, or with a seed a drawn one."""
+    return logs.argmax(-1) if seed is None else draw(sharpen(logs, config), [seed], [step])
 
 
 def stream(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.recurrent import Dropout, RecurrentLayer
 
 
@@ -15,26 +16,21 @@ class Encoder(nn.Module):
     The names ``ahead`` (forward) and ``back`` (backward) are part of the format of saved models.
     """
 
-    def __init__(
-        self,
-        cell: str,
-        input_size: int,
-        hidden_size: int,
-        layers: int,
-        bidirectional: bool,
-        norm: bool,
-        dropout: Dropout,
-    ) -> None:
+    def __init__(self, config: ModelConfig, embedding_size: int, hidden_size: int, dropout: Dropout) -> None:
         super().__init__()
-        width = hidden_size // 2 if bidirectional else hidden_size
-        sizes = [input_size] + [hidden_size] * (layers - 1)
-        self.ahead = nn.ModuleList(RecurrentLayer(cell, size, width) for size in sizes)
-        self.back = nn.ModuleList(RecurrentLayer(cell, size, width) for size in sizes) if bidirectional else None
-        self.norms = nn.ModuleList(nn.LayerNorm(hidden_size) if norm else nn.Identity() for _ in sizes)
+        width = hidden_size // 2 if config.bidirectional else hidden_size
+        sizes = [embedding_size] + [hidden_size] * (config.encoder_layers - 1)
+
+        def direction() -> nn.ModuleList:
+            return nn.ModuleList(RecurrentLayer(config.cell, size, width) for size in sizes)
+
+        self.ahead = direction()
+        self.back = direction() if config.bidirectional else None
+        self.norms = nn.ModuleList(nn.LayerNorm(hidden_size) if config.layer_norm else nn.Identity() for _ in sizes)
         self.dropout = dropout
 
     def forward(self, embedded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Encode ``embedded (batch, source_length, input_size)`` with ``mask (batch, source_length)`` true at tokens.
+        """Encode ``embedded (batch, source_length, embedding_size)`` with ``mask (batch, source_length)`` true at tokens.
 
         Returns:
             one vector per token ``(batch, source_length, hidden_size)``, and the summary ``(batch, hidden_size)``:

@@ -130,30 +130,25 @@ class Seq2Seq(nn.Module):
         width = hidden if config.untied_output else embedding
         self.output_weight = nn.Parameter(torch.empty(target_size, width))
         self.output_bias = nn.Parameter(torch.zeros(target_size))
-        for table in dict.fromkeys([self.source_embedding, self.target_embedding]):  # one table if they are shared
-            nn.init.normal_(table.weight, std=EMBEDDING_STD if config.encoder_layers else 1 / EMBEDDING_SCALE)
-            table.weight.data[PAD].zero_()
-        fan_in_normal_(self.output_weight, OUTPUT_GAIN)
-        if not config.untied_output:
-            self.output_weight = self.target_embedding.weight
+        self._initialize_tables()
         layer_dropout = Dropout(dropout, config.variational_dropout)
-        self.encoder = None
-        if config.encoder_layers:
-            self.encoder = Encoder(
-                config.cell,
-                embedding,
-                hidden,
-                config.encoder_layers,
-                config.bidirectional,
-                config.layer_norm,
-                layer_dropout,
-            )
+        self.encoder = Encoder(config, embedding, hidden, layer_dropout) if config.encoder_layers else None
         self.decoder = Decoder(config, embedding, hidden, layer_dropout)
         embedding_dropout = dropout if config.embedding_dropout is None else config.embedding_dropout
         output_dropout = dropout if config.output_dropout is None else config.output_dropout
         self.embedding_dropout = Dropout(embedding_dropout, config.variational_dropout)
         self.output_dropout = Dropout(output_dropout, config.variational_dropout)
         self.register_buffer("never_generated", torch.tensor([PAD, BOS, MASK]), persistent=False)
+
+    def _initialize_tables(self) -> None:
+        """Initialize the embeddings and the output layer, and tie the output layer to the target embedding."""
+        std = EMBEDDING_STD if self.config.encoder_layers else 1 / EMBEDDING_SCALE
+        for table in dict.fromkeys([self.source_embedding, self.target_embedding]):  # one table if they are shared
+            nn.init.normal_(table.weight, std=std)
+            table.weight.data[PAD].zero_()
+        fan_in_normal_(self.output_weight, OUTPUT_GAIN)
+        if not self.config.untied_output:
+            self.output_weight = self.target_embedding.weight
 
     # Training and scoring -----------------------------------------------------------------------------------------
 

@@ -74,7 +74,7 @@ def test_attention_beyond_the_bound_is_dropped_and_nothing_else_changes(
             np.testing.assert_allclose(one, other[0].attention, atol=1e-5)
 
 
-def test_coverage_penalty_names_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_coverage_penalty_without_attention_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     model = Seq2Seq(ModelConfig(embedding_size=8, hidden_size=12), 20, 16).eval()
     monkeypatch.setattr(batch, "MAX_KEPT_ATTENTION", 10)
     with pytest.raises(OptionError, match="--coverage-penalty needs the attention"):

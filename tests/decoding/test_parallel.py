@@ -22,7 +22,7 @@ def test_results_come_in_order_and_each_search_has_a_core_of_its_own() -> None:
     assert torch.get_num_threads() == before
 
 
-def test_one_that_fails_ends_the_others() -> None:
+def test_failing_search_cancels_the_others() -> None:
     ended = threading.Event()
 
     def fails(_: CancellationToken) -> None:
@@ -78,7 +78,7 @@ def test_cancelled_prediction_stops(decoding: dict[str, Any], texts: list[str]) 
         predictor.alternatives("a1", [5], 2, cancellation=cancellation)
 
 
-def test_many_texts_are_written_as_they_are_one_at_a_time() -> None:
+def test_parallel_searches_generate_the_same_as_single_ones() -> None:
     pairs = Pairs.of([(f"a{number}", f"b{number}") for number in range(30)])
     model = TextGenerator(tokens="char", hidden_size=24, embedding_size=8, max_steps=60, valid_fraction=0.0)
     model.fit(pairs, callbacks=[])

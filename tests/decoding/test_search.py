@@ -87,7 +87,7 @@ def search(model: object, sources: list[list[int]], config: DecodingConfig, **ru
     coverage=st.sampled_from([0.0, 0.5]),
     n_best=st.integers(1, 5),
 )
-def test_a_wide_beam_finds_what_exhaustive_search_finds(seed: int, alpha: float, coverage: float, n_best: int) -> None:
+def test_wide_beam_equals_exhaustive_search(seed: int, alpha: float, coverage: float, n_best: int) -> None:
     config = DecodingConfig(beam=400, n_best=n_best, length_penalty=alpha, coverage_penalty=coverage)
     model, sources = Markov(seed), [[4, 5, 6], [5, 4, 4]]
     for source, found in zip(sources, search(model, sources, config), strict=True):
@@ -142,13 +142,13 @@ def test_rules_hold_for_every_candidate(beam: int) -> None:
             assert set(one.ids) <= {6}
 
 
-def test_rules_that_leave_nothing_are_named() -> None:
+def test_rules_that_leave_no_token_raise() -> None:
     config = DecodingConfig(beam=2, min_length=2)
     with pytest.raises(OptionError, match="no token to generate"):
         search(Markov(0), [[4, 5]], config, forbid=((4,), (5,), (6,)))
 
 
-def test_an_ensemble_writes_with_the_mean_probability() -> None:
+def test_ensemble_averages_probabilities() -> None:
     first, second = Markov(1), Markov(2)
     together = Ensemble([first, second])
     logs, _, _ = together.step(torch.tensor([[BOS]]), together.start(torch.tensor([[4, 5]]), 1))
@@ -200,7 +200,7 @@ NETWORKS = (
     ),
     prefix=st.lists(st.integers(5, 15), max_size=2),
 )
-def test_sources_that_take_turns_get_what_they_get_alone(
+def test_refilled_batch_generates_the_same_as_single_sources(
     seed: int, network: ModelConfig, lengths: list[int], places: int, config: DecodingConfig, prefix: list[int]
 ) -> None:
     torch.manual_seed(seed)

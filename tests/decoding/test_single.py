@@ -103,7 +103,7 @@ def test_single_source_obeys_the_rules_of_a_batch(sample: bool) -> None:
         same(alone, found)
 
 
-def test_single_source_names_rules_that_leave_nothing() -> None:
+def test_rules_that_leave_no_token_raise_for_a_single_source() -> None:
     model = Seq2Seq(ModelConfig(embedding_size=8, hidden_size=12), 20, WORDS).eval()
     source, _ = sources()
     rules = {"bos": BOS, "eos": EOS, "rules": TokenRules(allow=(6,), forbid=((6,),))}

@@ -22,7 +22,7 @@ EXTRAS = (
 )
 
 
-def test_a_product_is_within_the_rounding_of_its_parts() -> None:
+def test_product_is_within_the_rounding_error() -> None:
     torch.manual_seed(1)
     weight, bias, inputs = torch.randn(40, 64), torch.randn(40), torch.randn(3, 5, 64) * 7
     right = torch.nn.functional.linear(inputs, weight, bias)
@@ -121,7 +121,7 @@ def test_half_trained_models_generate_the_same_in_every_batch_size(cell: str) ->
             assert [one.ids for one in found] == [one.ids for one in wanted]
 
 
-def test_rounding_leaves_the_network_as_it_was() -> None:
+def test_quantization_does_not_change_the_network() -> None:
     network = Seq2Seq(ModelConfig(attention="multihead", embedding_size=16, hidden_size=16), 20, 20).eval()
     before = {name: value.clone() for name, value in network.state_dict().items()}
     Int8Seq2Seq(network)
@@ -130,7 +130,7 @@ def test_rounding_leaves_the_network_as_it_was() -> None:
     assert all(torch.equal(after[name], value) for name, value in before.items())
 
 
-def test_only_large_networks_are_rounded_unless_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_large_networks_are_quantized_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(int8, "has_vnni", lambda: True)
     small = Seq2Seq(ModelConfig(embedding_size=8, hidden_size=8), 20, 20)
     large = Seq2Seq(ModelConfig(embedding_size=256, hidden_size=8), 20, 4000)
@@ -139,7 +139,7 @@ def test_only_large_networks_are_rounded_unless_asked(monkeypatch: pytest.Monkey
     assert not int8_is_faster(large)
 
 
-def test_a_trained_model_writes_the_same_in_both() -> None:
+def test_trained_model_generates_the_same_in_fp32_and_int8() -> None:
     pairs = Pairs.of([(f"a{number}", f"b{number}") for number in range(60)])
     model = TextGenerator(
         tokens="char", hidden_size=48, embedding_size=16, epochs=60, valid_fraction=0.0, device="cpu"

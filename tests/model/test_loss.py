@@ -43,7 +43,7 @@ def test_fused_loss_and_gradients_are_those_of_cross_entropy(positions, vocabula
         torch.testing.assert_close(one.grad, other.grad)
 
 
-def test_a_right_token_of_vanishing_probability_has_its_exact_loss() -> None:
+def test_loss_is_exact_when_the_softmax_underflows() -> None:
     hidden = torch.tensor([[200.0]], requires_grad=True)
     weight, bias = torch.tensor([[1.0], [0.0]]), torch.zeros(2)
     _, plain = fused_loss(hidden, weight, bias, torch.tensor([1]), 0.0)

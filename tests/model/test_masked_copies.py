@@ -20,14 +20,14 @@ SOURCE = torch.tensor([[6, 7, 8]])
 COPIES = torch.tensor([[6, 12, 8]])  # the second word is none of the vocabulary's
 
 
-def test_a_masked_place_is_copied_as_the_unknown_token() -> None:
+def test_masked_token_is_copied_as_unknown() -> None:
     masked = SOURCE.clone()
     masked[0, 1] = MASK
     memory, _ = network().encode(masked, COPIES)
     assert memory.copy_ids is not None and memory.copy_ids.tolist() == [[6, UNK, 8]]
 
 
-def test_a_word_that_only_masks_hold_counts_as_unknown_in_training() -> None:
+def test_masked_word_counts_as_unknown_in_training() -> None:
     masked = SOURCE.clone()
     masked[0, 1] = MASK
     found = network().loss(masked, torch.tensor([[BOS, 12, 6, EOS]]), COPIES)

@@ -51,7 +51,7 @@ EXTRAS: list[dict[str, Any]] = [
 @pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("attention", ATTENTIONS)
 @pytest.mark.parametrize("number", range(len(EXTRAS)))
-def test_every_kind_of_network_writes_the_same_tokens(cell: str, attention: str, number: int, tmp_path: Path) -> None:
+def test_exported_network_generates_the_same_tokens(cell: str, attention: str, number: int, tmp_path: Path) -> None:
     chosen = {**EXTRAS[number], "cell": cell, "attention": attention}
     if attention == "none":
         chosen |= {"copy": False, "coverage": False}
@@ -81,7 +81,7 @@ def copying(tmp_path_factory) -> tuple[Any, OnnxGenerator]:
     ],
     ids=str,
 )
-def test_every_rule_of_decoding_holds_in_the_same_way(copying, way: dict[str, Any]) -> None:
+def test_exported_network_obeys_the_same_rules(copying, way: dict[str, Any]) -> None:
     predictor, served = copying
     assert (
         side.difference(predictor.predict(side.TEXTS, build(DecodingConfig, way)), served.generate(side.TEXTS, **way))
@@ -89,7 +89,7 @@ def test_every_rule_of_decoding_holds_in_the_same_way(copying, way: dict[str, An
     )
 
 
-def test_rules_that_leave_nothing_are_refused_in_the_same_words(copying) -> None:
+def test_rules_that_leave_no_token_raise_the_same_error(copying) -> None:
     predictor, served = copying
     way = {"allow": ("a",), "min_length": 5, "no_repeat_ngram": 1}
     said = []
@@ -103,7 +103,7 @@ def test_rules_that_leave_nothing_are_refused_in_the_same_words(copying) -> None
     assert said[0] == said[1]
 
 
-def test_sampling_is_repeatable_and_draws_from_the_likeliest_alone_when_told_to(copying) -> None:
+def test_sampling_is_repeatable_and_obeys_top_k(copying) -> None:
     _, served = copying
     ways = {"sample": True, "seed": 3, "n_best": 4}
     first, again = (served.generate(side.TEXTS, **ways) for _ in range(2))
@@ -114,7 +114,7 @@ def test_sampling_is_repeatable_and_draws_from_the_likeliest_alone_when_told_to(
         assert [one.ids for one in narrow] == [one.ids for one in served.generate(side.TEXTS)]
 
 
-def test_a_stream_says_what_generation_writes(copying) -> None:
+def test_stream_yields_the_generated_text(copying) -> None:
     predictor, served = copying
     for text in side.TEXTS:
         assert (
@@ -132,7 +132,7 @@ def trained() -> TextGenerator:
     return TextGenerator(**SMALL, tokens="bpe", vocabulary_size=300, clean="whitespace").fit(pairs, callbacks=[])
 
 
-def test_a_trained_model_with_bpe_and_cleaning_is_served_as_it_writes(trained: TextGenerator, tmp_path: Path) -> None:
+def test_exported_model_with_bpe_and_cleaning_generates_the_same(trained: TextGenerator, tmp_path: Path) -> None:
     folder = trained.export("onnx", tmp_path / "m")
     served = OnnxGenerator.load(folder)
     texts = ["  abc   cab ", "bbb ccc", "unseen words é"]
@@ -143,7 +143,7 @@ def test_a_trained_model_with_bpe_and_cleaning_is_served_as_it_writes(trained: T
     assert trained.export("onnx", folder) == folder and OnnxGenerator.load(folder)  # an older export is replaced
 
 
-def test_a_model_that_continues_a_text_is_served_as_it_writes(tmp_path: Path) -> None:
+def test_exported_text_model_generates_the_same(tmp_path: Path) -> None:
     text = "the cat sat on the mat. the dog sat on the log. " * 30
     model = TextGenerator(**{**SMALL, "context": 10}, tokens="char").fit_text(text, callbacks=[])
     assert model.plan.model.encoder_layers == 0
@@ -155,7 +155,7 @@ def test_a_model_that_continues_a_text_is_served_as_it_writes(tmp_path: Path) ->
 BARRED = ("torch", "IPython", "ipywidgets", "anywidget", "shap", "pandas", "onnx", "safetensors", "sklearn", "captum")
 
 
-def test_a_plain_script_serves_where_torch_and_notebook_are_not_installed(trained, tmp_path: Path) -> None:
+def test_serving_needs_neither_torch_nor_notebook(trained, tmp_path: Path) -> None:
     folder = trained.export("onnx", tmp_path / "m")
     code = f"""
 import sys
@@ -173,7 +173,7 @@ print(sorted(set({BARRED!r}) & set(sys.modules)))
     assert done.stdout.splitlines() == [trained.generate("abc cab", beam=2).text, "[]"]
 
 
-def test_what_is_no_exported_model_is_refused_in_a_sentence(trained: TextGenerator, tmp_path: Path) -> None:
+def test_invalid_folder_raises_a_readable_error(trained: TextGenerator, tmp_path: Path) -> None:
     folder = trained.export("onnx", tmp_path / "m")
     with pytest.raises(ModelFileError, match="not an exported model"):
         OnnxGenerator.load(tmp_path)
@@ -189,7 +189,7 @@ def test_what_is_no_exported_model_is_refused_in_a_sentence(trained: TextGenerat
 
 
 @pytest.mark.parametrize("name", ["decoder-1.onnx", "encoder-1.onnx", "source_tokenizer.json", "export.json"])
-def test_damage_is_refused_whether_or_not_the_checksum_shows_it(trained, tmp_path: Path, name: str) -> None:
+def test_damaged_folder_raises_with_and_without_checksums(trained, tmp_path: Path, name: str) -> None:
     whole = trained.export("onnx", tmp_path / "whole")
     for at, forged in itertools.product((0, 40, 200), (False, True)):
         folder = tmp_path / f"{at}-{forged}"
