@@ -21,15 +21,15 @@ from nbclient import NotebookClient
 MEASURE = """
 import json, random, statistics, time
 from nbtextgen import TextGenerator, builtin
-from nbtextgen.notebook.live.panel import PanelShow
+from nbtextgen.notebook.live.panel import PanelView, watch
 from nbtextgen.notebook.live.training import Training
 from nbtextgen.training.events import Step
 from functools import partial
 
 model = TextGenerator(max_minutes={minutes}, validate_every=10**6, samples=0, epochs=10**5)
 training = Training("dates", model, partial(model.fit, builtin("dates", 12000)))
-training.watch("panel", rich=True)
-show = training.shown
+watch(training, "panel", rich=True)
+show = training.view
 training.callbacks.remove(show)
 sent, turns = [], []
 send = show._panel.send

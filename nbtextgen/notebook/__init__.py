@@ -1,4 +1,4 @@
-"""The notebook: magics, panels, and the panels' Python form."""
+"""The notebook room: magics, panels and widgets; ``panel`` opens a panel from Python."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from typing import Any
 
 
 def panel(name: str = "", text: str = "", *, kind: str = "auto", data: str = "") -> Any:
-    """Give the panel that ``%textgen_panel`` shows.
+    """Return the panel that ``%textgen_panel`` shows.
 
     Args:
-        name: a variable that holds a model, or shall receive one.
-        text: for the Generate panel: a source to begin with.
+        name: a variable that holds a model, or receives one.
+        text: the first source of the Generate panel.
         kind: ``auto``, ``train``, ``generate``, ``tune`` or ``history``.
-        data: what to train on, as after ``--data``.
+        data: the training data, as after ``--data``.
 
     Raises:
-        OptionError: outside of IPython, or when there is no such model.
+        OptionError: outside of IPython, or if there is no such model.
 
     Example:
         >>> panel("french", kind="tune")      # doctest: +SKIP
@@ -31,4 +31,4 @@ def panel(name: str = "", text: str = "", *, kind: str = "auto", data: str = "")
     if PanelCommands.__name__ not in shell.magics_manager.registry:
         register(shell)
     commands: Any = shell.magics_manager.registry[PanelCommands.__name__]
-    return commands.open([one for one in (name, text) if one], kind, data)
+    return commands.open([word for word in (name, text) if word], kind, data)

@@ -2,7 +2,7 @@
 
 A kernel that executes a plain cell reads no messages before the cell has ended; one that executes a cell with a
 top-level ``await`` reads them whenever the coroutine waits. So a transformer turns the calls that IPython makes of our
-training magic into awaited ones. The magic sees from a mark on its line that its caller will await what it returns.
+magics into awaited ones. A mark on its line tells the magic that its caller awaits the result.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
 AWAITED = ("textgen_train", "textgen_runs")
-"""Magics that give a coroutine when their line is marked."""
+"""Magics that return a coroutine if their line is marked."""
 MARK = "\x00await\x00"
 QUIET = "\x00quiet\x00"
 _CALLS = ("run_line_magic", "run_cell_magic")
@@ -25,7 +25,7 @@ _CLOSED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, ast.
 
 
 def unmark(line: str) -> tuple[str, bool, bool]:
-    """The line as the user wrote it, whether the caller awaits, and whether the cell shows no value."""
+    """Return the line as the user wrote it, whether the caller awaits, and whether the cell shows no value."""
     return line.replace(MARK, "").replace(QUIET, ""), MARK in line, QUIET in line
 
 
@@ -45,12 +45,12 @@ class AwaitMagics:
             tree = ast.parse(text)
         except (SyntaxError, ValueError):
             return lines  # incomplete, or an error that IPython will show
-        for call, shown in sorted(_calls(tree), key=lambda found: _start(found[0]), reverse=True):
+        for call, shown in sorted(_calls(tree), key=lambda entry: _start(entry[0]), reverse=True):
             text = _with_await(text, call, MARK if shown else MARK + QUIET)
-        return _rows(text)
+        return _lines(text)
 
     def _can_await(self) -> bool:
-        """Whether the cell runs in an event loop, and is not code within a magic such as ``%%time``."""
+        """Return whether the cell runs in an event loop, and is not code within a magic such as ``%%time``."""
         if self._inside or not self.shell.autoawait:
             return False
         try:
@@ -71,7 +71,7 @@ class AwaitMagics:
     def install(self) -> None:
         """Register with the shell, in place of an earlier one of ours (the extension may be loaded again)."""
         transformers = self.shell.input_transformers_post
-        for old in [one for one in transformers if type(one).__name__ == type(self).__name__]:
+        for old in [each for each in transformers if type(each).__name__ == type(self).__name__]:
             transformers.remove(old)
             old.remove_events()
         transformers.append(self)
@@ -86,7 +86,7 @@ class AwaitMagics:
 
 
 def _calls(tree: ast.Module) -> Iterator[tuple[ast.Call, bool]]:
-    """Calls of our magics where ``await`` is allowed, and whether their value is used."""
+    """Yield calls of our magics where ``await`` is allowed, and whether their value is used."""
     statements: list[ast.AST] = list(tree.body)
     while statements:
         node = statements.pop()
@@ -108,13 +108,13 @@ def _is_ours(node: ast.AST) -> bool:
         and isinstance(node.func.value.func, ast.Name)
         and node.func.value.func.id == "get_ipython"
         and len(node.args) >= 2
-        and all(isinstance(one, ast.Constant) for one in node.args)
+        and all(isinstance(argument, ast.Constant) for argument in node.args)
         and node.args[0].value in AWAITED  # pyright: ignore[reportAttributeAccessIssue]
     )
 
 
-def _rows(text: str) -> list[str]:
-    """Lines as ``ast`` counts them: ``str.splitlines`` would also cut at U+2028 and its like."""
+def _lines(text: str) -> list[str]:
+    """Split into lines as ``ast`` counts them: ``str.splitlines`` also splits at U+2028 and the like."""
     return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
@@ -123,15 +123,15 @@ def _start(node: ast.expr) -> tuple[int, int]:
 
 
 def _with_await(text: str, call: ast.Call, mark: str) -> str:
-    """The text with ``await`` before the call and the mark at the head of the magic's line."""
+    """Return the text with ``await`` before the call and the mark at the start of the magic's line."""
     raw = text.encode()  # ast counts columns in bytes
-    rows = [0]
-    for row in _rows(text):
-        rows.append(rows[-1] + len(row.encode()))
+    offsets = [0]
+    for row in _lines(text):
+        offsets.append(offsets[-1] + len(row.encode()))
     line = call.args[1]
     assert isinstance(line, ast.Constant) and line.end_lineno is not None and line.end_col_offset is not None
-    begin = rows[call.lineno - 1] + call.col_offset
-    first = rows[line.lineno - 1] + line.col_offset
-    last = rows[line.end_lineno - 1] + line.end_col_offset
+    begin = offsets[call.lineno - 1] + call.col_offset
+    first = offsets[line.lineno - 1] + line.col_offset
+    last = offsets[line.end_lineno - 1] + line.end_col_offset
     marked = repr(mark + str(line.value)).encode()
     return (raw[:begin] + b"await " + raw[begin:first] + marked + raw[last:]).decode()

@@ -1,4 +1,4 @@
-"""A look at pairs: counts, lengths, characters, samples; shows itself as HTML with inline SVG, and as text."""
+"""``DataView``: counts, lengths, characters and samples of pairs, shown as HTML with inline SVG and as text."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from nbtextgen.data.report.report import DataReport
 
 SAMPLES = 5
-BARS = 24
-LONGEST = 200
+MAX_BARS = 24
+MAX_CHARACTERS = 200
 SHOWN_CHARACTERS = 80
 
 
 @dataclass(frozen=True)
 class Column:
-    """One side in figures.
+    """Statistics of the sources or the targets.
 
     Attributes:
         name: source or target.
@@ -38,11 +38,11 @@ class Column:
 
     @classmethod
     def of(cls, name: str, texts: Sequence[str]) -> Column:
-        """The figures of a column of texts."""
-        counted: Counter[str] = Counter()
+        """Compute the statistics of a column of texts."""
+        counts: Counter[str] = Counter()
         for text in texts:
-            counted.update(text)
-        return cls(name, tuple(map(len, texts)), len(set(texts)), tuple(counted.most_common()))
+            counts.update(text)
+        return cls(name, tuple(map(len, texts)), len(set(texts)), tuple(counts.most_common()))
 
     @property
     def median(self) -> int:
@@ -57,24 +57,38 @@ class DataView:
     Attributes:
         pairs: rows with two texts.
         other: rows without, which ``report`` explains.
-        columns: source and target in figures.
+        columns: statistics of sources and targets.
         samples: some pairs, spread over the data.
-        report: what may be wrong; ``None`` when it was not asked for.
+        report: possible problems; ``None`` if they were not checked.
     """
 
     pairs: int
     other: int
-    columns: tuple[Column, Column]
+    columns: tuple[Column, ...]
     samples: tuple[tuple[str, str], ...]
     report: DataReport | None
 
+    @classmethod
+    def of(cls, rows: RawPairs, report: DataReport | None) -> DataView:
+        """Describe rows; those that are not pairs are only counted."""
+        usable = [
+            (source, target)
+            for index, (source, target) in enumerate(zip(rows.sources, rows.targets, strict=True))
+            if index not in rows.problems and all(isinstance(text, str) and text.strip() for text in (source, target))
+        ]
+        columns = tuple(
+            Column.of(name, [pair[side] for pair in usable]) for side, name in enumerate(("source", "target"))
+        )
+        step = max(1, len(usable) // SAMPLES)
+        return cls(len(usable), len(rows) - len(usable), columns, tuple(usable[::step][:SAMPLES]), report)
+
     def __repr__(self) -> str:
-        lines = [f"{self.pairs:,} pairs" + (f" and {self.other:,} rows that are no pairs" if self.other else "")]
-        for one in self.columns:
-            low, high = (min(one.lengths), max(one.lengths)) if one.lengths else (0, 0)
+        lines = [f"{self.pairs:,} pairs" + (f" and {self.other:,} rows that are not pairs" if self.other else "")]
+        for column in self.columns:
+            low, high = (min(column.lengths), max(column.lengths)) if column.lengths else (0, 0)
             lines.append(
-                f"{one.name}: {one.distinct:,} different; {low:,} to {high:,} characters, median {one.median:,}; "
-                f"{len(one.characters):,} different characters: {pictured(_characters(one))}"
+                f"{column.name}: {column.distinct:,} different; {low:,} to {high:,} characters, median {column.median:,}; "
+                f"{len(column.characters):,} different characters: {pictured(_characters(column))}"
             )
         lines += [f"    {pictured(_cut(source))} -> {pictured(_cut(target))}" for source, target in self.samples]
         return "\n".join(lines + ([repr(self.report)] if self.report is not None else []))
@@ -83,13 +97,13 @@ class DataView:
         return {"text/plain": repr(self), "text/html": self._html()}
 
     def _html(self) -> str:
-        other = f" and {self.other:,} rows that are no pairs" if self.other else ""
+        other = f" and {self.other:,} rows that are not pairs" if self.other else ""
         columns = "".join(
-            f'<div style="flex:1 1 280px;min-width:0"><div><b>{one.name}</b>: {one.distinct:,} different texts, median '
-            f"{one.median:,} characters</div>{_histogram(one)}"
-            f'<div style="overflow-wrap:anywhere;font-size:12px;margin-top:6px">{len(one.characters):,} different characters: '
-            f"<bdi>{visible(_characters(one))}</bdi></div></div>"
-            for one in self.columns
+            f'<div style="flex:1 1 280px;min-width:0"><div><b>{column.name}</b>: {column.distinct:,} different texts, median '
+            f"{column.median:,} characters</div>{_histogram(column)}"
+            f'<div style="overflow-wrap:anywhere;font-size:12px;margin-top:6px">{len(column.characters):,} different characters: '
+            f"<bdi>{visible(_characters(column))}</bdi></div></div>"
+            for column in self.columns
         )
         left = "text-align:left;vertical-align:top;overflow-wrap:anywhere"
         rows = "".join(
@@ -100,34 +114,24 @@ class DataView:
         table = (
             f'<table><thead><tr><th style="{left}">source</th><th style="{left}">target</th></tr></thead>{rows}</table>'
         )
-        found = "" if self.report is None else self.report._repr_mimebundle_()["text/html"]
+        report = "" if self.report is None else self.report._repr_mimebundle_()["text/html"]
         return (
             f"<div><b>{self.pairs:,} pairs</b>{other}</div>"
-            f'<div style="display:flex;flex-wrap:wrap;gap:8px 32px;max-width:760px">{columns}</div>{table}{found}'
+            f'<div style="display:flex;flex-wrap:wrap;gap:8px 32px;max-width:760px">{columns}</div>{table}{report}'
         )
 
 
-def look(rows: RawPairs, report: DataReport | None) -> DataView:
-    """Figures and samples of rows, those that are no pairs counted apart."""
-    usable = [
-        (source, target)
-        for at, (source, target) in enumerate(zip(rows.sources, rows.targets, strict=True))
-        if at not in rows.problems and all(isinstance(text, str) and text.strip() for text in (source, target))
-    ]
-    sources, targets = [one for one, _ in usable], [one for _, one in usable]
-    step = max(1, len(usable) // SAMPLES)
-    columns = Column.of("source", sources), Column.of("target", targets)
-    return DataView(len(usable), len(rows) - len(usable), columns, tuple(usable[::step][:SAMPLES]), report)
-
-
 def bars(lengths: Sequence[int]) -> list[tuple[int, int, int]]:
-    """A histogram: ``(first length, last length, texts)`` for at most ``BARS`` bars of one width."""
+    """Return a histogram: ``(first length, last length, texts)`` for at most ``MAX_BARS`` bars of one width."""
     if not lengths:
         return []
     low, high = min(lengths), max(lengths)
-    width = -(-(high - low + 1) // BARS)
+    width = -(-(high - low + 1) // MAX_BARS)
     counts = Counter((length - low) // width for length in lengths)
-    return [(low + at * width, low + (at + 1) * width - 1, counts[at]) for at in range((high - low) // width + 1)]
+    return [
+        (low + index * width, low + (index + 1) * width - 1, counts[index])
+        for index in range((high - low) // width + 1)
+    ]
 
 
 def _histogram(column: Column) -> str:
@@ -137,10 +141,10 @@ def _histogram(column: Column) -> str:
 
 
 def _characters(column: Column) -> str:
-    """The most frequent characters, in the order of the alphabet."""
-    shown = sorted(one for one, _ in column.characters[:SHOWN_CHARACTERS] if one != " ")
+    """Return the most frequent characters, sorted."""
+    shown = sorted(character for character, _ in column.characters[:SHOWN_CHARACTERS] if character != " ")
     return " ".join(shown) + (" \u2026" if len(column.characters) > SHOWN_CHARACTERS else "")
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "\u2026"
+    return text if len(text) <= MAX_CHARACTERS else text[: MAX_CHARACTERS - 1] + "\u2026"

@@ -1,4 +1,4 @@
-"""Throttled updates of what is on screen, and a progress line for long work."""
+"""Limits on how often outputs are updated, and a progress line for long work."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ UPDATE_SECONDS = 0.1
 
 
 class Throttle:
-    """Says when the next update is due; the first one is at once.
+    """Limits how often something is updated; the first update is due at once.
 
     Example:
-        >>> pace = Pace(1.0, clock=iter([0.0, 0.5, 1.0]).__next__)
-        >>> pace.due(), pace.due(), pace.due()
+        >>> throttle = Throttle(1.0, clock=iter([0.0, 0.5, 1.0]).__next__)
+        >>> throttle.due(), throttle.due(), throttle.due()
         (True, False, True)
     """
 
     def __init__(self, seconds: float = UPDATE_SECONDS, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """Prepare.
+        """Create a throttle.
 
         Args:
             seconds: shortest time between two updates.
-            clock: gives the time in seconds.
+            clock: returns the time in seconds.
         """
         self._seconds, self._clock = seconds, clock
         self._last = -float("inf")
 
     def due(self) -> bool:
-        """Whether an update may be made now; if so, the next one waits its time from here."""
+        """Return whether an update is due now; if so, the time to the next one starts."""
         now = self._clock()
         if now - self._last < self._seconds:
             return False
@@ -40,12 +40,12 @@ class Throttle:
         return True
 
 
-SOON = 0.5
-"""Seconds before a line appears, and between two changes of it."""
+LINE_SECONDS = 0.5
+"""Seconds before a progress line appears, and between two updates of it."""
 
 
 class ProgressLine:
-    """A line such as "120 of 500 texts explained; interrupt to stop here", for work that takes over half a second.
+    """A line such as "120 of 500 texts explained; interrupt to stop", for work that takes over half a second.
 
     Example:
         >>> with ProgressLine("texts explained", rich=True) as counter:      # doctest: +SKIP
@@ -57,18 +57,18 @@ class ProgressLine:
 
         Args:
             what: what is counted.
-            rich: whether there is a notebook to show it in; a terminal stays quiet.
+            rich: whether outputs go to a notebook; a terminal shows no line.
         """
         self.what, self.rich = what, rich
         self._handle: DisplayHandle | None = None
-        self._pace = Throttle(SOON)
-        self._pace.due()  # short work shows nothing
+        self._throttle = Throttle(LINE_SECONDS)
+        self._throttle.due()  # short work shows nothing
 
     def __call__(self, done: int, count: int) -> None:
-        """Tell that ``done`` of ``count`` are done."""
-        if not self.rich or not self._pace.due():
+        """Report that ``done`` of ``count`` are done."""
+        if not self.rich or not self._throttle.due():
             return
-        text = {"text/plain": f"{done:,} of {count:,} {self.what}; interrupt to stop here"}
+        text = {"text/plain": f"{done:,} of {count:,} {self.what}; interrupt to stop"}
         if self._handle is None:
             self._handle = DisplayHandle()
             self._handle.display(text, raw=True)

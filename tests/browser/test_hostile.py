@@ -17,24 +17,23 @@ from playwright.sync_api import BrowserContext, Page
 from nbtextgen.data.pairs import RawPairs
 from nbtextgen.explanation.explanation import Explanation, Explanations
 from nbtextgen.inference.generation import Generation, Generations, table
-from nbtextgen.notebook.data_view import look
+from nbtextgen.notebook.code import MagicLine
+from nbtextgen.notebook.data_view import DataView
 from nbtextgen.notebook.explain.buttons import explain_button
 from nbtextgen.notebook.explain.panel import ExplanationPanel
 from nbtextgen.notebook.explain.payload import answer
 from nbtextgen.notebook.live import static_view as still
 from nbtextgen.notebook.live.panel import LivePanel
 from nbtextgen.notebook.live.record import record_of
+from nbtextgen.notebook.panels.continuation import _page as written_on
 from nbtextgen.notebook.panels.fields import choice_field, text_field
-from nbtextgen.notebook.panels.generate import _rows
-from nbtextgen.notebook.panels.recipe import MagicLine
-from nbtextgen.notebook.panels.text import _page as written_on
-from nbtextgen.notebook.panels.train import status
-from nbtextgen.notebook.panels.widgets import CodeView, Form, OutputsView, Ranges
+from nbtextgen.notebook.panels.output_tokens import output_rows
+from nbtextgen.notebook.panels.widgets import CodeView, Form, OutputsView, Ranges, status
 from nbtextgen.notebook.runs_view import RunsView
 from nbtextgen.run.listing import RunRecord
 from nbtextgen.tuning import Trial, Tuning
 from tests.browser.lab import WAIT
-from tests.notebook.test_still import events, generation, hostile
+from tests.notebook.test_static_views import events, generation, hostile
 
 COUNT, BATCH, NAME = 500, 50, 10_000
 """Strings, strings in a page, and the length up to which a string may be a name or a message."""
@@ -105,7 +104,7 @@ def pages(texts: list[str]) -> list[str]:
     found += [
         Generations(map(generation, texts))._repr_mimebundle_()["text/html"],
         table(list(map(generation, texts)), with_source=True, beside=[explain_button("1.1", text) for text in texts]),
-        look(rows, rows.report())._repr_mimebundle_()["text/html"],
+        DataView.of(rows, rows.report())._repr_mimebundle_()["text/html"],
         rows.report().html() + cleaned.html(),
         RunsView(Path(short[0]), records)._repr_mimebundle_()["text/html"],
         Tuning("loss", False, trials, None, trials[0])._repr_mimebundle_()["text/html"],
@@ -117,7 +116,7 @@ def pages(texts: list[str]) -> list[str]:
 def states(text: str) -> dict[type, dict[str, Any]]:
     """What the kernel would send to each widget about a text."""
     found: Generation = generation(text)
-    rows = _rows(found, 1)
+    rows = output_rows(found, 1)
     place = {"version": 1, "column": 0, "row": 0, "at": 0}
     option = {"text": rows[0]["tokens"][0]["text"], "p": 0.5, "end": False, "taken": True}
     name = text[:NAME]

@@ -101,7 +101,7 @@ def test_a_text_is_learned_and_continued(shell: InteractiveShell, tmp_path, caps
 
 
 def test_the_cleaning_panel_shows_what_would_change_before_it_does(shell: InteractiveShell) -> None:
-    from nbtextgen.notebook.panels.data import cleaning_panel
+    from nbtextgen.notebook.panels.cleaning import cleaning_panel
 
     kept = []
     rows = RawPairs.of(FRAME, source="en", target="fr")
@@ -121,7 +121,7 @@ def test_the_writing_panel_writes_and_escapes(shell: InteractiveShell) -> None:
     import time
 
     from nbtextgen import TextGenerator
-    from nbtextgen.notebook.panels.text import continuation_panel
+    from nbtextgen.notebook.panels.continuation import continuation_panel
 
     model = TextGenerator(tokens="char", context=8, hidden_size=8, embedding_size=8, max_steps=2)
     model.fit_text("<b>one</b> & two " * 60, callbacks=[])

@@ -1,1 +1,1 @@
-"""A training on screen: run in a thread, recorded in bounded space, drawn alive and as a still picture."""
+"""A training in the notebook: its thread, its record, the live panel and the static view."""

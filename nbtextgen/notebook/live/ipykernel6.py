@@ -1,7 +1,7 @@
 """Widget messages on ipykernel 6, which keeps every message in a queue until the running cell has ended.
 
 A cell that awaits lets that kernel's loop run, so its queue fills, but only its own dispatcher takes messages out, one
-cell after another. ``hear`` takes those for widgets out early and leaves the others in their order. From ipykernel 7 on
+cell after another. ``dispatch_widget_messages`` takes those for widgets out early and leaves the others in their order. From ipykernel 7 on
 there is no such queue, and nothing to do.
 """
 
@@ -13,8 +13,8 @@ from typing import Any
 WIDGET_MESSAGES = ("comm_open", "comm_msg", "comm_close", "comm_info_request")
 
 
-async def hear(kernel: Any) -> None:
-    """Handle the widget messages that wait behind the cell that awaits this."""
+async def dispatch_widget_messages(kernel: Any) -> None:
+    """Handle the widget messages that wait behind the cell that awaits this coroutine."""
     queue = getattr(kernel, "msg_queue", None)
     if queue is None or not queue.qsize():
         return
@@ -31,7 +31,7 @@ async def hear(kernel: Any) -> None:
 
 
 def _kind(kernel: Any, item: Any) -> str:
-    """The type of a queued message, read from its frames without consuming it; empty when it is no message."""
+    """Return the type of a queued message, read from its frames without consuming it; empty if it is no message."""
     try:
         _, _, (frames,) = item
         _, parts = kernel.session.feed_identities(frames, copy=False)

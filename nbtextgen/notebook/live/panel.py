@@ -1,32 +1,30 @@
-"""The live panel: an anywidget that shows a training and steers it, replaced by a still picture when it is over."""
+"""The live panel: a widget that shows and controls a training, replaced by a static view when the training ends."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anywidget
 import traitlets
 
 from nbtextgen.notebook.live import static_view
 from nbtextgen.notebook.live.record import memory
+from nbtextgen.notebook.live.training import Training
 from nbtextgen.notebook.progress import Throttle
 from nbtextgen.notebook.widgets import module, style
 from nbtextgen.training.events import Changed, Event, Sample, Started, Step, TrainingWarning, Validation
-
-if TYPE_CHECKING:
-    from nbtextgen.notebook.live.training import Training
 
 FRONT = Path(__file__).parent / "front"
 
 
 class LivePanel(anywidget.AnyWidget):
-    """Shows one training; what a user does there only sets values on its ``Controls``.
+    """Shows one training; the user's actions there only set values of its ``Controls``.
 
-    Points travel to the page as they come, in custom messages. ``state`` is never sent while training goes on: it is
-    computed when a page asks for it, which happens when it is shown first and after a reload.
+    New points are sent to the page in custom messages. ``state`` is not sent while training runs: it is computed when a
+    page asks for it, which happens when the panel is first shown and after a reload.
     """
 
     _esm = module(FRONT, "scales.js", "chart.js", "figures.js", "view.js", "panel.js")
@@ -36,17 +34,17 @@ class LivePanel(anywidget.AnyWidget):
     def __init__(self, training: Training) -> None:
         self._training = training
         super().__init__()
-        self.on_msg(self._told)
+        self.on_msg(self._receive)
 
     def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
-        """As the base class, with ``state`` as it is now."""
-        found = super().get_state(key, drop_defaults)
+        """Return the state as the base class does, with ``state`` as it is now."""
+        state = super().get_state(key, drop_defaults)
         if key is None or "state" in key:
-            found["state"] = self._training.record.as_dict() | {"controls": controls_of(self._training)}
-        return found
+            state["state"] = self._training.record.as_dict() | {"controls": controls_of(self._training)}
+        return state
 
-    def _told(self, _: object, content: dict[str, Any], buffers: object = None) -> None:
-        """A message from the page; may come in any thread."""
+    def _receive(self, _: object, content: dict[str, Any], buffers: object = None) -> None:
+        """Handle a message from the page; may be called in any thread."""
         controls, action, value = self._training.controls, content.get("action"), content.get("value")
         actions: dict[str, Callable[[], object]] = {
             "stop": controls.stop,
@@ -63,8 +61,33 @@ class LivePanel(anywidget.AnyWidget):
         self.send({"acknowledged": action, "controls": controls_of(self._training)})
 
 
+def watch(training: Training, progress: str, *, rich: bool) -> None:
+    """Show the progress of a training; ``auto`` is a panel in a notebook and text elsewhere."""
+    if progress == "none":
+        return
+    if not rich:
+        from nbtextgen.training.progress import TextProgress
+
+        training.callbacks.append(TextProgress())
+        return
+    view = TextView(training) if progress == "text" else PanelView(training)
+    view.show()
+    training.view = view
+    training.callbacks.append(view)
+
+
+def show_again(training: Training, *, rich: bool) -> None:
+    """Show the panel in the current cell as well; in a terminal, print the figures so far."""
+    if not rich:
+        print(static_view.as_text(training.record))
+    elif training.view is None:
+        watch(training, "panel", rich=rich)
+    else:
+        training.view.show()
+
+
 def controls_of(training: Training) -> dict[str, Any]:
-    """Where the page's buttons and sliders stand; dropout and teacher forcing as configured until they are moved."""
+    """Return the values of the page's buttons and sliders; those not yet moved are as configured."""
     controls, configured = training.controls, training.configured
     return {
         "paused": controls.paused,
@@ -77,30 +100,30 @@ def controls_of(training: Training) -> dict[str, Any]:
     }
 
 
-class PanelShow:
-    """Listens to a training, keeps its panel up to date, and leaves a still picture in every output that showed it."""
+class PanelView:
+    """Updates the panel of a training, and leaves a static view in every output that showed it."""
 
-    def __init__(self, training: Training, pace: Throttle | None = None) -> None:
+    def __init__(self, training: Training, throttle: Throttle | None = None) -> None:
         """Prepare the panel.
 
         Args:
             training: what to show.
-            pace: of the messages to the page; ten a second by default.
+            throttle: limits the messages to the page; ten a second by default.
         """
         self._training = training
-        self._pace = pace or Throttle()
+        self._throttle = throttle or Throttle()
         self._panel = LivePanel(training)
-        self._places: list[str] = []
+        self._display_ids: list[str] = []
         self._pending: dict[str, Any] = {}
 
     def show(self) -> None:
         """Show the panel in the current cell's output; may be called again, in another cell."""
-        place = uuid.uuid4().hex
-        _display(static_view.bundle(self._training.record) | _widget_view(self._panel), place, update=False)
-        self._places.append(place)
+        display_id = uuid.uuid4().hex
+        _display(static_view.bundle(self._training.record) | _widget_view(self._panel), display_id, update=False)
+        self._display_ids.append(display_id)
 
     def __call__(self, event: Event) -> None:
-        """Take in an event, in the thread that trains; what it tells waits until a message is due."""
+        """Take in an event, in the thread that trains; its figures are sent with the next message that is due."""
         record = self._training.record
         if isinstance(event, Step):
             self._pending.setdefault("train", []).append(record.train.points()[-1])
@@ -116,7 +139,7 @@ class PanelShow:
             self._panel.send_state("state")
             return
         pause = isinstance(event, Changed) and event.setting == "paused"  # no event may follow for a long time
-        if pause or self._pace.due():
+        if pause or self._throttle.due():
             self._send()
 
     def _send(self) -> None:
@@ -126,31 +149,31 @@ class PanelShow:
         self._panel.send({"add": pending, "now": now, "controls": controls})
 
     def over(self) -> None:
-        """The training has ended: the panel learns so, and its outputs become still pictures."""
+        """Tell the page that the training has ended, and replace the panel in its outputs by a static view."""
         self._panel.send_state("state")
-        for place in self._places:
-            _display(static_view.bundle(self._training.record), place, update=True)
+        for display_id in self._display_ids:
+            _display(static_view.bundle(self._training.record), display_id, update=True)
 
 
-class TextShow:
+class TextView:
     """Progress as text that rewrites itself in one output of a notebook."""
 
-    def __init__(self, training: Training, pace: Throttle | None = None) -> None:
-        self._training, self._pace = training, pace or Throttle(0.5)
-        self._place = uuid.uuid4().hex
+    def __init__(self, training: Training, throttle: Throttle | None = None) -> None:
+        self._training, self._throttle = training, throttle or Throttle(0.5)
+        self._display_id = uuid.uuid4().hex
 
     def show(self) -> None:
         """Show what there is so far in the current cell's output."""
-        _display(static_view.text_bundle(self._training.record), self._place, update=False)
+        _display(static_view.text_bundle(self._training.record), self._display_id, update=False)
 
     def __call__(self, event: Event) -> None:
         """Rewrite the text, at most twice a second."""
-        if self._pace.due():
+        if self._throttle.due():
             self.over()
 
     def over(self) -> None:
-        """Write it for the last time."""
-        _display(static_view.text_bundle(self._training.record), self._place, update=True)
+        """Write the final text."""
+        _display(static_view.text_bundle(self._training.record), self._display_id, update=True)
 
 
 def _widget_view(panel: LivePanel) -> dict[str, Any]:
@@ -163,7 +186,7 @@ def _widget_view(panel: LivePanel) -> dict[str, Any]:
     }
 
 
-def _display(data: dict[str, Any], place: str, *, update: bool) -> None:
+def _display(data: dict[str, Any], display_id: str, *, update: bool) -> None:
     from IPython.display import display
 
-    display(data, raw=True, display_id=place, update=update)
+    display(data, raw=True, display_id=display_id, update=update)

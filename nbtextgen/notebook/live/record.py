@@ -1,4 +1,4 @@
-"""The record of a training in bounded memory: thinned curves, the latest figures, some sample outputs."""
+"""``Record``: a training in bounded memory, with thinned curves, the latest figures and sample outputs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nbtextgen.training.events import Ended, Event, Sample, Started, Step, Train
 
 
 def memory() -> int:
-    """Bytes of memory in use now by this process, or on systems that do not tell, the most it ever used; 0: unknown."""
+    """Return the bytes of memory that this process uses; 0 if unknown."""
     try:
         with open("/proc/self/statm") as file:
             import resource
@@ -26,22 +26,22 @@ def memory() -> int:
         return 0
 
 
-POINTS = 300
-"""Most points of a curve: about what a screen can tell apart."""
-SHOWN_SAMPLES = 6
-OUTPUTS = 6
-"""Outputs remembered for each sample source: the first, and the latest."""
-LONGEST = 300
-"""Characters of a sample text that are kept."""
+MAX_POINTS = 300
+"""Most points of a curve: about as many as a screen can show."""
+MAX_SAMPLES = 6
+MAX_OUTPUTS = 6
+"""Outputs kept for each sample source: the first, and the latest."""
+MAX_CHARACTERS = 300
+"""Characters kept of a sample text."""
 
 
 class PointSeries:
-    """Points of a curve, in order; neighbours are merged when there are too many.
+    """The points of a curve; neighbours are merged if there are too many.
 
-    A merged point is the mean of its neighbours (a noisy curve), or the last of them (measured figures).
+    A merged point is the mean of its neighbours (for a noisy curve), or the last of them.
     """
 
-    def __init__(self, *, mean: bool, limit: int = POINTS) -> None:
+    def __init__(self, *, mean: bool, limit: int = MAX_POINTS) -> None:
         self._mean, self._limit = mean, limit
         self._points: list[tuple[float, float, int]] = []  # x, y, points merged
         self._each = 1
@@ -67,28 +67,28 @@ class PointSeries:
         return second[0], y, count
 
     def points(self) -> list[tuple[float, float]]:
-        """All points, rounded to what a picture needs."""
+        """Return all points, rounded to five digits."""
         return [(x, float(f"{y:.5g}")) for x, y, _ in self._points]
 
 
 @dataclass
 class Samples:
-    """What the model wrote for one held-out source, as training went on."""
+    """The outputs for one validation input during training."""
 
     target: str
     outputs: list[tuple[int, str]] = field(default_factory=list)
 
     def add(self, epoch: int, output: str) -> None:
-        """Remember an output; one that says the same as before only moves on."""
+        """Add an output, unless it is the same as the one before."""
         if self.outputs and self.outputs[-1][1] == output:
             return
         self.outputs.append((epoch, output))
-        if len(self.outputs) > OUTPUTS:
+        if len(self.outputs) > MAX_OUTPUTS:
             del self.outputs[1]
 
 
 class Record:
-    """A callback that remembers what a panel or a still picture shows of a training."""
+    """A callback that keeps what a panel or a static view shows of a training."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -129,12 +129,12 @@ class Record:
 
     def _sample(self, event: Sample) -> None:
         source = cut(event.source)
-        if source not in self.samples and len(self.samples) >= SHOWN_SAMPLES:
+        if source not in self.samples and len(self.samples) >= MAX_SAMPLES:
             return
         self.samples.setdefault(source, Samples(cut(event.target))).add(self._epoch, cut(event.output))
 
     def now(self) -> dict[str, Any]:
-        """The latest figures, as plain values."""
+        """Return the latest figures, as plain values."""
         step, ended, valid = self.step, self.ended, self.validation
         figures: dict[str, Any] = {"ended": self.error and "failed" or (ended.reason if ended else "")}
         if step is not None:
@@ -154,7 +154,7 @@ class Record:
         return figures
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything a panel needs to draw itself anew, as plain values."""
+        """Return everything that a panel needs to draw itself, as plain values."""
         started = self.started
         about = (
             {}
@@ -182,19 +182,20 @@ class Record:
         }
 
     def samples_as_list(self) -> list[dict[str, Any]]:
-        """Sample outputs as plain values."""
+        """Return the sample outputs as plain values."""
         return [
-            {"source": source, "target": one.target, "outputs": one.outputs} for source, one in self.samples.items()
+            {"source": source, "target": sample.target, "outputs": sample.outputs}
+            for source, sample in self.samples.items()
         ]
 
 
 def cut(text: str) -> str:
-    """A text short enough to show as a sample."""
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "\u2026"
+    """Return a text, shortened if it is too long for a sample."""
+    return text if len(text) <= MAX_CHARACTERS else text[: MAX_CHARACTERS - 1] + "\u2026"
 
 
 def record_of(name: str, events: list[Event]) -> Record:
-    """The record of a training that is over, from its events."""
+    """Return the record of a training that has ended, from its events."""
     record = Record(name)
     for event in events:
         record(event)
@@ -202,5 +203,5 @@ def record_of(name: str, events: list[Event]) -> Record:
 
 
 def chosen(choices: Mapping[str, object]) -> str:
-    """Settings chosen from the data, in a line."""
+    """Return the settings chosen from the data, in a line."""
     return ", ".join(f"{name}={value}" for name, value in choices.items() if name != "clean" or value)

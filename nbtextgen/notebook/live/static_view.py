@@ -1,58 +1,64 @@
-"""A training as a still picture: HTML with inline SVG, and plain text, for notebooks read without a kernel."""
+"""A static view of a training: HTML with inline SVG, and plain text, for notebooks read without a kernel."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nbtextgen.charts import Curve, figure, line_chart, smoothed
+from nbtextgen.core.errors import NotTrainedError
 from nbtextgen.core.escaping import pictured, visible
-from nbtextgen.notebook.live.record import Record, chosen
+from nbtextgen.notebook.live.record import Record, chosen, record_of
 from nbtextgen.training.progress import clock, of
+
+if TYPE_CHECKING:
+    from nbtextgen.generator import TextGenerator
 
 REASONS = {
     "finished": "finished",
     "interrupted": "stopped",
     "early": "stopped early: no improvement",
-    "time": "the time given is used up",
-    "diverged": "stopped: the loss is no longer a number",
+    "time": "time limit reached",
+    "diverged": "stopped: the loss is not a number",
     "failed": "failed",
 }
 
 
 def bundle(record: Record) -> dict[str, str]:
-    """The picture as a mime bundle."""
+    """Return the view as a mime bundle."""
     return {"text/html": as_html(record), "text/plain": as_text(record)}
 
 
 def headline(record: Record) -> str:
-    """How far it is, or how it ended, in a line."""
+    """Return the progress, or how the training ended, in a line."""
     now = record.now()
     if record.error:
         return f"failed: {record.error}"
     if record.ended is not None:
-        said = f"{REASONS.get(record.ended.reason, record.ended.reason)} after {clock(record.ended.seconds)}"
+        text = f"{REASONS.get(record.ended.reason, record.ended.reason)} after {clock(record.ended.seconds)}"
     elif "step" in now:
-        said = f"epoch {of(now['epoch'], now['epochs'])}, update {of(now['step'], now['steps'])}, {clock(now['left'])} left"
+        text = f"epoch {of(now['epoch'], now['epochs'])}, update {of(now['step'], now['steps'])}, {clock(now['left'])} left"
     else:
-        said = "training begins"
+        text = "training starts"
     if record.best is not None:
-        said += f"; best so far at update {record.best[0]:,g}: validation loss {record.best[1]:.4f}"
-    return said
+        text += f"; best so far: validation loss {record.best[1]:.4f} at update {record.best[0]:,g}"
+    return text
 
 
 def about(record: Record) -> str:
-    """What is trained on what, in a line."""
+    """Return the sizes of data and model, and the device, in a line."""
     started = record.started
     if started is None:
         return ""
-    held = f", {started.valid_pairs:,} held out" if started.valid_pairs else ""
-    line = f"{started.pairs:,} pairs{held}; {started.parameters:,} parameters; {started.device}, {started.precision}"
-    picked = chosen(started.choices)
-    return line + (f"; chosen from the data: {picked}" if picked else "")
+    held_out = f", {started.valid_pairs:,} held out" if started.valid_pairs else ""
+    line = (
+        f"{started.pairs:,} pairs{held_out}; {started.parameters:,} parameters; {started.device}, {started.precision}"
+    )
+    choices = chosen(started.choices)
+    return line + (f"; chosen from the data: {choices}" if choices else "")
 
 
 def curves(record: Record) -> str:
-    """Training and validation loss as a chart; empty before there is any."""
+    """Return training and validation loss as a chart; empty before the first step."""
     raw, valid = record.train.points(), record.valid.points()
     lines = [
         Curve("", raw, faint=True, style=0),
@@ -67,7 +73,7 @@ def curves(record: Record) -> str:
 
 
 def as_html(record: Record) -> str:
-    """The picture; all text from data or model is escaped."""
+    """Return the view as HTML; all text from data or model is escaped."""
     notes = "".join(f"<div>Note: {visible(text)}</div>" for text in record.warnings)
     figures = _figures(record)
     return (
@@ -91,33 +97,58 @@ def _samples(record: Record) -> str:
         return ""
     left = "text-align:left;vertical-align:top;overflow-wrap:anywhere"
     rows = []
-    for source, one in record.samples.items():
-        epoch, last = one.outputs[-1]
-        right = " &#10003;" if last == one.target else ""
+    for source, sample in record.samples.items():
+        last = sample.outputs[-1][1]
+        mark = " &#10003;" if last == sample.target else ""
         earlier = "".join(
-            f'<div style="opacity:.65">epoch {at}: <bdi>{visible(text)}</bdi></div>' for at, text in one.outputs[:-1]
+            f'<div style="opacity:.65">epoch {epoch}: <bdi>{visible(text)}</bdi></div>'
+            for epoch, text in sample.outputs[:-1]
         )
         rows.append(
-            f'<tr><td style="{left}"><bdi>{visible(source)}</bdi></td><td style="{left}"><bdi>{visible(one.target)}</bdi></td>'
-            f'<td style="{left}"><bdi>{visible(last)}</bdi>{right}{earlier}</td></tr>'
+            f'<tr><td style="{left}"><bdi>{visible(source)}</bdi></td><td style="{left}"><bdi>{visible(sample.target)}</bdi></td>'
+            f'<td style="{left}"><bdi>{visible(last)}</bdi>{mark}{earlier}</td></tr>'
         )
-    heads = "".join(f'<th style="{left}">{name}</th>' for name in ("held-out source", "wanted", "written"))
+    heads = "".join(f'<th style="{left}">{name}</th>' for name in ("validation input", "reference", "prediction"))
     return f"<table style='width:100%;table-layout:fixed'><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 
 def as_text(record: Record) -> str:
-    """The picture in plain text."""
+    """Return the view as plain text."""
     lines = [f"{record.name}: {headline(record)}", about(record)]
     now = record.now()
     if "step" in now:
         lines.append(f"training loss {now['loss']:.3f}, {now['speed']:,.0f} tokens/s")
     lines += [f"Note: {text}" for text in record.warnings]
-    for source, one in record.samples.items():
-        last = one.outputs[-1][1]
-        lines.append(f"    {source} -> {last}" + ("" if last == one.target else f"  (wanted: {one.target})"))
+    for source, sample in record.samples.items():
+        last = sample.outputs[-1][1]
+        lines.append(f"    {source} -> {last}" + ("" if last == sample.target else f"  (reference: {sample.target})"))
     return "\n".join(pictured(line) for line in lines if line)
 
 
 def text_bundle(record: Record) -> dict[str, Any]:
-    """Plain text alone, for ``--progress text``."""
+    """Return the plain text alone, for ``--progress text``."""
     return {"text/plain": as_text(record)}
+
+
+class History:
+    """The record of a training that is over: curves, figures and samples."""
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+
+    @classmethod
+    def of(cls, name: str, model: TextGenerator) -> History:
+        """The history of a model.
+
+        Raises:
+            NotTrainedError: for a model that was loaded, which has none.
+        """
+        if not model.history:
+            raise NotTrainedError(f"{name} has no history: it was loaded, or is not trained yet.")
+        return cls(record_of(name, model.history))
+
+    def __repr__(self) -> str:
+        return as_text(self.record)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        return bundle(self.record)

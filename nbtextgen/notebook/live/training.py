@@ -1,4 +1,4 @@
-"""One training started from a cell: in this thread or in one of its own, with what watches and steers it."""
+"""One training started from a notebook, in the foreground or the background, with what controls and shows it."""
 
 from __future__ import annotations
 
@@ -7,34 +7,50 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from nbtextgen.notebook.background import BackgroundWorker
-from nbtextgen.notebook.live.ipykernel6 import hear
+from nbtextgen.notebook.live.ipykernel6 import dispatch_widget_messages
 from nbtextgen.notebook.live.record import Record
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Event
 
 if TYPE_CHECKING:
     from nbtextgen.generator import TextGenerator
-    from nbtextgen.notebook.live.panel import PanelShow, TextShow
     from nbtextgen.pipeline.plan import Plan
 
 WAKE_SECONDS = 0.05
-Listener = Callable[[Event], None]
+EventCallback = Callable[[Event], None]
+
+
+class TrainingView(Protocol):
+    """What shows a training in a notebook; also a callback of its events."""
+
+    def show(self) -> None:
+        """Show the training in the current cell's output."""
+        ...
+
+    def __call__(self, event: Event) -> None:
+        """Take in an event."""
+        ...
+
+    def over(self) -> None:
+        """Show the result: the training has ended."""
+        ...
 
 
 class Training:
-    """A call of ``fit`` that can run while the notebook goes on.
+    """A call of ``fit`` that can run while the user works in the notebook.
 
     Attributes:
         name: the variable that receives the model.
-        model: the generator; it writes with the best model so far as soon as there is one.
+        model: the generator; it generates with the best weights so far from the first validation on.
         controls: stop, pause, and settings that act on the running model.
         record: what has happened so far.
         plan: all settings, when they are known before training begins (a resumed run).
         at_end: called with the model, in the thread that trained it.
-        shown: what shows it in the notebook, if anything.
+        view: what shows it in the notebook, or ``None``.
+        worker: the background thread.
         callbacks: called with every event, in the thread that trains.
     """
 
@@ -43,14 +59,14 @@ class Training:
 
         Args:
             name: the variable that receives the model.
-            model: what will be trained; ``None`` when only ``fit`` will make it.
-            fit: trains, taking ``callbacks`` and ``controls``.
+            model: the generator to train; ``None`` if ``fit`` creates it.
+            fit: trains; takes ``callbacks`` and ``controls``.
         """
         self.name, self.model = name, model
         self.controls = Controls()
         self.record = Record(name)
-        self.shown: PanelShow | TextShow | None = None
-        self.callbacks: list[Listener] = [self.record]
+        self.view: TrainingView | None = None
+        self.callbacks: list[EventCallback] = [self.record]
         self._fit = fit
         self.plan: Plan | None = None
         self.at_end: Callable[[TextGenerator], object] = lambda model: None
@@ -61,50 +77,21 @@ class Training:
         """Whether it runs in the background."""
         return self.worker.busy
 
-    def watch(self, progress: str, *, rich: bool) -> None:
-        """Show progress as asked for; ``auto`` is a panel in a notebook and text elsewhere."""
-        if progress == "none":
-            return
-        if not rich:
-            from nbtextgen.training.progress import TextProgress
-
-            self.callbacks.append(TextProgress())
-            return
-        self._show(progress)
-
-    def _show(self, progress: str) -> None:
-        from nbtextgen.notebook.live.panel import PanelShow, TextShow
-
-        self.shown = TextShow(self) if progress == "text" else PanelShow(self)
-        self.shown.show()
-        self.callbacks.append(self.shown)
-
-    def show(self, *, rich: bool) -> None:
-        """Show the panel again, in the current cell; in a terminal, how far it is."""
-        if not rich:
-            from nbtextgen.notebook.live import static_view
-
-            print(static_view.as_text(self.record))
-            return
-        if self.shown is None:
-            self._show("panel")
-        else:
-            self.shown.show()
-
     def run(self) -> TextGenerator:
         """Train in this thread; an interrupt stops after the current update and keeps the best model so far."""
         try:
             with _interrupt_calls(self.controls.stop):
-                self.model = self._fit(callbacks=[self._hear], controls=self.controls)
+                self.model = self._fit(callbacks=[self.notify], controls=self.controls)
                 return self.model
         except Exception as error:
             self.record.error = str(error)
             raise
         finally:
-            if self.shown is not None:
-                self.shown.over()
+            if self.view is not None:
+                self.view.over()
 
-    def _hear(self, event: Event) -> None:
+    def notify(self, event: Event) -> None:
+        """Pass an event to the callbacks."""
         for callback in list(self.callbacks):
             callback(event)
 
@@ -114,26 +101,26 @@ class Training:
 
     @property
     def configured(self) -> dict[str, float]:
-        """Dropout and teacher forcing as the model was configured; empty before training has begun."""
+        """Dropout and teacher forcing as configured; empty before training starts."""
         plan = self.plan or (self.model.plan if self.model is not None and self.record.started is not None else None)
         if plan is None:
             return {}
         return {"dropout": plan.model.dropout or 0.0, "teacher_forcing": plan.training.teacher_forcing}
 
     async def ended(self, kernel: Any = None) -> TextGenerator:
-        """Wait for the thread; an interrupt of the cell stops the training, which keeps its best model.
+        """Wait for the background training; an interrupt of the cell stops it and keeps its best model.
 
         Args:
-            kernel: what runs the cell, so that widget messages that wait behind the cell can be heard.
+            kernel: the kernel that runs the cell, so that it handles widget messages that wait behind the cell.
 
         Raises:
-            whatever ``fit`` raised.
+            Exception: whatever ``fit`` raised.
         """
         while self.running:
             try:
                 # An interrupt's signal does not wake the loop when another thread takes it: the loop wakes by itself.
                 await asyncio.sleep(WAKE_SECONDS)
-                await hear(kernel)
+                await dispatch_widget_messages(kernel)
             except asyncio.CancelledError:  # how a kernel interrupts a cell that awaits
                 self.controls.stop()
         if self.worker.error is not None:
@@ -144,7 +131,7 @@ class Training:
 
 @contextmanager
 def _interrupt_calls(stop: Callable[[], None]) -> Iterator[None]:
-    """Have the first interrupt call ``stop``, and a second one interrupt; only the main thread gets any."""
+    """Call ``stop`` on the first interrupt and interrupt on the second; only the main thread receives interrupts."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""``textgen_evaluate``: how good a model is on pairs it has not seen."""
+"""``textgen_evaluate``: measure a model on pairs that it was not trained on."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import options_of
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.notebook.arguments import COMMON, flag_option, help_table, parse_line, text_option, words_option
-from nbtextgen.notebook.session import Commands, in_one_line
-from nbtextgen.notebook.show_code import call, show
+from nbtextgen.notebook.code import call, print_code
+from nbtextgen.notebook.completion import MagicCompletion
+from nbtextgen.notebook.magics.base import Commands, in_one_line
 
 DECODING = options_of(DecodingConfig)
-EVALUATE = (
+OPTIONS = (
     {
-        one.name: one
-        for one in (
-            text_option("data", "held-out pairs: a variable or expression of the notebook, a file, or builtin:NAME"),
+        option.name: option
+        for option in (
+            text_option("data", "test pairs: a variable or expression of the notebook, a file, or builtin:NAME"),
             text_option("source", "name of the source column"),
             text_option("target", "name of the target column"),
-            words_option("metrics", "exact, bleu, chrf, ter, rougeL, error-rate, ...; default: what suits the tokens"),
-            flag_option("group_sources", "pairs with the same source are several right answers to it"),
+            words_option("metrics", "exact, bleu, chrf, ter, rougeL, error-rate, ...; default: depends on the tokens"),
+            flag_option("group_sources", "treat pairs with the same source as several references for it"),
         )
     }
     | COMMON
@@ -34,27 +35,29 @@ EVALUATE = (
 class EvaluateCommands(Commands):
     """Evaluating."""
 
+    completions = {"textgen_evaluate": MagicCompletion(OPTIONS, "model")}
+
     @line_cell_magic
     @in_one_line
     def textgen_evaluate(self, line: str, cell: str | None = None) -> Any:
-        parsed = parse_line(line, EVALUATE)
+        parsed = parse_line(line, OPTIONS)
         model = self.session.model(parsed.words, "evaluate")
         if len(parsed.words) > 1:
             raise OptionError(f"Only one name is expected, got also '{parsed.words[1]}'; give the pairs with --data.")
         options = {name: value for name, value in parsed.options.items() if name not in COMMON and name != "data"}
         data, code = self.session.pairs(parsed.options.get("data"), cell, "textgen_evaluate")
         if parsed.options.get("show_code"):
-            return show(*code.imports, call(f"{parsed.words[0]}.evaluate", code.expression, options))
+            return print_code(*code.imports, call(f"{parsed.words[0]}.evaluate", code.expression, options))
         return model.evaluate(data, **options)
 
 
-EvaluateCommands.textgen_evaluate.__doc__ = f"""Measure a model on pairs it has not seen.
+EvaluateCommands.textgen_evaluate.__doc__ = f"""Measure a model on pairs that it was not trained on.
 
     %textgen_evaluate NAME --data DATA [options]
     scores = %textgen_evaluate NAME --data DATA
     %%textgen_evaluate NAME               pairs in the cell, one per line: source, a tab or ' => ', target
 
-Each figure comes with its 95 % interval.
+Each score has a 95 % confidence interval.
 
 Example:
 
@@ -62,5 +65,5 @@ Example:
 
 Options:
 
-{help_table(EVALUATE)}
+{help_table(OPTIONS)}
 """

@@ -11,13 +11,14 @@ from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.options import Option, options_of
 from nbtextgen.explanation.config import ExplanationConfig
 from nbtextgen.notebook.arguments import COMMON, flag_option, help_table, parse_line, text_option
+from nbtextgen.notebook.code import call, print_code
+from nbtextgen.notebook.completion import MagicCompletion
+from nbtextgen.notebook.magics.base import Commands, in_one_line
 from nbtextgen.notebook.progress import ProgressLine
-from nbtextgen.notebook.session import Commands, in_one_line
-from nbtextgen.notebook.show_code import call, show
 
 OWN = {
-    one.name: one
-    for one in (
+    option.name: option
+    for option in (
         text_option(
             "data", "explain a whole data set: a variable, a file, builtin:NAME, or valid (what training held out)"
         ),
@@ -36,6 +37,8 @@ EXPLAIN = COMMON | OWN | options_of(ExplanationConfig)
 class ExplainCommands(Commands):
     """Explaining."""
 
+    completions = {"textgen_explain": MagicCompletion(EXPLAIN, "model")}
+
     @line_magic
     @in_one_line
     def textgen_explain(self, line: str, cell: str | None = None) -> Any:
@@ -48,7 +51,7 @@ class ExplainCommands(Commands):
         if own["data"] is None and not words:
             raise DataError(f'There is nothing to explain: write %textgen_explain {parsed.words[0]} "some text".')
         if own["show_code"]:
-            return show(*_code(parsed.words[0], text, own, options))
+            return print_code(*_code(parsed.words[0], text, own, options))
         if own["background"] is not None:
             options = options | {"background": self._sources(own["background"])}
         if own["data"] is not None:

@@ -1,4 +1,4 @@
-"""``textgen_save`` and ``textgen_load``: a model as a folder, for itself or for other programs."""
+"""``textgen_save`` and ``textgen_load``: save, export and load a model."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from IPython.core.magic import line_magic, magics_class
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import Option
 from nbtextgen.notebook.arguments import COMMON, choice_option, help_table, parse_line
-from nbtextgen.notebook.session import Commands, in_one_line
-from nbtextgen.notebook.show_code import call, show
+from nbtextgen.notebook.code import call, print_code
+from nbtextgen.notebook.completion import MagicCompletion
+from nbtextgen.notebook.magics.base import Commands, in_one_line
 
-KEEP = Option(
+KEEP_SOURCES = Option(
     name="keep_sources",
     type=int,
     optional=False,
     default=0,
-    help="training sources kept in the folder as plain text, which explanations with --missing sample draw from",
+    help="number of training sources saved as plain text, for explanations with --missing sample",
     minimum=0,
     maximum=200,
     above=None,
@@ -26,28 +27,35 @@ KEEP = Option(
     choices=None,
 )
 FORMAT = choice_option(
-    "format", "own", ("own", "onnx"), "own is read by %textgen_load; onnx by OnnxGenerator, without PyTorch"
+    "format", "own", ("own", "onnx"), "own is loaded by %textgen_load; onnx by OnnxGenerator, without PyTorch"
 )
-SAVE = COMMON | {KEEP.name: KEEP, FORMAT.name: FORMAT}
+SAVE_OPTIONS = COMMON | {KEEP_SOURCES.name: KEEP_SOURCES, FORMAT.name: FORMAT}
 
 
 @magics_class
 class FileCommands(Commands):
     """Saving and loading."""
 
+    completions = {
+        "textgen_save": MagicCompletion(SAVE_OPTIONS, "file"),
+        "textgen_load": MagicCompletion(COMMON, "file"),
+    }
+
     @line_magic
     @in_one_line
     def textgen_save(self, line: str, cell: str | None = None) -> Path | None:
-        parsed = parse_line(line, SAVE)
+        parsed = parse_line(line, SAVE_OPTIONS)
         model = self.session.model(parsed.words, "save")
-        name, folder = _two(parsed.words, "%textgen_save french french-model")
-        onnx, place = parsed.options.get("format") == "onnx", Path(folder).expanduser()
-        given = {"keep_sources": parsed.options["keep_sources"]} if parsed.options.get("keep_sources") else {}
-        if onnx and given:
-            raise OptionError("--keep-sources is for explanations, which exported models have not; leave it out.")
+        name, folder = _name_and_folder(parsed.words, "%textgen_save french french-model")
+        onnx, path = parsed.options.get("format") == "onnx", Path(folder).expanduser()
+        options = {"keep_sources": parsed.options["keep_sources"]} if parsed.options.get("keep_sources") else {}
+        if onnx and options:
+            raise OptionError("Exported models cannot be explained, so --keep-sources does not apply.")
         if parsed.options.get("show_code"):
-            return show(f"{name}.export('onnx', {folder!r})" if onnx else call(f"{name}.save", repr(folder), given))
-        saved = model.export("onnx", place) if onnx else model.save(place, **given)
+            return print_code(
+                f"{name}.export('onnx', {folder!r})" if onnx else call(f"{name}.save", repr(folder), options)
+            )
+        saved = model.export("onnx", path) if onnx else model.save(path, **options)
         print(f"{name} is exported to {saved}" if onnx else f"{name} is saved to {saved}")
         return None
 
@@ -56,9 +64,9 @@ class FileCommands(Commands):
     def textgen_load(self, line: str, cell: str | None = None) -> Any:
         parsed = parse_line(line, COMMON)
         name = self.session.new_name(parsed.words[:1], "%textgen_load")
-        _, folder = _two(parsed.words, "%textgen_load french french-model")
+        _, folder = _name_and_folder(parsed.words, "%textgen_load french french-model")
         if parsed.options.get("show_code"):
-            return show("from nbtextgen import TextGenerator", f"{name} = TextGenerator.load({folder!r})")
+            return print_code("from nbtextgen import TextGenerator", f"{name} = TextGenerator.load({folder!r})")
         self.session.check_free(name)
         from nbtextgen.generator import TextGenerator
 
@@ -67,13 +75,13 @@ class FileCommands(Commands):
         return None
 
 
-def _two(words: list[str], example: str) -> tuple[str, str]:
+def _name_and_folder(words: list[str], example: str) -> tuple[str, str]:
     if len(words) != 2:
         raise OptionError(f"A name and a folder are expected, for instance: {example}")
     return words[0], words[1]
 
 
-FileCommands.textgen_save.__doc__ = f"""Save a model to a folder: safetensors and JSON, no pickle.
+FileCommands.textgen_save.__doc__ = f"""Save a model to a folder, as safetensors and JSON; or export it as ONNX.
 
     %textgen_save NAME FOLDER
 
@@ -85,7 +93,7 @@ Example:
 
 Options:
 
-{help_table(SAVE)}
+{help_table(SAVE_OPTIONS)}
 """
 FileCommands.textgen_load.__doc__ = f"""Load a saved model, or the best model of a run, into a variable.
 

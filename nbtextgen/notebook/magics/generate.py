@@ -1,4 +1,4 @@
-"""``textgen_generate``: text from a trained model."""
+"""``textgen_generate``: generate text with a trained model."""
 
 from __future__ import annotations
 
@@ -10,25 +10,28 @@ from nbtextgen.core.errors import DataError
 from nbtextgen.core.options import options_of
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.notebook.arguments import COMMON, help_table, parse_line
-from nbtextgen.notebook.session import Commands, in_one_line
-from nbtextgen.notebook.show_code import call, show
+from nbtextgen.notebook.code import call, print_code
+from nbtextgen.notebook.completion import MagicCompletion
+from nbtextgen.notebook.magics.base import Commands, in_one_line
 
-GENERATE = COMMON | options_of(DecodingConfig)
+OPTIONS = COMMON | options_of(DecodingConfig)
 
 
 @magics_class
 class GenerateCommands(Commands):
     """Generating."""
 
+    completions = {"textgen_generate": MagicCompletion(OPTIONS, "model")}
+
     @line_cell_magic
     @in_one_line
     def textgen_generate(self, line: str, cell: str | None = None) -> Any:
-        parsed = parse_line(line, GENERATE)
+        parsed = parse_line(line, OPTIONS)
         options = {name: value for name, value in parsed.options.items() if name not in COMMON}
         model, words = self.session.model(parsed.words), parsed.words[1:]
         text = _sources(parsed.words[0], words, cell)
         if parsed.options.get("show_code"):
-            return show(call(f"{parsed.words[0]}.generate", repr(text), options))
+            return print_code(call(f"{parsed.words[0]}.generate", repr(text), options))
         return model.generate(text, **options)
 
 
@@ -55,5 +58,5 @@ Example:
 
 Options:
 
-{help_table(GENERATE)}
+{help_table(OPTIONS)}
 """

@@ -1,4 +1,4 @@
-"""``textgen_panel``: the panel of a training, of a model, or for a new one."""
+"""``textgen_panel``: panels with sliders to train, generate and tune."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from IPython.core.magic import line_magic, magics_class
 
 from nbtextgen.core.errors import OptionError
 from nbtextgen.notebook.arguments import COMMON, choice_option, help_table, parse_line, text_option
-from nbtextgen.notebook.session import Commands, in_one_line
-from nbtextgen.notebook.show_code import call, show
+from nbtextgen.notebook.code import call, print_code
+from nbtextgen.notebook.completion import MagicCompletion
+from nbtextgen.notebook.magics.base import Commands, in_one_line
 
-PANEL = {
-    one.name: one
-    for one in (
+OPTIONS = {
+    option.name: option
+    for option in (
         choice_option("kind", "auto", ("auto", "train", "generate", "tune", "history"), "which panel"),
-        text_option("data", "what to train on, as for textgen_train"),
+        text_option("data", "training data, as for textgen_train"),
     )
 } | COMMON
 
@@ -24,30 +25,36 @@ PANEL = {
 class PanelCommands(Commands):
     """Panels."""
 
+    completions = {"textgen_panel": MagicCompletion(OPTIONS, "model")}
+
     @line_magic
     @in_one_line
     def textgen_panel(self, line: str, cell: str | None = None) -> Any:
-        parsed = parse_line(line, PANEL)
-        given = {name: value for name, value in parsed.options.items() if name in ("kind", "data") and value}
+        parsed = parse_line(line, OPTIONS)
+        options = {name: value for name, value in parsed.options.items() if name in ("kind", "data") and value}
         if parsed.options.get("show_code"):
             words = [parsed.words[0], " ".join(parsed.words[1:])][: len(parsed.words)] if parsed.words else []
-            return show("from nbtextgen.notebook import panel", call("panel", ", ".join(map(repr, words)), given))
-        return self.open(parsed.words, **given)
+            return print_code(
+                "from nbtextgen.notebook import panel", call("panel", ", ".join(map(repr, words)), options)
+            )
+        return self.open(parsed.words, **options)
 
     def open(self, words: list[str], kind: str = "auto", data: str = "") -> Any:
-        """The panel that fits a model's name, if any, and what is known of it; shows a running training itself."""
+        """Return the panel for a model's name, if any; with ``auto``, show the panel of a running training."""
         training = self.session.trainings.get(words[0] if words else "")
         if kind == "auto" and training is not None and training.running:
-            return training.show(rich=self.session.rich)
-        if kind == "auto" and words and words[0] not in self.session.variables:
-            from nbtextgen.notebook.live.reattach import reattached
+            from nbtextgen.notebook.live.panel import show_again
 
-            if reattached(self.session, words[0]) is not None:
+            return show_again(training, rich=self.session.rich)
+        if kind == "auto" and words and words[0] not in self.session.variables:
+            from nbtextgen.notebook.live.reattach import reattach
+
+            if reattach(self.session, words[0]) is not None:
                 return None
         if kind == "auto":
-            kind = self._fitting_kind(words, data)
+            kind = self._default_kind(words, data)
         if kind in ("generate", "history"):
-            return self._panel_of_model(kind, words)
+            return self._model_panel(kind, words)
         name = self.session.new_name(words, "%textgen_panel") if words else "model"
         if kind == "tune":
             from nbtextgen.notebook.panels.tune import TunePanel
@@ -57,20 +64,20 @@ class PanelCommands(Commands):
 
         return TrainPanel(self.session, name, data)
 
-    def _fitting_kind(self, words: list[str], data: str) -> str:
-        """What to show when nothing is said: sliders need a notebook, a terminal gets what can be read."""
+    def _default_kind(self, words: list[str], data: str) -> str:
+        """Return the kind of panel for ``auto``: sliders need a notebook, a terminal gets text."""
         if data or not (words or not self.session.rich):
             return "train"
         if not words:
-            names = [one for one, training in self.session.trainings.items() if training.running]
-            there = f"{', '.join(names)} is training now" if names else "train one first with %textgen_train"
-            raise OptionError(f"Name the model to show ({there}).")
+            names = ", ".join(self.session.training_names)
+            hint = f"{names} is training now" if names else "train one first with %textgen_train"
+            raise OptionError(f"Name the model to show ({hint}).")
         return "generate" if self.session.rich else "history"
 
-    def _panel_of_model(self, kind: str, words: list[str]) -> Any:
+    def _model_panel(self, kind: str, words: list[str]) -> Any:
         model = self.session.model(words, "show")
         if kind == "history":
-            from nbtextgen.notebook.live.history import History
+            from nbtextgen.notebook.live.static_view import History
 
             return History.of(words[0], model)
         from nbtextgen.notebook.panels.generate import GeneratePanel
@@ -78,15 +85,15 @@ class PanelCommands(Commands):
         return GeneratePanel(self.session, words[0], " ".join(words[1:]))
 
 
-PanelCommands.textgen_panel.__doc__ = f"""Train, generate and tune with sliders; show a training that goes on in the background.
+PanelCommands.textgen_panel.__doc__ = f"""Train, generate and tune with sliders; show a background training.
 
-    %textgen_panel                          settings for a new model, what it would cost, and Start
-    %textgen_panel NAME                     a training that goes on, else: generate with the model while you type
-    %textgen_panel runs/RUN                 a run that other processes train, for instance after a restart of this kernel
-    %textgen_panel NAME --kind tune         search for settings within a budget of minutes
+    %textgen_panel                          settings for a new model, the estimated cost, and Start
+    %textgen_panel NAME                     its running training; otherwise generate with the model while you type
+    %textgen_panel runs/RUN                 a run in other processes, for instance after a restart of this kernel
+    %textgen_panel NAME --kind tune         search for good settings within a time limit
     %textgen_panel NAME --kind history      how the model was trained
 
-After a reload of the page this brings the panel of a running training back.
+After a reload of the page, use it to show the panel of a running training again.
 
 Example:
 
@@ -94,5 +101,5 @@ Example:
 
 Options:
 
-{help_table(PANEL)}
+{help_table(OPTIONS)}
 """

@@ -1,4 +1,4 @@
-"""``textgen_train``: from pairs to a model in a variable of the notebook."""
+"""``textgen_train``: train a model and put it into a variable of the notebook."""
 
 from __future__ import annotations
 
@@ -22,8 +22,10 @@ from nbtextgen.notebook.arguments import (
     text_option,
 )
 from nbtextgen.notebook.awaiting import unmark
-from nbtextgen.notebook.session import Commands, in_one_line, names_a_file
-from nbtextgen.notebook.show_code import call, keywords, show
+from nbtextgen.notebook.code import call, keywords, print_code
+from nbtextgen.notebook.completion import MagicCompletion
+from nbtextgen.notebook.magics.base import Commands, in_one_line
+from nbtextgen.notebook.variables import data_as_code, names_file
 from nbtextgen.run.config import LaunchConfig
 from nbtextgen.tokenizers.config import TokenizerConfig
 from nbtextgen.training.config import TrainingConfig
@@ -32,31 +34,29 @@ if TYPE_CHECKING:
     from nbtextgen.notebook.live.training import Training
 
 SECTIONS = {
-    "The data": options_of(DataConfig),
-    "How text becomes tokens": options_of(TokenizerConfig),
-    "The network": options_of(ModelConfig),
+    "Data": options_of(DataConfig),
+    "Tokens": options_of(TokenizerConfig),
+    "Network": options_of(ModelConfig),
     "Training": options_of(TrainingConfig),
 }
 LAUNCH = options_of(LaunchConfig)
-FIT = {name: one for section in SECTIONS.values() for name, one in section.items()}
+FIT = {name: option for section in SECTIONS.values() for name, option in section.items()}
 OWN = {
-    one.name: one
-    for one in (
+    option.name: option
+    for option in (
         text_option("data", "a variable or expression of the notebook, a file, or builtin:NAME"),
         text_option("source", "name of the source column"),
         text_option("target", "name of the target column"),
-        text_option("valid", "held-out pairs, as --data"),
-        text_option("text", "a text to learn to continue, in the place of pairs: a file, a pattern, a variable"),
-        text_option("config", "TOML or JSON file of settings; options on the line win"),
+        text_option("valid", "validation pairs, as --data"),
+        text_option("text", "text to learn to continue, instead of pairs: a file, a pattern, a variable"),
+        text_option("config", "TOML or JSON file of settings; options on the line take precedence"),
         text_option("save", "folder to save the model to"),
         text_option(
-            "run", "keep the training in a folder to resume, compare and reopen: a name (runs/NAME-TIME) or a path"
+            "run", "keep the training in a folder, to resume or compare it later: a name (runs/NAME-TIME) or a path"
         ),
-        text_option(
-            "resume", "go on with a run that was stopped or broken off: its folder; takes no data and no settings"
-        ),
-        flag_option("background", "return at once and train while you go on"),
-        choice_option("progress", "auto", ("auto", "panel", "text", "none"), "how training shows itself"),
+        text_option("resume", "folder of a stopped or interrupted run to continue; takes no data and no settings"),
+        flag_option("background", "return at once and train in the background"),
+        choice_option("progress", "auto", ("auto", "panel", "text", "none"), "how to show progress"),
         flag_option("quiet", "show no progress"),
     )
 } | COMMON
@@ -65,7 +65,7 @@ TRAIN = OWN | LAUNCH | FIT
 
 @dataclass(frozen=True)
 class Request:
-    """What a line of ``textgen_train`` asks for: the variable, the generator's settings, and the magic's own."""
+    """A parsed line of ``textgen_train``: the variable, the generator's settings, and the magic's own options."""
 
     name: str
     settings: dict[str, Any]
@@ -79,9 +79,9 @@ class Request:
 
     @property
     def launch(self) -> dict[str, LaunchConfig]:
-        """Where to train, as a keyword of ``fit`` and ``resume``; empty for in this kernel."""
-        asked = {name: self.own[name] for name in LAUNCH if name in self.own}
-        return {"launch": build(LaunchConfig, asked)} if asked else {}
+        """Where to train, as a keyword of ``fit`` and ``resume``; empty to train in this kernel."""
+        options = {name: self.own[name] for name in LAUNCH if name in self.own}
+        return {"launch": build(LaunchConfig, options)} if options else {}
 
     def code(self) -> list[str]:
         """The Python that does the same."""
@@ -96,8 +96,8 @@ class Request:
             made = f"{self.name} = TextGenerator({keywords(self.settings)}).{fitted}"
             return [f"from nbtextgen import {', '.join([*launching, 'TextGenerator'])}", made, *saved]
         sides = {side: self.own[side] for side in ("source", "target", "run") if side in self.own} | self.launch
-        valid = f"valid={_as_code(self.own['valid'])}" if "valid" in self.own else ""
-        data = f"Pairs.from_text({self.cell!r})" if self.cell is not None else _as_code(self.own["data"])
+        valid = f"valid={data_as_code(self.own['valid'])}" if "valid" in self.own else ""
+        data = f"Pairs.from_text({self.cell!r})" if self.cell is not None else data_as_code(self.own["data"])
         fitted = call("fit", ", ".join(part for part in (data, valid) if part), sides)
         names = ", ".join([*launching, *(["Pairs"] if self.cell is not None else []), "TextGenerator"])
         lines = [f"from nbtextgen import {names}", f"{self.name} = TextGenerator({keywords(self.settings)}).{fitted}"]
@@ -108,6 +108,8 @@ class Request:
 class TrainCommands(Commands):
     """Training."""
 
+    completions = {"textgen_train": MagicCompletion(TRAIN, "new")}
+
     @line_cell_magic
     @in_one_line
     def textgen_train(self, line: str, cell: str | None = None) -> Any:
@@ -116,12 +118,12 @@ class TrainCommands(Commands):
         return self._train_awaited(request, quiet) if awaited else self._train(request)
 
     def _train(self, request: Request) -> Any:
-        """Train in this thread; or, with ``--background``, only begin to."""
+        """Train in this thread; with ``--background``, start training and return."""
         if request.own.get("show_code"):
-            return show(*request.code())
+            return print_code(*request.code())
         training = self._training(request)
         if request.own.get("background"):
-            training.at_end = partial(self._arrived, request)
+            training.at_end = partial(self._finish, request)
             if training.model is not None:
                 self.session.variables[request.name] = training.model
             training.start()
@@ -129,7 +131,7 @@ class TrainCommands(Commands):
         return self._keep(training.run(), request)
 
     async def _train_awaited(self, request: Request, quiet: bool) -> Any:
-        """Train in a thread, while the kernel goes on reading what the panel says."""
+        """Train in the background while the kernel handles the panel's messages."""
         if request.own.get("show_code") or request.own.get("background"):
             model = self._train(request)
         else:
@@ -138,20 +140,20 @@ class TrainCommands(Commands):
             model = self._keep(await training.ended(getattr(self.shell, "kernel", None)), request)
         return None if quiet else model
 
-    def _arrived(self, request: Request, model: Any) -> None:
-        """A training in the background has ended: a resumed one has its model only now."""
+    def _finish(self, request: Request, model: Any) -> None:
+        """Keep the model of a background training that has ended; a resumed run has none before."""
         if "resume" in request.own or "save" in request.own:
             self._keep(model, request)
 
     def prepare(self, line: str) -> Training:
-        """The training that a line asks for, not started, its variable filled; for the panels."""
+        """Return the training for a line, not started, with its variable filled; for the panels."""
         request = self._request(line, None)
         training = self._training(request)
         self.session.variables[request.name] = training.model
         return training
 
     def _keep(self, model: Any, request: Request) -> Any:
-        """Put the trained model into its variable and, when asked for, its folder."""
+        """Put the trained model into its variable and, with ``--save``, its folder."""
         self.session.variables[request.name] = model
         if "save" in request.own:
             print(f"saved to {model.save(request.own['save'])}")
@@ -166,16 +168,17 @@ class TrainCommands(Commands):
             settings = read_config(own["config"], FIT) | settings
         if "resume" in own:
             _check_resume(cell, own, settings)
-        elif (given := (cell is not None) + ("data" in own) + ("text" in own)) != 1:
+        elif (sources := (cell is not None) + ("data" in own) + ("text" in own)) != 1:
             raise OptionError(
                 "Give pairs in the cell below the magic or with --data, or a text with --text: one of them."
-                if given
+                if sources
                 else "There is nothing to train on: give --data, or pairs in the cell below %%textgen_train."
             )
         return Request(name, settings, own, cell)
 
     def _training(self, request: Request) -> Training:
         from nbtextgen.generator import TextGenerator
+        from nbtextgen.notebook.live.panel import watch
         from nbtextgen.notebook.live.training import Training
 
         self.session.check_free(request.name)
@@ -189,12 +192,12 @@ class TrainCommands(Commands):
         else:
             model = TextGenerator(**request.settings)
             training = Training(request.name, model, partial(model.fit, **self._data(request)))
-        training.watch(request.progress, rich=self.session.rich)
+        watch(training, request.progress, rich=self.session.rich)
         self.session.trainings[request.name] = training
         return training
 
     def _data(self, request: Request) -> dict[str, Any]:
-        """What ``fit`` is called with."""
+        """Return the arguments of ``fit``."""
         from nbtextgen.data.pairs import Pairs
 
         own, cell = request.own, request.cell
@@ -203,30 +206,25 @@ class TrainCommands(Commands):
 
             text = own["text"] if _is_path(own["text"]) else self.session.data(own["text"], "--text")
             return {"data": Corpus.of(text)} | ({"run": own["run"]} if "run" in own else {}) | request.launch
-        found = {side: own[side] for side in ("source", "target") if side in own}
-        found["data"] = Pairs.from_text(cell, "cell, line") if cell is not None else self.session.data(own["data"])
-        found |= ({"run": own["run"]} if "run" in own else {}) | request.launch
-        return found | ({"valid": self.session.data(own["valid"], "--valid")} if "valid" in own else {})
+        arguments = {side: own[side] for side in ("source", "target") if side in own}
+        arguments["data"] = Pairs.from_text(cell, "cell, line") if cell is not None else self.session.data(own["data"])
+        arguments |= ({"run": own["run"]} if "run" in own else {}) | request.launch
+        return arguments | ({"valid": self.session.data(own["valid"], "--valid")} if "valid" in own else {})
 
 
 def _check_resume(cell: str | None, own: dict[str, Any], settings: dict[str, Any]) -> None:
-    """Refuse what a resumed run already has: its data and settings."""
-    given = [name for name in ("data", "text", "valid", "source", "target", "config", "run") if name in own] + list(
+    """Raise ``OptionError`` for data and settings on the line of a resumed run, which has its own."""
+    names = [name for name in ("data", "text", "valid", "source", "target", "config", "run") if name in own] + list(
         settings
     )
-    if given or cell is not None:
-        what = f"--{given[0].replace('_', '-')}" if given else "a cell of pairs"
+    if names or cell is not None:
+        what = f"--{names[0].replace('_', '-')}" if names else "a cell of pairs"
         raise OptionError(f"A resumed run has its own data and settings: leave out {what}.")
 
 
 def _is_path(text: str) -> bool:
-    """Whether the text after ``--text`` names files, and is no expression."""
-    return names_a_file(text) or text.endswith((".gz", ".md", ".rst")) or ("*" in text and "/" in text)
-
-
-def _as_code(data: str) -> str:
-    """What was written after ``--data``, as Python: a file's name in quotes, an expression as it is."""
-    return repr(data) if names_a_file(data) else data
+    """Return whether the text after ``--text`` names files; otherwise it is an expression."""
+    return names_file(text) or text.endswith((".gz", ".md", ".rst")) or ("*" in text and "/" in text)
 
 
 _OPTIONS = "\n\n".join(
@@ -243,9 +241,9 @@ Example:
 
     %textgen_train french --data df --source en --target fr --epochs 12
 
-What is left open is chosen from the data. While it trains, a panel under the cell shows how it goes, and stops, pauses
-and steers it; the notebook's interrupt button does the same as Stop: both keep the best model so far. With
---background you go on working, and the variable writes with the best model so far as soon as there is one.
+Settings that are not given are chosen from the data. A panel under the cell shows the progress, and lets you stop, pause
+and adjust the training. The notebook's interrupt button does the same as Stop: both keep the best model so far. With
+--background you can go on working, and the variable generates with the best model from the first validation on.
 
 {_OPTIONS}
 """

@@ -1,1 +1,1 @@
-"""Panels with sliders over the same settings as the magics; opened by ``textgen_panel``."""
+"""The panels of ``textgen_panel``, with the same settings as the magics."""

@@ -1,23 +1,25 @@
-"""From a setting of a configuration dataclass to a control on screen: one function for all of them."""
+"""Settings of the configuration dataclasses as fields of a form, and values of a form as settings."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
+from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import Option
 
 EQUAL_STEPS = 20
-"""A slider over whole numbers has steps of one up to this span; a wider one doubles."""
+"""Up to this span, a slider over whole numbers has steps of one; a wider one doubles."""
 
 
 def field(option: Option) -> dict[str, Any]:
-    """Describe the control of one setting, for ``controls.js``.
+    """Describe the control of a setting for ``controls.js``.
 
-    A choice is a list, a switch a check box, a number a slider together with a box to type in; where ``None`` is
-    allowed, a check box "auto" beside it. Range, default and help are the option's own.
+    A choice is a list, a switch is a check box, a number is a slider with a text box; if ``None`` is allowed, there is a
+    check box "auto" beside it. Range, default and help are those of the option.
     """
-    described: dict[str, Any] = {
+    description: dict[str, Any] = {
         "name": option.name,
         "label": option.name.replace("_", " "),
         "help": f"{option.help} ({option.range()})",
@@ -25,16 +27,16 @@ def field(option: Option) -> dict[str, Any]:
         "default": list(option.default) if isinstance(option.default, tuple) else option.default,
     }
     if option.choices is not None:
-        return described | {"kind": "choice", "choices": list(option.choices)}
+        return description | {"kind": "choice", "choices": list(option.choices)}
     if option.type is bool:
-        return described | {"kind": "switch"}
+        return description | {"kind": "switch"}
     if option.type in (int, float):
-        return described | {"kind": "number", "whole": option.type is int, "stops": stops(option)}
-    return described | {"kind": "words" if option.type is tuple else "text"}
+        return description | {"kind": "number", "whole": option.type is int, "stops": stops(option)}
+    return description | {"kind": "words" if option.type is tuple else "text"}
 
 
 def stops(option: Option) -> list[float]:
-    """The values at which the slider of a number stops, all within the setting's range.
+    """Return the values at which the slider of a number stops, all within the setting's range.
 
     Narrow spans have equal steps. Wide ones have round values at about equal ratios: whole numbers double and triple
     (16, 24, 32, 48, ...), others go 1, 2, 5.
@@ -43,9 +45,9 @@ def stops(option: Option) -> list[float]:
     whole = option.type is int
     if high - low <= (EQUAL_STEPS if whole else 3.0) and (low <= 0 or high / low <= 100):
         step = 1.0 if whole else _step(high - low)
-        values = [low + step * at for at in range(round((high - low) / step) + 1)]
+        values = [low + step * index for index in range(round((high - low) / step) + 1)]
     elif whole:
-        values = [one for power in range(34) for one in (2.0**power, 1.5 * 2.0**power) if one == int(one)]
+        values = [value for power in range(34) for value in (2.0**power, 1.5 * 2.0**power) if value == int(value)]
     else:
         first = math.floor(math.log10(low if low > 0 else high / 1e4))
         values = [factor * 10.0**power for power in range(first, first + 12) for factor in (1, 2, 5)]
@@ -55,23 +57,49 @@ def stops(option: Option) -> list[float]:
 
 
 def _whole_range(option: Option) -> tuple[float, float]:
-    """All of the range; an open end leaves room around the default."""
+    """Return the whole range; an open end leaves room around the default."""
     low = next((end for end in (option.minimum, option.above) if end is not None), 0.0)
     high = next((end for end in (option.maximum, option.below) if end is not None), None)
     return low, high if high is not None else max(100.0, 100.0 * float(option.default or 0))
 
 
 def _step(span: float) -> float:
-    """Equal steps of 0.05 and the like, ten to sixty over the span."""
+    """Return the step of a slider, so that ten to sixty steps cover the span."""
     return next(step for step in (0.0001, 0.001, 0.01, 0.05, 0.1) if span / step <= 60)
 
 
 def choice_field(name: str, choices: list[str], help: str) -> dict[str, Any]:
-    """A list of names that is no setting of a configuration."""
+    """Describe a list of names that is not a setting of a configuration."""
     return {"name": name, "label": name, "help": help, "kind": "choice", "choices": choices, "default": choices[0]}
 
 
 def text_field(name: str, help: str, *, kind: str = "text", placeholder: str = "") -> dict[str, Any]:
-    """A text that is no setting of a configuration; ``kind`` may be ``area`` for several lines."""
-    described = {"name": name, "label": name, "help": help, "kind": kind, "placeholder": placeholder, "default": ""}
-    return described | ({"suggest": []} if kind == "text" else {})
+    """Describe a text that is not a setting of a configuration; ``kind`` may be ``area`` for several lines."""
+    description = {"name": name, "label": name, "help": help, "kind": kind, "placeholder": placeholder, "default": ""}
+    return description | ({"suggest": []} if kind == "text" else {})
+
+
+def defaults(options: Mapping[str, Option]) -> dict[str, Any]:
+    """Return the defaults of settings as values of a form."""
+    return {
+        name: list(option.default) if isinstance(option.default, tuple) else option.default
+        for name, option in options.items()
+    }
+
+
+def check_settings(values: Mapping[str, Any], options: Mapping[str, Option]) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the settings of a form that differ from their defaults, and an error for each that is refused."""
+    settings: dict[str, Any] = {}
+    errors: dict[str, str] = {}
+    for name, option in options.items():
+        value = values.get(name)
+        try:
+            if isinstance(value, str) and value == "" and option.optional:
+                value = None
+            setting = option.parse(value) if isinstance(value, str) and option.type is not str else option.check(value)
+        except OptionError as error:
+            errors[name] = str(error)
+            continue
+        if setting != option.default:
+            settings[name] = setting
+    return settings, errors

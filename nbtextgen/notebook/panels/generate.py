@@ -1,26 +1,24 @@
-"""The Generate panel: text in, shaded tokens out while you type, what else could stand at each, two models side by side."""
+"""The Generate panel: outputs of one or two models while the user types, and alternatives at each token."""
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import random
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
-import numpy as np
 
 from nbtextgen.core.cancellation import CancellationToken
-from nbtextgen.core.errors import NbTextGenError, OptionError
-from nbtextgen.core.escaping import pictured
+from nbtextgen.core.errors import NbTextGenError
 from nbtextgen.core.options import build, options_of
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.inference.generation import Generation
 from nbtextgen.notebook.background import BackgroundWorker, describe
-from nbtextgen.notebook.panels.fields import choice_field, field, text_field
-from nbtextgen.notebook.panels.recipe import MagicLine
+from nbtextgen.notebook.code import MagicLine
+from nbtextgen.notebook.panels.fields import check_settings, choice_field, defaults, field, text_field
+from nbtextgen.notebook.panels.output_tokens import mark_differences, output_rows, visible_space
 from nbtextgen.notebook.panels.static import StaticForm
 from nbtextgen.notebook.panels.widgets import CodeView, Form, OutputsView
 from nbtextgen.tokenizers.base import EOS
@@ -30,193 +28,167 @@ if TYPE_CHECKING:
     from nbtextgen.notebook.session import Session
 
 OPTIONS = options_of(DecodingConfig)
-MAIN = ("beam", "n_best", "length_penalty", "sample", "temperature", "top_k", "top_p", "seed")
-NOT_HERE = ("batch_size",)
-"""Settings without a meaning for one text."""
+MAIN_OPTIONS = ("beam", "n_best", "length_penalty", "sample", "temperature", "top_k", "top_p", "seed")
+HIDDEN_OPTIONS = ("batch_size",)
+"""Settings that do not matter for one text."""
 DELAY = 0.12
-"""Seconds without a key before the models write."""
-COUNT = 8
+"""Seconds without a key press before the models generate."""
+ALTERNATIVES = 8
 """Alternatives offered at a token."""
-PATIENCE = 2.0
+WAIT_SECONDS = 2.0
 """Seconds that the static form waits for the first output."""
-NOBODY = "none"
+NO_MODEL = "none"
 
 
 class GeneratePanel(StaticForm, ipywidgets.VBox):
-    """A text box and sliders over one model, or two side by side.
+    """A text box and sliders for one model, or two side by side.
 
     Example:
         >>> GeneratePanel(session, "french")      # doctest: +SKIP
     """
 
     def __init__(self, session: Session, name: str, text: str = "") -> None:
-        """Show a model.
+        """Create the panel.
 
         Args:
             session: the notebook.
             name: the variable that holds the model.
-            text: a source to begin with.
+            text: the first source.
         """
         self.session = session
         self._worker = BackgroundWorker("nbtextgen generate", delay=DELAY, on_error=self._show_error)
         self._prefixes: dict[int, tuple[int, ...]] = {}
-        self._found: list[Generation | None] = []
+        self._generations: list[Generation | None] = []
         self._choices: Sequence[Alternative] = ()
-        names = session.models() or [name]
-        self.form = Form(
-            sections=[
-                {
-                    "title": "Generate",
-                    "fields": [
-                        choice_field("model", names, "the variable that holds the model"),
-                        choice_field("compare", [NOBODY, *names], "a second model, written side by side"),
-                        text_field("text", "the source; the model writes while you type", kind="area"),
-                    ],
-                },
-                {"title": "Decoding", "fields": [_field(one) for one in MAIN]},
-                {
-                    "title": "More settings",
-                    "closed": True,
-                    "fields": [_field(one) for one in OPTIONS if one not in (*MAIN, *NOT_HERE)],
-                },
-            ],
-            values={"model": name, "compare": NOBODY, "text": text}
-            | {
-                key: list(one.default) if isinstance(one.default, tuple) else one.default
-                for key, one in OPTIONS.items()
-            },
-        )
+        self.form = _form(session.models() or [name], name, text)
         self.writing, self.code = OutputsView(), CodeView()
         self.below = ipywidgets.VBox()
         super().__init__([self.form, self.writing, self.code, self.below])
         self.form.observe(self._changed, "values")
-        self.writing.on_msg(self._told)
+        self.writing.on_msg(self._receive)
         self._show_code()
         if text:
-            self._write()
+            self._generate()
 
-    # What the user does --------------------------------------------------------------------------------------------
+    # User actions --------------------------------------------------------------------------------------------------
 
     def _changed(self, change: Any) -> None:
         old, new = change["old"], change["new"]
         if any(old.get(key) != new.get(key) for key in ("model", "compare", "text")):
-            self._prefixes.clear()  # a choice belongs to one text and one model
+            self._prefixes.clear()  # a forced prefix belongs to one text and one model
         self._show_code()
-        self._write()
+        self._generate()
 
-    def _told(self, _: object, message: dict[str, Any], buffers: object = None) -> None:
-        """A message from the outputs."""
+    def _receive(self, _: object, message: dict[str, Any], buffers: object = None) -> None:
+        """Handle a message from the outputs."""
         kind, column = message.get("kind"), message.get("column", 0)
         if kind == "release":
             self._prefixes.pop(column, None)
-            self._write()
-        elif message.get("version") != self.writing.version or column >= len(self._found):
+            self._generate()
+        elif message.get("version") != self.writing.version or column >= len(self._generations):
             return
         elif kind == "explain":
             self._explain(column, self._row(message))
         elif kind == "ask":
-            self._worker.replace(lambda token: self._offer(message, token))
+            self._worker.replace(lambda token: self._show_alternatives(message, token))
         elif kind == "choose":
             shown = self._row(message)
             if shown is not None and message["choice"] < len(self._choices):
                 self._prefixes[column] = (*shown.ids[: message["at"]], self._choices[message["choice"]].id)
-                self._write()
+                self._generate()
 
     def _row(self, message: dict[str, Any]) -> Generation | None:
-        shown = self._found[message["column"]]
-        if shown is None:
+        generation = self._generations[message["column"]]
+        if generation is None:
             return None
-        rows = shown.candidates or (shown,)
+        rows = generation.candidates or (generation,)
         return rows[message["row"]] if message["row"] < len(rows) else None
 
-    # Writing -------------------------------------------------------------------------------------------------------
+    # Generation ----------------------------------------------------------------------------------------------------
 
     @property
     def names(self) -> list[str]:
-        """The variables shown, one or two."""
+        """The variables of the models shown, one or two."""
         values = self.form.values
-        return [values["model"], *([] if values["compare"] in (NOBODY, None) else [values["compare"]])]
+        return [values["model"], *([] if values["compare"] in (NO_MODEL, None) else [values["compare"]])]
 
-    def _write(self) -> None:
-        self._worker.replace(self._write_now)
+    def _generate(self) -> None:
+        self._worker.replace(self._generate_now)
 
-    def _write_now(self, token: CancellationToken) -> None:
-        began = time.perf_counter()
+    def _generate_now(self, token: CancellationToken) -> None:
+        start = time.perf_counter()
         config, errors = self._config()
         text = self.form.values["text"] or ""
-        found: list[Generation | None] = []
-        columns = []
-        for at, name in enumerate(self.names):
-            one, error = self._written(name, text, config, self._prefixes.get(at, ()), token) if config else (None, "")
-            found.append(one)
-            columns.append({"title": name, "error": error, "forced": at in self._prefixes, "generation": one})
+        generations: list[Generation | None] = []
+        columns: list[dict[str, Any]] = []
+        for index, name in enumerate(self.names):
+            prefix = self._prefixes.get(index, ())
+            generation, error = self._predict(name, text, config, prefix, token) if config else (None, "")
+            generations.append(generation)
+            rows = output_rows(generation, len(prefix))
+            columns.append({"title": name, "error": error, "forced": bool(prefix), "rows": rows})
         token.raise_if_cancelled()
-        for at, column in enumerate(columns):
-            column["rows"] = _rows(column.pop("generation"), len(self._prefixes.get(at, ())))
-        if len(found) == 2 and all(found):
-            _mark_differences(columns[0]["rows"][0]["tokens"], columns[1]["rows"][0]["tokens"])
-        self._found = found
+        if len(generations) == 2 and all(generations):
+            mark_differences(columns[0]["rows"][0]["tokens"], columns[1]["rows"][0]["tokens"])
+        self._generations = generations
         self.form.errors = errors
         with self.writing.hold_sync():
             self.writing.version += 1
             self.writing.columns = columns
             self.writing.alternatives = {}
-            spent = f"written in {1000 * (time.perf_counter() - began):.0f} ms" if any(found) else ""
-            self.writing.status = f"{spent}; press a token for what else could stand there" if spent else ""
+            milliseconds = 1000 * (time.perf_counter() - start)
+            done = f"generated in {milliseconds:.0f} ms; click a token to see alternatives"
+            self.writing.status = done if any(generations) else ""
 
     def _config(self) -> tuple[DecodingConfig | None, dict[str, str]]:
-        """The decoding settings, or what is wrong with each."""
-        values, errors = {}, {}
-        for name, option in OPTIONS.items():
-            value = self.form.values.get(name)
-            try:
-                values[name] = (
-                    option.parse(value) if isinstance(value, str) and option.type is not str else option.check(value)
-                )
-            except OptionError as error:
-                errors[name] = str(error)
-        return (None if errors else build(DecodingConfig, values)), errors
+        """Return the decoding settings, or ``None`` and an error for each setting that is refused."""
+        settings, errors = check_settings(self.form.values, OPTIONS)
+        return (None if errors else build(DecodingConfig, settings)), errors
 
-    def _written(
+    def _predict(
         self, name: str, text: str, config: DecodingConfig, prefix: Sequence[int], token: CancellationToken
     ) -> tuple[Generation | None, str]:
-        """What one model writes, or why it cannot."""
+        """Return the output of a model, or ``None`` and an error."""
         if not text.strip():
             return None, ""
         try:
             model = self.session.model([name])
             if config.sample and config.seed is None:
-                # A seed of our own: PyTorch's shared generator may belong to a training that runs meanwhile.
+                # Do not use PyTorch's shared random generator: a training may be running.
                 config = dataclasses.replace(config, seed=random.randrange(2**32))
             sources = [model.checked_source(text)]
-            found = model.predictor.predict(sources, config, prefix, cancellation=token)[0]
+            return model.predictor.predict(sources, config, prefix, cancellation=token)[0], ""
         except NbTextGenError as error:
             return None, str(error)
-        return found, ""
 
     def _show_error(self, error: BaseException) -> None:
         self.writing.status = describe(error)
 
-    def _offer(self, message: dict[str, Any], token: CancellationToken) -> None:
-        """Work out what else could stand at a token, and show it."""
+    def _show_alternatives(self, message: dict[str, Any], token: CancellationToken) -> None:
+        """Compute the alternatives at a token, and show them."""
         shown = self._row(message)
         if shown is None or message["at"] > len(shown.ids):
             return
         model = self.session.model([self.names[message["column"]]])
         prefix = shown.ids[: message["at"]]
-        place = model.predictor.alternatives(shown.source, prefix, COUNT, cancellation=token)[-1]
+        alternatives = model.predictor.alternatives(shown.source, prefix, ALTERNATIVES, cancellation=token)[-1]
         token.raise_if_cancelled()
         taken = (*shown.ids, EOS)[message["at"]]
-        self._choices = place
+        self._choices = alternatives
         self.writing.alternatives = {key: message[key] for key in ("version", "column", "row", "at")} | {
             "options": [
-                {"text": _visible_space(one.text), "p": one.probability, "end": one.id == EOS, "taken": one.id == taken}
-                for one in place
+                {
+                    "text": visible_space(each.text),
+                    "p": each.probability,
+                    "end": each.id == EOS,
+                    "taken": each.id == taken,
+                }
+                for each in alternatives
             ]
         }
 
     def _explain(self, column: int, shown: Generation | None) -> None:
-        """Open the explanation of one output."""
+        """Open the explanation of an output."""
         from nbtextgen.notebook.explain.panel import ExplanationPanel
 
         if shown is None:
@@ -226,14 +198,12 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
         except NbTextGenError as error:
             self.writing.status = str(error)
 
-    # The same in a cell --------------------------------------------------------------------------------------------
+    # Code and static form ------------------------------------------------------------------------------------------
 
     def _settings(self) -> dict[str, Any]:
-        """Decoding settings that differ from their defaults."""
-        config, _ = self._config()
-        if config is None:
-            return {}
-        return {key: value for key, value in vars(config).items() if value != OPTIONS[key].default}
+        """Return the decoding settings that differ from their defaults."""
+        settings, errors = check_settings(self.form.values, OPTIONS)
+        return {} if errors else settings
 
     def _show_code(self) -> None:
         name, text = self.names[0], self.form.values["text"] or ""
@@ -241,67 +211,34 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
         self.code.show({"Magic": line.magic(), "Python": line.python(f"{name}.generate", [repr(text)])})
 
     def summary(self) -> tuple[str, str]:
-        """The panel as text and as static HTML; waits a little for what is being written."""
-        self._worker.wait(PATIENCE)
-        found = next(iter(self._found), None)
+        """Return the panel as text and as static HTML; waits a little for the first output."""
+        self._worker.wait(WAIT_SECONDS)
+        generation = next(iter(self._generations), None)
         code = self.code.pieces[0]["code"]
-        if found is None:
+        if generation is None:
             return f"Generate panel: {code}", ""
-        bundle = found._repr_mimebundle_()
+        bundle = generation._repr_mimebundle_()
         return f"Generate panel: {code}\n{bundle['text/plain']}", bundle["text/html"]
 
 
+def _form(names: list[str], name: str, text: str) -> Form:
+    more = [option for option in OPTIONS if option not in (*MAIN_OPTIONS, *HIDDEN_OPTIONS)]
+    models = [
+        choice_field("model", names, "the variable that holds the model"),
+        choice_field("compare", [NO_MODEL, *names], "a second model, shown side by side"),
+        text_field("text", "the source; the output changes while you type", kind="area"),
+    ]
+    return Form(
+        sections=[
+            {"title": "Generate", "fields": models},
+            {"title": "Decoding", "fields": [_field(option) for option in MAIN_OPTIONS]},
+            {"title": "More settings", "closed": True, "fields": [_field(option) for option in more]},
+        ],
+        values={"model": name, "compare": NO_MODEL, "text": text, **defaults(OPTIONS)},
+    )
+
+
 def _field(name: str) -> dict[str, Any]:
-    """A decoding setting; those of sampling wait for its switch."""
+    """Return the field of a decoding setting; those of sampling need its switch."""
     needs = {"needs": "sample"} if OPTIONS[name].help.startswith("sampling:") else {}
     return field(OPTIONS[name]) | needs
-
-
-def _rows(found: Generation | None, forced: int) -> list[dict[str, Any]]:
-    """Outputs as ``outputs.js`` draws them."""
-    rows = []
-    for one in () if found is None else found.candidates or (found,):
-        probabilities = np.exp(one.log_probabilities).tolist()
-        tokens = [
-            {"text": pictured(token), "before": before, "p": round(share, 5), "forced": at == forced - 1}
-            for at, ((before, token), share) in enumerate(zip(_spaced(one), probabilities, strict=False))
-        ]
-        end = {
-            "text": "",
-            "before": "",
-            "p": round(probabilities[-1], 5),
-            "forced": len(tokens) == forced - 1,
-            "end": True,
-        }
-        rows.append({"score": f"{one.score:.3f}", "text": pictured(one.text), "tokens": [*tokens, end]})
-    return rows
-
-
-def _spaced(one: Generation) -> list[tuple[str, str]]:
-    """Each token with the white space that stands before it in the text."""
-    found, at = [], 0
-    for token in one.tokens:
-        begin = one.text.find(token, at) if token else -1
-        if begin >= 0 and not one.text[at:begin].strip():
-            found.append((one.text[at:begin], token))
-            at = begin + len(token)
-        elif token.strip() and one.text.startswith(token.strip(), at):
-            found.append(("", token.strip()))  # the space that byte pairs put before the first word
-            at += len(token.strip())
-        else:
-            found.append((" " if found and " " in one.text else "", token))
-    return found
-
-
-def _visible_space(token: str) -> str:
-    """A token for the menu, its white space visible."""
-    return pictured(token).replace(" ", "\u2423")
-
-
-def _mark_differences(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> None:
-    """Note which tokens of two outputs are not in both, in order."""
-    matcher = difflib.SequenceMatcher(None, [one["text"] for one in first], [one["text"] for one in second], False)
-    for tag, start, stop, other_start, other_stop in matcher.get_opcodes():
-        if tag != "equal":
-            for token in (*first[start:stop], *second[other_start:other_stop]):
-                token["differs"] = True

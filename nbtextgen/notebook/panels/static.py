@@ -1,4 +1,4 @@
-"""What a panel leaves in a saved notebook: text and HTML that need no kernel."""
+"""The static form of a panel in a saved notebook: text and HTML that need no kernel."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from nbtextgen.core.escaping import visible
 
 
 class StaticForm:
-    """Adds to a widget the plain form that is shown where the widget cannot be: ``summary`` gives text and HTML."""
+    """Adds a static form to a widget, which is shown where widgets are not available; ``summary`` returns it."""
 
     def summary(self) -> tuple[str, str]:
-        """Text, and HTML to stand under it (already escaped)."""
+        """Return text, and HTML to show under it (already escaped)."""
         raise NotImplementedError
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        found = super()._repr_mimebundle_(**kwargs)  # type: ignore[misc]
-        data, metadata = found if isinstance(found, tuple) else (found, {})
+        bundle = super()._repr_mimebundle_(**kwargs)  # type: ignore[misc]
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         text, page = self.summary()
         plain = {"text/plain": text, "text/html": f"<div><pre>{visible_lines(text)}</pre>{page}</div>"}
         return (data or {}) | plain, metadata
@@ -33,10 +33,10 @@ class PlainBox(StaticForm, ipywidgets.VBox):
         super().__init__(children)
 
     def summary(self) -> tuple[str, str]:
-        """Text, and HTML to stand under it."""
+        """Return text, and HTML to show under it."""
         return self._summary()
 
 
 def visible_lines(text: str) -> str:
-    """Lines of text for HTML."""
+    """Return lines of text as HTML."""
     return "\n".join(visible(line) for line in text.split("\n"))

@@ -1,25 +1,23 @@
-"""The Train panel: data and settings, what a run would cost, a learning-rate finder, and the line that does the same."""
+"""The Train panel: data and settings, the estimated cost, a learning-rate range test, and the equivalent code."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
 from nbtextgen.charts import figure
 from nbtextgen.core.cancellation import CancellationToken
-from nbtextgen.core.errors import NbTextGenError, OptionError
-from nbtextgen.core.escaping import visible
-from nbtextgen.core.options import Option
+from nbtextgen.core.errors import NbTextGenError
 from nbtextgen.notebook.background import BackgroundWorker, describe
-from nbtextgen.notebook.live.panel import PanelShow
-from nbtextgen.notebook.panels.fields import field
+from nbtextgen.notebook.code import MagicLine
+from nbtextgen.notebook.live.panel import PanelView
+from nbtextgen.notebook.panels.data_source import FIELDS, DataSource, columns_of, fit_code, suggestions
+from nbtextgen.notebook.panels.fields import check_settings, defaults, field
 from nbtextgen.notebook.panels.generate import GeneratePanel
-from nbtextgen.notebook.panels.recipe import MagicLine
-from nbtextgen.notebook.panels.source import FIELDS, DataSource, columns_of, fit_code, suggestions
 from nbtextgen.notebook.panels.static import StaticForm
-from nbtextgen.notebook.panels.widgets import CodeView, Form
+from nbtextgen.notebook.panels.widgets import CodeView, Form, row, status
 from nbtextgen.pipeline.plan import fit_options
 
 if TYPE_CHECKING:
@@ -40,41 +38,24 @@ DELAY = 0.4
 
 
 class TrainPanel(StaticForm, ipywidgets.VBox):
-    """Settings of a run, from data to weights."""
+    """Data and settings of a training, with a Start button."""
 
     def __init__(self, session: Session, name: str = "model", data: str = "") -> None:
-        """Show the panel.
+        """Create the panel.
 
         Args:
             session: the notebook.
             name: the variable that receives the model.
-            data: what to train on, as after ``--data``.
+            data: the training data, as after ``--data``.
         """
         self.session, self._source = session, DataSource(session)
         self._worker = BackgroundWorker("nbtextgen estimate", delay=DELAY, on_error=self._show_error)
-        shown = [one for names in SECTIONS.values() for one in names]
-        rest = [field(one) for key, one in OPTIONS.items() if key not in shown]
-        self.form = Form(
-            sections=[
-                {"title": "Data", "fields": FIELDS},
-                *(
-                    {"title": title, "fields": [field(OPTIONS[one]) for one in names]}
-                    for title, names in SECTIONS.items()
-                ),
-                {"title": "More settings", "closed": True, "fields": rest},
-            ],
-            values={"name": name, "data": data, "source": "", "target": ""}
-            | {
-                key: list(one.default) if isinstance(one.default, tuple) else one.default
-                for key, one in OPTIONS.items()
-            },
-            suggestions=suggestions(session, data),
-        )
+        self.form = _form(session, name, data)
         self.cost = ipywidgets.HTML()
         self.finder = ipywidgets.Button(
-            description="Find learning rate", tooltip="Train a throw-away network at rising rates"
+            description="Find learning rate", tooltip="Train a temporary network with a rising learning rate"
         )
-        self.use = ipywidgets.Button(description="Use it", layout={"display": "none"})
+        self.use = ipywidgets.Button(description="Use", layout={"display": "none"})
         self.chart = ipywidgets.HTML()
         self.code = CodeView()
         self.start = ipywidgets.Button(description="Start", button_style="primary", tooltip="Train with these settings")
@@ -103,14 +84,14 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
     # Settings ------------------------------------------------------------------------------------------------------
 
     def settings(self) -> tuple[dict[str, Any], dict[str, str]]:
-        """Settings that differ from their defaults, and what is wrong with each that cannot be."""
-        return checked_settings(self.form.values, OPTIONS)
+        """Return the settings that differ from their defaults, and an error for each that is refused."""
+        return check_settings(self.form.values, OPTIONS)
 
     def line(self) -> MagicLine:
-        """The call of ``textgen_train`` that does what Start does."""
+        """Return the call of ``textgen_train`` that does the same as Start."""
         values = self.form.values
-        own = {"data": values["data"], **columns_of(values)}
-        return MagicLine("textgen_train", values["name"], {**own, **self.settings()[0]})
+        options = {"data": values["data"], **columns_of(values), **self.settings()[0]}
+        return MagicLine("textgen_train", values["name"], options)
 
     def _changed(self, change: Any = None) -> None:
         values = self.form.values
@@ -122,33 +103,31 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         if values.get("data"):
             self._worker.replace(self._estimate)
         else:
-            self.cost.value = status("Name the data to train on; its size and the cost of a run then appear here.")
+            self.cost.value = status("Enter the training data to see its size and the estimated training time.")
 
-    # Before a run --------------------------------------------------------------------------------------------------
+    # Estimates -----------------------------------------------------------------------------------------------------
 
     def _trial_run(self) -> TrialRun | None:
-        """A run like the one that would start now; shows why there can be none."""
+        """Prepare a trial run with the current settings; ``None``, with a message, if that is not possible now."""
         from nbtextgen.generator import TextGenerator
         from nbtextgen.pipeline.estimate import trial_run
 
-        if any(training.running for training in self.session.trainings.values()):
-            self.cost.value = status(
-                "A training is running; its random numbers are not to be disturbed by an estimate."
-            )
+        if self.session.training_names:  # an estimate would draw from the random numbers of the training
+            self.cost.value = status("No estimate while a training is running.")
             return None
         settings, errors = self.settings()
         if errors:
             self.cost.value = status("")
             return None
         ready = self._source.prepared(self.form.values, settings.pop("clean", None))
-        prepared = trial_run(TextGenerator(**settings).get_params(), ready.data)
-        self.form.autos = autos(prepared.plan)
+        trial = trial_run(TextGenerator(**settings).get_params(), ready.data)
+        self.form.autos = _chosen_values(trial.plan)
         self._about = f"{len(ready.pairs):,} pairs, for instance {_example(ready.pairs)}. {ready.note}"
         self.cost.value = status(f"{self._about} Estimating …")
-        return prepared
+        return trial
 
     def _show_error(self, error: BaseException) -> None:
-        """Show an error beside the setting that it names first, or under the form."""
+        """Show an error beside the setting that it names, or under the form."""
         message = describe(error)
         first = next((name for name, option in OPTIONS.items() if message.startswith(option.flag)), None)
         if first is not None:
@@ -156,18 +135,18 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         self.cost.value = status("" if first else message, alert=True)
 
     def _estimate(self, token: CancellationToken) -> None:
-        trial_run = self._trial_run()
-        if trial_run is None:
+        trial = self._trial_run()
+        if trial is None:
             return
         token.raise_if_cancelled()
-        estimate = trial_run.estimate(lambda: not token.cancelled)
+        estimate = trial.estimate(lambda: not token.cancelled)
         token.raise_if_cancelled()
         self.cost.value = status(self._about, str(estimate))
 
     def _find(self, token: CancellationToken) -> None:
         """Run the learning-rate range test, in the background."""
-        trial_run = self._trial_run()
-        if trial_run is None:
+        trial = self._trial_run()
+        if trial is None:
             return
 
         def on_progress(update: int) -> bool:
@@ -175,19 +154,19 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
                 self.chart.value = status(f"Range test: update {update} of at most 150 …")
             return not token.cancelled
 
-        found = trial_run.find_learning_rate(on_progress=on_progress)
+        result = trial.find_learning_rate(on_progress=on_progress)
         if token.cancelled:
-            self.chart.value = status("The range test was ended by a change of the settings.")
+            self.chart.value = status("The settings changed, so the range test was stopped.")
             return
-        self._suggested = found.suggestion
-        self.chart.value = figure(found.chart(), "learning-rate")
-        self.use.description, self.use.layout.display = f"Use {found.suggestion:g}", ""
+        self._suggested = result.suggestion
+        self.chart.value = figure(result.chart(), "learning-rate")
+        self.use.description, self.use.layout.display = f"Use {result.suggestion:g}", ""
         self._estimate(token)
 
-    # The run -------------------------------------------------------------------------------------------------------
+    # Training ------------------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
-        """Do what the magic line does, in the background."""
+        """Run the magic line in the background."""
         self._worker.cancel(wait=True)
         problems = {**self.settings()[1], **self._source.problems(self.form.values)}
         if problems:
@@ -201,14 +180,14 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
             return
         self._enable(False)
         self.status.value = ""
-        show = _Embedded(training, self._over)
-        training.shown = show
-        training.callbacks.append(show)
-        self.below.children = [show.widget]
+        view = _EmbeddedView(training, self._over)
+        training.view = view
+        training.callbacks.append(view)
+        self.below.children = [view.widget]
         training.start()
 
     def _over(self, training: Training) -> None:
-        """The run has ended, well or not; called in its thread."""
+        """Show the result of a training that has ended or failed; called in its thread."""
         self._enable(True)
         if training.record.error:
             self.status.value = status(training.record.error, alert=True)
@@ -220,12 +199,12 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         self.form.disabled = self.start.disabled = self.finder.disabled = not on
 
     def summary(self) -> tuple[str, str]:
-        """The panel as text and as static HTML."""
+        """Return the panel as text and as static HTML."""
         return f"Train panel: {self.code.pieces[0]['code']}", self.cost.value + self.chart.value
 
 
-class _Embedded(PanelShow):
-    """The live panel of a training as a part of this one."""
+class _EmbeddedView(PanelView):
+    """The live panel of a training as a part of the Train panel."""
 
     def __init__(self, training: Training, ended: Callable[[Training], None]) -> None:
         super().__init__(training)
@@ -233,51 +212,40 @@ class _Embedded(PanelShow):
 
     @property
     def widget(self) -> ipywidgets.Widget:
-        """What to put on screen."""
+        """The live panel."""
         return self._panel
 
     def over(self) -> None:
-        """The training has ended."""
+        """Show the result of the training."""
         super().over()
         self._ended(self._training)
 
 
-def checked_settings(values: Mapping[str, Any], options: Mapping[str, Option]) -> tuple[dict[str, Any], dict[str, str]]:
-    """Values of a form as settings: those that differ from their defaults, and a sentence for each that is refused."""
-    settings, errors = {}, {}
-    for name, option in options.items():
-        value = values.get(name)
-        try:
-            if isinstance(value, str) and value == "" and option.optional:
-                value = None
-            read = option.parse(value) if isinstance(value, str) and option.type is not str else option.check(value)
-        except OptionError as error:
-            errors[name] = str(error)
-            continue
-        if read != option.default:
-            settings[name] = read
-    return settings, errors
+def _form(session: Session, name: str, data: str) -> Form:
+    shown = [option for names in SECTIONS.values() for option in names]
+    sections: list[dict[str, Any]] = [
+        {"title": title, "fields": [field(OPTIONS[option]) for option in names]} for title, names in SECTIONS.items()
+    ]
+    more = [field(option) for option_name, option in OPTIONS.items() if option_name not in shown]
+    return Form(
+        sections=[
+            {"title": "Data", "fields": FIELDS},
+            *sections,
+            {"title": "More settings", "closed": True, "fields": more},
+        ],
+        values={"name": name, "data": data, "source": "", "target": "", **defaults(OPTIONS)},
+        suggestions=suggestions(session, data),
+    )
 
 
-def autos(chosen: Plan) -> dict[str, Any]:
-    """What each open setting would be, for the form to show."""
-    parts = (chosen.tokenizer, chosen.model, chosen.training)
-    found = {name: value for part in parts for name, value in vars(part).items() if not isinstance(value, tuple)}
-    both = {chosen.tokenizer.source_tokens, chosen.tokenizer.target_tokens}
-    return found | ({"tokens": both.pop()} if len(both) == 1 else {})
+def _chosen_values(plan: Plan) -> dict[str, Any]:
+    """Return the values of the settings that are chosen from the data, for the form to show."""
+    parts = (plan.tokenizer, plan.model, plan.training)
+    values = {name: value for part in parts for name, value in vars(part).items() if not isinstance(value, tuple)}
+    tokens = {plan.tokenizer.source_tokens, plan.tokenizer.target_tokens}
+    return values | ({"tokens": tokens.pop()} if len(tokens) == 1 else {})
 
 
 def _example(pairs: Pairs) -> str:
     source, target = (text if len(text) <= 60 else text[:57] + "…" for text in pairs[0])
     return f"“{source}” → “{target}”"
-
-
-def status(*lines: str, alert: bool = False) -> str:
-    """Text for an HTML widget, read out when it changes."""
-    role = "alert" if alert else "status"
-    colour = "color:var(--jp-error-color1,#c62828);" if alert else ""
-    return f"<div role='{role}' style='{colour}line-height:1.5'>" + "<br>".join(map(visible, lines)) + "</div>"
-
-
-def row(*widgets: Any) -> ipywidgets.HBox:
-    return ipywidgets.HBox(list(widgets), layout={"flex_flow": "row wrap"})

@@ -1,4 +1,4 @@
-"""The Tune panel: which settings to search, over which ranges, for how long; curves, importances, and the best model."""
+"""The Tune panel: settings to search, their ranges and the time limit; trials, importances, and the best model."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from nbtextgen.core.errors import NbTextGenError, OptionError
 from nbtextgen.core.options import Option
 from nbtextgen.notebook.arguments import parse_line
 from nbtextgen.notebook.background import BackgroundWorker, describe
+from nbtextgen.notebook.code import call
+from nbtextgen.notebook.panels.data_source import FIELDS, DataSource, columns_of, suggestions
 from nbtextgen.notebook.panels.fields import field, text_field
 from nbtextgen.notebook.panels.generate import GeneratePanel
-from nbtextgen.notebook.panels.source import FIELDS, DataSource, columns_of, data_code, suggestions
 from nbtextgen.notebook.panels.static import StaticForm
-from nbtextgen.notebook.panels.train import row, status
-from nbtextgen.notebook.panels.widgets import CodeView, Form, Ranges
+from nbtextgen.notebook.panels.widgets import CodeView, Form, Ranges, row, status
 from nbtextgen.notebook.progress import Throttle
-from nbtextgen.notebook.show_code import call
+from nbtextgen.notebook.variables import data_as_code
 from nbtextgen.pipeline.plan import fit_options
 from nbtextgen.training.controls import Controls
 from nbtextgen.tuning import TUNABLE, Domain, Range, Tuning, search_space, tune, usual_range
@@ -28,32 +28,32 @@ if TYPE_CHECKING:
     from nbtextgen.pipeline.preparing import Prepared
 
 OPTIONS = fit_options()
-MINUTES = Option("minutes", float, False, 5.0, "wall time for the whole search", None, None, 0.0, None, None, (0.5, 60))
-FIRST = ("learning_rate", "hidden_size", "dropout")
-"""Settings that are searched unless they are switched off."""
+MINUTES = Option("minutes", float, False, 5.0, "time limit of the whole search", None, None, 0.0, None, None, (0.5, 60))
+SEARCHED = ("learning_rate", "hidden_size", "dropout")
+"""Settings that are searched unless the user switches them off."""
 UPDATE_SECONDS = 1.0
-"""Shortest time between two drawings of the charts."""
+"""Shortest time between two updates of the charts."""
 
 
 class TunePanel(StaticForm, ipywidgets.VBox):
-    """A search for settings in the background."""
+    """A hyperparameter search in the background."""
 
     def __init__(self, session: Session, name: str = "model", data: str = "") -> None:
-        """Show the panel.
+        """Create the panel.
 
         Args:
             session: the notebook.
             name: the variable that receives the best model.
-            data: what to train on, as after ``--data``.
+            data: the training data, as after ``--data``.
         """
         self.session, self._source = session, DataSource(session)
         self._controls = Controls()
         self._worker = BackgroundWorker("nbtextgen tuning", on_error=self._show_error)
-        self._pace = Throttle(UPDATE_SECONDS)
+        self._throttle = Throttle(UPDATE_SECONDS)
         self.tuning: Tuning | None = None
         fixed = text_field(
             "fixed",
-            "options that stay the same in all trials, as textgen_train takes them",
+            "options of textgen_train that are the same in all trials",
             placeholder="--tokens char",
         )
         self.form = Form(
@@ -62,13 +62,15 @@ class TunePanel(StaticForm, ipywidgets.VBox):
             suggestions=suggestions(session, data),
         )
         self.ranges = Ranges(
-            fields=[field(OPTIONS[one]) for one in TUNABLE],
-            values={one: {"on": one in FIRST, "range": _ends(usual_range(OPTIONS[one]))} for one in TUNABLE},
+            fields=[field(OPTIONS[name]) for name in TUNABLE],
+            values={
+                option: {"on": option in SEARCHED, "range": _ends(usual_range(OPTIONS[option]))} for option in TUNABLE
+            },
         )
         self.code = CodeView()
         self.start = ipywidgets.Button(description="Start", button_style="primary", tooltip="Search in the background")
         self.stop = ipywidgets.Button(
-            description="Stop", disabled=True, tooltip="End now and keep the best model so far"
+            description="Stop", disabled=True, tooltip="Stop now and keep the best model so far"
         )
         self.status, self.charts, self.table = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
         self.below = ipywidgets.VBox()
@@ -90,19 +92,19 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         self._changed()
 
     def search(self) -> dict[str, Domain]:
-        """What is to be searched, as ``tune`` takes it."""
-        found: dict[str, Domain] = {}
+        """Return the search space, as ``tune`` takes it."""
+        space: dict[str, Domain] = {}
         for name, value in self.ranges.values.items():
             if value["on"]:
                 usual = usual_range(OPTIONS[name])
                 low_high = value["range"]
-                found[name] = (
+                space[name] = (
                     Range(low_high[0], low_high[1], usual.logarithmic) if isinstance(usual, Range) else tuple(low_high)
                 )
-        return found
+        return space
 
     def fixed(self) -> dict[str, Any]:
-        """Settings that stay the same; raises ``OptionError`` as the magic does."""
+        """Return the settings that are the same in all trials; raises ``OptionError`` as the magic does."""
         parsed = parse_line(self.form.values.get("fixed") or "", OPTIONS)
         if parsed.words:
             raise OptionError(f"Only options can be given here, got {shlex.join(parsed.words)}; they begin with --.")
@@ -116,16 +118,16 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         self.code.show({"Python": self._python()})
 
     def _problems(self) -> dict[str, str]:
-        found = self._source.problems(self.form.values)
+        problems = self._source.problems(self.form.values)
         try:
             self._minutes()
         except OptionError as error:
-            found["minutes"] = str(error)
+            problems["minutes"] = str(error)
         try:
             search_space(self.search(), self.fixed())
         except NbTextGenError as error:
-            found["fixed"] = str(error)
-        return found
+            problems["fixed"] = str(error)
+        return problems
 
     def _minutes(self) -> float:
         value = self.form.values["minutes"]
@@ -133,24 +135,24 @@ class TunePanel(StaticForm, ipywidgets.VBox):
 
     def _python(self) -> str:
         values = self.form.values
-        search = ", ".join(f"{name!r}: {_as_code(wanted)}" for name, wanted in self.search().items())
+        search = ", ".join(f"{name!r}: {_as_code(values)}" for name, values in self.search().items())
         try:
             fixed, minutes = self.fixed(), self._minutes()
         except OptionError:
             fixed, minutes = {}, MINUTES.default
         options = ({"options": fixed} if fixed else {}) | columns_of(values)
-        called = call("tune", f"{data_code(values)}, {{{search}}}, {minutes:g}", options)
+        called = call("tune", f"{data_as_code(values.get('data') or '')}, {{{search}}}, {minutes:g}", options)
         return f"from nbtextgen import tune\n{values['name']} = {called}.best"
 
-    # The search ----------------------------------------------------------------------------------------------------
+    # Search --------------------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
         problems = self._problems()
         if problems:
             self.form.errors = problems
             return
-        if any(training.running for training in self.session.trainings.values()):
-            self.status.value = status("A training is running; stop it or wait for its end first.", alert=True)
+        if self.session.training_names:
+            self.status.value = status("A training is running; stop it or wait until it ends.", alert=True)
             return
         fixed = self.fixed()
         try:
@@ -168,17 +170,17 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         self, ready: Prepared, search: dict[str, Domain], minutes: float, fixed: dict[str, Any], name: str
     ) -> None:
         try:
-            found = tune(
+            tuning = tune(
                 ready.data,
                 search,
                 minutes,
                 options=fixed,
-                on_progress=lambda one: self._on_progress(one, name, minutes),
+                on_progress=lambda tuning: self._on_progress(tuning, name, minutes),
                 controls=self._controls,
             )
-            self._show(found, name)
+            self._show(tuning, name)
             self.status.value = status(
-                f"{name} is the best of {len(found.trials)} trials, after {found.seconds:.0f} s."
+                f"{name} is the best of {len(tuning.trials)} trials, after {tuning.seconds:.0f} s."
             )
             self.below.children = [GeneratePanel(self.session, name, ready.pairs.sources[0])]
         finally:
@@ -188,20 +190,20 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         self.status.value = status(describe(error), alert=True)
 
     def _on_progress(self, tuning: Tuning, name: str, minutes: float) -> None:
-        """The search as it stands; called in its thread."""
-        if not self._pace.due():
+        """Show the search so far; called in its thread."""
+        if not self._throttle.due():
             return
         self._show(tuning, name)
-        at = f"{tuning.seconds / 60:.1f} of {minutes:g} minutes"
+        time = f"{tuning.seconds / 60:.1f} of {minutes:g} minutes"
         best = "" if tuning.best_trial is None else f"; best so far {tuning.metric} {tuning.best_trial.value:.4g}"
-        self.status.value = status(f"Trial {len(tuning.trials)}, {at}{best}")
+        self.status.value = status(f"Trial {len(tuning.trials)}, {time}{best}")
 
     def _show(self, tuning: Tuning, name: str) -> None:
         self.tuning = tuning
         if tuning.best is not None:
             self.session.variables[name] = tuning.best
         self.charts.value = tuning.charts()
-        # A box that scrolls on narrow pages must be reachable by keyboard.
+        # A table that scrolls on narrow pages must be reachable by keyboard.
         self.table.value = (
             f"<div class='ntg-table' tabindex='0' role='group' aria-label='Trials'>{tuning.table()}</div>"
         )
@@ -211,14 +213,14 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         self.stop.disabled = on
 
     def summary(self) -> tuple[str, str]:
-        """The panel as text and as static HTML."""
-        found = "" if self.tuning is None else self.tuning._repr_mimebundle_()["text/html"]
-        return f"Tune panel: {self.code.pieces[0]['code']}", found
+        """Return the panel as text and as static HTML."""
+        html = "" if self.tuning is None else self.tuning._repr_mimebundle_()["text/html"]
+        return f"Tune panel: {self.code.pieces[0]['code']}", html
 
 
-def _as_code(wanted: Domain) -> str:
-    """A range as ``tune`` also takes it, ``(low, high)``, or a list of choices."""
-    return f"({wanted.low:g}, {wanted.high:g})" if isinstance(wanted, Range) else repr(list(wanted))
+def _as_code(values: Domain) -> str:
+    """Return a range as ``(low, high)``, which ``tune`` also takes, or a list of choices."""
+    return f"({values.low:g}, {values.high:g})" if isinstance(values, Range) else repr(list(values))
 
 
 def _ends(search: Domain) -> list[Any]:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import anywidget
+import ipywidgets
 import traitlets
 
+from nbtextgen.core.escaping import visible
 from nbtextgen.notebook.widgets import module, style
 
 FRONT = Path(__file__).parent / "front"
@@ -16,15 +18,15 @@ STYLE = style(FRONT, "panels.css")
 
 
 class Form(anywidget.AnyWidget):
-    """Settings with labels, sliders and errors.
+    """A form of settings with labels, sliders and errors.
 
     Attributes:
         sections: ``{"title": ..., "closed": ..., "fields": [field(option), ...]}``, from top to bottom.
-        values: what the user set, by name; ``None`` where a setting is left open.
-        autos: what an open setting would be.
-        errors: a sentence for each setting that cannot be as it is.
+        values: the settings by name; ``None`` for one that is chosen from the data.
+        autos: the values that would be chosen from the data.
+        errors: an error for each setting that is refused.
         suggestions: names to offer in a text field.
-        disabled: whether nothing can be changed now.
+        disabled: whether the user cannot change anything now.
     """
 
     _esm = module(FRONT, "stops.js", "controls.js", "form.js")
@@ -37,7 +39,7 @@ class Form(anywidget.AnyWidget):
     disabled = traitlets.Bool(False).tag(sync=True)
 
     def put(self, **values: Any) -> None:
-        """Set some of the values, as a user would."""
+        """Set some of the values, as the user would."""
         self.values = {**self.values, **values}
 
 
@@ -54,11 +56,11 @@ class CodeView(anywidget.AnyWidget):
 
 
 class OutputsView(anywidget.AnyWidget):
-    """What models wrote, side by side; sends ``ask``, ``choose`` and ``release`` messages (see ``generate.py``).
+    """The outputs of models, side by side; sends ``ask``, ``choose`` and ``release`` messages (see ``generate.py``).
 
     Attributes:
         columns: one for each model: title, error, whether an output is forced, and rows of tokens.
-        alternatives: what else could stand at one token, for the menu.
+        alternatives: the alternatives at one token, for the menu.
         version: rises with every new result; answers to older ones are dropped.
         status: a line under the outputs.
     """
@@ -72,12 +74,12 @@ class OutputsView(anywidget.AnyWidget):
 
 
 class Ranges(anywidget.AnyWidget):
-    """Settings to search over.
+    """Settings to search, with their ranges.
 
     Attributes:
         fields: as ``Form``'s, numbers and choices only.
         values: by name, ``{"on": whether it is searched, "range": [low, high] or a list of choices}``.
-        disabled: whether nothing can be changed now.
+        disabled: whether the user cannot change anything now.
     """
 
     _esm = module(FRONT, "stops.js", "ranges.js")
@@ -85,3 +87,15 @@ class Ranges(anywidget.AnyWidget):
     fields = traitlets.List(traitlets.Dict()).tag(sync=True)
     values = traitlets.Dict().tag(sync=True)
     disabled = traitlets.Bool(False).tag(sync=True)
+
+
+def status(*lines: str, alert: bool = False) -> str:
+    """Return text for an HTML widget, which screen readers announce when it changes."""
+    role = "alert" if alert else "status"
+    colour = "color:var(--jp-error-color1,#c62828);" if alert else ""
+    return f"<div role='{role}' style='{colour}line-height:1.5'>" + "<br>".join(map(visible, lines)) + "</div>"
+
+
+def row(*widgets: ipywidgets.Widget) -> ipywidgets.HBox:
+    """Return widgets side by side, wrapped on narrow pages."""
+    return ipywidgets.HBox(list(widgets), layout={"flex_flow": "row wrap"})

@@ -14,12 +14,12 @@ SAVE = SHARED.parents[1] / "charts" / "save.js"
 
 
 def module(folder: Path, *names: str) -> str:
-    """The ES module of a widget: ``elements.js``, ``save.js``, then its own parts in order; the last one exports ``render``."""
+    """Return the ES module of a widget: ``elements.js``, ``save.js``, then its own parts in order; the last one exports ``render``."""
     return _joined(SHARED / "elements.js", SAVE, *(folder / name for name in names))
 
 
 def style(folder: Path, *names: str) -> str:
-    """The style sheet of a widget: ``theme.css``, then its own."""
+    """Return the style sheet of a widget: ``theme.css``, then its own."""
     return _joined(SHARED / "theme.css", *(folder / name for name in names))
 
 

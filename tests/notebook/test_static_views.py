@@ -17,9 +17,9 @@ from nbtextgen.charts import Curve, line_chart
 from nbtextgen.charts.keeping import handler
 from nbtextgen.data.pairs import RawPairs
 from nbtextgen.inference.generation import Generation, Generations
-from nbtextgen.notebook.data_view import bars, look
+from nbtextgen.notebook.data_view import DataView, bars
 from nbtextgen.notebook.live import static_view as still
-from nbtextgen.notebook.live.record import POINTS, PointSeries, record_of
+from nbtextgen.notebook.live.record import MAX_POINTS, PointSeries, record_of
 from nbtextgen.notebook.runs_view import RunsView
 from nbtextgen.run.listing import RunRecord
 from nbtextgen.training.events import Ended, Event, Sample, Started, Step, TrainingWarning, Validation
@@ -168,7 +168,7 @@ def test_five_hundred_hostile_texts_stay_texts_in_every_still_picture(part: int)
         )
     check(Generations(map(generation, texts))._repr_mimebundle_())
     rows = RawPairs.of([(text, text[::-1]) for text in texts])
-    check(look(rows, None)._repr_mimebundle_())
+    check(DataView.of(rows, None)._repr_mimebundle_())
     short = [Curve(name, [(0, 1), (1, 2)]) for name in texts if len(name) < 10_000]
     drawn = line_chart(short, title=texts[0], x_label=texts[0], y_label=texts[0], mark=(0.5, texts[0]))
     Checker().feed(drawn)
@@ -195,7 +195,7 @@ def test_a_picture_of_a_long_training_is_small() -> None:
         many.append(Validation(at, at // 500, 1.5, "loss", 1.5, True, 1.0))
         many.append(Sample(at, "source", "target", f"output {at}" * 100))
     record = record_of("x", many)
-    assert len(record.train) <= POINTS
+    assert len(record.train) <= MAX_POINTS
     assert len(still.as_html(record)) < 60_000
     assert len(still.as_text(record)) < 2_000
 

@@ -12,7 +12,7 @@ from nbtextgen.notebook.progress import UPDATE_SECONDS, Throttle
 from tests.notebook.kernel import Answer, kernel
 
 TRAIN = """
-from nbtextgen.notebook.live.panel import PanelShow, TextShow
+from nbtextgen.notebook.live.panel import PanelView, TextView
 from nbtextgen.notebook.live.training import Training
 from nbtextgen.notebook.progress import Throttle
 from nbtextgen.training.events import Ended, Sample, Started, Step, TrainingWarning, Validation
@@ -23,15 +23,15 @@ def train(kind, count, seconds_each):
     show = kind(training, Throttle(clock=lambda: now[0]))
     training.callbacks.append(show)
     show.show()
-    training._hear(Started(1000, 900, 100, count, 100, "cpu", "fp32"))
+    training.notify(Started(1000, 900, 100, count, 100, "cpu", "fp32"))
     for at in range(1, count + 1):
         now[0] += seconds_each
-        training._hear(Step(at, count, 1, 100, 2.0 + at % 7, 0.001, 100.0, now[0], 1.0))
+        training.notify(Step(at, count, 1, 100, 2.0 + at % 7, 0.001, 100.0, now[0], 1.0))
         if at % 5 == 0:
-            training._hear(Validation(at, at // 100, 1.5, "loss", 1.5, True, now[0]))
-            training._hear(Sample(at, f"source {at % 4}", "target", f"output {at}"))
-            training._hear(TrainingWarning(f"note {at}"))
-    training._hear(Ended("finished", count, count, now[0]))
+            training.notify(Validation(at, at // 100, 1.5, "loss", 1.5, True, now[0]))
+            training.notify(Sample(at, f"source {at % 4}", "target", f"output {at}"))
+            training.notify(TrainingWarning(f"note {at}"))
+    training.notify(Ended("finished", count, count, now[0]))
     show.over()
 """
 
@@ -47,7 +47,7 @@ def test_updates_are_never_closer_than_the_pace_and_never_wait_longer_than_neede
         last = now if due else last
 
 
-@pytest.mark.parametrize("kind", ["PanelShow", "TextShow"])
+@pytest.mark.parametrize("kind", ["PanelView", "TextView"])
 def test_thousands_of_events_make_ten_updates_a_second_in_one_output_of_bounded_size(kind: str) -> None:
     with kernel() as running:
         running.run(TRAIN)

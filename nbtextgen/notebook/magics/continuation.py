@@ -1,4 +1,4 @@
-"""``textgen_continue``: what a model that learned a text writes after a beginning."""
+"""``textgen_continue``: continue a text with a language model."""
 
 from __future__ import annotations
 
@@ -9,48 +9,51 @@ from IPython.core.magic import line_magic, magics_class
 from nbtextgen.core.options import Option, options_of
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.notebook.arguments import COMMON, flag_option, help_table, parse_line, text_option
+from nbtextgen.notebook.code import call, print_code
+from nbtextgen.notebook.completion import MagicCompletion
+from nbtextgen.notebook.magics.base import Commands, in_one_line
 from nbtextgen.notebook.progress import Throttle
-from nbtextgen.notebook.session import Commands, in_one_line
-from nbtextgen.notebook.show_code import call, show
 
-_LENGTH = Option("length", int, False, 200, "tokens to write", 1, None, None, None, None)
-_DRAWN = {"sample": True, "temperature": 0.8, "top_p": 0.95}
-"""A continuation is drawn unless ``--no-sample`` is on the line: the likeliest text repeats itself."""
-CONTINUE = (
-    {_LENGTH.name: _LENGTH, "quiet": flag_option("quiet", "show nothing while it writes")}
+LENGTH = Option("length", int, False, 200, "number of tokens to generate", 1, None, None, None, None)
+SAMPLING = {"sample": True, "temperature": 0.8, "top_p": 0.95}
+"""A continuation is sampled unless ``--no-sample`` is on the line: the most likely text repeats itself."""
+OPTIONS = (
+    {LENGTH.name: LENGTH, "quiet": flag_option("quiet", "do not show the text while it is generated")}
     | {"panel": flag_option("panel", "sliders for length, temperature and top-p"), "into": text_option("into", "variable that receives the text")}
     | COMMON
-    | {name: one for name, one in options_of(DecodingConfig).items() if name not in ("beam", "n_best")}
+    | {name: option for name, option in options_of(DecodingConfig).items() if name not in ("beam", "n_best")}
 )  # fmt: skip
 
 
 @magics_class
-class TextCommands(Commands):
-    """Writing on."""
+class ContinueCommands(Commands):
+    """Continuing a text."""
+
+    completions = {"textgen_continue": MagicCompletion(OPTIONS, "model")}
 
     @line_magic
     @in_one_line
     def textgen_continue(self, line: str, cell: str | None = None) -> Any:
-        parsed = parse_line(line, CONTINUE)
-        model = self.session.model(parsed.words, "write on with")
+        parsed = parse_line(line, OPTIONS)
+        model = self.session.model(parsed.words, "continue with")
         own = ("length", "quiet", "panel", "into", *COMMON)
-        decoding = _DRAWN | {name: value for name, value in parsed.options.items() if name not in own}
-        text, length = " ".join(parsed.words[1:]), parsed.options.get("length", _LENGTH.default)
+        decoding = SAMPLING | {name: value for name, value in parsed.options.items() if name not in own}
+        text, length = " ".join(parsed.words[1:]), parsed.options.get("length", LENGTH.default)
         if parsed.options.get("show_code"):
-            return show(
+            return print_code(
                 call(f"print({parsed.words[0]}.continue_text", repr(text), {"length": length, **decoding}) + ")"
             )
         if parsed.options.get("panel"):
-            from nbtextgen.notebook.panels.text import continuation_panel
+            from nbtextgen.notebook.panels.continuation import continuation_panel
 
             return continuation_panel(model, text, length, decoding)
-        pieces, pace = [text], Throttle()
+        pieces, throttle = [text], Throttle()
         if not parsed.options.get("quiet"):
             print(text, end="", flush=True)
         for piece in model.stream_continuation(text, length, **decoding):
             pieces.append(piece)
             if not parsed.options.get("quiet"):
-                print(piece, end="", flush=pace.due())
+                print(piece, end="", flush=throttle.due())
         if not parsed.options.get("quiet"):
             print()
         if parsed.options.get("into"):
@@ -58,7 +61,7 @@ class TextCommands(Commands):
         return "".join(pieces) if parsed.options.get("quiet") else None
 
 
-TextCommands.textgen_continue.__doc__ = f"""Write on after a beginning, with a model trained by %textgen_train NAME --text FILE.
+ContinueCommands.textgen_continue.__doc__ = f"""Continue a text, with a model trained by %textgen_train NAME --text FILE.
 
     %textgen_continue NAME "Once upon a time" --length 500 --temperature 0.8 --top-p 0.95
     %textgen_continue NAME --panel
@@ -68,10 +71,10 @@ Example:
 
     %textgen_continue poet "The night was" --length 300 --seed 1
 
-The text is shown as it is written. It is drawn at random (--temperature 0.8 --top-p 0.95) unless told otherwise; give a
---seed to draw the same again.
+The text is shown while it is generated. By default it is sampled with --temperature 0.8 --top-p 0.95; give a --seed to
+get the same text again.
 
 Options:
 
-{help_table(CONTINUE)}
+{help_table(OPTIONS)}
 """

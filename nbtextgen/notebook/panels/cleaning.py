@@ -1,4 +1,4 @@
-"""A panel that cleans: the report, a check box for each step, what would change, and a button that does it."""
+"""The Clean panel: the report, a check box for each cleaning step, a preview, and a button that cleans."""
 
 from __future__ import annotations
 
@@ -17,23 +17,24 @@ from nbtextgen.notebook.panels.static import PlainBox
 def cleaning_panel(
     rows: RawPairs, valid: Pairs | None, tokens: Mapping[str, Any], keep: Callable[[Cleaned], None], name: str
 ) -> widgets.VBox:
-    """Choose cleaning steps, see what they do before they do it, and keep the result.
+    """Return a panel to choose cleaning steps, preview their changes, and keep the result.
 
     Args:
         rows: the table.
-        valid: held-out pairs, or ``None``.
+        valid: validation pairs, or ``None``.
         tokens: settings of the tokenizers, for the report.
-        keep: called with the outcome when the button is pressed.
-        name: where ``keep`` puts it, for the message.
+        keep: called with the result when the button is clicked.
+        name: the variable that ``keep`` fills, for the message.
     """
     report = rows.report(valid=valid, **tokens)
-    advised = dict.fromkeys(step for step in report.steps.split(",") if step)
-    others = [step for step in STEPS if step not in {each.partition(":")[0] for each in advised}]
-    needless = {"language", "empty"} | (set() if valid is not None else {"overlap"})
+    recommended = dict.fromkeys(step for step in report.steps.split(",") if step)
+    others = [step for step in STEPS if step not in {each.partition(":")[0] for each in recommended}]
+    not_useful = {"language", "empty"} | (set() if valid is not None else {"overlap"})
     boxes = [
-        _box(step, checked=step in advised) for step in [*advised, *(one for one in others if one not in needless)]
+        _box(step, checked=step in recommended)
+        for step in [*recommended, *(step for step in others if step not in not_useful)]
     ]
-    outcome, message = widgets.HTML(), widgets.HTML()
+    preview, message = widgets.HTML(), widgets.HTML()
     apply = widgets.Button(description=f"Clean into {name}", button_style="primary", layout={"width": "auto"})
     state: dict[str, Cleaned] = {}
 
@@ -42,12 +43,12 @@ def cleaning_panel(
         steps = [box.step for box in boxes if box.value]  # type: ignore[attr-defined]
         try:
             state["cleaned"] = rows.clean(steps, valid=valid)
-            outcome.value = "<b>This would happen:</b>" + state["cleaned"].html()
+            preview.value = "<b>Preview:</b>" + state["cleaned"].html()
         except NbTextGenError as error:
-            outcome.value = f"<b>{visible(str(error))}</b>"
+            preview.value = f"<b>{visible(str(error))}</b>"
         apply.disabled, message.value = not state, ""
 
-    def applied(_: object) -> None:
+    def clean(_: object) -> None:
         keep(state["cleaned"])
         kept = len(state["cleaned"].pairs)
         message.value = (
@@ -56,23 +57,23 @@ def cleaning_panel(
 
     for box in boxes:
         box.observe(refresh, "value")
-    apply.on_click(applied)
+    apply.on_click(clean)
     refresh()
     columns = widgets.Layout(
         grid_template_columns="repeat(auto-fill, minmax(min(100%, 36em), 1fr))", grid_gap="0 1.5em"
     )
-    chosen = widgets.GridBox([_explained(box) for box in boxes], layout=columns)
+    steps_grid = widgets.GridBox([_explained(box) for box in boxes], layout=columns)
 
     def summary() -> tuple[str, str]:
         steps = ",".join(box.step for box in boxes if box.value)  # type: ignore[attr-defined]
-        return f"Cleaning panel: --clean {steps or 'none'} --into {name}", report.html() + outcome.value
+        return f"Cleaning panel: --clean {steps or 'none'} --into {name}", report.html() + preview.value
 
-    parts = [widgets.HTML(report.html()), chosen, outcome, widgets.HBox([apply, message])]
+    parts = [widgets.HTML(report.html()), steps_grid, preview, widgets.HBox([apply, message])]
     return PlainBox(parts, summary)
 
 
 def _box(step: str, *, checked: bool) -> widgets.Checkbox:
-    """A check box for a step."""
+    """Return the check box of a step."""
     name = step.partition(":")[0]
     box = widgets.Checkbox(checked, description=step, indent=False, tooltip=STEPS[name], layout={"width": "10.5em"})
     box.step = step  # type: ignore[attr-defined]
@@ -80,6 +81,6 @@ def _box(step: str, *, checked: bool) -> widgets.Checkbox:
 
 
 def _explained(box: widgets.Checkbox) -> widgets.HBox:
-    """A check box, and beside it what its step does."""
-    on_progress = f"<span style='opacity:.8;line-height:1.4'>{visible(box.tooltip)}</span>"
-    return widgets.HBox([box, widgets.HTML(on_progress, layout={"flex": "1 1 0", "min_width": "0"})])
+    """Return a check box with a description of its step beside it."""
+    description = f"<span style='opacity:.8;line-height:1.4'>{visible(box.tooltip)}</span>"
+    return widgets.HBox([box, widgets.HTML(description, layout={"flex": "1 1 0", "min_width": "0"})])

@@ -1,0 +1,90 @@
+"""The data of a Train or Tune panel: the fields that name it, and ``DataSource``, which reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nbtextgen.core.errors import DataError, NbTextGenError
+from nbtextgen.data.builtin import BUILTIN_NAMES
+from nbtextgen.data.readers.files import is_pairs_file
+from nbtextgen.notebook.code import call
+from nbtextgen.notebook.panels.fields import text_field
+from nbtextgen.notebook.session import Session
+from nbtextgen.notebook.variables import column_names, data_as_code, data_variables
+
+if TYPE_CHECKING:
+    from nbtextgen.pipeline.preparing import Prepared
+
+FIELDS = [
+    text_field("name", "the variable that receives the model"),
+    text_field("data", "a variable or expression of the notebook, a file, or a built-in set"),
+    text_field("source", "name of the source column, when there are more than two", placeholder="first of two columns"),
+    text_field(
+        "target", "name of the target column, when there are more than two", placeholder="second of two columns"
+    ),
+]
+MAX_FILES = 50
+
+
+def suggestions(session: Session, data: str) -> dict[str, list[str]]:
+    """Return names to offer: variables that look like data, files beside the notebook, built-in sets, columns."""
+    files = sorted(path.name for path in Path().glob("*") if is_pairs_file(path))[:MAX_FILES]
+    columns = column_names(session.variables.get(data))
+    return {
+        "data": [*data_variables(session.variables), *files, *(f"builtin:{name}" for name in BUILTIN_NAMES)],
+        "source": columns,
+        "target": columns,
+    }
+
+
+class DataSource:
+    """Reads the pairs that a form names, and keeps them until it names others."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._cached: tuple[tuple[str, str, str, str], Prepared] | None = None
+
+    def prepared(self, values: Mapping[str, Any], clean: str | None = None, *, again: bool = False) -> Prepared:
+        """Return the pairs as a training reads them.
+
+        Args:
+            values: the values of the form.
+            clean: cleaning steps.
+            again: read the pairs even if the form names the same as before, since a variable may have changed.
+
+        Raises:
+            DataError: if there is no data, or it cannot be read.
+            OptionError: for an unknown cleaning step.
+        """
+        from nbtextgen.pipeline.preparing import prepare
+
+        key = (values.get("data") or "", values.get("source") or "", values.get("target") or "", clean or "")
+        if not key[0]:
+            raise DataError("Enter the data: a variable, a file, or a built-in data set such as builtin:dates.")
+        if again or self._cached is None or self._cached[0] != key:
+            prepared = prepare(self.session.data(key[0]), None, key[3] or None, key[1] or None, key[2] or None)
+            self._cached = (key, prepared)
+        return self._cached[1]
+
+    def problems(self, values: Mapping[str, Any]) -> dict[str, str]:
+        """Return an error for the name of the model, if it is refused, by field."""
+        problems: dict[str, str] = {}
+        try:
+            self.session.new_name([values["name"]] if values.get("name") else [])
+        except NbTextGenError as error:
+            problems["name"] = str(error)
+        return problems
+
+
+def columns_of(values: Mapping[str, Any]) -> dict[str, str]:
+    """Return the columns that the user named."""
+    return {side: values[side] for side in ("source", "target") if values.get(side)}
+
+
+def fit_code(values: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+    """Return the Python that trains."""
+    generator = call("TextGenerator", "", settings)
+    fit = call("fit", data_as_code(values.get("data") or ""), columns_of(values))
+    return f"from nbtextgen import TextGenerator\n{values.get('name')} = {generator}.{fit}"

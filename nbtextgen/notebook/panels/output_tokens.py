@@ -1,0 +1,71 @@
+"""Generated texts as the tokens that ``outputs.js`` draws: shaded by probability, with the differences of two outputs."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+import numpy as np
+
+from nbtextgen.core.escaping import pictured
+from nbtextgen.inference.generation import Generation
+
+
+def output_rows(generation: Generation | None, forced: int) -> list[dict[str, Any]]:
+    """Return the outputs as ``outputs.js`` draws them, one row per candidate.
+
+    Args:
+        generation: the outputs of a model, if any.
+        forced: length of the prefix that the user forced; its last token is marked.
+    """
+    rows = []
+    for candidate in () if generation is None else generation.candidates or (generation,):
+        probabilities = np.exp(candidate.log_probabilities).tolist()
+        tokens = [
+            {"text": pictured(token), "before": space, "p": round(probability, 5), "forced": index == forced - 1}
+            for index, ((space, token), probability) in enumerate(
+                zip(_with_spaces(candidate), probabilities, strict=False)
+            )
+        ]
+        end = {
+            "text": "",
+            "before": "",
+            "p": round(probabilities[-1], 5),
+            "forced": len(tokens) == forced - 1,
+            "end": True,
+        }
+        rows.append({"score": f"{candidate.score:.3f}", "text": pictured(candidate.text), "tokens": [*tokens, end]})
+    return rows
+
+
+def _with_spaces(generation: Generation) -> list[tuple[str, str]]:
+    """Return each token with the white space before it in the text."""
+    spaced: list[tuple[str, str]] = []
+    position = 0
+    for token in generation.tokens:
+        start = generation.text.find(token, position) if token else -1
+        if start >= 0 and not generation.text[position:start].strip():
+            spaced.append((generation.text[position:start], token))
+            position = start + len(token)
+        elif token.strip() and generation.text.startswith(token.strip(), position):
+            spaced.append(("", token.strip()))  # byte pairs put a space before the first word
+            position += len(token.strip())
+        else:
+            spaced.append((" " if spaced and " " in generation.text else "", token))
+    return spaced
+
+
+def visible_space(token: str) -> str:
+    """Return a token for the menu, with visible white space."""
+    return pictured(token).replace(" ", "\u2423")
+
+
+def mark_differences(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> None:
+    """Mark the tokens of two outputs that are not in both, in order."""
+    matcher = difflib.SequenceMatcher(
+        None, [token["text"] for token in first], [token["text"] for token in second], False
+    )
+    for tag, start, stop, other_start, other_stop in matcher.get_opcodes():
+        if tag != "equal":
+            for token in (*first[start:stop], *second[other_start:other_stop]):
+                token["differs"] = True
