@@ -14,17 +14,15 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from nbtextgen.generator import TextGenerator
-    from nbtextgen.notebook.explain.buttons import ExplainButtons
     from nbtextgen.notebook.live.training import Training
 
 
 class Session:
-    """One notebook: its variables, the trainings that were started in it, by variable name, and its Explain buttons."""
+    """One notebook: its variables, and the trainings that were started in it, by variable name."""
 
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
         self.trainings: dict[str, Training] = {}
-        self.reach: ExplainButtons | None = None
 
     @property
     def variables(self) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import uuid
 import weakref
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,6 @@ from nbtextgen.notebook.widgets import module
 
 if TYPE_CHECKING:
     from nbtextgen.generator import TextGenerator
-    from nbtextgen.notebook.session import Session
 
 FRONT = Path(__file__).parent / "front"
 ROWS = 100
@@ -96,24 +96,28 @@ def explain_button(value: str, text: str) -> str:
     )
 
 
-def bundle(session: Session, shown: Generation | Generations) -> dict[str, Any]:
-    """Generated texts as a notebook shows them, a button beside each where the model that wrote them is at hand.
+@cache
+def kernel_buttons() -> ExplainButtons:
+    """The one widget of this kernel."""
+    return ExplainButtons()
+
+
+def bundle(models: Sequence[TextGenerator], shown: Generation | Generations) -> dict[str, Any]:
+    """Generated texts as a notebook shows them, with an Explain button beside each text of one of the models.
 
     Args:
-        session: the notebook.
+        models: the generators that the notebook's variables hold.
         shown: a ``Generation``, or ``Generations``.
     """
     several = isinstance(shown, Generations)
     rows: Sequence[Generation] = shown if several else shown.candidates or (shown,)
     given: Sequence[Generation] = shown if several else [shown] * len(rows)
-    models = [session.variables[name] for name in session.models()]
     asked = [(_author(models, one), row) for one, row in zip(given[:ROWS], rows[:ROWS], strict=True)]
     found = shown._repr_mimebundle_()
     if all(author is None for author, _ in asked):
         return found
-    if session.reach is None:
-        session.reach = ExplainButtons()
-    beside = ["" if author is None else session.reach.button(author, row) for author, row in asked]
+    buttons = kernel_buttons()
+    beside = ["" if author is None else buttons.button(author, row) for author, row in asked]
     return found | {"text/html": table(rows, with_source=several, beside=beside)}
 
 

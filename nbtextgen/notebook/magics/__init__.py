@@ -41,7 +41,7 @@ def register(shell: InteractiveShell) -> Session:
     assert manager is not None
     earlier = manager.registry.get(TrainCommands.__name__)
     if earlier is not None:
-        session.trainings, session.reach = earlier.session.trainings, earlier.session.reach
+        session.trainings = earlier.session.trainings
     for commands in COMMANDS:
         shell.register_magics(commands(shell, session))
     AwaitMagics(shell).install()
@@ -60,7 +60,7 @@ def _offer_explanations(shell: InteractiveShell, session: Session) -> None:
     def mimebundle(output: Any) -> dict[str, Any]:
         from nbtextgen.notebook.explain.buttons import bundle
 
-        return bundle(session, output)
+        return bundle([session.variables[name] for name in session.models()], output)
 
     for name in ("Generation", "Generations"):
         display.mimebundle_formatter.for_type_by_name("nbtextgen.inference.generation", name, mimebundle)
