@@ -5,7 +5,7 @@
 const FOR = "217,95,2";
 const AGAINST = "31,120,180";
 const MAX_LABEL = 14; // characters
-const WIDTH = 760; // pixels that a matrix fills at first
+const [WIDTH, HEIGHT] = [760, 500]; // pixels that a matrix fills at first
 const [MIN_CELL, MAX_CELL] = [5, 64];
 const NUMBERED_CELL = 34; // pixels from which a cell shows its number
 const INVISIBLE_SHARE = 0.02; // cells below this share of the largest value are left out, so that long texts stay light
@@ -108,7 +108,8 @@ function cellAt(answer, cell, x, y) {
 function matrixView(answer, zoom, onCell) {
   const [rows, columns] = [answer.outputs.length, answer.inputs.length];
   const slider = el("input", { type: "range", min: MIN_CELL, max: MAX_CELL, "aria-label": "Zoom", class: "nte-zoom" });
-  slider.value = String(Math.round(zoom.cell ?? Math.max(9, Math.min(44, WIDTH / (columns + 3)))));
+  const fitting = Math.max(9, Math.min(44, WIDTH / (columns + 3), HEIGHT / (rows + 2)));
+  slider.value = String(Math.round(zoom.cell ?? fitting));
   const label = `Matrix of ${rows} output tokens by ${columns} input units; arrow keys read its cells`;
   const frame = el("div", { class: "nte-scroll", tabindex: "0", role: "img", "aria-label": label });
   const cursor = svg("rect", { fill: "none", stroke: "currentColor", "stroke-width": 2, "data-cursor": "" });
