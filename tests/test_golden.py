@@ -17,7 +17,7 @@ import torch
 
 from nbtextgen import OnnxGenerator, Run, TextGenerator
 from nbtextgen.data.batching import CopyMap, encode_examples
-from nbtextgen.data.tokenization import open_store
+from nbtextgen.data.token_store import open_store
 from nbtextgen.pipeline.model_folder import read_tokenizers
 
 GOLDEN = Path(__file__).parent / "data" / "golden"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
 import threading
@@ -12,19 +10,18 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, ClassVar
 
 import numpy as np
-from numpy.lib import format as npy
+from numpy.typing import NDArray
 
 from nbtextgen.core.errors import DataError, ModelFileError
-from nbtextgen.core.files import as_json, read_json, recover, swap, sync, write
-from nbtextgen.data.batching import CopyMap, Examples, encode_examples
-from nbtextgen.data.readers.read import files_of
-from nbtextgen.data.token_store import SIDES, open_examples
+from nbtextgen.core.files import as_json, recover, swap, sync, write
+from nbtextgen.data.batching import CopyMap, encode_examples
+from nbtextgen.data.token_store import FORMAT, MANIFEST, NAME, SIDES, SideWriter, TokenStore, open_examples
 from nbtextgen.tokenizers.base import Tokenizer
 from nbtextgen.tokenizers.registry import tokenizer_from_dict
 
@@ -32,37 +29,6 @@ CHUNK = 5000
 """Pairs that go to a worker at a time."""
 ALONE = 20_000
 """Pairs up to which it is quicker to start no workers."""
-MANIFEST, NAME, FORMAT = "store.json", "train", 1
-_HEADER = 128
-
-
-@dataclass(frozen=True)
-class TokenStore:
-    """Tokenised pairs on disk: the examples, mapped, and how many pairs were too long to be among them."""
-
-    examples: Examples
-    left_out: int
-
-
-def store_key(data: Any, source: Tokenizer, target: Tokenizer, more: Any = None) -> str | None:
-    """What a store depends on: files by name, size and time of change, tokenizers, settings; ``None`` for a stream."""
-    paths = files_of(data)
-    if not paths:
-        return None
-    known = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in paths if path.exists()]
-    content = json.dumps([known, source.to_dict(), target.to_dict(), more], sort_keys=True, ensure_ascii=True)
-    return hashlib.sha256(content.encode()).hexdigest()
-
-
-def open_store(folder: Path, key: str | None, source: Tokenizer, target: Tokenizer) -> TokenStore | None:
-    """The store in a folder when it is whole and was made from the same; else ``None``."""
-    if key is None or not (folder / MANIFEST).is_file():
-        return None
-    manifest = read_json(folder / MANIFEST)
-    if manifest.get("format") != FORMAT or manifest.get("key") != key:
-        return None
-    examples = open_examples(folder, NAME, source_size=source.size, target_size=target.size)
-    return TokenStore(examples, int(manifest["left_out"]))
 
 
 def tokenise(
@@ -134,6 +100,10 @@ def _alive(process: int) -> bool:
 # Work -------------------------------------------------------------------------------------------------------------
 
 
+EncodedRows = tuple[dict[str, tuple[NDArray[np.int32], NDArray[np.int64]]], int]
+"""Ids end to end and the lengths of the rows, for each side; and how many pairs were too long."""
+
+
 @dataclass(frozen=True)
 class _Job:
     """What a worker needs to know."""
@@ -154,42 +124,46 @@ class _Job:
         source, target = tokenizer_from_dict(values["source"]), tokenizer_from_dict(values["target"])
         return cls(source, target, CopyMap(source, target) if values["copy"] else None, values["max_length"])
 
-    def encode(self, rows: Sequence[tuple[str, str]]) -> tuple[dict[str, tuple[Any, Any]], int]:
+    def encode(self, rows: Sequence[tuple[str, str]]) -> EncodedRows:
         """Ids end to end and lengths of each side, and how many pairs were too long."""
-        made = encode_examples([one for one, _ in rows], [two for _, two in rows], self.source, self.target, self.copy)
+        made = encode_examples([row[0] for row in rows], [row[1] for row in rows], self.source, self.target, self.copy)
         source, target = made.lengths()
         short = np.flatnonzero((source <= self.max_length) & (target - 2 <= self.max_length))
         if len(short) < len(made):
             made = made.take(short.tolist())
-        found = {}
+        encoded: dict[str, tuple[NDArray[np.int32], NDArray[np.int64]]] = {}
         for side in SIDES:
             ids = getattr(made, side)
             if ids is not None:
                 lengths = np.fromiter(map(len, ids), np.int64, len(ids))
                 joined = np.concatenate(ids).astype(np.int32) if len(ids) else np.zeros(0, np.int32)
-                found[side] = (joined, lengths)
-        return found, len(rows) - len(short)
+                encoded[side] = (joined, lengths)
+        return encoded, len(rows) - len(short)
 
 
-_job: list[_Job] = []
-"""The job of a worker process, set once when it starts."""
+class _Worker:
+    """What runs in a worker process; the job arrives once, when the process starts."""
 
+    job: ClassVar[_Job]
 
-def _begin(values: dict[str, Any]) -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    _job[:] = [_Job.restored(values)]
+    @classmethod
+    def start(cls, values: dict[str, Any]) -> None:
+        """Keep the job, and exit when the parent process exits."""
+        threading.Thread(target=cls._exit_with_parent, daemon=True).start()
+        cls.job = _Job.restored(values)
 
+    @staticmethod
+    def _exit_with_parent() -> None:
+        # Otherwise the worker would wait for work for ever once the process that started it was killed.
+        parent = parent_process()
+        assert parent is not None
+        connection.wait([parent.sentinel])
+        os._exit(1)
 
-def _end_with_parent() -> None:
-    """In a worker, which would otherwise wait for work for ever once the process that started it was killed."""
-    parent = parent_process()
-    assert parent is not None
-    connection.wait([parent.sentinel])
-    os._exit(1)
-
-
-def _encode(rows: Sequence[tuple[str, str]]) -> tuple[dict[str, tuple[Any, Any]], int]:
-    return _job[0].encode(rows)
+    @classmethod
+    def encode(cls, rows: Sequence[tuple[str, str]]) -> EncodedRows:
+        """Encode some rows; see ``_Job.encode``."""
+        return cls.job.encode(rows)
 
 
 def _fill(work: Path, rows: Iterable[tuple[str, str]], job: _Job, workers: int) -> int:
@@ -199,15 +173,15 @@ def _fill(work: Path, rows: Iterable[tuple[str, str]], job: _Job, workers: int) 
     if not first:
         raise DataError("There are no pairs: the data is empty; give at least two rows of source and target.")
     sides = [side for side in SIDES if side != "copies" or job.copy is not None]
-    columns = {side: _Column(work, side) for side in sides}
+    writers = {side: SideWriter(work, NAME, side) for side in sides}
     left_out = 0
-    for found, skipped in _encoded(first, chunks, job, workers):
+    for sides_encoded, skipped in _encoded(first, chunks, job, workers):
         left_out += skipped
-        for side, (ids, lengths) in found.items():
-            columns[side].append(ids, lengths)
-    for column in columns.values():
-        column.finish()
-    if not columns["sources"].rows:
+        for side, (ids, lengths) in sides_encoded.items():
+            writers[side].append(ids, lengths)
+    for writer in writers.values():
+        writer.finish()
+    if not writers["sources"].rows:
         raise DataError(f"Every pair has more than {job.max_length:,} tokens on a side; raise --max-length.")
     return left_out
 
@@ -219,59 +193,21 @@ def _chunks(rows: Iterator[tuple[str, str]], size: int) -> Iterator[list[tuple[s
 
 def _encoded(
     first: list[list[tuple[str, str]]], rest: Iterator[list[tuple[str, str]]], job: _Job, workers: int
-) -> Iterator[tuple[dict[str, tuple[Any, Any]], int]]:
+) -> Iterator[EncodedRows]:
     """The chunks' tokens in their order; by workers when there are many, a few chunks ahead of what is written."""
     if len(first) <= ALONE // CHUNK or workers == 1:
-        for chunk in _joined(first, rest):
+        for chunk in chain(first, rest):
             yield job.encode(chunk)
         return
     # Spawned, not forked: a forked copy of a process that has used torch's threads hangs.
-    with ProcessPoolExecutor(workers, get_context("spawn"), _begin, (job.plain(),)) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn"), _Worker.start, (job.plain(),)) as pool:
         waiting: deque[Future[Any]] = deque()
         try:
-            for chunk in _joined(first, rest):
-                waiting.append(pool.submit(_encode, chunk))
+            for chunk in chain(first, rest):
+                waiting.append(pool.submit(_Worker.encode, chunk))
                 if len(waiting) > 2 * workers:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _joined(first: list[Any], rest: Iterator[Any]) -> Iterator[Any]:
-    yield from first
-    yield from rest
-
-
-class _Column:
-    """One side's ids and row starts, appended to ``.npy`` files whose headers are written when their lengths are known."""
-
-    def __init__(self, folder: Path, side: str) -> None:
-        self._ids = self._opened(folder / f"{NAME}-{side}-ids.npy")
-        self._starts = self._opened(folder / f"{NAME}-{side}-starts.npy")
-        self._starts.write(np.zeros(1, np.int64).tobytes())
-        self.rows, self.total = 0, 0
-
-    @staticmethod
-    def _opened(path: Path) -> BinaryIO:
-        file = path.open("wb")
-        file.write(bytes(_HEADER))
-        return file
-
-    def append(self, ids: Any, lengths: Any) -> None:
-        """More rows."""
-        self._ids.write(ids.tobytes())
-        self._starts.write((np.cumsum(lengths) + self.total).tobytes())
-        self.rows += len(lengths)
-        self.total += int(lengths.sum())
-
-    def finish(self) -> None:
-        """Write the headers, and wait until all is on the disk."""
-        for file, kind, count in ((self._ids, "<i4", self.total), (self._starts, "<i8", self.rows + 1)):
-            file.seek(0)
-            npy.write_array_header_1_0(file, {"descr": kind, "fortran_order": False, "shape": (count,)})
-            assert file.tell() == _HEADER
-            file.flush()
-            os.fsync(file.fileno())
-            file.close()

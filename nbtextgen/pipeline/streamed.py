@@ -16,7 +16,8 @@ from nbtextgen.data.cleaning.steps import REWRITES
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.readers.read import files_of, stream_pairs
 from nbtextgen.data.rows import Place, same_key
-from nbtextgen.data.tokenization import open_store, store_key, tokenise
+from nbtextgen.data.token_store import open_store, store_key
+from nbtextgen.data.tokenization import tokenise
 from nbtextgen.inference.text_codec import LengthLimit
 from nbtextgen.pipeline.fit import JUDGED, TrainingData, train_tokenizers
 from nbtextgen.pipeline.plan import Plan, plan

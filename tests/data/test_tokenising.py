@@ -21,7 +21,8 @@ from nbtextgen.data import batching as module
 from nbtextgen.data import tokenization as tokenising
 from nbtextgen.data.batching import CopyMap, Examples, batches, encode_examples
 from nbtextgen.data.readers.read import stream_pairs
-from nbtextgen.data.tokenization import open_store, store_key, tokenise
+from nbtextgen.data.token_store import open_store, store_key
+from nbtextgen.data.tokenization import tokenise
 from nbtextgen.tokenizers.registry import train_tokenizer
 from tests.processes import alive, children, wait_for
 
