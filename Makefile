@@ -30,6 +30,9 @@ lint: .venv/installed  ## style, import directions, types, dead code
 test-front: .venv/installed  ## types, style and tests of the JavaScript; skipped without Node.js, unless CI=true
 	tests/front/run ../../$(BIN)/python
 
+front: .venv/installed  ## types, lint and unit tests of the JavaScript; skipped without Node.js unless CI=true
+	tests/front/run $(abspath $(BIN)/python)
+
 pytest: .venv/installed  ## every test; fails below COVERAGE_FLOOR percent of the lines that run in the tests' own processes
 	$(BIN)/python -m slipcover --source nbtextgen --json --out .coverage.json \
 	    -m pytest -n 2 --dist loadgroup -W ignore::pytest.PytestAssertRewriteWarning
