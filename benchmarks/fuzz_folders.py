@@ -221,7 +221,7 @@ def use_run(folder: Path) -> None:
     runs(folder.parent)
     run = Run.open(folder)
     run.history()
-    run.material()
+    run.training_data()
     run.checkpoint()
     TextGenerator.load(folder).generate("abc", max_length=4)
 

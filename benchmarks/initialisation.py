@@ -91,11 +91,11 @@ def main() -> None:
     options = parser.parse_args()
     pairs = Pairs.of((options.data / "train.en", options.data / "train.de"))
     defaults = {name: known.default for name, known in fit_options().items()}
-    given = prepare_data(defaults, pairs, None, None, None, None)
-    material, held = given.material, given.material.held
+    prepared = prepare_data(defaults, pairs)
+    data, held = prepared.training_data, prepared.training_data.valid
     assert held is not None
     training = replace(
-        given.plan.training,
+        prepared.plan.training,
         max_steps=options.updates,
         validate_every=options.updates,
         learning_rate=options.rate,
@@ -105,11 +105,11 @@ def main() -> None:
         sizes = {"hidden_size": hidden, "embedding_size": hidden // 2, "dropout": options.dropout}
         for text in options.ways:
             torch.manual_seed(training.seed)
-            network = Seq2Seq(replace(given.plan.model, **sizes), material.source.size, material.target.size)
+            network = Seq2Seq(replace(prepared.plan.model, **sizes), data.source.size, data.target.size)
             with torch.no_grad():
                 way(text)(network)
             began = time.process_time()
-            trainer = Trainer(network, material.train, held.take(range(500)), training)
+            trainer = Trainer(network, data.train, held.take(range(500)), training)
             loss = [event.loss for event in trainer.run() if isinstance(event, Validation)][-1]
             figures = {"perplexity": round(math.exp(loss), 2), "seconds": round(time.process_time() - began)}
             print(json.dumps({"weights": text, **sizes, "updates": options.updates, **figures}), flush=True)

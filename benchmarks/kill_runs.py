@@ -157,7 +157,7 @@ def standing(folder: Path) -> tuple[int, int, list[str]]:
     if not Run.is_one(folder):
         return 0, 0, []
     run = Run.open(folder)
-    run.material()
+    run.training_data()
     found = run.checkpoint()
     best = run.best_model() if run.best.steps() else None
     broken = [why for one in (found, best) if one is not None for why in one.skipped]
@@ -181,7 +181,7 @@ def main() -> int:
 
     import nbtextgen.evaluation.metrics
     import nbtextgen.generator
-    import nbtextgen.pipeline.preparing
+    import nbtextgen.pipeline.dataset
     import nbtextgen.run.training  # noqa: F401
 
     torch.set_num_threads(1)

@@ -160,10 +160,10 @@ class TextGenerator:
 
             self._train_run(Run.create(run or True, given, self._options), controls, callbacks, launch, given.notes)
         else:
-            session = LocalTraining(given.plan, given.material, controls, notes=given.notes, spent=given.seconds)
+            session = LocalTraining(given.plan, given.training_data, controls, notes=given.notes, spent=given.seconds)
             self._train(session, callbacks)
         self._background = tuple(given.train.sources[:: max(1, len(given.train) // KEPT_SOURCES)])
-        self.held_out = given.held
+        self.held_out = given.valid
         return self
 
     def begin(

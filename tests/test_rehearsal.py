@@ -74,7 +74,7 @@ def test_the_memory_of_articles_keeps_to_its_formula(words: int, limit: int | No
         embedding_size=embedding, hidden_size=hidden, dropout=0.1, valid_fraction=0.0, average="none",
     )  # fmt: skip
     made = trial_run(model.get_params(), pairs)
-    assert max(map(len, made.examples.sources)) == min(words, limit or words)
+    assert max(map(len, made.data.train.sources)) == min(words, limit or words)
     weights = 5 * 4 * made.estimate().parameters
     activations = made.estimate().memory - weights
     assert 0 < activations <= 4 * tokens * (6 * embedding + 18 * hidden + 4 * longest)

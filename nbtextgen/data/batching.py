@@ -69,6 +69,11 @@ class Examples:
     def __len__(self) -> int:
         return len(self.sources)
 
+    def rows_within(self, max_length: int) -> list[int]:
+        """Rows with at most ``max_length`` tokens on either side, begin and end marks not counted."""
+        source, target = self.lengths()
+        return np.flatnonzero((source <= max_length) & (target - 2 <= max_length)).tolist()
+
     def take(self, rows: Sequence[int]) -> Examples:
         """Some of the examples, in the order given."""
         copies = None if self.copies is None else [self.copies[row] for row in rows]

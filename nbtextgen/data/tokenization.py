@@ -127,10 +127,9 @@ class _Job:
     def encode(self, rows: Sequence[tuple[str, str]]) -> EncodedRows:
         """Ids end to end and lengths of each side, and how many pairs were too long."""
         made = encode_examples([row[0] for row in rows], [row[1] for row in rows], self.source, self.target, self.copy)
-        source, target = made.lengths()
-        short = np.flatnonzero((source <= self.max_length) & (target - 2 <= self.max_length))
+        short = made.rows_within(self.max_length)
         if len(short) < len(made):
-            made = made.take(short.tolist())
+            made = made.take(short)
         encoded: dict[str, tuple[NDArray[np.int32], NDArray[np.int64]]] = {}
         for side in SIDES:
             ids = getattr(made, side)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import torch
 from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.options import options_of
 from nbtextgen.data.batching import Examples, padded_batches
-from nbtextgen.data.corpus import held_apart, windows
+from nbtextgen.data.corpus import Corpus, held_apart, windows
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.decoding.config import DecodingConfig, TokenRules
 from nbtextgen.decoding.stepper import Ensemble, Stepper
@@ -21,8 +21,8 @@ from nbtextgen.decoding.streaming import stream
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.inference.text_codec import LengthLimit
 from nbtextgen.model.config import ModelConfig
-from nbtextgen.pipeline.fit import TrainingData
 from nbtextgen.pipeline.plan import Plan, plan
+from nbtextgen.pipeline.training_data import PreparedData, TrainingData
 from nbtextgen.tokenizers.base import BOS, EOS, UNK, Tokenizer
 from nbtextgen.tokenizers.registry import train_tokenizer
 from nbtextgen.tokenizers.truncated import TruncatedTokenizer
@@ -89,6 +89,38 @@ _SHORT = 1500
 _OPEN_FOR_TEXT = {"learning_rate": 0.01, "batch_size": 8, "average": "ema", "ema_decay": 0.99}
 
 
+@dataclass(frozen=True)
+class TextSource:
+    """A text to learn to continue.
+
+    Attributes:
+        plan: all settings.
+        text: the whole text.
+        pieces: the text cut up into pairs.
+    """
+
+    plan: Plan
+    text: str
+    pieces: Pairs
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any], corpus: Corpus) -> TextSource:
+        """Choose the settings; arguments and errors as ``text_plan``."""
+        pieces = corpus.pieces()
+        return cls(text_plan(options, pieces), corpus.text, pieces)
+
+    def prepare(self) -> PreparedData:
+        """Train the tokenizer and cut the text into windows; errors as ``text_training_data``."""
+        encoded = text_training_data(self.plan, self.text)
+        return PreparedData(self.plan, encoded, self.pieces, _valid_pairs(encoded))
+
+    def sample(self, size: int) -> tuple[TrainingData, int]:
+        """The first windows, a quarter of ``size`` at most, and how many there are."""
+        encoded = text_training_data(self.plan, self.text)
+        count = len(encoded.train)
+        return replace(encoded, train=encoded.train.take(range(min(size // 4, count)))), count
+
+
 def text_training_data(settings: Plan, text: str) -> TrainingData:
     """One tokenizer for both sides, and the windows of the text, its end held out.
 
@@ -119,23 +151,23 @@ def text_training_data(settings: Plan, text: str) -> TrainingData:
         source=TruncatedTokenizer(target, context, keep_end=True),
         target=target,
         train=windows(train, context, length),
-        held=windows(held, context, length) if len(held) else None,
+        valid=windows(held, context, length) if len(held) else None,
         shown=shown,
         limit=LengthLimit(length, 0.0),
     )
 
 
-def held_pairs(material: TrainingData) -> Pairs | None:
-    """The held-out windows as texts, each after its context (the first has none): what a model that continues is tried and explained on."""
-    if material.held is None:
+def _valid_pairs(data: TrainingData) -> Pairs | None:
+    """The validation windows as texts, each after its context; the first, which has none, is left out."""
+    if data.valid is None:
         return None
-    rows = [
-        (material.source.decode(before.tolist()), material.target.decode(after[1 : SHOWN_TOKENS + 1].tolist()))
-        for before, after in zip(material.held.sources, material.held.targets, strict=True)
+    texts = [
+        (data.source.decode(context.tolist()), data.target.decode(window[1 : SHOWN_TOKENS + 1].tolist()))
+        for context, window in zip(data.valid.sources, data.valid.targets, strict=True)
     ]
-    kept = [(at, *row) for at, row in enumerate(rows, 1) if at > 1 and row[0].strip() and row[1].strip()]
-    places = [f"window {at:,} of the held-out text" for at, _, _ in kept]
-    return Pairs([one for _, one, _ in kept], [two for _, _, two in kept], places) if kept else None
+    rows = [row for row, (context, window) in enumerate(texts) if row and context.strip() and window.strip()]
+    places = [f"window {row + 1:,} of the held-out text" for row in rows]
+    return Pairs([texts[row][0] for row in rows], [texts[row][1] for row in rows], places) if rows else None
 
 
 def _shown(tokenizer: Tokenizer, held: Sequence[int], context: int) -> tuple[tuple[str, str], ...]:

@@ -1,106 +1,174 @@
-"""What a user hands over, checked and made ready: pairs in any form, a text or a store to train on."""
+"""Data preparation: from what a user passes to ``fit`` to ``PreparedData``, be it pairs, a text or a stream."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from nbtextgen.core.errors import DataError, OptionError
-from nbtextgen.data.pairs import Pairs
+from nbtextgen.data.cleaning.clean import parse_steps
+from nbtextgen.data.cleaning.steps import REWRITES
+from nbtextgen.data.corpus import Corpus
+from nbtextgen.data.pairs import Cleaned, Pairs, RawPairs
+from nbtextgen.pipeline.continuation import TextSource
 from nbtextgen.pipeline.plan import Plan, fit_options, plan
+from nbtextgen.pipeline.streamed import StreamedSource
+from nbtextgen.pipeline.training_data import PreparedData, TrainingData
 
-if TYPE_CHECKING:
-    from nbtextgen.pipeline.fit import TrainingData
-
-SMALLEST = 2
+MIN_PAIRS = 2
 """Fewest distinct pairs that anything can be learned from."""
 
 
-@dataclass(frozen=True)
-class PreparedData:
-    """Ready for training.
+class TrainingSource(Protocol):
+    """Data that was looked at to choose the settings, and is not tokenized yet."""
 
-    Attributes:
-        plan: all settings, those chosen from the data included.
-        material: what the trainer reads.
-        train: its pairs, or a sample of them.
-        held: pairs held out, where they are in memory.
-        notes: what cleaning did, for the user.
-        seconds: how long all of this took.
-    """
+    @property
+    def plan(self) -> Plan:
+        """All settings, those chosen from the data included."""
+        ...
 
-    plan: Plan
-    material: TrainingData
-    train: Pairs
-    held: Pairs | None = None
-    notes: tuple[str, ...] = ()
-    seconds: float = 0.0
+    def prepare(self) -> PreparedData:
+        """Train the tokenizers and encode everything."""
+        ...
+
+    def sample(self, size: int) -> tuple[TrainingData, int]:
+        """At most ``size`` examples for a trial run, and about how many there are in all."""
+        ...
 
 
 def prepare_data(
-    options: Mapping[str, Any], data: Any, targets: Any, valid: Any, source: str | None, target: str | None
+    options: Mapping[str, Any],
+    data: Any,
+    targets: Any = None,
+    valid: Any = None,
+    source: str | None = None,
+    target: str | None = None,
 ) -> PreparedData:
-    """Read the data, clean and split it, and fill in the settings that ``options`` leave open.
+    """Read the data, clean and split it, choose the settings that ``options`` leave open, and encode it.
 
     Args:
         options: settings of ``TextGenerator`` by name.
         data, targets, valid, source, target: as ``TextGenerator.fit``.
+
+    Raises:
+        DataError: when the data cannot be read or is too little to learn from.
+        OptionError: when settings contradict one another.
     """
     began = time.perf_counter()
-    given = _prepared(options, data, targets, valid, source, target)
-    return replace(given, seconds=time.perf_counter() - began)
+    prepared = open_source(options, data, targets, valid, source, target).prepare()
+    return replace(prepared, seconds=time.perf_counter() - began)
 
 
-def _prepared(
-    options: Mapping[str, Any], data: Any, targets: Any, valid: Any, source: str | None, target: str | None
-) -> PreparedData:
-    from nbtextgen.data.corpus import Corpus
-    from nbtextgen.pipeline.fit import TrainingData
-
+def open_source(
+    options: Mapping[str, Any],
+    data: Any,
+    targets: Any = None,
+    valid: Any = None,
+    source: str | None = None,
+    target: str | None = None,
+) -> TrainingSource:
+    """Read the data and choose the settings; arguments and errors as ``prepare_data``."""
     if isinstance(data, Corpus):
-        from nbtextgen.pipeline.continuation import held_pairs, text_plan, text_training_data
-
-        pieces = data.pieces()
-        chosen = text_plan(options, pieces)
-        material = text_training_data(chosen, data.text)
-        return PreparedData(chosen, material, pieces, held_pairs(material))
+        return TextSource.of(options, data)
     if options["store"]:
-        from nbtextgen.pipeline.streamed import streamed_training_data
-
         if targets is not None or valid is not None:
             raise OptionError("--store reads pairs from files or a data set and holds some out itself.")
-        return PreparedData(*streamed_training_data(options, data, source, target))
-    chosen, train, held, note = planned(options, data, targets, valid, source, target)
-    return PreparedData(chosen, TrainingData.of(chosen, train, held), train, held, (note,) if note else ())
+        return StreamedSource.of(options, data, source, target)
+    return PairSource.of(options, data if targets is None else _zipped(data, targets), valid, source, target)
 
 
-def planned(
-    options: Mapping[str, Any], data: Any, targets: Any, valid: Any, source: str | None, target: str | None
-) -> tuple[Plan, Pairs, Pairs | None, str]:
-    """Settings, pairs cleaned and split, and what cleaning did; arguments as ``prepare_data``."""
-    from nbtextgen.pipeline.preparing import prepare
+@dataclass(frozen=True)
+class PairSource:
+    """Pairs in memory.
 
-    ready = prepare(data if targets is None else _zipped(data, targets), valid, options["clean"], source, target)
-    train, held = split(options, ready.pairs, ready.valid)
-    return plan({**options, "clean": ready.steps, "context": None}, train), train, held, ready.note
+    Attributes:
+        plan: all settings.
+        train, valid: the pairs, cleaned and split.
+        notes: what cleaning did.
+    """
+
+    plan: Plan
+    train: Pairs
+    valid: Pairs | None
+    notes: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls, options: Mapping[str, Any], data: Any, valid: Any, source: str | None, target: str | None
+    ) -> PairSource:
+        """Read, clean and split the pairs; arguments and errors as ``prepare_data``."""
+        cleaned, valid = read_pairs(data, valid, options["clean"], source, target)
+        train, valid = split(options, cleaned.pairs, valid)
+        chosen = plan({**options, "clean": cleaned.steps or None, "context": None}, train)
+        return cls(chosen, train, valid, tuple(filter(None, [cleaning_note(cleaned)])))
+
+    def prepare(self) -> PreparedData:
+        """Train the tokenizers and encode the pairs."""
+        encoded = TrainingData.of(self.plan, self.train, self.valid)
+        return PreparedData(self.plan, encoded, self.train, self.valid, self.notes)
+
+    def sample(self, size: int) -> tuple[TrainingData, int]:
+        """Some of the pairs, and how many there are."""
+        return TrainingData.sample(self.plan, self.train, size), len(self.train)
 
 
-def split(options: Mapping[str, Any], pairs: Pairs, held: Pairs | None = None) -> tuple[Pairs, Pairs | None]:
+def read_pairs(
+    data: Any, valid: Any, steps: str | None, source: str | None, target: str | None
+) -> tuple[Cleaned, Pairs | None]:
+    """Read and clean training and validation pairs, strictly when no cleaning is asked for.
+
+    Given validation pairs are rewritten, and rows that are not pairs are dropped; no other row is dropped from them.
+    The result can be passed to ``fit``, which cleans it no further and remembers its steps.
+
+    Raises:
+        DataError: when the data cannot be read, or cleaning leaves nothing.
+        OptionError: for an unknown cleaning step.
+    """
+    if isinstance(data, Cleaned) and steps is None:
+        return Cleaned(data.pairs, (), (), data.steps), _read_valid(valid, data.steps, source, target)
+    valid = _read_valid(valid, steps, source, target)
+    if not steps:
+        return Cleaned(Pairs.of(data, source=source, target=target), (), (), ""), valid
+    return RawPairs.of(data, source=source, target=target).clean(steps, valid=valid), valid
+
+
+def _read_valid(valid: Any, steps: str | None, source: str | None, target: str | None) -> Pairs | None:
+    if valid is None:
+        return None
+    if not steps:
+        return Pairs.of(valid, source=source, target=target)
+    rewriting = [name for name in parse_steps(steps) if name in REWRITES or name == "text"]
+    return RawPairs.of(valid, source=source, target=target).clean(rewriting).pairs
+
+
+def cleaning_note(cleaned: Cleaned) -> str:
+    """What cleaning did, in a sentence; empty if nothing was cleaned."""
+    if not cleaned.results:
+        return ""
+    effects = [
+        f"{result.name} " + (f"dropped {result.dropped:,}" if result.dropped else f"changed {result.changed:,}")
+        for result in cleaned.results
+        if result.dropped or result.changed
+    ]
+    total = len(cleaned.pairs) + len(cleaned.dropped)
+    return f"Cleaning kept {len(cleaned.pairs):,} of {total:,} rows" + (f" ({', '.join(effects)})." if effects else ".")
+
+
+def split(options: Mapping[str, Any], pairs: Pairs, valid: Pairs | None = None) -> tuple[Pairs, Pairs | None]:
     """Training and validation pairs; raises ``DataError`` when there is too little to learn from."""
-    known = fit_options()
-    fraction = known["valid_fraction"].check(options["valid_fraction"])
+    fraction = fit_options()["valid_fraction"].check(options["valid_fraction"])
     limit, seed = options["valid_limit"], options["seed"]
-    if len(set(zip(pairs.sources, pairs.targets, strict=True))) < SMALLEST:
+    if len(set(zip(pairs.sources, pairs.targets, strict=True))) < MIN_PAIRS:
         what = "one pair" if len(pairs) == 1 else f"{len(pairs)} identical pairs"
         raise DataError(f"There is only {what} to learn from ({pairs.place(0)}); give at least two different ones.")
-    if held is not None or not fraction:
-        return pairs, held
-    train, held = pairs.split(fraction, seed, limit)
-    if len(set(pairs.sources)) < 10 or not len(held) or not len(train):
+    if valid is not None or not fraction:
+        return pairs, valid
+    train, valid = pairs.split(fraction, seed, limit)
+    if len(set(pairs.sources)) < 10 or not len(valid) or not len(train):
         return pairs, None  # too few to hold any out: the training loss then selects
-    return train, held
+    return train, valid
 
 
 def to_pairs(data: Any, targets: Any = None, source: str | None = None, target: str | None = None) -> Pairs:
@@ -111,10 +179,10 @@ def to_pairs(data: Any, targets: Any = None, source: str | None = None, target: 
 
 
 def _zipped(data: Any, targets: Any) -> list[tuple[Any, Any]]:
-    sources, wanted = list(data), list(targets)
-    if len(sources) != len(wanted):
-        raise DataError(f"There are {len(sources):,} sources but {len(wanted):,} targets; give one target per source.")
-    return list(zip(sources, wanted, strict=True))
+    sources, targets = list(data), list(targets)
+    if len(sources) != len(targets):
+        raise DataError(f"There are {len(sources):,} sources but {len(targets):,} targets; give one target per source.")
+    return list(zip(sources, targets, strict=True))
 
 
 def group_references(pairs: Pairs, *, grouped: bool) -> tuple[list[str], list[str | list[str]]]:
@@ -122,6 +190,6 @@ def group_references(pairs: Pairs, *, grouped: bool) -> tuple[list[str], list[st
     if not grouped:
         return list(pairs.sources), list(pairs.targets)
     answers: dict[str, list[str]] = {}
-    for one, answer in pairs:
-        answers.setdefault(one, []).append(answer)
+    for source, target in pairs:
+        answers.setdefault(source, []).append(target)
     return list(answers), list(answers.values())

@@ -12,18 +12,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nbtextgen.data.batching import CopyMap, Examples, encode_examples, pad
-from nbtextgen.data.pairs import Pairs
+from nbtextgen.data.batching import CopyMap, Examples, pad
 from nbtextgen.model.seq2seq import Seq2Seq
-from nbtextgen.pipeline.dataset import planned
-from nbtextgen.pipeline.fit import TrainingData, epoch_examples, train_tokenizers
+from nbtextgen.pipeline.dataset import open_source
 from nbtextgen.pipeline.plan import Plan
-from nbtextgen.tokenizers.base import Tokenizer
+from nbtextgen.pipeline.training_data import TrainingData, epoch_examples
 from nbtextgen.training.range_test import RangeTest, range_config, range_test
 from nbtextgen.training.trainer import Trainer
 
 SAMPLE = 4000
-"""Most pairs that are tokenised for a rehearsal; lengths and times of the rest are taken to be like theirs."""
+"""Most pairs that are tokenized for an estimate; the others are taken to be of like lengths."""
 TIMED = 6
 """Updates timed, spread over short and long batches."""
 
@@ -64,42 +62,29 @@ class CostEstimate:
 
 
 class TrialRun:
-    """A run prepared on a sample of its pairs: tokenizers, examples, and fresh networks to try things on."""
+    """A training on a sample of its data: fresh networks to time, and to search a learning rate with."""
 
-    def __init__(self, plan: Plan, train: Pairs, pairs: int | None = None) -> None:
-        """Tokenise a sample.
+    def __init__(self, plan: Plan, data: TrainingData, size: int) -> None:
+        """Prepare a trial.
 
         Args:
-            plan: all settings, none left open.
-            train: the pairs to be trained on, or some of them.
-            pairs: how many there are, when ``train`` is a part.
-
-        Raises:
-            OptionError, DataError: as training itself would.
+            plan: all settings.
+            data: tokenizers and a sample of the training examples.
+            size: how many training examples there are in all.
         """
-        self.plan, self.pairs = plan, pairs or len(train)
-        rows = np.random.default_rng(plan.training.seed).permutation(len(train))[:SAMPLE]
-        sample = train.take(sorted(rows.tolist()))
-        self.source, self.target = train_tokenizers(plan, sample if len(train) > 20 * SAMPLE else train)
-        copy = CopyMap(self.source, self.target) if plan.model.copy else None
-        examples = encode_examples(sample.sources, sample.targets, self.source, self.target, copy)
-        longest = plan.training.max_length
-        source, target = examples.lengths()
-        kept = [row for row in range(len(examples)) if source[row] <= longest and target[row] - 2 <= longest]
-        self.examples = examples.take(kept or [0])
-
-    @classmethod
-    def of_text(cls, plan: Plan, material: TrainingData) -> TrialRun:
-        """A run that learns to continue a text, whose windows are ready; the first ones are the sample."""
-        found = cls.__new__(cls)
-        found.plan, found.pairs = plan, len(material.train)
-        found.source, found.target = material.source, material.target
-        found.examples = material.train.take(range(min(SAMPLE // 4, len(material.train))))
-        return found
+        self.plan, self.data, self.size = plan, data, size
 
     def trainer(self) -> Trainer:
-        """A fresh network with the trainer that moves its learning rate only from outside."""
-        return _trainer(self.plan, self.source, self.target, self.examples)
+        """A fresh network with a trainer whose learning rate is only moved from outside."""
+        plan, data = self.plan, self.data
+        with torch.random.fork_rng():
+            torch.manual_seed(plan.training.seed)
+            network = Seq2Seq(plan.model, data.source.size, data.target.size)
+        copy = CopyMap(data.source, data.target) if plan.model.copy else None
+        augmented = epoch_examples(plan, data.source, data.target, copy, plan.training.seed)
+        return Trainer(
+            network, data.train, None, range_config(replace(plan.training, epochs=1)), epoch_examples=augmented
+        )
 
     def estimate(self, on_progress: Callable[[], bool] = lambda: True) -> CostEstimate:
         """Count, and time a few updates.
@@ -126,7 +111,7 @@ class TrialRun:
                 paces.append((time.perf_counter() - began) / _width(examples, rows))
                 if not on_progress():
                     break
-        scale = self.pairs / len(self.examples)
+        scale = self.size / len(self.data.train)
         parameters = sum(parameter.numel() for parameter in trainer.model.parameters())
         # Weights, gradients, two moments of Adam (one of SGD), the best weights so far, and averages.
         copies = (
@@ -139,8 +124,8 @@ class TrialRun:
         epoch_seconds = (statistics.median(paces) * width + preparing) * scale
         return CostEstimate(
             parameters * self.plan.training.ensemble,
-            self.source.size,
-            self.target.size,
+            self.data.source.size,
+            self.data.target.size,
             max(1, round(len(batches) * scale / self.plan.training.accumulate)),
             self._epochs(epoch_seconds),
             epoch_seconds,
@@ -166,30 +151,9 @@ class TrialRun:
 def trial_run(
     options: Mapping[str, Any], data: Any, targets: Any = None, source: str | None = None, target: str | None = None
 ) -> TrialRun:
-    """The run that would follow, on a sample of its data; arguments as ``prepared``."""
-    from nbtextgen.data.corpus import Corpus
-
-    if isinstance(data, Corpus):
-        from nbtextgen.pipeline.continuation import text_plan, text_training_data
-
-        chosen = text_plan(options, data.pieces())
-        return TrialRun.of_text(chosen, text_training_data(chosen, data.text))
-    if options["store"]:
-        from nbtextgen.pipeline.streamed import StreamedData
-
-        found = StreamedData.of(options, data, source, target)
-        return TrialRun(found.plan, found.train, found.pairs)
-    chosen, train, _, _ = planned(options, data, targets, None, source, target)
-    return TrialRun(chosen, train)
-
-
-def _trainer(plan: Plan, source: Tokenizer, target: Tokenizer, examples: Examples) -> Trainer:
-    with torch.random.fork_rng():
-        torch.manual_seed(plan.training.seed)
-        network = Seq2Seq(plan.model, source.size, target.size)
-    copy = CopyMap(source, target) if plan.model.copy else None
-    made = epoch_examples(plan, source, target, copy, plan.training.seed)
-    return Trainer(network, examples, None, range_config(replace(plan.training, epochs=1)), epoch_examples=made)
+    """The training that ``fit`` would start, on a sample of its data; arguments and errors as ``prepare_data``."""
+    training_source = open_source(options, data, targets, None, source, target)
+    return TrialRun(training_source.plan, *training_source.sample(SAMPLE))
 
 
 def _width(examples: Examples, rows: np.ndarray) -> int:

@@ -1,27 +1,20 @@
-"""From a plan and pairs to a trained ``Predictor``: tokenizers, examples, and one training run per network."""
+"""Training in this process, from prepared data to a ``Predictor``: the networks of an ensemble one after another."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 
-from nbtextgen.core.errors import DataError
-from nbtextgen.data.augmentation import Augmentation, Augmenter, EpochExamples
-from nbtextgen.data.batching import CopyMap, Examples, encode_examples
-from nbtextgen.data.corpus import ShiftingWindows
-from nbtextgen.data.pairs import Pairs
+from nbtextgen.data.batching import CopyMap
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.inference.predictor import Predictor
-from nbtextgen.inference.text_codec import LengthLimit
 from nbtextgen.model.pretrained import load_embeddings
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.pipeline.plan import Plan
-from nbtextgen.tokenizers.base import Tokenizer
-from nbtextgen.tokenizers.registry import train_tokenizer
-from nbtextgen.tokenizers.truncated import TruncatedTokenizer
+from nbtextgen.pipeline.training_data import METRIC_PAIRS, TrainingData, epoch_examples
 from nbtextgen.training.averaging import Weights, put
 from nbtextgen.training.config import TOKEN_METRICS
 from nbtextgen.training.controls import Controls
@@ -31,59 +24,6 @@ from nbtextgen.training.events import Event, TrainingWarning
 from nbtextgen.training.state import Progress, TrainerState
 from nbtextgen.training.trainer import Trainer
 from nbtextgen.training.validation import ValidationResult
-
-JUDGED = 300
-"""Held-out pairs written at each validation when a metric other than the loss selects."""
-
-
-@dataclass(frozen=True)
-class TrainingData:
-    """What training reads.
-
-    Attributes:
-        source, target: tokenizers of both sides, one and the same with a shared vocabulary.
-        train: encoded pairs to learn from.
-        held: encoded pairs held out, or ``None``.
-        shown: texts of the first held-out pairs, for the model to be tried on.
-        limit: longest output for a source length.
-        left_out: pairs that were too long.
-    """
-
-    source: Tokenizer
-    target: Tokenizer
-    train: Examples
-    held: Examples | None
-    shown: tuple[tuple[str, str], ...]
-    limit: LengthLimit
-    left_out: int = 0
-
-    @classmethod
-    def of(cls, plan: Plan, train: Pairs, valid: Pairs | None) -> TrainingData:
-        """Train the tokenizers and encode the pairs.
-
-        Raises:
-            DataError: when every pair is too long.
-            OptionError: when a shared vocabulary is asked for sides that are cut up differently.
-        """
-        source, target = train_tokenizers(plan, train)
-        copy = CopyMap(source, target) if plan.model.copy else None
-        examples = encode_examples(train.sources, train.targets, source, target, copy)
-        limit, longest = LengthLimit.from_examples(examples), plan.training.max_length
-        rows = _short_enough(examples, longest)
-        if not rows:
-            raise DataError(
-                f"Every pair has more than {longest:,} tokens on a side ({train.place(0)} has "
-                f"{len(examples.sources[0]):,}); raise --max-length or shorten the texts."
-            )
-        left_out = len(examples) - len(rows)
-        kept = examples.take(rows) if left_out else examples
-        if valid is None:
-            return cls(source, target, kept, None, (), limit, left_out)
-        held = encode_examples(valid.sources, valid.targets, source, target, copy)
-        rows = _short_enough(held, longest)
-        shown = tuple(valid[row] for row in rows[: max(plan.training.samples, JUDGED)])
-        left_out += len(held) - len(rows)
-        return cls(source, target, kept, held.take(rows) if rows else None, shown, limit, left_out)
 
 
 class LocalTraining:
@@ -95,7 +35,7 @@ class LocalTraining:
     def __init__(
         self,
         plan: Plan,
-        material: TrainingData,
+        data: TrainingData,
         controls: Controls | None = None,
         *,
         checkpoints: bool = False,
@@ -109,7 +49,7 @@ class LocalTraining:
 
         Args:
             plan: all settings.
-            material: what to learn from.
+            data: what to learn from.
             controls: stop, pause and live settings.
             checkpoints: yield ``Checkpoint`` events, while which ``state`` can be kept.
             done: networks of the ensemble that were trained before.
@@ -118,9 +58,9 @@ class LocalTraining:
             group: the processes that train together.
             spent: seconds that preparing the data took, which count towards ``max_minutes``.
         """
-        self.plan, self.material, self._spent = plan, material, spent
+        self.plan, self.data, self._spent = plan, data, spent
         self.controls = controls or Controls()
-        self.copy = CopyMap(material.source, material.target) if plan.model.copy else None
+        self.copy = CopyMap(data.source, data.target) if plan.model.copy else None
         self._checkpoints, self._state, self._notes = checkpoints, state, list(notes)
         self._group = group or ProcessGroup()
         # They were read from files, onto the processor.
@@ -135,12 +75,12 @@ class LocalTraining:
 
     def run(self) -> Generator[Event, None, None]:
         """Train every network of the ensemble in turn."""
-        material = self.material
-        total = len(material.train) + (len(material.held) if material.held is not None else 0) + material.left_out
+        data = self.data
+        total = len(data.train) + (len(data.valid) if data.valid is not None else 0) + data.left_out
         yield from (TrainingWarning(note) for note in self._notes)
-        if material.left_out and self._state is None and not self._networks:
+        if data.left_out and self._state is None and not self._networks:
             yield TrainingWarning(
-                f"{material.left_out:,} of {total:,} pairs have more than {self.plan.training.max_length:,} tokens on "
+                f"{data.left_out:,} of {total:,} pairs have more than {self.plan.training.max_length:,} tokens on "
                 "a side and were left out; raise --max-length to keep them."
             )
         for number in range(len(self._networks), self.plan.training.ensemble):
@@ -153,22 +93,20 @@ class LocalTraining:
         config = replace(self.plan.training, seed=self.plan.training.seed + number)
         with torch.random.fork_rng():
             torch.manual_seed(config.seed)
-            network = Seq2Seq(self.plan.model, self.material.source.size, self.material.target.size)
+            network = Seq2Seq(self.plan.model, self.data.source.size, self.data.target.size)
         if self._state is None:
             self._load_embeddings(network)
         self._trainer = Trainer(
             network,
-            self.material.train,
-            self.material.held,
+            self.data.train,
+            self.data.valid,
             config,
             judge=self._judge,
             controls=self.controls,
             choices=self.plan.choices,
             checkpoints=self._checkpoints,
             group=self._group,
-            epoch_examples=epoch_examples(
-                self.plan, self.material.source, self.material.target, self.copy, config.seed
-            ),
+            epoch_examples=epoch_examples(self.plan, self.data.source, self.data.target, self.copy, config.seed),
             seconds=self._seconds(),
         )
         if self._state is not None:
@@ -225,22 +163,22 @@ class LocalTraining:
         return known[1]
 
     def _predictor(self, networks: list[Seq2Seq]) -> Predictor:
-        return Predictor(self.material.source, self.material.target, networks, self.material.limit, self.copy)
+        return Predictor(self.data.source, self.data.target, networks, self.data.limit, self.copy)
 
     def _load_embeddings(self, network: Seq2Seq) -> None:
         model = self.plan.model
         if model.source_embeddings:
-            load_embeddings(model.source_embeddings, network.source_embedding.weight, self.material.source)
+            load_embeddings(model.source_embeddings, network.source_embedding.weight, self.data.source)
         if model.target_embeddings:
-            load_embeddings(model.target_embeddings, network.target_embedding.weight, self.material.target)
+            load_embeddings(model.target_embeddings, network.target_embedding.weight, self.data.target)
 
     def _judge(self, network: Seq2Seq) -> ValidationResult:
         """Let the network write: for the metric that selects, when it is not the loss, and for the samples."""
-        from nbtextgen.evaluation.metrics import HIGHER_IS_BETTER, score
+        from nbtextgen.evaluation.metrics import HIGHER_IS_BETTER, score  # here, since few metrics need it
 
         name, shown = self.plan.training.select_by, self.plan.training.samples
         by_tokens = name in (None, *TOKEN_METRICS)
-        pairs = self.material.shown[: shown if by_tokens else max(shown, JUDGED)]
+        pairs = self.data.shown[: shown if by_tokens else max(shown, METRIC_PAIRS)]
         if not pairs:
             return ValidationResult(None, False)
         sources, targets = [source for source, _ in pairs], [target for _, target in pairs]
@@ -250,54 +188,3 @@ class LocalTraining:
             return ValidationResult(None, False, samples)
         metric = "rougeL" if name == "rouge" else name
         return ValidationResult(score(metric, targets, outputs), HIGHER_IS_BETTER[metric], samples)
-
-
-def epoch_examples(
-    plan: Plan, source: Tokenizer, target: Tokenizer, copy: CopyMap | None, seed: int
-) -> EpochExamples | None:
-    """What makes the examples of each epoch: windows cut elsewhere, augmented pairs, or ``None`` for the same ones."""
-    data = plan.data
-    if data.context is not None:
-        return ShiftingWindows(data.context, data.window or 4 * data.context, seed)
-    if data.augment:
-        return Augmenter(Augmentation.parse(data.augment, data.synonyms), source, target, copy, seed)
-    return None
-
-
-def _short_enough(examples: Examples, longest: int) -> list[int]:
-    """Rows with at most ``longest`` tokens on either side."""
-    source, target = examples.lengths()
-    return [row for row in range(len(examples)) if source[row] <= longest and target[row] - 2 <= longest]
-
-
-def train_tokenizers(plan: Plan, train: Pairs) -> tuple[Tokenizer, Tokenizer]:
-    """Tokenizers of both sides, one and the same with a shared vocabulary."""
-    config = plan.tokenizer
-    sides = []
-    for texts, unit, form, lowercase in (
-        (train.sources, config.source_tokens, config.source_normalization, config.source_lowercase),
-        (train.targets, config.target_tokens, config.target_normalization, config.target_lowercase),
-    ):
-        sides.append((texts, unit or "char", form or "none", lowercase))
-    if config.shared_vocabulary:
-        if sides[0][1:] != sides[1][1:]:
-            from nbtextgen.core.errors import OptionError
-
-            raise OptionError(
-                "--shared-vocabulary needs the same tokens, normalization and lower-casing on both sides "
-                f"(got {sides[0][1:]} and {sides[1][1:]})."
-            )
-        sides = [([*train.sources, *train.targets], *sides[0][1:])]
-    found = [
-        train_tokenizer(
-            texts,
-            unit,
-            normalization=form,
-            lowercase=lowercase,
-            size=config.vocabulary_size,
-            minimum_frequency=config.minimum_frequency,
-        )
-        for texts, unit, form, lowercase in sides
-    ]
-    source, target = found[0], found[-1]
-    return TruncatedTokenizer(source, config.source_limit) if config.source_limit else source, target

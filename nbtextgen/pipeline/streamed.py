@@ -19,95 +19,107 @@ from nbtextgen.data.rows import Place, same_key
 from nbtextgen.data.token_store import open_store, store_key
 from nbtextgen.data.tokenization import tokenise
 from nbtextgen.inference.text_codec import LengthLimit
-from nbtextgen.pipeline.fit import JUDGED, TrainingData, train_tokenizers
 from nbtextgen.pipeline.plan import Plan, plan
+from nbtextgen.pipeline.training_data import METRIC_PAIRS, PreparedData, TrainingData, train_tokenizers
 
 SAMPLE = 100_000
 """First pairs, from which settings and vocabularies are chosen."""
 
 
 @dataclass(frozen=True)
-class StreamedData:
-    """Pairs that are read one by one, with the settings chosen from the first of them.
+class StreamedSource:
+    """Pairs that are read one by one; the first of them set the vocabularies and the settings left open.
+
+    A pair is held out by a checksum of its source (up to case, spacing and Unicode form), so that no source is in both
+    the training and the validation set, in whatever file it stands.
 
     Attributes:
         plan: all settings.
-        rows: reads all pairs, rewritten, from the beginning.
-        sample: the first pairs, held-out ones included.
-        train: those of the sample that are trained on.
-        pairs: about how many there are in all.
-        held_share: share of sources held out.
+        read_rows: reads all pairs, rewritten, from the beginning.
+        first: the first pairs, held-out ones included.
+        train: those of the first pairs that are trained on.
+        size: about how many pairs there are in all.
+        valid_fraction: fraction of the sources held out.
+        folder: folder of the store of tokens.
+        data: the data as it was given.
+        inputs: settings that the store depends on, beside the data and the tokenizers.
     """
 
     plan: Plan
-    rows: Callable[[], Iterator[tuple[Place, str, str]]]
-    sample: Pairs
+    read_rows: Callable[[], Iterator[tuple[Place, str, str]]]
+    first: Pairs
     train: Pairs
-    pairs: int
-    held_share: float
+    size: int
+    valid_fraction: float
+    folder: Path
+    data: Any
+    inputs: list[Any]
 
     @classmethod
-    def of(cls, options: Mapping[str, Any], data: Any, source: str | None, target: str | None) -> StreamedData:
-        """Read the first pairs; arguments and errors as ``streamed_training_data``."""
+    def of(cls, options: Mapping[str, Any], data: Any, source: str | None, target: str | None) -> StreamedSource:
+        """Read the first pairs and choose the settings.
+
+        Args:
+            options: settings by name; ``store`` is the folder of the tokens.
+            data: as ``stream_pairs`` reads.
+            source, target: column names.
+
+        Raises:
+            DataError: for a row that is not two texts, naming its place; for an iterator, which can be read only once.
+            OptionError: for augmentation, or a cleaning step that needs all rows at once.
+        """
         rewrite = _rewriter(options["clean"])
         if options["augment"]:
             raise OptionError("--augment changes pairs in memory, and --store keeps none there; leave one of them out.")
 
-        def rows() -> Iterator[tuple[Place, str, str]]:
-            for place, one, other in stream_pairs(data, source, target):
-                yield place, rewrite(one), rewrite(other)
+        def read_rows() -> Iterator[tuple[Place, str, str]]:
+            for place, source_text, target_text in stream_pairs(data, source, target):
+                yield place, rewrite(source_text), rewrite(target_text)
 
         if not files_of(data) and iter(data) is data:
             raise DataError("With --store the data is read twice: give files or a data set, not an iterator.")
-        sample = _pairs(islice(rows(), SAMPLE))
-        pairs = _count(data, sample)
-        share = min(float(options["valid_fraction"]), options["valid_limit"] / max(1, pairs))
-        train = sample.take([row for row in range(len(sample)) if not _is_held(sample.sources[row], share)])
-        return cls(plan(options, train), rows, sample, train, pairs, share)
+        first = _pairs(islice(read_rows(), SAMPLE))
+        size = _count(data, first)
+        fraction = min(float(options["valid_fraction"]), options["valid_limit"] / max(1, size))
+        train = first.take([row for row in range(len(first)) if not _is_held_out(first.sources[row], fraction)])
+        chosen = plan(options, train)
+        inputs = [fraction, chosen.training.max_length, chosen.data.clean, source, target, chosen.model.copy]
+        return cls(chosen, read_rows, first, train, size, fraction, Path(str(options["store"])), data, inputs)
 
+    def prepare(self) -> PreparedData:
+        """Train the tokenizers and tokenize everything into the store, unless it is there already."""
+        source, target = train_tokenizers(self.plan, self.train)
+        copy = CopyMap(source, target) if self.plan.model.copy else None
+        key = store_key(self.data, source, target, self.inputs)
+        store = open_store(self.folder, key, source, target) or tokenise(
+            ((row[1], row[2]) for row in self.read_rows() if not _is_held_out(row[1], self.valid_fraction)),
+            self.folder,
+            source,
+            target,
+            copy,
+            key=key,
+            max_length=self.plan.training.max_length,
+        )
+        valid, encoded = self._valid(), None
+        if valid is not None:
+            encoded = encode_examples(valid.sources, valid.targets, source, target, copy)
+        few = self.train[:20_000]
+        limit = LengthLimit.from_examples(encode_examples(few.sources, few.targets, source, target, copy))
+        shown = tuple(valid[: max(self.plan.training.samples, METRIC_PAIRS)]) if valid is not None else ()
+        training_data = TrainingData(source, target, store.examples, encoded, shown, limit, store.left_out)
+        return PreparedData(self.plan, training_data, self.first, valid)
 
-def streamed_training_data(
-    options: Mapping[str, Any], data: Any, source: str | None, target: str | None
-) -> tuple[Plan, TrainingData, Pairs, Pairs | None]:
-    """Plan and material of pairs that are read one by one; gives also the sample, and the pairs held out.
+    def sample(self, size: int) -> tuple[TrainingData, int]:
+        """Some of the first pairs, and about how many there are in all."""
+        return TrainingData.sample(self.plan, self.train, size), self.size
 
-    The first pairs set the vocabularies and the settings left open. A pair is held out by a checksum of its source (up
-    to case, spacing and Unicode form), so that no source is on both sides, in whatever file it stands.
-
-    Args:
-        options: settings by name; ``store`` is the folder of the tokens.
-        data: as ``stream_pairs`` reads; a stream that can be read only once must be small enough to be sampled.
-        source, target: column names.
-
-    Raises:
-        DataError: for a row that is not two texts; names the place.
-        OptionError: for a cleaning step that would have to see all rows at once.
-    """
-    found = StreamedData.of(options, data, source, target)
-    chosen, train, held_share = found.plan, found.train, found.held_share
-    source_side, target_side = train_tokenizers(chosen, train)
-    copy = CopyMap(source_side, target_side) if chosen.model.copy else None
-
-    def kept() -> Iterator[tuple[str, str]]:
-        for row in found.rows():
-            if not _is_held(row[1], held_share):
-                yield row[1], row[2]
-
-    folder = Path(str(options["store"]))
-    more = [held_share, chosen.training.max_length, chosen.data.clean, source, target, chosen.model.copy]
-    key = store_key(data, source_side, target_side, more)
-    store = open_store(folder, key, source_side, target_side) or tokenise(
-        kept(), folder, source_side, target_side, copy, key=key, max_length=chosen.training.max_length
-    )
-    held = (row for row in found.rows() if _is_held(row[1], held_share))
-    apart = list(islice(held, options["valid_limit"])) if held_share else []
-    valid = _pairs(iter(apart)) if apart else None
-    encoded = None if valid is None else encode_examples(valid.sources, valid.targets, source_side, target_side, copy)
-    small = train[:20_000]
-    limit = LengthLimit.from_examples(encode_examples(small.sources, small.targets, source_side, target_side, copy))
-    shown = tuple(valid[: max(chosen.training.samples, JUDGED)]) if valid is not None else ()
-    material = TrainingData(source_side, target_side, store.examples, encoded, shown, limit, store.left_out)
-    return chosen, material, found.sample, valid
+    def _valid(self) -> Pairs | None:
+        """The pairs held out, at most ``valid_limit``."""
+        if not self.valid_fraction:
+            return None
+        held = (row for row in self.read_rows() if _is_held_out(row[1], self.valid_fraction))
+        rows = list(islice(held, self.plan.training.valid_limit))
+        return _pairs(iter(rows)) if rows else None
 
 
 def _pairs(rows: Iterator[tuple[Place, str, str]]) -> Pairs:
@@ -133,5 +145,5 @@ def _count(data: Any, sample: Pairs) -> int:
     return max(SAMPLE, int(sum(path.stat().st_size for path in paths) / mean)) if paths else 100 * SAMPLE
 
 
-def _is_held(source: str, share: float) -> bool:
+def _is_held_out(source: str, share: float) -> bool:
     return zlib.crc32(same_key(source).encode("utf-8", "surrogatepass")) < share * 2**32

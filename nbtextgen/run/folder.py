@@ -20,9 +20,8 @@ from nbtextgen.data.token_store import open_examples, save_examples
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.inference.text_codec import LengthLimit
 from nbtextgen.pipeline import model_folder as saving
-from nbtextgen.pipeline.dataset import PreparedData
-from nbtextgen.pipeline.fit import TrainingData
 from nbtextgen.pipeline.plan import Plan
+from nbtextgen.pipeline.training_data import PreparedData, TrainingData
 from nbtextgen.run.lock import Lock
 from nbtextgen.run.log import kept, read_events
 from nbtextgen.run.requests import Requests
@@ -88,7 +87,7 @@ class Run:
         Raises:
             ModelFileError: when the folder exists already or cannot be written.
         """
-        folder, plan, material = place_for(run), prepared.plan, prepared.material
+        folder, plan, training_data = place_for(run), prepared.plan, prepared.training_data
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise ModelFileError(
                 f"{folder} is there already; go on with it by TextGenerator.resume, or choose another folder."
@@ -98,19 +97,19 @@ class Run:
             "name": folder.name,
             "created": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "versions": _versions(),
-            "fingerprint": fingerprint(prepared.train, prepared.held),
+            "fingerprint": fingerprint(prepared.train, prepared.valid),
             "settings": plan.as_dict(),
             "choices": dict(plan.choices),
             "options": {name: value for name, value in options.items() if value is not None},
-            "limit": {"offset": material.limit.offset, "slope": material.limit.slope},
-            "left_out": material.left_out,
+            "limit": {"offset": training_data.limit.offset, "slope": training_data.limit.slope},
+            "left_out": training_data.left_out,
         }
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             if folder.exists():
                 folder.rmdir()  # an empty folder that was made for it
             with committed(folder) as work:
-                _write_material(work / "material", material)
+                _write_training_data(work / "material", training_data)
                 write(work / MANIFEST, as_json(manifest))
         except OSError as error:
             raise ModelFileError(f"The run could not be made at {folder}: {error.strerror or error}.") from error
@@ -165,7 +164,7 @@ class Run:
 
     # What it holds ------------------------------------------------------------------------------------------------
 
-    def material(self) -> TrainingData:
+    def training_data(self) -> TrainingData:
         """Tokenizers and encoded pairs; raises ``ModelFileError`` when they are damaged."""
         folder = self.folder / "material"
         manifest = read_json(folder / "material.json")
@@ -236,12 +235,12 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _write_material(folder: Path, material: TrainingData) -> None:
+def _write_training_data(folder: Path, data: TrainingData) -> None:
     folder.mkdir()
-    saving.write_tokenizers(folder, material.source, material.target)
-    save_examples(folder, "train", material.train)
-    if material.held is not None:
-        save_examples(folder, "held", material.held)
-    write(folder / "shown.json", json.dumps({"pairs": material.shown}).encode())
+    saving.write_tokenizers(folder, data.source, data.target)
+    save_examples(folder, "train", data.train)
+    if data.valid is not None:
+        save_examples(folder, "held", data.valid)
+    write(folder / "shown.json", json.dumps({"pairs": data.shown}).encode())
     write(folder / "material.json", as_json({"files": checksums(folder)}))
     sync(folder)

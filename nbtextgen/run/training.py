@@ -122,9 +122,16 @@ class RunTraining:
             member = found.step // MEMBER
             if member:
                 done = self._run.best_model().content.networks[:member]
-        run, material = self._run, self._run.material()
+        run = self._run
         return LocalTraining(
-            run.plan, material, self._controls, checkpoints=True, done=done, state=state, notes=notes, group=self._group
+            run.plan,
+            run.training_data(),
+            self._controls,
+            checkpoints=True,
+            done=done,
+            state=state,
+            notes=notes,
+            group=self._group,
         )
 
     # Keeping ------------------------------------------------------------------------------------------------------

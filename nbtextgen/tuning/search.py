@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from nbtextgen.core.errors import NbTextGenError, NotTrainedError
 from nbtextgen.core.optional_imports import optional_import
+from nbtextgen.data.pairs import Cleaned, Pairs
 from nbtextgen.evaluation.metrics import HIGHER_IS_BETTER
 from nbtextgen.generator import TextGenerator
-from nbtextgen.pipeline.preparing import Prepared, prepare
+from nbtextgen.pipeline.dataset import read_pairs
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Event, Started, Validation
 from nbtextgen.tuning.result import Trial, Tuning
@@ -71,8 +72,8 @@ def tune(
     """
     fixed = dict(options or {})
     space = search_space(settings, fixed)
-    prepared = prepare(data, valid, fixed.pop("clean", None), source, target)
-    search = _Search(prepared, space, fixed, minutes * 60, trials, seed, on_progress, controls or Controls())
+    data, valid = read_pairs(data, valid, fixed.pop("clean", None), source, target)
+    search = _Search(data, valid, space, fixed, minutes * 60, trials, seed, on_progress, controls or Controls())
     try:
         search.run()
     except KeyboardInterrupt:
@@ -88,7 +89,8 @@ class _Search:
 
     def __init__(
         self,
-        prepared: Prepared,
+        data: Cleaned,
+        valid: Pairs | None,
         space: Mapping[str, Domain],
         options: Mapping[str, Any],
         seconds: float,
@@ -97,7 +99,7 @@ class _Search:
         on_progress: Callable[[Tuning], None] | None,
         controls: Controls,
     ) -> None:
-        self.prepared, self.space, self.options = prepared, space, options
+        self.data, self.valid, self.space, self.options = data, valid, space, options
         self.trials, self.on_progress, self.controls = trials, on_progress, controls
         self.start = time.perf_counter()
         self.seconds, self.trial_seconds = seconds, seconds / min(TRIALS, trials or TRIALS)
@@ -135,7 +137,7 @@ class _Search:
         model = TextGenerator(**options)
         observer = _TrialObserver(self, trial, proposal, seconds)
         try:
-            model.fit(self.prepared.data, valid=self.prepared.valid, callbacks=[observer], controls=observer.controls)
+            model.fit(self.data, valid=self.valid, callbacks=[observer], controls=observer.controls)
         except NbTextGenError as error:
             trial.state, trial.problem = "failed", str(error)
         self._updates_per_second = observer.updates_per_second or pace

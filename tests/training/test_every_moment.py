@@ -153,7 +153,7 @@ def check_run(place):
         assert not (place / "r").exists()
         begin(place)
     run = Run.open(place / "r")
-    assert len(run.material().train) > 4
+    assert len(run.training_data().train) > 4
     for path in place.glob(".r.*"):
         shutil.rmtree(path)
 

@@ -15,7 +15,7 @@ from nbtextgen.notebook.session import Session
 from nbtextgen.notebook.variables import column_names, data_as_code, data_variables
 
 if TYPE_CHECKING:
-    from nbtextgen.pipeline.preparing import Prepared
+    from nbtextgen.data.pairs import Cleaned
 
 FIELDS = [
     text_field("name", "the variable that receives the model"),
@@ -44,9 +44,9 @@ class DataSource:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self._cached: tuple[tuple[str, str, str, str], Prepared] | None = None
+        self._cached: tuple[tuple[str, str, str, str], Cleaned] | None = None
 
-    def prepared(self, values: Mapping[str, Any], clean: str | None = None, *, again: bool = False) -> Prepared:
+    def prepared(self, values: Mapping[str, Any], clean: str | None = None, *, again: bool = False) -> Cleaned:
         """Return the pairs as a training reads them.
 
         Args:
@@ -58,14 +58,14 @@ class DataSource:
             DataError: if there is no data, or it cannot be read.
             OptionError: for an unknown cleaning step.
         """
-        from nbtextgen.pipeline.preparing import prepare
+        from nbtextgen.pipeline.dataset import read_pairs
 
         key = (values.get("data") or "", values.get("source") or "", values.get("target") or "", clean or "")
         if not key[0]:
             raise DataError("Enter the data: a variable, a file, or a built-in data set such as builtin:dates.")
         if again or self._cached is None or self._cached[0] != key:
-            prepared = prepare(self.session.data(key[0]), None, key[3] or None, key[1] or None, key[2] or None)
-            self._cached = (key, prepared)
+            pairs, _ = read_pairs(self.session.data(key[0]), None, key[3] or None, key[1] or None, key[2] or None)
+            self._cached = (key, pairs)
         return self._cached[1]
 
     def problems(self, values: Mapping[str, Any]) -> dict[str, str]:

@@ -110,6 +110,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
     def _trial_run(self) -> TrialRun | None:
         """Prepare a trial run with the current settings; ``None``, with a message, if that is not possible now."""
         from nbtextgen.generator import TextGenerator
+        from nbtextgen.pipeline.dataset import cleaning_note
         from nbtextgen.pipeline.estimate import trial_run
 
         if self.session.training_names:  # an estimate would draw from the random numbers of the training
@@ -120,9 +121,9 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
             self.cost.value = status("")
             return None
         ready = self._source.prepared(self.form.values, settings.pop("clean", None))
-        trial = trial_run(TextGenerator(**settings).get_params(), ready.data)
+        trial = trial_run(TextGenerator(**settings).get_params(), ready)
         self.form.autos = _chosen_values(trial.plan)
-        self._about = f"{len(ready.pairs):,} pairs, for instance {_example(ready.pairs)}. {ready.note}"
+        self._about = f"{len(ready.pairs):,} pairs, for instance {_example(ready.pairs)}. {cleaning_note(ready)}"
         self.cost.value = status(f"{self._about} Estimating …")
         return trial
 

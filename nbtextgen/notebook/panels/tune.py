@@ -24,8 +24,8 @@ from nbtextgen.training.controls import Controls
 from nbtextgen.tuning import TUNABLE, Domain, Range, Tuning, search_space, tune, usual_range
 
 if TYPE_CHECKING:
+    from nbtextgen.data.pairs import Cleaned
     from nbtextgen.notebook.session import Session
-    from nbtextgen.pipeline.preparing import Prepared
 
 OPTIONS = fit_options()
 MINUTES = Option("minutes", float, False, 5.0, "time limit of the whole search", None, None, 0.0, None, None, (0.5, 60))
@@ -167,11 +167,11 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         self._worker.submit(lambda _: self._tune(ready, search, minutes, fixed, name))
 
     def _tune(
-        self, ready: Prepared, search: dict[str, Domain], minutes: float, fixed: dict[str, Any], name: str
+        self, ready: Cleaned, search: dict[str, Domain], minutes: float, fixed: dict[str, Any], name: str
     ) -> None:
         try:
             tuning = tune(
-                ready.data,
+                ready,
                 search,
                 minutes,
                 options=fixed,
