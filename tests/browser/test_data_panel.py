@@ -25,7 +25,7 @@ def kept(panel: Locator) -> str:
 def test_steps_are_chosen_seen_and_applied_and_the_pairs_are_trained_on(lab: Lab, tmp_path: Path) -> None:
     notebook = lab.open([ROWS, "%textgen_data rows --panel"], run=True)
     panel = notebook.output(1)
-    panel.get_by_text("This would happen:").wait_for()
+    panel.get_by_text("Preview:").wait_for()
     box = panel.get_by_label("dedupe", exact=True)
     expect(box).to_be_checked()  # the report advises it
     assert kept(panel) == "127 of 159 rows kept"  # empty target and 30 doubles away, and what else is advised

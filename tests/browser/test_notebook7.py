@@ -22,7 +22,7 @@ def test_notebook_7_trains_steers_stops_generates_and_explains(lab: Lab, tmp_pat
     notebook.wait(1)
     asked = notebook.run(2)
     asked.get_by_role("textbox", name="text").fill("3 Jan 2019")
-    asked.get_by_text("written in").wait_for()
+    asked.get_by_text("generated in").wait_for()
     asked.get_by_role("button", name="Explain").first.press("Enter")
     asked.locator(".nte").get_by_role("group", name="Output").wait_for()
     nothing_wrong(notebook, asked)
