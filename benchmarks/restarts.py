@@ -119,11 +119,13 @@ def free_port() -> int:
 
 def nodes(place: Path, times: int) -> None:
     """Kill one of two nodes, the one that does not hold the meeting place."""
-    from nbtextgen import LaunchConfig, TextGenerator
+    from nbtextgen import LaunchConfig, Run, TextGenerator
+    from nbtextgen.pipeline.dataset import prepare_data
     from nbtextgen.run.launch import command, environment
 
     for number in range(times):
-        run = TextGenerator(**SETTINGS).begin(pairs(), run=place / f"nodes-{number}")
+        options = TextGenerator(**SETTINGS).get_params()
+        run = Run.create(place / f"nodes-{number}", prepare_data(options, pairs()), options)
         config = LaunchConfig(nodes=2, processes=1, rendezvous=f"localhost:{free_port()}")
         words, sides = command(run, config), []
         for side in range(2):

@@ -34,7 +34,7 @@ PLACES = ("run", "data", "valid", "source", "target")
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the command line; gives the exit status."""
+    """Run the command line and return the exit status."""
     if len(arguments) != 2 or arguments[0] != "train":
         print(USAGE, file=sys.stdout if "--help" in arguments else sys.stderr)
         return 0 if "--help" in arguments else 2
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str]) -> int:
         return 1
     except KeyboardInterrupt:
         print(
-            "nbtextgen: interrupted; the run goes on from its last checkpoint when it is started again.",
+            "nbtextgen: interrupted; start the run again to resume from its last checkpoint.",
             file=sys.stderr,
         )
         return 130
@@ -54,18 +54,21 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def train(path: Path) -> None:
-    """Train the run in a folder, or the one that a settings file describes; all processes of the group call it.
+    """Train a run; every process of the group calls it.
+
+    Args:
+        path: the run's folder, or a settings file that describes the run.
 
     Raises:
-        NbTextGenError: when settings or folder are not usable.
+        NbTextGenError: if the settings or the folder are not usable.
     """
     group = ProcessGroup.joined()
     if not path.is_dir():
         settings = read_settings(path)
         path = Path(settings["run"])
-        refused = group.once(lambda: _made(path, settings))
-        if refused:
-            raise OptionError(refused)
+        problem = group.once(lambda: _create_run(path, settings))
+        if problem:
+            raise OptionError(problem)
     progress = TextProgress()
     for event in RunTraining(Run.open(path), group=group).run():
         if group.rank == 0:
@@ -73,49 +76,56 @@ def train(path: Path) -> None:
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """Settings from a TOML file, by their Python names.
+    """Read the settings of a TOML file, by their Python names.
 
     Raises:
-        OptionError: when it is missing, not TOML, or holds an unknown key or a bad value.
+        OptionError: if it is missing, not TOML, or holds an unknown key or a bad value.
     """
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise OptionError(f"{path} cannot be read as TOML: {error}.") from None
     known = fit_options()
-    found: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
     for key, value in values.items():
         name = key.replace("-", "_")
         if name in PLACES:
             if not isinstance(value, str):
                 raise OptionError(f"{path}: {key} must be a text (got {value!r}).")
-            found[name] = value
+            settings[name] = value
         elif name in known:
-            found[name] = known[name].check(value)
+            settings[name] = known[name].check(value)
         else:
             raise OptionError(f"{path}: there is no setting '{key}'.{nearest(name, [*known, *PLACES])}")
     for name in ("run", "data"):
-        if name not in found:
+        if name not in settings:
             raise OptionError(f'{path} does not say {name}: add {name} = "...".')
-    return found
+    return settings
 
 
-def _made(folder: Path, settings: dict[str, Any]) -> str:
-    """Make the run unless it is there; gives what is wrong, or nothing (so that all processes hear of it)."""
+def _create_run(folder: Path, settings: dict[str, Any]) -> str:
+    """Create the run, or check that an existing one has the same options.
+
+    Returns:
+        what is wrong, or an empty string: every process of the group must learn of it.
+    """
     from nbtextgen.generator import TextGenerator
+    from nbtextgen.pipeline.dataset import prepare_data
 
-    options = {name: value for name, value in settings.items() if name not in PLACES}
     try:
+        options = TextGenerator(**{name: settings[name] for name in settings if name not in PLACES}).get_params()
         if not Run.is_one(folder):
             places = {name: settings.get(name) for name in ("valid", "source", "target")}
-            TextGenerator(**options).begin(settings["data"], run=folder, **places)
+            Run.create(folder, prepare_data(options, settings["data"], **places), options)
             return ""
-        before = Run.open(folder).options
+        earlier = Run.open(folder).options
     except NbTextGenError as error:
         return str(error)
-    known = fit_options()
-    for name, one in known.items():
-        asked, was = (one.check(each.get(name, one.default)) for each in (options, before))
-        if asked != was:
-            return f"{folder} was begun with {one.flag} {was}, not {asked}; choose another run, or change the settings back."
+    for name, option in fit_options().items():
+        now, then = option.check(options[name]), option.check(earlier.get(name, option.default))
+        if now != then:
+            return (
+                f"{folder} was created with {option.flag} {then}, not {now}; choose another folder, "
+                "or change the settings back."
+            )
     return ""

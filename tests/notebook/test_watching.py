@@ -9,6 +9,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from nbtextgen import LaunchConfig, Run, TextGenerator
+from nbtextgen.notebook.live.reattach import watch_run
 from nbtextgen.run.launch import end
 from nbtextgen.training.events import Changed
 from tests.processes import wait_for
@@ -54,7 +55,7 @@ def test_watching_ends_without_ending_the_training_and_end_ends_it(tmp_path: Pat
         def leave(event: object) -> None:
             raise KeyboardInterrupt
 
-        model = TextGenerator.follow(folder, callbacks=[leave])
+        model = watch_run(run, callbacks=[leave])
         assert model.generate("abc").input_tokens and run.training
         shell = InteractiveShell()
         shell.run_line_magic("load_ext", "nbtextgen")

@@ -17,6 +17,7 @@ import torch
 from nbtextgen import LaunchConfig, Pairs, Run, TextGenerator, runs
 from nbtextgen.cli import main, read_settings
 from nbtextgen.core.errors import OptionError
+from nbtextgen.pipeline.dataset import prepare_data
 from nbtextgen.run.launch import command, end
 from nbtextgen.training.distributed import ProcessGroup
 from nbtextgen.training.events import Checkpoint, Ended, Resumed, Started, Validation
@@ -135,7 +136,8 @@ def test_the_command_line_trains_goes_on_and_refuses_other_settings(tmp_path: Pa
 
 
 def test_the_command_for_other_machines_names_rendezvous_and_folder(tmp_path: Path) -> None:
-    run = TextGenerator(**SMALL).begin(REVERSED, run=tmp_path / "r")
+    options = TextGenerator(**SMALL).get_params()
+    run = Run.create(tmp_path / "r", prepare_data(options, REVERSED), options)
     words = command(run, LaunchConfig(nodes=4, processes=2, rendezvous="host:29500"))
     assert {"--nnodes=1:4", "--nproc-per-node=2", "--rdzv-endpoint=host:29500"} <= set(words)
     assert words[-1] == str(run.folder.resolve())

@@ -145,7 +145,8 @@ def check_store(place):
 
 def begin(place):
     words = ["ab", "ba", "abc", "cab", "bca", "abca", "bb", "cc"]
-    TextGenerator(hidden_size=8, embedding_size=8, epochs=1).begin(list(zip(words, words)), run=place / "r")
+    options = TextGenerator(hidden_size=8, embedding_size=8, epochs=1).get_params()
+    Run.create(place / "r", prepare_data(options, list(zip(words, words))), options)
 
 
 def check_run(place):

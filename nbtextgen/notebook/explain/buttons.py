@@ -123,4 +123,4 @@ def bundle(models: Sequence[TextGenerator], shown: Generation | Generations) -> 
 
 def _author(models: Sequence[TextGenerator], written: Generation) -> TextGenerator | None:
     """The model that wrote a text, if it is one of these."""
-    return next((model for model in models if model.wrote(written)), None)
+    return next((model for model in models if written in model.generated), None)

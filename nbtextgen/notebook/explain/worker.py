@@ -18,6 +18,7 @@ from nbtextgen.explanation.explainer import Explainer
 from nbtextgen.explanation.explanation import Explanation
 from nbtextgen.inference.generation import Generation
 from nbtextgen.inference.predictor import Predictor
+from nbtextgen.inference.text_codec import validate_sources
 from nbtextgen.notebook.explain.payload import answer, changed
 from nbtextgen.notebook.progress import Throttle
 
@@ -99,10 +100,11 @@ class ExplanationWorker:
         cls, model: TextGenerator, text: str | Generation, config: ExplanationConfig, background: Iterable[str] | None
     ) -> ExplanationWorker:
         """For a generator and a text, or one of its outputs."""
-        given = model.explaining(background)
+        donors = model.background if background is None else tuple(background)
         if isinstance(text, Generation):
-            return cls(model.predictor, text.source, config, generation=text, **given)
-        return cls(model.predictor, model.checked_source(text), config, **given)
+            return cls(model.predictor, text.source, config, generation=text, background=donors)
+        [source] = validate_sources([text], model.plan.data.clean)
+        return cls(model.predictor, source, config, background=donors)
 
     def listen(self, tell: Tell) -> None:
         """Send news to ``tell(name, value)``, from whichever thread they come."""

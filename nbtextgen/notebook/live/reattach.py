@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,8 +12,11 @@ from nbtextgen.notebook.live.panel import watch
 from nbtextgen.notebook.live.training import Training
 
 if TYPE_CHECKING:
+    from nbtextgen.generator import TextGenerator
     from nbtextgen.notebook.session import Session
+    from nbtextgen.pipeline.session import Callback
     from nbtextgen.run.folder import Run
+    from nbtextgen.training.controls import Controls
 
 
 def reattach(session: Session, word: str) -> Training | None:
@@ -28,18 +32,41 @@ def reattach(session: Session, word: str) -> Training | None:
     run = _training_run(word)
     if run is None:
         return None
-    from nbtextgen.generator import TextGenerator
-
     match = re.match(r"[^\W\d]\w*", run.folder.name)
     name = match[0] if match else "model"
     session.check_free(name)
-    training = Training(name, None, partial(TextGenerator.follow, run.folder))
+    training = Training(name, None, partial(watch_run, run))
     training.plan = run.plan
     training.at_end = lambda model: session.variables.__setitem__(name, model)
     watch(training, "auto", rich=session.rich)
     session.trainings[name] = training
     training.start()
     return training
+
+
+def watch_run(
+    run: Run, *, callbacks: Iterable[Callback] | None = None, controls: Controls | None = None
+) -> TextGenerator:
+    """Watch a run that other processes train until they end, and return its best model.
+
+    An interrupt ends only the watching.
+
+    Args:
+        run: the run.
+        callbacks: as in ``TextGenerator.fit``; they also receive the events so far.
+        controls: act on the processes that train it.
+
+    Raises:
+        NotTrainedError: if the run ends without a model.
+    """
+    from nbtextgen.generator import TextGenerator
+    from nbtextgen.pipeline.session import run_session
+    from nbtextgen.run.watching import WatchedTraining
+
+    _, history = run_session(WatchedTraining(run, controls), callbacks)
+    model = TextGenerator.load(run.folder)
+    model.history = history
+    return model
 
 
 def _training_run(word: str) -> Run | None:

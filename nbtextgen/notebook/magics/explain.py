@@ -57,7 +57,9 @@ class ExplainCommands(Commands):
         if own["data"] is not None:
             found: Any = self._survey(model, own, options)
         elif own["sanity"]:
-            found = model.sanity_check(text, **options)
+            from nbtextgen.explanation.sanity import sanity_check
+
+            found = sanity_check(model, text, **options)
         elif own["static"] or own["save"] or not self.session.rich:
             found = model.explain(text, **options)
         else:
@@ -109,7 +111,8 @@ def _code(name: str, text: str, own: dict[str, Any], options: dict[str, Any]) ->
         given |= {"gold": own["gold"]} if own["gold"] is not None else {}
         return [call(f"{name}.explain_data", repr(own["data"]), {"limit": own["limit"] or 200, **options, **given})]
     if own["sanity"]:
-        return [call(f"{name}.sanity_check", repr(text), {**options, **given})]
+        checked = call("sanity_check", f"{name}, {text!r}", {**options, **given})
+        return ["from nbtextgen.explanation.sanity import sanity_check", checked]
     code = call(f"{name}.explain", repr(text), {**options, **given})
     return [f"{code}.save({own['save']!r})" if own["save"] is not None else code]
 

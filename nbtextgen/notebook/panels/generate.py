@@ -15,6 +15,7 @@ from nbtextgen.core.errors import NbTextGenError
 from nbtextgen.core.options import build, options_of
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.inference.generation import Generation
+from nbtextgen.inference.text_codec import validate_sources
 from nbtextgen.notebook.background import BackgroundWorker, describe
 from nbtextgen.notebook.code import MagicLine
 from nbtextgen.notebook.panels.fields import check_settings, choice_field, defaults, field, text_field
@@ -156,7 +157,7 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
             if config.sample and config.seed is None:
                 # Do not use PyTorch's shared random generator: a training may be running.
                 config = dataclasses.replace(config, seed=random.randrange(2**32))
-            sources = [model.checked_source(text)]
+            sources = validate_sources([text], model.plan.data.clean)
             return model.predictor.predict(sources, config, prefix, cancellation=token)[0], ""
         except NbTextGenError as error:
             return None, str(error)

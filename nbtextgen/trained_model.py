@@ -1,0 +1,280 @@
+"""``TrainedModel``: everything that a trained model can do: generate, evaluate, explain, export."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Unpack, overload
+from weakref import WeakSet
+
+from nbtextgen.core.errors import DataError, OptionError
+from nbtextgen.core.options import build
+from nbtextgen.data.pairs import Pairs
+from nbtextgen.decoding.config import DecodingConfig
+from nbtextgen.inference.generation import Generation, Generations
+from nbtextgen.inference.text_codec import validate_sources
+from nbtextgen.pipeline.dataset import group_references, to_pairs
+from nbtextgen.pipeline.plan import Plan
+
+if TYPE_CHECKING:
+    from nbtextgen.core.option_types import DecodingOptions, ExplanationOptions
+    from nbtextgen.evaluation.metrics import Errors, Scores
+    from nbtextgen.explanation.explanation import Explanation, Explanations
+    from nbtextgen.explanation.survey import Survey
+    from nbtextgen.inference.predictor import Predictor
+
+
+class TrainedModel(ABC):
+    """The half of ``TextGenerator`` that uses a trained model; every method raises ``NotTrainedError`` without one.
+
+    Attributes:
+        background: training sources that explanations sample replacements of missing text from.
+        generated: outputs of ``generate`` that are still in use.
+    """
+
+    def __init__(self) -> None:
+        self.background: tuple[str, ...] = ()
+        self.generated: WeakSet[Generation] = WeakSet()
+
+    @property
+    @abstractmethod
+    def plan(self) -> Plan:
+        """All settings of the trained model, the chosen ones included."""
+
+    @property
+    @abstractmethod
+    def predictor(self) -> Predictor:
+        """The trained networks with their tokenizers."""
+
+    @property
+    def choices(self) -> dict[str, object]:
+        """Settings that ``fit`` chose from the data."""
+        return dict(self.plan.choices)
+
+    def _writes_short_texts(self) -> bool:
+        return self.plan.tokenizer.target_tokens in ("char", "symbol")
+
+    def _sources(self, texts: Any) -> list[str]:
+        """Validated sources, rewritten by the cleaning steps that the model was trained with."""
+        return validate_sources(texts, self.plan.data.clean)
+
+    # Generating ---------------------------------------------------------------------------------------------------
+
+    @overload
+    def generate(self, text: str, **decoding: Unpack[DecodingOptions]) -> Generation: ...  # pyright: ignore[reportOverlappingOverload]
+    @overload
+    def generate(self, text: Sequence[str], **decoding: Unpack[DecodingOptions]) -> Generations: ...
+    def generate(self, text: str | Sequence[str], **decoding: Unpack[DecodingOptions]) -> Generation | Generations:
+        """Generate the target of one source or of many.
+
+        Args:
+            text: a source, or a list (or series) of them.
+            decoding: fields of ``DecodingConfig``: ``beam``, ``n_best``, ``sample``, ``temperature``, ...
+
+        Returns:
+            a ``Generation`` for a string, a list of them for a list.
+
+        Raises:
+            DataError: for a source that is empty or not text; names its position.
+            OptionError: for an unknown option or a value out of range.
+        """
+        config = build(DecodingConfig, decoding)
+        generations = self.predictor.predict(self._sources([text] if isinstance(text, str) else text), config)
+        self.generated.update(generations)
+        return generations[0] if isinstance(text, str) else generations
+
+    def predict(self, sources: Iterable[str]) -> list[str]:
+        """The generated texts alone."""
+        return [generation.text for generation in self.generate(list(sources))]
+
+    def stream(self, text: str, **decoding: Unpack[DecodingOptions]) -> Iterator[str]:
+        """Yield the output piece by piece while it is generated (greedy, or with ``sample=True``; not beam search).
+
+        Args:
+            text: the source.
+            decoding: as in ``generate``.
+        """
+        config = build(DecodingConfig, decoding)
+        yield from self.predictor.stream(self._sources([text])[0], config)
+
+    def continue_text(self, text: str, length: int = 200, **decoding: Unpack[DecodingOptions]) -> str:
+        """The text and its continuation; see ``stream_continuation``."""
+        return text + "".join(self.stream_continuation(text, length, **decoding))
+
+    def stream_continuation(self, text: str, length: int = 200, **decoding: Unpack[DecodingOptions]) -> Iterator[str]:
+        """Yield the continuation of a text piece by piece; needs a model trained with ``fit_text``.
+
+        Args:
+            text: the beginning.
+            length: tokens to generate, as many as wanted: the context moves along.
+            decoding: as in ``generate``: ``sample``, ``temperature``, ``top_p``, ``seed``, ...
+
+        Raises:
+            OptionError: if the model was trained on pairs.
+        """
+        from nbtextgen.pipeline.continuation import continue_text
+
+        if length < 1:
+            raise OptionError(f"--length must be at least 1 (got {length}).")
+        yield from continue_text(self.predictor, self.plan, text, length, build(DecodingConfig, decoding))
+
+    # Evaluating and explaining ------------------------------------------------------------------------------------
+
+    def evaluate(
+        self,
+        data: Any,
+        targets: Any = None,
+        *,
+        metrics: Sequence[str] | None = None,
+        source: str | None = None,
+        target: str | None = None,
+        group_sources: bool = False,
+        **decoding: Unpack[DecodingOptions],
+    ) -> Scores:
+        """Generate for the sources of pairs and compare the outputs with the targets.
+
+        Args:
+            data, targets, source, target: as in ``fit``.
+            metrics: names of metrics; by default those that suit the tokens.
+            group_sources: treat the targets of the same source as several acceptable references.
+            decoding: as in ``generate``.
+
+        Returns:
+            each metric with a bootstrap confidence interval.
+        """
+        from nbtextgen.evaluation.metrics import measure
+
+        sources, references = group_references(to_pairs(data, targets, source, target), grouped=group_sources)
+        outputs = [generation.text for generation in self.generate(sources, **decoding)]
+        if metrics is None:
+            short = ("exact", "error-rate", "character-error-rate")
+            metrics = short if self._writes_short_texts() else ("bleu", "chrf", "ter", "rougeL")
+        return measure(references, outputs, metrics)
+
+    def errors(
+        self,
+        data: Any,
+        targets: Any = None,
+        *,
+        limit: int = 50,
+        source: str | None = None,
+        target: str | None = None,
+        group_sources: bool = False,
+        **decoding: Unpack[DecodingOptions],
+    ) -> Errors:
+        """Generate for the sources of pairs and list the wrong outputs, the worst first.
+
+        Args:
+            data, targets, source, target, group_sources, decoding: as in ``evaluate``.
+            limit: most rows.
+
+        Returns:
+            rows of source, nearest reference, output, edits and their rate; ``.frame()`` makes a data frame of them.
+        """
+        from nbtextgen.evaluation.metrics import errors
+
+        sources, references = group_references(to_pairs(data, targets, source, target), grouped=group_sources)
+        outputs = [generation.text for generation in self.generate(sources, **decoding)]
+        return errors(sources, references, outputs, limit)
+
+    def perplexity(self, data: Any, targets: Any = None) -> float:
+        """Perplexity per target token: exp of the mean negative log-likelihood of the targets given their sources."""
+        pairs = to_pairs(data, targets)
+        return self.predictor.perplexity(Pairs(self._sources(pairs.sources), pairs.targets, pairs.places))
+
+    def bits_per_character(self, text: str) -> float:
+        """Bits per character that a model trained with ``fit_text`` assigns to a text (lower is better)."""
+        from nbtextgen.pipeline.continuation import bits_per_character
+
+        return bits_per_character(self.predictor, self.plan, text)
+
+    def explain(
+        self, text: str | Generation, *, background: Iterable[str] | None = None, **options: Unpack[ExplanationOptions]
+    ) -> Explanation | Explanations:
+        """Explain which parts of a source made the model write its output.
+
+        Unknown words and repeated words are units like any other. If a source has more than ``exact_units`` units, Shapley
+        values are sampled within ``budget`` copies of it and have standard errors.
+
+        Args:
+            text: the source; or a generation, to explain just that output.
+            background: source texts that missing units are sampled from (``missing="sample"``); by default a sample of
+                the training sources, which a loaded model only has if ``save`` kept them.
+            options: fields of ``ExplanationConfig``: ``method``, ``unit``, ``target``, ``contrast``, ``missing``, ...
+
+        Returns:
+            an ``Explanation``; for several methods (``method="shap,attention"``) an ``Explanations`` by method.
+
+        Raises:
+            DataError: for a source that is empty or not text.
+            OptionError: for an unknown option or a value out of range.
+
+        Example:
+            >>> e = model.explain("3 Jan 2019", method="shap")               # doctest: +SKIP
+            >>> e.values.shape, e.input_units                                # doctest: +SKIP
+        """
+        from nbtextgen.explanation.config import configure
+        from nbtextgen.explanation.explainer import explain
+
+        config = configure(options)
+        donors = self.background if background is None else tuple(background)
+        source = text if isinstance(text, Generation) else self._sources([text])[0]
+        return explain(self.predictor, source, config, background=donors)
+
+    def explain_data(
+        self,
+        data: Any,
+        targets: Any = None,
+        *,
+        limit: int = 200,
+        gold: Sequence[str] | None = None,
+        background: Iterable[str] | None = None,
+        on_progress: Callable[[int, int], None] | None = None,
+        **options: Unpack[ExplanationOptions],
+    ) -> Survey:
+        """Explain the outputs of many sources and summarise the explanations.
+
+        Args:
+            data, targets: as in ``evaluate``.
+            limit: most pairs explained, evenly spread over the data.
+            gold: word alignments such as ``0-0 1-2``, one per pair: then the targets are explained, and an alignment
+                error rate is computed.
+            background, options: as in ``explain``.
+            on_progress: called with (texts done, texts in all).
+
+        Returns:
+            faithfulness of each method with intervals, an induced lexicon, where the source is ignored, hubs of
+            attention.
+        """
+        from nbtextgen.explanation.config import configure
+        from nbtextgen.explanation.survey import survey
+
+        pairs = to_pairs(data, targets)
+        if gold is not None and len(gold) != len(pairs):
+            raise DataError(f"There are {len(pairs):,} pairs but {len(gold):,} gold alignments; give one for each.")
+        rows = range(0, len(pairs), -(-len(pairs) // max(1, limit)))
+        sample = pairs.take(rows)
+        return survey(
+            self.predictor,
+            Pairs(self._sources(sample.sources), sample.targets, sample.places),
+            configure(options),
+            background=self.background if background is None else tuple(background),
+            gold=None if gold is None else [gold[row] for row in rows],
+            on_progress=on_progress,
+        )
+
+    def export(self, format: str, folder: str | Path) -> Path:
+        """Write the model for programs without PyTorch; ``OnnxGenerator.load`` reads it and generates the same texts.
+
+        Args:
+            format: ``onnx``: encoder and decoder step as graphs, beside the tokenizers.
+            folder: where to write; it appears complete or not at all, and may hold an older export.
+
+        Raises:
+            ModelFileError: if the folder holds something else, or cannot be written.
+            MissingPackageError: without onnx.
+        """
+        from nbtextgen.export.folder import export
+
+        return export(format, Path(folder), self.predictor, self.plan)
