@@ -71,4 +71,4 @@ def test_a_run_that_nobody_trains_cannot_be_stopped(tmp_path: Path, action: str,
     shell = InteractiveShell()
     shell.run_line_magic("load_ext", "nbtextgen")
     shell.run_line_magic("textgen_runs", f"{action} r --folder {tmp_path}")
-    assert "r is not being trained" in capsys.readouterr().out
+    assert "r is not in training" in capsys.readouterr().out
