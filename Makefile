@@ -27,10 +27,7 @@ lint: .venv/installed  ## style, import directions, types, dead code
 	$(BIN)/pyright --pythonpath $(BIN)/python nbtextgen
 	$(BIN)/vulture
 
-test-front: .venv/installed  ## types, style and tests of the JavaScript; skipped without Node.js, unless CI=true
-	tests/front/run ../../$(BIN)/python
-
-front: .venv/installed  ## types, lint and unit tests of the JavaScript; skipped without Node.js unless CI=true
+test-front: .venv/installed  ## types, lint and unit tests of the JavaScript; skipped without Node.js unless CI=true
 	tests/front/run $(abspath $(BIN)/python)
 
 pytest: .venv/installed  ## every test; fails below COVERAGE_FLOOR percent of the lines that run in the tests' own processes

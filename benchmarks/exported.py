@@ -30,7 +30,7 @@ from nbtextgen.inference.predictor import Predictor
 from nbtextgen.inference.text_codec import LengthLimit
 from nbtextgen.model.config import ATTENTIONS, CELLS, TYINGS, ModelConfig
 from nbtextgen.model.seq2seq import EMBEDDING_SCALE, Seq2Seq
-from nbtextgen.pipeline.plan import Plan
+from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.serving.generator import OnnxGenerator
 from nbtextgen.tokenizers.config import TokenizerConfig
 from nbtextgen.tokenizers.registry import train_tokenizer

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from nbtextgen.core.errors import DataError, NotTrainedError, OptionError, nearest
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.pipeline.dataset import prepare_data, to_pairs
-from nbtextgen.pipeline.plan import Plan, fit_options
+from nbtextgen.pipeline.defaults import Plan, fit_options
 from nbtextgen.pipeline.session import Callback, TrainingSession, run_session
 from nbtextgen.trained_model import TrainedModel
 from nbtextgen.training.events import Event

@@ -15,7 +15,7 @@ from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.inference.generation import Generation, Generations
 from nbtextgen.inference.text_codec import validate_sources
 from nbtextgen.pipeline.dataset import group_references, to_pairs
-from nbtextgen.pipeline.plan import Plan
+from nbtextgen.pipeline.defaults import Plan
 
 if TYPE_CHECKING:
     from nbtextgen.core.option_types import DecodingOptions, ExplanationOptions

@@ -10,7 +10,7 @@ from pathlib import Path
 from nbtextgen.core.options import Option, options_of
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.explanation.config import ExplanationConfig
-from nbtextgen.pipeline.plan import CONFIGS
+from nbtextgen.pipeline.defaults import CONFIGS
 
 FILE = Path(__file__).parents[1] / "nbtextgen" / "core" / "option_types.py"
 PATHS = ("synonyms", "store", "source_embeddings", "target_embeddings")

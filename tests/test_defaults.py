@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nbtextgen import Pairs, builtin
-from nbtextgen.pipeline.plan import plan
+from nbtextgen.pipeline.defaults import plan
 
 WORDS = [f"{start}{end}" for start in ("stone", "river", "garden", "window", "letter") for end in "abcdefghij"]
 ARTICLES = [

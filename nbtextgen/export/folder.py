@@ -8,8 +8,8 @@ from nbtextgen.core.errors import ModelFileError, OptionError
 from nbtextgen.core.files import as_json, checksums, replaced, write
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.inference.predictor import Predictor
+from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.pipeline.model_folder import write_tokenizers
-from nbtextgen.pipeline.plan import Plan
 from nbtextgen.serving.network import FORMAT, MANIFEST, decoder_name, encoder_name
 
 MAX_FILE_SIZE = 2**31 - 2**20
@@ -21,7 +21,7 @@ def export(format: str, folder: Path, predictor: Predictor, plan: Plan) -> Path:
     if format != "onnx":
         raise OptionError(f"--format must be onnx (got {format!r}).")
     with optional_import("An export", "onnx", "export"):
-        from nbtextgen.export.network import decoder, encoder
+        from nbtextgen.export.graphs import decoder, encoder
     with replaced(folder, MANIFEST, "an exported model") as work:
         write_tokenizers(work, predictor.source, predictor.target)
         for number, network in enumerate(predictor.networks, 1):

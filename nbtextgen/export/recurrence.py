@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from nbtextgen.export.graph import Graph
+from nbtextgen.export.graph_builder import Graph
 
 _OPERATORS = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"}
 _GATE_ORDER = {"rnn": (0,), "gru": (1, 0, 2), "lstm": (0, 3, 1, 2)}

@@ -21,7 +21,7 @@ from nbtextgen.decoding.streaming import stream
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.inference.text_codec import LengthLimit
 from nbtextgen.model.config import ModelConfig
-from nbtextgen.pipeline.plan import Plan, plan
+from nbtextgen.pipeline.defaults import Plan, plan
 from nbtextgen.pipeline.training_data import PreparedData, TrainingData
 from nbtextgen.tokenizers.base import BOS, EOS, UNK, Tokenizer
 from nbtextgen.tokenizers.registry import train_tokenizer

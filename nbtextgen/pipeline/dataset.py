@@ -13,7 +13,7 @@ from nbtextgen.data.cleaning.steps import REWRITES
 from nbtextgen.data.corpus import Corpus
 from nbtextgen.data.pairs import Cleaned, Pairs, RawPairs
 from nbtextgen.pipeline.continuation import TextSource
-from nbtextgen.pipeline.plan import Plan, fit_options, plan
+from nbtextgen.pipeline.defaults import Plan, fit_options, plan
 from nbtextgen.pipeline.streamed import StreamedSource
 from nbtextgen.pipeline.training_data import PreparedData, TrainingData
 

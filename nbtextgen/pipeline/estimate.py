@@ -15,7 +15,7 @@ from torch import Tensor
 from nbtextgen.data.batching import CopyMap, Examples, pad
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.pipeline.dataset import open_source
-from nbtextgen.pipeline.plan import Plan
+from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.pipeline.training_data import TrainingData, epoch_examples
 from nbtextgen.training.range_test import RangeTest, range_config, range_test
 from nbtextgen.training.trainer import Trainer

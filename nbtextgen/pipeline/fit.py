@@ -13,9 +13,8 @@ from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.model.pretrained import load_embeddings
 from nbtextgen.model.seq2seq import Seq2Seq
-from nbtextgen.pipeline.plan import Plan
+from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.pipeline.training_data import METRIC_PAIRS, TrainingData, epoch_examples
-from nbtextgen.training.averaging import Weights, put
 from nbtextgen.training.config import TOKEN_METRICS
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.device import choose_device
@@ -24,6 +23,7 @@ from nbtextgen.training.events import Event, TrainingWarning
 from nbtextgen.training.state import Progress, TrainerState
 from nbtextgen.training.trainer import Trainer
 from nbtextgen.training.validation import ValidationResult
+from nbtextgen.training.weight_averaging import Weights, put
 
 
 class LocalTraining:

@@ -27,7 +27,7 @@ from nbtextgen.inference.predictor import Predictor
 from nbtextgen.inference.text_codec import LengthLimit
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.seq2seq import Seq2Seq
-from nbtextgen.pipeline.plan import Plan, fit_options
+from nbtextgen.pipeline.defaults import Plan, fit_options
 from nbtextgen.serving.network import MANIFEST as EXPORTED
 from nbtextgen.serving.network import SOURCE, TARGET
 from nbtextgen.tokenizers.base import Tokenizer

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from nbtextgen.core.errors import NotTrainedError
 from nbtextgen.inference.predictor import Predictor
-from nbtextgen.pipeline.plan import Plan
+from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.training.events import Event
 from nbtextgen.training.progress import TextProgress
 

@@ -14,12 +14,12 @@ from nbtextgen.data.batching import CopyMap, encode_examples
 from nbtextgen.data.cleaning.clean import parse_steps, rewriter
 from nbtextgen.data.cleaning.steps import REWRITES
 from nbtextgen.data.pairs import Pairs
+from nbtextgen.data.parallel_tokenization import tokenize_pairs
 from nbtextgen.data.readers.read import files_of, stream_pairs
 from nbtextgen.data.rows import Place, same_key
 from nbtextgen.data.token_store import open_store, store_key
-from nbtextgen.data.tokenization import tokenise
 from nbtextgen.inference.text_codec import LengthLimit
-from nbtextgen.pipeline.plan import Plan, plan
+from nbtextgen.pipeline.defaults import Plan, plan
 from nbtextgen.pipeline.training_data import METRIC_PAIRS, PreparedData, TrainingData, train_tokenizers
 
 SAMPLE = 100_000
@@ -91,7 +91,7 @@ class StreamedSource:
         source, target = train_tokenizers(self.plan, self.train)
         copy = CopyMap(source, target) if self.plan.model.copy else None
         key = store_key(self.data, source, target, self.inputs)
-        store = open_store(self.folder, key, source, target) or tokenise(
+        store = open_store(self.folder, key, source, target) or tokenize_pairs(
             ((row[1], row[2]) for row in self.read_rows() if not _is_held_out(row[1], self.valid_fraction)),
             self.folder,
             source,

@@ -12,7 +12,7 @@ from nbtextgen.data.batching import CopyMap, Examples, encode_examples
 from nbtextgen.data.corpus import ShiftingWindows
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.inference.text_codec import LengthLimit
-from nbtextgen.pipeline.plan import Plan
+from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.tokenizers.base import Tokenizer
 from nbtextgen.tokenizers.registry import train_tokenizer
 from nbtextgen.tokenizers.truncated import TruncatedTokenizer

@@ -19,8 +19,8 @@ from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.token_store import open_examples, save_examples
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.inference.text_codec import LengthLimit
-from nbtextgen.pipeline import model_folder as saving
-from nbtextgen.pipeline.plan import Plan
+from nbtextgen.pipeline import model_folder
+from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.pipeline.training_data import PreparedData, TrainingData
 from nbtextgen.run.lock import Lock
 from nbtextgen.run.log import kept, read_events
@@ -60,7 +60,7 @@ class Run:
             self.name, self.created = str(manifest["name"]), str(manifest["created"])
             self.fingerprint = str(manifest["fingerprint"])
             self.plan = Plan.from_dict(manifest["settings"], dict(manifest["choices"]))
-            self.options = saving.read_options(manifest["options"])
+            self.options = model_folder.read_options(manifest["options"])
         except NbTextGenError as error:
             raise ModelFileError(f"{folder / MANIFEST} is not usable: {error}") from error
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -171,7 +171,7 @@ class Run:
         files = manifest.get("files")
         try:
             verify(folder, files, "material.json")  # type: ignore[arg-type]
-            source, target = saving.read_tokenizers(folder, files)  # type: ignore[arg-type]
+            source, target = model_folder.read_tokenizers(folder, files)  # type: ignore[arg-type]
             sizes = {"source_size": source.size, "target_size": target.size}
             train = open_examples(folder, "train", **sizes)
             held = open_examples(folder, "held", **sizes) if "held-sources-ids.npy" in files else None  # type: ignore[operator]
@@ -187,7 +187,7 @@ class Run:
 
     def best_model(self) -> FoundCheckpoint[Predictor]:
         """The best model so far; raises ``ModelFileError`` before the first validation."""
-        found = self.best.newest(lambda folder: saving.load(folder)[0])
+        found = self.best.newest(lambda folder: model_folder.load(folder)[0])
         if found is None:
             raise ModelFileError(f"{self.folder} has no model yet; the first one is there after its first validation.")
         return found
@@ -237,7 +237,7 @@ def _versions() -> dict[str, str]:
 
 def _write_training_data(folder: Path, data: TrainingData) -> None:
     folder.mkdir()
-    saving.write_tokenizers(folder, data.source, data.target)
+    model_folder.write_tokenizers(folder, data.source, data.target)
     save_examples(folder, "train", data.train)
     if data.valid is not None:
         save_examples(folder, "held", data.valid)

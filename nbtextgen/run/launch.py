@@ -15,7 +15,7 @@ from pathlib import Path
 from nbtextgen.core.errors import LaunchError, ModelFileError
 from nbtextgen.core.files import as_json, read_json, replace
 from nbtextgen.inference.predictor import Predictor
-from nbtextgen.pipeline.plan import Plan
+from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.pipeline.session import TrainingSession
 from nbtextgen.run.config import LaunchConfig
 from nbtextgen.run.folder import Run

@@ -11,9 +11,9 @@ import torch
 
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.model.seq2seq import Seq2Seq
-from nbtextgen.pipeline import model_folder as saving
+from nbtextgen.pipeline import model_folder
+from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.pipeline.fit import LocalTraining
-from nbtextgen.pipeline.plan import Plan
 from nbtextgen.run.folder import Run
 from nbtextgen.run.log import LogWriter
 from nbtextgen.run.requests import Requested
@@ -160,7 +160,7 @@ class RunTraining:
         predictor, run = self._fitting.best_so_far(), self._run
         if predictor is not None:
             key = (len(predictor.networks) - 1) * MEMBER + step
-            run.best.commit(key, lambda folder: saving.write_model(folder, predictor, run.plan, run.options))
+            run.best.commit(key, lambda folder: model_folder.write_model(folder, predictor, run.plan, run.options))
 
     def _kept(self, what: str, write: Callable[[], None]) -> Generator[Event, None, bool]:
         """Do ``write``; where the disk refuses, say so once and train on. Gives whether it was written."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from nbtextgen.core.errors import ModelFileError
 from nbtextgen.inference.predictor import Predictor
-from nbtextgen.pipeline.plan import Plan
+from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.run.folder import Run
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Event

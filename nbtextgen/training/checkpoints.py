@@ -24,8 +24,8 @@ from nbtextgen.core.files import (
     write,
     write_tensors,
 )
-from nbtextgen.training.averaging import Weights
 from nbtextgen.training.state import TrainerState
+from nbtextgen.training.weight_averaging import Weights
 
 FORMAT = 1
 MANIFEST, TENSORS = "checkpoint.json", "state.safetensors"

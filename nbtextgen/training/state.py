@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from nbtextgen.core.errors import ModelFileError
-from nbtextgen.training.averaging import Weights
+from nbtextgen.training.weight_averaging import Weights
 
 _LATER = ("best_loss", "improved", "decay_from", "validated", "validated_step")
 """Fields that checkpoints of version 0.1 lack."""

@@ -16,7 +16,6 @@ import torch
 from nbtextgen.data.batching import Examples, batches
 from nbtextgen.model.recurrent import Dropout
 from nbtextgen.model.seq2seq import Seq2Seq
-from nbtextgen.training.averaging import LastAverage, MovingAverage, Weights, put, snapshot
 from nbtextgen.training.config import TrainingConfig
 from nbtextgen.training.controls import Controls, LiveSettings
 from nbtextgen.training.device import choose_device, choose_precision
@@ -32,7 +31,6 @@ from nbtextgen.training.events import (
     TrainingWarning,
     Validation,
 )
-from nbtextgen.training.run_length import RunLength
 from nbtextgen.training.state import (
     Progress,
     TrainerState,
@@ -44,6 +42,7 @@ from nbtextgen.training.state import (
     restore_random_state,
 )
 from nbtextgen.training.step import Updater
+from nbtextgen.training.stopping import RunLength
 from nbtextgen.training.threads import TrainingThreads, is_small
 from nbtextgen.training.throughput import ThroughputMeter
 from nbtextgen.training.validation import (
@@ -53,6 +52,7 @@ from nbtextgen.training.validation import (
     selection_key,
     validation_scores,
 )
+from nbtextgen.training.weight_averaging import LastAverage, MovingAverage, Weights, put, snapshot
 
 SETBACKS = 3
 """How often training goes back to a good state before it gives up."""
@@ -123,7 +123,7 @@ class Trainer:
         self._ema = MovingAverage(model, config.ema_decay) if config.average == "ema" else None
         self._last = LastAverage(config.average_last) if config.average == "last" else None
         updates_per_epoch = math.ceil(len(self.epoch_batches(0)) / config.accumulate)
-        self.horizon = RunLength(config, updates_per_epoch, seconds)
+        self.run_length = RunLength(config, updates_per_epoch, seconds)
 
     # The loop -----------------------------------------------------------------------------------------------------
 
@@ -145,7 +145,7 @@ class Trainer:
             parameters=sum(parameter.numel() for parameter in self.model.parameters()),
             pairs=len(self.train),
             valid_pairs=len(self.valid) if self.valid is not None else 0,
-            steps=self.horizon.expected_steps(self.progress, self.progress.seconds),
+            steps=self.run_length.expected_steps(self.progress, self.progress.seconds),
             epochs=config.epochs or 0,
             device=str(self.device),
             precision=self.precision,
@@ -183,7 +183,7 @@ class Trainer:
             groups = list(_grouped(self.epoch_batches(done.epoch), config.accumulate))
             for group in groups[done.position :]:
                 yield from self.follow_controls()
-                reason = "interrupted" if self._steering.stop else self.horizon.reason_to_stop(done, self._seconds())
+                reason = "interrupted" if self._steering.stop else self.run_length.reason_to_stop(done, self._seconds())
                 began = time.perf_counter()
                 if self._checkpoints and (reason or began - kept >= interval):
                     yield Checkpoint(done.step, self._seconds())
@@ -204,12 +204,15 @@ class Trainer:
                         return "diverged"
                 else:
                     report.add(loss, tokens, seen)
-                if report.due() or done.step == self.horizon.steps:
+                if report.due() or done.step == self.run_length.steps:
                     epoch = min(done.epoch, config.epochs or done.epoch)
                     seconds = self._seconds()
-                    steps, left = self.horizon.expected_steps(done, seconds), self.horizon.seconds_left(done, seconds)
+                    steps, left = (
+                        self.run_length.expected_steps(done, seconds),
+                        self.run_length.seconds_left(done, seconds),
+                    )
                     yield report.event(done.step, steps, epoch, self._rate(), seconds, left)
-                if self.horizon.validation_due(done, self._seconds()):
+                if self.run_length.validation_due(done, self._seconds()):
                     began = time.perf_counter()
                     yield from self._validate()
                     report.leave_out(time.perf_counter() - began)
@@ -376,7 +379,7 @@ class Trainer:
 
     def _rate(self) -> float:
         config = self.config
-        share = self.horizon.rate(self.progress, self._seconds())
+        share = self.run_length.rate(self.progress, self._seconds())
         return (config.learning_rate or 0.0) * share * 0.5**self.progress.halvings * self._steering.rate_factor
 
     # Validation ---------------------------------------------------------------------------------------------------
@@ -418,7 +421,7 @@ class Trainer:
             if config.schedule == "plateau":
                 done.halvings += 1
         done.best_loss = min(done.best_loss, scores.loss)
-        self.horizon.validated(done, began, self._agreed_clock())
+        self.run_length.validated(done, began, self._agreed_clock())
         yield Validation(done.step, done.epoch, scores.loss, name, value, best, self._seconds())
         for source, target, output in judgement.samples:
             yield Sample(done.step, source, target, output)

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from nbtextgen import Pairs, builtin
-from nbtextgen.pipeline import plan as defaults
-from nbtextgen.pipeline.plan import plan
+from nbtextgen.pipeline import defaults
+from nbtextgen.pipeline.defaults import plan
 from nbtextgen.training.budget import Budget, training_speed
 
 LINES = [f"a man number {number} is walking down the long street with a dog" for number in range(12_000)]

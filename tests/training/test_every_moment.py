@@ -22,7 +22,7 @@ import torch
 torch.set_num_threads(1)
 from nbtextgen import Run, TextGenerator
 from nbtextgen.data.token_store import open_store
-from nbtextgen.data.tokenization import tokenise
+from nbtextgen.data.parallel_tokenization import tokenise
 from nbtextgen.tokenizers.registry import train_tokenizer
 from nbtextgen.core.files import as_json, read_json, recover, replaced, write
 from nbtextgen.training.checkpoints import CheckpointSeries, read_state, write_state

@@ -17,7 +17,7 @@ from nbtextgen.training.events import Event
 
 if TYPE_CHECKING:
     from nbtextgen.generator import TextGenerator
-    from nbtextgen.pipeline.plan import Plan
+    from nbtextgen.pipeline.defaults import Plan
 
 WAKE_SECONDS = 0.05
 EventCallback = Callable[[Event], None]

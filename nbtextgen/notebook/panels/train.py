@@ -18,14 +18,14 @@ from nbtextgen.notebook.panels.fields import check_settings, defaults, field
 from nbtextgen.notebook.panels.generate import GeneratePanel
 from nbtextgen.notebook.panels.static import StaticForm
 from nbtextgen.notebook.panels.widgets import CodeView, Form, row, status
-from nbtextgen.pipeline.plan import fit_options
+from nbtextgen.pipeline.defaults import fit_options
 
 if TYPE_CHECKING:
     from nbtextgen.data.pairs import Pairs
     from nbtextgen.notebook.live.training import Training
     from nbtextgen.notebook.session import Session
+    from nbtextgen.pipeline.defaults import Plan
     from nbtextgen.pipeline.estimate import TrialRun
-    from nbtextgen.pipeline.plan import Plan
 
 OPTIONS = fit_options()
 SECTIONS = {

@@ -19,7 +19,7 @@ from nbtextgen.notebook.panels.static import StaticForm
 from nbtextgen.notebook.panels.widgets import CodeView, Form, Ranges, row, status
 from nbtextgen.notebook.progress import Throttle
 from nbtextgen.notebook.variables import data_as_code
-from nbtextgen.pipeline.plan import fit_options
+from nbtextgen.pipeline.defaults import fit_options
 from nbtextgen.training.controls import Controls
 from nbtextgen.tuning import TUNABLE, Domain, Range, Tuning, search_space, tune, usual_range
 

@@ -26,7 +26,7 @@ import torch
 
 from nbtextgen import OnnxGenerator, Pairs, TextGenerator
 from nbtextgen.data.batching import CopyMap
-from nbtextgen.data.tokenization import tokenise
+from nbtextgen.data.parallel_tokenization import tokenize_pairs
 from nbtextgen.pipeline.model_folder import write_tokenizers
 from nbtextgen.tokenizers.registry import train_tokenizer
 from nbtextgen.training.events import Checkpoint, Event, Started
@@ -254,7 +254,7 @@ def main(folder: Path) -> None:
 
     data = pairs()
     side = train_tokenizer([*data.sources, *data.targets], "word")
-    tokenise(data[:12], folder / "store", side, side, CopyMap(side, side), key="golden", max_length=7, workers=1)
+    tokenize_pairs(data[:12], folder / "store", side, side, CopyMap(side, side), key="golden", max_length=7, workers=1)
     (folder / "store-tokenizers").mkdir()
     write_tokenizers(folder / "store-tokenizers", side, side)
     lines = [f" {json.dumps(key)}: {_lines(value)}" for key, value in expected.items()]

@@ -31,7 +31,7 @@ ALONE = 20_000
 """Pairs up to which it is quicker to start no workers."""
 
 
-def tokenise(
+def tokenize_pairs(
     rows: Iterable[tuple[str, str]],
     folder: Path,
     source: Tokenizer,

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nbtextgen.export.graph import BOOL, FLOAT, INT64, Graph
+from nbtextgen.export.graph_builder import BOOL, FLOAT, INT64, Graph
 from nbtextgen.export.recurrence import one_step, over_sequence
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.seq2seq import EMBEDDING_SCALE

@@ -20,9 +20,9 @@ from nbtextgen.core.errors import DataError, ModelFileError, OptionError
 from nbtextgen.data import batching as module
 from nbtextgen.data import tokenization as tokenising
 from nbtextgen.data.batching import CopyMap, Examples, batches, encode_examples
+from nbtextgen.data.parallel_tokenization import tokenize_pairs
 from nbtextgen.data.readers.read import stream_pairs
 from nbtextgen.data.token_store import open_store, store_key
-from nbtextgen.data.tokenization import tokenise
 from nbtextgen.tokenizers.registry import train_tokenizer
 from tests.processes import alive, children, wait_for
 
@@ -43,14 +43,14 @@ def test_the_store_holds_what_memory_would(workers: int, copy: bool, tmp_path, m
     monkeypatch.setattr(tokenising, "ALONE", 100)
     source, target = train_tokenizer(SOURCES, "word", size=60), train_tokenizer(TARGETS, "word", size=60)
     pointer = CopyMap(source, target) if copy else None
-    store = tokenise(iter(ROWS), tmp_path / "s", source, target, pointer, workers=workers)
+    store = tokenize_pairs(iter(ROWS), tmp_path / "s", source, target, pointer, workers=workers)
     assert same(store.examples, encode_examples(SOURCES, TARGETS, source, target, pointer))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["s"]
 
 
 def test_too_long_pairs_are_left_out_and_counted(tmp_path) -> None:
     source = train_tokenizer(SOURCES + TARGETS, "char")
-    store = tokenise(ROWS, tmp_path / "s", source, source, max_length=13)
+    store = tokenize_pairs(ROWS, tmp_path / "s", source, source, max_length=13)
     assert 0 < store.left_out < len(ROWS)
     assert len(store.examples) + store.left_out == len(ROWS)
     assert max(map(len, store.examples.sources)) <= 13
@@ -60,14 +60,14 @@ def test_a_store_is_known_again_only_when_it_was_made_from_the_same(tmp_path) ->
     (tmp_path / "a.tsv").write_text("\n".join("\t".join(row) for row in ROWS))
     source = train_tokenizer(SOURCES + TARGETS, "char")
     key = store_key(tmp_path / "a.tsv", source, source)
-    tokenise(ROWS, tmp_path / "s", source, source, key=key)
+    tokenize_pairs(ROWS, tmp_path / "s", source, source, key=key)
     assert open_store(tmp_path / "s", key, source, source) is not None
     assert open_store(tmp_path / "s", store_key(tmp_path / "a.tsv", source, source, "more"), source, source) is None
     (tmp_path / "a.tsv").write_text("other\ttext\n")
     assert store_key(tmp_path / "a.tsv", source, source) != key
     (tmp_path / "mine").mkdir()
     with pytest.raises(ModelFileError, match="no store of tokens"):
-        tokenise(ROWS, tmp_path / "mine", source, source)
+        tokenize_pairs(ROWS, tmp_path / "mine", source, source)
 
 
 def test_an_error_in_a_row_leaves_nothing_behind(tmp_path) -> None:
@@ -78,7 +78,7 @@ def test_an_error_in_a_row_leaves_nothing_behind(tmp_path) -> None:
         raise DataError("line 701 is bad.")
 
     with pytest.raises(DataError):
-        tokenise(rows(), tmp_path / "s", source, source)
+        tokenize_pairs(rows(), tmp_path / "s", source, source)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -86,7 +86,7 @@ def test_a_killed_tokenising_leaves_no_store_and_the_next_one_clears_up(tmp_path
     code = f"""
 import time
 from pathlib import Path
-from nbtextgen.data.tokenization import tokenise
+from nbtextgen.data.parallel_tokenization import tokenise
 from nbtextgen.tokenizers.registry import train_tokenizer
 def rows():
     for number in range(10**9):
@@ -94,7 +94,7 @@ def rows():
         if number == 6000:
             print("going", flush=True)
 tokenizer = train_tokenizer(["row 0123456789 x"], "char")
-tokenise(rows(), Path({str(tmp_path / "s")!r}), tokenizer, tokenizer, workers=1)
+tokenize_pairs(rows(), Path({str(tmp_path / "s")!r}), tokenizer, tokenizer, workers=1)
 """
     root = Path(__file__).parents[2]
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, cwd=root)
@@ -104,14 +104,14 @@ tokenise(rows(), Path({str(tmp_path / "s")!r}), tokenizer, tokenizer, workers=1)
     process.wait()
     assert not (tmp_path / "s").exists() and len(list(tmp_path.iterdir())) == 1
     source = train_tokenizer(SOURCES + TARGETS, "char")
-    tokenise(ROWS, tmp_path / "s", source, source)
+    tokenize_pairs(ROWS, tmp_path / "s", source, source)
     assert [path.name for path in tmp_path.iterdir()] == ["s"]
 
 
 WORKING = """
 import sys
 from pathlib import Path
-from nbtextgen.data.tokenization import tokenise
+from nbtextgen.data.parallel_tokenization import tokenise
 from nbtextgen.tokenizers.registry import train_tokenizer
 def rows():
     for number in range(10**9):
@@ -120,7 +120,7 @@ def rows():
             print("going", flush=True)
 if __name__ == "__main__":
     tokenizer = train_tokenizer(["row 0123456789 x"], "char")
-    tokenise(rows(), Path(sys.argv[1]), tokenizer, tokenizer, workers=2)
+    tokenize_pairs(rows(), Path(sys.argv[1]), tokenizer, tokenizer, workers=2)
 """
 
 
