@@ -56,14 +56,14 @@ class Watch(threading.Thread):
 def one_size(path: Path, store: Path, updates: int, workers: int) -> dict[str, object]:
     """Tokenise and train a little; the figures."""
     from nbtextgen import TextGenerator
-    from nbtextgen.data import tokenization as tokenising
+    from nbtextgen.data import parallel_tokenization
     from nbtextgen.training.events import Event, Started, Step
 
     count = sum(1 for _ in path.open("rb"))
     watch = Watch()
     watch.start()
     marks: dict[str, float] = {}
-    whole = tokenising._fill
+    whole = parallel_tokenization._fill
 
     def timed(*arguments: object) -> int:
         began = time.perf_counter()
@@ -72,7 +72,7 @@ def one_size(path: Path, store: Path, updates: int, workers: int) -> dict[str, o
         finally:
             marks["tokenising"] = time.perf_counter() - began
 
-    tokenising._fill = timed  # type: ignore[assignment]
+    parallel_tokenization._fill = timed  # type: ignore[assignment]
     os.cpu_count = lambda: workers  # type: ignore[assignment]
     pace: list[float] = []
 
@@ -89,7 +89,7 @@ def one_size(path: Path, store: Path, updates: int, workers: int) -> dict[str, o
     ).fit(path, callbacks=[listen])  # fmt: skip
     found: dict[str, object] = {"pairs": count, "seconds_before_training": round(marks["ready"] - began, 1)}
     if "tokenising" in marks:
-        busy = workers if count > tokenising.ALONE else 1
+        busy = workers if count > parallel_tokenization.ALONE else 1
         found["tokenised_per_minute_per_worker"] = round(count / marks["tokenising"] * 60 / busy)
     else:
         found["store"] = "read again"

@@ -58,7 +58,7 @@ ALIVE = """async () => {
     const ours = /^(on(click|pointermove|pointerleave|blur|keydown))$/;
     const bad = [...document.body.querySelectorAll('script, img, iframe, object, embed, math, a, form[action], base, meta, link, style')];
     const handled = [...document.body.querySelectorAll('*')].filter((one) => [...one.attributes].some(
-        ({name, value}) => name.startsWith('on') && !(name === 'onclick' && value.startsWith('function keepChart(')) || name === 'srcdoc'));
+        ({name, value}) => name.startsWith('on') && !(name === 'onclick' && value.startsWith('function saveChart(')) || name === 'srcdoc'));
     const hidden = [...document.body.querySelectorAll('*')].flatMap((one) => [...one.childNodes].filter((node) => node.nodeType === 3
         && /[\\0-\\x08\\x0b-\\x1f\\x7f\\u202a-\\u202e\\u2066-\\u2069]/.test(node.data)).map(() => one.outerHTML.slice(0, 150)));
     return [window.hit ?? null, bad.map((one) => one.outerHTML.slice(0, 200)), handled.map((one) => one.outerHTML.slice(0, 200)), hidden];

@@ -18,7 +18,7 @@ import pytest
 from nbtextgen import TextGenerator
 from nbtextgen.core.errors import DataError, ModelFileError, OptionError
 from nbtextgen.data import batching as module
-from nbtextgen.data import tokenization as tokenising
+from nbtextgen.data import parallel_tokenization
 from nbtextgen.data.batching import CopyMap, Examples, batches, encode_examples
 from nbtextgen.data.parallel_tokenization import tokenize_pairs
 from nbtextgen.data.readers.read import stream_pairs
@@ -39,8 +39,8 @@ def same(first: Examples, second: Examples) -> bool:
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("copy", [False, True])
 def test_the_store_holds_what_memory_would(workers: int, copy: bool, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(tokenising, "CHUNK", 50)
-    monkeypatch.setattr(tokenising, "ALONE", 100)
+    monkeypatch.setattr(parallel_tokenization, "CHUNK", 50)
+    monkeypatch.setattr(parallel_tokenization, "ALONE", 100)
     source, target = train_tokenizer(SOURCES, "word", size=60), train_tokenizer(TARGETS, "word", size=60)
     pointer = CopyMap(source, target) if copy else None
     store = tokenize_pairs(iter(ROWS), tmp_path / "s", source, target, pointer, workers=workers)
@@ -86,7 +86,7 @@ def test_a_killed_tokenising_leaves_no_store_and_the_next_one_clears_up(tmp_path
     code = f"""
 import time
 from pathlib import Path
-from nbtextgen.data.parallel_tokenization import tokenise
+from nbtextgen.data.parallel_tokenization import tokenize_pairs
 from nbtextgen.tokenizers.registry import train_tokenizer
 def rows():
     for number in range(10**9):
@@ -111,7 +111,7 @@ tokenize_pairs(rows(), Path({str(tmp_path / "s")!r}), tokenizer, tokenizer, work
 WORKING = """
 import sys
 from pathlib import Path
-from nbtextgen.data.parallel_tokenization import tokenise
+from nbtextgen.data.parallel_tokenization import tokenize_pairs
 from nbtextgen.tokenizers.registry import train_tokenizer
 def rows():
     for number in range(10**9):

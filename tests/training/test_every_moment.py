@@ -22,7 +22,8 @@ import torch
 torch.set_num_threads(1)
 from nbtextgen import Run, TextGenerator
 from nbtextgen.data.token_store import open_store
-from nbtextgen.data.parallel_tokenization import tokenise
+from nbtextgen.pipeline.dataset import prepare_data
+from nbtextgen.data.parallel_tokenization import tokenize_pairs
 from nbtextgen.tokenizers.registry import train_tokenizer
 from nbtextgen.core.files import as_json, read_json, recover, replaced, write
 from nbtextgen.training.checkpoints import CheckpointSeries, read_state, write_state
@@ -130,7 +131,7 @@ tokenizer = train_tokenizer(["row 0123456789 x"], "char")
 
 
 def store(place, key):
-    return open_store(place / "store", key, tokenizer, tokenizer) or tokenise(
+    return open_store(place / "store", key, tokenizer, tokenizer) or tokenize_pairs(
         ROWS if key == "new" else ROWS[:20], place / "store", tokenizer, tokenizer, key=key, workers=1
     )
 
