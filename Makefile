@@ -1,7 +1,7 @@
 # make demo | test | lab start from nothing but Python >= 3.11 and pip; make help lists every target.
 PYTHON ?= python3
 BIN := .venv/bin
-COVERAGE_FLOOR := 80
+COVERAGE_FLOOR := 92
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: help demo test lint test-front pytest lab dev test-lowest test-torch-free
