@@ -58,7 +58,7 @@ def tokenize_pairs(
     """
     recover(folder, MANIFEST)
     if folder.exists() and not (folder / MANIFEST).is_file():
-        raise ModelFileError(f"{folder} holds something that is no store of tokens; choose another folder.")
+        raise ModelFileError(f"{folder} is not a token store; choose another folder.")
     _sweep(folder)
     work = folder.with_name(f".{folder.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.tokenising")
     try:
@@ -71,7 +71,7 @@ def tokenize_pairs(
         raise ModelFileError(f"The tokens could not be written to {folder}: {error.strerror or error}.") from error
     except BrokenExecutor as error:
         raise DataError(
-            f"A process that cuts up the texts for {folder} was ended from outside, often for want of memory; nothing "
+            f"A process that tokenizes the texts for {folder} was killed, often for lack of memory; nothing "
             "was changed there: free some memory and start again."
         ) from error
     finally:

@@ -142,7 +142,9 @@ def find_spans(source: str, parts: str | Sequence[str | Span]) -> list[Span]:
             continue
         start = source.find(part, after)
         if start < 0:
-            raise OptionError(f"--spans: {part!r} does not stand in the text" + (" a further time." if after else "."))
+            raise OptionError(
+                f"--spans: {part!r} is not in the text" + (" again after the earlier span." if after else ".")
+            )
         after = start + len(part)
         spans.append((start, after))
     return spans

@@ -190,7 +190,7 @@ def continue_text(
         OptionError: for a beam, or a model that was not trained on a text.
     """
     if config.beam > 1:
-        raise OptionError("--beam cannot write on without end; sample, or use --beam 1.")
+        raise OptionError("--beam does not apply to continuing a text; use sampling or --beam 1.")
     context, window = window_of(settings)
     steppers: list[Stepper] = list(predictor.networks)
     stepper = steppers[0] if len(steppers) == 1 else Ensemble(steppers)

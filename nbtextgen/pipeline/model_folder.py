@@ -125,9 +125,7 @@ def read_options(values: Any) -> dict[str, Any]:
 def _read_manifest(folder: Path) -> dict[str, Any]:
     if not (folder / MANIFEST).is_file():
         if (folder / EXPORTED).is_file():
-            raise ModelFileError(
-                f"{folder} was exported: OnnxGenerator.load reads it, and TextGenerator.save's folders here."
-            )
+            raise ModelFileError(f"{folder} is an exported model; load it with OnnxGenerator.load.")
         raise ModelFileError(f"{folder} is not a saved model: it has no {MANIFEST}.")
     manifest = read_json(folder / MANIFEST)
     check_format(manifest, folder / MANIFEST, FORMAT)

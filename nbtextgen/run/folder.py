@@ -90,7 +90,7 @@ class Run:
         folder, plan, training_data = place_for(run), prepared.plan, prepared.training_data
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise ModelFileError(
-                f"{folder} is there already; go on with it by TextGenerator.resume, or choose another folder."
+                f"{folder} already exists; continue it with TextGenerator.resume, or choose another folder."
             )
         manifest = {
             "format": FORMAT,

@@ -226,7 +226,7 @@ class Updater:
 def memory_short(what: str, tokens: int) -> MemoryShortError:
     """The error for when nothing is left to split: ``what`` of one pair of so many tokens does not fit."""
     return MemoryShortError(
-        f"The memory does not hold the {what} of even one pair of {tokens:,} tokens; lower --hidden-size or --max-length."
+        f"There is not enough memory for the {what} of one pair of {tokens:,} tokens; lower --hidden-size or --max-length."
     )
 
 

@@ -66,7 +66,7 @@ def test_a_store_is_known_again_only_when_it_was_made_from_the_same(tmp_path) ->
     (tmp_path / "a.tsv").write_text("other\ttext\n")
     assert store_key(tmp_path / "a.tsv", source, source) != key
     (tmp_path / "mine").mkdir()
-    with pytest.raises(ModelFileError, match="no store of tokens"):
+    with pytest.raises(ModelFileError, match="not a token store"):
         tokenize_pairs(ROWS, tmp_path / "mine", source, source)
 
 
@@ -152,7 +152,7 @@ def test_a_process_that_tokenises_and_dies_is_named_and_nothing_is_left_behind(t
     process = begun(tmp_path)
     os.kill(workers_of(process.pid)[0], signal.SIGKILL)
     said = process.communicate()[1].decode()
-    assert "DataError: A process that cuts up the texts for" in said and "start again" in said
+    assert "DataError: A process that tokenizes the texts for" in said and "start again" in said
     assert [path.name for path in tmp_path.iterdir()] == ["working.py"]
 
 

@@ -173,7 +173,7 @@ def test_units_of_ones_own(dates: TextGenerator) -> None:
     found = dates.explain("3 Jan 2019", spans="Jan|20")
     assert found.input_units == ("3", "Jan", "20", "19")
     assert dates.explain("3 Jan 2019", spans=["20"]).input_units == ("3 Jan", "20", "19")
-    with pytest.raises(OptionError, match="does not stand in the text"):
+    with pytest.raises(OptionError, match="is not in the text"):
         dates.explain("3 Jan 2019", spans="Feb")
 
 

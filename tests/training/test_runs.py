@@ -294,7 +294,7 @@ def test_runs_are_listed_with_settings_and_scores_and_deleted(tmp_path: Path, mo
 
 def test_a_run_never_takes_a_folder_that_is_in_use(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("precious")
-    with pytest.raises(ModelFileError, match="there already"):
+    with pytest.raises(ModelFileError, match="already exists"):
         TextGenerator(**SMALL).fit(REVERSED, callbacks=[], run=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
