@@ -7,9 +7,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nbtextgen.core.cancellation import CancellationToken
 from nbtextgen.core.errors import OptionError
 from nbtextgen.decoding.batch import Batch, BatchChange, to_numpy
+from nbtextgen.decoding.batch_search import BatchSearch
 from nbtextgen.decoding.constraints import IMPOSSIBLE, Constraints, force_end
 from nbtextgen.decoding.hypothesis import Hypothesis, length_norm
 
@@ -57,7 +57,7 @@ def best_extensions(sums: Tensor, logs: Tensor, count: int) -> tuple[Tensor, Ten
     return best, parents.gather(1, positions), tokens.gather(1, positions)
 
 
-class Beam:
+class Beam(BatchSearch):
     """Beam search (Graves 2012, sec. 2.2, in the batched form).
 
     A source finishes early only when that is provably safe. A hypothesis scores sum(log p) / length**alpha plus a
@@ -68,29 +68,8 @@ class Beam:
     """
 
     def __init__(self, batch: Batch, constraints: Constraints, limits: Tensor) -> None:
-        """Prepare the search.
-
-        Args:
-            batch: the sources.
-            constraints: rules of the outputs, and the configuration.
-            limits: the most output tokens of each source, ``(sources,)``.
-        """
-        self.batch, self.constraints, self.config = batch, constraints, constraints.config
-        self.max_lengths: list[int] = limits.tolist()
-        self.limits = limits.to(batch.source.device)
+        super().__init__(batch, constraints, limits)
         self.sums = torch.zeros(0, batch.width, device=batch.source.device)
-        self.finished: list[list[Hypothesis]] = [[] for _ in self.max_lengths]
-
-    def run(self, cancellation: CancellationToken | None = None) -> list[list[Hypothesis]]:
-        """Search until every source is finished; ``cancellation`` ends the search with ``Cancelled`` at its next step."""
-        while True:
-            self._follow(self.batch.refill())
-            if not len(self.batch.source_indices):
-                return self.finished
-            if cancellation is not None:
-                cancellation.raise_if_cancelled()
-            self._advance()
-            self._finish_rows()
 
     def _follow(self, change: BatchChange | None) -> None:
         """Apply a change of the batch's rows to the search."""

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nbtextgen.core.cancellation import CancellationToken
 from nbtextgen.core.errors import OptionError
 from nbtextgen.decoding.batch import Batch, BatchChange
+from nbtextgen.decoding.batch_search import BatchSearch
 from nbtextgen.decoding.beam import best_extensions
 from nbtextgen.decoding.config import NOTHING_ALLOWED
 from nbtextgen.decoding.constraints import IMPOSSIBLE, Constraints, force_end
@@ -16,37 +16,16 @@ from nbtextgen.decoding.hypothesis import Hypothesis, length_norm
 from nbtextgen.decoding.sampling import draw, sampling_seed, sharpen
 
 
-class GreedySearch:
+class GreedySearch(BatchSearch):
     """The best token at every step, or with sampling a drawn one; ``n_best`` hypotheses are independent draws."""
 
     def __init__(self, batch: Batch, constraints: Constraints, limits: Tensor) -> None:
-        """Prepare the search.
-
-        Args:
-            batch: the sources.
-            constraints: rules of the outputs, and the configuration.
-            limits: the most output tokens of each source, ``(sources,)``.
-        """
-        self.batch, self.constraints, self.config = batch, constraints, constraints.config
+        super().__init__(batch, constraints, limits)
         device = batch.source.device
-        self.max_lengths: list[int] = limits.tolist()
-        self.limits = limits.to(device)
         # One seed per source: what is drawn for it depends on neither its row nor the rest of the batch.
         self.seeds = [sampling_seed(self.config) or 0 for _ in self.max_lengths]
         self.ended = torch.zeros(0, batch.width, dtype=torch.bool, device=device)
         self.lengths = torch.zeros(len(self.max_lengths), batch.width, dtype=torch.long, device=device)
-        self.hypotheses: list[list[Hypothesis]] = [[] for _ in self.max_lengths]
-
-    def run(self, cancellation: CancellationToken | None = None) -> list[list[Hypothesis]]:
-        """Search until every source is finished; ``cancellation`` ends the search with ``Cancelled`` at its next step."""
-        while True:
-            self._follow(self.batch.refill())
-            if not len(self.batch.source_indices):
-                return self.hypotheses
-            if cancellation is not None:
-                cancellation.raise_if_cancelled()
-            self._advance()
-            self._finish_rows()
 
     def _follow(self, change: BatchChange | None) -> None:
         """Apply a change of the batch's rows to the search."""
@@ -82,7 +61,7 @@ class GreedySearch:
         for row in rows:
             index = int(batch.source_indices[row])
             lengths = self.lengths[index].tolist()
-            self.hypotheses[index] = [self._hypothesis(row, column, lengths[column]) for column in range(batch.width)]
+            self.finished[index] = [self._hypothesis(row, column, lengths[column]) for column in range(batch.width)]
         if rows:
             batch.finish(rows)
 
