@@ -15,7 +15,6 @@ NOT_NEEDED = (
     "pandas",
     "sklearn",
     "matplotlib",
-    "altair",
     "captum",
     "optuna",
 )

