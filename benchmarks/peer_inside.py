@@ -3,73 +3,21 @@
 The peers' own training loops and decoders run unchanged. Time is taken by a hook after each optimizer step, tokens
 (source and target without padding, begin and end marks) are counted by looking at the batches that pass.
 All: embedding 256, bidirectional LSTM encoder 2 x 256, LSTM decoder 512, one layer each, batch 64, Adam, dropout 0.2.
-peers.py may ask for another batch size, or for a GPU (OpenNMT-py and nbtextgen only), in environment variables.
 """
 
 from __future__ import annotations
 
 import itertools
 import json
-import os
 import resource
 import shutil
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from peer_clock import BATCH, DEVICE, DROPOUT, EMBEDDING, HIDDEN, LONGEST, RATE, Clock, head, timed
 from torch.optim.optimizer import register_optimizer_step_post_hook
-
-BATCH = int(os.environ.get("BENCHMARK_BATCH", "64"))
-DEVICE = os.environ.get("BENCHMARK_DEVICE", "cpu")
-EMBEDDING, HIDDEN, DROPOUT, RATE, LONGEST = 256, 512, 0.2, 0.001, 80
-
-
-class Clock:
-    """Time and tokens of the updates after the warm-up; on a GPU the first and the last update are waited for."""
-
-    def __init__(self, warmup: int, steps: int) -> None:
-        self.warmup, self.updates, self.tokens, self.began, self.ended = warmup, 0, 0, 0.0, 0.0
-        self.last = warmup + steps
-        register_optimizer_step_post_hook(lambda *_: self._updated())
-
-    def saw(self, tokens: int) -> None:
-        """Count a training batch's tokens; called before its update."""
-        if self.updates >= self.warmup:
-            self.tokens += tokens
-
-    def _updated(self) -> None:
-        self.updates += 1
-        if DEVICE == "cuda" and self.updates in (self.warmup, self.last):
-            torch.cuda.synchronize()
-        self.ended = time.perf_counter()
-        if self.updates == self.warmup:
-            self.began = self.ended
-
-    def measured(self) -> dict[str, object]:
-        seconds, steps = self.ended - self.began, self.updates - self.warmup
-        rate = round(self.tokens / seconds, 1)
-        return {"tokens_per_second": rate, "steps": steps, "seconds": round(seconds, 2), "tokens": self.tokens}
-
-
-def timed(work: Path, name: str, decode: Callable[[], list[str]]) -> dict[str, object]:
-    """Run ``decode`` once, keep its lines (space-separated pieces), and give its speed."""
-    began = time.perf_counter()
-    lines = decode()
-    seconds = time.perf_counter() - began
-    (work / f"{name}.out").write_text("\n".join(lines) + "\n", "utf-8")
-    tokens = sum(len(line.split()) for line in lines)
-    rate = round(len(lines) / seconds, 2)
-    return {"sentences_per_second": rate, "sentences": len(lines), "seconds": round(seconds, 2), "tokens": tokens}
-
-
-def head(work: Path, name: str, sentences: int) -> Path:
-    """The first lines of a validation file as a file of their own."""
-    lines = (work / name).read_text("utf-8").rstrip("\n").split("\n")[:sentences]
-    path = work / f"head.{name}"
-    path.write_text("\n".join(lines) + "\n", "utf-8")
-    return path
 
 
 def onmt_train(work: Path, warmup: int, steps: int, save_every: int = 10**8) -> dict[str, object]:
@@ -151,13 +99,12 @@ def onmt_train_curve(work: Path, warmup: int, steps: int) -> dict[str, object]:
             print(f"EPOCH {done // epoch} {ended[done]}", flush=True)
 
     register_optimizer_step_post_hook(updated)
-    found = onmt_train(work, warmup, steps, save_every=epoch)
-    outputs = {}
+    measured, outputs = onmt_train(work, warmup, steps, save_every=epoch), {}
     for done in ended:
         shutil.copyfile(work / f"onmt_step_{done}.pt", work / "onmt.pt")
         outputs[done] = f"onmt.epoch{done // epoch}"
         onmt_decode(work, 5, outputs[done], 10**6)
-    return {**found, "seconds_at": ended, "outputs": outputs}
+    return {**measured, "seconds_at": ended, "outputs": outputs}
 
 
 def onmt_decode(work: Path, beam: int, name: str, sentences: int) -> dict[str, object]:
@@ -378,10 +325,20 @@ def yoyodyne_decode(work: Path, beam: int, name: str, sentences: int) -> dict[st
         return timed(work, name, decode)
 
 
-def nbtextgen_parts(work: Path, precision: str, updates: int) -> object:
+def nbtextgen_train(work: Path, warmup: int, steps: int, precision: str = "fp32") -> dict[str, object]:
     from nbtextgen import TextGenerator
+    from nbtextgen.training.trainer import Trainer
 
-    return TextGenerator(
+    clock = Clock(warmup, steps)
+    original = Trainer.update
+
+    def counted(self: Trainer, group: list) -> tuple:
+        rows = [row for part in group for row in part]
+        clock.saw(sum(len(self.train.sources[row]) + len(self.train.targets[row]) - 2 for row in rows))
+        return original(self, group)
+
+    Trainer.update = counted
+    model = TextGenerator(
         tokens="symbol",
         shared_vocabulary=True,
         tied_embeddings="none",
@@ -395,28 +352,14 @@ def nbtextgen_parts(work: Path, precision: str, updates: int) -> object:
         batch_size=BATCH,
         batch_tokens=10**6,
         epochs=10**4,
-        max_steps=updates,
+        max_steps=warmup + steps,
         validate_every=10**8,
         valid_fraction=0.0,
         samples=0,
         device=DEVICE,
         precision=precision,
     )
-
-
-def nbtextgen_train(work: Path, warmup: int, steps: int, precision: str = "fp32") -> dict[str, object]:
-    from nbtextgen.training.trainer import Trainer
-
-    clock = Clock(warmup, steps)
-    original = Trainer.update
-
-    def counted(self: Trainer, group: list) -> tuple:
-        rows = [row for part in group for row in part]
-        clock.saw(sum(len(self.train.sources[row]) + len(self.train.targets[row]) - 2 for row in rows))
-        return original(self, group)
-
-    Trainer.update = counted
-    model = nbtextgen_parts(work, precision, warmup + steps).fit(str(work / "train.tsv"))
+    model.fit(str(work / "train.tsv"))
     if precision == "fp32":
         model.save(work / "nbtextgen")
     return clock.measured()
@@ -446,11 +389,11 @@ def main() -> None:
     torch.set_num_threads(threads)
     work = Path(folder)
     if phase.startswith("train"):
-        found = globals()[f"{peer}_{phase}"](work, warmup, steps)
+        measured = globals()[f"{peer}_{phase}"](work, warmup, steps)
     else:
-        found = globals()[f"{peer}_decode"](work, 5 if phase == "beam" else 1, f"{peer}.{phase}", sentences)
-    peak = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    print("\nMEASURED " + json.dumps({**found, "peak_rss_mb": round(peak / 1024)}), flush=True)
+        measured = globals()[f"{peer}_decode"](work, 5 if phase == "beam" else 1, f"{peer}.{phase}", sentences)
+    kilobytes = sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    print("\nMEASURED " + json.dumps(measured | {"peak_rss_mb": round(kilobytes / 1024)}), flush=True)
 
 
 if __name__ == "__main__":
