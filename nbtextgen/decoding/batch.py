@@ -1,17 +1,22 @@
-"""The batch of a search: finished sources leave it, waiting sources take their rows, and past steps are kept."""
+"""The batch of a search, in which waiting sources take the rows of finished ones, and the loop over its steps."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import deque
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nbtextgen.decoding.hypothesis import MAX_KEPT_ATTENTION
+from nbtextgen.core.cancellation import CancellationToken
+from nbtextgen.decoding.constraints import Constraints
+from nbtextgen.decoding.hypothesis import MAX_KEPT_ATTENTION, Hypothesis
 from nbtextgen.decoding.stepper import State, Stepper
+from nbtextgen.tokenizers.base import BOS
 
 MIN_FREE_FRACTION = 0.125
 """The batch is refilled or compacted only if this fraction of its rows is free, since both copy memory."""
@@ -63,15 +68,7 @@ class Batch:
     """
 
     def __init__(
-        self,
-        model: Stepper,
-        source: Tensor,
-        copy_ids: Tensor | None,
-        *,
-        width: int,
-        size: int,
-        bos: int,
-        keep_generated: bool,
+        self, model: Stepper, source: Tensor, copy_ids: Tensor | None, *, width: int, size: int, keep_generated: bool
     ) -> None:
         """Create an empty batch; nothing is encoded yet.
 
@@ -81,17 +78,15 @@ class Batch:
             copy_ids: for networks with a copy head, shaped like ``source``.
             width: number of hypotheses per source.
             size: number of sources that are decoded together.
-            bos: begin token of every hypothesis.
             keep_generated: whether ``generated`` is needed.
         """
-        self.model, self.source, self.copy_ids = model, source, copy_ids
-        self.width, self.size, self.bos = width, size, bos
+        self.model, self.source, self.copy_ids, self.width, self.size = model, source, copy_ids, width, size
         self.source_lengths = (source != 0).sum(1).clamp_min(1)
         device = source.device
         self.source_indices: Tensor = torch.arange(0, device=device)
         self.unfinished: Tensor = torch.ones(0, dtype=torch.bool, device=device)
         self.steps: Tensor = self.source_indices
-        self.last_tokens: Tensor = torch.full((0, width), bos, device=device)
+        self.last_tokens: Tensor = torch.full((0, width), BOS, device=device)
         self.generated: Tensor | None = self.last_tokens.unsqueeze(-1)[..., :0] if keep_generated else None
         self.state: State = None
         # Sources that are encoded ahead and wait for a free row; ``_waiting_start`` is the first row of their state.
@@ -132,7 +127,7 @@ class Batch:
         count = len(self.source_indices)
         self.unfinished = torch.ones(count, dtype=torch.bool, device=self.source.device)
         self.steps = torch.zeros_like(self.source_indices)
-        self.last_tokens = self.last_tokens.new_full((count, self.width), self.bos)
+        self.last_tokens = self.last_tokens.new_full((count, self.width), BOS)
         if self.generated is not None:
             self.generated = self.last_tokens.unsqueeze(-1)[..., :0]
         return BatchChange(None, torch.arange(count, device=self.source.device))
@@ -150,7 +145,7 @@ class Batch:
                 (self.source_indices, new),
                 (self.unfinished, torch.ones_like(new, dtype=torch.bool)),
                 (self.steps, torch.zeros_like(new)),
-                (self.last_tokens, self.last_tokens.new_full((len(new), self.width), self.bos)),
+                (self.last_tokens, self.last_tokens.new_full((len(new), self.width), BOS)),
             )
         )
         if self.generated is not None:
@@ -177,11 +172,9 @@ class Batch:
             parents: the hypothesis that each one continues, ``(rows, width)``; by default itself.
         """
         row_of = {index: row for row, (index, unfinished) in enumerate(self.rows()) if unfinished}
-        order: list[list[int]] = (
-            [list(range(self.width))] * len(self.source_indices) if parents is None else parents.tolist()
-        )
+        order = [list(range(self.width))] * len(self.source_indices) if parents is None else to_list(parents)
         kept_attention = self._keep_attention(attention, row_of)
-        self._history.append(_Step(row_of, order, tokens.tolist(), logs.tolist(), kept_attention))
+        self._history.append(_Step(row_of, order, to_list(tokens), to_list(logs), kept_attention))
         if self.generated is not None:
             generated = self.generated
             if parents is not None:
@@ -239,7 +232,7 @@ class Batch:
 
     def rows(self) -> list[tuple[int, bool]]:
         """Return for every row its source, and whether that is unfinished."""
-        return list(zip(self.source_indices.tolist(), self.unfinished.tolist(), strict=True))
+        return list(zip(to_list(self.source_indices), to_list(self.unfinished), strict=True))
 
     def finish(self, rows: list[int]) -> None:
         """Free the rows of finished sources, and forget the past steps that no other source needs."""
@@ -252,6 +245,47 @@ class Batch:
             self.generated = self.generated[..., max(0, self.generated.shape[-1] - oldest) :]
 
 
+class BatchSearch(ABC):
+    """A search over many sources, one token per step; greedy and beam search say what happens in a step."""
+
+    def __init__(self, batch: Batch, constraints: Constraints, limits: Tensor) -> None:
+        """Prepare the search; ``limits (sources,)`` are the most output tokens of each source."""
+        self.batch, self.constraints, self.config = batch, constraints, constraints.config
+        self.max_lengths: list[int] = to_list(limits)
+        self.limits = limits.to(batch.source.device)
+        self.finished: list[list[Hypothesis]] = [[] for _ in self.max_lengths]
+
+    def run(self, cancellation: CancellationToken | None = None) -> list[list[Hypothesis]]:
+        """Search until every source is finished; ``cancellation`` ends the search with ``Cancelled`` at its next step."""
+        while True:
+            change = self.batch.refill()
+            if change is not None:
+                self._follow(change)
+            if not len(self.batch.source_indices):
+                return self.finished
+            if cancellation is not None:
+                cancellation.raise_if_cancelled()
+            self._advance()
+            self._finish_rows()
+
+    @abstractmethod
+    def _follow(self, change: BatchChange) -> None:
+        """Apply a change of the batch's rows to the search."""
+
+    @abstractmethod
+    def _advance(self) -> None:
+        """Make one step of the network and choose tokens."""
+
+    @abstractmethod
+    def _finish_rows(self) -> None:
+        """Finish the sources whose outputs are complete."""
+
+
 def to_numpy(values: Tensor) -> NDArray[np.float32]:
     """Return the values as a NumPy array; from a CPU without copying."""
-    return values.float().cpu().numpy()
+    return values.float().numpy(force=True)
+
+
+def to_list(values: Tensor) -> Any:
+    """Return the values as a list of Python numbers, nested if there are several dimensions."""
+    return values.numpy(force=True).tolist()

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nbtextgen.core.errors import OptionError
-from nbtextgen.decoding.batch import Batch, BatchChange, to_numpy
-from nbtextgen.decoding.batch_search import BatchSearch
+from nbtextgen.decoding.batch import Batch, BatchChange, BatchSearch, to_list, to_numpy
 from nbtextgen.decoding.constraints import IMPOSSIBLE, Constraints, force_end
 from nbtextgen.decoding.hypothesis import Hypothesis, length_norm
+from nbtextgen.tokenizers.base import EOS
 
 CHUNK_SIZE = 64
 """Tokens of the vocabulary whose maximum is computed first, to search only the best chunks."""
@@ -42,7 +42,7 @@ def best_extensions(sums: Tensor, logs: Tensor, count: int) -> tuple[Tensor, Ten
         totals = (sums.unsqueeze(-1) + logs).view(batch, -1)
         best, flat = totals.topk(min(count, totals.shape[1]), -1)
         return best, flat // vocabulary, flat % vocabulary
-    largest = logs[..., :whole].unflatten(-1, (-1, CHUNK_SIZE)).amax(-1)
+    largest = logs[..., :whole].view(batch, -1, whole // CHUNK_SIZE, CHUNK_SIZE).amax(-1)
     if whole < vocabulary:
         largest = torch.cat([largest, logs[..., whole:].amax(-1, keepdim=True)], -1)
     chunks = largest.shape[-1]
@@ -71,10 +71,7 @@ class Beam(BatchSearch):
         super().__init__(batch, constraints, limits)
         self.sums = torch.zeros(0, batch.width, device=batch.source.device)
 
-    def _follow(self, change: BatchChange | None) -> None:
-        """Apply a change of the batch's rows to the search."""
-        if change is None:
-            return
+    def _follow(self, change: BatchChange) -> None:
         if change.kept is not None:
             self.sums = self.sums[change.kept]
         if len(self.sums) < len(self.batch.source_indices):
@@ -89,10 +86,10 @@ class Beam(BatchSearch):
         logs, attention, batch.state = batch.model.step(batch.last_tokens, batch.state)
         allowed = self.constraints.apply(logs, batch.steps, batch.generated)
         at_limit = self.limits[batch.source_indices] <= batch.steps
-        allowed = force_end(allowed, at_limit, self.constraints.eos)
+        allowed = force_end(allowed, at_limit)
         best, parents, tokens = best_extensions(self.sums, allowed, 2 * batch.width)
         token_logs = best - self.sums.gather(1, parents)
-        ends = (tokens == self.constraints.eos) & (best > IMPOSSIBLE)
+        ends = (tokens == EOS) & (best > IMPOSSIBLE)
         self._collect(ends, best, token_logs, parents, attention)
         # Among 2W candidates at most W end (one per parent), so W live ones remain where the vocabulary allows.
         order = ends.logical_or(best == IMPOSSIBLE).int().argsort(dim=-1, stable=True)[:, : batch.width]
@@ -101,17 +98,19 @@ class Beam(BatchSearch):
 
     def _collect(self, ends: Tensor, best: Tensor, token_logs: Tensor, parents: Tensor, attention: Tensor) -> None:
         """Collect the candidates that end and belong to the n best of their source; all ``(rows, candidates)``."""
-        ended: list[list[int]] = ends.nonzero().tolist()
+        ended: list[list[int]] = to_list(ends.nonzero())
         if not ended:
             return
-        sums, last_logs, origins = best.tolist(), token_logs.tolist(), parents.tolist()
+        sums, last_logs, last_weights = to_numpy(best), to_numpy(token_logs), to_numpy(attention)
         batch, config = self.batch, self.config
-        indices, steps, last_weights = batch.source_indices.tolist(), batch.steps.tolist(), to_numpy(attention)
+        origins: list[list[int]] = to_list(parents)
+        indices: list[int] = to_list(batch.source_indices)
+        steps: list[int] = to_list(batch.steps)
         for row, column in ended:
             index, length = indices[row], steps[row]
             finished = self.finished[index]
             threshold = finished[config.n_best - 1].score if len(finished) >= config.n_best else IMPOSSIBLE
-            score = sums[row][column] / length_norm(length + 1, config.length_penalty)
+            score = float(sums[row, column]) / length_norm(length + 1, config.length_penalty)
             if score <= threshold:  # a coverage penalty could only lower it
                 continue
             parent = origins[row][column]
@@ -123,13 +122,15 @@ class Beam(BatchSearch):
                 score += config.coverage_penalty * _coverage(stacked)
                 if score <= threshold:
                     continue
-            log_probabilities = np.array([*logs, last_logs[row][column]], dtype=np.float32)
+            log_probabilities = np.array([*logs, last_logs[row, column]], dtype=np.float32)
             finished.append(Hypothesis(tokens, log_probabilities, stacked, score, length < self.max_lengths[index]))
             finished.sort(key=lambda hypothesis: -hypothesis.score)
 
     def _finish_rows(self) -> None:
         """Finish sources that are provably done, at their limit, or without a live hypothesis."""
-        done, best_sums, steps = list[int](), self.sums.max(1).values.tolist(), self.batch.steps.tolist()
+        done = list[int]()
+        best_sums: list[float] = to_list(self.sums.amax(1))
+        steps: list[int] = to_list(self.batch.steps)
         for row, (index, unfinished) in enumerate(self.batch.rows()):
             if not unfinished:
                 continue

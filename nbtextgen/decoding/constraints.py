@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from nbtextgen.decoding.config import DecodingConfig, TokenRules
+from nbtextgen.tokenizers.base import EOS
 
 IMPOSSIBLE = float("-inf")
 FORCED_MINIMUM = -1e4
@@ -20,7 +21,6 @@ class Constraints:
 
     config: DecodingConfig
     rules: TokenRules
-    eos: int
 
     @property
     def look_back(self) -> bool:
@@ -53,7 +53,7 @@ class Constraints:
     def _apply_after_prefix(self, logs: Tensor, steps: Tensor, generated: Tensor | None) -> Tensor:
         if self.rules.allow is not None:
             kept = torch.full_like(logs, IMPOSSIBLE)
-            ids = torch.tensor([*self.rules.allow, self.eos], device=logs.device)
+            ids = torch.tensor([*self.rules.allow, EOS], device=logs.device)
             kept[..., ids] = logs[..., ids]
             logs = kept
         for sequence in self.rules.forbid:
@@ -62,7 +62,7 @@ class Constraints:
             elif generated is not None:
                 self._forbid_last(logs, generated, sequence)
         if self.config.min_length:
-            logs[..., self.eos].masked_fill_((steps < self.config.min_length)[:, None], IMPOSSIBLE)
+            logs[..., EOS].masked_fill_((steps < self.config.min_length)[:, None], IMPOSSIBLE)
         if self.config.no_repeat_ngram and generated is not None:
             self._forbid_repeats(logs, generated, self.config.no_repeat_ngram)
         return logs
@@ -84,15 +84,15 @@ class Constraints:
         grams = generated.unfold(-1, size, 1)
         tail = generated[..., generated.shape[-1] - size + 1 :].unsqueeze(-2)
         same = (grams[..., :-1] == tail).all(-1) & (grams[..., 0] >= 0)
-        for row, column, position in same.nonzero().tolist():
-            logs[row, column, grams[row, column, position, -1]] = IMPOSSIBLE
+        rows, columns, positions = same.nonzero(as_tuple=True)
+        logs[rows, columns, grams[rows, columns, positions, -1]] = IMPOSSIBLE
 
 
-def force_end(logs: Tensor, at_limit: Tensor, eos: int) -> Tensor:
+def force_end(logs: Tensor, at_limit: Tensor) -> Tensor:
     """Allow only the end token in rows ``at_limit (batch,)``; changes ``logs`` in place."""
     rows = at_limit.nonzero()[:, 0]
     if len(rows):
-        ending = logs[rows, :, eos].clamp_min(FORCED_MINIMUM)
+        ending = logs[rows, :, EOS].clamp_min(FORCED_MINIMUM)
         logs.index_fill_(0, rows, IMPOSSIBLE)
-        logs[rows, :, eos] = ending
+        logs[rows, :, EOS] = ending
     return logs

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 
 from nbtextgen.core.errors import OptionError
-from nbtextgen.decoding.batch import Batch, BatchChange
-from nbtextgen.decoding.batch_search import BatchSearch
+from nbtextgen.decoding.batch import Batch, BatchChange, BatchSearch, to_list
 from nbtextgen.decoding.beam import best_extensions
 from nbtextgen.decoding.config import NOTHING_ALLOWED
 from nbtextgen.decoding.constraints import IMPOSSIBLE, Constraints, force_end
 from nbtextgen.decoding.hypothesis import Hypothesis, length_norm
 from nbtextgen.decoding.sampling import draw, sampling_seed, sharpen
+from nbtextgen.tokenizers.base import EOS
 
 
 class GreedySearch(BatchSearch):
@@ -27,10 +27,7 @@ class GreedySearch(BatchSearch):
         self.ended = torch.zeros(0, batch.width, dtype=torch.bool, device=device)
         self.lengths = torch.zeros(len(self.max_lengths), batch.width, dtype=torch.long, device=device)
 
-    def _follow(self, change: BatchChange | None) -> None:
-        """Apply a change of the batch's rows to the search."""
-        if change is None:
-            return
+    def _follow(self, change: BatchChange) -> None:
         kept = self.ended if change.kept is None else self.ended[change.kept]
         self.ended = kept if len(kept) else kept.new_zeros(len(self.batch.source_indices), self.batch.width)
         self.ended[change.new] = False
@@ -42,25 +39,25 @@ class GreedySearch(BatchSearch):
         allowed = logs
         if constraints.exist:
             allowed = constraints.apply(logs.clone(), batch.steps, batch.generated)
-        allowed = force_end(allowed, self.limits[batch.source_indices] <= batch.steps, constraints.eos)
+        allowed = force_end(allowed, self.limits[batch.source_indices] <= batch.steps)
         if self.config.sample:
-            seeds = [self.seeds[index] for index in batch.source_indices.tolist()]
-            tokens = draw(sharpen(allowed, self.config), seeds, batch.steps.tolist())
+            seeds = [self.seeds[index] for index in to_list(batch.source_indices)]
+            tokens = draw(sharpen(allowed, self.config), seeds, to_list(batch.steps))
         else:
             tokens = _argmax(allowed)
         if not (allowed.gather(-1, tokens.unsqueeze(-1)).squeeze(-1)[~self.ended] > IMPOSSIBLE).all():
             raise OptionError(NOTHING_ALLOWED)
         batch.append(tokens, logs.gather(-1, tokens.unsqueeze(-1)).squeeze(-1).float(), attention)
         self.lengths[batch.source_indices] += ~self.ended
-        self.ended = self.ended | (tokens == constraints.eos)
+        self.ended = self.ended | (tokens == EOS)
 
     def _finish_rows(self) -> None:
         """Collect the outputs of sources whose hypotheses have all ended."""
         batch = self.batch
-        rows = (self.ended.all(1) & batch.unfinished).nonzero()[:, 0].tolist()
+        rows: list[int] = to_list((self.ended.all(1) & batch.unfinished).nonzero()[:, 0])
         for row in rows:
             index = int(batch.source_indices[row])
-            lengths = self.lengths[index].tolist()
+            lengths: list[int] = to_list(self.lengths[index])
             self.finished[index] = [self._hypothesis(row, column, lengths[column]) for column in range(batch.width)]
         if rows:
             batch.finish(rows)

@@ -11,20 +11,18 @@ from torch import Tensor
 
 from nbtextgen.core.cancellation import CancellationToken
 from nbtextgen.core.errors import OptionError
-from nbtextgen.decoding.batch import Batch, to_numpy
+from nbtextgen.decoding.batch import Batch, to_list, to_numpy
 from nbtextgen.decoding.beam import Beam
 from nbtextgen.decoding.config import NO_RULES, NOTHING_ALLOWED, DecodingConfig, TokenRules
 from nbtextgen.decoding.constraints import Constraints
 from nbtextgen.decoding.greedy import GreedySearch
 from nbtextgen.decoding.hypothesis import MAX_KEPT_ATTENTION, Hypothesis, length_norm
-from nbtextgen.decoding.sampling import sampling_seed
 from nbtextgen.decoding.stepper import Stepper
 from nbtextgen.decoding.streaming import generate_tokens
 
 MAX_BATCH_TOKENS = 1 << 16
 """Source tokens, including padding, that are decoded together: 64 sources of 1,024 tokens each. Encoding takes a few
 kilobytes per token."""
-
 
 MIN_WIDTH = 4
 """Hypotheses per source below which more than ``batch_size`` sources are decoded together, to keep steps large. The output
@@ -38,8 +36,6 @@ def decode(
     config: DecodingConfig,
     rules: TokenRules = NO_RULES,
     *,
-    bos: int,
-    eos: int,
     max_length: Sequence[int],
     copy_ids: Tensor | None = None,
     cancellation: CancellationToken | None = None,
@@ -51,7 +47,6 @@ def decode(
         source: ``(sources, source_length)``, padded with zeros; sorted by length is fastest.
         config: beam, sampling, penalties and limits.
         rules: prefix, and allowed and forbidden tokens.
-        bos, eos: ids of the begin and end tokens.
         max_length: most output tokens, one limit per source.
         copy_ids: for networks with a copy head, the target-side ids of the source tokens, shaped like ``source``.
         cancellation: ends the search with ``Cancelled`` at its next step.
@@ -63,7 +58,7 @@ def decode(
         OptionError: if the rules leave no token to generate.
     """
     limits = torch.tensor([max(limit, len(rules.prefix) + 1, config.min_length) for limit in max_length])
-    search = _Search(model, source, copy_ids, Constraints(config, rules, eos), limits, bos, cancellation)
+    search = _Search(model, source, copy_ids, Constraints(config, rules), limits, cancellation)
     if search.greedy and config.n_best == 1 and min(len(source), config.batch_size) == 1:
         return [[search.single(index)] for index in range(len(source))]
     hypotheses = search.in_batches()
@@ -81,7 +76,6 @@ class _Search:
     copy_ids: Tensor | None
     constraints: Constraints
     limits: Tensor
-    bos: int
     cancellation: CancellationToken | None
 
     @property
@@ -103,9 +97,7 @@ class _Search:
             self.source[index : index + 1, :length],
             None if self.copy_ids is None else self.copy_ids[index : index + 1, :length],
             self.constraints,
-            bos=self.bos,
             limit=limit,
-            seed=sampling_seed(config),
             cancellation=self.cancellation,
         )
         ids, log_probabilities, kept = list[int](), list[float](), list[Tensor]()
@@ -142,13 +134,13 @@ class _Search:
             None if self.copy_ids is None else self.copy_ids[indices, :longest],
             width=width,
             size=max(config.batch_size, size),
-            bos=self.bos,
             keep_generated=self.constraints.look_back,
         )
 
     def _bounded_slices(self) -> Iterator[slice]:
         """Yield the sources that share a refilled batch: all of them, unless ``MAX_BATCH_TOKENS`` bounds long ones."""
-        lengths, start = (self.source != 0).sum(1).clamp_min(1).tolist(), 0
+        lengths: list[int] = to_list((self.source != 0).sum(1).clamp_min(1))
+        start = 0
         while start < len(lengths):
             longest = max(lengths[start:])
             fitting = max(1, MAX_BATCH_TOKENS // longest)

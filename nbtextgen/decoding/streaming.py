@@ -18,6 +18,7 @@ from nbtextgen.decoding.config import NO_RULES, NOTHING_ALLOWED, DecodingConfig,
 from nbtextgen.decoding.constraints import IMPOSSIBLE, Constraints
 from nbtextgen.decoding.sampling import draw, sampling_seed, sharpen
 from nbtextgen.decoding.stepper import Stepper
+from nbtextgen.tokenizers.base import BOS, EOS
 
 
 class Token(NamedTuple):
@@ -40,9 +41,7 @@ def generate_tokens(
     copy_ids: Tensor | None,
     constraints: Constraints,
     *,
-    bos: int,
     limit: int,
-    seed: int | None,
     cancellation: CancellationToken | None = None,
 ) -> Iterator[Token]:
     """Yield tokens as they are chosen, including the end token, which is forced after ``limit`` other tokens.
@@ -51,15 +50,14 @@ def generate_tokens(
         model: predicts the next token.
         source: ``(1, source_length)``; ``copy_ids`` has the same shape.
         constraints: rules of the output, and the configuration.
-        bos: id of the begin token.
         limit: most tokens before the end token.
-        seed: of the draws, or ``None`` for greedy decoding.
         cancellation: ends the loop with ``Cancelled`` at its next step.
 
     Raises:
         OptionError: if the rules leave no token to generate.
     """
-    last = torch.full((1, 1), bos, device=source.device)
+    seed = sampling_seed(constraints.config)
+    last = torch.full((1, 1), BOS, device=source.device)
     generated = last.unsqueeze(-1)[..., :0]
     with torch.inference_mode():
         state = model.start(source, 1, copy_ids)
@@ -72,9 +70,11 @@ def generate_tokens(
             if constraints.exist:
                 allowed = constraints.apply(logs.clone(), torch.tensor([step], device=source.device), generated)
             if step == limit:
-                last = torch.full_like(last, constraints.eos)
+                last = torch.full_like(last, EOS)
+            elif seed is None:
+                last = allowed.argmax(-1)
             else:
-                last = _choose(allowed, constraints.config, seed, step)
+                last = draw(sharpen(allowed, constraints.config), [seed], [step])
             token = int(last)
             if step < limit and float(allowed.view(-1)[token]) == IMPOSSIBLE:
                 raise OptionError(NOTHING_ALLOWED)
@@ -82,13 +82,8 @@ def generate_tokens(
             if constraints.look_back:
                 generated = torch.cat([generated, last.unsqueeze(-1)], -1)
         yield Token(token, log_probability, attention)
-        if token == constraints.eos:
+        if token == EOS:
             return
-
-
-def _choose(logs: Tensor, config: DecodingConfig, seed: int | None, step: int) -> Tensor:
-    """Return the best token of ``logs (1, 1, vocabulary)``, or with a seed a drawn one."""
-    return logs.argmax(-1) if seed is None else draw(sharpen(logs, config), [seed], [step])
 
 
 def stream(
@@ -97,8 +92,6 @@ def stream(
     config: DecodingConfig,
     rules: TokenRules = NO_RULES,
     *,
-    bos: int,
-    eos: int,
     max_length: int,
     copy_ids: Tensor | None = None,
 ) -> Iterator[tuple[int, float]]:
@@ -110,10 +103,7 @@ def stream(
     Raises:
         OptionError: if the rules leave no token to generate.
     """
-    constraints = Constraints(config, rules, eos)
     limit = max(max_length, len(rules.prefix) + 1, config.min_length)
-    seed = sampling_seed(config)
-    for token in generate_tokens(model, source, copy_ids, constraints, bos=bos, limit=limit, seed=seed):
-        if token.id == eos:
-            return
-        yield token.id, token.log_probability
+    for token in generate_tokens(model, source, copy_ids, Constraints(config, rules), limit=limit):
+        if token.id != EOS:
+            yield token.id, token.log_probability

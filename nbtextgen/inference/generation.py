@@ -72,7 +72,7 @@ def table(rows: Sequence[Generation], *, with_source: bool, beside: Sequence[str
         with_source: whether to show the source of each output.
         beside: HTML of the last cell in the first rows.
     """
-    body = []
+    body = list[str]()
     for row, more in zip(rows, [*beside, *[""] * (len(rows) - len(beside))], strict=True):
         source = f"<td style='text-align:left'><bdi>{visible(row.source)}</bdi></td>" if with_source else ""
         last = f"<td>{more}</td>" if more else ""
@@ -90,7 +90,7 @@ def _shaded(row: Generation) -> str:
     """Return the text as HTML; if it is the concatenation of its tokens, unlikely tokens are shaded."""
     if "".join(row.tokens) != row.text or len(row.tokens) > 400:
         return f"<bdi>{visible(row.text)}</bdi>"
-    parts = []
+    parts = list[str]()
     for token, logged in zip(row.tokens, row.log_probabilities, strict=False):
         probability = float(np.exp(logged))
         doubt = f"background:rgba(230,120,0,{0.55 * (1 - probability):.2f})" if probability < 0.9 else ""

@@ -16,6 +16,7 @@ from nbtextgen.core.errors import OptionError
 from nbtextgen.core.openmp import threads_spin
 from nbtextgen.data.batching import CopyMap, encode_examples, pad, padded_batches
 from nbtextgen.data.pairs import Pairs
+from nbtextgen.decoding.batch import to_list
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.decoding.hypothesis import Hypothesis
 from nbtextgen.decoding.parallel import run_parallel
@@ -26,11 +27,10 @@ from nbtextgen.inference.generation import Generation, Generations
 from nbtextgen.inference.text_codec import LengthLimit, TextCodec
 from nbtextgen.model.int8 import Int8Seq2Seq, int8_is_faster
 from nbtextgen.model.seq2seq import Seq2Seq
-from nbtextgen.tokenizers.base import BOS, EOS, UNK, Tokenizer
+from nbtextgen.tokenizers.base import BOS, UNK, Tokenizer
 
 MAX_SEARCH_SOURCES = 4096
 """Sources per search. The search holds the tokens of all of them, and decodes a batch at a time."""
-
 
 LARGE_STEP = 32 * 384**2
 """Rows x hidden size squared from which a decoding step spends its time on arithmetic rather than on Python."""
@@ -61,7 +61,7 @@ class Predictor:
     networks: list[Seq2Seq]
     limit: LengthLimit
     copy: CopyMap | None = field(default=None)
-    _quantized: dict[int, Int8Seq2Seq] = field(default_factory=dict, repr=False, compare=False)
+    _quantized: dict[int, Int8Seq2Seq] = field(default_factory=dict[int, Int8Seq2Seq], repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.networks[0].config.copy and self.copy is None:
@@ -129,8 +129,6 @@ class Predictor:
             self._to_tensor(encoded),
             config,
             self.codec.token_rules(config),
-            bos=BOS,
-            eos=EOS,
             max_length=limit,
             copy_ids=copies,
         )
@@ -142,8 +140,8 @@ class Predictor:
         examples = encode_examples(pairs.sources, pairs.targets, self.source, self.target, self.copy)
         total, tokens = 0.0, 0
         for _, source, target, copies in padded_batches(examples, batch_tokens=8192, batch_size=256):
-            source_ids, target_ids = (torch.from_numpy(ids).to(self.device) for ids in (source, target))
-            copy_ids = None if copies is None else torch.from_numpy(copies).to(self.device)
+            source_ids, target_ids = (torch.as_tensor(ids, device=self.device) for ids in (source, target))
+            copy_ids = None if copies is None else torch.as_tensor(copies, device=self.device)
             logs = [network.log_probabilities(source_ids, target_ids, copy_ids) for network in self.networks]
             mean = torch.logsumexp(torch.stack(logs), 0) - math.log(len(logs))
             total -= float(mean.sum())  # zero at padding in every network, and so in the mean
@@ -174,7 +172,7 @@ class Predictor:
                 cancellation.raise_if_cancelled()
             logs, _, state = stepper.step(torch.full((1, 1), last, device=self.device), state)
             best = logs[0, 0].float().topk(min(count, logs.shape[-1]))
-            candidates = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+            candidates = zip(to_list(best.indices), to_list(best.values), strict=True)
             alternatives.append(
                 [
                     Alternative(token, self.codec.token(token, source_words[0]), math.exp(log_probability))
@@ -206,8 +204,6 @@ class Predictor:
                 source[indices],
                 config,
                 rules,
-                bos=BOS,
-                eos=EOS,
                 max_length=limits[indices],
                 copy_ids=None if copies is None else copies[indices],
                 cancellation=shared,
@@ -270,4 +266,4 @@ class Predictor:
         return self._quantized[number]
 
     def _to_tensor(self, rows: list[list[int]]) -> Tensor:
-        return torch.from_numpy(pad([np.array(row, dtype=np.int64) for row in rows])).to(self.device)
+        return torch.as_tensor(pad([np.array(row, dtype=np.int64) for row in rows]), device=self.device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -89,5 +89,5 @@ def copy_loss(
         the smoothed loss, differentiable, and the plain negative log-likelihood, which is not.
     """
     dtype = torch.promote_types(hidden.dtype, torch.float32)
-    losses: Tensor = _CopyLoss.apply(hidden, weight, bias, targets, gate.to(dtype), pointed.to(dtype), smoothing)
+    losses: Tensor = cast("Any", _CopyLoss).apply(hidden, weight, bias, targets, gate.to(dtype), pointed.to(dtype), smoothing)
     return losses[0], losses[1].detach()

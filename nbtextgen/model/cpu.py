@@ -16,16 +16,11 @@ import torch
 os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16")
 
 
-def bf16_is_faster() -> bool:
-    """Whether bf16 is so much faster on this CPU that it is worth its rounding errors."""
-    return bf16_speedup() > 1.5
-
-
 @functools.cache
-def bf16_speedup() -> float:
-    """How many times faster this CPU multiplies bf16 matrices than fp32 ones; below one, it emulates bf16."""
+def bf16_is_faster() -> bool:
+    """Whether this CPU multiplies bf16 matrices so much faster than fp32 ones that it is worth the rounding errors."""
     if torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "NO AVX", "AVX2"):
-        return 0.0  # no bf16 instructions: emulation is a hundred times slower, not worth measuring
+        return False  # no bf16 instructions: emulation is a hundred times slower, not worth measuring
 
     def seconds(dtype: torch.dtype) -> float:
         matrix = torch.ones(256, 256, dtype=dtype)
@@ -36,15 +31,15 @@ def bf16_speedup() -> float:
             best = min(best, time.perf_counter() - began)
         return best
 
-    return seconds(torch.float32) / seconds(torch.bfloat16)
+    return seconds(torch.float32) > 1.5 * seconds(torch.bfloat16)
 
 
 @functools.cache
 def bf16_works() -> bool:
     """Return ``True`` if this CPU runs the forward and backward pass of an LSTM in bf16; with AVX2 alone it does not."""
-    layer = torch.nn.LSTM(8, 8, batch_first=True)
+    layer = torch.nn.LSTM(8, 8, batch_first=True, device="meta").to_empty(device="cpu")  # draws no random numbers
     try:
-        with torch.random.fork_rng(devices=[]), torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast("cpu", torch.bfloat16):
             layer(torch.ones(1, 2, 8))[0].sum().backward()
     except RuntimeError:
         return False
@@ -71,11 +66,10 @@ def set_threads(count: int, default: int) -> None:
 def using_threads(count: int) -> Generator[None, None, None]:
     """Let PyTorch use ``count`` threads in this Python thread until the context ends."""
     before = torch.get_num_threads()
-    if count == before:
-        yield
-        return
-    set_threads(count, before)
+    if count != before:
+        set_threads(count, before)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        if count != before:
+            torch.set_num_threads(before)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -120,7 +121,7 @@ class Decoder(nn.Module):
             states = [torch.tanh(bridge(summary)) for bridge in self.bridges]
         else:
             states = summary.chunk(len(self.layers), -1)
-        layers = [tuple(part.contiguous() for part in state.split(size, -1)) for state in states]
+        layers = [tuple(part.contiguous() for part in torch.split(state, size, -1)) for state in states]
         rows, length = memory.mask.shape
         feed = summary.new_zeros(rows, self.output_size) if self.input_feeding else None
         return DecoderState(tuple(layers), feed, summary.new_zeros(rows, length) if self.coverage else None)
@@ -136,14 +137,13 @@ class Decoder(nn.Module):
             outputs of the first layer ``(batch, source_length, hidden_size)``, and the summary: the concatenated states
             of all layers after each row's last token, ``(batch, parts x hidden_size)``.
         """
-        lengths = mask.sum(1)
+        lengths = mask.sum(1).numpy(force=True)
         order, outputs, states = list[Tensor](), list[Tensor](), list[Tensor]()
-        unique_lengths: list[int] = lengths.unique().tolist()
-        for length in unique_lengths:  # one length at a time, so that padding does not reach the state
-            rows = (lengths == length).nonzero()[:, 0]
+        for length in np.unique(lengths):  # one length at a time, so that padding does not reach the state
+            rows = torch.as_tensor(np.flatnonzero(lengths == length), device=mask.device)
             output, state = self._encode_unpadded(embedded[rows, :length])
             order.append(rows)
-            outputs.append(nn.functional.pad(output, (0, 0, 0, embedded.shape[1] - length)))
+            outputs.append(nn.functional.pad(output, (0, 0, 0, embedded.shape[1] - int(length))))
             states.append(state)
         if len(order) == 1:
             return outputs[0], states[0]
@@ -171,7 +171,10 @@ class Decoder(nn.Module):
         if self.input_feeding:
             return self._decode_stepwise(embedded, state, memory)
         first = self.norms[0](self.layers[0](embedded, state.layers[0]))
-        context, weights, coverage_loss = self._attend_all_steps(first, memory)
+        if self.coverage and self.attention is not None:
+            context, weights, coverage_loss = self.attention.with_coverage(first, memory)
+        else:
+            context, weights, coverage_loss = self._attend(first, memory)
         top = self.dropout(first)
         for number in range(1, len(self.layers)):
             inputs = top if context is None else torch.cat([top, context], -1)
@@ -217,25 +220,29 @@ class Decoder(nn.Module):
 
     def _decode_stepwise(self, embedded: Tensor, state: DecoderState, memory: Memory) -> Decoded:
         results = list[Decoded]()
-        for inputs in embedded.split(1, 1):
+        for inputs in torch.split(embedded, 1, 1):
             result, state = self.step(inputs, state, memory)
             results.append(result)
-        return _concatenated(results)
+
+        def join(parts: list[Tensor]) -> Tensor | None:
+            return torch.cat(parts, 1) if parts else None
+
+        return Decoded(
+            torch.cat([result.hidden for result in results], 1),
+            torch.cat([result.weights for result in results], 1),
+            join([result.gate for result in results if result.gate is not None]),
+            join([result.coverage_loss for result in results if result.coverage_loss is not None]),
+        )
 
     def _attend(
-        self, queries: Tensor, memory: Memory, covered: Tensor | None
+        self, queries: Tensor, memory: Memory, covered: Tensor | None = None
     ) -> tuple[Tensor | None, Tensor, Tensor | None]:
+        """Return context, weights and coverage loss; without attention all weights are zero."""
         if self.attention is None:
             return None, queries.new_zeros(*queries.shape[:2], memory.mask.shape[1]), None
         context, weights = self.attention(queries, memory, covered)
         coverage_loss = None if covered is None else torch.minimum(weights, covered).sum(-1)
         return context, weights, coverage_loss
-
-    def _attend_all_steps(self, queries: Tensor, memory: Memory) -> tuple[Tensor | None, Tensor, Tensor | None]:
-        """Attend from all steps: at once, or in turn if each depends on the ones before (coverage)."""
-        if self.coverage and self.attention is not None:
-            return self.attention.with_coverage(queries, memory)
-        return self._attend(queries, memory, None)
 
     def _output(
         self, top: Tensor, context: Tensor | None, embedded: Tensor, weights: Tensor, coverage_loss: Tensor | None
@@ -244,17 +251,3 @@ class Decoder(nn.Module):
         hidden = torch.tanh(self.combine(features))
         gate = None if self.gate is None else torch.sigmoid(self.gate(torch.cat([features, embedded], -1))).squeeze(-1)
         return Decoded(hidden, weights, gate, coverage_loss)
-
-
-def _concatenated(results: list[Decoded]) -> Decoded:
-    """Concatenate the results of single steps into one ``Decoded``."""
-
-    def join(parts: list[Tensor | None]) -> Tensor | None:
-        return None if parts[0] is None else torch.cat([part for part in parts if part is not None], 1)
-
-    return Decoded(
-        torch.cat([result.hidden for result in results], 1),
-        torch.cat([result.weights for result in results], 1),
-        join([result.gate for result in results]),
-        join([result.coverage_loss for result in results]),
-    )

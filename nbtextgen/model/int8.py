@@ -8,7 +8,7 @@ Outputs do not depend on the other sources in the batch. In floating point, the 
 the batch, so its last bits do too, and quantization would magnify the difference. Therefore sums whose result is quantized
 later are either integer products, or are computed in double precision and then rounded to single precision: attention,
 and the encoder of GRU and RNN networks. oneDNN's LSTM kernel adds in the same order for every batch, unless the layer's
-input is as wide as its output (see ``BatchInvariantLSTM``); it runs in bf16 on CPUs that are fast at it.
+input is as wide as its output (see ``_batch_invariant_lstm``); it runs in bf16 on CPUs that are fast at it.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ INT8_MAX = 127
 RESCALED_ROWS = 32
 """Rows rescaled together, so that thousands of outputs still fit the CPU's cache. Beam 5, 64 sources, 8,000 outputs: 10.8 ms
 for the product and its log-probabilities by 16 rows, 26.0 ms in one piece; 32 rows are as fast in half the calls."""
+
+ADDED_INPUTS = 8
+"""Inputs added to an LSTM; see ``_batch_invariant_lstm``."""
 
 MAX_TABLE_SIZE = 1 << 25
 """Most numbers (two bytes each) in the table of the first layer's input products for all tokens; see ``_project_vocabulary``."""
@@ -150,23 +153,22 @@ class Float64Attention(nn.Module):
         return context.float(), weights.float()
 
 
-class BatchInvariantLSTM(nn.LSTM):
-    """An LSTM with a few additional inputs that are zero.
+def _batch_invariant_lstm(net: nn.LSTM) -> nn.LSTM:
+    """Return an LSTM like ``net`` with ``ADDED_INPUTS`` more inputs, which are always zero.
 
     If input and output are equally wide, the order in which oneDNN adds depends on the batch (measured with PyTorch 2.13
     on AVX2); with the additional inputs they are not.
     """
+    wider = nn.LSTM(net.input_size + ADDED_INPUTS, net.hidden_size, batch_first=True, device="meta")
+    weights = net.state_dict()
+    weights["weight_ih_l0"] = nn.functional.pad(weights["weight_ih_l0"], (0, ADDED_INPUTS))
+    wider.load_state_dict(weights, assign=True)
+    wider.register_forward_pre_hook(_append_zeros)
+    return wider.eval()
 
-    EXTRA = 8
 
-    def __init__(self, net: nn.LSTM) -> None:
-        super().__init__(net.input_size + self.EXTRA, net.hidden_size, batch_first=True)
-        weights = net.state_dict()
-        weights["weight_ih_l0"] = nn.functional.pad(weights["weight_ih_l0"], (0, self.EXTRA))
-        self.load_state_dict(weights)
-
-    def forward(self, input: Any, hx: Any = None) -> Any:
-        return super().forward(nn.functional.pad(input, (0, self.EXTRA)), hx)
+def _append_zeros(_: nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    return nn.functional.pad(arguments[0], (0, ADDED_INPUTS)), *arguments[1:]
 
 
 class BatchInvariantEncoder(nn.Module):
@@ -182,7 +184,7 @@ class BatchInvariantEncoder(nn.Module):
             if not isinstance(layer, RecurrentLayer) or not isinstance(layer.net, nn.LSTM):
                 continue
             if layer.net.input_size == layer.hidden_size:
-                layer.net = BatchInvariantLSTM(layer.net).eval()
+                layer.net = _batch_invariant_lstm(layer.net)
 
     def forward(self, embedded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """See ``Seq2Seq.encode_embedded``."""
@@ -230,7 +232,7 @@ def _project_vocabulary(network: Seq2Seq) -> Tensor | None:
         return None
     table = torch.empty(network.vocabulary_size, len(bias), dtype=torch.float16)
     with torch.inference_mode():
-        for ids in torch.arange(len(table)).split(512):
+        for ids in torch.split(torch.arange(len(table)), 512):
             table[ids] = nn.functional.linear(network.embed(ids), weight, bias).half()
     return table
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -104,7 +104,7 @@ def fused_loss(
         the smoothed loss, differentiable, and the plain negative log-likelihood, which is not.
     """
     if hidden.requires_grad and torch.is_grad_enabled():
-        losses: Tensor = _FusedLoss.apply(hidden, weight, bias, targets, smoothing)
+        losses: Tensor = cast("Any", _FusedLoss).apply(hidden, weight, bias, targets, smoothing)
         return losses[0], losses[1].detach()
     logits = torch.nn.functional.linear(hidden, weight, bias).float()
     logs = logits.log_softmax(-1)

@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from nbtextgen.core.errors import DataError
+from nbtextgen.tokenizers.base import Tokenizer
 
 
-class EmbeddingVocabulary(Protocol):
-    """The part of a tokenizer that embeddings need: its size and the text of every token."""
-
-    @property
-    def size(self) -> int: ...
-
-    def token(self, number: int, /) -> str: ...
-
-
-def load_embeddings(path: str, weight: Tensor, vocabulary: EmbeddingVocabulary) -> int:
+def load_embeddings(path: str, weight: Tensor, vocabulary: Tokenizer) -> int:
     """Copy the vectors of tokens in the vocabulary into an embedding.
 
     Args:

@@ -38,7 +38,7 @@ class RecurrentLayer(nn.Module):
             if name.startswith("weight_ih"):
                 fan_in_normal_(weight)
             elif name.startswith("weight_hh"):
-                for block in weight.data.split(self.hidden_size):
+                for block in torch.split(weight.data, self.hidden_size):
                     nn.init.orthogonal_(block)
             else:
                 nn.init.zeros_(weight)
@@ -64,7 +64,7 @@ class RecurrentLayer(nn.Module):
         first = None if state is None else tuple(part.unsqueeze(0).contiguous() for part in state)
         carried: Any = first if first is None or self.cell == "lstm" else first[0]
         outputs = list[Tensor]()
-        for part in inputs.split(MAX_KERNEL_LENGTH, 1):
+        for part in torch.split(inputs, MAX_KERNEL_LENGTH, 1):
             output, carried = self.net(part, carried)
             outputs.append(output)
         last = carried if self.cell == "lstm" else (carried,)

@@ -23,7 +23,7 @@ from nbtextgen.inference.text_codec import LengthLimit
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.pipeline.defaults import Plan, plan
 from nbtextgen.pipeline.training_data import PreparedData, TrainingData
-from nbtextgen.tokenizers.base import BOS, EOS, UNK, Tokenizer
+from nbtextgen.tokenizers.base import EOS, UNK, Tokenizer
 from nbtextgen.tokenizers.registry import train_tokenizer
 from nbtextgen.tokenizers.truncated import TruncatedTokenizer
 from nbtextgen.training.config import TrainingConfig
@@ -200,7 +200,7 @@ def continue_text(
         source = torch.tensor([ids[-context:]], device=predictor.device)
         limit, rules = min(window, length), TokenRules(forbid=((EOS,), (UNK,)))
         rolling = replace(config, seed=None if seed is None else seed + length)
-        for token, _ in stream(stepper, source, rolling, rules, bos=BOS, eos=EOS, max_length=limit):
+        for token, _ in stream(stepper, source, rolling, rules, max_length=limit):
             ids.append(token)
             yield from said.now(token)
         length -= limit

@@ -34,7 +34,7 @@ with torch.no_grad():
 source = torch.randint(5, 20, (1, 50_000))
 peaks = []
 for limit in (30, steps):  # the first is still kept
-    [[one]] = search.decode(model, source, DecodingConfig(beam=beam), bos=2, eos=3, max_length=[limit])
+    [[one]] = search.decode(model, source, DecodingConfig(beam=beam), max_length=[limit])
     assert len(one.ids) == limit
     assert (one.attention is None) == (limit > 40)
     peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
@@ -63,9 +63,9 @@ def test_attention_beyond_the_bound_is_dropped_and_nothing_else_changes(
     model, source = Seq2Seq(ModelConfig(embedding_size=8, hidden_size=12), 20, 16).eval(), rows([30, 25, 20, 6, 5, 4])
     limits, config = [20, 20, 20, 4, 4, 4], DecodingConfig(beam=beam, batch_size=3)
     model.output_bias.data[3] = -10.0  # no output ends before its limit
-    wanted = decode(model, source, config, bos=2, eos=3, max_length=limits)
+    wanted = decode(model, source, config, max_length=limits)
     monkeypatch.setattr(batch, "MAX_KEPT_ATTENTION", 300)
-    found = decode(model, source, config, bos=2, eos=3, max_length=limits)
+    found = decode(model, source, config, max_length=limits)
     assert [[one.ids for one in each] for each in found] == [[one.ids for one in each] for each in wanted]
     kept = [each[0].attention for each in found]
     assert any(one is None for one in kept)
@@ -79,16 +79,16 @@ def test_coverage_penalty_without_attention_raises(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(batch, "MAX_KEPT_ATTENTION", 10)
     with pytest.raises(OptionError, match="--coverage-penalty needs the attention"):
         config = DecodingConfig(beam=2, coverage_penalty=0.2)
-        decode(model, rows([30]), config, bos=2, eos=3, max_length=[20])
+        decode(model, rows([30]), config, max_length=[20])
 
 
 def test_long_sources_are_decoded_fewer_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(2)
     model, source = Seq2Seq(ModelConfig(embedding_size=8, hidden_size=12), 20, 16).eval(), rows([40, 20, 9, 8, 7, 6, 5])
-    wanted = decode(model, source, DecodingConfig(batch_size=4), bos=2, eos=3, max_length=[8] * 7)
+    wanted = decode(model, source, DecodingConfig(batch_size=4), max_length=[8] * 7)
     sizes, start = [], model.start
     monkeypatch.setattr(model, "start", lambda part, *rest: sizes.append(part.shape) or start(part, *rest))
     monkeypatch.setattr(search, "MAX_BATCH_TOKENS", 40)
-    found = decode(model, source, DecodingConfig(batch_size=4), bos=2, eos=3, max_length=[8] * 7)
+    found = decode(model, source, DecodingConfig(batch_size=4), max_length=[8] * 7)
     assert [each[0].ids for each in found] == [each[0].ids for each in wanted]
     assert all(count * length <= 40 for count, length in sizes) and max(count for count, _ in sizes) == 4

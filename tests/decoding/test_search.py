@@ -77,7 +77,7 @@ def exhaustive(model: Markov, source: list[int], config: DecodingConfig) -> list
 def search(model: object, sources: list[list[int]], config: DecodingConfig, **rules: Any) -> list[list[Hypothesis]]:
     limits = [LONGEST] * len(sources)
     source = torch.tensor(sources)
-    return decode(model, source, config, TokenRules(**rules), bos=BOS, eos=EOS, max_length=limits)  # type: ignore[arg-type]
+    return decode(model, source, config, TokenRules(**rules), max_length=limits)  # type: ignore[arg-type]
 
 
 @settings(max_examples=40, deadline=None)
@@ -209,15 +209,14 @@ def test_refilled_batch_generates_the_same_as_single_sources(
         model.output_bias[EOS] += 1.0  # outputs of many lengths
     rows = [torch.randint(5, 20, (length,)) for length in sorted(lengths)]
     copies = [torch.randint(5, 19, (len(row),)) for row in rows]
-    rules = {"bos": BOS, "eos": EOS, "rules": TokenRules(prefix=tuple(prefix), forbid=((6,), (8, 9)))}
+    rules = TokenRules(prefix=tuple(prefix), forbid=((6,), (8, 9)))
 
     def written(chosen: list[int]) -> list[list[Hypothesis]]:
         padded = [pad_sequence([part[number] for number in chosen], batch_first=True) for part in (rows, copies)]
         copy_ids = padded[1] if network.copy else None
         limits = [3 + 2 * len(rows[number]) for number in chosen]
-        return decode(
-            model, padded[0], replace(config, batch_size=places), max_length=limits, copy_ids=copy_ids, **rules
-        )
+        refilled = replace(config, batch_size=places)
+        return decode(model, padded[0], refilled, rules, max_length=limits, copy_ids=copy_ids)
 
     for number, found in enumerate(written(list(range(len(rows))))):
         alone = written([number])[0]

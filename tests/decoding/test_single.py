@@ -19,7 +19,7 @@ from nbtextgen.decoding.streaming import stream
 from nbtextgen.model.config import ATTENTIONS, CELLS, ModelConfig
 from nbtextgen.model.seq2seq import Seq2Seq
 
-BOS, EOS, WORDS = 2, 3, 16
+EOS, WORDS = 3, 16
 LENGTHS = (6, 2)
 
 
@@ -72,14 +72,14 @@ def test_single_source_equals_batch(cell: str, attention: str) -> None:
         source, copies = sources()
         config = DecodingConfig(sample=number % 3 == 2, seed=5, top_k=6)
         copy_ids = copies if copy else None
-        batch = decode(model, source, config, bos=BOS, eos=EOS, max_length=[6, 6], copy_ids=copy_ids)
+        batch = decode(model, source, config, max_length=[6, 6], copy_ids=copy_ids)
         for row, ([found], length) in enumerate(zip(batch, LENGTHS, strict=True)):
             one = source[row : row + 1, :length]
             mine = copies[row : row + 1, :length] if copy else None
-            [[alone]] = decode(model, one, config, bos=BOS, eos=EOS, max_length=[6], copy_ids=mine)
+            [[alone]] = decode(model, one, config, max_length=[6], copy_ids=mine)
             same(alone, found)
             assert alone.attention.shape == (len(alone.ids) + 1, length)
-        pieces = list(stream(model, one, config, bos=BOS, eos=EOS, max_length=6, copy_ids=mine))
+        pieces = list(stream(model, one, config, max_length=6, copy_ids=mine))
         assert [token for token, _ in pieces] == found.ids
         np.testing.assert_allclose([logged for _, logged in pieces], found.log_probabilities[:-1], atol=2e-5)
 
@@ -89,26 +89,24 @@ def test_single_source_obeys_the_rules_of_a_batch(sample: bool) -> None:
     torch.manual_seed(2)
     model = Seq2Seq(ModelConfig(embedding_size=8, hidden_size=12), 20, WORDS).eval()
     source, _ = sources()
-    rules = {"bos": BOS, "eos": EOS, "rules": TokenRules((7, 6), (6, 7, 8, 9, 10), ((8,), (9, 10)))}
+    rules = TokenRules((7, 6), (6, 7, 8, 9, 10), ((8,), (9, 10)))
     config = DecodingConfig(sample=sample, seed=3, min_length=4, no_repeat_ngram=2)
-    batch = decode(model, source, config, max_length=[6] * 2, **rules)
+    batch = decode(model, source, config, max_length=[6] * 2, rules=rules)
     for row, ([found], length) in enumerate(zip(batch, LENGTHS, strict=True)):
-        [[alone]] = decode(model, source[row : row + 1, :length], config, max_length=[6], **rules)
+        [[alone]] = decode(model, source[row : row + 1, :length], config, max_length=[6], rules=rules)
         same(alone, found)
         assert alone.ids[:2] == [7, 6] and len(alone.ids) >= 4
-    one_by_one = decode(model, source, DecodingConfig(batch_size=1), bos=BOS, eos=EOS, max_length=[6] * 2)
-    for [alone], [found] in zip(
-        one_by_one, decode(model, source, DecodingConfig(), bos=BOS, eos=EOS, max_length=[6] * 2), strict=True
-    ):
+    one_by_one = decode(model, source, DecodingConfig(batch_size=1), max_length=[6] * 2)
+    for [alone], [found] in zip(one_by_one, decode(model, source, DecodingConfig(), max_length=[6] * 2), strict=True):
         same(alone, found)
 
 
 def test_rules_that_leave_no_token_raise_for_a_single_source() -> None:
     model = Seq2Seq(ModelConfig(embedding_size=8, hidden_size=12), 20, WORDS).eval()
     source, _ = sources()
-    rules = {"bos": BOS, "eos": EOS, "rules": TokenRules(allow=(6,), forbid=((6,),))}
+    rules = TokenRules(allow=(6,), forbid=((6,),))
     config = DecodingConfig(min_length=2)
     with pytest.raises(OptionError, match="no token to generate"):
-        decode(model, source[:1], config, max_length=[6], **rules)
+        decode(model, source[:1], config, max_length=[6], rules=rules)
     with pytest.raises(OptionError, match="no token to generate"):
-        list(stream(model, source[:1], config, max_length=6, **rules))
+        list(stream(model, source[:1], config, max_length=6, rules=rules))
