@@ -41,7 +41,8 @@ class GreedySearch(BatchSearch):
             allowed = constraints.apply(logs.clone(), batch.steps, batch.generated)
         allowed = force_end(allowed, self.limits[batch.source_indices] <= batch.steps)
         if self.config.sample:
-            seeds = [self.seeds[index] for index in to_list(batch.source_indices)]
+            indices: list[int] = to_list(batch.source_indices)
+            seeds = [self.seeds[index] for index in indices]
             tokens = draw(sharpen(allowed, self.config), seeds, to_list(batch.steps))
         else:
             tokens = _argmax(allowed)

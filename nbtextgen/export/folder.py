@@ -10,7 +10,7 @@ from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.pipeline.model_folder import write_tokenizers
-from nbtextgen.serving.network import FORMAT, MANIFEST, decoder_name, encoder_name
+from nbtextgen.serving.network import DECODER, ENCODER, FORMAT, MANIFEST
 
 MAX_FILE_SIZE = 2**31 - 2**20
 """Bytes of weights that fit into one ONNX file."""
@@ -28,8 +28,8 @@ def export(format: str, folder: Path, predictor: Predictor, plan: Plan) -> Path:
             weights = {name: value.detach().cpu().float().numpy() for name, value in network.state_dict().items()}
             if sum(array.nbytes for array in weights.values()) > MAX_FILE_SIZE:
                 raise ModelFileError("The network is too large for an ONNX file, which can hold two gigabytes.")
-            write(work / encoder_name(number), encoder(network.config, weights).SerializeToString())
-            write(work / decoder_name(number), decoder(network.config, weights).SerializeToString())
+            write(work / ENCODER.format(number), encoder(network.config, weights).SerializeToString())
+            write(work / DECODER.format(number), decoder(network.config, weights).SerializeToString())
         manifest = {
             "format": FORMAT,
             "networks": len(predictor.networks),

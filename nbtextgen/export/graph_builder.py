@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from onnx import TensorProto, helper, numpy_helper
+
+Attribute = int | float | str | Sequence[int]
 
 OPSET = 17
 """The first version with layer normalization; supported by onnxruntime since 1.12."""
@@ -19,7 +20,7 @@ FLOAT, INT64, BOOL = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
 class Graph:
     """Collects operators, constants, inputs and outputs; values are identified by name."""
 
-    def __init__(self, name: str, weights: Mapping[str, NDArray[Any]]) -> None:
+    def __init__(self, name: str, weights: Mapping[str, NDArray[np.float32]]) -> None:
         """Start an empty graph.
 
         Args:
@@ -48,7 +49,7 @@ class Graph:
             self._arrays[name] = numpy_helper.from_array(np.ascontiguousarray(self.weights[name]), name)
         return name
 
-    def array(self, values: Any, kind: type = np.int64) -> str:
+    def array(self, values: ArrayLike, kind: type[np.int64 | np.float32] = np.int64) -> str:
         """Return a constant; small equal constants are added once."""
         array = np.asarray(values, dtype=kind)
         content = array.tobytes().hex() if array.nbytes <= 64 else len(self._arrays)
@@ -56,14 +57,16 @@ class Graph:
         self._arrays.setdefault(name, numpy_helper.from_array(array, name))
         return name
 
-    def op(self, kind: str, *inputs: str, **attributes: Any) -> str:
+    def op(self, kind: str, *inputs: str, **attributes: Attribute) -> str:
         """Apply an operator with one result; an empty name omits an optional input."""
         return self.ops(kind, 1, *inputs, **attributes)[0]
 
-    def ops(self, kind: str, results: int, *inputs: str, **attributes: Any) -> list[str]:
+    def ops(self, kind: str, results: int, *inputs: str, **attributes: Attribute) -> list[str]:
         """Apply an operator with several results."""
         names = [f"{kind} {len(self._nodes)}.{number}" for number in range(results)]
-        self._nodes.append(helper.make_node(kind, list(inputs), names, **attributes))
+        node = helper.make_node(kind, list(inputs), names)
+        node.attribute.extend(helper.make_attribute(key, value) for key, value in attributes.items())
+        self._nodes.append(node)
         return names
 
     def reshape(self, value: str, *shape: int) -> str:
@@ -83,5 +86,5 @@ class Graph:
         graph = helper.make_graph(self._nodes, self.name, self._inputs, self._outputs, list(self._arrays.values()))
         opsets = [helper.make_opsetid("", OPSET)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="nbtextgen")
-        onnx.checker.check_model(model)
+        onnx.checker.check_model(model)  # pyright: ignore[reportUnknownMemberType]
         return model

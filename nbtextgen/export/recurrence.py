@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from nbtextgen.export.graph_builder import Graph
+from nbtextgen.export.graph_builder import Attribute, Graph
 
 _OPERATORS = {"rnn": "RNN", "gru": "GRU", "lstm": "LSTM"}
 _GATE_ORDER = {"rnn": (0,), "gru": (1, 0, 2), "lstm": (0, 3, 1, 2)}
@@ -34,8 +34,8 @@ def _pack_weights(graph: Graph, cell: str, layers: Sequence[str]) -> tuple[str, 
     return inputs, recurrent, biases
 
 
-def _attributes(graph: Graph, cell: str, layers: Sequence[str]) -> dict[str, object]:
-    attributes: dict[str, object] = {
+def _attributes(graph: Graph, cell: str, layers: Sequence[str]) -> dict[str, Attribute]:
+    attributes: dict[str, Attribute] = {
         "hidden_size": graph.weights[f"{layers[0]}.net.weight_hh_l0"].shape[1],
         "direction": "bidirectional" if len(layers) == 2 else "forward",
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +49,7 @@ class Generation:
         lines = [f"  {each.score:8.3f}  {pictured(each.text)}" for each in self.candidates]
         return "\n".join([f"Generation({self.text!r}) with {len(lines)} candidates:", *lines])
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": table(self.candidates or (self,), with_source=False)}
 
 
@@ -60,7 +59,7 @@ class Generations(list[Generation]):
     def __repr__(self) -> str:
         return "\n".join(f"{pictured(each.source)} -> {pictured(each.text)}" for each in self) or "[]"
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": table(self, with_source=True)}
 
 

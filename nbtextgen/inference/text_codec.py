@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nbtextgen.core.errors import DataError, ModelFileError, OptionError
 from nbtextgen.data.batching import CopyMap, Examples
+from nbtextgen.data.cleaning.clean import rewriter
 from nbtextgen.decoding.config import DecodingConfig, TokenRules
 from nbtextgen.decoding.hypothesis import Hypothesis
 from nbtextgen.inference.generation import Generation, Generations
@@ -40,7 +40,7 @@ class LengthLimit:
         return cls(3 + max(0, math.ceil(1.25 * excess)), 1.25 * ratio)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> LengthLimit:
+    def from_dict(cls, values: Mapping[str, object]) -> LengthLimit:
         """Read a limit from a manifest; raises ``ModelFileError`` if the numbers are not a limit."""
         offset, slope = values["offset"], values["slope"]
         if not (isinstance(offset, int) and isinstance(slope, (int, float)) and 0 <= offset < 1e6 and 0 <= slope < 1e6):
@@ -53,27 +53,23 @@ class LengthLimit:
         return self.offset + math.ceil(self.slope * source_length)
 
 
-def validate_sources(texts: Any, clean: str | None) -> list[str]:
+def validate_sources(texts: Iterable[object], clean: str | None) -> list[str]:
     """Check sources, and apply the cleaning steps that the model was trained with.
-
-    Args:
-        texts: the sources, an iterable of strings.
-        clean: the cleaning steps, or ``None``.
 
     Raises:
         DataError: for a source that is empty or not text; the message names its position.
     """
-    sources = list[Any](texts)
+    objects = list(texts)
     if clean:
-        from nbtextgen.data.cleaning.clean import rewriter
-
-        sources = list[Any](map(rewriter(clean), validate_sources(sources, None)))
-    for number, text in enumerate(sources, 1):
-        where = f"Source {number:,} of {len(sources):,}" if len(sources) > 1 else "The source"
+        objects = list(map(rewriter(clean), validate_sources(objects, None)))
+    sources = list[str]()
+    for number, text in enumerate(objects, 1):
+        where = f"Source {number:,} of {len(objects):,}" if len(objects) > 1 else "The source"
         if not isinstance(text, str):
             raise DataError(f"{where} is {type(text).__name__}, not text; convert it with str() first.")
         if not text.strip():
             raise DataError(f"{where} is empty; give some text to start from.")
+        sources.append(text)
     return sources
 
 

@@ -7,7 +7,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from nbtextgen.model.loss import position_blocks, scaled_gradients
+from nbtextgen.model.loss import Context, position_blocks, scaled_gradients
 
 MIN_PROBABILITY = 1e-12
 """A probability below this counts as this much, and has no gradient."""
@@ -22,7 +22,7 @@ class _CopyLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any,
+        ctx: Context,
         hidden: Tensor,
         weight: Tensor,
         bias: Tensor,
@@ -67,7 +67,7 @@ class _CopyLoss(torch.autograd.Function):
         return sums
 
     @staticmethod
-    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Context, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
         hidden, weight, bias, gate, pointed = scaled_gradients(ctx, grad_outputs)
         return hidden, weight, bias, None, gate, pointed, None
 
@@ -89,5 +89,7 @@ def copy_loss(
         the smoothed loss, differentiable, and the plain negative log-likelihood, which is not.
     """
     dtype = torch.promote_types(hidden.dtype, torch.float32)
-    losses: Tensor = cast("Any", _CopyLoss).apply(hidden, weight, bias, targets, gate.to(dtype), pointed.to(dtype), smoothing)
+    losses: Tensor = cast("Any", _CopyLoss).apply(
+        hidden, weight, bias, targets, gate.to(dtype), pointed.to(dtype), smoothing
+    )
     return losses[0], losses[1].detach()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 import torch
 from torch import Tensor
@@ -20,7 +20,16 @@ def position_blocks(positions: int, vocabulary: int) -> Iterator[slice]:
     return (slice(start, start + rows) for start in range(0, positions, rows))
 
 
-def scaled_gradients(ctx: Any, grad_outputs: Sequence[Tensor]) -> list[Tensor]:
+class Context(Protocol):
+    """What autograd hands from the forward to the backward pass."""
+
+    @property
+    def saved_tensors(self) -> tuple[Tensor, ...]: ...
+
+    def save_for_backward(self, *tensors: Tensor) -> None: ...
+
+
+def scaled_gradients(ctx: Context, grad_outputs: Sequence[Tensor]) -> list[Tensor]:
     """Return the gradients saved by the forward pass, times the gradient of the first output.
 
     Only the first of the two outputs, the smoothed loss, is differentiated.
@@ -38,12 +47,14 @@ class _FusedLoss(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+    def forward(
+        ctx: Context, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float
+    ) -> Tensor:
         with torch.autocast(hidden.device.type, enabled=False):
             return _FusedLoss._sweep(ctx, hidden, weight, bias, targets, smoothing)
 
     @staticmethod
-    def _sweep(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+    def _sweep(ctx: Context, hidden: Tensor, weight: Tensor, bias: Tensor, targets: Tensor, smoothing: float) -> Tensor:
         vocabulary, exact = weight.shape[0], hidden.dtype == weight.dtype
         low_weight, low_bias = weight.to(hidden.dtype), bias.to(hidden.dtype)
         grad_hidden, grad_weight, grad_bias = torch.empty_like(hidden), torch.zeros_like(weight), torch.zeros_like(bias)
@@ -75,7 +86,7 @@ class _FusedLoss(torch.autograd.Function):
         return torch.stack([(1.0 - smoothing) * plain + smoothing * smooth, plain])
 
     @staticmethod
-    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Context, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
         return *scaled_gradients(ctx, grad_outputs), None, None
 
 

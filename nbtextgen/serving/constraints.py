@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from nbtextgen.decoding.config import DecodingConfig, TokenRules
 from nbtextgen.serving.network import Floats, Ids
+from nbtextgen.tokenizers.base import EOS
 
 IMPOSSIBLE = np.float32(-np.inf)
 FORCED_MINIMUM = np.float32(-1e4)
@@ -21,20 +22,19 @@ class NumpyConstraints:
 
     config: DecodingConfig
     rules: TokenRules
-    eos: int
 
     def apply(self, logs: Floats, generated: Ids) -> Floats:
         """Rule out tokens in a copy of ``logs (batch, width, vocabulary)``, given ``generated (batch, width, steps)``."""
         step, rules = generated.shape[-1], self.rules
         if step < len(rules.prefix):
             return allow_only(logs, [rules.prefix[step]], FORCED_MINIMUM)
-        logs = logs.copy() if rules.allow is None else allow_only(logs, [*rules.allow, self.eos])
+        logs = logs.copy() if rules.allow is None else allow_only(logs, [*rules.allow, EOS])
         for sequence in rules.forbid:
             before = np.array(sequence[:-1], np.int64)
             if len(before) <= step:
                 logs[(generated[..., step - len(before) :] == before).all(-1), sequence[-1]] = IMPOSSIBLE
         if step < self.config.min_length:
-            logs[..., self.eos] = IMPOSSIBLE
+            logs[..., EOS] = IMPOSSIBLE
         if self.config.no_repeat_ngram and step >= self.config.no_repeat_ngram - 1:
             _forbid_repeats(logs, generated, self.config.no_repeat_ngram)
         return logs
@@ -42,7 +42,7 @@ class NumpyConstraints:
     def force_end(self, logs: Floats, at_limit: NDArray[np.bool_]) -> Floats:
         """Allow only the end token in rows ``at_limit (batch,)``; changes ``logs`` in place."""
         if at_limit.any():
-            logs[at_limit] = allow_only(logs[at_limit], [self.eos], FORCED_MINIMUM)
+            logs[at_limit] = allow_only(logs[at_limit], [EOS], FORCED_MINIMUM)
         return logs
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack, overload
+from typing import TYPE_CHECKING, Unpack, overload
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.inference.generation import Generation, Generations
 from nbtextgen.inference.text_codec import LengthLimit, TextCodec, validate_sources
 from nbtextgen.serving.network import (
+    DECODER,
+    ENCODER,
     FORMAT,
     MANIFEST,
     SOURCE,
@@ -24,8 +26,6 @@ from nbtextgen.serving.network import (
     Ids,
     OnnxEnsemble,
     OnnxNetwork,
-    decoder_name,
-    encoder_name,
 )
 from nbtextgen.serving.search import decode, stream
 from nbtextgen.tokenizers.registry import tokenizer_from_dict
@@ -85,7 +85,7 @@ class OnnxGenerator:
                 TextCodec(source, target, CopyMap(source, target) if manifest["copy"] else None),
                 OnnxEnsemble(
                     [
-                        OnnxNetwork(folder / encoder_name(number), folder / decoder_name(number), threads)
+                        OnnxNetwork(folder / ENCODER.format(number), folder / DECODER.format(number), threads)
                         for number in numbers
                     ]
                 ),
@@ -150,7 +150,7 @@ class OnnxGenerator:
         ]
 
 
-def _config(decoding: Mapping[str, Any]) -> DecodingConfig:
+def _config(decoding: Mapping[str, object]) -> DecodingConfig:
     config = build(DecodingConfig, decoding)
     if config.precision == "int8":
         raise OptionError("--precision int8 does not apply to exported models, which compute in fp32.")
@@ -161,9 +161,9 @@ def _padded(rows: list[list[int]]) -> Ids:
     return pad([np.array(row, dtype=np.int64) for row in rows])
 
 
-def _check_listed(folder: Path, files: Any, numbers: range) -> None:
+def _check_listed(folder: Path, files: object, numbers: range) -> None:
     """Check that the manifest has a checksum for every file that will be read."""
-    graphs = [name for number in numbers for name in (encoder_name(number), decoder_name(number))]
+    graphs = [name for number in numbers for name in (ENCODER.format(number), DECODER.format(number))]
     missing = [name for name in (SOURCE, *graphs) if not isinstance(files, dict) or name not in files]
     if missing or not numbers:
         raise ModelFileError(f"{folder / MANIFEST} is damaged: it does not list {(missing or ['any graph'])[0]}.")

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nbtextgen.core.errors import ModelFileError
 from nbtextgen.core.optional_imports import optional_import
-
-if TYPE_CHECKING:
-    import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
 
 Floats = NDArray[np.float32]
 Ids = NDArray[np.int64]
@@ -23,18 +20,10 @@ FORMAT = 1
 """Version of an exported folder's format; increased when an older nbtextgen cannot read a new folder."""
 MANIFEST = "export.json"
 SOURCE, TARGET = "source_tokenizer.json", "target_tokenizer.json"
+ENCODER, DECODER = "encoder-{}.onnx", "decoder-{}.onnx"
+"""File names of the graphs of one network, by its number."""
 _MEMORY = ("keys", "values", "mask", "copy_ids")
 _LOG_ERRORS = 3
-
-
-def encoder_name(number: int) -> str:
-    """Return the file name of the encoder graph of one network."""
-    return f"encoder-{number}.onnx"
-
-
-def decoder_name(number: int) -> str:
-    """Return the file name of the decoder graph of one network."""
-    return f"decoder-{number}.onnx"
 
 
 @dataclass(frozen=True)
@@ -56,22 +45,17 @@ class OnnxNetwork:
     """One network: the graph of its encoder, and that of one step of its decoder."""
 
     def __init__(self, encoder: Path, decoder: Path, threads: int) -> None:
-        """Load both graphs.
-
-        Args:
-            encoder, decoder: the files.
-            threads: threads per operator of onnxruntime; 0 uses all cores.
+        """Load both graphs; ``threads`` per operator of onnxruntime, where 0 uses all cores.
 
         Raises:
             ModelFileError: if onnxruntime cannot load a file.
             MissingPackageError: if onnxruntime is not installed.
         """
-        self.encoder, self.decoder = _session(encoder, threads), _session(decoder, threads)
-        self._decoder_inputs = [value.name for value in self.decoder.get_inputs()]
+        self.encoder, self.decoder = _Graph(encoder, threads), _Graph(decoder, threads)
 
     def start(self, source: Ids, copies: Ids | None) -> OnnxState:
         """Encode ``source (batch, source_length)``, for one hypothesis per source; ``reorder`` makes more."""
-        outputs = _run(self.encoder, {"source": source})
+        outputs = self.encoder.run({"source": source})
         memory = {name: value for name, value in outputs.items() if name in _MEMORY}
         if copies is not None:
             memory["copy_ids"] = copies
@@ -80,8 +64,7 @@ class OnnxNetwork:
 
     def step(self, tokens: Ids, state: OnnxState) -> tuple[Floats, Floats, OnnxState]:
         """Advance by ``tokens (batch, width)``; return log-probabilities, attention (or zeros), and the next state."""
-        inputs = {"tokens": tokens, **state.memory, **state.parts}
-        outputs = _run(self.decoder, {name: inputs[name] for name in self._decoder_inputs})
+        outputs = self.decoder.run({"tokens": tokens, **state.memory, **state.parts})
         attention = outputs.get("attention")
         if attention is None:
             attention = np.zeros((*tokens.shape, state.length), np.float32)
@@ -130,18 +113,23 @@ class OnnxEnsemble:
         return [member.keep(each, rows) for member, each in zip(self.members, state, strict=True)]
 
 
-def _session(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    with optional_import("An exported model", "onnxruntime"):
-        import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = threads, _LOG_ERRORS
-    try:
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its exceptions have no common base class
-        raise ModelFileError(f"{path} is not a graph that onnxruntime can run ({error}).") from error
+class _Graph:
+    """A graph that onnxruntime runs."""
 
+    def __init__(self, path: Path, threads: int) -> None:
+        with optional_import("An exported model", "onnxruntime"):
+            import onnxruntime  # pyright: ignore[reportMissingTypeStubs]
+        runtime: Any = onnxruntime  # its compiled classes have no types
+        options = runtime.SessionOptions()
+        options.intra_op_num_threads, options.log_severity_level = threads, _LOG_ERRORS
+        try:
+            self._session = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # its exceptions have no common base class
+            raise ModelFileError(f"{path} is not a graph that onnxruntime can run ({error}).") from error
+        self._inputs: list[str] = [value.name for value in self._session.get_inputs()]
+        self._outputs: list[str] = [value.name for value in self._session.get_outputs()]
 
-def _run(session: onnxruntime.InferenceSession, values: Values) -> Values:
-    names = [value.name for value in session.get_outputs()]
-    arrays: Sequence[Any] = session.run(names, values)
-    return dict(zip(names, arrays, strict=True))
+    def run(self, values: Values) -> Values:
+        """Return the outputs by name; values that the graph does not use are ignored."""
+        arrays = self._session.run(self._outputs, {name: values[name] for name in self._inputs})
+        return dict(zip(self._outputs, arrays, strict=True))

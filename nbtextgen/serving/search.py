@@ -6,6 +6,7 @@ The outputs are the same token for token. Sampling draws from the same distribut
 from __future__ import annotations
 
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -43,13 +44,9 @@ def decode(
     Raises:
         OptionError: if the rules leave no token to generate.
     """
-    constraints = NumpyConstraints(config, rules, EOS)
-    shortest = max(len(rules.prefix) + 1, config.min_length)
-    limits = np.array([max(limit, shortest) for limit in max_length])
-    if config.sample or (config.beam == 1 and config.n_best == 1):
-        hypotheses = GreedySearch(model, source, copies, constraints, limits).run()
-    else:
-        hypotheses = BeamSearch(model, source, copies, constraints, limits).run()
+    greedy = config.sample or (config.beam == 1 and config.n_best == 1)
+    search = GreedySearch if greedy else BeamSearch
+    hypotheses = search(model, source, copies, NumpyConstraints(config, rules), max_length).run()
     if not all(hypotheses):
         raise OptionError(NOTHING_ALLOWED)
     return [sorted(each, key=lambda hypothesis: -hypothesis.score)[: config.n_best] for each in hypotheses]
@@ -59,15 +56,13 @@ def stream(
     model: OnnxEnsemble, source: Ids, copies: Ids | None, config: DecodingConfig, max_length: int, rules: TokenRules
 ) -> Iterator[int]:
     """Yield tokens for one source as they are chosen, greedily or by sampling, without the end token."""
-    constraints, generator = NumpyConstraints(config, rules, EOS), np.random.default_rng(config.seed)
-    state, last, generated = model.start(source, copies), np.full((1, 1), BOS), np.zeros((1, 1, 0), np.int64)
-    for _ in range(max_length):
-        logs, _, state = model.step(last, state)
-        last = _choose(constraints.apply(logs, generated), config, [generator])
-        if last[0, 0] == EOS:
+    search = GreedySearch(model, source, copies, NumpyConstraints(config, rules), [max_length])
+    while True:
+        search.advance()
+        token = int(search.last[0, 0])
+        if token == EOS:
             return
-        generated = np.concatenate([generated, last[..., None]], -1)
-        yield int(last[0, 0])
+        yield token
 
 
 def _choose(logs: Floats, config: DecodingConfig, generators: Sequence[np.random.Generator]) -> Ids:
@@ -78,51 +73,101 @@ def _choose(logs: Floats, config: DecodingConfig, generators: Sequence[np.random
     return (sharpen(logs, config) + noise).argmax(-1)
 
 
+def _ints(values: Ids) -> list[int]:
+    return values.tolist()
+
+
 def _pick(values: Floats, ids: Ids) -> Floats:
     """Return ``values (batch, width, n)`` at ``ids (batch, width)``."""
     return np.take_along_axis(values, ids[..., None], -1)[..., 0]
 
 
-class GreedySearch:
-    """The best token at every step, or with sampling a drawn one; ``n_best`` hypotheses are independent draws."""
+class BatchSearch(ABC):
+    """A search over a batch of sources; a source leaves it when its outputs are complete.
+
+    Attributes:
+        rows: the sources that are still decoded, by index.
+        last: the last token of every hypothesis, ``(rows, width)``.
+        generated: all its tokens, ``(rows, width, steps)``.
+    """
 
     def __init__(
-        self, model: OnnxEnsemble, source: Ids, copies: Ids | None, constraints: NumpyConstraints, limits: Ids
+        self,
+        model: OnnxEnsemble,
+        source: Ids,
+        copies: Ids | None,
+        constraints: NumpyConstraints,
+        max_length: Sequence[int],
     ) -> None:
         """Encode the sources; the arguments are those of ``decode``."""
-        self.model, self.constraints, self.config, self.limits = model, constraints, constraints.config, limits
-        batch, width = source.shape[0], self.config.n_best if self.config.sample else 1
-        seed = self.config.seed if self.config.seed is not None else secrets.randbits(31)
-        # One generator per source: what is drawn for it does not depend on the rest of the batch.
-        self.generators = [np.random.default_rng(seed) for _ in range(batch)]
-        self.state = model.reorder(model.start(source, copies), np.zeros((batch, width), np.int64))
-        self.rows: Ids = np.arange(batch)
-        self.last: Ids = np.full((batch, width), BOS)
-        self.generated: Ids = np.zeros((batch, width, 0), np.int64)
-        self.ended: NDArray[np.bool_] = np.zeros((batch, width), bool)
-        self.tokens: list[list[list[int]]] = [[[] for _ in range(width)] for _ in range(batch)]
-        self.logs: list[list[list[np.float32]]] = [[[] for _ in range(width)] for _ in range(batch)]
-        self.attention: list[list[Floats]] = [[] for _ in range(batch)]
+        self.model, self.constraints, self.config = model, constraints, constraints.config
+        shortest = max(len(constraints.rules.prefix) + 1, self.config.min_length)
+        self.limits = np.maximum(max_length, shortest)
+        self.state = model.start(source, copies)
+        self.rows: Ids = np.arange(len(source))
+        self.last: Ids = np.full((len(source), 1), BOS)
+        self.generated: Ids = np.zeros((len(source), 1, 0), np.int64)
+        self.finished = [list[Hypothesis]() for _ in self.rows]
+        self._prepare(source)
 
     def run(self) -> list[list[Hypothesis]]:
         """Search until every source is finished."""
         while len(self.rows):
-            self._advance()
-            self._drop_finished()
-        return [
-            [self._hypothesis(row, column) for column in range(len(tokens))] for row, tokens in enumerate(self.tokens)
-        ]
+            self.advance()
+            kept = self._unfinished()
+            if len(kept) < len(self.rows):
+                self._keep(kept)
+        return self.finished
 
-    def _advance(self) -> None:
-        """Append one token to every hypothesis."""
+    def _step(self) -> tuple[Floats, Floats, Floats]:
+        """Return the log-probabilities of the next tokens, those that the constraints leave, and the attention."""
         logs, attention, self.state = self.model.step(self.last, self.state)
-        allowed = self.constraints.apply(logs, self.generated)
-        allowed = self.constraints.force_end(allowed, self.limits[self.rows] <= self.generated.shape[-1])
-        self.last = _choose(allowed, self.config, [self.generators[row] for row in self.rows])
+        at_limit = self.limits[self.rows] <= self.generated.shape[-1]
+        return logs, self.constraints.force_end(self.constraints.apply(logs, self.generated), at_limit), attention
+
+    def _keep(self, kept: Ids) -> None:
+        """Continue with the rows ``kept``."""
+        self.rows, self.last, self.generated = self.rows[kept], self.last[kept], self.generated[kept]
+        if len(kept):
+            self.state = self.model.keep(self.state, kept)
+
+    @abstractmethod
+    def _prepare(self, source: Ids) -> None:
+        """Set up what this kind of search keeps besides, for ``source (batch, source_length)``."""
+
+    @abstractmethod
+    def advance(self) -> None:
+        """Make one step of the networks and choose tokens."""
+
+    @abstractmethod
+    def _unfinished(self) -> Ids:
+        """Return the rows that go on; the outputs of the others are in ``finished``."""
+
+
+class GreedySearch(BatchSearch):
+    """The best token at every step, or with sampling a drawn one; ``n_best`` hypotheses are independent draws."""
+
+    def _prepare(self, source: Ids) -> None:
+        batch, width = source.shape[0], self.config.n_best if self.config.sample else 1
+        seed = self.config.seed if self.config.seed is not None else secrets.randbits(31)
+        # One generator per source: what is drawn for it does not depend on the rest of the batch.
+        self.generators = [np.random.default_rng(seed) for _ in range(batch)]
+        self.state = self.model.reorder(self.state, np.zeros((batch, width), np.int64))
+        self.last, self.generated = self.last.repeat(width, 1), self.generated.repeat(width, 1)
+        self.ended: NDArray[np.bool_] = np.zeros((batch, width), bool)
+        self.tokens = [[list[int]() for _ in range(width)] for _ in range(batch)]
+        self.logs = [[list[np.float32]() for _ in range(width)] for _ in range(batch)]
+        self.attention = [list[Floats]() for _ in range(batch)]
+
+    def advance(self) -> None:
+        """Append one token to every hypothesis."""
+        logs, allowed, attention = self._step()
+        indices = _ints(self.rows)
+        self.last = _choose(allowed, self.config, [self.generators[row] for row in indices])
         if not (_pick(allowed, self.last)[~self.ended] > IMPOSSIBLE).all():
             raise OptionError(NOTHING_ALLOWED)
         token_logs = _pick(logs, self.last)
-        for position, row in enumerate(self.rows):
+        for position, row in enumerate(indices):
             self.attention[row].append(attention[position])
             for column in np.flatnonzero(~self.ended[position]):
                 self.tokens[row][column].append(int(self.last[position, column]))
@@ -130,15 +175,15 @@ class GreedySearch:
         self.ended = self.ended | (self.last == EOS)
         self.generated = np.concatenate([self.generated, self.last[..., None]], -1)
 
-    def _drop_finished(self) -> None:
-        """Continue with the sources that have a hypothesis without an end token."""
-        kept = np.flatnonzero(~self.ended.all(1))
-        if len(kept) == len(self.rows):
-            return
-        self.rows, self.last = self.rows[kept], self.last[kept]
-        self.generated, self.ended = self.generated[kept], self.ended[kept]
-        if len(kept):
-            self.state = self.model.keep(self.state, kept)
+    def _unfinished(self) -> Ids:
+        ended = self.ended.all(1)
+        for index in _ints(self.rows[ended]):
+            self.finished[index] = [self._hypothesis(index, column) for column in range(len(self.tokens[index]))]
+        return np.flatnonzero(~ended)
+
+    def _keep(self, kept: Ids) -> None:
+        super()._keep(kept)
+        self.ended = self.ended[kept]
 
     def _hypothesis(self, row: int, column: int) -> Hypothesis:
         ids, logs = self.tokens[row][column], np.array(self.logs[row][column], np.float32)
@@ -147,39 +192,21 @@ class GreedySearch:
         return Hypothesis(ids[:-1], logs, attention, score, len(ids) <= int(self.limits[row]))
 
 
-class BeamSearch:
+class BeamSearch(BatchSearch):
     """Beam search; ``nbtextgen.decoding.beam.Beam`` proves when a source may finish early."""
 
-    def __init__(
-        self, model: OnnxEnsemble, source: Ids, copies: Ids | None, constraints: NumpyConstraints, limits: Ids
-    ) -> None:
-        """Encode the sources; the arguments are those of ``decode``."""
-        self.model, self.constraints, self.config, self.limits = model, constraints, constraints.config, limits
+    def _prepare(self, source: Ids) -> None:
         self.width = max(self.config.beam, self.config.n_best)
         self.mask = source != PAD
         batch, length = source.shape
-        self.state = model.start(source, copies)
-        self.rows: Ids = np.arange(batch)
-        self.last: Ids = np.full((batch, 1), BOS)
         self.sums = np.zeros((batch, 1), np.float32)
-        self.generated = np.zeros((batch, 1, 0), np.int64)
         self.logs = np.zeros((batch, 1, 0), np.float32)
         self.attention = np.zeros((batch, 1, 0, length), np.float32)
-        self.finished: list[list[Hypothesis]] = [[] for _ in range(batch)]
 
-    def run(self) -> list[list[Hypothesis]]:
-        """Search until every source is finished."""
-        while len(self.rows):
-            self._advance()
-            self._drop_finished()
-        return self.finished
-
-    def _advance(self) -> None:
+    def advance(self) -> None:
         """Replace the hypotheses by their best extensions, and collect those that end."""
-        logs, attention, self.state = self.model.step(self.last, self.state)
-        batch, _, vocabulary = logs.shape
-        at_limit = self.limits[self.rows] <= self.generated.shape[-1]
-        allowed = self.constraints.force_end(self.constraints.apply(logs, self.generated), at_limit)
+        _, allowed, attention = self._step()
+        batch, vocabulary = len(allowed), allowed.shape[-1]
         best, flat = _largest((self.sums[..., None] + allowed).reshape(batch, -1), 2 * self.width)
         parents, tokens = flat // vocabulary, flat % vocabulary
         with np.errstate(invalid="ignore"):  # impossible hypotheses
@@ -205,10 +232,11 @@ class BeamSearch:
         length = self.generated.shape[-1] + 1
         weights = np.concatenate([self.attention[row, parent], attention[None]])
         score = total / length_norm(length, self.config.length_penalty) + self._coverage(row, weights)
-        finished = self.finished[self.rows[row]]
+        index = int(self.rows[row])
+        finished = self.finished[index]
         if len(finished) >= self.config.n_best and score <= finished[self.config.n_best - 1].score:
             return
-        ended = length <= int(self.limits[self.rows[row]])
+        ended = length <= int(self.limits[index])
         logs = np.append(self.logs[row, parent], np.float32(last_log))
         finished.append(Hypothesis(self.generated[row, parent].tolist(), logs, weights, score, ended))
         finished.sort(key=lambda hypothesis: -hypothesis.score)
@@ -220,24 +248,21 @@ class BeamSearch:
         received = np.log(weights.sum(0).clip(1e-10, 1.0)) * self.mask[row]
         return self.config.coverage_penalty * float(received.sum())
 
-    def _drop_finished(self) -> None:
-        """Drop sources that are provably done, at their limit, or without a live hypothesis."""
+    def _unfinished(self) -> Ids:
+        """Return the sources that are neither provably done, nor at their limit, nor without a live hypothesis."""
         step, kept, best_sums = self.generated.shape[-1], list[int](), self.sums.max(1)
-        for row, index in enumerate(self.rows):
+        for row, index in enumerate(_ints(self.rows)):
             finished, limit = self.finished[index], int(self.limits[index])
             bound = best_sums[row] / length_norm(limit + 1, self.config.length_penalty)
             safe = len(finished) >= self.config.n_best and finished[self.config.n_best - 1].score >= bound
             if not safe and step <= limit and best_sums[row] > IMPOSSIBLE:
                 kept.append(row)
-        if len(kept) < len(self.rows):
-            self.rows, self.last, self.sums, self.mask = (
-                self.rows[kept],
-                self.last[kept],
-                self.sums[kept],
-                self.mask[kept],
-            )
-            self.generated, self.logs, self.attention = self.generated[kept], self.logs[kept], self.attention[kept]
-            self.state = self.model.keep(self.state, np.array(kept)) if kept else self.state
+        return np.array(kept, np.int64)
+
+    def _keep(self, kept: Ids) -> None:
+        super()._keep(kept)
+        self.sums, self.mask = self.sums[kept], self.mask[kept]
+        self.logs, self.attention = self.logs[kept], self.attention[kept]
 
 
 def _largest(values: Floats, count: int) -> tuple[Floats, Ids]:
