@@ -1,12 +1,12 @@
-"""Augmentation: other versions of the training pairs in every epoch, made on the fly and repeatable from the seed.
+"""Augmentation: new versions of the training pairs in every epoch, made on the fly and repeatable from the seed.
 
-Sources are damaged, never targets; pairs may be added whose targets are spans or joins of real ones. So every target
-that is trained on is one that a person could have written.
+Noise changes sources, never targets. Added pairs have spans or joins of real targets. So a model only learns to write
+targets that a person could have written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -15,8 +15,8 @@ import numpy as np
 
 from nbtextgen.core.errors import DataError, OptionError, nearest
 from nbtextgen.data import noise
-from nbtextgen.data.batching import CopyMap, Examples, encode_examples
-from nbtextgen.data.detokenization import apart, read_back
+from nbtextgen.data.batching import CopyMap, Examples, Ids, encode_examples
+from nbtextgen.data.detokenization import PairDecoder, with_other_signs
 from nbtextgen.data.readers.text import read_text
 from nbtextgen.tokenizers.base import MASK, UNK, Tokenizer
 from nbtextgen.tokenizers.bpe import BPETokenizer
@@ -38,8 +38,10 @@ STEPS = {
     "concat": "pairs added: two pairs joined into one",
     "copy": "pairs added: a span of a target as its own source",
 }
-"""Every step with one line of help; each takes a rate from 0 to 1, per token or character, or of pairs added."""
+"""Help for every step. Each takes a rate from 0 to 1: per token, per character, or of added pairs per pair."""
 ADDING = ("concat", "copy")
+EpochExamples = Callable[[Examples, int], Examples]
+"""Makes the examples of an epoch, given those of the data and the number of the epoch."""
 
 
 @dataclass(frozen=True)
@@ -51,29 +53,28 @@ class Augmentation:
 
     @classmethod
     def parse(cls, text: str, synonyms: str | None = None) -> Augmentation:
-        """Read ``swap:0.1,keyboard:0.05`` and the file of synonyms.
+        """Parse ``swap:0.1,keyboard:0.05`` and read the file of synonyms.
 
         Raises:
             OptionError: for an unknown step (with the nearest), a bad rate, or synonyms without a table.
-            DataError: when the table cannot be read; names the line.
+            DataError: if the table cannot be read; names the line.
         """
-        steps = []
+        steps = list[tuple[str, float]]()
         for part in text.split(","):
             name, _, rate = part.strip().partition(":")
-            if not name:
-                continue
-            if name not in STEPS:
-                known = ", ".join(STEPS)
-                raise OptionError(f"There is no augmentation '{name}' (there are {known}).{nearest(name, STEPS)}")
-            steps.append((name, _rate(name, rate)))
+            if name and name not in STEPS:
+                names = ", ".join(STEPS)
+                raise OptionError(f"There is no augmentation '{name}' (there are {names}).{nearest(name, STEPS)}")
+            if name:
+                steps.append((name, _parse_rate(name, rate)))
         if any(name == "synonyms" for name, _ in steps) and not synonyms:
             raise OptionError("The augmentation 'synonyms' needs a table: give a file with --synonyms.")
         return cls(tuple(steps), read_synonyms(Path(synonyms)) if synonyms else {})
 
     def noises(self, source: Tokenizer) -> list[tuple[noise.Noise, float]]:
-        """The steps that damage a source's text."""
+        """The steps that change the text of a source, with their rates."""
         characters = source.kind == "char"
-        table: dict[str, noise.Noise] = {
+        functions: dict[str, noise.Noise] = {
             "drop": noise.drop_characters if characters else noise.drop_words,
             "drop-chars": noise.drop_characters,
             "swap": noise.swap_characters if characters else noise.swap_words,
@@ -85,14 +86,14 @@ class Augmentation:
             "repeat": noise.repeat_span,
             "synonyms": noise.synonyms(self.synonyms),
         }
-        return [(table[name], rate) for name, rate in self.steps if name in table]
+        return [(functions[name], rate) for name, rate in self.steps if name in functions]
 
     def rate(self, name: str) -> float:
-        """The rate of a step, zero when it is not asked for."""
+        """The rate of a step; zero if it is not among them."""
         return dict(self.steps).get(name, 0.0)
 
 
-def _rate(name: str, text: str) -> float:
+def _parse_rate(name: str, text: str) -> float:
     try:
         rate = float(text or "0.1")
     except ValueError:
@@ -103,28 +104,27 @@ def _rate(name: str, text: str) -> float:
 
 
 def read_synonyms(path: Path) -> dict[str, tuple[str, ...]]:
-    """A table of a word and its synonyms a line, separated by tabs.
+    """Read a table with a word and its synonyms in each line, separated by tabs.
 
     Raises:
         DataError: for a missing file, or a line without a synonym; names the line.
     """
-    found: dict[str, tuple[str, ...]] = {}
-    for number, line in enumerate(read_text(path).splitlines(), 1):
+    synonyms: dict[str, tuple[str, ...]] = {}
+    for line_number, line in enumerate(read_text(path).splitlines(), 1):
         if not line.strip():
             continue
-        word, *others = (part.strip() for part in line.split("\t"))
+        word, *others = (cell.strip() for cell in line.split("\t"))
         if not word or not all(others) or not others:
-            raise DataError(f"{path.name}, line {number:,}: write a word, a tab, and its synonyms between tabs.")
-        found[word] = (*found.get(word, ()), *others)
-    return found
+            raise DataError(f"{path.name}, line {line_number:,}: write a word, a tab, and its synonyms between tabs.")
+        synonyms[word] = (*synonyms.get(word, ()), *others)
+    return synonyms
 
 
 class Augmenter:
     """Makes the examples of an epoch from those of the data; the same seed and epoch give the same examples.
 
-    Texts are read back from the token ids, so that a run resumed from its folder, where no text is kept, goes on
-    with the very same examples. A word that the vocabularies lack is read back as a sign of its own, the same one
-    wherever it stands in its pair, so that it moves with the rest and a copy head still finds it.
+    Texts are decoded from the token ids, so that a run resumed from its folder, where no text is kept, continues
+    with the very same examples; see ``PairDecoder`` for unknown words.
     """
 
     def __init__(
@@ -132,30 +132,32 @@ class Augmenter:
     ) -> None:
         self.augmentation, self.source, self.target, self.copy, self.seed = augmentation, source, target, copy, seed
         self._noises = augmentation.noises(source)
-        self._splits = [_Splits.of(side) for side in (source, target)] if augmentation.rate("bpe-dropout") else []
+        self._dropout_rate, self._mask_rate = augmentation.rate("bpe-dropout"), augmentation.rate("mask")
+        self._source_dropout, self._target_dropout = _BPEDropout.of(source), _BPEDropout.of(target)
         self._texts: list[tuple[str, str] | None] | None = None
 
     def __call__(self, examples: Examples, epoch: int) -> Examples:
-        """The examples of one epoch: every pair once, perhaps damaged, and the pairs added after them."""
+        """The examples of one epoch: every pair once, perhaps with noise, followed by the added pairs."""
         rng = Random(f"nbtextgen augmentation {self.seed} {epoch}")
-        made = self._damaged(examples, rng) if self._noises else examples
-        added = [pair for name in ADDING for pair in self._added(name, examples, rng)]
-        if added:
-            new = self._encoded(added)
-            sound = [row for row, ids in enumerate(new.targets) if not (ids == UNK).any()]
-            made = _joined(made, new.take(sound))
-        return self._with_ids_changed(made, rng)
+        epoch_examples = self._with_noise(examples, rng) if self._noises else examples
+        pairs = [pair for step in ADDING for pair in self._added_pairs(step, examples, rng)]
+        if pairs:
+            added = self._encode(pairs)
+            learnable = [row for row, ids in enumerate(added.targets) if not (ids == UNK).any()]
+            epoch_examples = _joined(epoch_examples, added.take(learnable))
+        return self._with_id_noise(epoch_examples, rng)
 
     def texts(self, examples: Examples) -> list[tuple[str, str] | None]:
-        """The texts behind the ids, read once; see ``read_back`` for unknown words."""
+        """The texts of the examples, decoded once."""
         if self._texts is None or len(self._texts) != len(examples):
-            read = read_back(self.source, self.target)
+            decoder = PairDecoder(self.source, self.target)
             copies = examples.copies or [None] * len(examples)
-            self._texts = [read(*ids) for ids in zip(examples.sources, examples.targets, copies, strict=True)]
+            self._texts = [decoder.decode(*ids) for ids in zip(examples.sources, examples.targets, copies, strict=True)]
         return self._texts
 
-    def _damaged(self, examples: Examples, rng: Random) -> Examples:
-        found: dict[int, tuple[str, str]] = {}
+    def _with_noise(self, examples: Examples, rng: Random) -> Examples:
+        """The examples with some sources changed."""
+        pairs: dict[int, tuple[str, str]] = {}
         for row, pair in enumerate(self.texts(examples)):
             if pair is None:
                 continue
@@ -163,118 +165,99 @@ class Augmenter:
             for change, rate in self._noises:
                 text = change(text, rate, rng)
             if text != pair[0] and text.strip():
-                found[row] = (text, pair[1])
-        made = self._encoded(list(found.values()))
-        # A word that could only be copied must not vanish from the source: the target would be unknown there.
-        rows = [
-            (row, at)
-            for at, row in enumerate(found)
-            if (made.targets[at] == UNK).sum() <= (examples.targets[row] == UNK).sum()
-        ]
-        return _replaced(examples, [row for row, _ in rows], made.take([at for _, at in rows])) if rows else examples
+                pairs[row] = (text, pair[1])
+        noisy = self._encode(list(pairs.values()))
+        sources, targets = list(examples.sources), list(examples.targets)
+        copies = None if examples.copies is None else list(examples.copies)
+        for index, row in enumerate(pairs):
+            # A word that could only be copied must not vanish from the source: the target would be unknown there.
+            if (noisy.targets[index] == UNK).sum() > (targets[row] == UNK).sum():
+                continue
+            sources[row], targets[row] = noisy.sources[index], noisy.targets[index]
+            if copies is not None and noisy.copies is not None:
+                copies[row] = noisy.copies[index]
+        return Examples(sources, targets, copies)
 
-    def _added(self, name: str, examples: Examples, rng: Random) -> list[tuple[str, str]]:
-        count = round(self.augmentation.rate(name) * len(examples))
+    def _added_pairs(self, step: str, examples: Examples, rng: Random) -> list[tuple[str, str]]:
+        count = round(self.augmentation.rate(step) * len(examples))
         pairs = [pair for pair in self.texts(examples) if pair is not None] if count else []
         if not pairs:
             return []
-        if name == "copy":
-            return [(span, span) for span in (_span(rng.choice(pairs)[1], rng) for _ in range(count))]
-        glue = [" " if any(" " in pair[side] for pair in pairs[:200]) else "" for side in (0, 1)]
-        chosen = [(rng.choice(pairs), rng.choice(pairs)) for _ in range(count)]
-        return [(a[0] + glue[0] + apart(b[0]), a[1] + glue[1] + apart(b[1])) for a, b in chosen]
+        if step == "copy":
+            return [(span, span) for span in (_random_span(rng.choice(pairs)[1], rng) for _ in range(count))]
+        spaces = [" " if any(" " in pair[side] for pair in pairs[:200]) else "" for side in (0, 1)]
+        chosen = [(rng.choice(pairs), with_other_signs(rng.choice(pairs))) for _ in range(count)]
+        return [(a[0] + spaces[0] + b[0], a[1] + spaces[1] + b[1]) for a, b in chosen]
 
-    def _encoded(self, pairs: Sequence[tuple[str, str]]) -> Examples:
+    def _encode(self, pairs: Sequence[tuple[str, str]]) -> Examples:
         sources, targets = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
         return encode_examples(sources, targets, self.source, self.target, self.copy)
 
-    def _with_ids_changed(self, examples: Examples, rng: Random) -> Examples:
-        """Masking and BPE dropout, which work on ids."""
-        hidden, split = self.augmentation.rate("mask"), self.augmentation.rate("bpe-dropout")
+    def _with_id_noise(self, examples: Examples, rng: Random) -> Examples:
+        """The examples after BPE dropout and masking, which work on ids."""
         sources, targets, copies = examples.sources, examples.targets, examples.copies
         draw = np.random.default_rng(rng.getrandbits(64))
-        if split:
-            targets = [self._splits[1](ids, split, draw) for ids in targets]
+        if rate := self._dropout_rate:
+            targets = [self._target_dropout(ids, rate, draw) for ids in targets]
             if copies is None:
-                sources = [self._splits[0](ids, split, draw) for ids in sources]
+                sources = [self._source_dropout(ids, rate, draw) for ids in sources]
             else:
-                pairs = [self._split_to_copy(*row, split, draw) for row in zip(sources, copies, strict=True)]
+                pairs = [self._dropout_with_copies(*row, draw) for row in zip(sources, copies, strict=True)]
                 sources, copies = [ids for ids, _ in pairs], [ids for _, ids in pairs]
-        if hidden:
-            sources = [np.where(draw.random(len(ids)) < hidden, MASK, ids) for ids in sources]
+        if self._mask_rate:
+            sources = [np.where(draw.random(len(ids)) < self._mask_rate, MASK, ids) for ids in sources]
         return Examples(sources, targets, copies)
 
-    def _split_to_copy(
-        self, ids: np.ndarray, copies: np.ndarray, rate: float, draw: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """A source split, with the copy ids of its parts; a token whose parts the target side lacks stays whole."""
+    def _dropout_with_copies(self, source: Ids, copies: Ids, draw: np.random.Generator) -> tuple[Ids, Ids]:
+        """A source with some tokens split, and its copy ids; a token stays whole if the target side lacks a part."""
         assert self.copy is not None
-        found, points = [], []
-        for number, copied in zip(ids.tolist(), copies.tolist(), strict=True):
-            parts = self._splits[0](np.array([number]), rate, draw).tolist()
-            known = [self.copy.known(part) for part in parts]
-            whole = len(parts) == 1 or UNK in known
-            found += [number] if whole else parts
-            points += [copied] if whole else known
-        return np.array(found, dtype=np.int64), np.array(points, dtype=np.int64)
+        new_source, new_copies = list[int](), list[int]()
+        for token_id, copy_id in zip(source.tolist(), copies.tolist(), strict=True):
+            parts: list[int] = self._source_dropout(np.array([token_id]), self._dropout_rate, draw).tolist()
+            part_copies = [self.copy.target_id(part) for part in parts]
+            is_whole = len(parts) == 1 or UNK in part_copies
+            new_source += [token_id] if is_whole else parts
+            new_copies += [copy_id] if is_whole else part_copies
+        return np.array(new_source, dtype=np.int64), np.array(new_copies, dtype=np.int64)
 
 
-class _Splits:
+class _BPEDropout:
     """Undoes merges of BPE tokens at random.
 
-    BPE dropout (Provilkov et al. 2020) leaves out merges on the way up; here finished tokens are split on the way
-    down, each with the given probability and its parts again. Every result joins to the same text.
+    BPE dropout (Provilkov et al. 2020) skips merges while a token is built. Here finished tokens are split instead,
+    each with the given probability, and then their parts. Every result joins to the same text.
     """
 
-    def __init__(self, parts: dict[int, tuple[int, int]]) -> None:
-        self.parts = parts
+    def __init__(self, parts: Mapping[int, tuple[int, int]]) -> None:
+        self._parts = parts
 
     @classmethod
-    def of(cls, tokenizer: Tokenizer) -> _Splits:
-        """The merges of a BPE tokenizer; of others, none."""
+    def of(cls, tokenizer: Tokenizer) -> _BPEDropout:
+        """Dropout for a tokenizer; it changes nothing if the tokenizer is not BPE."""
         tokenizer = tokenizer.inner if isinstance(tokenizer, TruncatedTokenizer) else tokenizer
         return cls(tokenizer.merge_parts() if isinstance(tokenizer, BPETokenizer) else {})
 
-    def __call__(self, ids: np.ndarray, rate: float, draw: np.random.Generator) -> np.ndarray:
-        found: list[int] = []
-        stack = ids.tolist()[::-1]
+    def __call__(self, ids: Ids, rate: float, draw: np.random.Generator) -> Ids:
+        split = list[int]()
+        stack: list[int] = ids.tolist()[::-1]
         while stack:
-            one = stack.pop()
-            if one in self.parts and draw.random() < rate:
-                first, second = self.parts[one]
+            token_id = stack.pop()
+            if token_id in self._parts and draw.random() < rate:
+                first, second = self._parts[token_id]
                 stack += (second, first)
             else:
-                found.append(one)
-        return np.array(found, dtype=np.int64)
+                split.append(token_id)
+        return np.array(split, dtype=np.int64)
 
 
-def _span(text: str, rng: Random) -> str:
-    """A random run of words (of characters, where there are no spaces)."""
+def _random_span(text: str, rng: Random) -> str:
+    """A random run of words (of characters if there are no spaces)."""
     space = " " if " " in text else ""
     units = text.split(" ") if space else list(text)
     start, stop = sorted((rng.randrange(len(units)), rng.randrange(len(units))))
     return space.join(units[start : stop + 1]).strip() or text
 
 
-def _replaced(examples: Examples, rows: Sequence[int], new: Examples) -> Examples:
-    """The examples with some rows exchanged."""
-
-    def exchanged(old: Sequence[np.ndarray], fresh: Sequence[np.ndarray]) -> list[np.ndarray]:
-        found = list(old)
-        for row, ids in zip(rows, fresh, strict=True):
-            found[row] = ids
-        return found
-
-    copies = None
-    if examples.copies is not None and new.copies is not None:
-        copies = exchanged(examples.copies, new.copies)
-    return Examples(exchanged(examples.sources, new.sources), exchanged(examples.targets, new.targets), copies)
-
-
 def _joined(first: Examples, second: Examples) -> Examples:
     copies = None if first.copies is None or second.copies is None else [*first.copies, *second.copies]
     return Examples([*first.sources, *second.sources], [*first.targets, *second.targets], copies)
-
-
-EpochExamples = Callable[[Examples, int], Examples]
-"""What a trainer asks for the examples of an epoch."""

@@ -1,10 +1,10 @@
-"""Tokenised pairs, and the length-bucketed batches that training and scoring read."""
+"""Tokenized pairs, and the length-bucketed batches that training and scoring read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,21 @@ from numpy.typing import NDArray
 from nbtextgen.tokenizers.base import BOS, EOS, PAD, UNK, Tokenizer
 
 Ids = NDArray[np.int64]
-PLANNED, BLOCK = 1 << 20, 1 << 12
-"""Rows whose batches are planned together, and rows that stay together when more than that are shuffled."""
+MAX_WINDOW = 1 << 20
+"""Most rows whose batches are planned together."""
+BLOCK = 1 << 12
+"""Neighbouring rows that stay together when more than ``MAX_WINDOW`` rows are shuffled."""
+
+
+@runtime_checkable
+class HasLengths(Protocol):
+    """Rows of ids that know their lengths without being read, such as those of a token store."""
+
+    def lengths(self, rows: NDArray[np.int32] | None = None) -> Ids: ...
 
 
 class CopyMap:
-    """Which target-side token each source token would be copied as (See et al. 2017, sec. 2.2).
+    """Maps each source token to the target token it would be copied as (See et al. 2017, sec. 2.2).
 
     A source token that the target vocabulary lacks gets a temporary id, ``target.size + k`` for the k-th such
     token of its source, so that words never seen in training can still be written.
@@ -25,29 +34,29 @@ class CopyMap:
 
     def __init__(self, source: Tokenizer, target: Tokenizer) -> None:
         self.source, self.target = source, target
-        known = {target.token(number): number for number in range(EOS + 2, target.size)}
-        self._table = {number: known.get(source.token(number), UNK) for number in range(EOS + 2, source.size)}
+        target_ids = {target.token(index): index for index in range(EOS + 2, target.size)}
+        self._target_ids = {index: target_ids.get(source.token(index), UNK) for index in range(EOS + 2, source.size)}
 
-    def known(self, number: int) -> int:
-        """The target-side id of a source-side id, UNK when the target vocabulary lacks the token."""
-        return self._table.get(number, UNK)
+    def target_id(self, source_id: int) -> int:
+        """The target id of a source id; UNK if the target vocabulary lacks the token."""
+        return self._target_ids.get(source_id, UNK)
 
     def ids(self, text: str) -> tuple[Ids, list[str]]:
-        """Target-side ids of the tokens of ``text``, and the tokens behind the temporary ids, in their order."""
+        """Target ids of the tokens of ``text``, and the tokens behind the temporary ids, in their order."""
         encoding = self.source.encode(text)
         extra: dict[str, int] = {}
-        found = []
-        for number, token in zip(encoding.ids, encoding.tokens, strict=True):
-            known = self._table.get(number, UNK)
-            found.append(known if known != UNK else self.target.size + extra.setdefault(token, len(extra)))
-        return np.array(found, dtype=np.int64), list(extra)
+        copies = list[int]()
+        for source_id, token in zip(encoding.ids, encoding.tokens, strict=True):
+            target_id = self.target_id(source_id)
+            copies.append(target_id if target_id != UNK else self.target.size + extra.setdefault(token, len(extra)))
+        return np.array(copies, dtype=np.int64), list(extra)
 
     def targets(self, text: str, extra: list[str]) -> Ids:
-        """Ids of a target text in which a token unknown to the vocabulary, but present in the source, has its temporary id."""
+        """Ids of a target text; a token that the vocabulary lacks but the source has gets its temporary id."""
         encoding = self.target.encode(text)
         ids = [
-            self.target.size + extra.index(token) if number == UNK and token in extra else number
-            for number, token in zip(encoding.ids, encoding.tokens, strict=True)
+            self.target.size + extra.index(token) if target_id == UNK and token in extra else target_id
+            for target_id, token in zip(encoding.ids, encoding.tokens, strict=True)
         ]
         return np.array([BOS, *ids, EOS], dtype=np.int64)
 
@@ -70,7 +79,7 @@ class Examples:
         return len(self.sources)
 
     def rows_within(self, max_length: int) -> list[int]:
-        """Rows with at most ``max_length`` tokens on either side, begin and end marks not counted."""
+        """Indices of the rows with at most ``max_length`` tokens on either side, begin and end marks not counted."""
         source, target = self.lengths()
         return np.flatnonzero((source <= max_length) & (target - 2 <= max_length)).tolist()
 
@@ -83,29 +92,24 @@ class Examples:
         """Source lengths, and target lengths with BOS and EOS, in tokens."""
         return side_lengths(self.sources), side_lengths(self.targets)
 
-    def lengths_of(self, rows: NDArray[np.int32]) -> tuple[Ids, Ids]:
-        """Lengths of some rows, without a look at the others."""
-        return side_lengths(self.sources, rows), side_lengths(self.targets, rows)
-
 
 def side_lengths(ids: Sequence[Ids], rows: NDArray[np.int32] | None = None) -> Ids:
-    """Tokens of every row of one side, or of some rows."""
-    counted = getattr(ids, "lengths", None)  # rows kept end to end know theirs
-    if counted is not None:
-        return counted(rows)
+    """Number of tokens in every row of one side, or in some rows."""
+    if isinstance(ids, HasLengths):
+        return ids.lengths(rows)
     chosen = ids if rows is None else [ids[row] for row in rows.tolist()]
-    return np.array([len(each) for each in chosen], dtype=np.int64)
+    return np.fromiter(map(len, chosen), np.int64, len(chosen))
 
 
 def encode_examples(
     sources: Sequence[str], targets: Sequence[str], source: Tokenizer, target: Tokenizer, copy: CopyMap | None = None
 ) -> Examples:
-    """Tokenise pairs for training or scoring."""
-    source_ids = [_nonempty(ids) for ids in source.encode_batch(list(sources))]
+    """Tokenize pairs for training or scoring."""
+    source_ids = [_nonempty(ids) for ids in source.encode_batch(sources)]
     if copy is None:
-        encoded = target.encode_batch(list(targets))
+        encoded = target.encode_batch(targets)
         return Examples(source_ids, [np.array([BOS, *ids, EOS], dtype=np.int64) for ids in encoded])
-    copies, target_ids = [], []
+    copies, target_ids = list[Ids](), list[Ids]()
     for source_text, target_text in zip(sources, targets, strict=True):
         ids, extra = copy.ids(source_text)
         copies.append(_nonempty(ids.tolist()))
@@ -114,80 +118,75 @@ def encode_examples(
 
 
 def _nonempty(ids: list[int]) -> Ids:
-    """A source of no tokens at all still needs one position."""
+    """Ids of a source, which needs one position even if it has no token."""
     return np.array(ids or [UNK], dtype=np.int64)
 
 
 def pad(rows: Sequence[Ids]) -> Ids:
     """Stack rows of ids into ``(batch, longest)``, filled up with PAD."""
     padded = np.full((len(rows), max(map(len, rows))), PAD, dtype=np.int64)
-    for number, row in enumerate(rows):
-        padded[number, : len(row)] = row
+    for index, row in enumerate(rows):
+        padded[index, : len(row)] = row
     return padded
 
 
 def batches(
     examples: Examples, *, batch_tokens: int, batch_size: int, rng: np.random.Generator | None = None
-) -> list[NDArray[np.int64]]:
+) -> list[NDArray[Any]]:
     """Cut the examples into batches of similar length under a token budget.
 
     Args:
         examples: what to batch.
-        batch_tokens: most source + target tokens in a batch, padding included. One pair alone may pass it.
+        batch_tokens: most source + target tokens in a batch, padding included. A single pair may exceed it.
         batch_size: most pairs in a batch.
         rng: shuffles pairs of equal length, and the order of the batches; ``None`` keeps shortest first.
 
     Returns:
-        row numbers, one array per batch.
+        row indices, one array per batch.
     """
-    if len(examples) <= PLANNED:
-        found = _planned(examples, None, batch_tokens, batch_size, rng)
-    else:
-        windows = _windows(len(examples), rng)
-        found = [rows for part in windows for rows in _planned(examples, part, batch_tokens, batch_size, rng)]
-    return found if rng is None else [found[number] for number in rng.permutation(len(found))]
+    windows = _windows(len(examples), rng) if len(examples) > MAX_WINDOW else [None]
+    planned = [rows for window in windows for rows in _plan(examples, window, batch_tokens, batch_size, rng)]
+    return planned if rng is None else [planned[index] for index in rng.permutation(len(planned))]
 
 
 def _windows(total: int, rng: np.random.Generator | None) -> Iterator[NDArray[np.int32]]:
-    """All rows, in windows that are planned one after the other: blocks of rows that stand together, in random order."""
-    blocks = np.arange(0, total, BLOCK, dtype=np.int64)
+    """Yield all row indices in windows of at most ``MAX_WINDOW``, each made of blocks in random order."""
+    starts = np.arange(0, total, BLOCK, dtype=np.int64)
     if rng is not None:
-        rng.shuffle(blocks)
-    for start in range(0, len(blocks), PLANNED // BLOCK):
-        part = blocks[start : start + PLANNED // BLOCK]
-        yield np.concatenate([np.arange(at, min(at + BLOCK, total), dtype=np.int32) for at in part])
+        rng.shuffle(starts)
+    for first in range(0, len(starts), MAX_WINDOW // BLOCK):
+        blocks = starts[first : first + MAX_WINDOW // BLOCK]
+        yield np.concatenate([np.arange(start, min(start + BLOCK, total), dtype=np.int32) for start in blocks])
 
 
-def _planned(
+def _plan(
     examples: Examples,
-    rows: NDArray[np.int32] | None,
+    window: NDArray[np.int32] | None,
     batch_tokens: int,
     batch_size: int,
     rng: np.random.Generator | None,
-) -> list[NDArray[Any]]:
-    """Batches over some rows (``None``: all), shortest first."""
-    source, target = examples.lengths() if rows is None else examples.lengths_of(rows)
+) -> Iterator[NDArray[Any]]:
+    """Yield batches over the rows of a window (``None``: all rows), shortest first."""
+    source = side_lengths(examples.sources, window)
+    target = side_lengths(examples.targets, window)
     tie = rng.random(len(source)) if rng is not None else np.arange(len(source))
     # Target first: the output layer and decoder cost more per token than the encoder does.
     order = np.lexsort((tie, source, target))
-    chosen = order if rows is None else rows[order]
-    found: list[NDArray[Any]] = []
+    rows = order if window is None else window[order]
     start, widest = 0, 0
-    for stop, width_here in enumerate((source + target)[order].tolist()):
-        width = max(widest, width_here)
+    for stop, width in enumerate((source + target)[order].tolist()):
+        widest = max(widest, width)
         count = stop - start + 1
-        if count > 1 and (width * count > batch_tokens or count > batch_size):
-            found.append(chosen[start:stop])
-            start, width = stop, width_here
-        widest = width
-    found.append(chosen[start:])
-    return found
+        if count > 1 and (widest * count > batch_tokens or count > batch_size):
+            yield rows[start:stop]
+            start, widest = stop, width
+    yield rows[start:]
 
 
 def padded_batches(
     examples: Examples, *, batch_tokens: int, batch_size: int
-) -> Iterator[tuple[NDArray[np.int64], Ids, Ids, Ids | None]]:
+) -> Iterator[tuple[NDArray[Any], Ids, Ids, Ids | None]]:
     """Yield ``(rows, source, target, copies)`` over all examples once, padded, in order of length."""
     for rows in batches(examples, batch_tokens=batch_tokens, batch_size=batch_size):
-        part = examples.take(rows.tolist())
-        yield rows, pad(part.sources), pad(part.targets), None if part.copies is None else pad(part.copies)
+        batch = examples.take(rows.tolist())
+        yield rows, pad(batch.sources), pad(batch.targets), None if batch.copies is None else pad(batch.copies)

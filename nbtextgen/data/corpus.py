@@ -1,10 +1,10 @@
-"""A long text as pairs: a window of context and what follows it, so that a model learns to continue."""
+"""A long text as examples of a window of context and what follows it, so that a model learns to continue it."""
 
 from __future__ import annotations
 
-import glob
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,19 +15,20 @@ from numpy.typing import NDArray
 from nbtextgen.core.errors import DataError
 from nbtextgen.data.batching import Examples
 from nbtextgen.data.pairs import Pairs
+from nbtextgen.data.readers.read import files_of
 from nbtextgen.data.readers.text import read_text
 from nbtextgen.data.rows import has_surrogate
 from nbtextgen.tokenizers.base import BOS, UNK
 
 SHORTENED = 0.1
-"""Share of windows whose context is cut short, so that a few words are enough to begin from."""
-FEWEST = 200
-"""Characters below which there is nothing to learn to continue."""
+"""Fraction of windows whose context is cut short, so that generation can start from a few words."""
+MIN_CHARACTERS = 200
+"""Fewest characters that a model can learn to continue."""
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """A text to learn to continue: what ``TextGenerator.fit`` takes in the place of pairs."""
+    """A text to learn to continue; ``TextGenerator.fit`` takes it instead of pairs."""
 
     text: str
 
@@ -37,14 +38,14 @@ class Corpus:
         return text if isinstance(text, Corpus) else cls(read_corpus(text))
 
     def pieces(self, size: int = 240) -> Pairs:
-        """The text cut up, each piece with the next: what settings are chosen from, and explanations compare with."""
-        parts = [self.text[at : at + size] for at in range(0, len(self.text), size)]
-        rows = [(one, after) for one, after in zip(parts, parts[1:], strict=False) if one.strip() and after.strip()]
+        """Pairs of neighbouring pieces of the text, from which settings and explanation baselines are chosen."""
+        parts = [self.text[start : start + size] for start in range(0, len(self.text), size)]
+        rows = [(part, following) for part, following in pairwise(parts) if part.strip() and following.strip()]
         return Pairs.of(rows or [(self.text[:size], self.text[-size:])])
 
 
 def read_corpus(text: Any) -> str:
-    """A text from a file, several files, or itself; what is read is what is learned, white space and all.
+    """Read a text from files, or return the one that is passed; white space is kept.
 
     Args:
         text: the name of a file (gzip too), a pattern of names, a list of names, or the text.
@@ -52,63 +53,58 @@ def read_corpus(text: Any) -> str:
     Raises:
         DataError: for a missing or damaged file, one that is not UTF-8, or too little text; names the place.
     """
-    parts = [_read(one) for one in ([text] if isinstance(text, (str, Path)) else list(text))]
+    parts = [_read(item) for item in ([text] if isinstance(text, (str, Path)) else text)]
     joined = "\n\n".join(parts)
-    if len(joined) < FEWEST:
-        raise DataError(f"The text has {len(joined):,} characters; give at least {FEWEST} to learn to continue it.")
+    if len(joined) < MIN_CHARACTERS:
+        raise DataError(
+            f"The text has {len(joined):,} characters; give at least {MIN_CHARACTERS} to learn to continue it."
+        )
     return joined
 
 
-def _read(name: Any) -> str:
+def _read(name: object) -> str:
     if isinstance(name, str) and ("\n" in name or len(name) > 300):
         return name
     if not isinstance(name, (str, Path)):
         raise DataError(f"A text is read from a file or a string, not from {type(name).__name__}.")
-    paths = [Path(name)]
-    if not paths[0].exists() and any(mark in str(name) for mark in "*?["):
-        paths = sorted(map(Path, glob.glob(str(name)))) or paths
-    texts = []
-    for path in paths:
-        found = read_text(path)
-        if not found.isascii() and has_surrogate(found):
-            line = next(at for at, part in enumerate(found.split("\n"), 1) if has_surrogate(part))
-            raise DataError(f"{path}, line {line:,} is not UTF-8 text; save the file as UTF-8.")
-        texts.append(found.replace("\r\n", "\n"))
-    return "\n\n".join(texts)
+    return "\n\n".join(map(_read_file, files_of(name) or [Path(name)]))
+
+
+def _read_file(path: Path) -> str:
+    text = read_text(path)
+    if not text.isascii() and has_surrogate(text):
+        number = next(number for number, line in enumerate(text.split("\n"), 1) if has_surrogate(line))
+        raise DataError(f"{path}, line {number:,} is not UTF-8 text; save the file as UTF-8.")
+    return text.replace("\r\n", "\n")
 
 
 def windows(ids: Sequence[int] | NDArray[Any], context: int, length: int, first: int | None = None) -> Examples:
-    """Cut a text's tokens into targets of ``length``, each with the tokens before it as its source.
+    """Cut the tokens of a text into targets of ``length``, each with the tokens before it as its source.
 
-    A target has no end mark: a text that is continued does not end. Put end to end, the targets are the text again.
+    A target has no end mark, since the text goes on. Put end to end, the targets are the text.
 
     Args:
         ids: the tokens.
-        context: most tokens of a source.
-        length: tokens of a target.
-        first: tokens of the first target, to shift all the others; by default ``length``.
+        context: most tokens in a source.
+        length: tokens in a target.
+        first: tokens in the first target, which shifts all others; by default ``length``.
     """
     ids = np.asarray(ids, dtype=np.int64)
-    cuts = [0, *range(first or length, len(ids), length), len(ids)]
-    cuts = [cut for at, cut in enumerate(cuts) if at == 0 or cut > cuts[at - 1]]
-    begin = np.array([BOS], dtype=np.int64)
-    sources = [_context(ids, cut, context) for cut in cuts[:-1]]
-    targets = [np.concatenate([begin, ids[start:stop]]) for start, stop in zip(cuts[:-1], cuts[1:], strict=True)]
+    cuts = list(dict.fromkeys([0, *range(first or length, len(ids), length), len(ids)]))
+    bos, no_context = np.array([[BOS], [UNK]], dtype=np.int64)
+    sources = [ids[max(0, cut - context) : cut] if cut else no_context for cut in cuts[:-1]]
+    targets = [np.concatenate([bos, ids[start:stop]]) for start, stop in pairwise(cuts)]
     return Examples(sources, targets)
 
 
-def _context(ids: NDArray[np.int64], cut: int, context: int) -> NDArray[np.int64]:
-    return ids[max(0, cut - context) : cut] if cut else np.array([UNK], dtype=np.int64)
-
-
 class ShiftingWindows:
-    """The windows of an epoch: the same text, cut elsewhere every time; repeatable from the seed and the epoch."""
+    """Cuts the text at other places in every epoch; repeatable from the seed and the number of the epoch."""
 
     def __init__(self, context: int, length: int, seed: int) -> None:
         self.context, self.length, self.seed = context, length, seed
 
     def __call__(self, examples: Examples, epoch: int) -> Examples:
-        """Join the targets to the text they are, and cut it anew."""
+        """Join the targets to the text and cut it anew."""
         rng = Random(f"nbtextgen windows {self.seed} {epoch}")
         ids = np.concatenate([target[1:] for target in examples.targets])
         cut = windows(ids, self.context, self.length, rng.randint(1, self.length))
@@ -118,7 +114,7 @@ class ShiftingWindows:
         return Examples(sources, cut.targets)
 
 
-def held_apart(ids: Sequence[int], share: float, most: int) -> tuple[Sequence[int], Sequence[int]]:
-    """The text without its end, and the end, held out to measure on: ``share`` of it, at most ``most`` tokens."""
-    count = min(int(len(ids) * share), most)
+def hold_out_end(ids: Sequence[int], fraction: float, limit: int) -> tuple[Sequence[int], Sequence[int]]:
+    """Split a text into training tokens and its end for validation: ``fraction`` of it, at most ``limit`` tokens."""
+    count = min(int(len(ids) * fraction), limit)
     return (ids, ids[:0]) if count < 2 else (ids[:-count], ids[-count:])

@@ -1,4 +1,4 @@
-"""Ways to damage a text as people, keyboards and scanners do: each takes a rate and a source of randomness."""
+"""Noise as people, keyboards and scanners make it: each function takes a text, a rate and a random generator."""
 
 from __future__ import annotations
 
@@ -13,16 +13,14 @@ _KEYS = ("1234567890", "qwertyuiop", "asdfghjkl", "zxcvbnm")
 
 def _neighbours() -> dict[str, str]:
     """Keys beside and diagonally above or below one another, on a QWERTY keyboard."""
-    found: dict[str, set[str]] = {}
-    for row, keys in enumerate(_KEYS):
-        for column, key in enumerate(keys):
-            places = [(row, column - 1), (row, column + 1), (row - 1, column), (row - 1, column + 1)]
-            for other_row, other_column in places:
-                if 0 <= other_row < len(_KEYS) and 0 <= other_column < len(_KEYS[other_row]):
-                    other = _KEYS[other_row][other_column]
-                    found.setdefault(key, set()).add(other)
-                    found.setdefault(other, set()).add(key)
-    return {key: "".join(sorted(others)) for key, others in found.items()}
+    keys = {(row, column): key for row, line in enumerate(_KEYS) for column, key in enumerate(line)}
+    steps = [(0, -1), (0, 1), (-1, 0), (-1, 1), (1, 0), (1, -1)]
+    return {
+        key: "".join(
+            sorted(keys[row + down, column + right] for down, right in steps if (row + down, column + right) in keys)
+        )
+        for (row, column), key in keys.items()
+    }
 
 
 NEIGHBOURS = _neighbours()
@@ -31,7 +29,7 @@ LOOKALIKES = {
     "Z": "2", "6": "b", "b": "6h", "h": "b", "c": "eo", "e": "c", "u": "v", "v": "u", "m": ("rn", "nn"), "w": ("vv",),
     "d": ("cl",), "n": ("ri",), "t": "f", "f": "t", ",": ".", ".": ",", "g": "q", "q": "g", "i": "j", "j": "i",
 }  # fmt: skip
-"""What a scanner takes a character for."""
+"""What character recognition mistakes a character for."""
 
 
 def by_characters(text: str, change: Callable[[str], str], rate: float, rng: Random) -> str:
@@ -52,13 +50,13 @@ def drop_words(text: str, rate: float, rng: Random) -> str:
 
 def _swapped(units: Sequence[str], rate: float, rng: Random) -> list[str]:
     """Exchange neighbours; no unit moves more than one place."""
-    found, at = list(units), 0
-    while at < len(found) - 1:
+    swapped, index = list(units), 0
+    while index < len(swapped) - 1:
         if rng.random() < rate:
-            found[at], found[at + 1] = found[at + 1], found[at]
-            at += 1
-        at += 1
-    return found
+            swapped[index], swapped[index + 1] = swapped[index + 1], swapped[index]
+            index += 1
+        index += 1
+    return swapped
 
 
 def swap_characters(text: str, rate: float, rng: Random) -> str:
@@ -89,7 +87,7 @@ def keyboard(text: str, rate: float, rng: Random) -> str:
 
 def scanning(text: str, rate: float, rng: Random) -> str:
     """Errors of character recognition: look-alikes."""
-    return by_characters(text, lambda one: rng.choice(LOOKALIKES.get(one, one)), rate, rng)
+    return by_characters(text, lambda character: rng.choice(LOOKALIKES.get(character, character)), rate, rng)
 
 
 def case(text: str, rate: float, rng: Random) -> str:
@@ -122,15 +120,16 @@ def repeat_span(text: str, rate: float, rng: Random) -> str:
 
 
 def synonyms(table: Mapping[str, Sequence[str]]) -> Noise:
-    """Words of the user's table replaced by one of theirs; a capital stays one."""
+    """Words of the user's table replaced by one of their synonyms; a capital stays a capital."""
 
     def replace(text: str, rate: float, rng: Random) -> str:
         words = text.split(" ")
-        for at, word in enumerate(words):
-            others = table.get(word) or table.get(word.lower())
+        for index, word in enumerate(words):
+            exact = table.get(word)
+            others = exact or table.get(word.lower())
             if others and rng.random() < rate:
-                chosen = rng.choice(list(others))
-                words[at] = chosen[:1].upper() + chosen[1:] if word[:1].isupper() and not table.get(word) else chosen
+                synonym = rng.choice(others)
+                words[index] = synonym[:1].upper() + synonym[1:] if word[:1].isupper() and not exact else synonym
         return " ".join(words)
 
     return replace

@@ -6,80 +6,86 @@ import re
 import unicodedata
 from collections import Counter
 from functools import cache
+from typing import Any
 
 from nbtextgen.core.optional_imports import optional_import
 
 _NUMBER = re.compile(r"\d+")
-# An address is looked for from the start of a run of its letters only: from every letter, a megabyte of them takes hours.
+# An address must start where a run of its letters starts: tried from every letter, a megabyte of them takes hours.
 _URL = re.compile(r"(?:https?://|www\.)[^\s<>\"')\]]+|(?<![\w.+-])[\w.+-]{1,64}@[\w-]+\.[\w.]+", re.IGNORECASE)
 _BRACKET = re.compile(r"[(\[{]")
 
-KINDS = {"numbers": _NUMBER, "urls": _URL, "brackets": _BRACKET}
-"""What each kind looks like; brackets are compared by how many there are, the others by what they say."""
+COPIED_PARTS = {"numbers": _NUMBER, "urls": _URL, "brackets": _BRACKET}
+"""Patterns of the parts that a translation copies; brackets are compared by count, the others by text."""
 
 
-def carried(kind: str, source: str, target: str) -> bool | None:
-    """Whether the parts of this kind are the same on both sides, in any order; ``None`` when neither side has any."""
-    pattern = KINDS[kind]
-    here, there = pattern.findall(source), pattern.findall(target)
-    if not here and not there:
+def parts_match(kind: str, source: str, target: str) -> bool | None:
+    """Whether both sides have the same parts of a kind, in any order; ``None`` if neither side has any."""
+    in_source, in_target = (COPIED_PARTS[kind].findall(text) for text in (source, target))
+    if not in_source and not in_target:
         return None
     if kind == "brackets":
-        return len(here) == len(there)
-    return sorted(part.rstrip(".,;").lower() for part in here) == sorted(part.rstrip(".,;").lower() for part in there)
+        return len(in_source) == len(in_target)
+    return Counter(part.rstrip(".,;").lower() for part in in_source) == Counter(
+        part.rstrip(".,;").lower() for part in in_target
+    )
 
 
-SHORTEST, FEWEST = 60, 8
-"""Characters and words below which a guess is worth nothing."""
-LOOKED_AT = 400
-"""Characters that are looked at: more costs time and changes nothing."""
-SURE = 0.95
+MIN_DETECTED_LENGTH, MIN_DETECTED_WORDS = 60, 8
+"""Characters and words below which the language of a text cannot be told."""
+DETECTED_LENGTH = 400
+"""Characters from which the language is detected: more cost time and change nothing."""
+MIN_PROBABILITY = 0.95
 """Probability below which no language is named."""
 
 
-def detect(text: str) -> str | None:
-    """An ISO 639-1 code (langdetect's), or ``None`` for a text too short to tell.
+def detect_language(text: str) -> str | None:
+    """The ISO 639-1 code of a text's language, or ``None`` for a text that is too short or uncertain.
 
     Raises:
-        MissingPackageError: when langdetect is not installed.
+        MissingPackageError: if langdetect is not installed.
     """
     with optional_import("Language detection", "langdetect", "clean"):
         from langdetect import DetectorFactory, LangDetectException, detect_langs
-    if len(text) < SHORTEST or text.count(" ") < FEWEST - 1:
+    if len(text) < MIN_DETECTED_LENGTH or text.count(" ") < MIN_DETECTED_WORDS - 1:
         return None
-    before, DetectorFactory.seed = DetectorFactory.seed, 1  # it draws at random: the same text, the same answer
+    factory: Any = DetectorFactory
+    old_seed, factory.seed = factory.seed, 1  # langdetect draws at random
     try:
-        best = detect_langs(text[:LOOKED_AT])[0]
-        return best.lang.partition("-")[0] if best.prob >= SURE else None
+        best: Any = detect_langs(text[:DETECTED_LENGTH])[0]
     except LangDetectException:
         return None
     finally:
-        DetectorFactory.seed = before
+        factory.seed = old_seed
+    return str(best.lang).partition("-")[0] if best.prob >= MIN_PROBABILITY else None
 
 
-_TOGETHER = {"CJK": "Han", "HIRAGANA": "Han", "KATAKANA": "Han", "HANGUL": "Han", "BOPOMOFO": "Han"}
-"""Written side by side in Japanese and Korean, so never a mixture that means anything."""
+_HAN = frozenset({"CJK", "HIRAGANA", "KATAKANA", "HANGUL", "BOPOMOFO"})
+"""Written side by side in Japanese and Korean, so they count as one script."""
+_NO_SCRIPT = frozenset(
+    {"MODIFIER", "MATHEMATICAL", "FULLWIDTH", "HALFWIDTH", "DOUBLE", "SCRIPT", "BLACK", "FEMININE", "MASCULINE"}
+    | {"MICRO", "OHM", "KELVIN", "ANGSTROM", "TURNED", "LETTER", ""}
+)
+"""First words of the Unicode names of letters that belong to all scripts."""
 
 
 @cache
 def script(character: str) -> str | None:
-    """The script of a letter, such as ``Latin``; ``None`` for what is no letter, or belongs to all scripts."""
+    """The script of a letter, such as ``Latin``; ``None`` for other characters and letters of all scripts."""
     if not unicodedata.category(character).startswith("L"):
         return None
     first = unicodedata.name(character, "").partition(" ")[0].split("-")[0]
-    if first in ("MODIFIER", "MATHEMATICAL", "FULLWIDTH", "HALFWIDTH", "DOUBLE", "SCRIPT", "BLACK", "FEMININE", ""):
+    if first in _NO_SCRIPT:
         return None
-    if first in ("MASCULINE", "MICRO", "OHM", "KELVIN", "ANGSTROM", "TURNED", "LETTER"):
-        return None
-    return _TOGETHER.get(first, first.capitalize())
+    return "Han" if first in _HAN else first.capitalize()
 
 
 def scripts(text: str) -> Counter[str]:
-    """Letters of each script."""
+    """Number of letters of each script."""
     if text.isascii():
         count = sum(map(str.isalpha, text))
         return Counter({"Latin": count}) if count else Counter()
-    return Counter(found for character in text if (found := script(character)))
+    return Counter(filter(None, map(script, text)))
 
 
 def mixed_word(text: str) -> str | None:

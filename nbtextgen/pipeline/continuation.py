@@ -13,7 +13,7 @@ import torch
 from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.options import options_of
 from nbtextgen.data.batching import Examples, padded_batches
-from nbtextgen.data.corpus import Corpus, held_apart, windows
+from nbtextgen.data.corpus import Corpus, hold_out_end, windows
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.decoding.config import DecodingConfig, TokenRules
 from nbtextgen.decoding.stepper import Ensemble, Stepper
@@ -143,7 +143,7 @@ def text_training_data(settings: Plan, text: str) -> TrainingData:
         minimum_frequency=config.minimum_frequency,
     )
     ids = target.encode_batch([text])[0]
-    train, held = held_apart(ids, settings.training.valid_fraction, settings.training.valid_limit * 20)
+    train, held = hold_out_end(ids, settings.training.valid_fraction, settings.training.valid_limit * 20)
     if len(train) < 2 * length:
         raise DataError(f"The text has {len(ids):,} tokens, less than two windows of {length:,}; lower --window.")
     shown = _shown(target, held, context)

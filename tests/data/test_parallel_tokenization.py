@@ -159,7 +159,7 @@ def test_a_process_that_tokenises_and_dies_is_named_and_nothing_is_left_behind(t
 def test_batches_of_very_many_rows_are_planned_in_windows(monkeypatch) -> None:
     source = train_tokenizer(SOURCES + TARGETS, "char")
     examples = encode_examples(SOURCES, TARGETS, source, source)
-    monkeypatch.setattr(module, "PLANNED", 128)
+    monkeypatch.setattr(module, "MAX_WINDOW", 128)
     monkeypatch.setattr(module, "BLOCK", 16)
     for rng in (None, np.random.default_rng(1)):
         found = batches(examples, batch_tokens=400, batch_size=8, rng=rng)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from os.path import commonprefix
 from typing import Any
 
 from nbtextgen.core.errors import DataError, OptionError, nearest
 from nbtextgen.data.cleaning.steps import DROPS, REWRITES, Columns
 from nbtextgen.data.rows import Place, Rows, cell_problem, is_missing, place_text, same_key
 
-STEPS = {name: help for table in (REWRITES, DROPS) for name, (_, help) in table.items()} | {
+STEPS = {name: description for table in (REWRITES, DROPS) for name, (_, description) in table.items()} | {
     "text": "read numbers as text",
     "empty": "drop rows that cannot be read, are empty, missing or no text; always done, whether named or not",
 }
-"""Every step with one line of help."""
-SHOWN = 3
-_ROUNDS = 20
+"""Help for every step."""
+MAX_EXAMPLES = 3
+_MAX_PASSES = 20
 
 
 @dataclass(frozen=True)
@@ -24,11 +25,11 @@ class Dropped:
     """A row that was left out.
 
     Attributes:
-        row: its number in the table, from 0.
+        row: its index in the table.
         place: where it came from.
-        source, target: its cells, as they came.
-        step: what dropped it.
-        why: in words.
+        source, target: its cells, as they were read.
+        step: the step that dropped it.
+        why: the reason.
     """
 
     row: int
@@ -41,7 +42,7 @@ class Dropped:
 
 @dataclass(frozen=True)
 class StepResult:
-    """What one step did: rows dropped, texts changed, and a few examples ``(place, before, after or why)``."""
+    """What one step did: rows dropped, texts changed, and examples ``(place, before, after or reason)``."""
 
     name: str
     dropped: int
@@ -54,10 +55,10 @@ class CleaningResult:
     """The rows that cleaning kept, and an account of the others.
 
     Attributes:
-        sources, targets, places: the rows kept, rewritten.
+        sources, targets, places: the kept rows, rewritten.
         dropped: the rows left out, in the order of the table.
-        results: what each step did, in the order they ran.
-        steps: the steps as they were asked for, for a settings file.
+        results: what each step did, in the order in which they ran.
+        steps: the steps as the user wrote them, for a settings file.
     """
 
     sources: list[str]
@@ -74,10 +75,9 @@ def parse_steps(steps: str | Sequence[str]) -> dict[str, str]:
     Raises:
         OptionError: for an unknown name (with the nearest), or an argument to a step that takes none.
     """
-    parts = steps.split(",") if isinstance(steps, str) else list(steps)
-    found = {}
-    for part in parts:
-        name, _, argument = part.strip().partition(":")
+    arguments: dict[str, str] = {}
+    for step in steps.split(",") if isinstance(steps, str) else steps:
+        name, _, argument = step.strip().partition(":")
         if not name:
             continue
         if name not in STEPS:
@@ -86,20 +86,20 @@ def parse_steps(steps: str | Sequence[str]) -> dict[str, str]:
             )
         if argument and name not in DROPS:
             raise OptionError(f"The cleaning step '{name}' takes no argument (got '{argument}').")
-        found[name] = argument
-    return found
+        arguments[name] = argument
+    return arguments
 
 
 def rewriter(steps: str | Sequence[str]) -> Callable[[str], str]:
-    """The rewriting steps as one function, which changes nothing when applied to its own result.
+    """The rewriting steps as one idempotent function.
 
     Generation applies it to its input, so that a model reads what it was trained on.
     """
-    asked = parse_steps(steps)
-    functions = [function for name, (function, _) in REWRITES.items() if name in asked]
+    arguments = parse_steps(steps)
+    functions = [function for name, (function, _) in REWRITES.items() if name in arguments]
 
     def rewrite(text: str) -> str:
-        for _ in range(_ROUNDS):  # one step may give another something to do: "&amp;lt;" becomes "&lt;" becomes "<"
+        for _ in range(_MAX_PASSES):  # one step may make work for another: "&amp;lt;" becomes "&lt;" becomes "<"
             before = text
             for function in functions:
                 text = function(text)
@@ -113,133 +113,138 @@ def rewriter(steps: str | Sequence[str]) -> Callable[[str], str]:
 def clean_rows(rows: Rows, steps: str | Sequence[str], *, valid: Rows | None = None) -> CleaningResult:
     """Apply cleaning steps to rows.
 
-    Whatever the order of the names, texts are rewritten first and rows dropped afterwards, each in the order of
-    ``STEPS``; so cleaning what is already clean changes nothing.
+    Whatever the order of the names, texts are rewritten first and rows are dropped afterwards, each in the order of
+    ``STEPS``, so that cleaning clean rows changes nothing.
 
     Args:
-        rows: pairs, or raw pairs with cells that are missing or no text.
+        rows: pairs, or raw pairs with cells that are missing or not text.
         steps: names, with arguments after a colon.
         valid: held-out pairs, for the step ``overlap``.
 
     Raises:
         OptionError: for an unknown step or a bad argument.
-        DataError: when no row would be left.
+        DataError: if no row would be left.
     """
-    asked = parse_steps(steps)
-    if "overlap" in asked and valid is None:
+    arguments = parse_steps(steps)
+    if "overlap" in arguments and valid is None:
         raise OptionError("The cleaning step 'overlap' needs the validation pairs: give them with --valid.")
-    job = _Job(rows, asked, valid)
-    job.drop_unreadable()
-    job.rewrite()
-    for name, argument in ((name, asked[name]) for name in DROPS if name in asked):
-        job.drop(name, argument)
-    return job.outcome(",".join(f"{name}:{value}" if value else name for name, value in asked.items()))
+    cleaning = _Cleaning(rows, arguments, valid)
+    cleaning.drop_unreadable()
+    cleaning.rewrite()
+    for name in filter(arguments.__contains__, DROPS):
+        cleaning.drop(name, arguments[name])
+    return cleaning.result()
 
 
-class _Job:
-    """One call of ``clean_rows``: the rows still kept, and what happened to the others."""
+class _Cleaning:
+    """One call of ``clean_rows``: the rows that are still kept, and what happened to the others."""
 
-    def __init__(self, rows: Rows, asked: dict[str, str], valid: Rows | None) -> None:
-        self.rows, self.asked = rows, asked
-        self.held_out = (
-            frozenset() if valid is None else frozenset(map(same_key, map(rewriter(list(asked)), valid.sources)))
+    def __init__(self, rows: Rows, arguments: Mapping[str, str], valid: Rows | None) -> None:
+        self._rows, self._arguments = rows, arguments
+        self._settle = rewriter(list(arguments))
+        self._held_out = (
+            frozenset(same_key(self._settle(source)) for source in valid.sources) if valid else frozenset[str]()
         )
-        self.kept: list[int] = []
-        self.sources: list[str] = []
-        self.targets: list[str] = []
-        self.dropped: dict[int, Dropped] = {}
-        self.results: list[StepResult] = []
+        self._kept = list[int]()
+        self._sources = list[str]()
+        self._targets = list[str]()
+        self._dropped: dict[int, Dropped] = {}
+        self._results: dict[str, StepResult] = {}
 
     def drop_unreadable(self) -> None:
-        """Leave out what is not two texts, after reading numbers as text where that is asked for."""
-        gone, turned = [], []
-        for row, cells in enumerate(zip(self.rows.sources, self.rows.targets, strict=True)):
-            if "text" in self.asked:
-                texts = [cell if isinstance(cell, str) or is_missing(cell) else str(cell) for cell in cells]
-                turned += [
-                    (row, before, after) for before, after in zip(cells, texts, strict=True) if before is not after
-                ]
-                cells = tuple(texts)
-            why = self._unreadable(row, cells)
-            if why:
-                gone.append((row, why))
+        """Leave out rows that are not two texts, after reading numbers as text if the step ``text`` asks for it."""
+        unreadable, converted = list[tuple[int, str]](), list[tuple[int, Any, str]]()
+        for row, (source, target) in enumerate(zip(self._rows.sources, self._rows.targets, strict=True)):
+            if "text" in self._arguments:
+                source, target = (self._as_text(row, cell, converted) for cell in (source, target))
+            if reason := self._why_unreadable(row, source, target):
+                unreadable.append((row, reason))
                 continue
-            self.kept.append(row)
-            self.sources.append(cells[0])
-            self.targets.append(cells[1])
-        if turned:
-            self._changed("text", turned)
-        self._note("empty", gone)
+            self._kept.append(row)
+            self._sources.append(source)
+            self._targets.append(target)
+        if converted:
+            self._record_changes("text", converted)
+        self._record_drops("empty", unreadable)
 
-    def _unreadable(self, row: int, cells: tuple[Any, ...]) -> str | None:
-        if row in self.rows.problems:
-            return self.rows.problems[row]
+    @staticmethod
+    def _as_text(row: int, cell: Any, converted: list[tuple[int, Any, str]]) -> Any:
+        if isinstance(cell, str) or is_missing(cell):
+            return cell
+        converted.append((row, cell, str(cell)))
+        return str(cell)
+
+    def _why_unreadable(self, row: int, *cells: Any) -> str | None:
+        if row in self._rows.problems:
+            return self._rows.problems[row]
         for side, cell in zip(("source", "target"), cells, strict=True):
             problem = cell_problem(cell)
-            if problem and not ("surrogate" in problem and "control" in self.asked):
+            if problem and not ("surrogate" in problem and "control" in self._arguments):
                 return f"the {side} {problem.partition(';')[0]}"
         return None
 
     def rewrite(self) -> None:
-        """All rewriting steps, then leave out rows that have become empty."""
-        for name in (name for name in REWRITES if name in self.asked):
-            function, changed = REWRITES[name][0], []
-            for column in (self.sources, self.targets):
-                for at, text in enumerate(column):
-                    after = function(text)
-                    if after != text:
-                        changed.append((self.kept[at], text, after))
-                        column[at] = after
-            self._changed(name, changed)
-        settle = rewriter(list(self.asked))
-        self.sources, self.targets = [settle(text) for text in self.sources], [settle(text) for text in self.targets]
-        bare = [at for at in range(len(self.kept)) if not (self.sources[at].strip() and self.targets[at].strip())]
-        self._leave_out("empty", [(at, "nothing is left after rewriting") for at in bare])
+        """Run the rewriting steps, then leave out rows that have become empty."""
+        for name, (function, _) in REWRITES.items():
+            if name not in self._arguments:
+                continue
+            changes = list[tuple[int, Any, str]]()
+            for column in (self._sources, self._targets):
+                for index, before in enumerate(column):
+                    after = function(before)
+                    if after != before:
+                        changes.append((self._kept[index], before, after))
+                        column[index] = after
+            self._record_changes(name, changes)
+        self._sources, self._targets = [[*map(self._settle, column)] for column in (self._sources, self._targets)]
+        texts = enumerate(zip(self._sources, self._targets, strict=True))
+        empty = [index for index, (source, target) in texts if not (source.strip() and target.strip())]
+        self._leave_out("empty", dict.fromkeys(empty, "nothing is left after rewriting"))
 
     def drop(self, name: str, argument: str) -> None:
-        """One dropping step."""
-        columns = Columns(self.sources, self.targets, self.held_out)
-        self._leave_out(name, list(DROPS[name][0](columns, argument)))
+        """Run one dropping step."""
+        columns = Columns(self._sources, self._targets, self._held_out)
+        self._leave_out(name, dict(DROPS[name][0](columns, argument)))
 
-    def outcome(self, steps: str) -> CleaningResult:
-        """What is left."""
-        if not self.kept:
-            raise DataError(f"Cleaning with {steps or 'no step'} leaves none of the {len(self.rows.sources):,} rows.")
-        places = [self.rows.places[row] for row in self.kept]
-        dropped = tuple(self.dropped[row] for row in sorted(self.dropped))
-        return CleaningResult(self.sources, self.targets, places, dropped, tuple(self.results), steps)
+    def result(self) -> CleaningResult:
+        """The rows that are left."""
+        steps = ",".join(f"{name}:{value}" if value else name for name, value in self._arguments.items())
+        if not self._kept:
+            raise DataError(f"Cleaning with {steps or 'no step'} leaves none of the {len(self._rows.sources):,} rows.")
+        places = [self._rows.places[row] for row in self._kept]
+        dropped = tuple(self._dropped[row] for row in sorted(self._dropped))
+        return CleaningResult(self._sources, self._targets, places, dropped, tuple(self._results.values()), steps)
 
-    def _leave_out(self, name: str, gone: list[tuple[int, str]]) -> None:
-        out = {at for at, _ in gone}
-        self._note(name, [(self.kept[at], why) for at, why in gone])
-        left = [at for at in range(len(self.kept)) if at not in out]
-        self.kept = [self.kept[at] for at in left]
-        self.sources = [self.sources[at] for at in left]
-        self.targets = [self.targets[at] for at in left]
+    def _leave_out(self, name: str, reasons: Mapping[int, str]) -> None:
+        """Leave out kept rows, given by their index among these."""
+        self._record_drops(name, [(self._kept[index], reason) for index, reason in reasons.items()])
+        left = [index for index in range(len(self._kept)) if index not in reasons]
+        self._kept = [self._kept[index] for index in left]
+        self._sources = [self._sources[index] for index in left]
+        self._targets = [self._targets[index] for index in left]
 
-    def _note(self, name: str, gone: list[tuple[int, str]]) -> None:
-        """Remember dropped rows, and count them with what the step dropped before."""
-        for row, why in gone:
-            cells = self.rows.sources[row], self.rows.targets[row]
-            self.dropped[row] = Dropped(row, place_text(self.rows.places[row]), *cells, name, why)
-        examples = tuple(
-            (place_text(self.rows.places[row]), f"{self.rows.sources[row]!s:.80}", why) for row, why in gone[:SHOWN]
+    def _record_drops(self, name: str, drops: Sequence[tuple[int, str]]) -> None:
+        """Record dropped rows, and add them to those that the step dropped before."""
+        for row, reason in drops:
+            cells = self._rows.sources[row], self._rows.targets[row]
+            self._dropped[row] = Dropped(row, place_text(self._rows.places[row]), *cells, name, reason)
+        before = self._results.pop(name, StepResult(name, 0, 0, ()))
+        examples = [
+            (self._dropped[row].place, f"{self._rows.sources[row]!s:.80}", why) for row, why in drops[:MAX_EXAMPLES]
+        ]
+        self._results[name] = StepResult(
+            name, before.dropped + len(drops), 0, (*before.examples, *examples)[:MAX_EXAMPLES]
         )
-        before = [result for result in self.results if result.name == name]
-        self.results = [result for result in self.results if result.name != name]
-        for old in before:
-            examples = (old.examples + examples)[:SHOWN]
-        self.results.append(StepResult(name, len(gone) + sum(old.dropped for old in before), 0, examples))
 
-    def _changed(self, name: str, changed: list[tuple[int, Any, Any]]) -> None:
-        examples = [(place_text(self.rows.places[row]), *_around(str(a), str(b))) for row, a, b in changed[:SHOWN]]
-        self.results.append(StepResult(name, 0, len(changed), tuple(examples)))
+    def _record_changes(self, name: str, changes: Sequence[tuple[int, Any, str]]) -> None:
+        examples = [
+            (place_text(self._rows.places[row]), *_first_difference(str(before), after))
+            for row, before, after in changes[:MAX_EXAMPLES]
+        ]
+        self._results[name] = StepResult(name, 0, len(changes), tuple(examples))
 
 
-def _around(before: str, after: str) -> tuple[str, str]:
-    """The part of two texts where they first differ."""
-    start = next(
-        (at for at, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), min(len(before), len(after))
-    )
-    start = max(0, start - 20)
+def _first_difference(before: str, after: str) -> tuple[str, str]:
+    """The parts of two texts around the first character that differs."""
+    start = max(0, len(commonprefix([before, after])) - 20)
     return before[start : start + 80], after[start : start + 80]

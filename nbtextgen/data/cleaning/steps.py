@@ -8,13 +8,13 @@ import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.data.near_duplicates import near_duplicates
 from nbtextgen.data.rows import same_key
-from nbtextgen.data.text_properties import KINDS, carried
+from nbtextgen.data.text_properties import COPIED_PARTS, detect_language, parts_match
 
 Rewrite = Callable[[str], str]
 Drops = Iterator[tuple[int, str]]
@@ -23,11 +23,15 @@ Drops = Iterator[tuple[int, str]]
 
 @dataclass(frozen=True)
 class Columns:
-    """What a dropping step looks at: two columns of text, and the sources held out for validation."""
+    """The input of a dropping step: two columns of text, and the keys of the sources held out for validation."""
 
     sources: Sequence[str]
     targets: Sequence[str]
     held_out: frozenset[str] = frozenset()
+
+    def rows(self) -> Iterator[tuple[int, tuple[str, str]]]:
+        """Every row index with its source and target."""
+        return enumerate(zip(self.sources, self.targets, strict=True))
 
 
 # Steps that rewrite a text ----------------------------------------------------------------------------------------
@@ -68,24 +72,24 @@ def _straight_quotes(text: str) -> str:
     return text.translate(_QUOTES)
 
 
-def _formed(form: Any) -> Rewrite:
+def _in_form(form: Literal["NFC", "NFKC"]) -> Rewrite:
     return lambda text: text if text.isascii() else unicodedata.normalize(form, text)
 
 
-def _mended(text: str) -> str:
-    """Undo text that was decoded with the wrong encoding."""
+def _without_mojibake(text: str) -> str:
+    """The text as if it had been decoded with the right encoding."""
     with optional_import("The cleaning step 'mojibake'", "ftfy", "clean"):
         import ftfy
     return text if text.isascii() else ftfy.fix_encoding(text)
 
 
 REWRITES: dict[str, tuple[Rewrite, str]] = {
-    "mojibake": (_mended, "undo text decoded with the wrong encoding (needs ftfy)"),
+    "mojibake": (_without_mojibake, "undo text decoded with the wrong encoding (needs ftfy)"),
     "markup": (_without_markup, "take out HTML tags, read entities such as &amp;"),
     "control": (_without_control, "take out control characters and halves of characters"),
     "zero-width": (_without_zero_width, "take out invisible characters and direction marks"),
-    "nfc": (_formed("NFC"), "Unicode form NFC: accents composed"),
-    "nfkc": (_formed("NFKC"), "Unicode form NFKC: also ligatures, full-width letters and the like"),
+    "nfc": (_in_form("NFC"), "Unicode form NFC: accents composed"),
+    "nfkc": (_in_form("NFKC"), "Unicode form NFKC: also ligatures, full-width letters and the like"),
     "quotes": (_straight_quotes, "straight quotation marks"),
     "whitespace": (_one_space, "one space for any white space, none at the ends"),
 }
@@ -96,14 +100,14 @@ REWRITES: dict[str, tuple[Rewrite, str]] = {
 
 
 def _same(columns: Columns, argument: str) -> Drops:
-    for row, (source, target) in enumerate(zip(columns.sources, columns.targets, strict=True)):
+    for row, (source, target) in columns.rows():
         if source == target:
             yield row, "source and target are the same"
 
 
 def _ratio(columns: Columns, argument: str) -> Drops:
     low, high = _bounds("ratio", argument or "0.1-10")
-    for row, (source, target) in enumerate(zip(columns.sources, columns.targets, strict=True)):
+    for row, (source, target) in columns.rows():
         ratio = len(target) / max(1, len(source))
         if not low <= ratio <= high:
             yield row, f"the target is {ratio:.2g} times as long as the source"
@@ -111,7 +115,7 @@ def _ratio(columns: Columns, argument: str) -> Drops:
 
 def _length(columns: Columns, argument: str) -> Drops:
     low, high = _bounds("length", argument or "1-5000")
-    for row, pair in enumerate(zip(columns.sources, columns.targets, strict=True)):
+    for row, pair in columns.rows():
         for side, text in zip(("source", "target"), pair, strict=True):
             if not low <= len(text) <= high:
                 yield row, f"the {side} has {len(text):,} characters"
@@ -119,27 +123,25 @@ def _length(columns: Columns, argument: str) -> Drops:
 
 
 def _unmatched(columns: Columns, argument: str) -> Drops:
-    wanted = argument.split("+") if argument else list(KINDS)
-    if not set(wanted) <= set(KINDS):
-        raise OptionError(f"The cleaning step 'unmatched' takes {'+'.join(KINDS)} (got '{argument}').")
-    for row, (source, target) in enumerate(zip(columns.sources, columns.targets, strict=True)):
-        for kind in wanted:
-            if carried(kind, source, target) is False:
+    kinds = argument.split("+") if argument else list(COPIED_PARTS)
+    if not set(kinds) <= set(COPIED_PARTS):
+        raise OptionError(f"The cleaning step 'unmatched' takes {'+'.join(COPIED_PARTS)} (got '{argument}').")
+    for row, (source, target) in columns.rows():
+        for kind in kinds:
+            if parts_match(kind, source, target) is False:
                 yield row, f"{kind} of the source are not those of the target"
                 break
 
 
 def _language(columns: Columns, argument: str) -> Drops:
-    from nbtextgen.data.text_properties import detect
-
-    wanted = argument.split("-") if argument else []
-    if len(wanted) != 2:
+    languages = argument.split("-") if argument else []
+    if len(languages) != 2:
         raise OptionError(f"The cleaning step 'language' needs two languages, as language:en-fr (got '{argument}').")
-    for row, pair in enumerate(zip(columns.sources, columns.targets, strict=True)):
-        for side, text, code in zip(("source", "target"), pair, wanted, strict=True):
-            found = None if code == "*" else detect(text)
-            if found is not None and found != code:
-                yield row, f"the {side} reads like {found}, not {code}"
+    for row, pair in columns.rows():
+        for side, text, language in zip(("source", "target"), pair, languages, strict=True):
+            detected = None if language == "*" else detect_language(text)
+            if detected not in (None, language):
+                yield row, f"the {side} reads like {detected}, not {language}"
                 break
 
 
@@ -153,15 +155,15 @@ def _one_target(columns: Columns, argument: str) -> Drops:
     counts: dict[str, Counter[str]] = {}
     for source, target in zip(columns.sources, columns.targets, strict=True):
         counts.setdefault(source, Counter())[target] += 1
-    chosen = {source: found.most_common(1)[0][0] for source, found in counts.items() if len(found) > 1}
-    for row, (source, target) in enumerate(zip(columns.sources, columns.targets, strict=True)):
+    chosen = {source: targets.most_common(1)[0][0] for source, targets in counts.items() if len(targets) > 1}
+    for row, (source, target) in columns.rows():
         if chosen.get(source, target) != target:
             yield row, "the same source has another target, more frequent or earlier"
 
 
 def _dedupe(columns: Columns, argument: str) -> Drops:
     seen: set[tuple[str, str]] = set()
-    for row, pair in enumerate(zip(columns.sources, columns.targets, strict=True)):
+    for row, pair in columns.rows():
         if pair in seen:
             yield row, "the same pair stands earlier"
         seen.add(pair)
@@ -177,7 +179,10 @@ DROPS: dict[str, tuple[Callable[[Columns, str], Drops], str]] = {
     "same": (_same, "drop rows whose source and target are the same"),
     "ratio": (_ratio, "drop rows by target length / source length; ratio:0.1-10"),
     "length": (_length, "drop rows by characters of a side; length:1-5000"),
-    "unmatched": (_unmatched, f"drop rows whose {', '.join(KINDS)} differ between the sides; unmatched:numbers+urls"),
+    "unmatched": (
+        _unmatched,
+        f"drop rows whose {', '.join(COPIED_PARTS)} differ between the sides; unmatched:numbers+urls",
+    ),
     "language": (_language, "drop rows that read like another language (needs langdetect); language:en-fr"),
     "overlap": (_overlap, "drop training rows whose source is also held out for validation"),
     "one-target": (_one_target, "keep one target for each source: the most frequent, else the first"),
@@ -190,12 +195,12 @@ DROPS: dict[str, tuple[Callable[[Columns, str], Drops], str]] = {
 def _bounds(step: str, argument: str) -> tuple[float, float]:
     low, dash, high = argument.partition("-")
     try:
-        found = float(low), float(high)
+        bounds = float(low), float(high)
     except ValueError:
-        found = None
-    if not dash or found is None or not 0 <= found[0] <= found[1]:
+        bounds = None
+    if not dash or bounds is None or not 0 <= bounds[0] <= bounds[1]:
         raise OptionError(f"The cleaning step '{step}' takes a range, as {step}:0.5-3 (got '{argument}').")
-    return found
+    return bounds
 
 
 def _number(step: str, argument: str, low: float, high: float) -> float:

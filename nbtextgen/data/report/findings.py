@@ -1,4 +1,4 @@
-"""What a data report is made of: findings, and figures of each column."""
+"""The parts of a data report: findings, and figures of each column."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ import numpy as np
 from nbtextgen.data.rows import Rows, is_missing, place_text
 
 SEVERITIES = ("high", "medium", "low")
-"""How much a finding matters: it stops or spoils training; it costs quality; it is worth a look."""
-EXAMPLES = 3
+"""It stops or spoils training; it costs quality; it is worth a look."""
+MAX_EXAMPLES = 3
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing found.
+    """Something that is wrong with some rows.
 
     Attributes:
         name: short, such as ``duplicates``.
-        what: in words.
-        count: rows concerned.
-        share: of all rows (or of the sample that was looked at).
+        what: the description.
+        count: number of rows.
+        share: fraction of all rows (or of the sample that was checked).
         severity: one of ``SEVERITIES``.
-        examples: places, each with what is there.
-        step: the cleaning step that mends it, with its argument; ``None`` when a person must decide.
+        examples: places and texts of the first rows.
+        step: the cleaning step that mends it, with its argument; ``None`` if a person must decide.
     """
 
     name: str
@@ -40,9 +40,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class Side:
-    """One column in figures: lengths in characters and words (smallest, median, 99th percentile, largest), and letters.
+    """Figures of a column.
 
-    ``characters`` counts distinct ones; ``scripts`` gives the share of letters of each writing system.
+    Attributes:
+        name: source or target.
+        characters: number of distinct characters.
+        lengths, words: characters and words per text (smallest, median, 99th percentile, largest).
+        distinct: number of distinct texts.
+        scripts: fraction of the letters in each writing system.
     """
 
     name: str
@@ -55,14 +60,14 @@ class Side:
 
 @dataclass(frozen=True)
 class TokenFigures:
-    """What the chosen tokenizer makes of one column.
+    """Figures of a column after tokenization.
 
     Attributes:
-        name, unit: the side, and the unit of its tokens.
-        vocabulary: token types.
-        unknown: share of tokens of rows held out that the vocabulary lacks.
-        lengths: tokens of a row (smallest, median, 99th percentile, largest).
-        too_long: share of rows with more than ``max_length`` tokens, which training leaves out.
+        name, unit: source or target, and the unit of the tokens.
+        vocabulary: number of token types.
+        unknown: fraction of the tokens in held-out rows that the vocabulary lacks.
+        lengths: tokens per text (smallest, median, 99th percentile, largest).
+        too_long: fraction of the rows with more than ``max_length`` tokens, which training leaves out.
     """
 
     name: str
@@ -79,7 +84,7 @@ class Findings:
     def __init__(self, rows: Rows) -> None:
         self.rows = rows
         self.total = len(rows.sources)
-        self.found: list[Finding] = []
+        self._findings = list[Finding]()
 
     def add(
         self,
@@ -90,31 +95,28 @@ class Findings:
         step: str | None,
         *,
         of: int | None = None,
-        shown: Iterable[str] | None = None,
+        texts: Iterable[str] | None = None,
     ) -> None:
-        """Note a finding, when there are rows for it.
+        """Add a finding, unless there are no rows.
 
         Args:
-            rows: numbers of the rows concerned.
-            of: rows looked at, when that was a sample.
-            shown: what to show of the first of the rows; by default both cells.
+            name, what, severity, step: as in ``Finding``.
+            rows: indices of the rows.
+            of: number of rows that were checked, if not all.
+            texts: texts of the examples; by default both cells.
         """
-        if not len(rows):
+        if not rows:
             return
-        first = [int(row) for row in rows[:EXAMPLES]]
-        texts = [self._shown(row) for row in first] if shown is None else list(shown)[:EXAMPLES]
+        first = rows[:MAX_EXAMPLES]
+        cells = (f"{_cell(self.rows.sources[row])} \u2192 {_cell(self.rows.targets[row])}" for row in first)
         places = [place_text(self.rows.places[row]) for row in first]
+        examples = tuple(zip(places, cells if texts is None else texts, strict=False))
         share = len(rows) / max(1, of or self.total)
-        examples = tuple(zip(places, texts, strict=False))
-        self.found.append(Finding(name, what, len(rows), share, severity, examples, step))
-
-    def _shown(self, row: int) -> str:
-        source, target = self.rows.sources[row], self.rows.targets[row]
-        return f"{_cell(source)} \u2192 {_cell(target)}"
+        self._findings.append(Finding(name, what, len(rows), share, severity, examples, step))
 
     def ranked(self) -> tuple[Finding, ...]:
         """Most serious first, then most frequent."""
-        return tuple(sorted(self.found, key=lambda one: (SEVERITIES.index(one.severity), -one.count)))
+        return tuple(sorted(self._findings, key=lambda finding: (SEVERITIES.index(finding.severity), -finding.count)))
 
 
 def _cell(value: Any) -> str:
@@ -124,7 +126,7 @@ def _cell(value: Any) -> str:
     return text if len(text) <= 70 else text[:69] + "\u2026"
 
 
-def quartet(values: Any) -> tuple[int, int, int, int]:
+def quartet(values: Sequence[int]) -> tuple[int, int, int, int]:
     """Smallest, median, 99th percentile, largest."""
-    found = np.percentile(np.asarray(values), [0, 50, 99, 100], method="lower")
-    return (int(found[0]), int(found[1]), int(found[2]), int(found[3]))
+    low, median, high, largest = np.percentile(np.asarray(values), [0, 50, 99, 100], method="lower").tolist()
+    return low, median, high, largest

@@ -1,4 +1,4 @@
-"""The data report: what is wrong with two columns, how much it matters, and which cleaning step mends it."""
+"""The data report: what is wrong with two columns, how serious it is, and which cleaning step mends it."""
 
 from __future__ import annotations
 
@@ -11,19 +11,18 @@ from nbtextgen.data.report import checks, views
 from nbtextgen.data.report.findings import Finding, Findings, Side, TokenFigures, quartet
 from nbtextgen.data.report.token_figures import token_figures
 from nbtextgen.data.rows import Rows
-from nbtextgen.data.text_properties import script
 
 
 @dataclass(frozen=True, eq=False)
 class DataReport:
-    """Everything found; shows itself in a notebook and prints as text.
+    """What is wrong with two columns; has an HTML view in a notebook and prints as text.
 
     Attributes:
-        rows: rows looked at.
+        rows: number of rows.
         findings: most serious first, then most frequent.
         sides: figures of source and target.
-        ratio: target length over source length, in characters (1st percentile, median, 99th).
-        tokens: what the tokenizers will do.
+        ratio: target length over source length, in characters (1st percentile, median, 99th percentile).
+        tokens: figures of the tokens.
     """
 
     rows: int
@@ -33,18 +32,15 @@ class DataReport:
     tokens: tuple[TokenFigures, ...]
 
     def __getitem__(self, name: str) -> Finding:
-        """The finding of a name; raises ``KeyError`` when nothing of the kind was found."""
-        for finding in self.findings:
-            if finding.name == name:
-                return finding
-        raise KeyError(name)
+        """The finding of a name; raises ``KeyError`` if there is none."""
+        return {finding.name: finding for finding in self.findings}[name]
 
     def __contains__(self, name: object) -> bool:
         return any(finding.name == name for finding in self.findings)
 
     @property
     def steps(self) -> str:
-        """The cleaning steps that mend what was found, ready for ``clean``."""
+        """The cleaning steps that mend the findings, ready for ``clean``."""
         return ",".join(dict.fromkeys(finding.step for finding in self.findings if finding.step))
 
     def __repr__(self) -> str:
@@ -75,14 +71,14 @@ def report(
     max_length: int = 2000,
     similarity: float = 90.0,
 ) -> DataReport:
-    """Look for what is wrong with two columns of text.
+    """Check two columns of text.
 
     Args:
-        rows: pairs, or raw pairs with cells that are missing or no text.
-        valid: held-out pairs, to look for overlap with.
-        tokens, source_tokens, target_tokens, vocabulary_size, max_length: as for ``TextGenerator``; what is left open
-            is chosen from the data in the same way.
-        similarity: percent from which two texts count as near-duplicates.
+        rows: pairs, or raw pairs with cells that are missing or not text.
+        valid: held-out pairs, to check for overlap.
+        tokens, source_tokens, target_tokens, vocabulary_size, max_length: as for ``TextGenerator``, which also chooses
+            those that are left out in the same way.
+        similarity: least similarity of near-duplicates, in percent.
     """
     findings = Findings(rows)
     usable = checks.unusable(findings)
@@ -94,7 +90,7 @@ def report(
         checks.duplicates(findings, texts, similarity)
         checks.characters(findings, texts)
         checks.writing_systems(findings, texts)
-        checks.carrying(findings, texts)
+        checks.copied_parts(findings, texts)
         checks.languages(findings, texts)
         if valid is not None:
             checks.overlap(findings, texts, valid)
@@ -105,13 +101,8 @@ def report(
 
 
 def _side(name: str, texts: Sequence[str]) -> Side:
-    counts = checks.character_counts(texts)
-    letters: dict[str, int] = {}
-    for character, count in counts.items():
-        found = script(character)
-        if found:
-            letters[found] = letters.get(found, 0) + count
-    total = max(1, sum(letters.values()))
-    shares = {found: count / total for found, count in sorted(letters.items(), key=lambda item: -item[1])}
+    letters = checks.script_counts(texts)
+    fractions = {script: count / letters.total() for script, count in letters.most_common()}
     words = [text.count(" ") + 1 for text in texts]
-    return Side(name, len(counts), quartet([len(text) for text in texts]), quartet(words), len(set(texts)), shares)
+    characters = len(set().union(*texts))
+    return Side(name, characters, quartet([*map(len, texts)]), quartet(words), len(set(texts)), fractions)

@@ -15,7 +15,7 @@ _CELL = "text-align:left;vertical-align:top;padding:2px 10px 2px 0"
 
 
 def finding_count(findings: Sequence[Finding]) -> str:
-    """How many findings there are, in words."""
+    """The number of findings in words."""
     return f"{len(findings)} finding" + ("" if len(findings) == 1 else "s")
 
 
@@ -23,16 +23,14 @@ def side_lines(sides: Sequence[Side], ratio: tuple[float, float, float]) -> list
     """A line for each column, and one for the length ratio."""
     if not sides:
         return []
-    lines = []
-    for side in sides:
-        scripts = _scripts(side)
-        lines.append(
-            f"  {side.name}: {side.lengths[1]:,} characters (median; {side.lengths[0]:,} to {side.lengths[3]:,}), "
-            f"{side.words[1]:,} words, {side.distinct:,} distinct, {side.characters:,} different characters"
-            + (f" ({scripts})" if scripts else "")
-        )
-    low, middle, high = ratio
-    return [*lines, f"  target / source length: {middle:.2f} (98 of 100 between {low:.2f} and {high:.2f})"]
+    lines = [
+        f"  {side.name}: {side.lengths[1]:,} characters (median; {side.lengths[0]:,} to {side.lengths[3]:,}), "
+        f"{side.words[1]:,} words, {side.distinct:,} distinct, {side.characters:,} different characters"
+        + (f" ({_scripts(side)})" if side.scripts else "")
+        for side in sides
+    ]
+    low, median, high = ratio
+    return [*lines, f"  target / source length: {median:.2f} (98 of 100 between {low:.2f} and {high:.2f})"]
 
 
 def side_tables(sides: Sequence[Side], ratio: tuple[float, float, float]) -> str:
@@ -50,9 +48,9 @@ def side_tables(sides: Sequence[Side], ratio: tuple[float, float, float]) -> str
         ]
         for side in sides
     ]
-    low, middle, high = ratio
+    low, median, high = ratio
     head = ["", "characters", "words", "distinct texts", "alphabet", "writing systems"]
-    sentence = f"Target / source length: {middle:.2f} (98 of 100 rows between {low:.2f} and {high:.2f})."
+    sentence = f"Target / source length: {median:.2f} (98 of 100 rows between {low:.2f} and {high:.2f})."
     return f"{_table(head, rows)}<p>{sentence}</p>"
 
 
@@ -87,7 +85,7 @@ def token_table(tokens: Sequence[TokenFigures]) -> str:
 
 def finding_lines(findings: Iterable[Finding]) -> list[str]:
     """A line for each finding, and one for each of its examples."""
-    lines = []
+    lines = list[str]()
     for finding in findings:
         step = f"  [--clean {finding.step}]" if finding.step else ""
         lines.append(
@@ -99,13 +97,10 @@ def finding_lines(findings: Iterable[Finding]) -> list[str]:
 
 def finding_table(findings: Iterable[Finding]) -> str:
     """A table of the findings with their examples."""
-    rows = []
+    rows = list[list[str]]()
     for finding in findings:
         colour = _COLOURS[finding.severity]
-        examples = "".join(
-            f"<div><span style='opacity:.75'>{visible(place)}</span> {_example(text)}</div>"
-            for place, text in finding.examples
-        )
+        examples = "".join(_example(place, _marked(text)) for place, text in finding.examples)
         rows.append(
             [
                 f"<b style='border-left:4px solid {colour};padding-left:6px'>{finding.severity}</b>",
@@ -119,37 +114,41 @@ def finding_table(findings: Iterable[Finding]) -> str:
 
 def step_lines(results: Iterable[StepResult]) -> list[str]:
     """A line for each cleaning step, and one for each of its examples."""
-    lines = []
+    lines = list[str]()
     for result in results:
-        done = [f"{result.dropped:,} rows dropped"] if result.dropped else []
-        done += [f"{result.changed:,} texts changed"] if result.changed else []
-        lines.append(f"  {result.name}: {', '.join(done) or 'nothing to do'}")
+        effects = [f"{result.dropped:,} rows dropped"] if result.dropped else []
+        effects += [f"{result.changed:,} texts changed"] if result.changed else []
+        lines.append(f"  {result.name}: {', '.join(effects) or 'nothing to do'}")
         lines += [f"      {place}: {_plain(before)}  >  {_plain(after)}" for place, before, after in result.examples]
     return lines
 
 
 def step_table(results: Iterable[StepResult]) -> str:
     """A table of the cleaning steps with their examples."""
-    rows = []
+    rows = list[list[str]]()
     for result in results:
         examples = "".join(
-            f"<div><span style='opacity:.75'>{visible(place)}</span> {_example(before)} <b>&rarr;</b> {_example(after)}</div>"
+            _example(place, f"{_marked(before)} <b>&rarr;</b> {_marked(after)}")
             for place, before, after in result.examples
         )
         rows.append([f"<code>{result.name}</code>", f"{result.dropped:,}", f"{result.changed:,}", examples])
     return _table(["step", "rows dropped", "texts changed", "examples"], rows)
 
 
-def _example(text: str) -> str:
-    """A text for HTML; white space that would not be seen is written as a sign or by its number."""
-    odd = re.sub(r"^ +| +$|  +", lambda found: "\u2423" * len(found[0]), pictured(text))
-    odd = re.sub(r"[^\S ]", lambda found: f"\u27e8U+{ord(found[0]):04X}\u27e9", odd)
-    return f"<bdi>{html.escape(odd)}</bdi>"
+def _example(place: str, content: str) -> str:
+    return f"<div><span style='opacity:.75'>{visible(place)}</span> {content}</div>"
+
+
+def _marked(text: str) -> str:
+    """A text as HTML, with signs or code points for white space that would not be visible."""
+    marked = re.sub(r"^ +| +$|  +", lambda match: "\u2423" * len(match[0]), pictured(text))
+    marked = re.sub(r"[^\S ]", lambda match: f"\u27e8U+{ord(match[0]):04X}\u27e9", marked)
+    return f"<bdi>{html.escape(marked)}</bdi>"
 
 
 def _plain(text: str) -> str:
-    """Text on one line, with what cannot be seen written as its number."""
-    return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in text)
+    """A text on one line, with code points for characters that cannot be printed."""
+    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
 
 
 def _spread(values: Sequence[int]) -> str:
