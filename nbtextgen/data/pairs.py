@@ -1,7 +1,8 @@
-"""``Pairs``: two columns of text, each row knowing where it came from; and ``RawPairs``, the columns before any check."""
+"""``Pairs``: two columns of text, with the place of every row; and ``RawPairs``, the columns before any check."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
@@ -18,7 +19,7 @@ from nbtextgen.data.cleaning.clean import Dropped, StepResult, clean_rows
 from nbtextgen.data.readers.read import read_rows
 from nbtextgen.data.report.report import DataReport, report
 from nbtextgen.data.report.views import step_lines, step_table
-from nbtextgen.data.rows import NO_PAIRS, Place, Rows, place_text, row_error, same_key
+from nbtextgen.data.rows import NO_PAIRS, Place, Row, Rows, place_text, row_error, same_key
 
 if TYPE_CHECKING:
     import pandas
@@ -28,7 +29,7 @@ class Pairs(Sequence[tuple[str, str]]):
     """An immutable, ordered collection of (source, target) texts."""
 
     problems: Mapping[int, str] = MappingProxyType({})
-    """None: every row of checked pairs could be read."""
+    """Empty: every row of checked pairs could be read."""
 
     def __init__(self, sources: Sequence[Any], targets: Sequence[Any], places: Sequence[Place] | None = None) -> None:
         """Check and keep the pairs.
@@ -75,15 +76,15 @@ class Pairs(Sequence[tuple[str, str]]):
         return f"Pairs({len(self):,})\n{shown}" + ("\n  ..." if len(self) > 5 else "")
 
     def take(self, rows: Iterable[int]) -> Pairs:
-        """Some of the pairs, in the order given; they keep their places."""
-        chosen = list(rows)
+        """Some of the pairs, in the given order; they keep their places."""
+        rows = list(rows)
         taken = copy(self)  # without checking the texts once more; there may be none
-        taken.sources = [self.sources[row] for row in chosen]
-        taken.targets = [self.targets[row] for row in chosen]
-        taken.places = [self.places[row] for row in chosen]
+        taken.sources = [self.sources[row] for row in rows]
+        taken.targets = [self.targets[row] for row in rows]
+        taken.places = [self.places[row] for row in rows]
         return taken
 
-    def __add__(self, other: Pairs) -> Pairs:
+    def __add__(self, other: object) -> Pairs:
         """These pairs and then the others."""
         if not isinstance(other, Pairs):
             return NotImplemented
@@ -91,39 +92,38 @@ class Pairs(Sequence[tuple[str, str]]):
         return Pairs([*self.sources, *other.sources], [*self.targets, *other.targets], places)
 
     def split(self, valid_fraction: float, seed: int, limit: int | None = None) -> tuple[Pairs, Pairs]:
-        """Hold out a share; pairs with the same source always stay on one side.
+        """Hold out a fraction of the pairs, but never a source that is also trained on.
 
         Sources that differ only in case, spacing or Unicode form count as the same.
 
         Args:
-            valid_fraction: share of the distinct sources held out.
+            valid_fraction: fraction of the pairs to hold out.
             seed: the same seed gives the same split.
-            limit: most pairs held out, about.
+            limit: most pairs to hold out, about.
 
         Returns:
             training and validation pairs, each in the original order.
         """
-        groups: dict[str, list[int]] = {}
+        rows_by_key = defaultdict[str, list[int]](list)
         for row, source in enumerate(self.sources):
-            groups.setdefault(same_key(source), []).append(row)
-        members = list(groups.values())
-        most = min(valid_fraction * len(self), limit or len(self))
-        held: set[int] = set()
-        for number in np.random.default_rng(seed).permutation(len(members)):
-            if len(held) + len(members[number]) / 2 > most:
+            rows_by_key[same_key(source)].append(row)
+        groups = list(rows_by_key.values())
+        target_size = min(valid_fraction * len(self), limit or len(self))
+        valid = set[int]()
+        for index in np.random.default_rng(seed).permutation(len(groups)).tolist():
+            if len(valid) + len(groups[index]) / 2 > target_size:
                 break
-            held.update(members[number])
-        train = [row for row in range(len(self)) if row not in held]
-        return self.take(train), self.take(sorted(held))
+            valid.update(groups[index])
+        return self.take(row for row in range(len(self)) if row not in valid), self.take(sorted(valid))
 
     @classmethod
     def from_text(cls, text: str, name: str = "line") -> Pairs:
-        """Pairs from lines ``source<TAB>target`` or ``source => target``; blank lines are skipped.
+        """Read lines ``source<TAB>target`` or ``source => target``; blank lines are skipped.
 
         Raises:
             DataError: for a line with no separator or more than one tab; names the line.
         """
-        sources, targets, places = [], [], []
+        rows = list[Row]()
         for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
             if not line.strip():
                 continue
@@ -132,16 +132,14 @@ class Pairs(Sequence[tuple[str, str]]):
             if len(parts) != 2:
                 problem = "has no separator" if len(parts) == 1 else f"has {len(parts) - 1} separators"
                 raise DataError(f"{name} {number:,} {problem}: write source, a tab or ' => ', and target.")
-            sources.append(parts[0])
-            targets.append(parts[1])
-            places.append((name, number))
-        if not sources:
+            rows.append(((name, number), *parts, None))
+        if not rows:
             raise DataError("There are no pairs: write one per line, source, a tab or ' => ', and target.")
-        return cls(sources, targets, places)
+        return RawPairs.from_rows(rows).pairs()
 
     @classmethod
     def of(cls, data: Any, *, source: str | None = None, target: str | None = None) -> Pairs:
-        """Pairs from whatever holds two columns of text.
+        """Read pairs from whatever holds two columns of text.
 
         Args:
             data: pairs; a list of (source, target) or of dicts; a dict of columns; a pandas or polars frame; a
@@ -151,23 +149,20 @@ class Pairs(Sequence[tuple[str, str]]):
             source, target: column names; by default the two columns there are.
 
         Raises:
-            DataError: when the data cannot be read so; names the place and the way out.
+            DataError: if the data cannot be read so; names the place and the way out.
         """
         return data if isinstance(data, Pairs) else RawPairs.of(data, source=source, target=target).pairs()
 
     def report(self, **settings: Any) -> DataReport:
-        """Look for what is wrong with the pairs; shows itself in a notebook and prints as text.
+        """Check the pairs for problems; the report has an HTML view in a notebook and prints as text.
 
         Args:
             settings: those of ``nbtextgen.data.report.report.report``: ``valid``, ``tokens``, ``vocabulary_size``, ...
-
-        Example:
-            >>> print(Pairs([("a"), ("b")], ["x", "y"]).report())      # doctest: +SKIP
         """
         return report(self, **settings)
 
     def clean(self, steps: str | Sequence[str], *, valid: Pairs | None = None) -> Cleaned:
-        """Normalise texts and drop rows by named steps.
+        """Normalize texts and drop rows by named steps.
 
         Args:
             steps: names, for instance ``"nfc,whitespace,dedupe"``; ``nbtextgen.data.cleaning.clean.STEPS`` lists them.
@@ -178,19 +173,19 @@ class Pairs(Sequence[tuple[str, str]]):
 
         Raises:
             OptionError: for an unknown step or a bad argument of one.
-            DataError: when nothing would be left.
+            DataError: if nothing would be left.
         """
         return Cleaned.of(self, steps, valid)
 
 
 @dataclass(frozen=True)
 class RawPairs:
-    """Two columns as they came, before anything is checked; a cell may be missing, empty, or no text at all.
+    """Two columns before any check; a cell may be missing, empty, or not text.
 
     Attributes:
         sources, targets: the cells, one per row.
         places: where each row came from.
-        problems: rows that the reader could not make sense of, by number: a phrase that follows the place.
+        problems: why some rows could not be read, by row index: a phrase that follows the place.
     """
 
     sources: Sequence[Any]
@@ -215,11 +210,11 @@ class RawPairs:
         return Pairs(self.sources, self.targets, self.places)
 
     def report(self, **settings: Any) -> DataReport:
-        """What is wrong with the rows; see ``Pairs.report``."""
+        """Check the rows for problems; see ``Pairs.report``."""
         return report(self, **settings)
 
     def clean(self, steps: str | Sequence[str], *, valid: Pairs | None = None) -> Cleaned:
-        """Normalise and drop rows by named steps; see ``Pairs.clean``."""
+        """Normalize texts and drop rows by named steps; see ``Pairs.clean``."""
         return Cleaned.of(self, steps, valid)
 
     @classmethod
@@ -227,26 +222,29 @@ class RawPairs:
         """Read what ``Pairs.of`` reads, keeping rows that it would refuse."""
         if isinstance(data, RawPairs):
             return data
+        return cls.from_rows(read_rows(data.pairs if isinstance(data, Cleaned) else data, source, target))
+
+    @classmethod
+    def from_rows(cls, rows: Iterable[Row]) -> RawPairs:
+        """Keep rows as readers yield them."""
         sources, targets, places = list[Any](), list[Any](), list[Place]()
         problems: dict[int, str] = {}
-        for place, *cells, problem in read_rows(data.pairs if isinstance(data, Cleaned) else data, source, target):
+        for place, source, target, problem in rows:
             if problem is not None:
                 problems[len(places)] = problem
-            sources.append(cells[0])
-            targets.append(cells[1])
+            sources.append(source)
+            targets.append(target)
             places.append(place)
         return cls(sources, targets, places, problems)
 
 
 @dataclass(frozen=True, eq=False)
 class Cleaned:
-    """The outcome of cleaning; shows itself as a table.
+    """The result of cleaning; has a table view in a notebook.
 
     Attributes:
-        pairs: the rows kept, rewritten.
-        dropped: the rows left out, in the order of the table.
-        results: what each step did, in the order they ran.
-        steps: the steps as they were asked for, for a settings file.
+        pairs: the kept rows, rewritten.
+        dropped, results, steps: see ``CleaningResult``.
     """
 
     pairs: Pairs
@@ -272,15 +270,15 @@ class Cleaned:
         names = ["row", "place", "source", "target", "step", "why"]
         return pandas.DataFrame([vars(row) for row in self.dropped], columns=names)
 
+    def _kept(self) -> str:
+        return f"{len(self.pairs):,} of {len(self.pairs) + len(self.dropped):,} rows kept"
+
     def __repr__(self) -> str:
-        count = f"{len(self.pairs):,} of {len(self.pairs) + len(self.dropped):,} rows kept"
-        head = f"{count}, {len(self.dropped):,} dropped ({self.steps})"
-        return "\n".join([head, *step_lines(self.results)])
+        return "\n".join([f"{self._kept()}, {len(self.dropped):,} dropped ({self.steps})", *step_lines(self.results)])
 
     def html(self) -> str:
         """The account of the cleaning as an HTML table; every text of the data is escaped."""
-        count = f"{len(self.pairs):,} of {len(self.pairs) + len(self.dropped):,} rows kept"
-        return f"<p><b>{count}</b>, {len(self.dropped):,} dropped</p>" + step_table(self.results)
+        return f"<p><b>{self._kept()}</b>, {len(self.dropped):,} dropped</p>" + step_table(self.results)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         return {"text/plain": repr(self), "text/html": self.html()}

@@ -1,4 +1,4 @@
-"""Text tokenised once, in parallel, into a store that is mapped into memory; it appears whole or not at all."""
+"""Pairs tokenized once, in parallel, into a store that is mapped into memory."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from numpy.typing import NDArray
 
 from nbtextgen.core.errors import DataError, ModelFileError
 from nbtextgen.core.files import as_json, recover, swap, sync, write
-from nbtextgen.data.batching import CopyMap, encode_examples
+from nbtextgen.data.batching import CopyMap, Ids, encode_examples, side_lengths
 from nbtextgen.data.token_store import FORMAT, MANIFEST, NAME, SIDES, SideWriter, TokenStore, open_examples
 from nbtextgen.tokenizers.base import Tokenizer
 from nbtextgen.tokenizers.registry import tokenizer_from_dict
 
 CHUNK = 5000
-"""Pairs that go to a worker at a time."""
-ALONE = 20_000
-"""Pairs up to which it is quicker to start no workers."""
+"""Pairs that are sent to a worker at a time."""
+SERIAL_LIMIT = 20_000
+"""Pairs up to which it is faster to start no workers."""
 
 
 def tokenize_pairs(
@@ -42,19 +42,19 @@ def tokenize_pairs(
     max_length: int = 2000,
     workers: int | None = None,
 ) -> TokenStore:
-    """Tokenise pairs into a store; memory use does not depend on how many there are.
+    """Tokenize pairs into a store; memory use does not depend on their number.
 
     Args:
-        rows: source and target texts, as they come.
-        folder: where the store will be; it appears when all is written, with its manifest.
+        rows: source and target texts.
+        folder: folder of the store; it appears, with its manifest, when all is written.
         source, target, copy: as for ``encode_examples``.
-        key: kept, so that ``open_store`` knows the store again.
+        key: identifies the store to ``open_store``.
         max_length: pairs with more tokens on a side are left out.
-        workers: processes; by default one a core, and none for a few thousand pairs.
+        workers: number of processes; by default one per core, and none for a few thousand pairs.
 
     Raises:
-        DataError: when there is no pair, or none short enough.
-        ModelFileError: when ``folder`` holds something else, or cannot be written.
+        DataError: if there is no pair, or none short enough.
+        ModelFileError: if ``folder`` holds something else, or cannot be written.
     """
     recover(folder, MANIFEST)
     if folder.exists() and not (folder / MANIFEST).is_file():
@@ -80,20 +80,18 @@ def tokenize_pairs(
 
 
 def _sweep(folder: Path) -> None:
-    """Remove what a tokenising that was killed left beside the store."""
+    """Remove the folders that killed processes left beside the store."""
     for path in folder.parent.glob(f".{folder.name}.*.tokenising"):
-        number = path.name.split(".")[-3]
-        if number.isdigit() and int(number) != os.getpid() and not _alive(int(number)):
+        process = path.name.split(".")[-3]
+        if process.isdigit() and int(process) != os.getpid() and not _is_running(int(process)):
             shutil.rmtree(path, ignore_errors=True)
 
 
-def _alive(process: int) -> bool:
+def _is_running(process: int) -> bool:
     try:
         os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
+    except OSError as error:
+        return not isinstance(error, ProcessLookupError)
     return True
 
 
@@ -101,12 +99,12 @@ def _alive(process: int) -> bool:
 
 
 EncodedRows = tuple[dict[str, tuple[NDArray[np.int32], NDArray[np.int64]]], int]
-"""Ids end to end and the lengths of the rows, for each side; and how many pairs were too long."""
+"""Ids end to end and lengths of the rows, for each side; and the number of pairs that were too long."""
 
 
 @dataclass(frozen=True)
 class _Job:
-    """What a worker needs to know."""
+    """Settings of a worker."""
 
     source: Tokenizer
     target: Tokenizer
@@ -114,34 +112,32 @@ class _Job:
     max_length: int
 
     def plain(self) -> dict[str, Any]:
-        """As values that travel to another process without pickling code."""
+        """Plain values for another process, so that no code is pickled."""
         sides = {"source": self.source.to_dict(), "target": self.target.to_dict()}
         return {**sides, "copy": self.copy is not None, "max_length": self.max_length}
 
     @classmethod
     def restored(cls, values: dict[str, Any]) -> _Job:
-        """From ``plain``."""
+        """A job from its plain values."""
         source, target = tokenizer_from_dict(values["source"]), tokenizer_from_dict(values["target"])
         return cls(source, target, CopyMap(source, target) if values["copy"] else None, values["max_length"])
 
     def encode(self, rows: Sequence[tuple[str, str]]) -> EncodedRows:
-        """Ids end to end and lengths of each side, and how many pairs were too long."""
-        made = encode_examples([row[0] for row in rows], [row[1] for row in rows], self.source, self.target, self.copy)
-        short = made.rows_within(self.max_length)
-        if len(short) < len(made):
-            made = made.take(short)
+        """Encode some rows."""
+        sources, targets = [row[0] for row in rows], [row[1] for row in rows]
+        examples = encode_examples(sources, targets, self.source, self.target, self.copy)
+        examples = examples.take(examples.rows_within(self.max_length))
         encoded: dict[str, tuple[NDArray[np.int32], NDArray[np.int64]]] = {}
         for side in SIDES:
-            ids = getattr(made, side)
+            ids: Sequence[Ids] | None = getattr(examples, side)
             if ids is not None:
-                lengths = np.fromiter(map(len, ids), np.int64, len(ids))
-                joined = np.concatenate(ids).astype(np.int32) if len(ids) else np.zeros(0, np.int32)
-                encoded[side] = (joined, lengths)
-        return encoded, len(rows) - len(short)
+                joined = np.concatenate(ids).astype(np.int32) if ids else np.zeros(0, np.int32)
+                encoded[side] = joined, side_lengths(ids)
+        return encoded, len(rows) - len(examples)
 
 
 class _Worker:
-    """What runs in a worker process; the job arrives once, when the process starts."""
+    """Runs in a worker process, which receives its job when it starts."""
 
     job: ClassVar[_Job]
 
@@ -153,7 +149,7 @@ class _Worker:
 
     @staticmethod
     def _exit_with_parent() -> None:
-        # Otherwise the worker would wait for work for ever once the process that started it was killed.
+        # Otherwise the worker would wait for ever if its parent was killed.
         parent = parent_process()
         assert parent is not None
         connection.wait([parent.sentinel])
@@ -166,9 +162,9 @@ class _Worker:
 
 
 def _fill(work: Path, rows: Iterable[tuple[str, str]], job: _Job, workers: int) -> int:
-    """Write every side; gives how many pairs were left out."""
+    """Write every side; returns the number of pairs that were left out."""
     chunks = _chunks(iter(rows), CHUNK)
-    first = list(islice(chunks, ALONE // CHUNK + 1))
+    first = list(islice(chunks, SERIAL_LIMIT // CHUNK + 1))
     if not first:
         raise DataError("There are no pairs: the data is empty; give at least two rows of source and target.")
     sides = [side for side in SIDES if side != "copies" or job.copy is not None]
@@ -193,14 +189,14 @@ def _chunks(rows: Iterator[tuple[str, str]], size: int) -> Iterator[list[tuple[s
 def _encoded(
     first: list[list[tuple[str, str]]], rest: Iterator[list[tuple[str, str]]], job: _Job, workers: int
 ) -> Iterator[EncodedRows]:
-    """The chunks' tokens in their order; by workers when there are many, a few chunks ahead of what is written."""
-    if len(first) <= ALONE // CHUNK or workers == 1:
+    """Yield the encoded chunks in order; workers encode many chunks, a few ahead of the one that is written."""
+    if len(first) <= SERIAL_LIMIT // CHUNK or workers == 1:
         for chunk in chain(first, rest):
             yield job.encode(chunk)
         return
     # Spawned, not forked: a forked copy of a process that has used torch's threads hangs.
     with ProcessPoolExecutor(workers, get_context("spawn"), _Worker.start, (job.plain(),)) as pool:
-        waiting: deque[Future[Any]] = deque()
+        waiting = deque[Future[EncodedRows]]()
         try:
             for chunk in chain(first, rest):
                 waiting.append(pool.submit(_Worker.encode, chunk))

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections import Counter
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 from nbtextgen.core.optional_imports import optional_import
@@ -46,14 +47,14 @@ def detect_language(text: str) -> str | None:
         MissingPackageError: if langdetect is not installed.
     """
     with optional_import("Language detection", "langdetect", "clean"):
-        from langdetect import DetectorFactory, LangDetectException, detect_langs
+        langdetect: Any = import_module("langdetect")
     if len(text) < MIN_DETECTED_LENGTH or text.count(" ") < MIN_DETECTED_WORDS - 1:
         return None
-    factory: Any = DetectorFactory
+    factory = langdetect.DetectorFactory
     old_seed, factory.seed = factory.seed, 1  # langdetect draws at random
     try:
-        best: Any = detect_langs(text[:DETECTED_LENGTH])[0]
-    except LangDetectException:
+        best = langdetect.detect_langs(text[:DETECTED_LENGTH])[0]
+    except langdetect.LangDetectException:
         return None
     finally:
         factory.seed = old_seed

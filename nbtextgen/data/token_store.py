@@ -1,4 +1,4 @@
-"""Tokenised pairs on disk, mapped into memory: any number of processes read them without a copy each."""
+"""Tokenized pairs on disk, mapped into memory: any number of processes share one copy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, overload
+from typing import Any, overload
 
 import numpy as np
 from numpy.lib import format as npy
@@ -16,21 +16,21 @@ from numpy.typing import NDArray
 
 from nbtextgen.core.errors import ModelFileError
 from nbtextgen.core.files import read_json
-from nbtextgen.data.batching import Examples, Ids
+from nbtextgen.data.batching import Examples, Ids, side_lengths
 from nbtextgen.data.readers.read import files_of
 from nbtextgen.tokenizers.base import Tokenizer
 
 SIDES = ("sources", "targets", "copies")
 WRITTEN = 10_000
-"""Rows written at a time."""
+"""Rows that are written at a time."""
 MANIFEST, NAME, FORMAT = "store.json", "train", 1
-"""File that says what a store was made from, name of its examples, and version of its layout."""
+"""The file with the key of a store, the name of its examples, and the version of its layout."""
 _HEADER = 128
 """Bytes of a ``.npy`` header."""
 
 
 class RaggedRows(Sequence[Ids]):
-    """Arrays of ids of different lengths, kept end to end: row ``n`` is ``ids[starts[n]:starts[n + 1]]``."""
+    """Arrays of ids of different lengths, stored end to end: row ``n`` is ``ids[starts[n]:starts[n + 1]]``."""
 
     def __init__(self, ids: NDArray[np.int32], starts: NDArray[np.int64]) -> None:
         self.ids, self.starts = ids, starts
@@ -39,41 +39,33 @@ class RaggedRows(Sequence[Ids]):
         return len(self.starts) - 1
 
     @overload
-    def __getitem__(self, at: int) -> Ids: ...
+    def __getitem__(self, row: int) -> Ids: ...
     @overload
-    def __getitem__(self, at: slice) -> list[Ids]: ...
-    def __getitem__(self, at: int | slice) -> Ids | list[Ids]:
-        if isinstance(at, slice):
-            return [self[number] for number in range(*at.indices(len(self)))]
-        if not -len(self) <= at < len(self):
-            raise IndexError(f"row {at} of {len(self)}")
-        at %= len(self)
-        return np.asarray(self.ids[self.starts[at] : self.starts[at + 1]], dtype=np.int64)
+    def __getitem__(self, row: slice) -> list[Ids]: ...
+    def __getitem__(self, row: int | slice) -> Ids | list[Ids]:
+        if isinstance(row, slice):
+            return [self[index] for index in range(*row.indices(len(self)))]
+        row = range(len(self))[row]
+        return np.asarray(self.ids[self.starts[row] : self.starts[row + 1]], dtype=np.int64)
 
     def lengths(self, rows: NDArray[np.int32] | None = None) -> Ids:
-        """How many ids each row has, or each of some rows."""
+        """Number of ids in every row, or in some rows."""
         if rows is None:
             return np.diff(self.starts)
         return np.asarray(self.starts[rows.astype(np.int64) + 1] - self.starts[rows], dtype=np.int64)
 
 
 class SideWriter:
-    """Writes one side's ids and row starts as ``.npy`` files, row by row; the headers are written last, with the lengths."""
+    """Writes the ids and row starts of one side as ``.npy`` files; their headers are written last, with the lengths."""
 
     def __init__(self, folder: Path, name: str, side: str) -> None:
-        self._ids = self._opened(folder / f"{name}-{side}-ids.npy")
-        self._starts = self._opened(folder / f"{name}-{side}-starts.npy")
-        self._starts.write(np.zeros(1, "<i8").tobytes())
+        self._ids, self._starts = ((folder / f"{name}-{side}-{part}.npy").open("wb") for part in ("ids", "starts"))
+        self._ids.write(bytes(_HEADER))
+        self._starts.write(bytes(_HEADER) + np.zeros(1, "<i8").tobytes())
         self.rows, self.total = 0, 0
 
-    @staticmethod
-    def _opened(path: Path) -> BinaryIO:
-        file = path.open("wb")
-        file.write(bytes(_HEADER))
-        return file
-
     def append(self, ids: NDArray[np.int32], lengths: NDArray[np.int64]) -> None:
-        """Append rows: their ids end to end, and how many each has."""
+        """Append rows: their ids end to end, and their lengths."""
         self._ids.write(ids.astype("<i4", copy=False).tobytes())
         self._starts.write((np.cumsum(lengths) + self.total).astype("<i8", copy=False).tobytes())
         self.rows += len(lengths)
@@ -81,9 +73,9 @@ class SideWriter:
 
     def finish(self) -> None:
         """Write the headers, and wait until everything is on the disk."""
-        for file, kind, count in ((self._ids, "<i4", self.total), (self._starts, "<i8", self.rows + 1)):
+        for file, dtype, count in ((self._ids, "<i4", self.total), (self._starts, "<i8", self.rows + 1)):
             file.seek(0)
-            npy.write_array_header_1_0(file, {"descr": kind, "fortran_order": False, "shape": (count,)})
+            npy.write_array_header_1_0(file, {"descr": dtype, "fortran_order": False, "shape": (count,)})
             assert file.tell() == _HEADER
             file.flush()
             os.fsync(file.fileno())
@@ -91,7 +83,7 @@ class SideWriter:
 
 
 def save_examples(folder: Path, name: str, examples: Examples) -> None:
-    """Write examples as plain ``.npy`` arrays, two a side; row by row, so that they need not fit into the memory."""
+    """Write examples as plain ``.npy`` arrays, two per side, in parts, so that they need not fit into memory."""
     for side in SIDES:
         rows: Sequence[Ids] | None = getattr(examples, side)
         if rows is None:
@@ -99,7 +91,7 @@ def save_examples(folder: Path, name: str, examples: Examples) -> None:
         writer = SideWriter(folder, name, side)
         for start in range(0, len(rows), WRITTEN):
             part = rows[start : start + WRITTEN]
-            writer.append(np.concatenate(part).astype(np.int32), np.fromiter(map(len, part), np.int64, len(part)))
+            writer.append(np.concatenate(part).astype(np.int32), side_lengths(part))
         writer.finish()
 
 
@@ -107,11 +99,11 @@ def open_examples(folder: Path, name: str, *, source_size: int, target_size: int
     """Map examples into memory; ids are read from the disk when they are used.
 
     Args:
-        folder, name: as ``save_examples`` was given.
-        source_size, target_size: token types of each side, to check the ids against.
+        folder, name: as for ``save_examples``.
+        source_size, target_size: vocabulary sizes, to check the ids.
 
     Raises:
-        ModelFileError: when a file is missing, not a plain array, or holds ids that no vocabulary has.
+        ModelFileError: if a file is missing, not a plain array, or holds ids that are not in the vocabulary.
     """
     sides: dict[str, RaggedRows] = {}
     for side in SIDES:
@@ -134,16 +126,16 @@ def open_examples(folder: Path, name: str, *, source_size: int, target_size: int
 
 
 def _rising(starts: NDArray[Any]) -> bool:
-    """Whether every row has an id; looked at part by part, so that little is in memory at a time."""
-    step = 1 << 20
-    return all(bool((np.diff(starts[at : at + step + 1]) > 0).all()) for at in range(0, len(starts) - 1, step))
+    """Return ``True`` if every row has an id; checked in parts, to use little memory."""
+    size = 1 << 20
+    return all(bool((np.diff(starts[first : first + size + 1]) > 0).all()) for first in range(0, len(starts) - 1, size))
 
 
 def _mapped(path: Path) -> NDArray[Any]:
-    """One array of whole numbers, mapped read-only; nothing in the file is ever executed."""
+    """Map one array of whole numbers read-only; nothing in the file is executed."""
     try:
-        array = npy.open_memmap(path, mode="r")
-    except Exception as error:  # the library's reader of headers raises many kinds, a tokenizer's among them
+        array: NDArray[Any] = npy.open_memmap(path, mode="r")
+    except Exception as error:  # NumPy's reader of headers raises many kinds of errors
         raise ModelFileError(f"{path} cannot be read: {error}.") from error
     if array.ndim != 1 or array.dtype.kind != "i":
         raise ModelFileError(f"{path} is damaged: it should hold a row of whole numbers.")
@@ -152,24 +144,24 @@ def _mapped(path: Path) -> NDArray[Any]:
 
 @dataclass(frozen=True)
 class TokenStore:
-    """Tokenised pairs on disk: the examples, mapped, and how many pairs were too long to be among them."""
+    """Tokenized pairs on disk: the mapped examples, and the number of pairs that were left out as too long."""
 
     examples: Examples
     left_out: int
 
 
 def store_key(data: Any, source: Tokenizer, target: Tokenizer, more: Any = None) -> str | None:
-    """What a store depends on: files by name, size and time of change, tokenizers, settings; ``None`` for a stream."""
+    """A checksum of name, size and time of change of the files, tokenizers and settings; ``None`` for a stream."""
     paths = files_of(data)
     if not paths:
         return None
-    known = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in paths if path.exists()]
-    content = json.dumps([known, source.to_dict(), target.to_dict(), more], sort_keys=True, ensure_ascii=True)
+    files = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in paths if path.exists()]
+    content = json.dumps([files, source.to_dict(), target.to_dict(), more], sort_keys=True, ensure_ascii=True)
     return hashlib.sha256(content.encode()).hexdigest()
 
 
 def open_store(folder: Path, key: str | None, source: Tokenizer, target: Tokenizer) -> TokenStore | None:
-    """The store in a folder when it is whole and was made from the same; else ``None``."""
+    """The store in a folder if it is whole and has the same key; else ``None``."""
     if key is None or not (folder / MANIFEST).is_file():
         return None
     manifest = read_json(folder / MANIFEST)

@@ -40,7 +40,7 @@ def same(first: Examples, second: Examples) -> bool:
 @pytest.mark.parametrize("copy", [False, True])
 def test_the_store_holds_what_memory_would(workers: int, copy: bool, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(parallel_tokenization, "CHUNK", 50)
-    monkeypatch.setattr(parallel_tokenization, "ALONE", 100)
+    monkeypatch.setattr(parallel_tokenization, "SERIAL_LIMIT", 100)
     source, target = train_tokenizer(SOURCES, "word", size=60), train_tokenizer(TARGETS, "word", size=60)
     pointer = CopyMap(source, target) if copy else None
     store = tokenize_pairs(iter(ROWS), tmp_path / "s", source, target, pointer, workers=workers)

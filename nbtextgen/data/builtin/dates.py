@@ -22,7 +22,7 @@ FIRST, LAST = datetime.date(1900, 1, 1).toordinal(), datetime.date(2099, 12, 31)
 
 
 def dates(count: int, seed: int) -> list[tuple[str, str]]:
-    """``count`` pairs of a written date and its ISO form, every source once.
+    """Make ``count`` pairs of a written date and its ISO form, every source once.
 
     The days run from 1900 to 2099. Sources are in ten locales and nine patterns, English also with ordinals
     ("the 4th of July, 1976").
@@ -30,8 +30,8 @@ def dates(count: int, seed: int) -> list[tuple[str, str]]:
     from babel.dates import format_date
 
     rng = random.Random(seed)
-    found: dict[str, str] = {}
-    while len(found) < count:
+    iso_dates: dict[str, str] = {}
+    while len(iso_dates) < count:
         day = datetime.date.fromordinal(rng.randint(FIRST, LAST))
         locale = rng.choice(LOCALES)
         if locale.startswith("en") and rng.random() < 0.4:
@@ -44,8 +44,8 @@ def dates(count: int, seed: int) -> list[tuple[str, str]]:
             text = format_date(day, rng.choice(PATTERNS), locale=locale)
         if rng.random() < 0.1:
             text = text.lower()
-        found.setdefault(text, day.isoformat())
-    return list(found.items())
+        iso_dates.setdefault(text, day.isoformat())
+    return list(iso_dates.items())
 
 
 def _ordinal(day: datetime.date, rng: random.Random) -> str:

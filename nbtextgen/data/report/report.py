@@ -104,5 +104,5 @@ def _side(name: str, texts: Sequence[str]) -> Side:
     letters = checks.script_counts(texts)
     fractions = {script: count / letters.total() for script, count in letters.most_common()}
     words = [text.count(" ") + 1 for text in texts]
-    characters = len(set().union(*texts))
+    characters = len(set[str]().union(*texts))
     return Side(name, characters, quartet([*map(len, texts)]), quartet(words), len(set(texts)), fractions)
