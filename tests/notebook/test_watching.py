@@ -9,7 +9,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from nbtextgen import LaunchConfig, Run, TextGenerator
-from nbtextgen.notebook.live.reattach import watch_run
+from nbtextgen.notebook.reattach import watch_run
 from nbtextgen.run.launch import end
 from nbtextgen.training.events import Changed
 from tests.processes import wait_for

@@ -47,7 +47,7 @@ class PanelCommands(Commands):
 
             return show_again(training, rich=self.session.rich)
         if kind == "auto" and words and words[0] not in self.session.variables:
-            from nbtextgen.notebook.live.reattach import reattach
+            from nbtextgen.notebook.reattach import reattach
 
             if reattach(self.session, words[0]) is not None:
                 return None
