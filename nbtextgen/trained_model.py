@@ -19,7 +19,8 @@ from nbtextgen.pipeline.defaults import Plan
 
 if TYPE_CHECKING:
     from nbtextgen.core.option_types import DecodingOptions, ExplanationOptions
-    from nbtextgen.evaluation.metrics import Errors, Scores
+    from nbtextgen.evaluation.error_rates import Errors
+    from nbtextgen.evaluation.scores import Scores
     from nbtextgen.explanation.explanation import Explanation, Explanations
     from nbtextgen.explanation.survey import Survey
     from nbtextgen.inference.predictor import Predictor
@@ -172,7 +173,7 @@ class TrainedModel(ABC):
         Returns:
             rows of source, nearest reference, output, edits and their rate; ``.frame()`` makes a data frame of them.
         """
-        from nbtextgen.evaluation.metrics import errors
+        from nbtextgen.evaluation.error_rates import errors
 
         sources, references = group_references(to_pairs(data, targets, source, target), grouped=group_sources)
         outputs = [generation.text for generation in self.generate(sources, **decoding)]

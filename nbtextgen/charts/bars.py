@@ -1,4 +1,4 @@
-"""Bars: one for each name, or for each range of a figure."""
+"""Bar charts and histograms."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from collections.abc import Callable, Mapping, Sequence
 from nbtextgen.charts.scale import COLOURS, WIDTH, picture
 
 NAMES, ROW = 150, 26
-"""Room for the names, and the height of a row, in pixels."""
-FEWEST = 12
-"""A histogram of fewer ranges does not fill its width: one bar alone would look like nothing at all."""
-TALL = 170
-"""Height of a histogram, which stands beside another at half its size."""
+"""Width of the names and height of a row, in pixels."""
+MIN_BINS = 12
+"""A histogram of fewer bins does not fill its width: a single bar would not be recognized as one."""
+HISTOGRAM_HEIGHT = 170
+"""In pixels; two histograms stand side by side at half their size."""
 
 
 def bar_chart(values: Mapping[str, float], *, title: str, show: Callable[[float], str] = "{:.2f}".format) -> str:
-    """Horizontal bars, longest first as given; values are not negative."""
-    rows, most = [], max([*values.values(), 1e-12])
-    for at, (name, value) in enumerate(values.items()):
-        y = 8 + ROW * at
-        length = (WIDTH - NAMES - 110) * value / most
+    """Horizontal bars in the given order; values are not negative."""
+    rows, largest = list[str](), max([*values.values(), 1e-12])
+    for index, (name, value) in enumerate(values.items()):
+        y = 8 + ROW * index
+        length = (WIDTH - NAMES - 110) * value / largest
         rows.append(
             f'<text x="{NAMES}" y="{y + 14}" text-anchor="end">{html.escape(name)}</text>'
             f'<rect x="{NAMES + 10}" y="{y}" width="{length:.1f}" height="18" rx="2" fill="{COLOURS[0]}"/>'
@@ -30,29 +30,29 @@ def bar_chart(values: Mapping[str, float], *, title: str, show: Callable[[float]
 
 
 def histogram(bins: Sequence[tuple[int, int, int]], *, title: str, of: str, unit: str, style: int = 0) -> str:
-    """How many there are in each range, as upright bars; empty when there are none.
+    """Upright bars, one per bin; an empty text if there are no bins.
 
     Args:
-        bins: ``(first, last, count)`` of each, all of one width.
-        title: what the picture shows, for those who cannot see it.
+        bins: ``(first, last, count)`` of each, all of the same width.
+        title: description for screen readers.
         of: what is counted.
-        unit: of the ranges.
-        style: number of its colour.
+        unit: unit of the bins.
+        style: index of the colour.
     """
     if not bins:
         return ""
-    most, each, foot = max(count for *_, count in bins), WIDTH / max(len(bins), FEWEST), TALL - 24
-    drawn = []
-    for at, (first, last, count) in enumerate(bins):
-        high = (foot - 6) * count / max(1, most)
-        said = f"{first:,}" if first == last else f"{first:,} to {last:,}"
-        drawn.append(
-            f'<rect x="{at * each:.1f}" y="{foot - high:.1f}" width="{max(1.0, each - 2):.1f}" height="{high:.1f}" '
-            f'fill="{COLOURS[style]}"><title>{said} {unit}: {count:,} {of}</title></rect>'
+    largest, width, foot = max(count for *_, count in bins), WIDTH / max(len(bins), MIN_BINS), HISTOGRAM_HEIGHT - 24
+    bars = list[str]()
+    for index, (first, last, count) in enumerate(bins):
+        height = (foot - 6) * count / max(1, largest)
+        label = f"{first:,}" if first == last else f"{first:,} to {last:,}"
+        bars.append(
+            f'<rect x="{index * width:.1f}" y="{foot - height:.1f}" width="{max(1.0, width - 2):.1f}" '
+            f'height="{height:.1f}" fill="{COLOURS[style]}"><title>{label} {unit}: {count:,} {of}</title></rect>'
         )
     ends = (
         f'<path d="M0 {foot}H{WIDTH}" stroke="currentColor" opacity=".5"/>'
-        f'<g font-size="18"><text x="0" y="{TALL - 4}">{bins[0][0]:,}</text>'
-        f'<text x="{WIDTH}" y="{TALL - 4}" text-anchor="end">{bins[-1][1]:,} {unit}</text></g>'
+        f'<g font-size="18"><text x="0" y="{HISTOGRAM_HEIGHT - 4}">{bins[0][0]:,}</text>'
+        f'<text x="{WIDTH}" y="{HISTOGRAM_HEIGHT - 4}" text-anchor="end">{bins[-1][1]:,} {unit}</text></g>'
     )
-    return picture(title, TALL, "".join(drawn) + ends, least=0)
+    return picture(title, HISTOGRAM_HEIGHT, "".join(bars) + ends, min_width=0)

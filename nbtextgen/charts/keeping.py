@@ -1,4 +1,4 @@
-"""Buttons that save a chart, as a part of its HTML: they work wherever the page may run scripts, without a kernel."""
+"""Buttons that save a chart; they need scripts, but no kernel."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ BUTTON = (
 
 
 def figure(svg: str, name: str) -> str:
-    """A chart with buttons that save it as SVG and as PNG; without scripts the chart is still there.
+    """A chart with buttons that save it as SVG and as PNG.
 
     Args:
-        svg: the picture; empty gives empty.
-        name: of the files, without suffix; a word of ours, never one of the data.
+        svg: the chart; an empty text stays empty.
+        name: of the files, without suffix. Not escaped, so never text from data.
     """
     if not svg:
         return ""
@@ -32,10 +32,8 @@ def figure(svg: str, name: str) -> str:
 
 @cache
 def handler() -> str:
-    """What a press of a button does, ready to stand in an attribute."""
+    """The ``onclick`` attribute of the buttons."""
     code = (Path(__file__).parent / "save.js").read_text(encoding="utf-8")
     code = re.sub(r"/\*.*?\*/|^\s*//[^\n]*", "", code, flags=re.MULTILINE | re.DOTALL)
-    pressed = (
-        "const b=event.target.closest('button');if(b)saveChart(this.closest('figure').querySelector('svg'),b.value)"
-    )
-    return html.escape(re.sub(r"\s+", " ", code).strip() + pressed, quote=True)
+    call = "const b=event.target.closest('button');if(b)saveChart(this.closest('figure').querySelector('svg'),b.value)"
+    return html.escape(re.sub(r"\s+", " ", code).strip() + call, quote=True)

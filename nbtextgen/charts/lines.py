@@ -1,4 +1,4 @@
-"""Curves over a common axis."""
+"""Line charts."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from nbtextgen.core.escaping import pictured, visible
 HEIGHT = 240
 LEFT, RIGHT, TOP, BOTTOM = 72, 12, 12, 40
 COLUMNS = 40
-"""Places along the horizontal axis that tell their values."""
-DOTTED = 60
+"""Columns of the chart that show their values on hover."""
+MAX_DOTS = 60
 """Most points that are drawn as dots."""
-LEAST = 6
-"""Pixels; a shorter curve could not be seen, and is drawn as its points."""
-LONGEST = 60
-"""Characters of a name in the legend."""
+MIN_LENGTH = 6
+"""Pixels; a shorter curve would be invisible and is drawn as dots."""
+MAX_NAME = 60
+"""Most characters of a name in the legend."""
 
 Point = tuple[float, float]
 
@@ -31,9 +31,9 @@ class Curve:
     Attributes:
         name: in the legend and on hover.
         points: ``(x, y)`` in order of x.
-        faint: whether it stands back behind the others; not in the legend, and grey when it has no style.
-        style: number of its colour and dashes; its place among the lines when ``None``.
-        dots: whether its points are marked.
+        faint: drawn thin and left out of the legend; grey if ``style`` is ``None``.
+        style: index of colour and dashes; by default the index of the curve.
+        dots: mark the points.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class _Curve:
-    """A line as it is drawn: its finite points, its colour and dashes."""
+    """A curve with the points and the look that are drawn."""
 
     line: Curve
     points: list[Point]
@@ -53,8 +53,8 @@ class _Curve:
     dash: str
 
     @classmethod
-    def of(cls, at: int, line: Curve, logarithmic: bool) -> _Curve:
-        style = (at if line.style is None else line.style) % len(COLOURS)
+    def of(cls, index: int, line: Curve, logarithmic: bool) -> _Curve:
+        style = (index if line.style is None else line.style) % len(COLOURS)
         grey = line.faint and line.style is None
         points = [
             (x, y) for x, y in line.points if math.isfinite(x) and math.isfinite(y) and (x > 0 or not logarithmic)
@@ -64,11 +64,11 @@ class _Curve:
 
 def smoothed(points: Sequence[Point], weight: float = 0.8) -> list[Point]:
     """Exponential moving average, corrected for its start (Kingma & Ba 2015, sec. 3)."""
-    mean, found = 0.0, []
+    mean, means = 0.0, list[Point]()
     for count, (x, y) in enumerate(points, 1):
         mean = weight * mean + (1 - weight) * y
-        found.append((x, mean / (1 - weight**count)))
-    return found
+        means.append((x, mean / (1 - weight**count)))
+    return means
 
 
 def line_chart(
@@ -81,17 +81,17 @@ def line_chart(
     mark: tuple[float, str] | None = None,
     star: Point | None = None,
 ) -> str:
-    """Curves as an SVG picture; all names are escaped.
+    """Curves as SVG; all names are escaped.
 
     Args:
         lines: curves; points that are not finite (or, on a logarithmic axis, not positive) are left out.
-        title: what the picture shows, for those who cannot see it.
-        x_label, y_label: under and beside the axes.
-        logarithmic: whether the horizontal axis is.
+        title: description for screen readers.
+        x_label, y_label: labels of the axes.
+        logarithmic: whether the horizontal axis is logarithmic.
         mark: a horizontal value to mark, and its label.
         star: a point to mark as the best so far.
     """
-    curves = [_Curve.of(at, line, logarithmic) for at, line in enumerate(lines)]
+    curves = [_Curve.of(index, line, logarithmic) for index, line in enumerate(lines)]
     curves = [curve for curve in curves if curve.points]
     if not curves:
         nothing = f'<text x="{WIDTH / 2}" y="{HEIGHT / 2}" text-anchor="middle">nothing to draw yet</text>'
@@ -129,14 +129,14 @@ def _axes(across: AxisScale, up: AxisScale, x_label: str, y_label: str) -> str:
 
 
 def _curve(curve: _Curve, across: AxisScale, up: AxisScale) -> str:
-    places = [(across(x), up(y)) for x, y in curve.points]
+    pixels = [(across(x), up(y)) for x, y in curve.points]
     title = f"<title>{visible(curve.line.name)}</title>" if curve.line.name else ""
     look = 'stroke-width="1" opacity=".35"' if curve.line.faint else 'stroke-width="2"'
     dash = f' stroke-dasharray="{curve.dash}"' if curve.dash else ""
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in pixels)
     drawn = f'<polyline points="{path}" fill="none" stroke="{curve.colour}" {look}{dash} stroke-linejoin="round"/>'
-    if math.dist(places[0], places[-1]) < LEAST or (curve.line.dots and len(places) <= DOTTED):
-        dots = (f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{curve.colour}"/>' for x, y in places)
+    if math.dist(pixels[0], pixels[-1]) < MIN_LENGTH or (curve.line.dots and len(pixels) <= MAX_DOTS):
+        dots = (f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{curve.colour}"/>' for x, y in pixels)
         drawn += "".join(dots)
     return f"<g>{title}{drawn}</g>"
 
@@ -150,33 +150,33 @@ def _mark(x: float, label: str) -> str:
 
 
 def _star(x: float, y: float) -> str:
-    tips = []
-    for at in range(10):
-        radius, angle = (7.5 if at % 2 == 0 else 3.2), math.pi * (at / 5 - 0.5)
+    tips = list[str]()
+    for tip in range(10):
+        radius, angle = (7.5 if tip % 2 == 0 else 3.2), math.pi * (tip / 5 - 0.5)
         tips.append(f"{x + radius * math.cos(angle):.1f},{y + radius * math.sin(angle):.1f}")
     return f'<polygon points="{" ".join(tips)}" fill="{COLOURS[2]}" stroke="currentColor" stroke-width=".6"/>'
 
 
 def _hovers(curves: Sequence[_Curve], across: AxisScale, x_label: str) -> Iterator[str]:
-    """Invisible columns, behind the curves, whose tooltips tell the values there."""
+    """Invisible columns behind the curves whose tooltips show the values there."""
     shown = [curve for curve in curves if not curve.line.faint]
-    wide = (across.last - across.first) / COLUMNS
-    for at in range(COLUMNS if shown else 0):
-        x = across.value((at + 0.5) / COLUMNS)
+    width = (across.last - across.first) / COLUMNS
+    for column in range(COLUMNS if shown else 0):
+        x = across.value((column + 0.5) / COLUMNS)
         near = [(curve.line.name, min(curve.points, key=lambda point: abs(point[0] - x))) for curve in shown]
-        said = [f"{x_label} {number(near[0][1][0])}", *(f"{pictured(name)} {point[1]:.4g}" for name, point in near)]
+        label = [f"{x_label} {number(near[0][1][0])}", *(f"{pictured(name)} {point[1]:.4g}" for name, point in near)]
         yield (
-            f'<rect x="{across.first + at * wide:.1f}" y="{TOP}" width="{wide:.1f}" height="{HEIGHT - TOP - BOTTOM}" '
-            f'fill="transparent"><title>{html.escape(chr(10).join(said))}</title></rect>'
+            f'<rect x="{across.first + column * width:.1f}" y="{TOP}" width="{width:.1f}" height="{HEIGHT - TOP - BOTTOM}" '
+            f'fill="transparent"><title>{html.escape(chr(10).join(label))}</title></rect>'
         )
 
 
 def _legend(curves: Sequence[_Curve], star: bool) -> tuple[str, int]:
-    """Names of the curves, each after a piece of its line, in rows; and the number of rows."""
+    """Samples and names of the curves in rows, and the number of rows."""
     entries = [
         (
             f'<path d="M0 -4h22" stroke="{curve.colour}" stroke-width="2" stroke-dasharray="{curve.dash or "none"}"/>',
-            pictured(_cut(curve.line.name)),
+            pictured(_shortened(curve.line.name)),
         )
         for curve in curves
     ]
@@ -184,16 +184,16 @@ def _legend(curves: Sequence[_Curve], star: bool) -> tuple[str, int]:
         entries.append((f'<text x="6" fill="{COLOURS[2]}">\u2605</text>', "best so far"))
     if len(entries) < 2:
         return "", 0
-    parts, x, row = [], LEFT, 0
-    for sign, name in entries:
-        wide = 50 + 7 * len(name)
-        if x > LEFT and x + wide > WIDTH:
+    parts, x, row = list[str](), LEFT, 0
+    for sample, name in entries:
+        width = 50 + 7 * len(name)
+        if x > LEFT and x + width > WIDTH:
             x, row = LEFT, row + 1
-        place = f"translate({x} {HEIGHT + 12 + 18 * row})"
-        parts.append(f'<g transform="{place}">{sign}<text x="28">{html.escape(name)}</text></g>')
-        x += wide
+        shift = f"translate({x} {HEIGHT + 12 + 18 * row})"
+        parts.append(f'<g transform="{shift}">{sample}<text x="28">{html.escape(name)}</text></g>')
+        x += width
     return "".join(parts), row + 1
 
 
-def _cut(name: str) -> str:
-    return name if len(name) <= LONGEST else name[: LONGEST - 1] + "\u2026"
+def _shortened(name: str) -> str:
+    return name if len(name) <= MAX_NAME else name[: MAX_NAME - 1] + "\u2026"

@@ -18,6 +18,9 @@ def pictured(text: str) -> str:
 
 
 # Controls become their pictures; what would show as nothing, or change how others show, is written as its number.
-_NAMED = [*map(ord, _BIDIRECTIONAL + "\u200b\u2060\ufeff\u00ad"), *range(0xD800, 0xE000)]
-_PICTURES: dict[int, int | str] = {code: 0x2400 + code for code in range(32)}
-_PICTURES |= {0x7F: 0x2421} | {code: f"\u27e8U+{code:04X}\u27e9" for code in _NAMED}
+_NUMBERED = [*map(ord, _BIDIRECTIONAL + "\u200b\u2060\ufeff\u00ad"), *range(0xD800, 0xE000)]
+_PICTURES: dict[int, int | str] = {
+    **{code: 0x2400 + code for code in range(32)},
+    0x7F: 0x2421,
+    **{code: f"\u27e8U+{code:04X}\u27e9" for code in _NUMBERED},
+}

@@ -1,4 +1,4 @@
-"""Files that survive: written whole or not at all, checked by checksum, nothing in them ever executed."""
+"""Atomic files and folders with checksums; reading them never executes code."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from nbtextgen.core.errors import ModelFileError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def sync(path: Path) -> None:
@@ -35,9 +38,14 @@ def write(path: Path, content: bytes) -> None:
     sync(path)
 
 
+def _hidden(path: Path) -> Path:
+    """A new hidden name beside ``path``."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+
+
 def replace(path: Path, content: bytes) -> None:
-    """Write a file that a reader sees either as it was or as it will be."""
-    work = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    """Replace a file atomically: a reader sees the old content or the new."""
+    work = _hidden(path)
     try:
         write(work, content)
         work.replace(path)
@@ -52,13 +60,13 @@ def checksum(path: Path) -> str:
 
 
 @contextmanager
-def committed(folder: Path) -> Iterator[Path]:
-    """A new folder, filled under another name in the block, that appears whole or not at all.
+def committed(folder: Path) -> Generator[Path]:
+    """Fill a new folder under a hidden name; it appears complete or not at all.
 
     Raises:
-        OSError: when it cannot be written, or ``folder`` is there already; nothing is left behind then.
+        OSError: if it cannot be written or ``folder`` exists; nothing is left behind.
     """
-    work = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+    work = _hidden(folder)
     try:
         work.mkdir()
         yield work
@@ -70,21 +78,21 @@ def committed(folder: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def replaced(folder: Path, manifest: str, what: str) -> Iterator[Path]:
-    """A folder that may be there already, filled under another name in the block, put in its place whole.
+def replaced(folder: Path, manifest: str, what: str) -> Generator[Path]:
+    """Fill a folder under a hidden name and put it in the place of an older one.
 
     Args:
-        folder: where it will be.
-        manifest: the file that shows that an older one may be replaced.
-        what: it is, for people.
+        folder: its final place.
+        manifest: the file that shows that an older folder may be replaced.
+        what: its name in error messages.
 
     Raises:
-        ModelFileError: when there is something else, or it cannot be written; what was there stays then.
+        ModelFileError: if ``folder`` holds something else or cannot be written; its content then stays as it was.
     """
     recover(folder, manifest)
     if folder.exists() and not (folder / manifest).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise ModelFileError(f"{folder} holds something that is not {what}; choose another folder.")
-    work = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}"
+    work = _hidden(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         work.mkdir()
@@ -100,10 +108,10 @@ def replaced(folder: Path, manifest: str, what: str) -> Iterator[Path]:
 
 
 def swap(work: Path, folder: Path) -> None:
-    """Put a finished folder in its place, an older one there stepping aside first; ``recover`` undoes half of that."""
+    """Put a finished folder in its place; an older one is renamed first, which ``recover`` can undo."""
     if folder.exists():
         _remove_old(folder)
-        old = folder.parent / f".{folder.name}.{uuid.uuid4().hex[:8]}.old"
+        old = Path(f"{_hidden(folder)}.old")
         folder.rename(old)
         try:
             work.rename(folder)
@@ -117,7 +125,7 @@ def swap(work: Path, folder: Path) -> None:
 
 
 def _put_aside(folder: Path) -> list[Path]:
-    """What ``swap`` has put aside for this folder, and was killed before removing it."""
+    """Older folders that ``swap`` renamed but was killed before it removed them."""
     if not folder.parent.is_dir():
         return []
     name = re.compile(rf"\.{re.escape(folder.name)}\.[0-9a-f]{{8}}\.old")
@@ -130,7 +138,7 @@ def _remove_old(folder: Path) -> None:
 
 
 def recover(folder: Path, manifest: str) -> None:
-    """Bring back what ``swap`` had put aside, when it was killed before the new folder took its place."""
+    """Restore the older folder if ``swap`` was killed before the new one took its place."""
     aside = [] if folder.exists() else _put_aside(folder)
     if len(aside) == 1 and (aside[0] / manifest).is_file():
         with contextlib.suppress(OSError):
@@ -142,15 +150,15 @@ def checksums(folder: Path) -> dict[str, str]:
     return {path.name: checksum(path) for path in sorted(folder.iterdir()) if path.is_file()}
 
 
-def verify(folder: Path, files: Mapping[str, Any], manifest: str) -> None:
-    """Check that every file named in the manifest is there, inside the folder, and unchanged.
+def verify(folder: Path, files: object, manifest: str) -> None:
+    """Check that every file of the manifest is inside the folder and unchanged.
 
     Raises:
-        ModelFileError: naming the first that is not.
+        ModelFileError: names the first file that is not.
     """
     if not isinstance(files, Mapping):
         raise ModelFileError(f"{folder / manifest} is damaged: it lists no files.")
-    for name, expected in files.items():
+    for name, expected in cast("Mapping[str, object]", files).items():
         path = folder / name
         try:
             if Path(name).name != name or "\0" in name or path.is_symlink():
@@ -164,23 +172,23 @@ def verify(folder: Path, files: Mapping[str, Any], manifest: str) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object; raises ``ModelFileError`` when the file does not hold one."""
+    """Read a JSON object; raises ``ModelFileError`` if the file holds none."""
     try:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
         raise ModelFileError(f"{path} cannot be read: {error}.") from error
     if not isinstance(content, dict):
         raise ModelFileError(f"{path} is damaged: it should hold an object.")
-    return content
+    return cast("dict[str, Any]", content)
 
 
-def as_json(content: Any) -> bytes:
+def as_json(content: object) -> bytes:
     """Strict JSON, readable by people."""
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False).encode()
 
 
-def check_format(manifest: Mapping[str, Any], path: Path, newest: int) -> None:
-    """Refuse a layout of a later version; raises ``ModelFileError``."""
+def check_format(manifest: Mapping[str, object], path: Path, newest: int) -> None:
+    """Raise ``ModelFileError`` for the format of a later version."""
     version = manifest.get("format")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise ModelFileError(f"{path} is damaged: its format is {version!r}.")
@@ -191,10 +199,10 @@ def check_format(manifest: Mapping[str, Any], path: Path, newest: int) -> None:
         )
 
 
-def read_tensors(path: Path) -> dict[str, Any]:
-    """Read a safetensors file; raises ``ModelFileError`` when it is not one."""
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read a safetensors file; raises ``ModelFileError`` if it is none."""
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors.torch import load_file  # pyright: ignore[reportUnknownVariableType]
 
     try:
         return load_file(path)
@@ -202,10 +210,10 @@ def read_tensors(path: Path) -> dict[str, Any]:
         raise ModelFileError(f"{path} cannot be read: {error}.") from error
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Any]) -> None:
-    """Write tensors as safetensors, from wherever they are; raises ``OSError`` when the disk does not take them."""
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    """Write tensors of any device as safetensors; raises ``OSError`` if the disk is full."""
     from safetensors import SafetensorError
-    from safetensors.torch import save_file
+    from safetensors.torch import save_file  # pyright: ignore[reportUnknownVariableType]
 
     try:
         save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, path)

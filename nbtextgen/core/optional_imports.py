@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from nbtextgen.core.errors import MissingPackageError
 
 
 @contextmanager
-def optional_import(feature: str, package: str, extra: str | None = None) -> Iterator[None]:
+def optional_import(feature: str, package: str, extra: str | None = None) -> Generator[None]:
     """Import an optional package in the block.
 
     Args:

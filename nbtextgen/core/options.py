@@ -1,7 +1,7 @@
-"""Settings defined once: a frozen dataclass field carries its type, default, range and help.
+"""Options, defined once: a field of a frozen dataclass has a type, a default, a range and a help text.
 
-The magic's options, the class's keywords, the keys of a settings file, the panel's sliders and the JSON
-in a saved folder are all derived from these fields, so that they can never disagree.
+Options of magics, keywords, keys of settings files, sliders of panels and the JSON of saved folders derive from these
+fields.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import types
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, TypeVar, Union, cast, get_args, get_origin
 
 from nbtextgen.core.errors import OptionError, nearest
 
@@ -22,7 +22,7 @@ _NOTHING = {"none", "auto"}
 
 
 def option(
-    default: Any,
+    default: object,
     help: str,
     *,
     minimum: float | None = None,
@@ -32,40 +32,22 @@ def option(
     choices: Iterable[str] | None = None,
     usual: tuple[float, float] | None = None,
 ) -> Any:
-    """Declare one setting as a dataclass field.
-
-    Args:
-        default: the value when nothing is given; ``None`` in a field typed ``X | None`` means "chosen from the data".
-        help: one line for the magic's help, the panel's tooltip and the documentation.
-        minimum: smallest value allowed (inclusive).
-        maximum: largest value allowed (inclusive).
-        above: exclusive lower bound.
-        below: exclusive upper bound.
-        choices: the words allowed, for a text setting.
-        usual: the part of a number's range that a slider spans; the whole range can still be typed.
-    """
-    metadata = {
-        "help": help,
-        "minimum": minimum,
-        "maximum": maximum,
-        "above": above,
-        "below": below,
-        "choices": tuple(choices) if choices is not None else None,
-        "usual": usual,
-    }
-    return dataclasses.field(default=default, metadata=metadata)
+    """Declare an option as a dataclass field; the arguments are the attributes of ``Option``."""
+    words = None if choices is None else tuple(choices)
+    metadata = {"minimum": minimum, "maximum": maximum, "above": above, "below": below, "choices": words}
+    return dataclasses.field(default=default, metadata={"help": help, "usual": usual, **metadata})
 
 
 @dataclass(frozen=True)
 class Option:
-    """One setting as every surface sees it.
+    """An option of any configuration.
 
     Attributes:
         name: the Python keyword, for instance ``hidden_size``.
         type: ``int``, ``float``, ``bool``, ``str`` or ``tuple`` (a tuple of words).
-        optional: whether ``None`` ("auto") is allowed.
-        default: the value when nothing is given.
-        help: one line.
+        optional: whether ``None`` is allowed: "chosen from the data".
+        default: the default value.
+        help: one line for help, tooltips and documentation.
         minimum, maximum, above, below: the range of a number (inclusive, inclusive, exclusive, exclusive).
         choices: the allowed words, or ``None``.
         usual: the part of the range that a slider spans, or ``None``: all of it.
@@ -85,7 +67,7 @@ class Option:
 
     @property
     def flag(self) -> str:
-        """The option as a magic's line spells it: ``--hidden-size``."""
+        """The option of a magic: ``--hidden-size``."""
         return "--" + self.name.replace("_", "-")
 
     def range(self) -> str:
@@ -106,16 +88,14 @@ class Option:
             return f"{kind} {'of at most' if self.maximum is not None else 'below'} {high:g}"
         return kind
 
-    def check(self, value: Any) -> Any:
+    def check(self, value: object) -> Any:
         """Return ``value`` as the option's type.
 
         Raises:
-            OptionError: when it is of another type or out of range; names the option, the value, the range.
+            OptionError: if it has another type or is out of range; names the option, the value and the range.
         """
-        if value is None:
-            if self.optional:
-                return None
-            raise self._refusal(value)
+        if value is None and self.optional:
+            return None
         value = self._converted(value)
         if self.choices is not None and value not in self.choices:
             hint = nearest(value, self.choices) if isinstance(value, str) else ""
@@ -125,7 +105,7 @@ class Option:
         return value
 
     def parse(self, text: str) -> Any:
-        """Read a value from the text of a command line or a settings form (``none`` and ``auto`` give ``None``).
+        """Read a value from text (``none`` and ``auto`` give ``None``).
 
         Raises:
             OptionError: as ``check``.
@@ -136,36 +116,34 @@ class Option:
             if self.type is bool:
                 return _WORDS[text.casefold()]
             if self.type is int:
-                return self.check(int(text.replace("_", "").replace(",", "")))
-            if self.type is float:
-                return self.check(float(text))
-            if self.type is tuple:
-                return self.check(tuple(word for word in text.split(",") if word))
-        except OptionError:
-            raise
+                value: object = int(text.replace("_", "").replace(",", ""))
+            elif self.type is float:
+                value = float(text)
+            else:
+                value = tuple(word for word in text.split(",") if word) if self.type is tuple else text
         except (KeyError, ValueError):
             raise self._refusal(text) from None
-        return self.check(text)
+        return self.check(value)
 
-    def _converted(self, value: Any) -> Any:
-        if hasattr(value, "item") and not isinstance(value, (str, bytes)) and getattr(value, "ndim", 1) == 0:
-            value = value.item()  # a NumPy scalar, as a grid search hands them out
+    def _converted(self, value: Any) -> bool | int | float | str | tuple[str, ...]:
+        if getattr(value, "ndim", 1) == 0:
+            value = value.item()  # a NumPy scalar, for instance from a grid search
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if self.type is bool and isinstance(value, bool):
             return value
-        if self.type is int and isinstance(value, (int, float)) and not isinstance(value, bool):
-            if float(value).is_integer():
-                return int(value)
-        elif self.type is float and isinstance(value, (int, float)) and not isinstance(value, bool):
+        if self.type is int and number and float(value).is_integer():
+            return int(value)
+        if self.type is float and number:
             return float(value)
-        elif self.type is str and isinstance(value, str):
-            return value
-        elif self.type is str and hasattr(value, "__fspath__"):
+        if self.type is str and (isinstance(value, str) or hasattr(value, "__fspath__")):
             return str(value)
-        elif self.type is tuple and isinstance(value, str):
+        if self.type is tuple and isinstance(value, str):
             return (value,)
-        elif self.type is tuple and isinstance(value, (list, tuple)) and all(isinstance(word, str) for word in value):
-            return tuple(value)
-        raise self._refusal(value)
+        if self.type is tuple and isinstance(value, (list, tuple)):
+            words = tuple(cast("Iterable[object]", value))
+            if all(isinstance(word, str) for word in words):
+                return cast("tuple[str, ...]", words)
+        raise self._refusal(cast("object", value))
 
     def allows(self, value: float) -> bool:
         """Whether a number is within the range."""
@@ -177,50 +155,52 @@ class Option:
             and (self.below is None or value < self.below)
         )
 
-    def _refusal(self, value: Any) -> OptionError:
+    def _refusal(self, value: object) -> OptionError:
         shown = value if isinstance(value, (int, float)) else repr(value)
         return OptionError(f"{self.flag} must be {self.range()} (got {shown}).")
 
 
 def options_of(config: type) -> dict[str, Option]:
-    """Give the settings of a configuration dataclass by name, in the order they are written."""
+    """The options of a configuration dataclass by name, in their order."""
     hints = typing.get_type_hints(config)
-    found = {}
+    options = dict[str, Option]()
     for field in dataclasses.fields(config):
         kind, optional = hints[field.name], False
         if get_origin(kind) in (Union, types.UnionType):
             optional = True
             kind = next(part for part in get_args(kind) if part is not type(None))
         kind = get_origin(kind) or kind
-        found[field.name] = Option(field.name, kind, optional, field.default, **field.metadata)
-    return found
+        options[field.name] = Option(field.name, kind, optional, field.default, **field.metadata)
+    return options
 
 
 def checked(config: Config) -> Config:
-    """Return the configuration with every value converted and checked against its field.
+    """Return the configuration with every value converted and checked.
 
     Raises:
-        OptionError: for the first value that is of the wrong type or out of range.
+        OptionError: for the first value of a wrong type or out of range.
     """
-    known = options_of(type(config))
-    values = {name: known[name].check(getattr(config, name)) for name in known}
+    values = {name: option.check(getattr(config, name)) for name, option in options_of(type(config)).items()}
     return dataclasses.replace(config, **values)  # type: ignore[type-var]
 
 
 def build(config: type[Config], values: Mapping[str, Any]) -> Config:
-    """Make a checked configuration from a mapping (a settings file, a saved folder, keywords).
+    """Make a checked configuration from keywords, a settings file or a saved folder.
 
     Raises:
-        OptionError: for an unknown key (with the nearest known one) or a bad value.
+        OptionError: for an unknown key (names the nearest) or a bad value.
     """
-    known = options_of(config)
+    options = options_of(config)
     for name in values:
-        if name not in known:
-            raise OptionError(f"There is no setting '{name}'.{nearest(name, known)}")
+        if name not in options:
+            raise OptionError(f"There is no setting '{name}'.{nearest(name, options)}")
     return checked(config(**values))
 
 
 def as_dict(config: Any) -> dict[str, Any]:
-    """Give the configuration as plain values that JSON can hold."""
+    """The configuration as values for JSON."""
     values = dataclasses.asdict(config)
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+    return {
+        name: list(cast("tuple[object, ...]", value)) if isinstance(value, tuple) else value
+        for name, value in values.items()
+    }

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import Any
 
-from nbtextgen.explanation.display import Displayed
-
-if TYPE_CHECKING:
-    from nbtextgen.explanation.display import Views
+from nbtextgen.explanation.display import Displayed, View
 
 
-def _views() -> Views:
-    from nbtextgen.explanation import views  # when first shown: NumPy would slow down %load_ext
+def _load_views() -> Mapping[type, View[Any]]:
+    from nbtextgen.explanation.views import VIEWS  # when first shown: NumPy would slow down %load_ext
 
-    return views
+    return VIEWS
 
 
-Displayed.load_views = staticmethod(_views)
+Displayed.load_views = staticmethod(_load_views)

@@ -24,9 +24,9 @@ def head_weights(networks: list[Seq2Seq], subject: Subject, output: ExplainedOut
     if networks[0].config.attention == "none":
         raise OptionError("This model has no attention to show (--attention none); use --method shap or occlusion.")
     device = networks[0].output_bias.device
-    source = torch.from_numpy(subject.ids)[None].to(device)
-    copies = None if subject.copy_ids is None else torch.from_numpy(subject.copy_ids)[None].to(device)
-    inputs = torch.from_numpy(output.inputs).to(device)
+    source = torch.as_tensor(subject.ids[None], device=device)
+    copies = None if subject.copy_ids is None else torch.as_tensor(subject.copy_ids[None], device=device)
+    inputs = torch.as_tensor(output.inputs, device=device)
     return np.mean([_network_weights(network, source, copies, inputs) for network in networks], axis=0)
 
 

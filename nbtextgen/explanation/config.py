@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import cast
 
 from nbtextgen.core.errors import OptionError, nearest
 from nbtextgen.core.options import build, option
@@ -63,9 +64,9 @@ def configure(options: Mapping[str, object]) -> ExplanationConfig:
     if isinstance(method, str):
         values["method"] = check_methods(part.strip() for part in method.split(",") if part.strip())
     elif isinstance(method, Iterable):
-        values["method"] = check_methods(map(str, method))
+        values["method"] = check_methods(map(str, cast("Iterable[object]", method)))
     if isinstance(spans, Iterable) and not isinstance(spans, str):
-        values["spans"] = "|".join(map(str, spans))
+        values["spans"] = "|".join(map(str, cast("Iterable[object]", spans)))
     return build(ExplanationConfig, values)
 
 

@@ -2,48 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from nbtextgen.core.errors import ModelFileError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+Value = TypeVar("Value")
 
-class Views(Protocol):
-    """What the package ``views`` offers for every value."""
 
-    def render_text(self, value: object, /) -> str:
-        """Plain text."""
-        ...
+@dataclass(frozen=True)
+class View(Generic[Value]):
+    """How values of one type are shown: as plain text, as HTML in an output, as an HTML page, as a figure."""
 
-    def render_html(self, value: object, /) -> str:
-        """A fragment for a notebook's output."""
-        ...
-
-    def render_page(self, value: object, /) -> str:
-        """A whole page that needs no kernel and no network."""
-        ...
-
-    def render_figure(self, value: object, /) -> Figure:
-        """A Matplotlib figure."""
-        ...
+    text: Callable[[Value], str]
+    html: Callable[[Value], str]
+    page: Callable[[Value], str] | None = None
+    figure: Callable[[Value], Figure] | None = None
 
 
 class Displayed:
     """Base of the values that a notebook shows."""
 
     @staticmethod
-    def load_views() -> Views:
-        """Import the views, when a value is first shown; the room's ``__init__`` sets this function."""
+    def load_views() -> Mapping[type, View[Any]]:
+        """Import the views when a value is first shown; the room's ``__init__`` sets this function."""
         raise NotImplementedError
 
+    @property
+    def _view(self) -> View[Any]:
+        return self.load_views()[type(self)]
+
     def __repr__(self) -> str:
-        return self.load_views().render_text(self)
+        return self._view.text(self)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        return {"text/plain": repr(self), "text/html": self.load_views().render_html(self)}
+        return {"text/plain": repr(self), "text/html": self._view.html(self)}
 
 
 class Page(Displayed):
@@ -51,7 +49,9 @@ class Page(Displayed):
 
     def html(self) -> str:
         """Return a whole HTML page that needs no kernel and no network."""
-        return self.load_views().render_page(self)
+        page = self._view.page
+        assert page is not None
+        return page(self)
 
     def save(self, path: str | Path) -> Path:
         """Write ``html()`` to a file and return its path.
@@ -66,3 +66,17 @@ class Page(Displayed):
         except OSError as error:
             raise ModelFileError(f"The explanation could not be saved to {path}: {error.strerror or error}.") from error
         return path
+
+
+class Drawn(Displayed):
+    """Base of the values that have a figure."""
+
+    def figure(self) -> Figure:
+        """Draw as a Matplotlib figure.
+
+        Raises:
+            MissingPackageError: without Matplotlib.
+        """
+        draw = self._view.figure
+        assert draw is not None
+        return draw(self)

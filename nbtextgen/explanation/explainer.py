@@ -79,16 +79,10 @@ class Explainer:
         """Tokenize the source and the output; nothing is attributed yet.
 
         Args:
-            predictor: the model.
-            source: the input.
+            predictor, source, background: as in ``explain``.
             config: settings; its target takes precedence over ``generation``.
             generation: the output to explain, if it has been generated already.
-            background: texts that missing units are sampled from.
             on_progress: called with the number of copies of the input read since the last call.
-
-        Raises:
-            DataError: for a source or target without tokens.
-            OptionError: for options that contradict one another.
         """
         self.predictor, self.config, self.on_progress = predictor, config, on_progress
         self.subject = make_subject(predictor, source, config.target or generation, config.contrast)
@@ -197,7 +191,7 @@ class Explainer:
             heads = heads - np.einsum("ts,hsu->htu", subject.pairing(), others)
         return Attributions(
             heads.mean(0),
-            np.zeros(heads.shape[1]),
+            np.zeros(len(subject.output)),
             self._full(),
             "weights of the decoder's attention",
             heads=heads if len(heads) > 1 else None,

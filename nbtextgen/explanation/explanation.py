@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,17 +14,17 @@ from nbtextgen.core.errors import OptionError
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.explanation.agreement import Agreement
 from nbtextgen.explanation.attributions import Values
-from nbtextgen.explanation.display import Page
+from nbtextgen.explanation.display import Drawn, Page
 from nbtextgen.explanation.faithfulness import Faithfulness
 from nbtextgen.tokenizers.normalization import Span
 
 if TYPE_CHECKING:
     import pandas
-    from matplotlib.figure import Figure
+    import shap
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Explanation(Page):
+class Explanation(Page, Drawn):
     """Attributions of every token of an output to the units of its source, by one method.
 
     Attributes:
@@ -95,11 +96,10 @@ class Explanation(Page):
         if self.heads is None or not 1 <= number <= count:
             available = f"has heads 1 to {count}" if count else "has no heads: only multi-head attention does"
             raise OptionError(f"There is no head {number}; this explanation {available}.")
-        return self.replace(
-            values=self.heads[number - 1], heads=None, faithfulness=None, algorithm=f"head {number} of {count}"
-        )
+        algorithm = f"head {number} of {count}"
+        return self.replace(values=self.heads[number - 1], heads=None, faithfulness=None, algorithm=algorithm)
 
-    def shap(self) -> Any:
+    def shap(self) -> shap.Explanation:
         """As ``shap.Explanation``, ``(input units, output tokens)``, as the library lays out generated text.
 
         Example:
@@ -128,14 +128,6 @@ class Explanation(Page):
             self.values, index=_numbered(self.output_tokens), columns=pandas.Index(_numbered(self.input_units))
         )
 
-    def figure(self) -> Figure:
-        """As a Matplotlib figure: the matrix, sign by colour.
-
-        Raises:
-            MissingPackageError: without Matplotlib.
-        """
-        return self.load_views().render_figure(self)
-
 
 class Explanations(Page, Mapping[str, Explanation]):
     """The same output explained by several methods, by name; shows them together and says where they disagree."""
@@ -158,14 +150,13 @@ class Explanations(Page, Mapping[str, Explanation]):
 
     def sentence(self) -> str:
         """What the agreement means, in words; empty for a single method."""
-        return self.agreement().sentence() if len(self) > 1 else ""
+        return self.agreement().sentence()
 
 
 def _numbered(texts: tuple[str, ...]) -> list[str]:
     """Number repeated texts, so that a frame's columns have different names."""
-    counts: dict[str, int] = {}
-    names: list[str] = []
+    counts, names = Counter[str](), list[str]()
     for text in texts:
-        counts[text] = counts.get(text, 0) + 1
+        counts[text] += 1
         names.append(text if counts[text] == 1 else f"{text} ({counts[text]})")
     return names

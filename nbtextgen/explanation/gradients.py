@@ -86,8 +86,8 @@ class _Path:
         self.networks, self.subject = networks, subject
         self.points, self.weights, self.on_progress = points, weights, on_progress
         self.device = networks[0].output_bias.device
-        ids = torch.from_numpy(subject.ids).to(self.device)
-        self.copies = None if subject.copy_ids is None else torch.from_numpy(subject.copy_ids).to(self.device)
+        ids = torch.as_tensor(subject.ids, device=self.device)
+        self.copies = None if subject.copy_ids is None else torch.as_tensor(subject.copy_ids, device=self.device)
         self.starts = [network.source_embedding.weight[baseline].detach() for network in networks]
         self.directions = [
             network.source_embedding(ids).detach() - start for network, start in zip(networks, self.starts, strict=True)
@@ -154,7 +154,7 @@ def _scores(
         present: share of each source token that is copied as itself, ``(rows, source_length)``.
     """
     device = embedded[0].device
-    inputs, targets = torch.from_numpy(output.inputs).to(device), torch.from_numpy(output.ids).to(device)
+    inputs, targets = torch.as_tensor(output.inputs, device=device), torch.as_tensor(output.ids, device=device)
     rows, length = embedded[0].shape[:2]
     mask = torch.ones(rows, length, dtype=torch.bool, device=device)
     copy_ids = None if copies is None else copies.expand(rows, -1)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nbtextgen.explanation.attributions import Attributions, Coalitions, ScoreFunction
+from nbtextgen.explanation.attributions import Attributions, Coalitions, ScoreFunction, Values
 from nbtextgen.explanation.shapley import power_set
 
 
@@ -45,7 +45,8 @@ def lime(
     bit_means, score_means = share @ bits, share @ scores
     centred_bits, centred_scores = bits - bit_means, scores - score_means
     gram = (centred_bits * weights[:, None]).T @ centred_bits + ridge * np.eye(units)
-    coefficients = np.linalg.solve(gram, (centred_bits * weights[:, None]).T @ centred_scores)  # (units, outputs)
+    slopes: Values = (centred_bits * weights[:, None]).T @ centred_scores
+    coefficients = np.asarray(np.linalg.solve(gram, slopes), dtype=float)  # (units, outputs)
     residual = share @ (centred_scores - centred_bits @ coefficients) ** 2
     variance = share @ centred_scores**2
     r_squared = np.where(variance > 1e-12, 1 - residual / np.maximum(variance, 1e-12), 1.0)

@@ -135,11 +135,9 @@ def tokenize_copies(texts: Sequence[str], predictor: Predictor, source: str) -> 
 def _copy_ids(text: str, copy: CopyMap, source_words: list[str]) -> Ids:
     ids, words = copy.ids(text)
     size = copy.target.size
-    for position, copied in enumerate(ids):
-        if copied >= size:
-            word = words[copied - size]
-            ids[position] = size + source_words.index(word) if word in source_words else UNK
-    return ids if len(ids) else np.array([UNK], dtype=np.int64)
+    temporary = [size + source_words.index(word) if word in source_words else UNK for word in words]
+    known = [temporary[int(number) - size] if number >= size else int(number) for number in ids]
+    return np.array(known or [UNK], dtype=np.int64)
 
 
 def sample_donors(texts: Sequence[str], predictor: Predictor, subject: Subject, count: int, seed: int) -> MaskedSources:
@@ -155,7 +153,7 @@ def sample_donors(texts: Sequence[str], predictor: Predictor, subject: Subject, 
             "unless it was saved with --keep-sources)."
         )
     chosen = np.random.default_rng(seed).choice(len(candidates), count, replace=len(candidates) < count)
-    donors = tokenize_copies([candidates[index] for index in chosen], predictor, subject.source)
+    donors = tokenize_copies([candidates[int(index)] for index in chosen], predictor, subject.source)
     lengths = np.maximum(1, (donors.ids != PAD).sum(1))
     positions = np.arange(len(subject.ids))[None, :] * lengths[:, None] // len(subject.ids)
     copies = None if donors.copy_ids is None else np.take_along_axis(donors.copy_ids, positions, 1)

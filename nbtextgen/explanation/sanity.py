@@ -113,8 +113,8 @@ def sanity_check(
 def randomized(predictor: Predictor, seed: int) -> Predictor:
     """The same model with all weights drawn again, as before training."""
     networks = list[Seq2Seq]()
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
+    with torch.random.fork_rng():  # pyright: ignore[reportUnknownMemberType]
+        torch.manual_seed(seed)  # pyright: ignore[reportUnknownMemberType]
         for network in predictor.networks:
             fresh = Seq2Seq(network.config, network.source_embedding.num_embeddings, network.vocabulary_size)
             networks.append(fresh.to(predictor.device).eval())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -66,7 +66,7 @@ def ensemble_mean(logs: Sequence[Tensor]) -> Tensor:
 
 
 @contextmanager
-def differentiable() -> Iterator[None]:
+def differentiable() -> Generator[None]:
     """Allow gradients through recurrent layers in evaluation mode, which cuDNN's kernels refuse."""
     with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
         yield

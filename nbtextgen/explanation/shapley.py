@@ -38,7 +38,7 @@ def exact(score: ScoreFunction, units: int) -> Attributions:
 
 def power_set(units: int) -> Coalitions:
     """Every coalition, ``(2 ** units, units)``, from none to all."""
-    return (np.arange(2**units)[:, None] >> np.arange(units)) % 2 == 1
+    return (np.arange(1 << units)[:, None] >> np.arange(units)) % 2 == 1
 
 
 def permutations(
@@ -131,15 +131,14 @@ def partition(score: ScoreFunction, units: Units, budget: int) -> Attributions:
     algorithm = "Owen values over words and phrases"
     if count == 1:
         return Attributions((ends[1] - ends[0])[:, None], ends[0], ends[1], algorithm)
-    explainer: Any = Partition(_thresholded(score), _PresenceMasker(hierarchy(units)))
+
+    def score_floats(bits: Values) -> Values:  # shap passes presence bits as floats
+        return score(np.asarray(bits) > 0.5)
+
+    explainer: Any = Partition(score_floats, _PresenceMasker(hierarchy(units)))
     explanation = explainer(np.ones((1, count)), max_evals=max(budget, 4), silent=True)
     values: Values = np.asarray(explanation.values[0]).reshape(count, -1).T
     return Attributions(values, ends[0], ends[1], algorithm)
-
-
-def _thresholded(score: ScoreFunction) -> ScoreFunction:
-    """``shap`` passes presence bits as floats."""
-    return lambda rows: score(np.asarray(rows) > 0.5)
 
 
 class _PresenceMasker:

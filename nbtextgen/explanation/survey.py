@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from nbtextgen.explanation import alignment
 from nbtextgen.explanation.agreement import Agreement
 from nbtextgen.explanation.attributions import Values
 from nbtextgen.explanation.config import ExplanationConfig
-from nbtextgen.explanation.display import Displayed
+from nbtextgen.explanation.display import Drawn
 from nbtextgen.explanation.explainer import Explainer
 from nbtextgen.explanation.explanation import Explanation
 from nbtextgen.explanation.faithfulness import Faithfulness
@@ -23,7 +23,7 @@ from nbtextgen.inference.predictor import Predictor
 
 if TYPE_CHECKING:
     import pandas
-    from matplotlib.figure import Figure
+    import shap
 
 SCORES = ("comprehensiveness", "sufficiency", "deletion", "insertion")
 """Scores of ``Faithfulness`` that the survey averages."""
@@ -54,7 +54,7 @@ class Mean:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Survey(Displayed):
+class Survey(Drawn):
     """Statistics over the explanations of many outputs; shows itself as tables.
 
     Attributes:
@@ -116,14 +116,11 @@ class Survey(Displayed):
         rows = [(unit, float(np.mean(each)), len(each)) for unit, each in shares.items() if len(each) >= MIN_COUNT]
         return sorted(rows, key=lambda row: -row[1])[:limit]
 
-    def shap(self, features: int = 20) -> Any:
+    def shap(self, features: int = 20) -> shap.Explanation:
         """For ``shap.plots.beeswarm`` and ``bar``: a row per text, a column per frequent input unit, total attribution."""
         import shap
 
-        counts: dict[str, int] = defaultdict(int)
-        for explanation in self.first:
-            for unit in explanation.input_units:
-                counts[unit] += 1
+        counts = Counter(unit for explanation in self.first for unit in explanation.input_units)
         names = sorted(counts, key=lambda unit: (-counts[unit], unit))[:features]
         values, present = np.zeros((2, len(self.first), len(names)))
         for row, explanation in enumerate(self.first):
@@ -145,14 +142,6 @@ class Survey(Displayed):
         return pandas.DataFrame(
             {score: {method: means[score].value for method, means in self.faithfulness.items()} for score in SCORES}
         )
-
-    def figure(self) -> Figure:
-        """As a Matplotlib figure: faithfulness by method, lexicon, agreement, and hubs if attention is among the methods.
-
-        Raises:
-            MissingPackageError: without Matplotlib.
-        """
-        return self.load_views().render_figure(self)
 
 
 def _influence(explanation: Explanation) -> Values:

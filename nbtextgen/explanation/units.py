@@ -97,7 +97,7 @@ def _grouped(kind: str, source: str, encoding: Encoding, spans: list[Span]) -> U
     merged = list[Span]()
     for number in groups:
         joined = np.flatnonzero(group == number)
-        merged.append((spans[joined[0]][0], spans[joined[-1]][1]))
+        merged.append((spans[int(joined[0])][0], spans[int(joined[-1])][1]))
     member = np.array([groups.index(int(group[span])) for span in first], dtype=np.int64)
     return Units(kind, tuple(source[slice(*span)] for span in merged), tuple(merged), member)
 

@@ -33,10 +33,6 @@ class ValueFunction:
 
     Attributes:
         evaluations: copies of the input that were scored.
-
-    Example:
-        >>> value = ValueFunction(predictor.networks, subject, removal)       # doctest: +SKIP
-        >>> value(np.ones((1, len(units)), bool))                             # doctest: +SKIP
     """
 
     def __init__(
@@ -48,7 +44,7 @@ class ValueFunction:
         batch_size: int = 256,
         on_progress: ProgressCallback | None = None,
     ) -> None:
-        """Keep what every call needs.
+        """Create a value function.
 
         Args:
             networks: one, or an ensemble, whose probabilities are averaged.
@@ -113,9 +109,9 @@ class ValueFunction:
 
     def _log_probabilities(self, ids: Ids, copy_ids: Ids | None, output: ExplainedOutput, hide_written: bool) -> Values:
         device = self.networks[0].output_bias.device
-        source = torch.from_numpy(np.ascontiguousarray(ids)).to(device)
-        copies = None if copy_ids is None else torch.from_numpy(np.ascontiguousarray(copy_ids)).to(device)
-        inputs, targets = torch.from_numpy(output.inputs).to(device), torch.from_numpy(output.ids).to(device)
+        source = torch.as_tensor(np.ascontiguousarray(ids), device=device)
+        copies = None if copy_ids is None else torch.as_tensor(np.ascontiguousarray(copy_ids), device=device)
+        inputs, targets = torch.as_tensor(output.inputs, device=device), torch.as_tensor(output.ids, device=device)
         if hide_written:
             inputs[1:] = PAD  # whose embedding is the zero vector
         logs = list[torch.Tensor]()

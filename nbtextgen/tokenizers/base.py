@@ -1,12 +1,13 @@
-"""What all tokenizers share: special ids, encodings with character offsets, saving, and training by kind."""
+"""``Tokenizer``: the interface of all tokenizers, with special ids and encodings with character offsets."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar, cast
 
+from nbtextgen.core.errors import ModelFileError
 from nbtextgen.tokenizers.normalization import Normalizer, Span
 
 PAD, UNK, BOS, EOS, MASK = range(5)
@@ -16,14 +17,21 @@ UNKNOWN = "\ufffd"
 """How an unknown token is written out."""
 
 
+def read_texts(values: object) -> list[str]:
+    """A list of texts from a saved tokenizer; raises ``ModelFileError`` for anything else."""
+    if not isinstance(values, list) or not all(isinstance(text, str) for text in cast("list[object]", values)):
+        raise ModelFileError("The tokenizer file is damaged: its vocabulary or merges are not lists of texts.")
+    return cast("list[str]", values)
+
+
 @dataclass(frozen=True)
 class Encoding:
-    """A tokenised text.
+    """A tokenized text.
 
     Attributes:
         ids: token ids, without begin and end marks.
-        tokens: the text of each token, as it stands after normalisation; also for unknown ones.
-        offsets: for each token, start and end in the original text, in characters.
+        tokens: the normalized text of each token, unknown ones included.
+        offsets: start and end of each token in the original text, in characters.
     """
 
     ids: list[int]
@@ -32,7 +40,7 @@ class Encoding:
 
 
 class Tokenizer(ABC):
-    """Cuts text into tokens and joins them again; ``decode(encode(x).ids) == normalize(x)`` when all are known."""
+    """Splits text into tokens and joins them; ``decode(encode(x).ids) == normalize(x)`` if all tokens are known."""
 
     kind: ClassVar[str]
     unknown: ClassVar[str] = UNKNOWN
@@ -48,11 +56,11 @@ class Tokenizer(ABC):
 
     @abstractmethod
     def encode(self, text: str) -> Encoding:
-        """Tokenise one text, with offsets into it."""
+        """Tokenize one text, with offsets into it."""
 
     @abstractmethod
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
-        """Token ids of many texts; the fast way when offsets are not needed."""
+        """Token ids of many texts; faster than ``encode``, without offsets."""
 
     @abstractmethod
     def decode(self, ids: Iterable[int]) -> str:
@@ -63,8 +71,8 @@ class Tokenizer(ABC):
         """The text of one id."""
 
     @abstractmethod
-    def _state(self) -> dict[str, Any]:
-        """What ``from_dict`` needs beside kind and normalisation."""
+    def _state(self) -> dict[str, object]:
+        """Values that a saved tokenizer has beside its kind and normalization."""
 
     def tokens(self, ids: Iterable[int]) -> list[str]:
         """The text of each id."""
@@ -74,12 +82,7 @@ class Tokenizer(ABC):
         """The text as this tokenizer sees it."""
         return self.normalizer(text)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Plain values for a JSON file."""
         shape = {"kind": self.kind, "normalization": self.normalizer.form, "lowercase": self.normalizer.lowercase}
         return {**shape, **self._state()}
-
-    @classmethod
-    @abstractmethod
-    def _restored(cls, values: Mapping[str, Any], normalizer: Normalizer) -> Tokenizer:
-        """A tokenizer from saved values."""

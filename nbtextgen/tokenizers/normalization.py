@@ -1,10 +1,11 @@
-"""Unicode normalisation and lower-casing that remember where every character came from."""
+"""Unicode normalization and lower-casing that keep the offsets of every character in the original text."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal, cast
 
 from nbtextgen.core.errors import OptionError, nearest
@@ -18,7 +19,7 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True)
 class Normalizer:
-    """What one side's text goes through before it is cut into tokens.
+    """Normalizes one side's text before it is split into tokens.
 
     Lone surrogates, which no file can hold, always become U+FFFD.
 
@@ -35,32 +36,31 @@ class Normalizer:
 
     def __post_init__(self) -> None:
         if self.form not in NORMALIZATIONS:
-            known = ", ".join(NORMALIZATIONS)
+            forms = ", ".join(NORMALIZATIONS)
             raise OptionError(
-                f"The normalization must be one of {known} (got {self.form!r}).{nearest(self.form, NORMALIZATIONS)}"
+                f"The normalization must be one of {forms} (got {self.form!r}).{nearest(self.form, NORMALIZATIONS)}"
             )
 
     def __call__(self, text: str) -> str:
-        """The normalised text."""
+        """The normalized text."""
         if not text.isascii():
             text = self._formed(_LONE_SURROGATE.sub("\ufffd", text))
         return self._formed(text.lower()) if self.lowercase else text
 
     def spans(self, text: str) -> tuple[str, list[Span]]:
-        """The normalised text, and for each of its characters the stretch of the original it came from.
+        """The normalized text, and for each of its characters the stretch of the original it came from.
 
         The stretches are the shortest for which this holds: they are in order, cover the original without a gap, and
         two of them are equal or have no character in common.
         """
         normal = self(text)
         if normal == text:
-            return text, [(at, at + 1) for at in range(len(text))]
-        now, origins = _LONE_SURROGATE.sub("\ufffd", text), [(at, at + 1) for at in range(len(text))]
-        now, origins = self._traced(now, origins)
+            return text, [(start, start + 1) for start in range(len(text))]
+        origins = [(start, start + 1) for start in range(len(text))]
+        traced, origins = self._traced(_LONE_SURROGATE.sub("\ufffd", text), origins)
         if self.lowercase:
-            now, origins = _lowered(now, origins)
-            now, origins = self._traced(now, origins)
-        if now != normal:  # never seen, but a wrong place would be worse than a coarse one
+            traced, origins = self._traced(*_lowered(traced, origins))
+        if traced != normal:  # never seen, but a wrong offset would be worse than a coarse one
             return normal, [(0, len(text))] * len(normal)
         return normal, _disjoint(origins)
 
@@ -91,42 +91,28 @@ def _decomposed(text: str, origins: list[Span], form: Form) -> Parts:
 
 def _ordered(parts: Parts) -> Parts:
     """Sort each run of combining marks by class, equal classes in the order they stand (the canonical order)."""
-    found: Parts = []
-    run: list[tuple[int, tuple[str, Span]]] = []
-    for part in parts:
-        rank = unicodedata.combining(part[0])
-        if rank:
-            run.append((rank, part))
-            continue
-        if run:
-            found += [part for _, part in sorted(run, key=_rank)]
-            run = []
-        found.append(part)
-    return found + [part for _, part in sorted(run, key=_rank)]
-
-
-def _rank(ranked: tuple[int, tuple[str, Span]]) -> int:
-    return ranked[0]
+    runs = groupby(parts, key=lambda part: unicodedata.combining(part[0]) > 0)
+    return [part for _, run in runs for part in sorted(run, key=lambda part: unicodedata.combining(part[0]))]
 
 
 def _composed(parts: Parts) -> Parts:
     """Join each character with the last starter before it where nothing between them blocks it."""
-    found: Parts = []
-    starter, last = -1, 0  # place of the last starter, class of the last character kept after it
+    composed: Parts = []
+    starter, last = -1, 0  # index of the last starter, class of the last character kept after it
     for character, origin in parts:
         rank = unicodedata.combining(character)
-        reachable = starter >= 0 and (last < rank or (last == 0 and starter == len(found) - 1))
+        reachable = starter >= 0 and (last < rank or (last == 0 and starter == len(composed) - 1))
         if reachable and not character.isascii():
-            base, before = found[starter]
+            base, before = composed[starter]
             joined = unicodedata.normalize("NFC", base + character)
             if len(joined) == 1:
-                found[starter] = joined, (min(before[0], origin[0]), max(before[1], origin[1]))
+                composed[starter] = joined, (min(before[0], origin[0]), max(before[1], origin[1]))
                 continue
-        found.append((character, origin))
+        composed.append((character, origin))
         last = rank
         if rank == 0:
-            starter = len(found) - 1
-    return found
+            starter = len(composed) - 1
+    return composed
 
 
 def _lowered(text: str, origins: list[Span]) -> tuple[str, list[Span]]:

@@ -6,10 +6,10 @@ import re
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Self
 
 from nbtextgen.core.errors import DataError, ModelFileError
-from nbtextgen.tokenizers.base import SPECIAL, UNK, UNKNOWN, Encoding, Tokenizer
+from nbtextgen.tokenizers.base import SPECIAL, UNK, UNKNOWN, Encoding, Tokenizer, read_texts
 from nbtextgen.tokenizers.normalization import Normalizer
 
 
@@ -31,7 +31,7 @@ class Vocabulary:
 
     @classmethod
     def counted(cls, tokens: Iterable[str], size: int | None, minimum_frequency: int) -> Vocabulary:
-        """The most frequent token types, ties in order of code points so that the result is repeatable."""
+        """The most frequent token types; ties in the order of code points."""
         counts = Counter(tokens)
         ranked = sorted((-count, text) for text, count in counts.items() if count >= minimum_frequency)
         if not ranked:
@@ -40,14 +40,6 @@ class Vocabulary:
                 + (f" seen {minimum_frequency} times; lower --minimum-frequency." if counts else "; give some text.")
             )
         return cls([text for _, text in ranked[: None if size is None else max(1, size - len(SPECIAL))]])
-
-    @classmethod
-    def restored(cls, values: Mapping[str, Any]) -> Vocabulary:
-        """From a saved list; raises ``ModelFileError`` when it is not one."""
-        texts = values.get("vocabulary")
-        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-            raise ModelFileError("The tokenizer file is damaged: its vocabulary is not a list of texts.")
-        return cls(texts)
 
 
 class PieceTokenizer(Tokenizer):
@@ -65,19 +57,20 @@ class PieceTokenizer(Tokenizer):
     @staticmethod
     @abstractmethod
     def cut(text: str) -> Iterable[str]:
-        """The same pieces without their places."""
+        """The same pieces without their offsets."""
 
     @classmethod
-    def train(cls, texts: Iterable[str], normalizer: Normalizer, size: int | None, minimum: int) -> PieceTokenizer:
+    def train(cls, texts: Iterable[str], normalizer: Normalizer, size: int | None, minimum: int) -> Self:
         """Count the pieces of all texts."""
-        found = (piece for text in texts for piece in cls.cut(normalizer(text)))
-        return cls(Vocabulary.counted(found, size, minimum), normalizer)
+        pieces = (piece for text in texts for piece in cls.cut(normalizer(text)))
+        return cls(Vocabulary.counted(pieces, size, minimum), normalizer)
 
     @classmethod
-    def _restored(cls, values: Mapping[str, Any], normalizer: Normalizer) -> Tokenizer:
-        return cls(Vocabulary.restored(values), normalizer)
+    def restored(cls, values: Mapping[str, object], normalizer: Normalizer) -> Self:
+        """A tokenizer from saved values; raises ``ModelFileError`` if they are damaged."""
+        return cls(Vocabulary(read_texts(values.get("vocabulary"))), normalizer)
 
-    def _state(self) -> dict[str, Any]:
+    def _state(self) -> dict[str, object]:
         return {"vocabulary": self.vocabulary.texts}
 
     @property
@@ -114,7 +107,7 @@ class CharacterTokenizer(PieceTokenizer):
 
     @staticmethod
     def pieces(text: str) -> list[tuple[str, int, int]]:
-        return [(character, at, at + 1) for at, character in enumerate(text)]
+        return [(character, start, start + 1) for start, character in enumerate(text)]
 
     @staticmethod
     def cut(text: str) -> Iterable[str]:
@@ -140,14 +133,14 @@ class WordTokenizer(PieceTokenizer):
     def pieces(text: str) -> list[tuple[str, int, int]]:
         if not text:
             return []
-        found = []
+        pieces = list[tuple[str, int, int]]()
         for match in _PIECE.finditer(" " + text):
             start, stop = match.start() - 1, match.end() - 1
             if stop > 0:
                 # The offset points at the word itself, not at the space that belongs to the token.
                 start += match.group()[0] == " " and stop - start > 1
-            found.append((match.group(), max(0, start), max(stop, 1)))
-        return found
+            pieces.append((match.group(), max(0, start), max(stop, 1)))
+        return pieces
 
     @staticmethod
     def cut(text: str) -> Iterable[str]:

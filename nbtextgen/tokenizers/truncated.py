@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 from nbtextgen.tokenizers.base import Encoding, Tokenizer
-from nbtextgen.tokenizers.normalization import Normalizer
 
 
 class TruncatedTokenizer(Tokenizer):
@@ -34,9 +32,9 @@ class TruncatedTokenizer(Tokenizer):
         return self.inner.size
 
     def encode(self, text: str) -> Encoding:
-        found = self.inner.encode(text)
-        kept = self._cut(len(found.ids))
-        return Encoding(found.ids[kept], found.tokens[kept], found.offsets[kept])
+        encoding = self.inner.encode(text)
+        kept = self._cut(len(encoding.ids))
+        return Encoding(encoding.ids[kept], encoding.tokens[kept], encoding.offsets[kept])
 
     def encode_batch(self, texts: Sequence[str]) -> list[list[int]]:
         return [ids[self._cut(len(ids))] for ids in self.inner.encode_batch(texts)]
@@ -47,12 +45,5 @@ class TruncatedTokenizer(Tokenizer):
     def token(self, number: int, /) -> str:
         return self.inner.token(number)
 
-    def to_dict(self) -> dict[str, Any]:
+    def _state(self) -> dict[str, object]:
         return {**self.inner.to_dict(), "limit": self.limit, "keep_end": self.keep_end}
-
-    def _state(self) -> dict[str, Any]:
-        return self.inner._state()
-
-    @classmethod
-    def _restored(cls, values: Mapping[str, Any], normalizer: Normalizer) -> Tokenizer:
-        raise NotImplementedError("tokenizer_from_dict wraps the restored inner tokenizer itself")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 
 import pytest
@@ -12,7 +11,8 @@ from hypothesis import strategies as st
 from rouge_score import rouge_scorer
 
 from nbtextgen.core.errors import DataError, OptionError
-from nbtextgen.evaluation.metrics import HIGHER_IS_BETTER, errors, measure, perplexity, score
+from nbtextgen.evaluation.error_rates import errors
+from nbtextgen.evaluation.metrics import HIGHER_IS_BETTER, measure, score
 
 RIGHT = ["the cat sat on the mat .", "a man is sleeping", "two dogs run in the snow", "Grüße aus Köln"] * 5
 WRITTEN = ["the cat sat on a mat .", "a man sleeps", "two dogs run in the snow", "Gruß aus Köln"] * 5
@@ -105,15 +105,6 @@ def test_errors_are_listed_worst_first() -> None:
     assert len(errors(["1", "2"], ["a", "b"], ["x", "y"], limit=1)) == 1
     frame = rows.frame()
     assert list(frame.columns) == ["source", "reference", "output", "edits", "rate"]  # type: ignore[attr-defined]
-
-
-def test_perplexity_of_a_uniform_guess_is_the_number_of_choices() -> None:
-    assert perplexity(10 * math.log(1 / 7), 10) == pytest.approx(7)
-    assert perplexity(-1e9, 1) == math.inf
-    with pytest.raises(DataError, match="at least one token"):
-        perplexity(-1.0, 0)
-    with pytest.raises(DataError, match="at most 0"):
-        perplexity(1.0, 3)
 
 
 def test_bad_input_gives_a_sentence() -> None:

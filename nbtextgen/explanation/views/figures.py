@@ -35,7 +35,7 @@ def new_figure(width: float, height: float) -> Figure:
 def heatmap(explanation: Explanation) -> Figure:
     """Output tokens by input units, positive values orange and negative ones blue."""
     rows, columns = explanation.values.shape
-    figure = new_figure(min(24.0, 2.2 + 0.42 * columns), min(24.0, 1.4 + 0.32 * rows))
+    figure: Any = new_figure(min(24.0, 2.2 + 0.42 * columns), min(24.0, 1.4 + 0.32 * rows))
     axes = figure.subplots()
     largest = float(np.abs(explanation.values).max(initial=0.0)) or 1.0
     image = axes.imshow(explanation.values, cmap="PuOr_r", vmin=-largest, vmax=largest, aspect="auto")
@@ -69,7 +69,9 @@ def survey_figure(survey: Survey) -> Figure:
     return figure
 
 
-def _bars(axes: Any, title: str, names: list[str], values: list[float], colour: str, errors: Any = None) -> None:
+def _bars(
+    axes: Any, title: str, names: list[str], values: list[float], colour: str, errors: list[list[float]] | None = None
+) -> None:
     """Horizontal bars, the first at the top; positions rather than names on the axis, since names may repeat."""
     axes.barh(range(len(names)), values, xerr=errors, color=colour)
     axes.set_yticks(range(len(names)), names)

@@ -9,8 +9,8 @@ import numpy as np
 from nbtextgen.core.escaping import visible
 from nbtextgen.explanation.attributions import Values
 from nbtextgen.explanation.config import method_title
-from nbtextgen.explanation.explanation import Explanation
-from nbtextgen.explanation.views.text import notes, shown
+from nbtextgen.explanation.explanation import Explanation, Explanations
+from nbtextgen.explanation.views.text import notes, shown, strongest
 from nbtextgen.tokenizers.normalization import Span
 
 POSITIVE, NEGATIVE = "217,95,2", "31,120,180"
@@ -19,22 +19,23 @@ MAX_CELLS = 4000
 """Cells up to which the whole matrix is shown."""
 
 
-def fragment(explanations: Sequence[Explanation], sentence: str = "") -> str:
+def fragment(value: Explanation | Explanations) -> str:
     """The shaded texts and the matrix of each method, for a notebook's output."""
-    sections = [_section(explanation, first=number == 0) for number, explanation in enumerate(explanations)]
-    verdict = f"<p><strong>{visible(sentence)}</strong></p>" if sentence else ""
+    several = value if isinstance(value, Explanations) else Explanations({value.method: value})
+    sections = [_section(explanation, first=index == 0) for index, explanation in enumerate(several.values())]
+    verdict = f"<p><strong>{visible(several.sentence())}</strong></p>" if several.sentence() else ""
     return f"<div style='line-height:1.7'>{verdict}{''.join(sections)}</div>"
 
 
-def page(explanations: Sequence[Explanation], sentence: str = "") -> str:
+def page(value: Explanation | Explanations) -> str:
     """A whole page."""
-    heading = visible(explanations[0].source) if explanations else ""
+    heading = visible(value.source if isinstance(value, Explanation) else next(iter(value.values())).source)
     return (
         "<!DOCTYPE html><html><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width'><meta name='color-scheme' content='light dark'>"
         f"<title>Why: {heading}</title><style>body{{font:15px system-ui,sans-serif;margin:2rem;max-width:70rem}}"
         "table{border-collapse:collapse}td,th{padding:2px 6px}</style></head>"
-        f"<body>{fragment(explanations, sentence)}</body></html>"
+        f"<body>{fragment(value)}</body></html>"
     )
 
 
@@ -105,9 +106,9 @@ def _strongest_units(explanation: Explanation) -> str:
     """The five strongest units of every token, for a matrix that is too large to read."""
     rows = list[str]()
     for token, values in zip(explanation.output_tokens, explanation.values, strict=True):
-        best = np.argsort(-np.abs(values), kind="stable")[:5]
         parts = ", ".join(
-            f"<bdi>{visible(shown(explanation.input_units[unit]))}</bdi> {values[unit]:+.2f}" for unit in best
+            f"<bdi>{visible(shown(explanation.input_units[unit]))}</bdi> {values[unit]:+.2f}"
+            for unit in strongest(values, 5)
         )
         rows.append(f"<tr>{_row_head(token)}<td style='text-align:left'>{parts}</td></tr>")
     return f"<table><tbody>{''.join(rows)}</tbody></table>"

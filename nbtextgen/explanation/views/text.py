@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nbtextgen.explanation.attributions import Values
 from nbtextgen.explanation.config import METHOD_NAMES
 from nbtextgen.explanation.explanation import Explanation, Explanations
 
@@ -16,8 +17,7 @@ def explanation_text(explanation: Explanation) -> str:
     lines = [title(explanation)]
     for index, token in enumerate(explanation.output_tokens[:MAX_ROWS]):
         row = explanation.values[index]
-        strongest = np.argsort(-np.abs(row), kind="stable")[:3]
-        parts = ", ".join(f"{shown(explanation.input_units[unit])} {row[unit]:+.2f}" for unit in strongest)
+        parts = ", ".join(f"{shown(explanation.input_units[unit])} {row[unit]:+.2f}" for unit in strongest(row, 3))
         lines.append(f"  {shown(token):>12}  {explanation.log_probabilities[index]:7.2f}   {parts}")
     if len(explanation.output_tokens) > MAX_ROWS:
         lines.append(f"  ... {len(explanation.output_tokens) - MAX_ROWS} more tokens; see .values")
@@ -55,6 +55,11 @@ def notes(explanation: Explanation) -> list[str]:
     if explanation.faithfulness is not None:
         sentences.append(explanation.faithfulness.sentence())
     return sentences
+
+
+def strongest(values: Values, count: int) -> list[int]:
+    """Indices of the units with the largest absolute values, the largest first."""
+    return [int(unit) for unit in np.argsort(-np.abs(values), kind="stable")[:count]]
 
 
 def shown(text: str) -> str:
