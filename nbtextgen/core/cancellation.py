@@ -10,22 +10,12 @@ class Cancelled(Exception):
 
 
 class CancellationToken:
-    """A flag that a long computation is given and checks at every step.
+    """A flag that a long computation checks at every step; each computation gets a new token.
 
-    A cancelled token stays cancelled; a new computation gets a new token.
-
-    Example:
-        >>> token = CancellationToken()
-        >>> predictor.predict(texts, config, cancellation=token)          # in one thread; doctest: +SKIP
-        >>> token.cancel()                                                # in another; ``predict`` raises ``Cancelled``
+    Cancelling ``parent`` cancels this token as well.
     """
 
     def __init__(self, parent: CancellationToken | None = None) -> None:
-        """Create a token that is not cancelled.
-
-        Args:
-            parent: a token whose cancellation cancels this one as well.
-        """
         self._parent = parent
         self._event = threading.Event()
 

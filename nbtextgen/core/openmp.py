@@ -1,4 +1,4 @@
-"""How OpenMP's threads wait for work. Without torch: what is set here counts only before torch is imported."""
+"""How OpenMP's threads wait for work; must be set before torch is imported."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ _spinning = [False]
 
 
 def limit_spinning() -> None:
-    """Let threads sleep soon, unless the user has said how they wait or torch has been imported.
+    """Let threads sleep soon, unless the user has set how they wait or torch has been imported.
 
-    Processes that are started from this one inherit the variable: the workers of a training should, and other programs
-    that use libgomp lose at most the few microseconds in which they would have spun.
+    Child processes inherit the variable: training workers should, and other programs lose at most a few microseconds.
     """
-    given = bool({"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & set(os.environ))
-    if not given and "torch" in sys.modules:
+    if {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & set(os.environ):
+        return
+    if "torch" in sys.modules:
         _spinning[0] = True
-    elif not given:
+    else:
         os.environ["GOMP_SPINCOUNT"] = SPIN_COUNT
 
 

@@ -13,11 +13,11 @@ from nbtextgen.explanation.config import METHOD_NAMES, method_title
 from nbtextgen.explanation.display import Displayed
 
 PREFERENCE = ("shap", "occlusion", "integrated-gradients", "lime", "input-x-gradient", "attention")
-"""Methods from the most principled on: the first of them that is compared is the reference for the others."""
+"""Methods, the most principled first: the first that is compared is the reference for the others."""
 
 
 class Attributed(Protocol):
-    """An explanation, as far as it is compared with others: a method and its values ``(outputs, units)``."""
+    """The part of an explanation that is compared: a method and its values ``(outputs, units)``."""
 
     @property
     def method(self) -> str: ...

@@ -18,11 +18,7 @@ _LINK = re.compile(r"(\d+)([-?p])(\d+)")
 
 
 def read_links(line: str) -> tuple[Links, Links]:
-    """Sure and possible links from the usual text form: ``0-0 1-2 3?4`` (``-`` sure, ``?`` or ``p`` only possible).
-
-    Raises:
-        DataError: for anything else.
-    """
+    """Sure and possible links from text such as ``0-0 1-2 3?4`` (``-`` is sure, ``?`` or ``p`` only possible)."""
     sure, possible = set[tuple[int, int]](), set[tuple[int, int]]()
     for part in line.split():
         match = _LINK.fullmatch(part)
@@ -60,16 +56,9 @@ def _membership(offsets: Iterable[Span], words: Sequence[Span]) -> Values:
 def error_rate(predicted: Sequence[Links], gold: Sequence[tuple[Links, Links]]) -> float:
     """Alignment error rate, 1 - (|A & S| + |A & P|) / (|A| + |S|) (Och & Ney 2003, sec. 4.2), between 0 and 1.
 
-    Args:
-        predicted: links of every pair, A.
-        gold: sure and possible links of every pair, S and P.
-
-    Raises:
-        DataError: if there are not as many gold alignments as pairs.
+    ``predicted`` has the links A of every pair, ``gold`` the sure and possible links S and P.
     """
-    if len(predicted) != len(gold):
-        raise DataError(f"There are {len(predicted):,} pairs but {len(gold):,} gold alignments; give one for each.")
     pairs = list(zip(predicted, gold, strict=True))
-    correct = sum(len(found & sure) + len(found & (possible | sure)) for found, (sure, possible) in pairs)
-    total = sum(len(found) + len(sure) for found, (sure, _) in pairs)
+    correct = sum(len(links & sure) + len(links & (possible | sure)) for links, (sure, possible) in pairs)
+    total = sum(len(links) + len(sure) for links, (sure, _) in pairs)
     return 1.0 - correct / total if total else 0.0

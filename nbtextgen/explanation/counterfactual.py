@@ -48,14 +48,7 @@ class Counterfactual:
 def counterfactual(
     predictor: Predictor, source: str, units: Units, edits: Mapping[int, Edit], output: str
 ) -> Counterfactual:
-    """Generate again with some units changed.
-
-    Args:
-        predictor: the model.
-        source: the input.
-        units: the parts that it is cut into.
-        edits: the change of each unit, by its index.
-        output: the original output.
+    """Generate again with some units changed: ``edits`` by the index of the unit; ``output`` is the original output.
 
     Raises:
         OptionError: for an unknown action or unit.
@@ -102,11 +95,7 @@ def _edited(source: str, units: Units, edits: Mapping[int, Edit]) -> tuple[str, 
 
 
 def changes(before: str, after: str) -> tuple[Pieces, Pieces]:
-    """Compare two texts by words; by characters if both are a single word.
-
-    Returns:
-        pieces of ``before`` (``same`` or ``gone``) and of ``after`` (``same`` or ``new``).
-    """
+    """Compare two texts by words; by characters if both are a single word."""
     old_parts, new_parts = _words(before), _words(after)
     if len(old_parts) <= 1 and len(new_parts) <= 1:
         old_parts, new_parts = list(before), list(after)

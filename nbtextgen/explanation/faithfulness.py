@@ -60,14 +60,12 @@ class Faithfulness:
 def faithfulness(
     score: ScoreFunction, values: Values, *, contrast: bool = False, orders: int = 8, seed: int = 1
 ) -> Faithfulness:
-    """Score a ranking of the units for every output token.
+    """Score a ranking of the units for every output token, and ``orders`` random rankings.
 
     Args:
         score: scores coalitions, in nats.
         values: attributions ``(outputs, units)``; a higher value ranks earlier.
         contrast: whether ``score`` returns a difference of two log-probabilities.
-        orders: random orders for the control.
-        seed: of these orders.
     """
     outputs, units = values.shape
     to_probability = _preference if contrast else np.exp

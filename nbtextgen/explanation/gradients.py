@@ -58,7 +58,7 @@ def integrated_gradients(
     Args:
         networks: one, or an ensemble.
         subject: source and output.
-        baseline: the token whose embedding represents a missing token: the mask token, or PAD (a zero vector).
+        baseline: see ``baseline_token``.
         steps: points on the straight line from the baseline to the input.
         on_progress: called with the number of points passed since the last call.
     """
@@ -142,14 +142,14 @@ def _scores(
     embedded: list[Tensor],
     copies: Tensor | None,
     output: ExplainedOutput,
-    present: Tensor | None = None,
+    present: Tensor,
 ) -> Tensor:
     """Log-probabilities ``(rows, outputs)`` of points on the path.
 
     Args:
         networks: one, or an ensemble.
         embedded: source vectors, one tensor ``(rows, source_length, width)`` for each network.
-        copies: copy ids of the source, ``(source_length,)``, or ``None``.
+        copies: copy ids of the source, ``(source_length,)``.
         output: the tokens scored.
         present: share of each source token that is copied as itself, ``(rows, source_length)``.
     """

@@ -29,11 +29,9 @@ def lime(
     cosine distance d of its presence bits from all ones: sqrt(exp(- d ** 2 / kernel_width ** 2)).
 
     Args:
-        score: scores coalitions.
-        units: how many there are.
+        score: scores coalitions of this number of ``units``.
         samples: perturbations; if there are no more coalitions than that, all of them are used.
         seed: of the perturbations.
-        kernel_width: of the weights.
         ridge: penalty on the coefficients, so that units that always occur together share their weight.
     """
     coalitions = power_set(units)[1:] if 2**units - 1 <= samples else _perturbations(units, samples, seed)

@@ -141,11 +141,7 @@ def _copy_ids(text: str, copy: CopyMap, source_words: list[str]) -> Ids:
 
 
 def sample_donors(texts: Sequence[str], predictor: Predictor, subject: Subject, count: int, seed: int) -> MaskedSources:
-    """Draw donors from texts and stretch or shrink them to the source's length, ``(count, source_length)``.
-
-    Raises:
-        OptionError: if there are no texts to draw from.
-    """
+    """Draw donors from texts and stretch or shrink them to the source's length, ``(count, source_length)``."""
     candidates = [text for text in texts if text.strip()]
     if not candidates:
         raise OptionError(

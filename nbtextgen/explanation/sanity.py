@@ -76,14 +76,8 @@ def sanity_check(
 
     Args:
         model: a trained ``TextGenerator``, or its predictor.
-        text: the source; or a generation, to explain just that output.
+        text, background, options: as for ``TextGenerator.explain``.
         seeds: random models to compare with.
-        background: texts that missing units are sampled from; by default those that the generator keeps.
-        options: fields of ``ExplanationConfig``, as for ``TextGenerator.explain``.
-
-    Raises:
-        DataError: for a source that is empty or not text.
-        OptionError: for an unknown option or a value out of range.
 
     Example:
         >>> from nbtextgen.explanation.sanity import sanity_check

@@ -22,10 +22,6 @@ def exact(score: ScoreFunction, units: int) -> Attributions:
 
     phi_i = sum over S without i of |S|! (n - |S| - 1)! / n! (v(S + i) - v(S)), read as one matrix product: v(S) counts with
     (|S| - 1)! (n - |S|)! / n! for the units in S and with - |S|! (n - |S| - 1)! / n! for the others.
-
-    Args:
-        score: scores coalitions.
-        units: how many there are, n; costs 2 ** n coalitions.
     """
     coalitions = power_set(units)
     scores = score(coalitions)
@@ -44,14 +40,13 @@ def power_set(units: int) -> Coalitions:
 def permutations(
     score: ScoreFunction, units: int, budget: int, seed: int, batch_size: int = 256
 ) -> Iterator[Attributions]:
-    """Permutation sampling in antithetic pairs (Castro et al. 2009; Mitchell et al. 2022, sec. 3.1), refined as it goes.
+    """Permutation sampling in antithetic pairs (Castro et al. 2009; Mitchell et al. 2022, sec. 3.1).
 
     A permutation adds the units one by one; its mirror adds them in the opposite order. Each pair is one unbiased and
     efficient estimate, so the mean is efficient too, and the variance of the pairs gives the standard error.
 
     Args:
-        score: scores coalitions.
-        units: how many there are.
+        score: scores coalitions of this number of ``units``.
         budget: most coalitions scored; at least two pairs are drawn, since one pair has no standard error.
         seed: of the permutations.
         batch_size: coalitions scored between two results.
@@ -117,12 +112,7 @@ def partition(score: ScoreFunction, units: Units, budget: int) -> Attributions:
     """Owen values (Owen 1977) by ``shap``'s partition explainer, over a hierarchy of the text.
 
     Units are joined first inside words, then words inside phrases (between punctuation marks), then phrases. Neighbours
-    are joined first, so that a split separates them last.
-
-    Args:
-        score: scores coalitions.
-        units: with their offsets in the text.
-        budget: most coalitions scored.
+    are joined first, so that a split separates them last. At most ``budget`` coalitions are scored.
     """
     from shap.explainers import Partition
 

@@ -93,9 +93,6 @@ def make_subject(predictor: Predictor, source: str, target: str | Generation | N
         source: the input.
         target: the output to explain: a text, a generation, or ``None`` for what the model generates (greedily).
         contrast: the alternative output.
-
-    Raises:
-        DataError: if the source has no tokens, or the output is empty.
     """
     encoding = predictor.source.encode(source)
     if not encoding.ids:

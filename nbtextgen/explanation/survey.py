@@ -132,11 +132,7 @@ class Survey(Drawn):
         return shap.Explanation(values=values, base_values=base, data=present, feature_names=names)
 
     def frame(self) -> pandas.DataFrame:
-        """The faithfulness table as a pandas frame.
-
-        Raises:
-            MissingPackageError: without pandas.
-        """
+        """The faithfulness table as a pandas frame."""
         with optional_import("A data frame", "pandas", "frames"):
             import pandas
         return pandas.DataFrame(

@@ -60,15 +60,7 @@ class ValueFunction:
         self._scores: dict[bytes, Values] = {}
 
     def __call__(self, coalitions: Coalitions) -> Values:
-        """Score coalitions; scores are cached, so that methods and checks share their work.
-
-        Args:
-            coalitions: which units are present, ``(coalitions, units)``.
-
-        Returns:
-            ``(coalitions, output tokens)``, in nats.
-        """
-        coalitions = np.asarray(coalitions, dtype=bool)
+        """Score ``(coalitions, units)`` in nats, ``(coalitions, output tokens)``; scores are cached for all methods."""
         keys = [row.tobytes() for row in np.packbits(coalitions, axis=1)]
         rows = list({key: row for row, key in enumerate(keys) if key not in self._scores}.values())
         if rows:
@@ -93,14 +85,9 @@ class ValueFunction:
 
     @torch.inference_mode()
     def score(self, ids: Ids, copy_ids: Ids | None, *, hide_written: bool = False) -> Values:
-        """Score given sources.
+        """Score sources with ``ids`` and ``copy_ids (copies, length)``, ``(copies, output tokens)``.
 
-        Args:
-            ids, copy_ids: ``(copies, length)``.
-            hide_written: let the decoder see that tokens were written, but not which.
-
-        Returns:
-            ``(copies, output tokens)``.
+        With ``hide_written`` the decoder sees that tokens were written, but not which.
         """
         ours = self._log_probabilities(ids, copy_ids, self.subject.output, hide_written)
         if self.subject.contrast is None or self._pairing is None:

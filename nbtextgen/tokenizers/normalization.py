@@ -19,16 +19,11 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True)
 class Normalizer:
-    """Normalizes one side's text before it is split into tokens.
-
-    Lone surrogates, which no file can hold, always become U+FFFD.
+    """Normalizes one side's text before it is split into tokens; lone surrogates become U+FFFD.
 
     Attributes:
         form: ``none``, ``nfc``, ``nfd`` or ``nfkc`` (Unicode Standard Annex 15).
         lowercase: fold to lower case.
-
-    Raises:
-        OptionError: for an unknown form.
     """
 
     form: str = "none"
@@ -48,10 +43,9 @@ class Normalizer:
         return self._formed(text.lower()) if self.lowercase else text
 
     def spans(self, text: str) -> tuple[str, list[Span]]:
-        """The normalized text, and for each of its characters the stretch of the original it came from.
+        """The normalized text, and for each of its characters the span of the original that it came from.
 
-        The stretches are the shortest for which this holds: they are in order, cover the original without a gap, and
-        two of them are equal or have no character in common.
+        The spans are in order, cover the original, and are equal or disjoint; they are the shortest such spans.
         """
         normal = self(text)
         if normal == text:

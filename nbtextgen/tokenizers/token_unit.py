@@ -9,23 +9,22 @@ from collections.abc import Sequence
 from statistics import fmean
 
 SHORT_TEXT = 48
-"""Mean characters up to which a side is read character by character."""
+"""Most characters, on average, of texts that are read character by character."""
 SYMBOL_MEAN, SYMBOL_MOST = 2.5, 4
-"""Characters of a symbol, marks above and below not counted: on average, and of nearly all (``tʃ``, ``AE1``)."""
+"""Most characters of a symbol without combining marks, on average and of nearly all symbols (``tʃ``, ``AE1``)."""
 INVENTORY = 250
-"""Most different symbols: no language has so many phones, and what has more is words."""
+"""Most different symbols: no language has as many phones."""
 SPACED = 0.5
-"""Share of the texts that have a space at all; names of one phone do not."""
+"""Smallest fraction of the texts that have a space."""
 ODD = 0.01
-"""Share of the parts that may be unlike a symbol."""
+"""Largest fraction of the parts that are unlike a symbol."""
 _NUMBER = re.compile(r"\d\d")
 
 
 def suitable_unit(texts: Sequence[str]) -> str:
-    """``symbol`` for phones and their like between spaces, ``char`` for short texts, else ``bpe``.
+    """``symbol`` for phones and the like between spaces, ``char`` for short texts, else ``bpe``.
 
-    Symbols are short, of a small inventory, and no numbers: ``flour | 2 | kg`` has short parts, but ``flour`` is a word,
-    and ``12 g`` would be read as the number twelve and not as its digits.
+    Symbols are short and few, and no numbers: ``flour`` in ``flour | 2 | kg`` is a word, and ``12`` in ``12 g`` has digits.
     """
     sample = texts[:: max(1, len(texts) // 2000)]
     if _symbols([text.split(" ") for text in sample if " " in text], len(sample)):
@@ -41,10 +40,10 @@ def _symbols(spaced: list[list[str]], texts: int) -> bool:
     total = counted.total()
     if len(counted) > INVENTORY or sum(len(part) * count for part, count in counted.items()) > SYMBOL_MEAN * total:
         return False
-    odd = sum(count for part, count in counted.items() if _letters(part) > SYMBOL_MOST or _NUMBER.search(part))
+    odd = sum(count for part, count in counted.items() if _base_length(part) > SYMBOL_MOST or _NUMBER.search(part))
     return odd <= ODD * total
 
 
-def _letters(part: str) -> int:
-    """Characters without combining marks and ties."""
-    return sum(not unicodedata.combining(one) for one in part)
+def _base_length(part: str) -> int:
+    """Number of characters without combining marks and ties."""
+    return sum(not unicodedata.combining(character) for character in part)

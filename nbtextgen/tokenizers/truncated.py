@@ -8,15 +8,14 @@ from nbtextgen.tokenizers.base import Encoding, Tokenizer
 
 
 class TruncatedTokenizer(Tokenizer):
-    """Another tokenizer's tokens, cut to a limit; whatever reads through it sees no more than that.
+    """Another tokenizer whose encodings are cut to ``limit`` tokens.
 
-    News and descriptions say what matters first: a summariser reads their beginning, and cutting at 400 words even
-    scored better than at 800 (See et al. 2017, sec. 5). A text to be continued is read from its end.
+    A summarizer reads the beginning of an article: cutting at 400 words even scored better than at 800 (See et al. 2017,
+    sec. 5). A text to be continued is read from its end (``keep_end``).
 
-    What a batch of articles takes in training, beside the weights, is bounded: with one layer a side, embedding size E,
-    hidden size H, and targets of at most T tokens, at most ``4 batch_tokens (6 E + 18 H + 4 T)`` bytes, for a batch has
-    at most ``batch_tokens`` tokens, padding included, however long its articles are (a single pair that is longer than
-    that counts as it is); the last term is attention, copy head and coverage.
+    This bounds the memory of a training batch, beside the weights: with one layer per side, embedding size E, hidden size
+    H and targets of at most T tokens, to ``4 batch_tokens (6 E + 18 H + 4 T)`` bytes; the last term is attention, copy
+    head and coverage.
     """
 
     def __init__(self, inner: Tokenizer, limit: int, *, keep_end: bool = False) -> None:

@@ -19,14 +19,7 @@ POSITIVE, NEGATIVE = "#d95f02", "#1f78b4"
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """An empty figure that belongs to no window.
-
-    Args:
-        width, height: in inches.
-
-    Raises:
-        MissingPackageError: without Matplotlib.
-    """
+    """An empty figure that belongs to no window; ``width`` and ``height`` in inches."""
     with optional_import("A figure", "Matplotlib", "explain"):
         from matplotlib.figure import Figure
     return Figure(figsize=(width, height), layout="constrained")
