@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from nbtextgen.explanation.display import Displayed, View
+from nbtextgen.explanation.display import Displayed, Views
 
 
-def _load_views() -> Mapping[type, View[Any]]:
+def _load_views() -> Views:
     from nbtextgen.explanation.views import VIEWS  # when first shown: NumPy would slow down %load_ext
 
     return VIEWS

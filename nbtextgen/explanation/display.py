@@ -25,23 +25,23 @@ class View(Generic[Value]):
     figure: Callable[[Value], Figure] | None = None
 
 
+Views = Mapping[type, View[Any]]
+"""The view of every type."""
+
+
 class Displayed:
     """Base of the values that a notebook shows."""
 
     @staticmethod
-    def load_views() -> Mapping[type, View[Any]]:
+    def load_views() -> Views:
         """Import the views when a value is first shown; the room's ``__init__`` sets this function."""
         raise NotImplementedError
 
-    @property
-    def _view(self) -> View[Any]:
-        return self.load_views()[type(self)]
-
     def __repr__(self) -> str:
-        return self._view.text(self)
+        return self.load_views()[type(self)].text(self)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        return {"text/plain": repr(self), "text/html": self._view.html(self)}
+        return {"text/plain": repr(self), "text/html": self.load_views()[type(self)].html(self)}
 
 
 class Page(Displayed):
@@ -49,7 +49,7 @@ class Page(Displayed):
 
     def html(self) -> str:
         """Return a whole HTML page that needs no kernel and no network."""
-        page = self._view.page
+        page = self.load_views()[type(self)].page
         assert page is not None
         return page(self)
 
@@ -77,6 +77,6 @@ class Drawn(Displayed):
         Raises:
             MissingPackageError: without Matplotlib.
         """
-        draw = self._view.figure
+        draw = self.load_views()[type(self)].figure
         assert draw is not None
         return draw(self)

@@ -142,7 +142,7 @@ def _scores(
     embedded: list[Tensor],
     copies: Tensor | None,
     output: ExplainedOutput,
-    present: Tensor,
+    present: Tensor | None = None,
 ) -> Tensor:
     """Log-probabilities ``(rows, outputs)`` of points on the path.
 

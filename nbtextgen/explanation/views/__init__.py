@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from nbtextgen.core.escaping import visible
 from nbtextgen.explanation.agreement import Agreement
-from nbtextgen.explanation.display import View
+from nbtextgen.explanation.display import View, Views
 from nbtextgen.explanation.explanation import Explanation, Explanations
 from nbtextgen.explanation.sanity import Sanity
 from nbtextgen.explanation.survey import Survey
@@ -16,7 +13,7 @@ from nbtextgen.explanation.views.html import fragment, page
 from nbtextgen.explanation.views.tables import agreement_html, agreement_text, survey_html, survey_text
 from nbtextgen.explanation.views.text import explanation_text, explanations_text
 
-VIEWS: Mapping[type, View[Any]] = {
+VIEWS: Views = {
     Explanation: View[Explanation](explanation_text, fragment, page, heatmap),
     Explanations: View[Explanations](explanations_text, fragment, page),
     Survey: View[Survey](survey_text, survey_html, figure=survey_figure),
