@@ -12,12 +12,9 @@ import uuid
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from nbtextgen.core.errors import ModelFileError
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 def sync(path: Path) -> None:
@@ -199,7 +196,7 @@ def check_format(manifest: Mapping[str, object], path: Path, newest: int) -> Non
         )
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
+def read_tensors(path: Path) -> dict[str, Any]:
     """Read a safetensors file; raises ``ModelFileError`` if it is none."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file  # pyright: ignore[reportUnknownVariableType]
@@ -210,7 +207,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise ModelFileError(f"{path} cannot be read: {error}.") from error
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
+def write_tensors(path: Path, tensors: Mapping[str, Any]) -> None:
     """Write tensors of any device as safetensors; raises ``OSError`` if the disk is full."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file  # pyright: ignore[reportUnknownVariableType]
