@@ -16,10 +16,20 @@ from nbtextgen.core.options import Option
 
 @dataclass
 class ParsedLine:
-    """A parsed line: positional words, and options by their Python names."""
+    """A parsed call of a magic.
 
-    words: list[str] = field(default_factory=list)
-    options: dict[str, Any] = field(default_factory=dict)
+    Attributes:
+        words: positional words.
+        options: values by their Python names.
+        cell: the body of a cell magic, or ``None``.
+        awaited, quiet: whether the caller awaits the result, and whether the cell shows no value.
+    """
+
+    words: list[str] = field(default_factory=list[str])
+    options: dict[str, Any] = field(default_factory=dict[str, Any])
+    cell: str | None = None
+    awaited: bool = False
+    quiet: bool = False
 
 
 def parse_line(line: str, options: Mapping[str, Option]) -> ParsedLine:
@@ -108,6 +118,11 @@ def choice_option(name: str, default: str, choices: tuple[str, ...], help: str) 
     return Option(name, str, False, default, help, None, None, None, None, choices)
 
 
+def by_name(*options: Option) -> dict[str, Option]:
+    """Return options by their names."""
+    return {option.name: option for option in options}
+
+
 def help_table(options: Mapping[str, Option]) -> str:
     """Return one line per option: flag, help, range, default."""
     rows = []
@@ -117,10 +132,7 @@ def help_table(options: Mapping[str, Option]) -> str:
     return "\n".join(rows)
 
 
-COMMON = {
-    option.name: option
-    for option in (
-        flag_option("show_code", "print the equivalent Python code instead of running it"),
-        flag_option("debug", "show full tracebacks"),
-    )
-}
+COMMON = by_name(
+    flag_option("show_code", "print the equivalent Python code instead of running it"),
+    flag_option("debug", "show full tracebacks"),
+)

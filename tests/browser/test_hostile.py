@@ -21,7 +21,7 @@ from nbtextgen.notebook.code import MagicLine
 from nbtextgen.notebook.data_view import DataView
 from nbtextgen.notebook.explain.buttons import explain_button
 from nbtextgen.notebook.explain.panel import ExplanationPanel
-from nbtextgen.notebook.explain.payload import answer
+from nbtextgen.notebook.explain.payload import explanation_payload
 from nbtextgen.notebook.live import static_view as still
 from nbtextgen.notebook.live.panel import LivePanel
 from nbtextgen.notebook.live.record import record_of
@@ -126,7 +126,7 @@ def states(text: str) -> dict[type, dict[str, Any]]:
         text_field("text", "help", kind="area"),
     ]
     shown = record_of(name, events(name)).as_dict() | {"controls": {"dropout": 0.1, "rate_factor": 1.0}}
-    why = answer(explanation(text), final=True)
+    why = explanation_payload(explanation(text), final=True)
     return {
         Form: {
             "sections": [{"title": "t", "fields": fields}],

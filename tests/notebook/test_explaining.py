@@ -101,20 +101,20 @@ def test_the_panel_has_first_answers_at_once_and_refines_the_rest(model: TextGen
 def test_what_is_known_is_not_computed_again(model: TextGenerator) -> None:
     panel = ExplanationPanel.of(model, "abc").wait()
     known = panel.explanation
-    panel._hear(None, {"kind": "ask", **panel.view}, [])
+    panel._receive(None, {"kind": "ask", **panel.view}, [])
     assert panel.wait().explanation is known
-    panel._hear(None, {"kind": "ask", "unit": "word", "contrast": "cab", "method": "occlusion"}, [])
+    panel._receive(None, {"kind": "ask", "unit": "word", "contrast": "cab", "method": "occlusion"}, [])
     assert panel.wait().answers["word|cab|occlusion"]["contrast"] == "cab"
 
 
 def test_a_cancel_stops_the_work_and_leaves_the_panel_usable(model: TextGenerator) -> None:
     before = threading.active_count()
     panel = ExplanationPanel.of(model, "abc" * 12, method="shap", budget=200_000, faithfulness=False)
-    panel._hear(None, {"kind": "cancel"}, [])
+    panel._receive(None, {"kind": "cancel"}, [])
     panel.wait()
     assert not panel.answers.get("token||shap", {}).get("final")
     assert threading.active_count() <= before + 1 and not panel.status.get("busy")
-    panel._hear(None, {"kind": "ask", "unit": "word", "contrast": "", "method": "shap"}, [])
+    panel._receive(None, {"kind": "ask", "unit": "word", "contrast": "", "method": "shap"}, [])
     assert panel.wait().answers["word||shap"]["final"]
 
 
@@ -125,7 +125,7 @@ def test_a_panel_explains_an_output_that_is_there_already(model: TextGenerator) 
 
 def test_the_panel_tells_mistakes_and_goes_on(model: TextGenerator) -> None:
     panel = ExplanationPanel.of(model, "abc").wait()
-    panel._hear(
+    panel._receive(
         None,
         {
             "kind": "edit",
@@ -135,7 +135,7 @@ def test_the_panel_tells_mistakes_and_goes_on(model: TextGenerator) -> None:
         [],
     )
     assert "Nothing is left" in panel.wait().status["error"]
-    panel._hear(None, {"kind": "edit", **panel.view, "edits": {"0": {"action": "replace", "text": "b"}}}, [])
+    panel._receive(None, {"kind": "edit", **panel.view, "edits": {"0": {"action": "replace", "text": "b"}}}, [])
     assert panel.wait().change["source"] == "bbc"
 
 

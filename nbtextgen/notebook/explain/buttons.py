@@ -1,8 +1,8 @@
-"""An Explain button beside every generated text that a notebook shows, for as long as its kernel is there.
+"""Explain buttons beside generated texts, which work as long as the kernel runs.
 
-An output stays plain HTML, in which the buttons are hidden. One widget for each kernel, which is never shown itself, waits in the
-page: it reveals the buttons of its kernel, hears them, and puts the explanation under the texts. So a text costs no widget, and a
-saved notebook, or a page without a kernel, shows the texts and no dead buttons.
+An output stays plain HTML with hidden buttons. One widget per kernel, never displayed itself, waits in the page: it reveals the
+buttons of its kernel, receives their clicks, and puts the explanation under the texts. So an output costs no widget, and a saved
+notebook, or a page without a kernel, shows the texts and no dead buttons.
 """
 
 from __future__ import annotations
@@ -30,57 +30,58 @@ if TYPE_CHECKING:
     from nbtextgen.generator import TextGenerator
 
 FRONT = Path(__file__).parent / "front"
-ROWS = 100
-"""Texts of one output that have a button; the rest of a long list has none."""
-REMEMBERED = 5_000
-"""Texts that can be asked about; the oldest are forgotten first."""
-LONGEST = 60
-"""Characters of a text in the name of its button."""
+MAX_BUTTONS = 100
+"""Buttons in one output; the other rows of a long list have none."""
+MAX_GENERATIONS = 5_000
+"""Generations that can be explained by a click; the oldest are dropped first."""
+MAX_NAME_CHARACTERS = 60
+"""Characters of a text in the accessible name of its button."""
 
 
 class ExplainButtons(anywidget.AnyWidget):
-    """Waits in the page for presses of Explain.
+    """Waits in the page for clicks on Explain buttons.
 
     Attributes:
-        token: what the values of this kernel's buttons begin with; the id of this widget, which no other kernel has.
+        token: prefix of the values of this kernel's buttons; the id of this widget, which no other kernel has.
     """
 
     _esm = module(FRONT, "buttons.js")
     token = traitlets.Unicode().tag(sync=True)
 
     def __init__(self) -> None:
-        self._written: OrderedDict[int, tuple[weakref.ref[TextGenerator], Generation]] = OrderedDict()
+        self._generations: OrderedDict[int, tuple[weakref.ref[TextGenerator], Generation]] = OrderedDict()
         self._count = 0
         self._panels: dict[str, ExplanationPanel] = {}
         token = uuid.uuid4().hex
         super().__init__(model_id=token, token=token)
-        self.on_msg(self._hear)
+        self.on_msg(self._receive)
 
-    def button(self, model: TextGenerator, written: Generation) -> str:
-        """The hidden button of a text, as HTML."""
+    def button(self, model: TextGenerator, generation: Generation) -> str:
+        """Return the hidden button for a generation, as HTML."""
         self._count += 1
-        self._written[self._count] = (weakref.ref(model), written)
-        if len(self._written) > REMEMBERED:
-            self._written.popitem(last=False)
-        return explain_button(f"{self.token}.{self._count}", written.text)
+        self._generations[self._count] = (weakref.ref(model), generation)
+        if len(self._generations) > MAX_GENERATIONS:
+            self._generations.popitem(last=False)
+        return explain_button(f"{self.token}.{self._count}", generation.text)
 
-    def _hear(self, _: object, content: Mapping[str, Any], buffers: object = None) -> None:
-        """A button was pressed, or an explanation closed."""
+    def _receive(self, _: object, content: Mapping[str, Any], buffers: object = None) -> None:
+        """Handle a click on a button, or on the Close button of an explanation."""
         closed = self._panels.pop(str(content.get("close")), None)
         if closed is not None:
             closed.cancel()
             closed.close()
         number = content.get("explain")
         if isinstance(number, int):
-            self.send({"explain": number, **self._explained(number)})
+            self.send({"explain": number, **self._open_panel(number)})
 
-    def _explained(self, number: int) -> dict[str, str]:
-        author, written = self._written.get(number, (None, None))
-        model = author() if author is not None else None
+    def _open_panel(self, number: int) -> dict[str, str]:
+        """Open the explanation of a generation; return the id of the panel, or an error."""
+        model_reference, generation = self._generations.get(number, (lambda: None, None))
+        model = model_reference()
         try:
-            if model is None or written is None:
+            if model is None or generation is None:
                 raise NotTrainedError("The model that wrote this text is gone; run the cell again.")
-            panel = ExplanationPanel.of(model, written)
+            panel = ExplanationPanel.of(model, generation)
         except NbTextGenError as error:
             return {"error": str(error)}
         self._panels[panel.model_id] = panel
@@ -88,8 +89,8 @@ class ExplainButtons(anywidget.AnyWidget):
 
 
 def explain_button(value: str, text: str) -> str:
-    """A button that only a living page shows; its word comes from there, too, so that none is left where buttons are not."""
-    name = pictured(text if len(text) <= LONGEST else text[: LONGEST - 1] + "\u2026")
+    """Return a hidden, empty button; the front end fills in its word and shows it, so that a static page shows nothing."""
+    name = pictured(text if len(text) <= MAX_NAME_CHARACTERS else text[: MAX_NAME_CHARACTERS - 1] + "\u2026")
     return (
         f'<button type="button" class="ntg-explain" value="{value}" aria-label="Explain: {html.escape(name, quote=True)}" '
         f'style="{BUTTON};display:none"></button>'
@@ -98,29 +99,29 @@ def explain_button(value: str, text: str) -> str:
 
 @cache
 def kernel_buttons() -> ExplainButtons:
-    """The one widget of this kernel."""
+    """Return the widget of this kernel."""
     return ExplainButtons()
 
 
-def bundle(models: Sequence[TextGenerator], shown: Generation | Generations) -> dict[str, Any]:
-    """Generated texts as a notebook shows them, with an Explain button beside each text of one of the models.
+def bundle(models: Sequence[TextGenerator], output: Generation | Generations) -> dict[str, Any]:
+    """Return a mime bundle of generated texts, with an Explain button beside each text that one of the models generated.
 
     Args:
         models: the generators that the notebook's variables hold.
-        shown: a ``Generation``, or ``Generations``.
+        output: what is shown.
     """
-    several = isinstance(shown, Generations)
-    rows: Sequence[Generation] = shown if several else shown.candidates or (shown,)
-    given: Sequence[Generation] = shown if several else [shown] * len(rows)
-    asked = [(_author(models, one), row) for one, row in zip(given[:ROWS], rows[:ROWS], strict=True)]
-    found = shown._repr_mimebundle_()
-    if all(author is None for author, _ in asked):
-        return found
+    several = isinstance(output, Generations)
+    rows: Sequence[Generation] = output if several else output.candidates or (output,)
+    originals: Sequence[Generation] = output if several else [output] * len(rows)
+    authors = [_author(models, original) for original in originals[:MAX_BUTTONS]]
+    data = output._repr_mimebundle_()
+    if not any(authors):
+        return data
     buttons = kernel_buttons()
-    beside = ["" if author is None else buttons.button(author, row) for author, row in asked]
-    return found | {"text/html": table(rows, with_source=several, beside=beside)}
+    beside = ["" if author is None else buttons.button(author, row) for author, row in zip(authors, rows, strict=False)]
+    return data | {"text/html": table(rows, with_source=several, beside=beside)}
 
 
-def _author(models: Sequence[TextGenerator], written: Generation) -> TextGenerator | None:
-    """The model that wrote a text, if it is one of these."""
-    return next((model for model in models if written in model.generated), None)
+def _author(models: Sequence[TextGenerator], generation: Generation) -> TextGenerator | None:
+    """Return the model that generated a text, or ``None`` if it is not among these."""
+    return next((model for model in models if generation in model.generated), None)

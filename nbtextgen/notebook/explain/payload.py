@@ -1,4 +1,4 @@
-"""Explanations as plain values for the front end; texts are sent as they are and only ever become text nodes there."""
+"""Explanations as JSON values for the front end, which shows their texts as text nodes only."""
 
 from __future__ import annotations
 
@@ -13,13 +13,8 @@ from nbtextgen.explanation.explanation import Explanation
 from nbtextgen.explanation.views.text import notes
 
 
-def answer(explanation: Explanation, *, final: bool) -> dict[str, Any]:
-    """One explanation.
-
-    Args:
-        explanation: what to show.
-        final: whether it is still being refined.
-    """
+def explanation_payload(explanation: Explanation, *, final: bool) -> dict[str, Any]:
+    """Return an explanation as JSON values; one that is not ``final`` is still being refined."""
     return {
         "method": explanation.method,
         "name": method_title(explanation.method),
@@ -47,15 +42,15 @@ def _tokens(texts: tuple[str, ...], offsets: tuple[tuple[int, int], ...]) -> lis
 
 
 def _rounded(values: NDArray[np.float64]) -> Any:
-    """Five digits: enough to show, and JSON knows no infinity."""
+    """Return values with five digits; infinities become 0, since JSON has none."""
     return np.nan_to_num(np.round(values, 5), nan=0.0, posinf=0.0, neginf=0.0).tolist()
 
 
-def changed(found: Counterfactual) -> dict[str, Any]:
-    """A counterfactual."""
+def counterfactual_payload(change: Counterfactual) -> dict[str, Any]:
+    """Return a counterfactual as JSON values."""
     return {
-        "source": found.source,
-        "before": [list(piece) for piece in found.before],
-        "after": [list(piece) for piece in found.after],
-        "same": all(kind == "same" for kind, _ in (*found.before, *found.after)),
+        "source": change.source,
+        "before": [list(piece) for piece in change.before],
+        "after": [list(piece) for piece in change.after],
+        "same": all(kind == "same" for kind, _ in (*change.before, *change.after)),
     }

@@ -1,14 +1,13 @@
-"""What the panel computes, and when: quick answers at once, the rest in one worker thread that can be cancelled."""
+"""What the explanation panel computes: cheap methods at once, the others one after another in the background."""
 
 from __future__ import annotations
 
-import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from nbtextgen.core.cancellation import Cancelled
+from nbtextgen.core.cancellation import CancellationToken, Cancelled
 from nbtextgen.core.errors import NbTextGenError
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.explanation.agreement import Agreement
@@ -19,22 +18,24 @@ from nbtextgen.explanation.explanation import Explanation
 from nbtextgen.inference.generation import Generation
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.inference.text_codec import validate_sources
-from nbtextgen.notebook.explain.payload import answer, changed
+from nbtextgen.notebook.background import BackgroundWorker, describe
+from nbtextgen.notebook.explain.payload import counterfactual_payload, explanation_payload
 from nbtextgen.notebook.progress import Throttle
 
 if TYPE_CHECKING:
     from nbtextgen.generator import TextGenerator
 
-QUICK = ("attention", "input-x-gradient")
-"""Methods that need a pass or two, and are there when the panel appears."""
-BETWEEN = 0.25
-"""Seconds between two refinements that are shown."""
-Tell = Callable[[str, Mapping[str, Any]], None]
+QUICK_METHODS = ("attention", "input-x-gradient")
+"""Methods that need a pass or two; the panel has them when it appears."""
+UPDATE_SECONDS = 0.25
+"""Shortest time between two updates of a result that is being refined."""
+UpdateCallback = Callable[[str, Mapping[str, Any]], None]
+"""Called with the name and the value of an update; see ``ExplanationPanel.update``."""
 
 
 @dataclass(frozen=True)
-class Question:
-    """What may be asked of one text: by which units, against which alternative, by which method."""
+class ExplanationRequest:
+    """One explanation of a text: its units, the alternative output that it contrasts with, and the method."""
 
     unit: str
     contrast: str | None
@@ -42,21 +43,22 @@ class Question:
 
     @property
     def group(self) -> str:
-        """The question without its method, as the front end names it."""
+        """The key of all methods with this unit and contrast in the front end."""
         return f"{self.unit}|{self.contrast or ''}"
 
     @property
     def key(self) -> str:
-        """The question as the front end names it."""
+        """The key of this explanation in the front end."""
         return f"{self.group}|{self.method}"
 
 
 class ExplanationWorker:
-    """Explanations of one output, each computed once.
+    """Computes explanations of one output, each of them once.
 
     Attributes:
-        first_question: what was asked first.
-        methods, units: what this model can be asked.
+        default_request: the unit, the contrast and the first method of the configuration.
+        methods, units: what this model supports.
+        on_update: called with every new result and status, in the thread that computes it.
     """
 
     def __init__(
@@ -69,29 +71,25 @@ class ExplanationWorker:
         generation: Generation | None = None,
     ) -> None:
         self.predictor, self.source, self.config = predictor, source, replace(config, faithfulness=False)
-        self._given: dict[str, Any] = {"background": background}
         if config.target is None and generation is None:
-            generation = predictor.predict([source], DecodingConfig())[
-                0
-            ]  # once: every question is about this very output
-        self._generation = generation
-        self._explainers: dict[str, Explainer] = {}
-        self._answers: dict[Question, Explanation] = {}
-        self._queue: deque[Callable[[], None]] = deque()
-        self._waiting: set[Question] = set()
-        self._changed = threading.Condition(threading.RLock())
-        self._thread: threading.Thread | None = None
-        self._cancelled = False
-        self._done, self._expected, self._pace = 0, 1, Throttle(BETWEEN)
-        self._tell: Tell = lambda name, value: None
-        first = Explainer(
-            predictor, source, self.config, generation=generation, on_progress=self._on_progress, **self._given
+            # Once, so that all explanations are of the same output.
+            generation = predictor.predict([source], DecodingConfig())[0]
+        self._new_explainer = partial(
+            Explainer, predictor, source, generation=generation, background=background, on_progress=self._on_progress
         )
+        self._explainers: dict[str, Explainer] = {}
+        self._explanations: dict[ExplanationRequest, Explanation] = {}
+        self._pending: set[ExplanationRequest] = set()
+        self._worker = BackgroundWorker("nbtextgen explain", on_error=self._show_error)
+        self._token: CancellationToken | None = None
+        self._evaluations, self._expected, self._throttle = 0, 1, Throttle(UPDATE_SECONDS)
+        self.on_update: UpdateCallback = lambda name, value: None
+        first = self._new_explainer(self.config)
         unit = "spans" if config.spans else first.units.kind
-        self.first_question = Question(unit, config.contrast, config.method[0])
-        self._explainers[self.first_question.group] = first
-        attended = predictor.networks[0].config.attention != "none"
-        self.methods = tuple(method for method in METHODS if attended or method != "attention")
+        self.default_request = ExplanationRequest(unit, config.contrast, config.method[0])
+        self._explainers[self.default_request.group] = first
+        has_attention = predictor.networks[0].config.attention != "none"
+        self.methods = tuple(method for method in METHODS if has_attention or method != "attention")
         kinds = ("token", "word") if predictor.source.kind in ("char", "symbol") else ("char", "token", "word")
         self.units = (*(("spans",) if config.spans else ()), *kinds)
 
@@ -99,154 +97,122 @@ class ExplanationWorker:
     def of(
         cls, model: TextGenerator, text: str | Generation, config: ExplanationConfig, background: Iterable[str] | None
     ) -> ExplanationWorker:
-        """For a generator and a text, or one of its outputs."""
+        """Create the worker for a source text, or for one output of a generator."""
         donors = model.background if background is None else tuple(background)
         if isinstance(text, Generation):
             return cls(model.predictor, text.source, config, generation=text, background=donors)
         [source] = validate_sources([text], model.plan.data.clean)
         return cls(model.predictor, source, config, background=donors)
 
-    def listen(self, tell: Tell) -> None:
-        """Send news to ``tell(name, value)``, from whichever thread they come."""
-        self._tell = tell
+    # Requests -------------------------------------------------------------------------------------------------------
 
-    # Asking ---------------------------------------------------------------------------------------------------------
+    def compute_quick_methods(self) -> None:
+        """Compute the cheap methods in this thread."""
+        for method in QUICK_METHODS:
+            request = replace(self.default_request, method=method)
+            if method in self.methods and self._explainer(request).units.member is not None:
+                self._publish(request, self._explainer(request).explain(method), final=True)
 
-    def quick(self) -> None:
-        """The answers that need no waiting, here and now."""
-        for method in QUICK:
-            question = replace(self.first_question, method=method)
-            if method in self.methods and self._explainer(question).units.member is not None:
-                self._note(question, self._explainer(question).explain(method), final=True)
+    def submit(self, requests: Iterable[ExplanationRequest]) -> None:
+        """Compute explanations in the background, in this order, unless they are computed already or pending."""
+        for request in requests:
+            if request not in self._explanations and request not in self._pending:
+                self._pending.add(request)
+                self._worker.submit(partial(self._run, lambda request=request: self._explain(request)))
 
-    def start(self, questions: Sequence[Question]) -> None:
-        """Answer in the background, in this order; what is known or under way is not asked again."""
-        with self._changed:
-            self._cancelled = False
-            for question in questions:
-                if question not in self._answers and question not in self._waiting:
-                    self._waiting.add(question)
-                    self._queue.append(lambda asked=question: self._answer(asked))
-            self._run()
-
-    def start_edit(self, question: Question, edits: Mapping[str, Mapping[str, str]]) -> None:
-        """Write for a changed input in the background: ``{unit: {"action": ..., "text": ...}}``."""
-        with self._changed:
-            self._cancelled = False
-            self._queue.appendleft(lambda: self._edit(question, edits))
-            self._run()
+    def submit_edit(self, request: ExplanationRequest, edits: Mapping[str, Mapping[str, str]]) -> None:
+        """Generate for a changed input, before everything that waits; ``edits`` is ``{unit: {"action": ..., "text": ...}}``."""
+        self._worker.submit(partial(self._run, lambda: self._edit(request, edits)), first=True)
 
     def cancel(self) -> None:
-        """Drop what is under way and what waits."""
-        with self._changed:
-            self._cancelled = True
-            self._queue.clear()
-            self._waiting.clear()
+        """Cancel what runs or waits; results so far stay."""
+        self._worker.cancel()
+        self._pending.clear()
 
-    def wait(self, until: Question | None = None, seconds: float | None = None) -> None:
-        """Until nothing is under way, a question is answered, or so many seconds have passed."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._thread is None or until in self._answers, seconds)
+    def wait(self, request: ExplanationRequest | None = None, seconds: float | None = None) -> None:
+        """Wait until nothing is left to compute, ``request`` is computed, or so many seconds have passed."""
+        self._worker.wait(seconds, until=lambda: request in self._explanations)
 
-    def answer(self, question: Question) -> Explanation:
-        """The final answer, waited for."""
-        self.start([question])
-        self.wait(question)
-        with self._changed:
-            if question not in self._answers:
-                raise NbTextGenError("The explanation was cancelled; ask again.")
-            return self._answers[question]
+    def explanation(self, request: ExplanationRequest) -> Explanation:
+        """Return a final explanation; computes it, or waits for it."""
+        self.submit([request])
+        self.wait(request)
+        if request not in self._explanations:
+            raise NbTextGenError("The explanation was cancelled; ask again.")
+        return self._explanations[request]
 
-    def known(self, unit: str, contrast: str | None) -> dict[str, Explanation]:
-        """Final answers by method, in the order of ``METHODS``."""
-        with self._changed:
-            found = {q.method: e for q, e in self._answers.items() if (q.unit, q.contrast) == (unit, contrast)}
-        return {method: found[method] for method in METHODS if method in found}
+    def explanations(self, unit: str, contrast: str | None) -> dict[str, Explanation]:
+        """Return the final explanations so far by method, in the order of ``METHODS``."""
+        by_method = {
+            request.method: explanation
+            for request, explanation in list(self._explanations.items())
+            if (request.unit, request.contrast) == (unit, contrast)
+        }
+        return {method: by_method[method] for method in METHODS if method in by_method}
 
-    # In the worker --------------------------------------------------------------------------------------------------
+    # In the background thread ---------------------------------------------------------------------------------------
 
-    def _run(self) -> None:
-        if self._thread is None and self._queue:
-            self._thread = threading.Thread(target=self._work, name="nbtextgen-explain", daemon=True)
-            self._thread.start()
-
-    def _work(self) -> None:
-        while True:
-            with self._changed:
-                if not self._queue:
-                    self._thread = None
-                    self._changed.notify_all()
-                    break
-                job = self._queue.popleft()
-            try:
-                job()
-            except Cancelled:
-                self._tell("status", {"busy": False, "text": "Cancelled."})
-            except NbTextGenError as error:
-                self._tell("status", {"busy": False, "error": str(error)})
-            except Exception as error:  # a thread has no cell to show a traceback in
-                self._tell("status", {"busy": False, "error": f"{type(error).__name__}: {error}"})
-
-    def _answer(self, question: Question) -> None:
-        pace = Throttle(BETWEEN)
-        self._tell("status", {"busy": True, "text": f"{METHOD_NAMES[question.method]} ...", "done": 0.0})
+    def _run(self, job: Callable[[], None], token: CancellationToken) -> None:
+        self._token = token
         try:
-            explainer = self._explainer(question)
-            self._done, self._expected = 0, explainer.expected_evaluations(question.method)
-            last: Explanation | None = None
-            for last in explainer.refine(question.method):
-                if pace.due():
-                    self._tell("answers", {question.key: answer(last, final=False)})
-            assert last is not None
-            self._note(question, last, final=False)
-            self._note(question, explainer.with_faithfulness(last), final=True)
+            job()
+        except Cancelled:
+            self.on_update("status", {"busy": False, "text": "Cancelled."})
+        else:
+            self.on_update("status", {"busy": False, "text": ""})
         finally:
-            with self._changed:
-                self._waiting.discard(question)
-        self._tell("status", {"busy": False, "text": ""})
+            self._token = None
 
-    def _note(self, question: Question, found: Explanation, *, final: bool) -> None:
+    def _show_error(self, error: BaseException) -> None:
+        self.on_update("status", {"busy": False, "error": describe(error)})
+
+    def _explain(self, request: ExplanationRequest) -> None:
+        throttle = Throttle(UPDATE_SECONDS)
+        self.on_update("status", {"busy": True, "text": f"{METHOD_NAMES[request.method]} ...", "done": 0.0})
+        try:
+            explainer = self._explainer(request)
+            self._evaluations, self._expected = 0, explainer.expected_evaluations(request.method)
+            explanation: Explanation | None = None
+            for explanation in explainer.refine(request.method):
+                if throttle.due():
+                    self._publish(request, explanation, final=False)
+            assert explanation is not None
+            self._publish(request, explanation, final=False)
+            self._publish(request, explainer.with_faithfulness(explanation), final=True)
+        finally:
+            self._pending.discard(request)
+
+    def _publish(self, request: ExplanationRequest, explanation: Explanation, *, final: bool) -> None:
+        """Send an explanation to the page; keep it if it is final."""
         if final:
-            with self._changed:
-                self._answers[question] = found
-                self._changed.notify_all()
-        self._tell("answers", {question.key: answer(found, final=final)})
-        known = self.known(question.unit, question.contrast)
-        if len(known) > 1 and final:
-            self._tell("sentences", {question.group: Agreement.of(list(known.values())).sentence()})
+            self._explanations[request] = explanation
+        self.on_update("answers", {request.key: explanation_payload(explanation, final=final)})
+        computed = self.explanations(request.unit, request.contrast)
+        if len(computed) > 1 and final:
+            self.on_update("sentences", {request.group: Agreement.of(list(computed.values())).sentence()})
 
-    def _edit(self, question: Question, edits: Mapping[str, Mapping[str, str]]) -> None:
-        self._tell("status", {"busy": True, "text": "writing for the changed input ..."})
-        explainer = self._explainer(question)
-        wanted = {int(at): Edit(edit.get("action", ""), edit.get("text", "")) for at, edit in edits.items()}
-        found = counterfactual(self.predictor, self.source, explainer.units, wanted, explainer.subject.output.text)
-        if self._cancelled:
-            raise Cancelled
-        self._tell("change", {"group": question.group, "edits": dict(edits), **changed(found)})
-        self._tell("status", {"busy": False, "text": ""})
+    def _edit(self, request: ExplanationRequest, edits: Mapping[str, Mapping[str, str]]) -> None:
+        self.on_update("status", {"busy": True, "text": "generating for the changed input ..."})
+        explainer = self._explainer(request)
+        by_unit = {int(unit): Edit(edit.get("action", ""), edit.get("text", "")) for unit, edit in edits.items()}
+        change = counterfactual(self.predictor, self.source, explainer.units, by_unit, explainer.subject.output.text)
+        if self._token is not None:
+            self._token.raise_if_cancelled()
+        self.on_update("change", {"group": request.group, "edits": dict(edits), **counterfactual_payload(change)})
 
-    def _on_progress(self, copies: int) -> None:
-        """Progress, and the place where a cancel takes hold; the quick answers tell of none."""
-        if threading.current_thread() is not self._thread:
+    def _on_progress(self, evaluations: int) -> None:
+        """Report progress, and stop if the job was cancelled; the quick methods run outside of a job."""
+        if self._token is None:
             return
-        if self._cancelled:
-            raise Cancelled
-        self._done += copies
-        if self._pace.due():
-            share = min(0.99, self._done / self._expected)
-            self._tell("status", {"busy": True, "text": f"{self._done:,} masked copies read", "done": share})
+        self._token.raise_if_cancelled()
+        self._evaluations += evaluations
+        if self._throttle.due():
+            done = min(0.99, self._evaluations / self._expected)
+            self.on_update("status", {"busy": True, "text": f"{self._evaluations:,} masked copies read", "done": done})
 
-    def _explainer(self, question: Question) -> Explainer:
-        if question.group not in self._explainers:
-            spans = self.config.spans if question.unit == "spans" else ""
-            unit = "auto" if question.unit == "spans" else question.unit
-            config = replace(self.config, unit=unit, spans=spans, contrast=question.contrast)
-            self._explainers[question.group] = Explainer(
-                self.predictor,
-                self.source,
-                config,
-                generation=self._generation,
-                on_progress=self._on_progress,
-                **self._given,
-            )
-        return self._explainers[question.group]
+    def _explainer(self, request: ExplanationRequest) -> Explainer:
+        if request.group not in self._explainers:
+            unit, spans = ("auto", self.config.spans) if request.unit == "spans" else (request.unit, "")
+            config = replace(self.config, unit=unit, spans=spans, contrast=request.contrast)
+            self._explainers[request.group] = self._new_explainer(config)
+        return self._explainers[request.group]

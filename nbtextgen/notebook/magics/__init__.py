@@ -46,7 +46,7 @@ def register(shell: InteractiveShell) -> Session:
         shell.register_magics(commands(shell, session))
     AwaitMagics(shell).install()
     _offer_explanations(shell, session)
-    completions = {name: each for commands in COMMANDS for name, each in commands.completions.items()}
+    completions = {name: each for commands in COMMANDS for name, each in commands.completions().items()}
     Completer(session, completions).install()
     return session
 

@@ -1,16 +1,18 @@
-"""What every group of magics is built on: the shared session, what Tab offers, and errors in one line."""
+"""What all magics share: their line is parsed, their help lists the options, and errors take one line."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics
 
 from nbtextgen.core.errors import NbTextGenError
-from nbtextgen.notebook.completion import MagicCompletion
+from nbtextgen.notebook.arguments import help_table, parse_line
+from nbtextgen.notebook.awaiting import unmark
+from nbtextgen.notebook.completion import MagicCompletion, Options
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -19,17 +21,17 @@ if TYPE_CHECKING:
 
 
 class Commands(Magics):
-    """Base class of a group of magics.
-
-    Attributes:
-        completions: what Tab offers on the line of each magic of the group, by the magic's name.
-    """
-
-    completions: ClassVar[Mapping[str, MagicCompletion]] = {}
+    """Base class of a group of magics, which share the session."""
 
     def __init__(self, shell: InteractiveShell, session: Session) -> None:
         super().__init__(shell)
         self.session = session
+
+    @classmethod
+    def completions(cls) -> dict[str, MagicCompletion]:
+        """Return what Tab offers on the line of each magic of the group."""
+        methods = {name: getattr(method, "completion", None) for name, method in vars(cls).items()}
+        return {name: completion for name, completion in methods.items() if completion is not None}
 
 
 class MagicError(Exception):
@@ -39,21 +41,44 @@ class MagicError(Exception):
         return [f"nbtextgen: {self}"]
 
 
-def in_one_line(magic: Callable[..., Any]) -> Callable[..., Any]:
-    """Show our errors in one line, unless ``--debug`` is on the magic's line; also those of an awaited magic."""
+def command(
+    options: Options,
+    first_word: str,
+    *,
+    actions: Sequence[str] = (),
+    sections: Mapping[str, Options] | None = None,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Turn a method that takes a ``ParsedLine`` into one that takes the line of a magic, and its cell.
 
-    @wraps(magic)
-    def run(self: Any, line: str, cell: str | None = None) -> Any:
-        debug = "--debug" in line.split()
-        try:
-            result = magic(self, line, cell)
-        except NbTextGenError as error:
-            if debug:
-                raise
-            raise MagicError(str(error)) from None
-        return _awaited_in_one_line(result, debug) if inspect.isawaitable(result) else result
+    Our errors are shown in one line, unless ``--debug`` is on the magic's line; also those of an awaited magic.
 
-    return run
+    Args:
+        options: the magic's options; they are listed after the method's docstring.
+        first_word, actions: what Tab offers, see ``MagicCompletion``.
+        sections: the options under several headings.
+    """
+
+    def decorate(method: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(method)
+        def run(self: Any, line: str, cell: str | None = None) -> Any:
+            line, awaited, quiet = unmark(line)
+            debug = "--debug" in line.split()
+            try:
+                parsed = parse_line(line, options)
+                parsed.cell, parsed.awaited, parsed.quiet = cell, awaited, quiet
+                result = method(self, parsed)
+            except NbTextGenError as error:
+                if debug:
+                    raise
+                raise MagicError(str(error)) from None
+            return _awaited_in_one_line(result, debug) if inspect.isawaitable(result) else result
+
+        tables = [f"{title}:\n\n{help_table(table)}" for title, table in (sections or {"Options": options}).items()]
+        run.__doc__ = "\n\n".join([inspect.cleandoc(method.__doc__ or ""), *tables])
+        run.completion = MagicCompletion(options, first_word, tuple(actions))  # type: ignore[attr-defined]
+        return run
+
+    return decorate
 
 
 async def _awaited_in_one_line(work: Awaitable[Any], debug: bool) -> Any:

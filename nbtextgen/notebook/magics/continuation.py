@@ -8,36 +8,48 @@ from IPython.core.magic import line_magic, magics_class
 
 from nbtextgen.core.options import Option, options_of
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.notebook.arguments import COMMON, flag_option, help_table, parse_line, text_option
+from nbtextgen.notebook.arguments import COMMON, ParsedLine, by_name, flag_option, text_option
 from nbtextgen.notebook.code import call, print_code
-from nbtextgen.notebook.completion import MagicCompletion
-from nbtextgen.notebook.magics.base import Commands, in_one_line
+from nbtextgen.notebook.magics.base import Commands, command
 from nbtextgen.notebook.progress import Throttle
 
 LENGTH = Option("length", int, False, 200, "number of tokens to generate", 1, None, None, None, None)
 SAMPLING = {"sample": True, "temperature": 0.8, "top_p": 0.95}
 """A continuation is sampled unless ``--no-sample`` is on the line: the most likely text repeats itself."""
-OPTIONS = (
-    {LENGTH.name: LENGTH, "quiet": flag_option("quiet", "do not show the text while it is generated")}
-    | {"panel": flag_option("panel", "sliders for length, temperature and top-p"), "into": text_option("into", "variable that receives the text")}
+OWN = (
+    by_name(
+        LENGTH,
+        flag_option("quiet", "do not show the text while it is generated"),
+        flag_option("panel", "sliders for length, temperature and top-p"),
+        text_option("into", "variable that receives the text"),
+    )
     | COMMON
-    | {name: option for name, option in options_of(DecodingConfig).items() if name not in ("beam", "n_best")}
-)  # fmt: skip
+)
+OPTIONS = OWN | {name: option for name, option in options_of(DecodingConfig).items() if name not in ("beam", "n_best")}
 
 
 @magics_class
 class ContinueCommands(Commands):
     """Continuing a text."""
 
-    completions = {"textgen_continue": MagicCompletion(OPTIONS, "model")}
-
     @line_magic
-    @in_one_line
-    def textgen_continue(self, line: str, cell: str | None = None) -> Any:
-        parsed = parse_line(line, OPTIONS)
+    @command(OPTIONS, "model")
+    def textgen_continue(self, parsed: ParsedLine) -> Any:
+        """Continue a text, with a model trained by %textgen_train NAME --text FILE.
+
+            %textgen_continue NAME "Once upon a time" --length 500 --temperature 0.8 --top-p 0.95
+            %textgen_continue NAME --panel
+            text = %textgen_continue NAME "Once" --quiet
+
+        Example:
+
+            %textgen_continue poet "The night was" --length 300 --seed 1
+
+        The text is shown while it is generated. By default it is sampled with --temperature 0.8 --top-p 0.95; give a --seed to
+        get the same text again.
+        """
         model = self.session.model(parsed.words, "continue with")
-        own = ("length", "quiet", "panel", "into", *COMMON)
-        decoding = SAMPLING | {name: value for name, value in parsed.options.items() if name not in own}
+        decoding = SAMPLING | {name: value for name, value in parsed.options.items() if name not in OWN}
         text, length = " ".join(parsed.words[1:]), parsed.options.get("length", LENGTH.default)
         if parsed.options.get("show_code"):
             return print_code(
@@ -59,22 +71,3 @@ class ContinueCommands(Commands):
         if parsed.options.get("into"):
             self.session.variables[parsed.options["into"]] = "".join(pieces)
         return "".join(pieces) if parsed.options.get("quiet") else None
-
-
-ContinueCommands.textgen_continue.__doc__ = f"""Continue a text, with a model trained by %textgen_train NAME --text FILE.
-
-    %textgen_continue NAME "Once upon a time" --length 500 --temperature 0.8 --top-p 0.95
-    %textgen_continue NAME --panel
-    text = %textgen_continue NAME "Once" --quiet
-
-Example:
-
-    %textgen_continue poet "The night was" --length 300 --seed 1
-
-The text is shown while it is generated. By default it is sampled with --temperature 0.8 --top-p 0.95; give a --seed to
-get the same text again.
-
-Options:
-
-{help_table(OPTIONS)}
-"""

@@ -8,17 +8,15 @@ from IPython.core.magic import line_cell_magic, magics_class
 
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import options_of
-from nbtextgen.notebook.arguments import COMMON, flag_option, help_table, parse_line, text_option
+from nbtextgen.notebook.arguments import COMMON, ParsedLine, by_name, flag_option, text_option
 from nbtextgen.notebook.code import call, print_code
-from nbtextgen.notebook.completion import MagicCompletion
-from nbtextgen.notebook.magics.base import Commands, in_one_line
+from nbtextgen.notebook.magics.base import Commands, command
 from nbtextgen.notebook.variables import data_as_code
 from nbtextgen.tokenizers.config import TokenizerConfig
 
 _TOKENS = options_of(TokenizerConfig)
-OPTIONS = {
-    option.name: option
-    for option in (
+OPTIONS = (
+    by_name(
         text_option("source", "name of the source column"),
         text_option("target", "name of the target column"),
         flag_option("brief", "counts, lengths and samples only, without a check for problems"),
@@ -28,24 +26,37 @@ OPTIONS = {
         flag_option("panel", "panel to choose cleaning steps and preview their changes"),
         *(_TOKENS[name] for name in ("tokens", "source_tokens", "target_tokens", "vocabulary_size")),
     )
-} | COMMON
+    | COMMON
+)
 
 
 @magics_class
 class DataCommands(Commands):
     """Looking at data."""
 
-    completions = {"textgen_data": MagicCompletion(OPTIONS, "data")}
-
     @line_cell_magic
-    @in_one_line
-    def textgen_data(self, line: str, cell: str | None = None) -> Any:
+    @command(OPTIONS, "data")
+    def textgen_data(self, parsed: ParsedLine) -> Any:
+        """Describe pairs before training: counts, lengths, characters, samples and possible problems; clean them.
+
+            %textgen_data EXPRESSION              a variable or expression of the notebook, a file, or builtin:NAME
+            view = %textgen_data EXPRESSION       view.report: the problems found
+            cleaned = %textgen_data EXPRESSION --clean nfc,whitespace,dedupe
+            %textgen_data EXPRESSION --panel      choose cleaning steps and preview their changes
+            %%textgen_data                        pairs in the cell, one per line: source, a tab or ' => ', target
+
+        Example:
+
+            %textgen_data df --source en --target fr
+
+        Train on the cleaned pairs with %textgen_train french --data cleaned. The model stores the steps, and applies those that
+        rewrite a text to every input. `cleaned.dropped_frame()` returns the rows that were removed.
+        """
         from nbtextgen.data.pairs import Pairs, RawPairs
         from nbtextgen.notebook.data_view import DataView
 
-        parsed = parse_line(line, OPTIONS)
         own = {name: value for name, value in parsed.options.items() if value is not None}
-        data, code = self.session.pairs(" ".join(parsed.words) or None, cell, "textgen_data", option="")
+        data, code = self.session.pairs(" ".join(parsed.words) or None, parsed.cell, "textgen_data", option="")
         sides = {side: own[side] for side in ("source", "target") if side in own}
         tokens = {name: own[name] for name in _TOKENS if name in own}
         into = _variable(own.get("into") or (f"{parsed.words[0]}_clean" if parsed.words else "clean_pairs"), own)
@@ -89,24 +100,3 @@ def _code(expression: str, own: dict[str, Any], sides: dict[str, Any], tokens: d
         first = ", ".join(part for part in (repr(own["clean"]), valid) if part)
         return [*lines, f"{own.get('into', 'cleaned')} = rows.clean({first})"]
     return [*lines, call("rows.report", valid, tokens)]
-
-
-DataCommands.textgen_data.__doc__ = f"""Describe pairs before training: counts, lengths, characters, samples and possible problems; clean them.
-
-    %textgen_data EXPRESSION              a variable or expression of the notebook, a file, or builtin:NAME
-    view = %textgen_data EXPRESSION       view.report: the problems found
-    cleaned = %textgen_data EXPRESSION --clean nfc,whitespace,dedupe
-    %textgen_data EXPRESSION --panel      choose cleaning steps and preview their changes
-    %%textgen_data                        pairs in the cell, one per line: source, a tab or ' => ', target
-
-Example:
-
-    %textgen_data df --source en --target fr
-
-Train on the cleaned pairs with %textgen_train french --data cleaned. The model stores the steps, and applies those that
-rewrite a text to every input. `cleaned.dropped_frame()` returns the rows that were removed.
-
-Options:
-
-{help_table(OPTIONS)}
-"""

@@ -1,4 +1,4 @@
-"""``textgen_explain``: why a model writes what it writes."""
+"""``textgen_explain``: explain the outputs of a model."""
 
 from __future__ import annotations
 
@@ -10,26 +10,22 @@ from IPython.core.magic import line_magic, magics_class
 from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.options import Option, options_of
 from nbtextgen.explanation.config import ExplanationConfig
-from nbtextgen.notebook.arguments import COMMON, flag_option, help_table, parse_line, text_option
+from nbtextgen.notebook.arguments import COMMON, ParsedLine, by_name, flag_option, text_option
 from nbtextgen.notebook.code import call, print_code
-from nbtextgen.notebook.completion import MagicCompletion
-from nbtextgen.notebook.magics.base import Commands, in_one_line
+from nbtextgen.notebook.magics.base import Commands, command
 from nbtextgen.notebook.progress import ProgressLine
 
-OWN = {
-    option.name: option
-    for option in (
-        text_option(
-            "data", "explain a whole data set: a variable, a file, builtin:NAME, or valid (what training held out)"
-        ),
-        Option("limit", int, False, 200, "most pairs of --data that are looked at", 1, None, None, None, None),
-        text_option("gold", "word alignments of --data such as 0-0 1-2, one line a pair: a variable or a file"),
-        text_option("background", "texts that missing units are sampled from, as --data"),
-        text_option("save", "file for the explanation as a page of HTML"),
-        flag_option("sanity", "compare with models of random weights"),
-        flag_option("static", "show a table that needs no kernel, instead of the panel"),
-    )
-}
+OWN = by_name(
+    text_option(
+        "data", "explain a whole data set: a variable, a file, builtin:NAME, or valid (what training held out)"
+    ),
+    Option("limit", int, False, 200, "most pairs of --data that are looked at", 1, None, None, None, None),
+    text_option("gold", "word alignments of --data such as 0-0 1-2, one line a pair: a variable or a file"),
+    text_option("background", "texts that missing units are sampled from, as --data"),
+    text_option("save", "file for the explanation as a page of HTML"),
+    flag_option("sanity", "compare with models of random weights"),
+    flag_option("static", "show a table that needs no kernel, instead of the panel"),
+)
 EXPLAIN = COMMON | OWN | options_of(ExplanationConfig)
 
 
@@ -37,12 +33,20 @@ EXPLAIN = COMMON | OWN | options_of(ExplanationConfig)
 class ExplainCommands(Commands):
     """Explaining."""
 
-    completions = {"textgen_explain": MagicCompletion(EXPLAIN, "model")}
-
     @line_magic
-    @in_one_line
-    def textgen_explain(self, line: str, cell: str | None = None) -> Any:
-        parsed = parse_line(line, EXPLAIN)
+    @command(EXPLAIN, "model")
+    def textgen_explain(self, parsed: ParsedLine) -> Any:
+        """Explain why a model generates an output.
+
+            %textgen_explain NAME "some text" [options]
+            e = %textgen_explain NAME "some text"      e.explanation, e.explanations
+            %textgen_explain NAME --data DATA          over a data set
+
+        Examples:
+
+            %textgen_explain french "a man is sleeping" --method shap,attention,lime --unit word
+            %textgen_explain french "a man is sleeping" --contrast "une femme dort"
+        """
         own = {name: parsed.options.pop(name, None) for name in (*COMMON, *OWN)}
         model, words = self.session.model(parsed.words, "explain"), parsed.words[1:]
         options, text = parsed.options, " ".join(words)
@@ -53,34 +57,34 @@ class ExplainCommands(Commands):
         if own["show_code"]:
             return print_code(*_code(parsed.words[0], text, own, options))
         if own["background"] is not None:
-            options = options | {"background": self._sources(own["background"])}
+            options = options | {"background": self._background(own["background"])}
         if own["data"] is not None:
-            found: Any = self._survey(model, own, options)
+            explanation: Any = self._explain_data(model, own, options)
         elif own["sanity"]:
             from nbtextgen.explanation.sanity import sanity_check
 
-            found = sanity_check(model, text, **options)
+            explanation = sanity_check(model, text, **options)
         elif own["static"] or own["save"] or not self.session.rich:
-            found = model.explain(text, **options)
+            explanation = model.explain(text, **options)
         else:
             from nbtextgen.notebook.explain.panel import ExplanationPanel
 
-            found = ExplanationPanel.of(model, text, **options)
+            explanation = ExplanationPanel.of(model, text, **options)
         if own["save"] is not None:
-            if not hasattr(found, "save"):
+            if not hasattr(explanation, "save"):
                 raise OptionError("--save keeps the explanation of one text; leave out --data and --sanity.")
-            print(f"saved to {found.save(own['save'])}")
-        return found
+            print(f"saved to {explanation.save(own['save'])}")
+        return explanation
 
-    def _survey(self, model: Any, own: dict[str, Any], options: dict[str, Any]) -> Any:
-        """Over a data set, saying how far it is; an interrupt keeps what has been explained."""
+    def _explain_data(self, model: Any, own: dict[str, Any], options: dict[str, Any]) -> Any:
+        """Explain a data set with a progress line; an interrupt keeps the results so far."""
         pairs = self._pairs(model, own["data"])
-        gold = None if own["gold"] is None else self._gold(own["gold"])
+        gold = None if own["gold"] is None else self._alignments(own["gold"])
         with ProgressLine("texts explained", rich=self.session.rich) as counter:
             return model.explain_data(pairs, limit=own["limit"] or 200, gold=gold, on_progress=counter, **options)
 
-    def _gold(self, text: str) -> list[str]:
-        """Alignments from a variable, or the lines of a file."""
+    def _alignments(self, text: str) -> list[str]:
+        """Return alignments from a variable, or the lines of a file."""
         if text in self.session.variables:
             return [str(line) for line in self.session.variables[text]]
         try:
@@ -95,40 +99,23 @@ class ExplainCommands(Commands):
             return model.held_out
         return self.session.data(text)
 
-    def _sources(self, text: str) -> Any:
-        """Source texts of a data set, or a list of texts as it is."""
+    def _background(self, text: str) -> Any:
+        """Return a list of texts as it is, or the sources of a data set."""
         from nbtextgen.data.pairs import Pairs
 
         data = self.session.data(text, "--background")
-        if isinstance(data, (list, tuple)) and all(isinstance(one, str) for one in data):
+        if isinstance(data, (list, tuple)) and all(isinstance(item, str) for item in data):
             return data
         return Pairs.of(data).sources
 
 
 def _code(name: str, text: str, own: dict[str, Any], options: dict[str, Any]) -> list[str]:
-    given = {"background": own["background"]} if own["background"] is not None else {}
+    keywords = {"background": own["background"]} if own["background"] is not None else {}
     if own["data"] is not None:
-        given |= {"gold": own["gold"]} if own["gold"] is not None else {}
-        return [call(f"{name}.explain_data", repr(own["data"]), {"limit": own["limit"] or 200, **options, **given})]
+        keywords |= {"gold": own["gold"]} if own["gold"] is not None else {}
+        return [call(f"{name}.explain_data", repr(own["data"]), {"limit": own["limit"] or 200, **options, **keywords})]
     if own["sanity"]:
-        checked = call("sanity_check", f"{name}, {text!r}", {**options, **given})
+        checked = call("sanity_check", f"{name}, {text!r}", {**options, **keywords})
         return ["from nbtextgen.explanation.sanity import sanity_check", checked]
-    code = call(f"{name}.explain", repr(text), {**options, **given})
+    code = call(f"{name}.explain", repr(text), {**options, **keywords})
     return [f"{code}.save({own['save']!r})" if own["save"] is not None else code]
-
-
-ExplainCommands.textgen_explain.__doc__ = f"""Say why a model writes what it writes.
-
-    %textgen_explain NAME "some text" [options]
-    e = %textgen_explain NAME "some text"      e.explanation, e.explanations
-    %textgen_explain NAME --data DATA          over a data set
-
-Examples:
-
-    %textgen_explain french "a man is sleeping" --method shap,attention,lime --unit word
-    %textgen_explain french "a man is sleeping" --contrast "une femme dort"
-
-Options:
-
-{help_table(EXPLAIN)}
-"""

@@ -9,10 +9,9 @@ from IPython.core.magic import line_cell_magic, magics_class
 from nbtextgen.core.errors import DataError
 from nbtextgen.core.options import options_of
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.notebook.arguments import COMMON, help_table, parse_line
+from nbtextgen.notebook.arguments import COMMON, ParsedLine
 from nbtextgen.notebook.code import call, print_code
-from nbtextgen.notebook.completion import MagicCompletion
-from nbtextgen.notebook.magics.base import Commands, in_one_line
+from nbtextgen.notebook.magics.base import Commands, command
 
 OPTIONS = COMMON | options_of(DecodingConfig)
 
@@ -21,15 +20,22 @@ OPTIONS = COMMON | options_of(DecodingConfig)
 class GenerateCommands(Commands):
     """Generating."""
 
-    completions = {"textgen_generate": MagicCompletion(OPTIONS, "model")}
-
     @line_cell_magic
-    @in_one_line
-    def textgen_generate(self, line: str, cell: str | None = None) -> Any:
-        parsed = parse_line(line, OPTIONS)
+    @command(OPTIONS, "model")
+    def textgen_generate(self, parsed: ParsedLine) -> Any:
+        """Generate with a trained model.
+
+            %textgen_generate NAME "some text" [options]
+            result = %textgen_generate NAME "some text"
+            %%textgen_generate NAME               one source per line in the cell
+
+        Example:
+
+            %textgen_generate french "a man is sleeping" --beam 5 --n-best 3
+        """
         options = {name: value for name, value in parsed.options.items() if name not in COMMON}
         model, words = self.session.model(parsed.words), parsed.words[1:]
-        text = _sources(parsed.words[0], words, cell)
+        text = _sources(parsed.words[0], words, parsed.cell)
         if parsed.options.get("show_code"):
             return print_code(call(f"{parsed.words[0]}.generate", repr(text), options))
         return model.generate(text, **options)
@@ -44,19 +50,3 @@ def _sources(name: str, words: list[str], cell: str | None) -> Any:
     if not words:
         raise DataError(f'There is nothing to generate from: write %textgen_generate {name} "some text".')
     return " ".join(words)
-
-
-GenerateCommands.textgen_generate.__doc__ = f"""Generate with a trained model.
-
-    %textgen_generate NAME "some text" [options]
-    result = %textgen_generate NAME "some text"
-    %%textgen_generate NAME               one source per line in the cell
-
-Example:
-
-    %textgen_generate french "a man is sleeping" --beam 5 --n-best 3
-
-Options:
-
-{help_table(OPTIONS)}
-"""

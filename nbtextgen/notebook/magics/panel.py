@@ -7,30 +7,40 @@ from typing import Any
 from IPython.core.magic import line_magic, magics_class
 
 from nbtextgen.core.errors import OptionError
-from nbtextgen.notebook.arguments import COMMON, choice_option, help_table, parse_line, text_option
+from nbtextgen.notebook.arguments import COMMON, ParsedLine, by_name, choice_option, text_option
 from nbtextgen.notebook.code import call, print_code
-from nbtextgen.notebook.completion import MagicCompletion
-from nbtextgen.notebook.magics.base import Commands, in_one_line
+from nbtextgen.notebook.magics.base import Commands, command
 
-OPTIONS = {
-    option.name: option
-    for option in (
+OPTIONS = (
+    by_name(
         choice_option("kind", "auto", ("auto", "train", "generate", "tune", "history"), "which panel"),
         text_option("data", "training data, as for textgen_train"),
     )
-} | COMMON
+    | COMMON
+)
 
 
 @magics_class
 class PanelCommands(Commands):
     """Panels."""
 
-    completions = {"textgen_panel": MagicCompletion(OPTIONS, "model")}
-
     @line_magic
-    @in_one_line
-    def textgen_panel(self, line: str, cell: str | None = None) -> Any:
-        parsed = parse_line(line, OPTIONS)
+    @command(OPTIONS, "model")
+    def textgen_panel(self, parsed: ParsedLine) -> Any:
+        """Train, generate and tune with sliders; show a background training.
+
+            %textgen_panel                          settings for a new model, the estimated cost, and Start
+            %textgen_panel NAME                     its running training; otherwise generate with the model while you type
+            %textgen_panel runs/RUN                 a run in other processes, for instance after a restart of this kernel
+            %textgen_panel NAME --kind tune         search for good settings within a time limit
+            %textgen_panel NAME --kind history      how the model was trained
+
+        After a reload of the page, use it to show the panel of a running training again.
+
+        Example:
+
+            %textgen_panel dates --data builtin:dates
+        """
         options = {name: value for name, value in parsed.options.items() if name in ("kind", "data") and value}
         if parsed.options.get("show_code"):
             words = [parsed.words[0], " ".join(parsed.words[1:])][: len(parsed.words)] if parsed.words else []
@@ -83,23 +93,3 @@ class PanelCommands(Commands):
         from nbtextgen.notebook.panels.generate import GeneratePanel
 
         return GeneratePanel(self.session, words[0], " ".join(words[1:]))
-
-
-PanelCommands.textgen_panel.__doc__ = f"""Train, generate and tune with sliders; show a background training.
-
-    %textgen_panel                          settings for a new model, the estimated cost, and Start
-    %textgen_panel NAME                     its running training; otherwise generate with the model while you type
-    %textgen_panel runs/RUN                 a run in other processes, for instance after a restart of this kernel
-    %textgen_panel NAME --kind tune         search for good settings within a time limit
-    %textgen_panel NAME --kind history      how the model was trained
-
-After a reload of the page, use it to show the panel of a running training again.
-
-Example:
-
-    %textgen_panel dates --data builtin:dates
-
-Options:
-
-{help_table(OPTIONS)}
-"""

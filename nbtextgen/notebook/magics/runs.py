@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import line_magic, magics_class
 
 from nbtextgen.core.errors import OptionError, nearest
-from nbtextgen.notebook.arguments import COMMON, flag_option, help_table, parse_line, text_option
-from nbtextgen.notebook.awaiting import MARK, QUIET, unmark
+from nbtextgen.notebook.arguments import COMMON, ParsedLine, by_name, flag_option, text_option
+from nbtextgen.notebook.awaiting import MARK, QUIET
 from nbtextgen.notebook.code import print_code
-from nbtextgen.notebook.completion import MagicCompletion
-from nbtextgen.notebook.magics.base import Commands, in_one_line
+from nbtextgen.notebook.magics.base import Commands, command
 from nbtextgen.notebook.runs_view import RunsView
 
 if TYPE_CHECKING:
@@ -24,29 +23,41 @@ if TYPE_CHECKING:
 ACTIONS = ("list", "compare", "open", "resume", "stop", "end", "delete")
 ONE_RUN = ("open", "resume")
 
-OPTIONS = {
-    option.name: option
-    for option in (
+OPTIONS = (
+    by_name(
         text_option("folder", "folder that holds the runs; default: runs"),
         text_option("into", "variable that receives the model of open or resume; default: the run's name"),
         flag_option("yes", "delete without confirmation"),
     )
-} | COMMON
+    | COMMON
+)
 
 
 @magics_class
 class RunCommands(Commands):
     """Looking at runs."""
 
-    completions = {"textgen_runs": MagicCompletion(OPTIONS, "run", ACTIONS)}
-
     @line_magic
-    @in_one_line
-    def textgen_runs(self, line: str, cell: str | None = None) -> Any:
+    @command(OPTIONS, "run", actions=ACTIONS)
+    def textgen_runs(self, parsed: ParsedLine) -> Any:
+        """List runs with their settings, scores and learning curves; open, resume, stop or delete them.
+
+            %textgen_runs                         all runs, newest first
+            %textgen_runs compare RUN RUN ...     some of them, with the settings that differ
+            %textgen_runs open RUN                put its best model into a variable, and show its training
+            %textgen_runs resume RUN              continue training
+            %textgen_runs stop RUN ...            stop training after the current update; the best model is kept
+            %textgen_runs end RUN ...             end their processes at once; the last checkpoint is kept
+            %textgen_runs delete RUN ... --yes    delete their folders
+
+        Train with %textgen_train NAME --run RUN to keep a training as a run. The start of a run's name is enough.
+
+        Example:
+
+            %textgen_runs open french --into best
+        """
         from nbtextgen.run.listing import runs
 
-        line, awaited, quiet = unmark(line)
-        parsed = parse_line(line, OPTIONS)
         folder = Path(parsed.options.get("folder") or "runs").expanduser()
         action, names = _action(parsed.words)
         all_runs = runs(folder)
@@ -55,7 +66,7 @@ class RunCommands(Commands):
         if parsed.options.get("show_code"):
             result: Any = print_code(*_code(action, folder, chosen, into))
         elif action == "resume":
-            marks = (MARK if awaited else "") + (QUIET if quiet else "")
+            marks = (MARK if parsed.awaited else "") + (QUIET if parsed.quiet else "")
             train: Any = self.session.shell.magics_manager.registry["TrainCommands"]
             return train.textgen_train(f"{marks}{into} --resume {shlex.quote(str(chosen[0].folder))}")
         elif action == "open":
@@ -66,7 +77,7 @@ class RunCommands(Commands):
             result = _delete(chosen, sure=bool(parsed.options.get("yes")))
         else:
             result = RunsView(folder, all_runs if action == "list" else chosen)
-        return _awaitable(result) if awaited else result
+        return _awaitable(result) if parsed.awaited else result
 
     def _variable(self, chosen: list[RunRecord], options: dict[str, Any]) -> str:
         """Return the variable for the model of a run: that of ``--into``, or the start of the run's name."""
@@ -169,25 +180,3 @@ def _code(action: str, folder: Path, chosen: list[RunRecord], into: str) -> list
     names = {record.name for record in chosen}
     kept = listed if action == "list" else f"[run for run in {listed} if run.name in {sorted(names)!r}]"
     return ["from nbtextgen.run.listing import runs", kept]
-
-
-RunCommands.textgen_runs.__doc__ = f"""List runs with their settings, scores and learning curves; open, resume, stop or delete them.
-
-    %textgen_runs                         all runs, newest first
-    %textgen_runs compare RUN RUN ...     some of them, with the settings that differ
-    %textgen_runs open RUN                put its best model into a variable, and show its training
-    %textgen_runs resume RUN              continue training
-    %textgen_runs stop RUN ...            stop training after the current update; the best model is kept
-    %textgen_runs end RUN ...             end their processes at once; the last checkpoint is kept
-    %textgen_runs delete RUN ... --yes    delete their folders
-
-Train with %textgen_train NAME --run RUN to keep a training as a run. The start of a run's name is enough.
-
-Example:
-
-    %textgen_runs open french --into best
-
-Options:
-
-{help_table(OPTIONS)}
-"""

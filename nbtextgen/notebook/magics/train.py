@@ -14,17 +14,16 @@ from nbtextgen.data.config import DataConfig
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.notebook.arguments import (
     COMMON,
+    ParsedLine,
+    by_name,
     choice_option,
     flag_option,
-    help_table,
     parse_line,
     read_config,
     text_option,
 )
-from nbtextgen.notebook.awaiting import unmark
 from nbtextgen.notebook.code import call, keywords, print_code
-from nbtextgen.notebook.completion import MagicCompletion
-from nbtextgen.notebook.magics.base import Commands, in_one_line
+from nbtextgen.notebook.magics.base import Commands, command
 from nbtextgen.notebook.variables import data_as_code, names_file
 from nbtextgen.run.config import LaunchConfig
 from nbtextgen.tokenizers.config import TokenizerConfig
@@ -41,9 +40,8 @@ SECTIONS = {
 }
 LAUNCH = options_of(LaunchConfig)
 FIT = {name: option for section in SECTIONS.values() for name, option in section.items()}
-OWN = {
-    option.name: option
-    for option in (
+OWN = (
+    by_name(
         text_option("data", "a variable or expression of the notebook, a file, or builtin:NAME"),
         text_option("source", "name of the source column"),
         text_option("target", "name of the target column"),
@@ -59,7 +57,8 @@ OWN = {
         choice_option("progress", "auto", ("auto", "panel", "text", "none"), "how to show progress"),
         flag_option("quiet", "show no progress"),
     )
-} | COMMON
+    | COMMON
+)
 TRAIN = OWN | LAUNCH | FIT
 
 
@@ -108,14 +107,25 @@ class Request:
 class TrainCommands(Commands):
     """Training."""
 
-    completions = {"textgen_train": MagicCompletion(TRAIN, "new")}
-
     @line_cell_magic
-    @in_one_line
-    def textgen_train(self, line: str, cell: str | None = None) -> Any:
-        line, awaited, quiet = unmark(line)
-        request = self._request(line, cell)
-        return self._train_awaited(request, quiet) if awaited else self._train(request)
+    @command(TRAIN, "new", sections={"Data and run": OWN, "Several processes": LAUNCH, **SECTIONS})
+    def textgen_train(self, parsed: ParsedLine) -> Any:
+        """Train a text generator and put it into a variable.
+
+            %%textgen_train NAME [options]        pairs in the cell, one per line: source, a tab or ' => ', target
+            %textgen_train NAME --data DATA       DATA: a variable, a file, builtin:dates
+            %textgen_train NAME --text FILE       learn to continue a text (then: %textgen_continue NAME)
+
+        Example:
+
+            %textgen_train french --data df --source en --target fr --epochs 12
+
+        Settings that are not given are chosen from the data. A panel under the cell shows the progress, and lets you stop, pause
+        and adjust the training. The notebook's interrupt button does the same as Stop: both keep the best model so far. With
+        --background you can go on working, and the variable generates with the best model from the first validation on.
+        """
+        request = self._request(parsed)
+        return self._train_awaited(request, parsed.quiet) if parsed.awaited else self._train(request)
 
     def _train(self, request: Request) -> Any:
         """Train in this thread; with ``--background``, start training and return."""
@@ -147,7 +157,7 @@ class TrainCommands(Commands):
 
     def prepare(self, line: str) -> Training:
         """Return the training for a line, not started, with its variable filled; for the panels."""
-        request = self._request(line, None)
+        request = self._request(parse_line(line, TRAIN))
         training = self._training(request)
         self.session.variables[request.name] = training.model
         return training
@@ -159,9 +169,8 @@ class TrainCommands(Commands):
             print(f"saved to {model.save(request.own['save'])}")
         return model
 
-    def _request(self, line: str, cell: str | None) -> Request:
-        parsed = parse_line(line, TRAIN)
-        name = self.session.new_name(parsed.words)
+    def _request(self, parsed: ParsedLine) -> Request:
+        name, cell = self.session.new_name(parsed.words), parsed.cell
         own = {key: value for key, value in parsed.options.items() if key not in FIT and value is not None}
         settings = {key: value for key, value in parsed.options.items() if key in FIT}
         if "config" in own:
@@ -225,25 +234,3 @@ def _check_resume(cell: str | None, own: dict[str, Any], settings: dict[str, Any
 def _is_path(text: str) -> bool:
     """Return whether the text after ``--text`` names files; otherwise it is an expression."""
     return names_file(text) or text.endswith((".gz", ".md", ".rst")) or ("*" in text and "/" in text)
-
-
-_OPTIONS = "\n\n".join(
-    f"{title}:\n\n{help_table(options)}"
-    for title, options in {"Data and run": OWN, "Several processes": LAUNCH, **SECTIONS}.items()
-)
-TrainCommands.textgen_train.__doc__ = f"""Train a text generator and put it into a variable.
-
-    %%textgen_train NAME [options]        pairs in the cell, one per line: source, a tab or ' => ', target
-    %textgen_train NAME --data DATA       DATA: a variable, a file, builtin:dates
-    %textgen_train NAME --text FILE       learn to continue a text (then: %textgen_continue NAME)
-
-Example:
-
-    %textgen_train french --data df --source en --target fr --epochs 12
-
-Settings that are not given are chosen from the data. A panel under the cell shows the progress, and lets you stop, pause
-and adjust the training. The notebook's interrupt button does the same as Stop: both keep the best model so far. With
---background you can go on working, and the variable generates with the best model from the first validation on.
-
-{_OPTIONS}
-"""
