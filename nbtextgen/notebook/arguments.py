@@ -8,10 +8,10 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from nbtextgen.core.errors import OptionError, nearest
 from nbtextgen.core.options import Option
+from nbtextgen.notebook.code import Values
 
 
 @dataclass
@@ -26,7 +26,7 @@ class ParsedLine:
     """
 
     words: list[str] = field(default_factory=list[str])
-    options: dict[str, Any] = field(default_factory=dict[str, Any])
+    options: Values = field(default_factory=Values)
     cell: str | None = None
     awaited: bool = False
     quiet: bool = False
@@ -75,7 +75,7 @@ def parse_line(line: str, options: Mapping[str, Option]) -> ParsedLine:
     return parsed
 
 
-def read_config(path: str, options: Mapping[str, Option]) -> dict[str, Any]:
+def read_config(path: str, options: Mapping[str, Option]) -> Values:
     """Read settings from a TOML or JSON file, with Python names or spelled as options.
 
     Raises:
@@ -89,7 +89,7 @@ def read_config(path: str, options: Mapping[str, Option]) -> dict[str, Any]:
         values = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
     except ValueError as error:
         raise OptionError(f"{path} is not valid {'JSON' if file.suffix == '.json' else 'TOML'}: {error}.") from None
-    settings: dict[str, Any] = {}
+    settings: Values = {}
     for key, value in values.items():
         name = key.replace("-", "_")
         if name not in options:

@@ -20,7 +20,7 @@ AWAITED = ("textgen_train", "textgen_runs")
 """Magics that return a coroutine if their line is marked."""
 MARK = "\x00await\x00"
 QUIET = "\x00quiet\x00"
-_CALLS = ("run_line_magic", "run_cell_magic")
+_CALLS = ("get_ipython().run_line_magic", "get_ipython().run_cell_magic")
 _CLOSED = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef, ast.ListComp, ast.SetComp, ast.DictComp)
 
 
@@ -59,9 +59,8 @@ class AwaitMagics:
             return False
         return True
 
-    # Code that is transformed while a cell runs belongs to a magic that executes it itself, without awaiting.
     def enter(self, *_: object) -> None:
-        """A cell begins to run."""
+        """A cell begins to run; code that is transformed meanwhile belongs to a magic that does not await it."""
         self._inside = True
 
     def leave(self, *_: object) -> None:
@@ -100,17 +99,10 @@ def _calls(tree: ast.Module) -> Iterator[tuple[ast.Call, bool]]:
 
 
 def _is_ours(node: ast.AST) -> bool:
-    return (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr in _CALLS
-        and isinstance(node.func.value, ast.Call)
-        and isinstance(node.func.value.func, ast.Name)
-        and node.func.value.func.id == "get_ipython"
-        and len(node.args) >= 2
-        and all(isinstance(argument, ast.Constant) for argument in node.args)
-        and node.args[0].value in AWAITED  # pyright: ignore[reportAttributeAccessIssue]
-    )
+    if not isinstance(node, ast.Call) or ast.unparse(node.func) not in _CALLS:
+        return False
+    constants = [argument.value for argument in node.args if isinstance(argument, ast.Constant)]
+    return len(constants) == len(node.args) >= 2 and constants[0] in AWAITED
 
 
 def _lines(text: str) -> list[str]:

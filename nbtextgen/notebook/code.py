@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+Values = dict[str, Any]
+"""Options, settings or JSON values by name."""
+
 
 @dataclass(frozen=True)
 class PythonCode:

@@ -52,12 +52,7 @@ class CompletionRequest:
 
 
 class Completer:
-    """A matcher of IPython's completer; it answers on the lines of our magics only, and there alone.
-
-    Args:
-        session: the notebook, for its variables.
-        magics: what Tab offers for each magic, by its name.
-    """
+    """A matcher of IPython's completer for the lines of our magics; other matchers are suppressed there."""
 
     def __init__(self, session: Session, magics: Mapping[str, MagicCompletion]) -> None:
         self.session, self.magics = session, magics
@@ -157,19 +152,12 @@ class Completer:
         completer = self.session.shell.Completer
         if completer is None:
             return
+        from IPython.core.completer import context_matcher
+
+        # A function, since IPython sets attributes on its matchers.
+        matcher = context_matcher(identifier=IDENTIFIER, priority=200)(lambda context: self(context))
         others = [each for each in completer.custom_matchers if getattr(each, "matcher_identifier", "") != IDENTIFIER]
-        completer.custom_matchers = [*others, as_matcher(self)]
-
-
-def as_matcher(completer: Completer) -> Callable[[Any], Any]:
-    """Return the completer as a matcher of IPython's version 2."""
-    from IPython.core.completer import context_matcher
-
-    @context_matcher(identifier=IDENTIFIER, priority=200)
-    def matcher(context: CompletionContext) -> SimpleMatcherResult:
-        return completer(context)
-
-    return matcher
+        completer.custom_matchers = [*others, matcher]
 
 
 def _split(line: str) -> tuple[list[str], str]:

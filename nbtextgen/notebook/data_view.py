@@ -82,8 +82,11 @@ class DataView:
         step = max(1, len(usable) // SAMPLES)
         return cls(len(usable), len(rows) - len(usable), columns, tuple(usable[::step][:SAMPLES]), report)
 
+    def _other(self) -> str:
+        return f" and {self.other:,} rows that are not pairs" if self.other else ""
+
     def __repr__(self) -> str:
-        lines = [f"{self.pairs:,} pairs" + (f" and {self.other:,} rows that are not pairs" if self.other else "")]
+        lines = [f"{self.pairs:,} pairs{self._other()}"]
         for column in self.columns:
             low, high = (min(column.lengths), max(column.lengths)) if column.lengths else (0, 0)
             lines.append(
@@ -97,7 +100,6 @@ class DataView:
         return {"text/plain": repr(self), "text/html": self._html()}
 
     def _html(self) -> str:
-        other = f" and {self.other:,} rows that are not pairs" if self.other else ""
         columns = "".join(
             f'<div style="flex:1 1 280px;min-width:0"><div><b>{column.name}</b>: {column.distinct:,} different texts, median '
             f"{column.median:,} characters</div>{_histogram(column)}"
@@ -116,7 +118,7 @@ class DataView:
         )
         report = "" if self.report is None else self.report._repr_mimebundle_()["text/html"]
         return (
-            f"<div><b>{self.pairs:,} pairs</b>{other}</div>"
+            f"<div><b>{self.pairs:,} pairs</b>{self._other()}</div>"
             f'<div style="display:flex;flex-wrap:wrap;gap:8px 32px;max-width:760px">{columns}</div>{table}{report}'
         )
 

@@ -22,12 +22,7 @@ class Throttle:
     """
 
     def __init__(self, seconds: float = UPDATE_SECONDS, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """Create a throttle.
-
-        Args:
-            seconds: shortest time between two updates.
-            clock: returns the time in seconds.
-        """
+        """Create a throttle with the shortest time between two updates; ``clock`` returns the time in seconds."""
         self._seconds, self._clock = seconds, clock
         self._last = -float("inf")
 
@@ -53,12 +48,7 @@ class ProgressLine:
     """
 
     def __init__(self, what: str, *, rich: bool) -> None:
-        """Show nothing yet.
-
-        Args:
-            what: what is counted.
-            rich: whether outputs go to a notebook; a terminal shows no line.
-        """
+        """Prepare a line that counts ``what``; it is shown in a notebook only (``rich``)."""
         self.what, self.rich = what, rich
         self._handle: DisplayHandle | None = None
         self._throttle = Throttle(LINE_SECONDS)

@@ -20,14 +20,9 @@ if TYPE_CHECKING:
 
 
 def reattach(session: Session, word: str) -> Training | None:
-    """Show the training of a run, and put its best model into a variable when it ends.
+    """Show a training of other processes, and put its best model into a variable when it ends; ``None`` if there is none.
 
-    Args:
-        session: the notebook.
-        word: the folder of a run, or a name: ``french`` means the newest of ``runs/french-...`` that is in training.
-
-    Returns:
-        The training, or ``None`` if no such run is in training.
+    ``word`` is the folder of a run, or a name: ``french`` means the newest of ``runs/french-...`` that is in training.
     """
     run = _training_run(word)
     if run is None:
@@ -49,12 +44,7 @@ def watch_run(
 ) -> TextGenerator:
     """Watch a run that other processes train until they end, and return its best model.
 
-    An interrupt ends only the watching.
-
-    Args:
-        run: the run.
-        callbacks: as in ``TextGenerator.fit``; they also receive the events so far.
-        controls: act on the processes that train it.
+    An interrupt ends only the watching. Callbacks also receive the events so far; ``controls`` act on those processes.
 
     Raises:
         NotTrainedError: if the run ends without a model.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,20 +70,11 @@ class RunsView(Sequence["RunRecord"]):
         differing = self.differing()[:12]
         rows = [["run", "state", "updates", "time", "pairs", "parameters", "best loss", "metric", *differing]]
         for run in self._runs[:MAX_ROWS]:
-            settings = run.settings or {}
-            rows.append(
-                [
-                    run.name,
-                    run.problem or run.state,
-                    f"{run.step:,}/{run.steps:,}",
-                    clock(run.seconds),
-                    f"{run.pairs:,}",
-                    f"{run.parameters:,}",
-                    _figure(run.best_loss, 4),
-                    "" if run.metric_name == "loss" else f"{run.metric_name} {_figure(run.metric, 2)}",
-                    *(_setting(settings.get(name)) for name in differing),
-                ]
-            )
+            updates, metric = f"{run.step:,}/{run.steps:,}", f"{run.metric_name} {_figure(run.metric, 2)}"
+            counts = [updates, clock(run.seconds), f"{run.pairs:,}", f"{run.parameters:,}"]
+            scores = [_figure(run.best_loss, 4), "" if run.metric_name == "loss" else metric]
+            settings = [_setting((run.settings or {}).get(name)) for name in differing]
+            rows.append([run.name, run.problem or run.state, *counts, *scores, *settings])
         return rows
 
     def _html(self) -> str:
@@ -102,11 +94,8 @@ class RunsView(Sequence["RunRecord"]):
 
     def _curves(self) -> str:
         """Return a chart of the validation losses of the newest runs."""
-        lines = []
-        for run in self._runs:
-            points = _validations(run)
-            if points and len(lines) < MAX_CURVES:
-                lines.append(Curve(run.name, points, dots=True))
+        validated = ((run.name, points) for run in self._runs if (points := _validations(run)))
+        lines = [Curve(name, points, dots=True) for name, points in islice(validated, MAX_CURVES)]
         if not lines:
             return ""
         title = f"Validation loss by update of {len(lines)} run{'' if len(lines) == 1 else 's'}"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from nbtextgen.core.errors import DataError, OptionError, nearest
-from nbtextgen.notebook.code import PythonCode
+from nbtextgen.notebook.code import PythonCode, Values
 from nbtextgen.notebook.variables import data_as_code, is_generator, names_file
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Session:
         self.trainings: dict[str, Training] = {}
 
     @property
-    def variables(self) -> dict[str, Any]:
+    def variables(self) -> Values:
         """The notebook's variables."""
         return self.shell.user_ns
 
@@ -44,11 +44,7 @@ class Session:
         return [name for name, value in list(self.variables.items()) if is_generator(value)]
 
     def new_name(self, words: Sequence[str], magic: str = "%%textgen_train") -> str:
-        """Return the variable to fill: one valid name, that is free or holds a generator.
-
-        Raises:
-            OptionError: if there is no such name on the line, or the variable holds something else.
-        """
+        """Return the variable to fill; raises ``OptionError`` unless the words are one name that is free or holds a model."""
         if not words:
             raise OptionError(f"Name the variable that receives the model, for instance: {magic} dates")
         name = words[0]
@@ -64,11 +60,7 @@ class Session:
         return name
 
     def model(self, words: Sequence[str], purpose: str = "generate with") -> TextGenerator:
-        """Return the generator that the line names first.
-
-        Raises:
-            OptionError: if none is named, or the variable does not hold one; suggests the nearest.
-        """
+        """Return the generator that the line names first; raises ``OptionError`` if there is none, with the nearest."""
         models = self.models()
         available = f" (available: {', '.join(models)})" if models else "; train one first with %textgen_train"
         if not words:

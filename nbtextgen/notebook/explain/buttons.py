@@ -23,6 +23,7 @@ from nbtextgen.charts.keeping import BUTTON
 from nbtextgen.core.errors import NbTextGenError, NotTrainedError
 from nbtextgen.core.escaping import pictured
 from nbtextgen.inference.generation import Generation, Generations, table
+from nbtextgen.notebook.code import Values
 from nbtextgen.notebook.explain.panel import ExplanationPanel
 from nbtextgen.notebook.widgets import module
 
@@ -103,7 +104,7 @@ def kernel_buttons() -> ExplainButtons:
     return ExplainButtons()
 
 
-def bundle(models: Sequence[TextGenerator], output: Generation | Generations) -> dict[str, Any]:
+def bundle(models: Sequence[TextGenerator], output: Generation | Generations) -> Values:
     """Return a mime bundle of generated texts, with an Explain button beside each text that one of the models generated.
 
     Args:

@@ -11,9 +11,10 @@ from nbtextgen.explanation.config import method_title
 from nbtextgen.explanation.counterfactual import Counterfactual
 from nbtextgen.explanation.explanation import Explanation
 from nbtextgen.explanation.views.text import notes
+from nbtextgen.notebook.code import Values
 
 
-def explanation_payload(explanation: Explanation, *, final: bool) -> dict[str, Any]:
+def explanation_payload(explanation: Explanation, *, final: bool) -> Values:
     """Return an explanation as JSON values; one that is not ``final`` is still being refined."""
     return {
         "method": explanation.method,
@@ -37,7 +38,7 @@ def explanation_payload(explanation: Explanation, *, final: bool) -> dict[str, A
     }
 
 
-def _tokens(texts: tuple[str, ...], offsets: tuple[tuple[int, int], ...]) -> list[dict[str, Any]]:
+def _tokens(texts: tuple[str, ...], offsets: tuple[tuple[int, int], ...]) -> list[Values]:
     return [{"text": text, "start": start, "stop": stop} for text, (start, stop) in zip(texts, offsets, strict=True)]
 
 
@@ -46,7 +47,7 @@ def _rounded(values: NDArray[np.float64]) -> Any:
     return np.nan_to_num(np.round(values, 5), nan=0.0, posinf=0.0, neginf=0.0).tolist()
 
 
-def counterfactual_payload(change: Counterfactual) -> dict[str, Any]:
+def counterfactual_payload(change: Counterfactual) -> Values:
     """Return a counterfactual as JSON values."""
     return {
         "source": change.source,

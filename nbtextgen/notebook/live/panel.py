@@ -10,6 +10,7 @@ from typing import Any
 import anywidget
 import traitlets
 
+from nbtextgen.notebook.code import Values
 from nbtextgen.notebook.live import static_view
 from nbtextgen.notebook.live.record import memory
 from nbtextgen.notebook.live.training import Training
@@ -36,14 +37,14 @@ class LivePanel(anywidget.AnyWidget):
         super().__init__()
         self.on_msg(self._receive)
 
-    def get_state(self, key: Any = None, drop_defaults: bool = False) -> dict[str, Any]:
+    def get_state(self, key: Any = None, drop_defaults: bool = False) -> Values:
         """Return the state as the base class does, with ``state`` as it is now."""
         state = super().get_state(key, drop_defaults)
         if key is None or "state" in key:
             state["state"] = self._training.record.as_dict() | {"controls": controls_of(self._training)}
         return state
 
-    def _receive(self, _: object, content: dict[str, Any], buffers: object = None) -> None:
+    def _receive(self, _: object, content: Values, buffers: object = None) -> None:
         """Handle a message from the page; may be called in any thread."""
         controls, action, value = self._training.controls, content.get("action"), content.get("value")
         actions: dict[str, Callable[[], object]] = {
@@ -86,7 +87,7 @@ def show_again(training: Training, *, rich: bool) -> None:
         training.view.show()
 
 
-def controls_of(training: Training) -> dict[str, Any]:
+def controls_of(training: Training) -> Values:
     """Return the values of the page's buttons and sliders; those not yet moved are as configured."""
     controls, configured = training.controls, training.configured
     return {
@@ -104,22 +105,19 @@ class PanelView:
     """Updates the panel of a training, and leaves a static view in every output that showed it."""
 
     def __init__(self, training: Training, throttle: Throttle | None = None) -> None:
-        """Prepare the panel.
-
-        Args:
-            training: what to show.
-            throttle: limits the messages to the page; ten a second by default.
-        """
+        """Prepare the panel; ``throttle`` limits the messages to the page, to ten a second by default."""
         self._training = training
         self._throttle = throttle or Throttle()
         self._panel = LivePanel(training)
         self._display_ids: list[str] = []
-        self._pending: dict[str, Any] = {}
+        self._pending: Values = {}
 
     def show(self) -> None:
         """Show the panel in the current cell's output; may be called again, in another cell."""
         display_id = uuid.uuid4().hex
-        _display(static_view.bundle(self._training.record) | _widget_view(self._panel), display_id, update=False)
+        view = {"version_major": 2, "version_minor": 0, "model_id": self._panel.model_id}
+        static = static_view.bundle(self._training.record)
+        _display({**static, "application/vnd.jupyter.widget-view+json": view}, display_id)
         self._display_ids.append(display_id)
 
     def __call__(self, event: Event) -> None:
@@ -162,9 +160,9 @@ class TextView:
         self._training, self._throttle = training, throttle or Throttle(0.5)
         self._display_id = uuid.uuid4().hex
 
-    def show(self) -> None:
+    def show(self, *, update: bool = False) -> None:
         """Show what there is so far in the current cell's output."""
-        _display(static_view.text_bundle(self._training.record), self._display_id, update=False)
+        _display({"text/plain": static_view.as_text(self._training.record)}, self._display_id, update=update)
 
     def __call__(self, event: Event) -> None:
         """Rewrite the text, at most twice a second."""
@@ -173,20 +171,10 @@ class TextView:
 
     def over(self) -> None:
         """Write the final text."""
-        _display(static_view.text_bundle(self._training.record), self._display_id, update=True)
+        self.show(update=True)
 
 
-def _widget_view(panel: LivePanel) -> dict[str, Any]:
-    return {
-        "application/vnd.jupyter.widget-view+json": {
-            "version_major": 2,
-            "version_minor": 0,
-            "model_id": panel.model_id,
-        }
-    }
-
-
-def _display(data: dict[str, Any], display_id: str, *, update: bool) -> None:
+def _display(data: Values, display_id: str, *, update: bool = False) -> None:
     from IPython.display import display
 
     display(data, raw=True, display_id=display_id, update=update)

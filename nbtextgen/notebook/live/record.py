@@ -4,26 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from nbtextgen.notebook.code import Values
 from nbtextgen.training.events import Ended, Event, Sample, Started, Step, TrainingWarning, Validation
 
 
 def memory() -> int:
-    """Return the bytes of memory that this process uses; 0 if unknown."""
-    try:
-        with open("/proc/self/statm") as file:
-            import resource
+    """Return the bytes of memory that this process uses."""
+    import psutil  # comes with ipykernel
 
-            return int(file.read().split()[1]) * resource.getpagesize()
-    except OSError:
-        pass
-    try:
-        import psutil  # comes with ipykernel
-
-        return int(psutil.Process().memory_info().rss)
-    except ImportError:
-        return 0
+    return int(psutil.Process().memory_info().rss)
 
 
 MAX_POINTS = 300
@@ -133,10 +123,10 @@ class Record:
             return
         self.samples.setdefault(source, Samples(cut(event.target))).add(self._epoch, cut(event.output))
 
-    def now(self) -> dict[str, Any]:
+    def now(self) -> Values:
         """Return the latest figures, as plain values."""
         step, ended, valid = self.step, self.ended, self.validation
-        figures: dict[str, Any] = {"ended": self.error and "failed" or (ended.reason if ended else "")}
+        figures: Values = {"ended": self.error and "failed" or (ended.reason if ended else "")}
         if step is not None:
             figures |= {
                 "epoch": step.epoch,
@@ -153,24 +143,20 @@ class Record:
             figures |= {"valid": valid.loss, "metric_name": valid.metric_name, "metric": valid.metric}
         return figures
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> Values:
         """Return everything that a panel needs to draw itself, as plain values."""
         started = self.started
-        about = (
-            {}
-            if started is None
-            else {
-                "parameters": started.parameters,
-                "pairs": started.pairs,
-                "held_out": started.valid_pairs,
-                "device": started.device,
-                "precision": started.precision,
-                "choices": {name: str(value) for name, value in started.choices.items()},
-            }
-        )
+        about = started and {
+            "parameters": started.parameters,
+            "pairs": started.pairs,
+            "held_out": started.valid_pairs,
+            "device": started.device,
+            "precision": started.precision,
+            "choices": {name: str(value) for name, value in started.choices.items()},
+        }
         return {
             "name": self.name,
-            "about": about,
+            "about": about or {},
             "now": self.now(),
             "train": self.train.points(),
             "rate": self.rate.points(),
@@ -181,7 +167,7 @@ class Record:
             "error": self.error,
         }
 
-    def samples_as_list(self) -> list[dict[str, Any]]:
+    def samples_as_list(self) -> list[Values]:
         """Return the sample outputs as plain values."""
         return [
             {"source": source, "target": sample.target, "outputs": sample.outputs}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nbtextgen.charts import Curve, figure, line_chart, smoothed
 from nbtextgen.core.errors import NotTrainedError
@@ -75,11 +75,10 @@ def curves(record: Record) -> str:
 def as_html(record: Record) -> str:
     """Return the view as HTML; all text from data or model is escaped."""
     notes = "".join(f"<div>Note: {visible(text)}</div>" for text in record.warnings)
-    figures = _figures(record)
     return (
         '<div style="max-width:720px">'
         f"<div><b>{visible(record.name)}</b> &middot; {visible(headline(record))}</div>"
-        f'<div style="opacity:.75;font-size:12px">{visible(about(record))}{figures}</div>{notes}'
+        f'<div style="opacity:.75;font-size:12px">{visible(about(record) + _figures(record))}</div>{notes}'
         f"{curves(record)}{_samples(record)}</div>"
     )
 
@@ -89,7 +88,7 @@ def _figures(record: Record) -> str:
     if "step" not in now:
         return ""
     metric = "" if now.get("metric_name", "loss") == "loss" else f"; {now['metric_name']} {now['metric']:.2f}"
-    return visible(f"; {now['step']:,} updates in {clock(now['seconds'])}, {now['speed']:,.0f} tokens/s{metric}")
+    return f"; {now['step']:,} updates in {clock(now['seconds'])}, {now['speed']:,.0f} tokens/s{metric}"
 
 
 def _samples(record: Record) -> str:
@@ -125,11 +124,6 @@ def as_text(record: Record) -> str:
     return "\n".join(pictured(line) for line in lines if line)
 
 
-def text_bundle(record: Record) -> dict[str, Any]:
-    """Return the plain text alone, for ``--progress text``."""
-    return {"text/plain": as_text(record)}
-
-
 class History:
     """The record of a training that is over: curves, figures and samples."""
 
@@ -138,11 +132,7 @@ class History:
 
     @classmethod
     def of(cls, name: str, model: TextGenerator) -> History:
-        """The history of a model.
-
-        Raises:
-            NotTrainedError: for a model that was loaded, which has none.
-        """
+        """Return the history of a model; raises ``NotTrainedError`` for a loaded one, which has none."""
         if not model.history:
             raise NotTrainedError(f"{name} has no history: it was loaded, or is not trained yet.")
         return cls(record_of(name, model.history))

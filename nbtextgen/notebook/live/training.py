@@ -24,19 +24,11 @@ EventCallback = Callable[[Event], None]
 
 
 class TrainingView(Protocol):
-    """What shows a training in a notebook; also a callback of its events."""
+    """Shows a training in the current cell (``show``), takes in its events, and shows its result (``over``)."""
 
-    def show(self) -> None:
-        """Show the training in the current cell's output."""
-        ...
-
-    def __call__(self, event: Event) -> None:
-        """Take in an event."""
-        ...
-
-    def over(self) -> None:
-        """Show the result: the training has ended."""
-        ...
+    def show(self) -> None: ...
+    def __call__(self, event: Event) -> None: ...
+    def over(self) -> None: ...
 
 
 class Training:
@@ -55,13 +47,7 @@ class Training:
     """
 
     def __init__(self, name: str, model: TextGenerator | None, fit: Callable[..., TextGenerator]) -> None:
-        """Prepare.
-
-        Args:
-            name: the variable that receives the model.
-            model: the generator to train; ``None`` if ``fit`` creates it.
-            fit: trains; takes ``callbacks`` and ``controls``.
-        """
+        """Prepare; ``fit`` takes ``callbacks`` and ``controls``, and creates the model if ``model`` is ``None``."""
         self.name, self.model = name, model
         self.controls = Controls()
         self.record = Record(name)

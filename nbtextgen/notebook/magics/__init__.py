@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nbtextgen.notebook.awaiting import AwaitMagics
+from nbtextgen.notebook.code import Values
 from nbtextgen.notebook.completion import Completer
 from nbtextgen.notebook.magics.base import Commands
 from nbtextgen.notebook.magics.continuation import ContinueCommands
@@ -57,7 +58,7 @@ def _offer_explanations(shell: InteractiveShell, session: Session) -> None:
     if not session.rich or display is None:
         return
 
-    def mimebundle(output: Any) -> dict[str, Any]:
+    def mimebundle(output: Any) -> Values:
         from nbtextgen.notebook.explain.buttons import bundle
 
         return bundle([session.variables[name] for name in session.models()], output)

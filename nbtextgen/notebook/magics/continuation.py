@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from IPython.core.magic import line_magic, magics_class
 
 from nbtextgen.core.options import Option, options_of
@@ -34,7 +32,7 @@ class ContinueCommands(Commands):
 
     @line_magic
     @command(OPTIONS, "model")
-    def textgen_continue(self, parsed: ParsedLine) -> Any:
+    def textgen_continue(self, parsed: ParsedLine) -> object:
         """Continue a text, with a model trained by %textgen_train NAME --text FILE.
 
             %textgen_continue NAME "Once upon a time" --length 500 --temperature 0.8 --top-p 0.95

@@ -9,7 +9,7 @@ from IPython.core.magic import line_cell_magic, magics_class
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import options_of
 from nbtextgen.notebook.arguments import COMMON, ParsedLine, by_name, flag_option, text_option
-from nbtextgen.notebook.code import call, print_code
+from nbtextgen.notebook.code import Values, call, print_code
 from nbtextgen.notebook.magics.base import Commands, command
 from nbtextgen.notebook.variables import data_as_code
 from nbtextgen.tokenizers.config import TokenizerConfig
@@ -36,7 +36,7 @@ class DataCommands(Commands):
 
     @line_cell_magic
     @command(OPTIONS, "data")
-    def textgen_data(self, parsed: ParsedLine) -> Any:
+    def textgen_data(self, parsed: ParsedLine) -> object:
         """Describe pairs before training: counts, lengths, characters, samples and possible problems; clean them.
 
             %textgen_data EXPRESSION              a variable or expression of the notebook, a file, or builtin:NAME
@@ -80,7 +80,7 @@ class DataCommands(Commands):
         self.session.variables[name] = cleaned
 
 
-def _variable(name: str, own: dict[str, Any]) -> str:
+def _variable(name: str, own: Values) -> str:
     """Return the variable for the cleaned pairs; ``clean_pairs`` if the data is not a plain variable."""
     if name.isidentifier():
         return name
@@ -89,7 +89,7 @@ def _variable(name: str, own: dict[str, Any]) -> str:
     return "clean_pairs"
 
 
-def _code(expression: str, own: dict[str, Any], sides: dict[str, Any], tokens: dict[str, Any]) -> list[str]:
+def _code(expression: str, own: Values, sides: Values, tokens: Values) -> list[str]:
     """Return the Python that does the same."""
     lines = ["from nbtextgen import Pairs, RawPairs", call("rows = RawPairs.of", expression, sides)]
     valid = ""

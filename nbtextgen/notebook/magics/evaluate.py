@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from IPython.core.magic import line_cell_magic, magics_class
 
 from nbtextgen.core.errors import OptionError
@@ -32,7 +30,7 @@ class EvaluateCommands(Commands):
 
     @line_cell_magic
     @command(OPTIONS, "model")
-    def textgen_evaluate(self, parsed: ParsedLine) -> Any:
+    def textgen_evaluate(self, parsed: ParsedLine) -> object:
         """Measure a model on pairs that it was not trained on.
 
             %textgen_evaluate NAME --data DATA [options]

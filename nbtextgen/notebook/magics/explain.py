@@ -11,7 +11,7 @@ from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.options import Option, options_of
 from nbtextgen.explanation.config import ExplanationConfig
 from nbtextgen.notebook.arguments import COMMON, ParsedLine, by_name, flag_option, text_option
-from nbtextgen.notebook.code import call, print_code
+from nbtextgen.notebook.code import Values, call, print_code
 from nbtextgen.notebook.magics.base import Commands, command
 from nbtextgen.notebook.progress import ProgressLine
 
@@ -35,7 +35,7 @@ class ExplainCommands(Commands):
 
     @line_magic
     @command(EXPLAIN, "model")
-    def textgen_explain(self, parsed: ParsedLine) -> Any:
+    def textgen_explain(self, parsed: ParsedLine) -> object:
         """Explain why a model generates an output.
 
             %textgen_explain NAME "some text" [options]
@@ -76,7 +76,7 @@ class ExplainCommands(Commands):
             print(f"saved to {explanation.save(own['save'])}")
         return explanation
 
-    def _explain_data(self, model: Any, own: dict[str, Any], options: dict[str, Any]) -> Any:
+    def _explain_data(self, model: Any, own: Values, options: Values) -> Any:
         """Explain a data set with a progress line; an interrupt keeps the results so far."""
         pairs = self._pairs(model, own["data"])
         gold = None if own["gold"] is None else self._alignments(own["gold"])
@@ -109,7 +109,7 @@ class ExplainCommands(Commands):
         return Pairs.of(data).sources
 
 
-def _code(name: str, text: str, own: dict[str, Any], options: dict[str, Any]) -> list[str]:
+def _code(name: str, text: str, own: Values, options: Values) -> list[str]:
     keywords = {"background": own["background"]} if own["background"] is not None else {}
     if own["data"] is not None:
         keywords |= {"gold": own["gold"]} if own["gold"] is not None else {}

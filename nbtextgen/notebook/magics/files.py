@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from IPython.core.magic import line_magic, magics_class
 
@@ -60,7 +59,7 @@ class FileCommands(Commands):
 
     @line_magic
     @command(COMMON, "file")
-    def textgen_load(self, parsed: ParsedLine) -> Any:
+    def textgen_load(self, parsed: ParsedLine) -> object:
         """Load a saved model, or the best model of a run, into a variable.
 
             %textgen_load NAME FOLDER

@@ -22,7 +22,7 @@ class GenerateCommands(Commands):
 
     @line_cell_magic
     @command(OPTIONS, "model")
-    def textgen_generate(self, parsed: ParsedLine) -> Any:
+    def textgen_generate(self, parsed: ParsedLine) -> object:
         """Generate with a trained model.
 
             %textgen_generate NAME "some text" [options]

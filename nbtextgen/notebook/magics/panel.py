@@ -26,7 +26,7 @@ class PanelCommands(Commands):
 
     @line_magic
     @command(OPTIONS, "model")
-    def textgen_panel(self, parsed: ParsedLine) -> Any:
+    def textgen_panel(self, parsed: ParsedLine) -> object:
         """Train, generate and tune with sliders; show a background training.
 
             %textgen_panel                          settings for a new model, the estimated cost, and Start

@@ -12,7 +12,7 @@ from IPython.core.magic import line_magic, magics_class
 from nbtextgen.core.errors import OptionError, nearest
 from nbtextgen.notebook.arguments import COMMON, ParsedLine, by_name, flag_option, text_option
 from nbtextgen.notebook.awaiting import MARK, QUIET
-from nbtextgen.notebook.code import print_code
+from nbtextgen.notebook.code import Values, print_code
 from nbtextgen.notebook.magics.base import Commands, command
 from nbtextgen.notebook.runs_view import RunsView
 
@@ -39,7 +39,7 @@ class RunCommands(Commands):
 
     @line_magic
     @command(OPTIONS, "run", actions=ACTIONS)
-    def textgen_runs(self, parsed: ParsedLine) -> Any:
+    def textgen_runs(self, parsed: ParsedLine) -> object:
         """List runs with their settings, scores and learning curves; open, resume, stop or delete them.
 
             %textgen_runs                         all runs, newest first
@@ -79,7 +79,7 @@ class RunCommands(Commands):
             result = RunsView(folder, all_runs if action == "list" else chosen)
         return _awaitable(result) if parsed.awaited else result
 
-    def _variable(self, chosen: list[RunRecord], options: dict[str, Any]) -> str:
+    def _variable(self, chosen: list[RunRecord], options: Values) -> str:
         """Return the variable for the model of a run: that of ``--into``, or the start of the run's name."""
         if len(chosen) != 1:
             raise OptionError(f"Only one run can be opened or resumed at a time, got {len(chosen)}.")
@@ -134,7 +134,7 @@ def _named(name: str, all_runs: list[RunRecord], folder: Path) -> RunRecord:
 
 
 def _end_runs(chosen: list[RunRecord], *, at_once: bool) -> None:
-    """Ask those who train the runs to stop, which keeps the best model; or end their processes on this machine."""
+    """Ask the runs to stop, which keeps the best model; or end their processes on this machine."""
     from nbtextgen.run.folder import Run
     from nbtextgen.run.launch import end
 
@@ -177,6 +177,6 @@ def _code(action: str, folder: Path, chosen: list[RunRecord], into: str) -> list
         imports = ["from nbtextgen.run.launch import end"] if action == "end" else []
         calls = (ended.format(repr(str(record.folder))) for record in chosen)
         return ["from nbtextgen.run.folder import Run", *imports, *calls]
-    names = {record.name for record in chosen}
-    kept = listed if action == "list" else f"[run for run in {listed} if run.name in {sorted(names)!r}]"
+    names = sorted(record.name for record in chosen)
+    kept = listed if action == "list" else f"[run for run in {listed} if run.name in {names!r}]"
     return ["from nbtextgen.run.listing import runs", kept]

@@ -22,7 +22,7 @@ from nbtextgen.notebook.arguments import (
     read_config,
     text_option,
 )
-from nbtextgen.notebook.code import call, keywords, print_code
+from nbtextgen.notebook.code import Values, call, keywords, print_code
 from nbtextgen.notebook.magics.base import Commands, command
 from nbtextgen.notebook.variables import data_as_code, names_file
 from nbtextgen.run.config import LaunchConfig
@@ -67,8 +67,8 @@ class Request:
     """A parsed line of ``textgen_train``: the variable, the generator's settings, and the magic's own options."""
 
     name: str
-    settings: dict[str, Any]
-    own: dict[str, Any]
+    settings: Values
+    own: Values
     cell: str | None
 
     @property
@@ -82,25 +82,27 @@ class Request:
         options = {name: self.own[name] for name in LAUNCH if name in self.own}
         return {"launch": build(LaunchConfig, options)} if options else {}
 
+    @property
+    def fit_options(self) -> Values:
+        """Column names, run folder and processes, as keywords of ``fit``."""
+        return {name: self.own[name] for name in ("source", "target", "run") if name in self.own} | self.launch
+
     def code(self) -> list[str]:
-        """The Python that does the same."""
-        launching = ["LaunchConfig"] if self.launch else []
-        saved = [f"{self.name}.save({self.own['save']!r})"] if "save" in self.own else []
-        if "resume" in self.own:
-            resumed = f"{self.name} = TextGenerator.{call('resume', repr(self.own['resume']), self.launch)}"
-            return [f"from nbtextgen import {', '.join([*launching, 'TextGenerator'])}", resumed, *saved]
-        if "text" in self.own:
-            text = repr(self.own["text"]) if _is_path(self.own["text"]) else self.own["text"]
-            fitted = call("fit_text", text, ({"run": self.own["run"]} if "run" in self.own else {}) | self.launch)
-            made = f"{self.name} = TextGenerator({keywords(self.settings)}).{fitted}"
-            return [f"from nbtextgen import {', '.join([*launching, 'TextGenerator'])}", made, *saved]
-        sides = {side: self.own[side] for side in ("source", "target", "run") if side in self.own} | self.launch
-        valid = f"valid={data_as_code(self.own['valid'])}" if "valid" in self.own else ""
-        data = f"Pairs.from_text({self.cell!r})" if self.cell is not None else data_as_code(self.own["data"])
-        fitted = call("fit", ", ".join(part for part in (data, valid) if part), sides)
-        names = ", ".join([*launching, *(["Pairs"] if self.cell is not None else []), "TextGenerator"])
-        lines = [f"from nbtextgen import {names}", f"{self.name} = TextGenerator({keywords(self.settings)}).{fitted}"]
-        return [*lines, *saved]
+        """Return the Python that does the same."""
+        own, generator = self.own, f"TextGenerator({keywords(self.settings)})"
+        if "resume" in own:
+            trained = call("TextGenerator.resume", repr(own["resume"]), self.launch)
+        elif "text" in own:
+            text = repr(own["text"]) if _is_path(own["text"]) else own["text"]
+            trained = call(f"{generator}.fit_text", text, self.fit_options)
+        else:
+            data = f"Pairs.from_text({self.cell!r})" if self.cell is not None else data_as_code(own["data"])
+            valid = [f"valid={data_as_code(own['valid'])}"] if "valid" in own else []
+            trained = call(f"{generator}.fit", ", ".join([data, *valid]), self.fit_options)
+        names = [*(["LaunchConfig"] if self.launch else []), *(["Pairs"] if self.cell is not None else [])]
+        saved = [f"{self.name}.save({own['save']!r})"] if "save" in own else []
+        imports = f"from nbtextgen import {', '.join([*names, 'TextGenerator'])}"
+        return [imports, f"{self.name} = {trained}", *saved]
 
 
 @magics_class
@@ -109,7 +111,7 @@ class TrainCommands(Commands):
 
     @line_cell_magic
     @command(TRAIN, "new", sections={"Data and run": OWN, "Several processes": LAUNCH, **SECTIONS})
-    def textgen_train(self, parsed: ParsedLine) -> Any:
+    def textgen_train(self, parsed: ParsedLine) -> object:
         """Train a text generator and put it into a variable.
 
             %%textgen_train NAME [options]        pairs in the cell, one per line: source, a tab or ' => ', target
@@ -205,7 +207,7 @@ class TrainCommands(Commands):
         self.session.trainings[request.name] = training
         return training
 
-    def _data(self, request: Request) -> dict[str, Any]:
+    def _data(self, request: Request) -> Values:
         """Return the arguments of ``fit``."""
         from nbtextgen.data.pairs import Pairs
 
@@ -214,14 +216,13 @@ class TrainCommands(Commands):
             from nbtextgen.data.corpus import Corpus
 
             text = own["text"] if _is_path(own["text"]) else self.session.data(own["text"], "--text")
-            return {"data": Corpus.of(text)} | ({"run": own["run"]} if "run" in own else {}) | request.launch
-        arguments = {side: own[side] for side in ("source", "target") if side in own}
-        arguments["data"] = Pairs.from_text(cell, "cell, line") if cell is not None else self.session.data(own["data"])
-        arguments |= ({"run": own["run"]} if "run" in own else {}) | request.launch
-        return arguments | ({"valid": self.session.data(own["valid"], "--valid")} if "valid" in own else {})
+            return {"data": Corpus.of(text), **request.fit_options}
+        data = Pairs.from_text(cell, "cell, line") if cell is not None else self.session.data(own["data"])
+        valid = {"valid": self.session.data(own["valid"], "--valid")} if "valid" in own else {}
+        return {"data": data, **valid, **request.fit_options}
 
 
-def _check_resume(cell: str | None, own: dict[str, Any], settings: dict[str, Any]) -> None:
+def _check_resume(cell: str | None, own: Values, settings: Values) -> None:
     """Raise ``OptionError`` for data and settings on the line of a resumed run, which has its own."""
     names = [name for name in ("data", "text", "valid", "source", "target", "config", "run") if name in own] + list(
         settings

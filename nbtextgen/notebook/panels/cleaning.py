@@ -19,28 +19,21 @@ def cleaning_panel(
 ) -> widgets.VBox:
     """Return a panel to choose cleaning steps, preview their changes, and keep the result.
 
-    Args:
-        rows: the table.
-        valid: validation pairs, or ``None``.
-        tokens: settings of the tokenizers, for the report.
-        keep: called with the result when the button is clicked.
-        name: the variable that ``keep`` fills, for the message.
+    ``tokens`` are settings of the tokenizers, for the report. A click calls ``keep``, which fills the variable ``name``.
     """
     report = rows.report(valid=valid, **tokens)
     recommended = dict.fromkeys(step for step in report.steps.split(",") if step)
     others = [step for step in STEPS if step not in {each.partition(":")[0] for each in recommended}]
     not_useful = {"language", "empty"} | (set() if valid is not None else {"overlap"})
-    boxes = [
-        _box(step, checked=step in recommended)
-        for step in [*recommended, *(step for step in others if step not in not_useful)]
-    ]
+    boxes = {step: _box(step, checked=True) for step in recommended}
+    boxes |= {step: _box(step, checked=False) for step in others if step not in not_useful}
     preview, message = widgets.HTML(), widgets.HTML()
     apply = widgets.Button(description=f"Clean into {name}", button_style="primary", layout={"width": "auto"})
     state: dict[str, Cleaned] = {}
 
     def refresh(_: object = None) -> None:
         state.clear()
-        steps = [box.step for box in boxes if box.value]  # type: ignore[attr-defined]
+        steps = [step for step, box in boxes.items() if box.value]
         try:
             state["cleaned"] = rows.clean(steps, valid=valid)
             preview.value = "<b>Preview:</b>" + state["cleaned"].html()
@@ -55,17 +48,17 @@ def cleaning_panel(
             f"{kept:,} pairs are in <code>{visible(name)}</code>; train with <code>--data {visible(name)}</code>"
         )
 
-    for box in boxes:
+    for box in boxes.values():
         box.observe(refresh, "value")
     apply.on_click(clean)
     refresh()
     columns = widgets.Layout(
         grid_template_columns="repeat(auto-fill, minmax(min(100%, 36em), 1fr))", grid_gap="0 1.5em"
     )
-    steps_grid = widgets.GridBox([_explained(box) for box in boxes], layout=columns)
+    steps_grid = widgets.GridBox(list(map(_explained, boxes.values())), layout=columns)
 
     def summary() -> tuple[str, str]:
-        steps = ",".join(box.step for box in boxes if box.value)  # type: ignore[attr-defined]
+        steps = ",".join(step for step, box in boxes.items() if box.value)
         return f"Cleaning panel: --clean {steps or 'none'} --into {name}", report.html() + preview.value
 
     parts = [widgets.HTML(report.html()), steps_grid, preview, widgets.HBox([apply, message])]
@@ -74,10 +67,8 @@ def cleaning_panel(
 
 def _box(step: str, *, checked: bool) -> widgets.Checkbox:
     """Return the check box of a step."""
-    name = step.partition(":")[0]
-    box = widgets.Checkbox(checked, description=step, indent=False, tooltip=STEPS[name], layout={"width": "10.5em"})
-    box.step = step  # type: ignore[attr-defined]
-    return box
+    tooltip = STEPS[step.partition(":")[0]]
+    return widgets.Checkbox(checked, description=step, indent=False, tooltip=tooltip, layout={"width": "10.5em"})
 
 
 def _explained(box: widgets.Checkbox) -> widgets.HBox:

@@ -70,12 +70,11 @@ class DataSource:
 
     def problems(self, values: Mapping[str, Any]) -> dict[str, str]:
         """Return an error for the name of the model, if it is refused, by field."""
-        problems: dict[str, str] = {}
         try:
             self.session.new_name([values["name"]] if values.get("name") else [])
         except NbTextGenError as error:
-            problems["name"] = str(error)
-        return problems
+            return {"name": str(error)}
+        return {}
 
 
 def columns_of(values: Mapping[str, Any]) -> dict[str, str]:

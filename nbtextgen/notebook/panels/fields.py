@@ -8,18 +8,19 @@ from typing import Any
 
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import Option
+from nbtextgen.notebook.code import Values
 
 EQUAL_STEPS = 20
 """Up to this span, a slider over whole numbers has steps of one; a wider one doubles."""
 
 
-def field(option: Option) -> dict[str, Any]:
+def field(option: Option) -> Values:
     """Describe the control of a setting for ``controls.js``.
 
     A choice is a list, a switch is a check box, a number is a slider with a text box; if ``None`` is allowed, there is a
     check box "auto" beside it. Range, default and help are those of the option.
     """
-    description: dict[str, Any] = {
+    description: Values = {
         "name": option.name,
         "label": option.name.replace("_", " "),
         "help": f"{option.help} ({option.range()})",
@@ -68,18 +69,18 @@ def _step(span: float) -> float:
     return next(step for step in (0.0001, 0.001, 0.01, 0.05, 0.1) if span / step <= 60)
 
 
-def choice_field(name: str, choices: list[str], help: str) -> dict[str, Any]:
+def choice_field(name: str, choices: list[str], help: str) -> Values:
     """Describe a list of names that is not a setting of a configuration."""
     return {"name": name, "label": name, "help": help, "kind": "choice", "choices": choices, "default": choices[0]}
 
 
-def text_field(name: str, help: str, *, kind: str = "text", placeholder: str = "") -> dict[str, Any]:
+def text_field(name: str, help: str, *, kind: str = "text", placeholder: str = "") -> Values:
     """Describe a text that is not a setting of a configuration; ``kind`` may be ``area`` for several lines."""
     description = {"name": name, "label": name, "help": help, "kind": kind, "placeholder": placeholder, "default": ""}
     return description | ({"suggest": []} if kind == "text" else {})
 
 
-def defaults(options: Mapping[str, Option]) -> dict[str, Any]:
+def defaults(options: Mapping[str, Option]) -> Values:
     """Return the defaults of settings as values of a form."""
     return {
         name: list(option.default) if isinstance(option.default, tuple) else option.default
@@ -87,9 +88,9 @@ def defaults(options: Mapping[str, Option]) -> dict[str, Any]:
     }
 
 
-def check_settings(values: Mapping[str, Any], options: Mapping[str, Option]) -> tuple[dict[str, Any], dict[str, str]]:
+def check_settings(values: Mapping[str, Any], options: Mapping[str, Option]) -> tuple[Values, dict[str, str]]:
     """Return the settings of a form that differ from their defaults, and an error for each that is refused."""
-    settings: dict[str, Any] = {}
+    settings: Values = {}
     errors: dict[str, str] = {}
     for name, option in options.items():
         value = values.get(name)

@@ -17,7 +17,7 @@ from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.inference.generation import Generation
 from nbtextgen.inference.text_codec import validate_sources
 from nbtextgen.notebook.background import BackgroundWorker, describe
-from nbtextgen.notebook.code import MagicLine
+from nbtextgen.notebook.code import MagicLine, Values
 from nbtextgen.notebook.panels.fields import check_settings, choice_field, defaults, field, text_field
 from nbtextgen.notebook.panels.output_tokens import mark_differences, output_rows, visible_space
 from nbtextgen.notebook.panels.static import StaticForm
@@ -42,20 +42,10 @@ NO_MODEL = "none"
 
 
 class GeneratePanel(StaticForm, ipywidgets.VBox):
-    """A text box and sliders for one model, or two side by side.
-
-    Example:
-        >>> GeneratePanel(session, "french")      # doctest: +SKIP
-    """
+    """A text box and sliders for one model, or two side by side."""
 
     def __init__(self, session: Session, name: str, text: str = "") -> None:
-        """Create the panel.
-
-        Args:
-            session: the notebook.
-            name: the variable that holds the model.
-            text: the first source.
-        """
+        """Create the panel for the model in the variable ``name``; ``text`` is the first source."""
         self.session = session
         self._worker = BackgroundWorker("nbtextgen generate", delay=DELAY, on_error=self._show_error)
         self._prefixes: dict[int, tuple[int, ...]] = {}
@@ -80,7 +70,7 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
         self._show_code()
         self._generate()
 
-    def _receive(self, _: object, message: dict[str, Any], buffers: object = None) -> None:
+    def _receive(self, _: object, message: Values, buffers: object = None) -> None:
         """Handle a message from the outputs."""
         kind, column = message.get("kind"), message.get("column", 0)
         if kind == "release":
@@ -93,12 +83,12 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
         elif kind == "ask":
             self._worker.replace(lambda token: self._show_alternatives(message, token))
         elif kind == "choose":
-            shown = self._row(message)
-            if shown is not None and message["choice"] < len(self._choices):
-                self._prefixes[column] = (*shown.ids[: message["at"]], self._choices[message["choice"]].id)
+            row = self._row(message)
+            if row is not None and message["choice"] < len(self._choices):
+                self._prefixes[column] = (*row.ids[: message["at"]], self._choices[message["choice"]].id)
                 self._generate()
 
-    def _row(self, message: dict[str, Any]) -> Generation | None:
+    def _row(self, message: Values) -> Generation | None:
         generation = self._generations[message["column"]]
         if generation is None:
             return None
@@ -121,7 +111,7 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
         config, errors = self._config()
         text = self.form.values["text"] or ""
         generations: list[Generation | None] = []
-        columns: list[dict[str, Any]] = []
+        columns: list[Values] = []
         for index, name in enumerate(self.names):
             prefix = self._prefixes.get(index, ())
             generation, error = self._predict(name, text, config, prefix, token) if config else (None, "")
@@ -165,50 +155,41 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
     def _show_error(self, error: BaseException) -> None:
         self.writing.status = describe(error)
 
-    def _show_alternatives(self, message: dict[str, Any], token: CancellationToken) -> None:
+    def _show_alternatives(self, message: Values, token: CancellationToken) -> None:
         """Compute the alternatives at a token, and show them."""
-        shown = self._row(message)
-        if shown is None or message["at"] > len(shown.ids):
+        row = self._row(message)
+        if row is None or message["at"] > len(row.ids):
             return
         model = self.session.model([self.names[message["column"]]])
-        prefix = shown.ids[: message["at"]]
-        alternatives = model.predictor.alternatives(shown.source, prefix, ALTERNATIVES, cancellation=token)[-1]
+        prefix = row.ids[: message["at"]]
+        alternatives = model.predictor.alternatives(row.source, prefix, ALTERNATIVES, cancellation=token)[-1]
         token.raise_if_cancelled()
-        taken = (*shown.ids, EOS)[message["at"]]
+        taken = (*row.ids, EOS)[message["at"]]
         self._choices = alternatives
-        self.writing.alternatives = {key: message[key] for key in ("version", "column", "row", "at")} | {
-            "options": [
-                {
-                    "text": visible_space(each.text),
-                    "p": each.probability,
-                    "end": each.id == EOS,
-                    "taken": each.id == taken,
-                }
-                for each in alternatives
-            ]
-        }
+        options = [
+            {"text": visible_space(each.text), "p": each.probability, "end": each.id == EOS, "taken": each.id == taken}
+            for each in alternatives
+        ]
+        place = {key: message[key] for key in ("version", "column", "row", "at")}
+        self.writing.alternatives = {**place, "options": options}
 
-    def _explain(self, column: int, shown: Generation | None) -> None:
+    def _explain(self, column: int, row: Generation | None) -> None:
         """Open the explanation of an output."""
         from nbtextgen.notebook.explain.panel import ExplanationPanel
 
-        if shown is None:
+        if row is None:
             return
         try:
-            self.below.children = [ExplanationPanel.of(self.session.model([self.names[column]]), shown)]
+            self.below.children = [ExplanationPanel.of(self.session.model([self.names[column]]), row)]
         except NbTextGenError as error:
             self.writing.status = str(error)
 
     # Code and static form ------------------------------------------------------------------------------------------
 
-    def _settings(self) -> dict[str, Any]:
-        """Return the decoding settings that differ from their defaults."""
-        settings, errors = check_settings(self.form.values, OPTIONS)
-        return {} if errors else settings
-
     def _show_code(self) -> None:
         name, text = self.names[0], self.form.values["text"] or ""
-        line = MagicLine("textgen_generate", name, self._settings(), text)
+        settings, errors = check_settings(self.form.values, OPTIONS)
+        line = MagicLine("textgen_generate", name, {} if errors else settings, text)
         self.code.show({"Magic": line.magic(), "Python": line.python(f"{name}.generate", [repr(text)])})
 
     def summary(self) -> tuple[str, str]:
@@ -239,7 +220,7 @@ def _form(names: list[str], name: str, text: str) -> Form:
     )
 
 
-def _field(name: str) -> dict[str, Any]:
+def _field(name: str) -> Values:
     """Return the field of a decoding setting; those of sampling need its switch."""
     needs = {"needs": "sample"} if OPTIONS[name].help.startswith("sampling:") else {}
     return field(OPTIONS[name]) | needs

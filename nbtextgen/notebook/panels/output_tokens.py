@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from typing import Any
 
 import numpy as np
 
 from nbtextgen.core.escaping import pictured
 from nbtextgen.inference.generation import Generation
+from nbtextgen.notebook.code import Values
 
 
-def output_rows(generation: Generation | None, forced: int) -> list[dict[str, Any]]:
+def output_rows(generation: Generation | None, forced: int) -> list[Values]:
     """Return the outputs as ``outputs.js`` draws them, one row per candidate.
 
     Args:
@@ -22,18 +22,16 @@ def output_rows(generation: Generation | None, forced: int) -> list[dict[str, An
     for candidate in () if generation is None else generation.candidates or (generation,):
         probabilities = np.exp(candidate.log_probabilities).tolist()
         tokens = [
-            {"text": pictured(token), "before": space, "p": round(probability, 5), "forced": index == forced - 1}
-            for index, ((space, token), probability) in enumerate(
-                zip(_with_spaces(candidate), probabilities, strict=False)
-            )
+            {
+                "text": pictured(token),
+                "before": space,
+                "p": round(probabilities[index], 5),
+                "forced": index == forced - 1,
+            }
+            for index, (space, token) in enumerate(_with_spaces(candidate))
         ]
-        end = {
-            "text": "",
-            "before": "",
-            "p": round(probabilities[-1], 5),
-            "forced": len(tokens) == forced - 1,
-            "end": True,
-        }
+        last = {"p": round(probabilities[-1], 5), "forced": len(tokens) == forced - 1}
+        end = {"text": "", "before": "", "end": True} | last
         rows.append({"score": f"{candidate.score:.3f}", "text": pictured(candidate.text), "tokens": [*tokens, end]})
     return rows
 
@@ -60,7 +58,7 @@ def visible_space(token: str) -> str:
     return pictured(token).replace(" ", "\u2423")
 
 
-def mark_differences(first: list[dict[str, Any]], second: list[dict[str, Any]]) -> None:
+def mark_differences(first: list[Values], second: list[Values]) -> None:
     """Mark the tokens of two outputs that are not in both, in order."""
     matcher = difflib.SequenceMatcher(
         None, [token["text"] for token in first], [token["text"] for token in second], False

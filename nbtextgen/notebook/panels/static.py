@@ -21,7 +21,8 @@ class StaticForm:
         bundle = super()._repr_mimebundle_(**kwargs)  # type: ignore[misc]
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         text, page = self.summary()
-        plain = {"text/plain": text, "text/html": f"<div><pre>{visible_lines(text)}</pre>{page}</div>"}
+        lines = "\n".join(map(visible, text.split("\n")))
+        plain = {"text/plain": text, "text/html": f"<div><pre>{lines}</pre>{page}</div>"}
         return (data or {}) | plain, metadata
 
 
@@ -35,8 +36,3 @@ class PlainBox(StaticForm, ipywidgets.VBox):
     def summary(self) -> tuple[str, str]:
         """Return text, and HTML to show under it."""
         return self._summary()
-
-
-def visible_lines(text: str) -> str:
-    """Return lines of text as HTML."""
-    return "\n".join(visible(line) for line in text.split("\n"))

@@ -11,7 +11,7 @@ from nbtextgen.charts import figure
 from nbtextgen.core.cancellation import CancellationToken
 from nbtextgen.core.errors import NbTextGenError
 from nbtextgen.notebook.background import BackgroundWorker, describe
-from nbtextgen.notebook.code import MagicLine
+from nbtextgen.notebook.code import MagicLine, Values
 from nbtextgen.notebook.live.panel import PanelView
 from nbtextgen.notebook.panels.data_source import FIELDS, DataSource, columns_of, fit_code, suggestions
 from nbtextgen.notebook.panels.fields import check_settings, defaults, field
@@ -41,13 +41,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
     """Data and settings of a training, with a Start button."""
 
     def __init__(self, session: Session, name: str = "model", data: str = "") -> None:
-        """Create the panel.
-
-        Args:
-            session: the notebook.
-            name: the variable that receives the model.
-            data: the training data, as after ``--data``.
-        """
+        """Create the panel; the variable ``name`` receives the model. ``data`` is as after ``--data``."""
         self.session, self._source = session, DataSource(session)
         self._worker = BackgroundWorker("nbtextgen estimate", delay=DELAY, on_error=self._show_error)
         self.form = _form(session, name, data)
@@ -61,18 +55,8 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         self.start = ipywidgets.Button(description="Start", button_style="primary", tooltip="Train with these settings")
         self.status = ipywidgets.HTML()
         self.below = ipywidgets.VBox()
-        super().__init__(
-            [
-                self.form,
-                self.cost,
-                row(self.finder, self.use),
-                self.chart,
-                self.code,
-                row(self.start),
-                self.status,
-                self.below,
-            ]
-        )
+        finder, start = row(self.finder, self.use), row(self.start)
+        super().__init__([self.form, self.cost, finder, self.chart, self.code, start, self.status, self.below])
         self.finder.on_click(lambda _: self._worker.replace(self._find))
         self.use.on_click(lambda _: self.form.put(learning_rate=self._suggested))
         self.start.on_click(lambda _: self._start())
@@ -83,7 +67,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
 
     # Settings ------------------------------------------------------------------------------------------------------
 
-    def settings(self) -> tuple[dict[str, Any], dict[str, str]]:
+    def settings(self) -> tuple[Values, dict[str, str]]:
         """Return the settings that differ from their defaults, and an error for each that is refused."""
         return check_settings(self.form.values, OPTIONS)
 
@@ -224,22 +208,19 @@ class _EmbeddedView(PanelView):
 
 def _form(session: Session, name: str, data: str) -> Form:
     shown = [option for names in SECTIONS.values() for option in names]
-    sections: list[dict[str, Any]] = [
+    sections: list[Values] = [
         {"title": title, "fields": [field(OPTIONS[option]) for option in names]} for title, names in SECTIONS.items()
     ]
     more = [field(option) for option_name, option in OPTIONS.items() if option_name not in shown]
+    last = {"title": "More settings", "closed": True, "fields": more}
     return Form(
-        sections=[
-            {"title": "Data", "fields": FIELDS},
-            *sections,
-            {"title": "More settings", "closed": True, "fields": more},
-        ],
+        sections=[{"title": "Data", "fields": FIELDS}, *sections, last],
         values={"name": name, "data": data, "source": "", "target": "", **defaults(OPTIONS)},
         suggestions=suggestions(session, data),
     )
 
 
-def _chosen_values(plan: Plan) -> dict[str, Any]:
+def _chosen_values(plan: Plan) -> Values:
     """Return the values of the settings that are chosen from the data, for the form to show."""
     parts = (plan.tokenizer, plan.model, plan.training)
     values = {name: value for part in parts for name, value in vars(part).items() if not isinstance(value, tuple)}

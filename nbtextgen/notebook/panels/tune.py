@@ -11,7 +11,7 @@ from nbtextgen.core.errors import NbTextGenError, OptionError
 from nbtextgen.core.options import Option
 from nbtextgen.notebook.arguments import parse_line
 from nbtextgen.notebook.background import BackgroundWorker, describe
-from nbtextgen.notebook.code import call
+from nbtextgen.notebook.code import Values, call
 from nbtextgen.notebook.panels.data_source import FIELDS, DataSource, columns_of, suggestions
 from nbtextgen.notebook.panels.fields import field, text_field
 from nbtextgen.notebook.panels.generate import GeneratePanel
@@ -39,23 +39,14 @@ class TunePanel(StaticForm, ipywidgets.VBox):
     """A hyperparameter search in the background."""
 
     def __init__(self, session: Session, name: str = "model", data: str = "") -> None:
-        """Create the panel.
-
-        Args:
-            session: the notebook.
-            name: the variable that receives the best model.
-            data: the training data, as after ``--data``.
-        """
+        """Create the panel; the variable ``name`` receives the best model. ``data`` is as after ``--data``."""
         self.session, self._source = session, DataSource(session)
         self._controls = Controls()
         self._worker = BackgroundWorker("nbtextgen tuning", on_error=self._show_error)
         self._throttle = Throttle(UPDATE_SECONDS)
         self.tuning: Tuning | None = None
-        fixed = text_field(
-            "fixed",
-            "options of textgen_train that are the same in all trials",
-            placeholder="--tokens char",
-        )
+        help = "options of textgen_train that are the same in all trials"
+        fixed = text_field("fixed", help, placeholder="--tokens char")
         self.form = Form(
             sections=[{"title": "Tune", "fields": [*FIELDS, field(MINUTES), fixed]}],
             values={"name": name, "data": data, "source": "", "target": "", "minutes": MINUTES.default, "fixed": ""},
@@ -74,16 +65,8 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         )
         self.status, self.charts, self.table = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
         self.below = ipywidgets.VBox()
-        parts = [
-            self.form,
-            self.ranges,
-            self.code,
-            row(self.start, self.stop),
-            self.status,
-            self.charts,
-            self.table,
-            self.below,
-        ]
+        buttons = row(self.start, self.stop)
+        parts = [self.form, self.ranges, self.code, buttons, self.status, self.charts, self.table, self.below]
         super().__init__(parts)
         self.start.on_click(lambda _: self._start())
         self.stop.on_click(lambda _: self._controls.stop())
@@ -93,17 +76,9 @@ class TunePanel(StaticForm, ipywidgets.VBox):
 
     def search(self) -> dict[str, Domain]:
         """Return the search space, as ``tune`` takes it."""
-        space: dict[str, Domain] = {}
-        for name, value in self.ranges.values.items():
-            if value["on"]:
-                usual = usual_range(OPTIONS[name])
-                low_high = value["range"]
-                space[name] = (
-                    Range(low_high[0], low_high[1], usual.logarithmic) if isinstance(usual, Range) else tuple(low_high)
-                )
-        return space
+        return {name: _domain(name, value["range"]) for name, value in self.ranges.values.items() if value["on"]}
 
-    def fixed(self) -> dict[str, Any]:
+    def fixed(self) -> Values:
         """Return the settings that are the same in all trials; raises ``OptionError`` as the magic does."""
         parsed = parse_line(self.form.values.get("fixed") or "", OPTIONS)
         if parsed.words:
@@ -166,18 +141,12 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         search, minutes, name = self.search(), self._minutes(), self.form.values["name"]
         self._worker.submit(lambda _: self._tune(ready, search, minutes, fixed, name))
 
-    def _tune(
-        self, ready: Cleaned, search: dict[str, Domain], minutes: float, fixed: dict[str, Any], name: str
-    ) -> None:
+    def _tune(self, ready: Cleaned, search: dict[str, Domain], minutes: float, fixed: Values, name: str) -> None:
+        def on_progress(tuning: Tuning) -> None:
+            self._on_progress(tuning, name, minutes)
+
         try:
-            tuning = tune(
-                ready,
-                search,
-                minutes,
-                options=fixed,
-                on_progress=lambda tuning: self._on_progress(tuning, name, minutes),
-                controls=self._controls,
-            )
+            tuning = tune(ready, search, minutes, options=fixed, on_progress=on_progress, controls=self._controls)
             self._show(tuning, name)
             self.status.value = status(
                 f"{name} is the best of {len(tuning.trials)} trials, after {tuning.seconds:.0f} s."
@@ -221,6 +190,12 @@ class TunePanel(StaticForm, ipywidgets.VBox):
 def _as_code(values: Domain) -> str:
     """Return a range as ``(low, high)``, which ``tune`` also takes, or a list of choices."""
     return f"({values.low:g}, {values.high:g})" if isinstance(values, Range) else repr(list(values))
+
+
+def _domain(name: str, values: list[Any]) -> Domain:
+    """Return the range of a number between two values, or the choices."""
+    usual = usual_range(OPTIONS[name])
+    return Range(values[0], values[1], usual.logarithmic) if isinstance(usual, Range) else tuple(values)
 
 
 def _ends(search: Domain) -> list[Any]:
