@@ -78,7 +78,7 @@ def folder_of(models: Path, task: Task, masking: float) -> Path:
 def train(task: Task, masking: float, folder: Path) -> dict[str, Any]:
     """Train and keep one model, going on where an earlier call was cut off; how good it is."""
     began, run = time.process_time(), folder.with_name(folder.name + "-run")
-    if Run.is_one(run):
+    if Run.is_run(run):
         model = TextGenerator.resume(run, callbacks=[])
     else:
         model = TextGenerator(**task.settings, source_masking=masking, samples=0, checkpoint_seconds=10.0)

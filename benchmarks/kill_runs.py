@@ -67,7 +67,7 @@ def life(folder: Path, epochs: int) -> None:
     """One life: begin the run, or go on with it."""
     from nbtextgen import Run, TextGenerator
 
-    if Run.is_one(folder):
+    if Run.is_run(folder):
         TextGenerator.resume(folder, callbacks=[])
     else:
         fresh(folder, epochs).fit(folder.parent / "pairs.tsv", callbacks=[], run=folder)
@@ -154,7 +154,7 @@ def standing(folder: Path) -> tuple[int, int, list[str]]:
     from nbtextgen import Run
     from nbtextgen.training.events import Resumed, Step
 
-    if not Run.is_one(folder):
+    if not Run.is_run(folder):
         return 0, 0, []
     run = Run.open(folder)
     run.training_data()

@@ -114,7 +114,7 @@ def _create_run(folder: Path, settings: dict[str, Any]) -> str:
 
     try:
         options = TextGenerator(**{name: settings[name] for name in settings if name not in PLACES}).get_params()
-        if not Run.is_one(folder):
+        if not Run.is_run(folder):
             places = {name: settings.get(name) for name in ("valid", "source", "target")}
             Run.create(folder, prepare_data(options, settings["data"], **places), options)
             return ""

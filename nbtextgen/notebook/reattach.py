@@ -64,7 +64,7 @@ def _training_run(word: str) -> Run | None:
     from nbtextgen.run.listing import runs
 
     folder = Path(word).expanduser()
-    if Run.is_one(folder):
+    if Run.is_run(folder):
         run = Run.open(folder)
         return run if run.training else None
     for record in runs():

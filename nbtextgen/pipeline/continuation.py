@@ -1,4 +1,4 @@
-"""Continuing a text: training on windows of it, writing on for any length, and bits per character."""
+"""Continuing a text: training on its windows, generating any length, and bits per character."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 
 from nbtextgen.core.errors import DataError, OptionError
@@ -29,16 +28,16 @@ from nbtextgen.tokenizers.truncated import TruncatedTokenizer
 from nbtextgen.training.config import TrainingConfig
 
 CONTEXT = 60
-"""Tokens read before a place, unless told otherwise."""
-SHOWN_TOKENS = 60
-"""Tokens of the continuations that are shown while training."""
+"""Default number of tokens read before a window."""
+SAMPLE_TOKENS = 60
+"""Tokens of the sample continuations in training."""
 
 
 def window_of(settings: Plan) -> tuple[int, int]:
-    """Tokens read before a place, and tokens written after it.
+    """Tokens of the context that is read, and of the window that is generated after it.
 
     Raises:
-        OptionError: when the model was not trained to continue a text.
+        OptionError: if the model was not trained to continue a text.
     """
     context = settings.data.context
     if context is None:
@@ -49,30 +48,29 @@ def window_of(settings: Plan) -> tuple[int, int]:
 def text_plan(options: Mapping[str, Any], pieces: Pairs) -> Plan:
     """All settings for learning to continue a text.
 
-    The decoder reads the context itself: one language model, its state carried from the context into the window, which
-    costs no second reading network. Both sides share their embedding; the output layer has weights of its own and the hidden
-    width (tied as well, it cost 0.06 bits per character after two minutes). Label smoothing, which costs bits, is off. Each
-    of these holds unless the setting has another value than its default for pairs. Settings left open are those that fell
-    fastest in bits per character on a few minutes of training.
+    The decoder reads the context itself, as a language model whose state continues from the context into the window, so no
+    encoder is needed. Both sides share their embedding; the output layer has its own weights and the hidden width (tied as
+    well, it cost 0.06 bits per character after two minutes). Label smoothing, which costs bits, is off. These values replace
+    only the defaults for pairs. Open settings get the values whose bits per character fell fastest within a few minutes.
 
     Args:
-        options: settings by name; ``context`` is given or takes its default.
-        pieces: the text cut up, as ``Corpus.pieces`` does.
+        options: settings by name.
+        pieces: the text in pieces, from ``Corpus.pieces``.
     """
-    given = {name: value for name, value in options.items() if value is not None}
-    given["context"] = given.get("context") or CONTEXT
-    given["tokens"] = given.get("source_tokens") or given.get("tokens") or "bpe"
-    given["shared_vocabulary"] = True
+    settings = {name: value for name, value in options.items() if value is not None}
+    settings["context"] = settings.get("context") or CONTEXT
+    settings["tokens"] = settings.get("source_tokens") or settings.get("tokens") or "bpe"
+    settings["shared_vocabulary"] = True
     defaults = options_of(TrainingConfig) | options_of(ModelConfig)
     for name, value in _FOR_TEXT.items():
-        if given.get(name, defaults[name].default) == defaults[name].default:
-            given[name] = value
-    sizes = _OPEN_FOR_CHARACTERS if given["tokens"] == "char" and len(pieces) >= _SHORT else {}
-    dropout = {} if "dropout" in given else _DROPOUT_FOR_TEXT
-    return plan(_OPEN_FOR_TEXT | sizes | dropout | given, pieces)
+        if settings.get(name, defaults[name].default) == defaults[name].default:
+            settings[name] = value
+    sizes = _OPEN_FOR_CHARACTERS if settings["tokens"] == "char" and len(pieces) >= _SHORT else {}
+    dropout = {} if "dropout" in settings else _DROPOUT_FOR_TEXT
+    return plan(_OPEN_FOR_TEXT | sizes | dropout | settings, pieces)
 
 
-_FOR_TEXT = {
+_FOR_TEXT: dict[str, object] = {
     "tied_embeddings": "inputs",
     "label_smoothing": 0.0,
     "encoder_layers": 0,
@@ -81,9 +79,9 @@ _FOR_TEXT = {
     "select_by": "loss",
 }
 _DROPOUT_FOR_TEXT = {"dropout": 0.1, "embedding_dropout": 0.05, "output_dropout": 0.0}
-"""Unless dropout is given, which then holds everywhere."""
+"""Unless the user sets ``dropout``, which then applies everywhere."""
 _OPEN_FOR_CHARACTERS = {"embedding_size": 64, "hidden_size": 288}
-"""A hundred characters need no wide embedding: the same number of weights foretells better in the recurrent layer."""
+"""A hundred characters need no wide embedding: the same number of weights predicts better in the recurrent layer."""
 _SHORT = 1500
 """Pieces of a text below which the network is small."""
 _OPEN_FOR_TEXT = {"learning_rate": 0.01, "batch_size": 8, "average": "ema", "ema_decay": 0.99}
@@ -96,7 +94,7 @@ class TextSource:
     Attributes:
         plan: all settings.
         text: the whole text.
-        pieces: the text cut up into pairs.
+        pieces: the text in pieces, as pairs.
     """
 
     plan: Plan
@@ -115,18 +113,18 @@ class TextSource:
         return PreparedData(self.plan, encoded, self.pieces, _valid_pairs(encoded))
 
     def sample(self, size: int) -> tuple[TrainingData, int]:
-        """The first windows, a quarter of ``size`` at most, and how many there are."""
+        """The first windows, at most a quarter of ``size``, and the number of all."""
         encoded = text_training_data(self.plan, self.text)
         count = len(encoded.train)
         return replace(encoded, train=encoded.train.take(range(min(size // 4, count)))), count
 
 
 def text_training_data(settings: Plan, text: str) -> TrainingData:
-    """One tokenizer for both sides, and the windows of the text, its end held out.
+    """One tokenizer for both sides, and the windows of the text, of which the end is held out.
 
     Raises:
-        DataError: when the text is shorter than two windows.
-        OptionError: for two kinds of tokens, or a copy head, which has nothing to copy from here.
+        DataError: if the text is shorter than two windows.
+        OptionError: for two kinds of tokens, or a copy head, which has no source to copy from.
     """
     context, length = window_of(settings)
     config = settings.tokenizer
@@ -146,23 +144,22 @@ def text_training_data(settings: Plan, text: str) -> TrainingData:
     train, held = hold_out_end(ids, settings.training.valid_fraction, settings.training.valid_limit * 20)
     if len(train) < 2 * length:
         raise DataError(f"The text has {len(ids):,} tokens, less than two windows of {length:,}; lower --window.")
-    shown = _shown(target, held, context)
     return TrainingData(
         source=TruncatedTokenizer(target, context, keep_end=True),
         target=target,
         train=windows(train, context, length),
         valid=windows(held, context, length) if len(held) else None,
-        shown=shown,
+        valid_texts=_sample_texts(target, held, context),
         limit=LengthLimit(length, 0.0),
     )
 
 
 def _valid_pairs(data: TrainingData) -> Pairs | None:
-    """The validation windows as texts, each after its context; the first, which has none, is left out."""
+    """The validation windows as texts, each with its context; the first, which has no context, is left out."""
     if data.valid is None:
         return None
     texts = [
-        (data.source.decode(context.tolist()), data.target.decode(window[1 : SHOWN_TOKENS + 1].tolist()))
+        (data.source.decode(context.tolist()), data.target.decode(window[1 : SAMPLE_TOKENS + 1].tolist()))
         for context, window in zip(data.valid.sources, data.valid.targets, strict=True)
     ]
     rows = [row for row, (context, window) in enumerate(texts) if row and context.strip() and window.strip()]
@@ -170,21 +167,22 @@ def _valid_pairs(data: TrainingData) -> Pairs | None:
     return Pairs([texts[row][0] for row in rows], [texts[row][1] for row in rows], places) if rows else None
 
 
-def _shown(tokenizer: Tokenizer, held: Sequence[int], context: int) -> tuple[tuple[str, str], ...]:
-    """Contexts of the held-out text with what follows, as texts."""
-    starts = range(context, len(held) - SHOWN_TOKENS, max(1, len(held) // 4))
-    found = ((held[at - context : at], held[at : at + SHOWN_TOKENS]) for at in starts)
-    texts = [(tokenizer.decode(before), tokenizer.decode(after)) for before, after in found]
+def _sample_texts(tokenizer: Tokenizer, ids: Sequence[int], context: int) -> tuple[tuple[str, str], ...]:
+    """Some contexts of the held-out text with their continuations, as texts."""
+    texts = [
+        (tokenizer.decode(ids[start - context : start]), tokenizer.decode(ids[start : start + SAMPLE_TOKENS]))
+        for start in range(context, len(ids) - SAMPLE_TOKENS, max(1, len(ids) // 4))
+    ]
     return tuple((before, after) for before, after in texts if before.strip())
 
 
 def continue_text(
     predictor: Predictor, settings: Plan, prompt: str, length: int, config: DecodingConfig
 ) -> Iterator[str]:
-    """Yield a continuation piece by piece, for as many tokens as asked.
+    """Yield a continuation of ``length`` tokens piece by piece.
 
-    After every ``window`` tokens the last ``context`` ones are read anew, as in training; so the length has no limit
-    and the time per token no growth.
+    After every ``window`` tokens the last ``context`` ones are read again, as in training, so the length has no limit and
+    the time per token stays the same.
 
     Raises:
         OptionError: for a beam, or a model that was not trained on a text.
@@ -195,28 +193,28 @@ def continue_text(
     steppers: list[Stepper] = list(predictor.networks)
     stepper = steppers[0] if len(steppers) == 1 else Ensemble(steppers)
     ids = predictor.target.encode_batch([prompt])[0] or [UNK]
-    seed, said = config.seed, _Said(predictor.target, ids[-1])
+    seed, decoder = config.seed, _StreamDecoder(predictor.target, ids[-1])
     while length > 0:
         source = torch.tensor([ids[-context:]], device=predictor.device)
         limit, rules = min(window, length), TokenRules(forbid=((EOS,), (UNK,)))
         rolling = replace(config, seed=None if seed is None else seed + length)
         for token, _ in stream(stepper, source, rolling, rules, max_length=limit):
             ids.append(token)
-            yield from said.now(token)
+            yield from decoder.add(token)
         length -= limit
         ids = ids[-context:]
-    yield from said.rest()
+    yield from decoder.rest()
 
 
-class _Said:
-    """Turns ids into text as they come: a token may be half a letter, which waits for the other half."""
+class _StreamDecoder:
+    """Decodes ids one by one; a token may be half a character, which waits for the other half."""
 
     def __init__(self, tokenizer: Tokenizer, anchor: int) -> None:
         self.tokenizer, self.anchor = tokenizer, anchor
-        self.waiting: list[int] = []
+        self.waiting = list[int]()
 
-    def now(self, token: int) -> Iterator[str]:
-        """What can be said after one more token."""
+    def add(self, token: int) -> Iterator[str]:
+        """The text that is complete after one more token."""
         self.waiting.append(token)
         text = self._text()
         if text and not text.endswith("\ufffd"):
@@ -224,7 +222,7 @@ class _Said:
             yield text
 
     def rest(self) -> Iterator[str]:
-        """What is left at the end."""
+        """The remaining text at the end."""
         if self.waiting:
             yield self._text()
 
@@ -235,9 +233,9 @@ class _Said:
 
 @torch.inference_mode()
 def bits_per_character(predictor: Predictor, settings: Plan, text: str) -> float:
-    """How well the model foretells a text: -log2 of its probability, divided by its characters.
+    """Bits per character that the model assigns to a text: -log2 of its probability, divided by its length.
 
-    Every token counts, each seen with at least ``context`` tokens before it where there are as many.
+    Every token is predicted from at least ``context`` tokens before it, as far as there are so many.
     """
     context, window = window_of(settings)
     ids = predictor.target.encode_batch([text])[0]
@@ -248,7 +246,7 @@ def bits_per_character(predictor: Predictor, settings: Plan, text: str) -> float
 
 def _nats(predictor: Predictor, examples: Examples) -> Iterator[float]:
     for _, source, target, _ in padded_batches(examples, batch_tokens=8192, batch_size=256):
-        moved = [torch.from_numpy(np.asarray(part)).to(predictor.device) for part in (source, target)]
-        logs = [network.log_probabilities(moved[0], moved[1]) for network in predictor.networks]
+        inputs, outputs = (torch.as_tensor(ids, device=predictor.device) for ids in (source, target))
+        logs = [network.log_probabilities(inputs, outputs) for network in predictor.networks]
         mean = torch.logsumexp(torch.stack(logs), 0) - math.log(len(logs))
         yield -float(mean.sum())

@@ -1,4 +1,4 @@
-"""Data preparation: from what a user passes to ``fit`` to ``PreparedData``, be it pairs, a text or a stream."""
+"""Data preparation: from the arguments of ``fit`` (pairs, a text or a stream) to ``PreparedData``."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from nbtextgen.pipeline.streamed import StreamedSource
 from nbtextgen.pipeline.training_data import PreparedData, TrainingData
 
 MIN_PAIRS = 2
-"""Fewest distinct pairs that anything can be learned from."""
+"""Fewest distinct pairs to train on."""
 
 
 class TrainingSource(Protocol):
-    """Data that was looked at to choose the settings, and is not tokenized yet."""
+    """Data from which the settings have been chosen, and which is not tokenized yet."""
 
     @property
     def plan(self) -> Plan:
@@ -34,7 +34,7 @@ class TrainingSource(Protocol):
         ...
 
     def sample(self, size: int) -> tuple[TrainingData, int]:
-        """At most ``size`` examples for a trial run, and about how many there are in all."""
+        """At most ``size`` examples for a trial run, and the approximate number of all."""
         ...
 
 
@@ -53,8 +53,8 @@ def prepare_data(
         data, targets, valid, source, target: as ``TextGenerator.fit``.
 
     Raises:
-        DataError: when the data cannot be read or is too little to learn from.
-        OptionError: when settings contradict one another.
+        DataError: if the data cannot be read or is too little to learn from.
+        OptionError: if settings contradict one another.
     """
     began = time.perf_counter()
     prepared = open_source(options, data, targets, valid, source, target).prepare()
@@ -110,20 +110,20 @@ class PairSource:
         return PreparedData(self.plan, encoded, self.train, self.valid, self.notes)
 
     def sample(self, size: int) -> tuple[TrainingData, int]:
-        """Some of the pairs, and how many there are."""
+        """Some of the pairs, and the number of all."""
         return TrainingData.sample(self.plan, self.train, size), len(self.train)
 
 
 def read_pairs(
     data: Any, valid: Any, steps: str | None, source: str | None, target: str | None
 ) -> tuple[Cleaned, Pairs | None]:
-    """Read and clean training and validation pairs, strictly when no cleaning is asked for.
+    """Read and clean training and validation pairs; without cleaning steps every row must be a pair.
 
-    Given validation pairs are rewritten, and rows that are not pairs are dropped; no other row is dropped from them.
-    The result can be passed to ``fit``, which cleans it no further and remembers its steps.
+    In the user's validation pairs, steps that rewrite apply and rows that are not pairs are dropped, but no others.
+    ``fit`` accepts the result, does not clean it again, and saves its steps with the model.
 
     Raises:
-        DataError: when the data cannot be read, or cleaning leaves nothing.
+        DataError: if the data cannot be read, or if cleaning leaves nothing.
         OptionError: for an unknown cleaning step.
     """
     if isinstance(data, Cleaned) and steps is None:
@@ -157,22 +157,22 @@ def cleaning_note(cleaned: Cleaned) -> str:
 
 
 def split(options: Mapping[str, Any], pairs: Pairs, valid: Pairs | None = None) -> tuple[Pairs, Pairs | None]:
-    """Training and validation pairs; raises ``DataError`` when there is too little to learn from."""
+    """Training and validation pairs; raises ``DataError`` if there is too little to learn from."""
     fraction = fit_options()["valid_fraction"].check(options["valid_fraction"])
     limit, seed = options["valid_limit"], options["seed"]
-    if len(set(zip(pairs.sources, pairs.targets, strict=True))) < MIN_PAIRS:
+    if len(set(pairs)) < MIN_PAIRS:
         what = "one pair" if len(pairs) == 1 else f"{len(pairs)} identical pairs"
         raise DataError(f"There is only {what} to learn from ({pairs.place(0)}); give at least two different ones.")
     if valid is not None or not fraction:
         return pairs, valid
     train, valid = pairs.split(fraction, seed, limit)
     if len(set(pairs.sources)) < 10 or not len(valid) or not len(train):
-        return pairs, None  # too few to hold any out: the training loss then selects
+        return pairs, None  # too few to hold any out, so the training loss selects
     return train, valid
 
 
 def to_pairs(data: Any, targets: Any = None, source: str | None = None, target: str | None = None) -> Pairs:
-    """Pairs in any form that ``Pairs.of`` reads, or two columns."""
+    """Pairs from any form that ``Pairs.of`` reads, or from two columns."""
     if targets is None:
         return Pairs.of(data, source=source, target=target)
     return Pairs.of(_zipped(data, targets))
@@ -186,10 +186,10 @@ def _zipped(data: Any, targets: Any) -> list[tuple[Any, Any]]:
 
 
 def group_references(pairs: Pairs, *, grouped: bool) -> tuple[list[str], list[str | list[str]]]:
-    """Sources and what is right for each; with ``grouped``, every target of a source is an acceptable answer."""
+    """Sources and their references; with ``grouped``, all targets of a source are acceptable references."""
     if not grouped:
         return list(pairs.sources), list(pairs.targets)
-    answers: dict[str, list[str]] = {}
+    references = dict[str, list[str]]()
     for source, target in pairs:
-        answers.setdefault(source, []).append(target)
-    return list(answers), list(answers.values())
+        references.setdefault(source, []).append(target)
+    return list(references), list(references.values())

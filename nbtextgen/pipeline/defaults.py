@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -21,12 +21,13 @@ from nbtextgen.training.budget import Budget, training_speed
 from nbtextgen.training.config import TrainingConfig
 from nbtextgen.training.device import choose_device
 
+Config = TypeVar("Config", DataConfig, TokenizerConfig, ModelConfig, TrainingConfig)
 CONFIGS = (DataConfig, TokenizerConfig, ModelConfig, TrainingConfig)
 
 
 def fit_options() -> dict[str, Option]:
     """Every setting of ``TextGenerator``, by name, in the order of the help."""
-    return {name: found for config in CONFIGS for name, found in options_of(config).items()}
+    return {name: each for config in CONFIGS for name, each in options_of(config).items()}
 
 
 @dataclass(frozen=True)
@@ -65,46 +66,49 @@ class Plan:
         )
 
 
-def plan(given: Mapping[str, Any], train: Pairs) -> Plan:
-    """Fill in what the user left open.
+def plan(options: Mapping[str, Any], train: Pairs) -> Plan:
+    """Choose the settings that are left open.
 
     Args:
-        given: settings by name; ``None`` or absent means open.
-        train: the pairs to be trained on.
+        options: settings by name; ``None`` or absent means open.
+        train: the training pairs.
 
     Raises:
-        OptionError: when a given value is out of range.
+        OptionError: for a value out of range.
     """
-    chosen: dict[str, object] = {}
-    parts = []
-    for config in CONFIGS:
-        names = options_of(config)
-        parts.append(checked(config(**{name: value for name, value in given.items() if name in names})))
-    data, tokenizer, model, training = parts
+    chosen = dict[str, object]()
+    data, tokenizer = _config(DataConfig, options), _config(TokenizerConfig, options)
+    model, training = _config(ModelConfig, options), _config(TrainingConfig, options)
     if data.augment:
-        Augmentation.parse(data.augment, data.synonyms)  # a mistake shows before anything is computed
+        Augmentation.parse(data.augment, data.synonyms)  # fails before anything is computed
     tokenizer = _filled(tokenizer, _tokenizer_defaults(tokenizer, train), chosen)
     small_units = {tokenizer.source_tokens, tokenizer.target_tokens} <= {"char", "symbol"}
     scale = Scale.of(tokenizer, model, training, train, small_units)
     model = _filled(model, _model_defaults(tokenizer, model, train, scale), chosen)
     if not model.copy:
-        chosen.pop("copy", None)  # what is usual need not be said
+        chosen.pop("copy", None)  # its usual value is not reported
     training = _filled(training, _training_defaults(scale, training), chosen)
     chosen.pop("select_by", None)
     return Plan(tokenizer, model, training, chosen, data)
 
 
-def _filled(config: Any, defaults: Mapping[str, object], chosen: dict[str, object]) -> Any:
-    """The configuration with open settings taken from ``defaults``, noted in ``chosen``."""
+def _config(kind: type[Config], options: Mapping[str, Any]) -> Config:
+    """The part of the options that belongs to one configuration, checked."""
+    names = options_of(kind)
+    return checked(kind(**{name: value for name, value in options.items() if name in names}))
+
+
+def _filled(config: Config, defaults: Mapping[str, Any], chosen: dict[str, object]) -> Config:
+    """The configuration with open settings taken from ``defaults``, recorded in ``chosen``."""
     new = {name: value for name, value in defaults.items() if getattr(config, name) is None}
     chosen.update({name: value for name, value in new.items() if value is not None})
     return dataclasses.replace(config, **new)
 
 
-def _tokenizer_defaults(given: TokenizerConfig, train: Pairs) -> dict[str, object]:
-    source = given.source_tokens or given.tokens or suitable_unit(train.sources)
-    target = given.target_tokens or given.tokens or suitable_unit(train.targets)
-    if "bpe" in (source, target) and not (given.source_tokens or given.target_tokens or given.tokens):
+def _tokenizer_defaults(config: TokenizerConfig, train: Pairs) -> dict[str, object]:
+    source = config.source_tokens or config.tokens or suitable_unit(train.sources)
+    target = config.target_tokens or config.tokens or suitable_unit(train.targets)
+    if "bpe" in (source, target) and not (config.source_tokens or config.target_tokens or config.tokens):
         # One side of long texts makes both sides BPE, unless the other is made of symbols.
         source, target = ("bpe" if unit == "char" else unit for unit in (source, target))
     large = "bpe" in (source, target) or "word" in (source, target)
@@ -126,14 +130,14 @@ def _normalization(unit: str, texts: Sequence[str], *, decompose: bool = True) -
 
 
 def _overlap(train: Pairs) -> float:
-    """Share of the letters of both columns that occur in both."""
+    """Fraction of the characters in either column that occur in both."""
     source, target = (set("".join(texts[:500])) for texts in (train.sources, train.targets))
     return len(source & target) / max(1, len(source | target))
 
 
 @dataclass(frozen=True)
 class Scale:
-    """How large a network is and how long it trains: what the data asks for, or what a time limit pays for.
+    """How large a network is and how long it trains, as suits the data or fits into a time limit.
 
     Attributes:
         pairs: pairs trained on.
@@ -154,18 +158,17 @@ class Scale:
     def of(
         cls, tokenizer: TokenizerConfig, model: ModelConfig, training: TrainingConfig, train: Pairs, small_units: bool
     ) -> Scale:
-        """Choose it; settings that are given count as they are."""
+        """Choose the scale; settings given by the user are kept."""
         pairs = len(train)
         batch = training.batch_size or _batch_size(pairs, small_units)
         budget = _budget(tokenizer, training, train)
-        scales = []
-        for hidden, embedding in _sizes(pairs, small_units, timed=budget is not None):
-            hidden, embedding = model.hidden_size or hidden, model.embedding_size or embedding
+        hidden, embedding, updates = 0, 0, 0
+        for widths in _sizes(pairs, small_units, timed=budget is not None):
+            hidden, embedding = model.hidden_size or widths[0], model.embedding_size or widths[1]
             updates = _updates(pairs, small_units) if budget is None else budget.updates(embedding, hidden, batch)
-            scales.append(cls(pairs, small_units, hidden, embedding, batch, updates))
             if budget is None or updates >= ENOUGH_UPDATES * hidden / 256:
                 break
-        return scales[-1]
+        return cls(pairs, small_units, hidden, embedding, batch, updates)
 
     @property
     def epochs(self) -> int:
@@ -187,19 +190,19 @@ class Scale:
 
     @property
     def dropout(self) -> float:
-        """More where each pair is seen more often."""
+        """Dropout probability: higher if each pair is seen more often."""
         most = 0.3 if self.pairs < 10_000 else 0.1 if self.small_units else 0.25
         return round(min(most, 0.05 + 0.02 * self.epochs), 2)
 
 
 ENOUGH_UPDATES = 2500
-"""Updates that a time limit must leave to a network of hidden size 256, and to others in proportion; otherwise a narrower one
-is chosen. On Multi30k, one thread: in 50 s hidden size 192 (450 updates) reached BLEU 27.5 and 256 (330 updates) 25.0; in
+"""Updates that a time limit must allow for a network of hidden size 256, and for others in proportion; otherwise a narrower
+one is chosen. On Multi30k, one thread: in 50 s hidden size 192 (450 updates) reached BLEU 27.5 and 256 (330 updates) 25.0; in
 240 s, 192 (2,050) reached 34.9, 256 (1,500) 34.2 and 512 (600) 31.0."""
 
 
 def _sizes(pairs: int, small_units: bool, *, timed: bool) -> list[tuple[int, int]]:
-    """Hidden and embedding sizes that suit the data, widest first; with a time limit the first that it pays for is taken."""
+    """Hidden and embedding sizes that suit the data, widest first; a time limit takes the first that it is enough for."""
     if small_units:
         largest = 128 if pairs < 1500 else 256 if pairs < 10_000 or pairs > 50_000 else 192
         if timed and pairs > 50_000:
@@ -216,13 +219,13 @@ def _batch_size(pairs: int, small_units: bool) -> int:
 
 
 def _updates(pairs: int, small_units: bool) -> int:
-    """Updates without a time limit: more for much data, though not in proportion. A plateau ends training earlier."""
+    """Updates without a time limit: more for more data, though not in proportion. A plateau ends training earlier."""
     updates = (5000 if pairs < 10_000 else 3600) if small_units else 5000
     return round(updates * max(1.0, pairs / 50_000) ** 0.75)
 
 
 def _budget(tokenizer: TokenizerConfig, training: TrainingConfig, train: Pairs) -> Budget | None:
-    """What ``max_minutes`` pays for on this machine's CPU; ``None`` without a limit, or where a GPU trains."""
+    """The time limit for one network on this machine's CPU; ``None`` without a limit, or if a GPU trains."""
     if training.max_minutes is None or choose_device(training.device).type != "cpu":
         return None
     sample = train[:500]
@@ -237,7 +240,7 @@ def _budget(tokenizer: TokenizerConfig, training: TrainingConfig, train: Pairs) 
 
 
 def _mean_tokens(texts: Sequence[str], unit: str | None) -> float:
-    """About how many tokens a text has."""
+    """Approximate mean number of tokens of a text."""
     if unit in ("word", "symbol"):
         return sum(len(text.split()) for text in texts) / max(1, len(texts))
     return sum(map(len, texts)) / max(1, len(texts)) / (CHARACTERS_PER_PIECE if unit == "bpe" else 1)
@@ -248,24 +251,24 @@ CHARACTERS_PER_PIECE = 4.0
 
 
 def _model_defaults(tokenizer: TokenizerConfig, model: ModelConfig, train: Pairs, scale: Scale) -> dict[str, object]:
-    alike = not scale.small_units and tokenizer.source_tokens == tokenizer.target_tokens
-    copy = model.copy is None and alike and model.attention != "none" and _repeated(train) > 0.4
+    same_units = not scale.small_units and tokenizer.source_tokens == tokenizer.target_tokens
+    copy = model.copy is None and same_units and model.attention != "none" and _repeated(train) > 0.4
     sizes = {"hidden_size": scale.hidden, "embedding_size": scale.embedding}
     return {**sizes, "dropout": scale.dropout, "copy": copy}
 
 
 def _repeated(train: Pairs) -> float:
-    """Share of the words of the targets that stand in their source: half in summaries, a tenth at most in translations."""
-    first = train[:500]
-    pairs = [(set(source.split()), target.split()) for source, target in zip(first.sources, first.targets, strict=True)]
-    found = [word in words for words, target in pairs for word in target]
-    return sum(found) / max(1, len(found))
+    """Fraction of the target words that occur in their source: half in summaries, a tenth at most in translations."""
+    repeated = [
+        word in words for source, target in train[:500] for words in [set(source.split())] for word in target.split()
+    ]
+    return sum(repeated) / max(1, len(repeated))
 
 
-def _training_defaults(scale: Scale, given: TrainingConfig) -> dict[str, object]:
+def _training_defaults(scale: Scale, config: TrainingConfig) -> dict[str, object]:
     return {
-        # With a time limit there is no other, unless it is given.
-        "epochs": None if given.max_minutes else max(1, min(200, scale.epochs)),
+        # A time limit replaces the limit on epochs.
+        "epochs": None if config.max_minutes else max(1, min(200, scale.epochs)),
         "learning_rate": scale.learning_rate,
         "average": "ema",
         "schedule": "stable-decay",

@@ -1,4 +1,4 @@
-"""Before a run: what it would cost, and which learning rate suits it, by really training a throw-away network a little."""
+"""Cost and learning rate of a planned run, from a few real updates of a throw-away network."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from nbtextgen.data.batching import CopyMap, Examples, pad
@@ -17,27 +18,28 @@ from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.pipeline.dataset import open_source
 from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.pipeline.training_data import TrainingData, epoch_examples
+from nbtextgen.training.device import forked_generators
 from nbtextgen.training.range_test import RangeTest, range_config, range_test
 from nbtextgen.training.trainer import Trainer
 
 SAMPLE = 4000
-"""Most pairs that are tokenized for an estimate; the others are taken to be of like lengths."""
+"""Most pairs that are tokenized for an estimate; the others are assumed to have similar lengths."""
 TIMED = 6
 """Updates timed, spread over short and long batches."""
 
 
 @dataclass(frozen=True)
 class CostEstimate:
-    """What a run would cost.
+    """Cost of a planned run.
 
     Attributes:
-        parameters: numbers that are learned.
+        parameters: learned parameters.
         source_types, target_types: sizes of the vocabularies.
         updates: per epoch.
         epochs: planned.
-        epoch_seconds: for one epoch's updates, from a few that were really made; validation comes on top.
+        epoch_seconds: time of one epoch's updates, without validation, from a few real updates.
         memory: bytes for weights, gradients, optimizer, kept copies of the weights, and the largest batch's
-            intermediate results; what Python and PyTorch take themselves comes on top.
+            intermediate results, without those that Python and PyTorch take themselves.
     """
 
     parameters: int
@@ -50,7 +52,7 @@ class CostEstimate:
 
     @property
     def seconds(self) -> float:
-        """For all epochs."""
+        """Time of all epochs."""
         return self.epoch_seconds * self.epochs
 
     def __str__(self) -> str:
@@ -62,7 +64,7 @@ class CostEstimate:
 
 
 class TrialRun:
-    """A training on a sample of its data: fresh networks to time, and to search a learning rate with."""
+    """A planned training with a sample of its data: times updates of fresh networks, and tests learning rates on them."""
 
     def __init__(self, plan: Plan, data: TrainingData, size: int) -> None:
         """Prepare a trial.
@@ -75,10 +77,9 @@ class TrialRun:
         self.plan, self.data, self.size = plan, data, size
 
     def trainer(self) -> Trainer:
-        """A fresh network with a trainer whose learning rate is only moved from outside."""
+        """A trainer with a fresh network, whose learning rate only ``controls`` change."""
         plan, data = self.plan, self.data
-        with torch.random.fork_rng():
-            torch.manual_seed(plan.training.seed)
+        with forked_generators(plan.training.seed):
             network = Seq2Seq(plan.model, data.source.size, data.target.size)
         copy = CopyMap(data.source, data.target) if plan.model.copy else None
         augmented = epoch_examples(plan, data.source, data.target, copy, plan.training.seed)
@@ -90,50 +91,50 @@ class TrialRun:
         """Count, and time a few updates.
 
         Args:
-            told: asked between updates; ``False`` ends the timing early.
+            on_progress: called between updates; ``False`` ends the timing early.
         """
-        with torch.random.fork_rng():
+        config = self.plan.training
+        with forked_generators():
             trainer = self.trainer()
-            trainer.controls.rate_factor = 0.0  # the network stays as it is, every update costs the same
+            trainer.controls.rate_factor = 0.0  # the network stays as it is, so every update costs the same
             began = time.perf_counter()
             planned = trainer.epoch_batches(1)
-            preparing = time.perf_counter() - began  # augmentation is paid for in every epoch
+            preparing = time.perf_counter() - began  # every epoch is augmented
             examples = trainer.examples
-            batches = sorted(planned, key=lambda rows: _width(examples, rows))
-            largest = batches[-1]
-            activations = _activations(trainer.model, examples.take(largest.tolist()))
-            chosen = [batches[int(at)] for at in np.linspace(0, len(batches) - 1, min(TIMED, len(batches)))]
-            trainer.update([largest])  # the first update also pays for memory that later ones use again
-            paces = []
-            for rows in chosen:
+            source, target = examples.lengths()
+
+            def width(rows: NDArray[np.int64]) -> int:
+                """Tokens of a batch, padding included."""
+                return len(rows) * int(source[rows].max() + target[rows].max())
+
+            batches = sorted(planned, key=width)
+            activations = _activations(trainer.model, examples.take(batches[-1].tolist()))
+            trainer.update([batches[-1]])  # the first update also allocates memory that later ones use again
+            token_seconds = list[float]()
+            for number in range(count := min(TIMED, len(batches))):
+                rows = batches[number * (len(batches) - 1) // max(1, count - 1)]
                 began = time.perf_counter()
                 trainer.update([rows])
-                paces.append((time.perf_counter() - began) / _width(examples, rows))
+                token_seconds.append((time.perf_counter() - began) / width(rows))
                 if not on_progress():
                     break
         scale = self.size / len(self.data.train)
         parameters = sum(parameter.numel() for parameter in trainer.model.parameters())
-        # Weights, gradients, two moments of Adam (one of SGD), the best weights so far, and averages.
-        copies = (
-            5
-            + (self.plan.training.average == "ema")
-            + self.plan.training.average_last * (self.plan.training.average == "last")
-            - (self.plan.training.optimizer == "sgd")
-        )
-        width = sum(_width(examples, rows) for rows in batches)
-        epoch_seconds = (statistics.median(paces) * width + preparing) * scale
+        # Weights, gradients, the best weights so far, two moments of Adam or one of SGD, and averages.
+        copies = 5 - (config.optimizer == "sgd") + {"ema": 1, "last": config.average_last}.get(config.average or "", 0)
+        epoch_seconds = (statistics.median(token_seconds) * sum(map(width, batches)) + preparing) * scale
         return CostEstimate(
-            parameters * self.plan.training.ensemble,
+            parameters * config.ensemble,
             self.data.source.size,
             self.data.target.size,
-            max(1, round(len(batches) * scale / self.plan.training.accumulate)),
+            max(1, round(len(batches) * scale / config.accumulate)),
             self._epochs(epoch_seconds),
             epoch_seconds,
             4 * parameters * copies + activations,
         )
 
     def _epochs(self, seconds: float) -> int:
-        """Epochs of all networks, when one takes so many seconds: as planned, or what fits into the time limit."""
+        """Epochs of all networks as planned, or as many of this duration as fit into the time limit."""
         training = self.plan.training
         if training.epochs or not training.max_minutes:
             return (training.epochs or 1) * training.ensemble
@@ -143,24 +144,16 @@ class TrialRun:
         self, *, updates: int = 150, on_progress: Callable[[int], bool] = lambda update: True
     ) -> RangeTest:
         """Run the range test; see ``nbtextgen.training.range_test``."""
-        with torch.random.fork_rng():
-            torch.manual_seed(self.plan.training.seed)
+        with forked_generators(self.plan.training.seed):
             return range_test(self.trainer(), updates=updates, on_progress=on_progress)
 
 
 def trial_run(
     options: Mapping[str, Any], data: Any, targets: Any = None, source: str | None = None, target: str | None = None
 ) -> TrialRun:
-    """The training that ``fit`` would start, on a sample of its data; arguments and errors as ``prepare_data``."""
+    """The training that ``fit`` would start, with a sample of its data; arguments and errors as ``prepare_data``."""
     training_source = open_source(options, data, targets, None, source, target)
     return TrialRun(training_source.plan, *training_source.sample(SAMPLE))
-
-
-def _width(examples: Examples, rows: np.ndarray) -> int:
-    """Tokens of a batch, padding included."""
-    return len(rows) * (
-        max(len(examples.sources[row]) for row in rows) + max(len(examples.targets[row]) for row in rows)
-    )
 
 
 def _activations(model: Seq2Seq, batch: Examples) -> int:
@@ -175,9 +168,8 @@ def _activations(model: Seq2Seq, batch: Examples) -> int:
         return tensor
 
     device = next(model.parameters()).device
-    parts = [None if side is None else torch.from_numpy(pad(side)).to(device) for side in vars(batch).values()]
-    source, target, copies = parts
-    assert source is not None and target is not None
+    source, target = (torch.as_tensor(pad(side), device=device) for side in (batch.sources, batch.targets))
+    copies = None if batch.copies is None else torch.as_tensor(pad(batch.copies), device=device)
     model.train()
     with torch.autograd.graph.saved_tensors_hooks(count, lambda tensor: tensor):
         model.loss(source, target, copies)

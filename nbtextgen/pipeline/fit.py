@@ -6,10 +6,9 @@ from collections.abc import Generator, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
 
-import torch
-
 from nbtextgen.data.batching import CopyMap
 from nbtextgen.decoding.config import DecodingConfig
+from nbtextgen.evaluation.metrics import HIGHER_IS_BETTER, score
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.model.pretrained import load_embeddings
 from nbtextgen.model.seq2seq import Seq2Seq
@@ -17,13 +16,13 @@ from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.pipeline.training_data import METRIC_PAIRS, TrainingData, epoch_examples
 from nbtextgen.training.config import TOKEN_METRICS
 from nbtextgen.training.controls import Controls
-from nbtextgen.training.device import choose_device
+from nbtextgen.training.device import choose_device, forked_generators
 from nbtextgen.training.distributed import ProcessGroup
 from nbtextgen.training.events import Event, TrainingWarning
-from nbtextgen.training.state import Progress, TrainerState
+from nbtextgen.training.state import Progress, TrainerState, Weights
 from nbtextgen.training.trainer import Trainer
 from nbtextgen.training.validation import ValidationResult
-from nbtextgen.training.weight_averaging import Weights, put
+from nbtextgen.training.weight_averaging import put
 
 
 class LocalTraining:
@@ -49,12 +48,12 @@ class LocalTraining:
 
         Args:
             plan: all settings.
-            data: what to learn from.
+            data: the training data.
             controls: stop, pause and live settings.
-            checkpoints: yield ``Checkpoint`` events, while which ``state`` can be kept.
-            done: networks of the ensemble that were trained before.
-            state: of the network that was being trained, to go on from.
-            notes: what the user should know first.
+            checkpoints: yield ``Checkpoint`` events; while one is handled, ``state`` can be saved.
+            done: networks of the ensemble that are trained already.
+            state: state of the network under way, to go on from.
+            notes: warnings for the user, reported first.
             group: the processes that train together.
             spent: seconds that preparing the data took, which count towards ``max_minutes``.
         """
@@ -63,8 +62,8 @@ class LocalTraining:
         self.copy = CopyMap(data.source, data.target) if plan.model.copy else None
         self._checkpoints, self._state, self._notes = checkpoints, state, list(notes)
         self._group = group or ProcessGroup()
-        # They were read from files, onto the processor.
-        self._networks: list[Seq2Seq] = [network.to(choose_device(plan.training.device)) for network in done]
+        # They were read from files, onto the CPU.
+        self._networks = [network.to(choose_device(plan.training.device)) for network in done]
         self._trainer: Trainer | None = None
         self._best: tuple[Weights, Predictor] | None = None
 
@@ -91,8 +90,7 @@ class LocalTraining:
 
     def _train_one(self, number: int) -> Iterator[Event]:
         config = replace(self.plan.training, seed=self.plan.training.seed + number)
-        with torch.random.fork_rng():
-            torch.manual_seed(config.seed)
+        with forked_generators(config.seed):
             network = Seq2Seq(self.plan.model, self.data.source.size, self.data.target.size)
         if self._state is None:
             self._load_embeddings(network)
@@ -101,7 +99,7 @@ class LocalTraining:
             self.data.train,
             self.data.valid,
             config,
-            judge=self._judge,
+            metric=self._generate,
             controls=self.controls,
             choices=self.plan.choices,
             checkpoints=self._checkpoints,
@@ -117,7 +115,7 @@ class LocalTraining:
         self._trainer = None
 
     def _seconds(self) -> float | None:
-        """Time limit for one network: an equal share of what the preparation has left of ``max_minutes``, at least half."""
+        """Time limit for one network: an equal share of ``max_minutes`` after preparation, or of half of it if that is more."""
         minutes, networks = self.plan.training.max_minutes, self.plan.training.ensemble
         return None if minutes is None else max(minutes * 30, minutes * 60 - self._spent) / networks
 
@@ -126,41 +124,39 @@ class LocalTraining:
         self.controls.stop()
         if self._trainer is not None:
             self._trainer.finish()
-            if self._trainer.best_weights is not None or self._trainer.steps_done:
+            if self._trainer.best_weights is not None or self._trainer.progress.step:
                 self._networks.append(self._trainer.model)
             self._trainer = None
 
     @property
     def progress(self) -> Progress | None:
-        """How far the network under way is."""
+        """Progress of the network under way."""
         return None if self._trainer is None else self._trainer.progress
 
     def state(self) -> TrainerState:
-        """Of the network under way; see ``Trainer.state``."""
-        assert self._trainer is not None, "state is asked for while nothing is being trained"
+        """State of the network under way; see ``Trainer.state``."""
+        assert self._trainer is not None, "nothing is being trained"
         return self._trainer.state()
 
     def predictor(self) -> Predictor | None:
-        """What was trained, or ``None`` when nothing was."""
+        """The trained model, or ``None`` if training ended before there was one."""
         return self._predictor(self._networks) if self._networks else None
 
     def best_so_far(self) -> Predictor | None:
-        """A writer with the best weights so far, for use while training goes on; ``None`` before there are any.
+        """The best model so far, for use while training goes on; ``None`` before there is one.
 
-        It has a network of its own: the one that trains is never touched, from whatever thread this is called.
+        It has its own copy of the network, so it can be used from any thread.
         """
         trainer, networks = self._trainer, list(self._networks)
-        # The best weights are replaced as a whole at a validation, never changed.
         weights = None if trainer is None else trainer.best_weights
         if trainer is None or weights is None:
             return self.predictor() if networks else None
-        known = self._best
-        if known is None or known[0] is not weights:
-            network = deepcopy(trainer.model)  # building one anew would draw from the training's random numbers
+        best = self._best
+        if best is None or best[0] is not weights:
+            network = deepcopy(trainer.model)  # a new one would draw from the training's random numbers
             put(network, weights)
-            known = weights, self._predictor([*networks, network])
-            self._best = known
-        return known[1]
+            self._best = best = weights, self._predictor([*networks, network])
+        return best[1]
 
     def _predictor(self, networks: list[Seq2Seq]) -> Predictor:
         return Predictor(self.data.source, self.data.target, networks, self.data.limit, self.copy)
@@ -172,19 +168,17 @@ class LocalTraining:
         if model.target_embeddings:
             load_embeddings(model.target_embeddings, network.target_embedding.weight, self.data.target)
 
-    def _judge(self, network: Seq2Seq) -> ValidationResult:
-        """Let the network write: for the metric that selects, when it is not the loss, and for the samples."""
-        from nbtextgen.evaluation.metrics import HIGHER_IS_BETTER, score  # here, since few metrics need it
-
-        name, shown = self.plan.training.select_by, self.plan.training.samples
+    def _generate(self, network: Seq2Seq) -> ValidationResult:
+        """Generate for validation sources: for samples, and for the metric that selects if it is one of generated texts."""
+        name, count = self.plan.training.select_by, self.plan.training.samples
         by_tokens = name in (None, *TOKEN_METRICS)
-        pairs = self.data.shown[: shown if by_tokens else max(shown, METRIC_PAIRS)]
+        pairs = self.data.valid_texts[: count if by_tokens else max(count, METRIC_PAIRS)]
         if not pairs:
-            return ValidationResult(None, False)
+            return ValidationResult()
         sources, targets = [source for source, _ in pairs], [target for _, target in pairs]
         outputs = [each.text for each in self._predictor([network]).predict(sources, DecodingConfig())]
-        samples = tuple(zip(sources[:shown], targets[:shown], outputs[:shown], strict=True))
+        samples = tuple(zip(sources, targets, outputs, strict=True))[:count]
         if name is None or by_tokens:
-            return ValidationResult(None, False, samples)
+            return ValidationResult(samples=samples)
         metric = "rougeL" if name == "rouge" else name
         return ValidationResult(score(metric, targets, outputs), HIGHER_IS_BETTER[metric], samples)

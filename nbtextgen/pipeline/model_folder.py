@@ -37,13 +37,13 @@ FORMAT = 1
 """Version of the folder's layout; raised when an older nbtextgen could not read it."""
 MANIFEST = "nbtextgen.json"
 KEPT = "training_sources.json"
-"""A few training sources, which explanations draw from; only where the user asked for them to be kept."""
+"""A few training sources, which explanations draw from; only if the user wants them to be kept."""
 
 
 def save(
     folder: Path, predictor: Predictor, plan: Plan, options: Mapping[str, Any], sources: Sequence[str] = ()
 ) -> Path:
-    """Write a model, and ``sources`` of its training where there are any; see ``TextGenerator.save``."""
+    """Write a model, with some sources of its training if any are given; see ``TextGenerator.save``."""
     with replaced(folder, MANIFEST, "a saved model") as work:
         if sources:
             write(work / KEPT, as_json({"sources": list(sources)}))
@@ -52,7 +52,7 @@ def save(
 
 
 def write_model(work: Path, predictor: Predictor, plan: Plan, options: Mapping[str, Any]) -> None:
-    """Write all files of a model into a folder made for it, the manifest with the checksums of all that is there last."""
+    """Write all files of a model into an empty folder, last the manifest with the checksums of the others."""
     write_tokenizers(work, predictor.source, predictor.target)
     for number, network in enumerate(predictor.networks, 1):
         # named_parameters names a tied weight once; loading ties it again.
@@ -70,14 +70,14 @@ def write_model(work: Path, predictor: Predictor, plan: Plan, options: Mapping[s
 
 
 def write_tokenizers(folder: Path, source: Tokenizer, target: Tokenizer) -> None:
-    """Write both tokenizers, or the one that both sides share."""
+    """Write both tokenizers, or the one for both sides."""
     write(folder / SOURCE, json.dumps(source.to_dict(), ensure_ascii=False).encode())
     if target is not source:
         write(folder / TARGET, json.dumps(target.to_dict(), ensure_ascii=False).encode())
 
 
 def read_tokenizers(folder: Path, files: Mapping[str, Any]) -> tuple[Tokenizer, Tokenizer]:
-    """Read both tokenizers; raises ``ModelFileError`` when they are damaged."""
+    """Read both tokenizers; raises ``ModelFileError`` if they are damaged."""
     source = tokenizer_from_dict(read_json(folder / SOURCE))
     return source, tokenizer_from_dict(read_json(folder / TARGET)) if TARGET in files else source
 
@@ -108,18 +108,18 @@ def kept_sources(folder: Path) -> tuple[str, ...]:
     """The training sources in a folder that ``load`` has read; usually there are none."""
     if KEPT not in _read_manifest(folder)["files"]:
         return ()
-    found = read_json(folder / KEPT).get("sources")
-    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+    sources: list[Any] | None = read_json(folder / KEPT).get("sources")
+    if not isinstance(sources, list) or not all(isinstance(text, str) for text in sources):
         raise ModelFileError(f"{folder / KEPT} is damaged: it should hold a list of texts.")
-    return tuple(found)
+    return tuple(sources)
 
 
-def read_options(values: Any) -> dict[str, Any]:
-    """What the user had set, from a manifest; raises ``ModelFileError`` for what is no setting."""
-    known = fit_options()
-    if not isinstance(values, dict) or not set(values) <= set(known):
+def read_options(values: dict[str, Any] | None) -> dict[str, Any]:
+    """The settings given by the user, from a manifest; raises ``ModelFileError`` for unknown ones."""
+    options = fit_options()
+    if not isinstance(values, dict) or not values.keys() <= options.keys():
         raise ModelFileError("the options are not settings of this version.")
-    return {name: known[name].check(value) for name, value in values.items()}
+    return {name: options[name].check(value) for name, value in values.items()}
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
@@ -135,11 +135,11 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
 def _network(path: Path, config: ModelConfig, source_size: int, target_size: int) -> Seq2Seq:
     tensors = read_tensors(path)
     with torch.device("meta"):  # shapes only: a damaged size must not fill the memory
-        wanted = dict(Seq2Seq(config, source_size, target_size).named_parameters())
-    if set(tensors) != set(wanted):
-        odd = sorted(set(tensors) ^ set(wanted))[0]
-        raise ModelFileError(f"{path} does not fit its settings: weight {odd!r} is missing or unexpected.")
-    for name, parameter in wanted.items():
+        parameters = dict(Seq2Seq(config, source_size, target_size).named_parameters())
+    if tensors.keys() != parameters.keys():
+        name = sorted(tensors.keys() ^ parameters.keys())[0]
+        raise ModelFileError(f"{path} does not fit its settings: weight {name!r} is missing or unexpected.")
+    for name, parameter in parameters.items():
         if tensors[name].shape != parameter.shape:
             shapes = f"{tuple(tensors[name].shape)} instead of {tuple(parameter.shape)}"
             raise ModelFileError(f"{path} does not fit its settings: weight {name!r} has shape {shapes}.")

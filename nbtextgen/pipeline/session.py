@@ -1,4 +1,4 @@
-"""A training in progress: what every kind offers, and the loop that runs one with callbacks."""
+"""A training in progress: the interface of every kind, and the loop that runs one with callbacks."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def run_session(session: TrainingSession, callbacks: Iterable[Callback] | None =
         callbacks: called with every event; ``None`` prints a progress line.
 
     Raises:
-        NotTrainedError: when training ended before there was a model.
+        NotTrainedError: if training ended before there was a model.
     """
     callbacks = list(callbacks) if callbacks is not None else [TextProgress()]
     history: list[Event] = []

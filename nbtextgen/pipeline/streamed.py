@@ -1,9 +1,9 @@
-"""Training on more pairs than fit into memory: settings from a sample, all the rest tokenised into a store."""
+"""Training on more pairs than fit into memory: settings from a sample, and all pairs tokenized into a store on disk."""
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -28,20 +28,20 @@ SAMPLE = 100_000
 
 @dataclass(frozen=True)
 class StreamedSource:
-    """Pairs that are read one by one; the first of them set the vocabularies and the settings left open.
+    """Pairs that are read one by one; vocabularies and open settings are chosen from the first ones.
 
-    A pair is held out by a checksum of its source (up to case, spacing and Unicode form), so that no source is in both
-    the training and the validation set, in whatever file it stands.
+    A checksum of the source (up to case, spacing and Unicode form) decides whether a pair is held out, so no source is in
+    both the training and the validation set, whatever file it is in.
 
     Attributes:
         plan: all settings.
         read_rows: reads all pairs, rewritten, from the beginning.
-        first: the first pairs, held-out ones included.
-        train: those of the first pairs that are trained on.
-        size: about how many pairs there are in all.
+        first: the first pairs, including those held out.
+        train: the first pairs without those held out.
+        size: approximate number of pairs.
         valid_fraction: fraction of the sources held out.
         folder: folder of the store of tokens.
-        data: the data as it was given.
+        data: the user's data.
         inputs: settings that the store depends on, beside the data and the tokenizers.
     """
 
@@ -78,7 +78,7 @@ class StreamedSource:
 
         if not files_of(data) and iter(data) is data:
             raise DataError("With --store the data is read twice: give files or a data set, not an iterator.")
-        first = _pairs(islice(read_rows(), SAMPLE))
+        first = _pairs(list(islice(read_rows(), SAMPLE)))
         size = _count(data, first)
         fraction = min(float(options["valid_fraction"]), options["valid_limit"] / max(1, size))
         train = first.take([row for row in range(len(first)) if not _is_held_out(first.sources[row], fraction)])
@@ -105,12 +105,12 @@ class StreamedSource:
             encoded = encode_examples(valid.sources, valid.targets, source, target, copy)
         few = self.train[:20_000]
         limit = LengthLimit.from_examples(encode_examples(few.sources, few.targets, source, target, copy))
-        shown = tuple(valid[: max(self.plan.training.samples, METRIC_PAIRS)]) if valid is not None else ()
-        training_data = TrainingData(source, target, store.examples, encoded, shown, limit, store.left_out)
+        texts = tuple(valid[: max(self.plan.training.samples, METRIC_PAIRS)]) if valid is not None else ()
+        training_data = TrainingData(source, target, store.examples, encoded, texts, limit, store.left_out)
         return PreparedData(self.plan, training_data, self.first, valid)
 
     def sample(self, size: int) -> tuple[TrainingData, int]:
-        """Some of the first pairs, and about how many there are in all."""
+        """Some of the first pairs, and the approximate number of all."""
         return TrainingData.sample(self.plan, self.train, size), self.size
 
     def _valid(self) -> Pairs | None:
@@ -119,31 +119,30 @@ class StreamedSource:
             return None
         held = (row for row in self.read_rows() if _is_held_out(row[1], self.valid_fraction))
         rows = list(islice(held, self.plan.training.valid_limit))
-        return _pairs(iter(rows)) if rows else None
+        return _pairs(rows) if rows else None
 
 
-def _pairs(rows: Iterator[tuple[Place, str, str]]) -> Pairs:
-    found = list(rows)
-    return Pairs([row[1] for row in found], [row[2] for row in found], [row[0] for row in found])
+def _pairs(rows: Sequence[tuple[Place, str, str]]) -> Pairs:
+    return Pairs([source for _, source, _ in rows], [target for *_, target in rows], [place for place, *_ in rows])
 
 
 def _rewriter(steps: str | None) -> Callable[[str], str]:
-    odd = [name for name in parse_steps(steps or "") if name not in REWRITES]
-    if odd:
-        raise OptionError(
-            f"--store reads rows one by one, and --clean {odd[0]} looks at all of them; clean the file first."
-        )
+    for name in parse_steps(steps or ""):
+        if name not in REWRITES:
+            raise OptionError(
+                f"--store reads rows one by one, and --clean {name} looks at all of them; clean the file first."
+            )
     return rewriter(steps or "")
 
 
 def _count(data: Any, sample: Pairs) -> int:
-    """About how many pairs there are: counted when the sample is all, else by the size of the files."""
+    """Approximate number of pairs: exact if the sample is everything, else from the size of the files."""
     if len(sample) < SAMPLE:
         return len(sample)
     paths = files_of(data)
-    mean = sum(len(one.encode()) + len(other.encode()) + 2 for one, other in sample[:5000]) / 5000
+    mean = sum(len(source.encode()) + len(target.encode()) + 2 for source, target in sample[:5000]) / 5000
     return max(SAMPLE, int(sum(path.stat().st_size for path in paths) / mean)) if paths else 100 * SAMPLE
 
 
-def _is_held_out(source: str, share: float) -> bool:
-    return zlib.crc32(same_key(source).encode("utf-8", "surrogatepass")) < share * 2**32
+def _is_held_out(source: str, fraction: float) -> bool:
+    return zlib.crc32(same_key(source).encode("utf-8", "surrogatepass")) < fraction * 2**32

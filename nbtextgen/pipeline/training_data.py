@@ -1,7 +1,8 @@
-"""What a network is trained on: tokenizers and encoded pairs, and everything else that is prepared from the user's data."""
+"""Training data: tokenizers and encoded pairs, and everything else that is prepared from the user's data."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,10 +27,10 @@ class TrainingData:
     """What a trainer reads.
 
     Attributes:
-        source, target: tokenizers of both sides, one and the same with a shared vocabulary.
+        source, target: tokenizers of both sides, the same one with a shared vocabulary.
         train: encoded training pairs.
         valid: encoded validation pairs, or ``None``.
-        shown: texts of the first validation pairs, for samples and for metrics of the written text.
+        valid_texts: texts of the first validation pairs, for samples and for metrics of generated texts.
         limit: longest output for a source length.
         left_out: number of pairs that were too long.
     """
@@ -38,7 +39,7 @@ class TrainingData:
     target: Tokenizer
     train: Examples
     valid: Examples | None
-    shown: tuple[tuple[str, str], ...]
+    valid_texts: tuple[tuple[str, str], ...]
     limit: LengthLimit
     left_out: int = 0
 
@@ -47,8 +48,8 @@ class TrainingData:
         """Train the tokenizers and encode the pairs.
 
         Raises:
-            DataError: when every pair is too long.
-            OptionError: when a shared vocabulary is asked for and the sides have different kinds of tokens.
+            DataError: if every pair is too long.
+            OptionError: if a shared vocabulary is requested and the sides have different kinds of tokens.
         """
         source, target = train_tokenizers(plan, train)
         copy = CopyMap(source, target) if plan.model.copy else None
@@ -66,9 +67,9 @@ class TrainingData:
             return cls(source, target, kept, None, (), limit, left_out)
         encoded = encode_examples(valid.sources, valid.targets, source, target, copy)
         rows = encoded.rows_within(longest)
-        shown = tuple(valid[row] for row in rows[: max(plan.training.samples, METRIC_PAIRS)])
+        texts = tuple(valid[row] for row in rows[: max(plan.training.samples, METRIC_PAIRS)])
         left_out += len(encoded) - len(rows)
-        return cls(source, target, kept, encoded.take(rows) if rows else None, shown, limit, left_out)
+        return cls(source, target, kept, encoded.take(rows) if rows else None, texts, limit, left_out)
 
     @classmethod
     def sample(cls, plan: Plan, train: Pairs, size: int) -> TrainingData:
@@ -91,7 +92,7 @@ class PreparedData:
         training_data: what the trainer reads.
         train: training pairs, or a sample of them.
         valid: validation pairs as texts, or ``None``.
-        notes: what cleaning did, for the user.
+        notes: what cleaning did, as warnings for the user.
         seconds: how long the preparation took.
     """
 
@@ -106,7 +107,7 @@ class PreparedData:
 def epoch_examples(
     plan: Plan, source: Tokenizer, target: Tokenizer, copy: CopyMap | None, seed: int
 ) -> EpochExamples | None:
-    """What makes the examples of each epoch: windows cut elsewhere, augmented pairs, or ``None`` for the same ones."""
+    """The function that makes the examples of each epoch (other windows, augmented pairs), or ``None`` for the same ones."""
     data = plan.data
     if data.context is not None:
         return ShiftingWindows(data.context, data.window or 4 * data.context, seed)
@@ -116,31 +117,28 @@ def epoch_examples(
 
 
 def train_tokenizers(plan: Plan, train: Pairs) -> tuple[Tokenizer, Tokenizer]:
-    """Tokenizers of both sides, one and the same with a shared vocabulary."""
+    """Tokenizers of both sides, the same one with a shared vocabulary."""
     config = plan.tokenizer
-    sides = []
-    for texts, unit, form, lowercase in (
-        (train.sources, config.source_tokens, config.source_normalization, config.source_lowercase),
-        (train.targets, config.target_tokens, config.target_normalization, config.target_lowercase),
-    ):
-        sides.append((texts, unit or "char", form or "none", lowercase))
-    if config.shared_vocabulary:
-        if sides[0][1:] != sides[1][1:]:
-            raise OptionError(
-                "--shared-vocabulary needs the same tokens, normalization and lower-casing on both sides "
-                f"(got {sides[0][1:]} and {sides[1][1:]})."
-            )
-        sides = [([*train.sources, *train.targets], *sides[0][1:])]
-    tokenizers = [
-        train_tokenizer(
+
+    def tokenizer(texts: Sequence[str], unit: str, normalization: str, lowercase: bool) -> Tokenizer:
+        return train_tokenizer(
             texts,
             unit,
-            normalization=form,
+            normalization=normalization,
             lowercase=lowercase,
             size=config.vocabulary_size,
             minimum_frequency=config.minimum_frequency,
         )
-        for texts, unit, form, lowercase in sides
-    ]
-    source, target = tokenizers[0], tokenizers[-1]
+
+    reading = (config.source_tokens or "char", config.source_normalization or "none", config.source_lowercase)
+    writing = (config.target_tokens or "char", config.target_normalization or "none", config.target_lowercase)
+    if not config.shared_vocabulary:
+        source, target = tokenizer(train.sources, *reading), tokenizer(train.targets, *writing)
+    elif reading != writing:
+        raise OptionError(
+            "--shared-vocabulary needs the same tokens, normalization and lower-casing on both sides "
+            f"(got {reading} and {writing})."
+        )
+    else:
+        source = target = tokenizer([*train.sources, *train.targets], *reading)
     return TruncatedTokenizer(source, config.source_limit) if config.source_limit else source, target

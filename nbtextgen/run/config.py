@@ -1,4 +1,4 @@
-"""Settings of where a run is trained."""
+"""Where a run is trained: processes, machines, detached or not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from nbtextgen.core.options import build, option
 
 @dataclass(frozen=True)
 class LaunchConfig:
-    """Where a run is trained; by default in this process."""
+    """Processes and machines that train a run; by default only this process."""
 
     processes: int = option(1, "processes on this machine that train together", minimum=1, maximum=1024, usual=(1, 8))
     nodes: int = option(1, "machines that train together; they must see the run's folder", minimum=1, maximum=1024)

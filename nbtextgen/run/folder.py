@@ -1,8 +1,9 @@
-"""``Run``: one training in a folder, which can be reopened, watched, resumed, compared and deleted."""
+"""``Run``: a training in a folder, which can be reopened, watched, resumed, compared and deleted."""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import platform
 import re
@@ -23,9 +24,9 @@ from nbtextgen.pipeline import model_folder
 from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.pipeline.training_data import PreparedData, TrainingData
 from nbtextgen.run.lock import Lock
-from nbtextgen.run.log import kept, read_events
-from nbtextgen.run.requests import Requests
-from nbtextgen.training.checkpoints import CheckpointSeries, FoundCheckpoint, read_state
+from nbtextgen.run.log import read_events, without_repeated
+from nbtextgen.run.requests import RemoteControls
+from nbtextgen.training.checkpoints import CheckpointSeries, LoadedCheckpoint, read_state
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Event
 from nbtextgen.training.state import TrainerState
@@ -43,15 +44,16 @@ class Run:
         run.json          settings, fingerprint of the pairs, versions
         material/         tokenizers, and the encoded pairs as memory-mapped arrays
         events.jsonl      the event log
-        checkpoints/      two newest states to go on from
+        checkpoints/      two newest states of the training
         best/             two newest best models, each a saved model
-        lock, agent       held by who trains it, and by torchrun; requests.json: what others ask of them
+        lock, agent       held by the process that trains it, and by torchrun
+        requests.json     live settings that other processes request
 
     Attributes:
-        folder: where it is.
-        name: what it is called.
-        plan, options: all settings, and those that were given.
-        fingerprint: SHA-256 of the pairs that were trained on.
+        folder: its folder.
+        name: its name.
+        plan, options: all settings, and those given by the user.
+        fingerprint: SHA-256 of the pairs that it is trained on.
     """
 
     def __init__(self, folder: Path, manifest: Mapping[str, Any]) -> None:
@@ -72,7 +74,7 @@ class Run:
         self.log = folder / "events.jsonl"
         self.requests = folder / "requests.json"
 
-    # Making and finding -------------------------------------------------------------------------------------------
+    # Creating and opening -----------------------------------------------------------------------------------------
 
     @classmethod
     def create(cls, run: str | Path | bool, prepared: PreparedData, options: Mapping[str, Any]) -> Run:
@@ -82,12 +84,12 @@ class Run:
         Args:
             run: a path; a bare word ``french`` for ``runs/french-TIME``; ``True`` for ``runs/run-TIME``.
             prepared: settings and data.
-            options: the settings that were given.
+            options: the settings given by the user.
 
         Raises:
-            ModelFileError: when the folder exists already or cannot be written.
+            ModelFileError: if the folder exists already or cannot be written.
         """
-        folder, plan, training_data = place_for(run), prepared.plan, prepared.training_data
+        folder, plan, training_data = run_folder(run), prepared.plan, prepared.training_data
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise ModelFileError(
                 f"{folder} already exists; continue it with TextGenerator.resume, or choose another folder."
@@ -107,7 +109,7 @@ class Run:
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             if folder.exists():
-                folder.rmdir()  # an empty folder that was made for it
+                folder.rmdir()  # an empty one
             with committed(folder) as work:
                 _write_training_data(work / "material", training_data)
                 write(work / MANIFEST, as_json(manifest))
@@ -117,7 +119,7 @@ class Run:
 
     @classmethod
     def open(cls, folder: str | Path) -> Run:
-        """The run in a folder; raises ``ModelFileError`` when there is none, or one of a later version."""
+        """The run in a folder; raises ``ModelFileError`` if there is none, or if a later version wrote it."""
         folder = Path(folder)
         if not (folder / MANIFEST).is_file():
             raise ModelFileError(f"There is no run at {folder}: it has no {MANIFEST}; runs() lists those there are.")
@@ -126,7 +128,7 @@ class Run:
         return cls(folder, manifest)
 
     @staticmethod
-    def is_one(folder: Path) -> bool:
+    def is_run(folder: Path) -> bool:
         """Whether a folder holds a run."""
         return (folder / MANIFEST).is_file()
 
@@ -134,88 +136,79 @@ class Run:
 
     @property
     def training(self) -> bool:
-        """Whether some process is training it now, or about to start again those that do."""
+        """Whether some process is training it now, or about to restart the processes that do."""
         return self.lock.held() or self.agent.held()
 
     def events(self, follow: bool = False) -> Iterator[Event]:
-        """What happened so far, oldest first; with ``follow``, on and on until nobody trains it any more."""
-        return read_events(self.log, (lambda: self.training) if follow else None)
+        """Its events so far, oldest first; with ``follow``, also new ones until no process trains it."""
+        return read_events(self.log, lambda: follow and self.training)
 
     def history(self) -> list[Event]:
-        """The events, without those that were done again after the run was resumed."""
-        return kept(self.events())
+        """The events, without updates that were repeated after the run was resumed."""
+        return without_repeated(self.events())
 
     @property
     def controls(self) -> Controls:
         """Stop, pause and live settings, for whichever process trains it."""
-        return Requests(self.requests)
+        return RemoteControls(self.requests)
 
     def delete(self) -> None:
-        """Remove the folder and all that is in it; raises ``ModelFileError`` while it is being trained."""
+        """Remove the folder and all its content; raises ``ModelFileError`` while the run is being trained."""
         if self.training:
             raise ModelFileError(f"{self.folder} is being trained; stop it before deleting it.")
         trash = self.folder.with_name(f".{self.folder.name}.deleted")
         shutil.rmtree(trash, ignore_errors=True)  # of a deletion that was cut short
         try:
-            self.folder.rename(trash)  # gone from every list at once, even if emptying it is cut short
+            self.folder.rename(trash)  # no list shows it any more, even if removing its files is cut short
             shutil.rmtree(trash)
         except OSError as error:
             raise ModelFileError(f"{self.folder} could not be deleted: {error.strerror or error}.") from error
 
-    # What it holds ------------------------------------------------------------------------------------------------
+    # Content ------------------------------------------------------------------------------------------------------
 
     def training_data(self) -> TrainingData:
-        """Tokenizers and encoded pairs; raises ``ModelFileError`` when they are damaged."""
+        """Tokenizers and encoded pairs; raises ``ModelFileError`` if they are damaged."""
         folder = self.folder / "material"
-        manifest = read_json(folder / "material.json")
-        files = manifest.get("files")
+        files: dict[str, Any] = read_json(folder / "material.json").get("files", {})
         try:
-            verify(folder, files, "material.json")  # type: ignore[arg-type]
-            source, target = model_folder.read_tokenizers(folder, files)  # type: ignore[arg-type]
+            verify(folder, files, "material.json")
+            source, target = model_folder.read_tokenizers(folder, files)
             sizes = {"source_size": source.size, "target_size": target.size}
             train = open_examples(folder, "train", **sizes)
-            held = open_examples(folder, "held", **sizes) if "held-sources-ids.npy" in files else None  # type: ignore[operator]
-            shown = tuple((str(one), str(other)) for one, other in read_json(folder / "shown.json")["pairs"])
+            valid = open_examples(folder, "held", **sizes) if "held-sources-ids.npy" in files else None
+            texts = tuple((str(text), str(reference)) for text, reference in read_json(folder / "shown.json")["pairs"])
             limit = LengthLimit.from_dict(self._manifest["limit"])
-            return TrainingData(source, target, train, held, shown, limit, int(self._manifest["left_out"]))
+            return TrainingData(source, target, train, valid, texts, limit, int(self._manifest["left_out"]))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelFileError(f"{folder} is damaged ({type(error).__name__}: {error}).") from error
 
-    def checkpoint(self) -> FoundCheckpoint[TrainerState] | None:
-        """The newest good state to go on from, or ``None`` before the first."""
+    def checkpoint(self) -> LoadedCheckpoint[TrainerState] | None:
+        """The newest state that can be read, or ``None`` before the first."""
         return self.checkpoints.newest(read_state)
 
-    def best_model(self) -> FoundCheckpoint[Predictor]:
+    def best_model(self) -> LoadedCheckpoint[Predictor]:
         """The best model so far; raises ``ModelFileError`` before the first validation."""
-        found = self.best.newest(lambda folder: model_folder.load(folder)[0])
-        if found is None:
+        best = self.best.newest(lambda folder: model_folder.load(folder)[0])
+        if best is None:
             raise ModelFileError(f"{self.folder} has no model yet; the first one is there after its first validation.")
-        return found
+        return best
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r})"
 
 
-def place_for(run: str | Path | bool, name: str = "run") -> Path:
-    """The folder that a user means.
-
-    Args:
-        run: a path is taken as it is; a bare word ``french`` means ``runs/french-TIME``; ``True`` is ``runs/NAME-TIME``.
-        name: for ``True``.
-    """
+def run_folder(run: str | Path | bool) -> Path:
+    """The folder of a new run: a path, ``runs/french-TIME`` for a bare word ``french``, ``runs/run-TIME`` for ``True``."""
     if isinstance(run, Path) or (isinstance(run, str) and re.search(r"[/\\]", run)):
         return Path(run)
-    word = run if isinstance(run, str) else name
-    folder = Path("runs") / f"{word}-{time.strftime('%Y%m%d-%H%M%S')}"
-    number = 1
-    while folder.exists():  # two in a second, or a clock that was set back
-        number += 1
-        folder = folder.with_name(f"{re.sub(r'~[0-9]+$', '', folder.name)}~{number}")
-    return folder
+    name = f"{run if isinstance(run, str) else 'run'}-{time.strftime('%Y%m%d-%H%M%S')}"
+    # A name is taken if two runs begin within a second, or if the clock was set back.
+    names = itertools.chain([name], (f"{name}~{number}" for number in itertools.count(2)))
+    return next(folder for folder in map(Path("runs").joinpath, names) if not folder.exists())
 
 
 def fingerprint(train: Pairs, valid: Pairs | None) -> str:
-    """SHA-256 of the texts, to see whether two runs learned from the same pairs."""
+    """SHA-256 of the texts, equal for two runs on the same pairs."""
     digest = hashlib.sha256()
     for pairs in (train, valid):
         for texts in (pairs.sources, pairs.targets) if pairs is not None else ():
@@ -226,13 +219,13 @@ def fingerprint(train: Pairs, valid: Pairs | None) -> str:
 
 
 def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for package in ("nbtextgen", "torch"):
         try:
-            found[package] = metadata.version(package)
+            versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:  # run from a source tree
-            found[package] = "unknown"
-    return found
+            versions[package] = "unknown"
+    return versions
 
 
 def _write_training_data(folder: Path, data: TrainingData) -> None:
@@ -241,6 +234,6 @@ def _write_training_data(folder: Path, data: TrainingData) -> None:
     save_examples(folder, "train", data.train)
     if data.valid is not None:
         save_examples(folder, "held", data.valid)
-    write(folder / "shown.json", json.dumps({"pairs": data.shown}).encode())
+    write(folder / "shown.json", json.dumps({"pairs": data.valid_texts}).encode())
     write(folder / "material.json", as_json({"files": checksums(folder)}))
     sync(folder)

@@ -1,4 +1,4 @@
-"""Training a run in several processes: torchrun as a subprocess on the run's folder, watched through its event log."""
+"""Training a run in several processes: torchrun is started on the run's folder and watched through its event log."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Ended, Event, TrainingWarning
 
 LIFELINE = "NBTEXTGEN_LIFELINE"
-WORDS = "workers.log"
+WORKER_LOG = "workers.log"
 
 
 def command(run: Run, config: LaunchConfig) -> list[str]:
-    """What to run on every machine of the group; the words of a command line."""
+    """The command line to run on every machine of the group."""
     nodes = str(config.nodes) if config.nodes == 1 else f"1:{config.nodes}"
     return [
         sys.executable,
@@ -42,7 +42,7 @@ def command(run: Run, config: LaunchConfig) -> list[str]:
         "--rdzv-backend=c10d",
         f"--rdzv-endpoint={config.rendezvous or 'localhost:0'}",
         f"--rdzv-id={run.name}",
-        # A lost machine is noticed after 6 s, and waited for 20 s: the others go on within a minute.
+        # A lost machine is noticed after 6 s and waited for another 20 s, so the others go on within a minute.
         "--rdzv-conf=keep_alive_interval=2,last_call_timeout=20",
         f"--max-restarts={config.restarts}",
         "--monitor-interval=0.5",
@@ -54,9 +54,9 @@ def command(run: Run, config: LaunchConfig) -> list[str]:
 
 
 def environment(config: LaunchConfig) -> dict[str, str]:
-    """What the processes need to know beside the command."""
+    """Environment variables of the processes."""
     threads = str(max(1, (os.cpu_count() or 1) // config.processes))
-    # Without the second one, a store shared across restarts keeps the group from coming together again.
+    # Without the second variable, a store that restarts share keeps the group from coming together again.
     return {"OMP_NUM_THREADS": threads, "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"} | dict(os.environ)
 
 
@@ -69,7 +69,7 @@ class LaunchedTraining:
         self._controls = controls or Controls()
         self._process: subprocess.Popen[bytes] | None = None
         self._lifeline = Lock(run.folder / "lifeline")
-        self._said_before = 0  # bytes of the workers' log that are from earlier launches
+        self._log_start = 0  # bytes of the workers' log that earlier launches wrote
 
     @property
     def plan(self) -> Plan:
@@ -80,23 +80,23 @@ class LaunchedTraining:
         """Start the processes.
 
         Raises:
-            ModelFileError: when the run is being trained already, or its folder cannot be written.
+            ModelFileError: if the run is being trained already, or its folder cannot be written.
         """
         run = self._run
         if run.lock.held():
-            run.lock.acquire()  # says who holds it
+            run.lock.acquire()  # raises the error that names its holder
         run.agent.acquire()
         variables = environment(self._config)
         if not self._config.detach:
             self._lifeline.acquire()
             variables[LIFELINE] = str(self._lifeline.path.resolve())
-        words = command(run, self._config)
+        arguments = command(run, self._config)
         try:
             run.requests.unlink(missing_ok=True)
-            with (run.folder / WORDS).open("ab") as log:
-                self._said_before = log.tell()
+            with (run.folder / WORKER_LOG).open("ab") as log:
+                self._log_start = log.tell()
                 self._process = subprocess.Popen(
-                    words,
+                    arguments,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
@@ -105,7 +105,7 @@ class LaunchedTraining:
                     start_new_session=True,
                     pass_fds=[run.agent.handle],  # held by torchrun from here on, until it ends
                 )
-            note = {"process": self._process.pid, "host": socket.gethostname(), "command": words}
+            note = {"process": self._process.pid, "host": socket.gethostname(), "command": arguments}
             replace(run.folder / "launch.json", as_json(note))
         except OSError as error:
             raise ModelFileError(f"{run.folder} cannot be written: {error.strerror or error}.") from error
@@ -116,29 +116,29 @@ class LaunchedTraining:
         """Start, and yield the events of the run until its processes end.
 
         Raises:
-            LaunchError: when they end without having finished.
+            LaunchError: if they end without having finished.
         """
-        begun = self._run.log.stat().st_size if self._run.log.exists() else 0
+        log_start = self._run.log.stat().st_size if self._run.log.exists() else 0
         self.start()
         if self._config.nodes > 1:
-            words = " ".join(["TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1", "python", *command(self._run, self._config)[1:]])
-            yield TrainingWarning(f"On each of the other machines, which must see this folder, run: {words}")
+            line = " ".join(["TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1", "python", *command(self._run, self._config)[1:]])
+            yield TrainingWarning(f"On each of the other machines, which must see this folder, run: {line}")
         process = self._process
         assert process is not None
         ended = False
         try:
             with forwarded(self._controls, self._run):
-                for event in read_events(self._run.log, lambda: process.poll() is None, begun):
+                for event in read_events(self._run.log, lambda: process.poll() is None, log_start):
                     ended = isinstance(event, Ended)
                     yield event
         finally:
-            if process.poll() is None:  # the one who listened left
+            if process.poll() is None:  # the generator was closed
                 self._ask_to_stop()
             self._lifeline.release()
         if process.returncode or not ended:
             raise LaunchError(
-                f"The training processes of {self._run.folder} ended with an error ({self._last_words()}); "
-                f"{WORDS} there says more. Go on with TextGenerator.resume."
+                f"The training processes of {self._run.folder} ended with an error ({self._last_line()}); "
+                f"{WORKER_LOG} there says more. Go on with TextGenerator.resume."
             )
 
     def stop(self) -> None:
@@ -156,13 +156,13 @@ class LaunchedTraining:
         except ModelFileError:
             end(self._run)
 
-    def _last_words(self) -> str:
-        """The line of the workers' log that says most about why they ended."""
+    def _last_line(self) -> str:
+        """The line of the workers' log that explains best why they ended."""
         try:
-            said = (self._run.folder / WORDS).read_bytes()[self._said_before :]
+            log = (self._run.folder / WORKER_LOG).read_bytes()[self._log_start :]
         except OSError:
             return "no log"
-        lines = said.decode(errors="replace").splitlines()
+        lines = log.decode(errors="replace").splitlines()
         ours = [line for line in lines if line.startswith("nbtextgen: ")]
         errors = [line for line in lines if "Error" in line and "ChildFailedError" not in line]
         return (ours or errors or lines or ["nothing was said"])[-1].strip()[:300]
@@ -189,7 +189,7 @@ def open_session(
         notes: warnings for the user, reported first.
 
     Raises:
-        ModelFileError: when detached processes are started and the run is being trained already.
+        ModelFileError: if detached processes are started and the run is being trained already.
     """
     if launch is None:
         return RunTraining(run, controls, notes)
@@ -200,7 +200,7 @@ def open_session(
 
 
 def end(run: Run) -> bool:
-    """End the processes that train a run on this machine, at once; the last checkpoint stays. Says whether any did."""
+    """Kill the processes that train a run on this machine; its last checkpoint stays. Returns whether there were any."""
     try:
         note = read_json(run.folder / "launch.json")
         process, host = int(note["process"]), note["host"]
@@ -220,9 +220,9 @@ def end(run: Run) -> bool:
 
 
 def hold_lifeline() -> None:
-    """In a worker: end with the kernel that started it, unless the run was meant to outlive it.
+    """End this worker when the kernel that started it ends, unless the run is detached.
 
-    The kernel holds a lock on a file; the system lets go of it however the kernel dies.
+    The kernel holds a lock on a file, which the system releases however the kernel dies.
     """
     path = os.environ.get(LIFELINE)
     if path:
@@ -233,7 +233,7 @@ def _watch(lock: Lock) -> None:
     while lock.held():
         time.sleep(0.5)
     try:
-        os.kill(os.getppid(), signal.SIGTERM)  # or torchrun would start us again
+        os.kill(os.getppid(), signal.SIGTERM)  # or torchrun would restart this worker
     finally:
-        time.sleep(0.5)  # its signal comes before the news of our end
+        time.sleep(0.5)  # torchrun must get the signal before it notices that this worker has ended
         os._exit(1)

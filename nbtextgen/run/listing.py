@@ -1,4 +1,4 @@
-"""What runs there are, as plain records to look at, sort and compare."""
+"""The list of runs, as plain records to sort and compare."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from nbtextgen.training.events import Ended, Event, Resumed, Started, Step, Vali
 
 @dataclass(frozen=True)
 class RunRecord:
-    """One run in figures.
+    """Summary of one run.
 
     Attributes:
-        name, folder, created: what it is called, where it is, when it began (UTC).
-        state: ``training``, ``finished``, ``early``, ``time``, ``interrupted``, ``diverged``; ``broken off`` when its
-            process died; ``unreadable`` with ``problem`` saying why.
+        name, folder, created: its name, its folder, when it began (UTC).
+        state: ``training``, ``finished``, ``early``, ``time``, ``interrupted``, ``diverged``; ``broken off`` if its
+            process died; ``unreadable`` with the reason in ``problem``.
         step, steps, epoch: updates done and planned, passes begun.
         seconds: time spent training.
-        pairs, parameters: what it learned from, and how much there was to learn.
-        metric_name, metric: the figure that selects the best model, and its best value.
+        pairs, parameters: training pairs, and learned parameters of the network.
+        metric_name, metric: the metric that selects the best model, and its best value.
         best_loss: validation loss of that model, nats per target token.
         best_step: the update it is from.
         settings: all settings by name.
-        fingerprint: the same for two runs on the same pairs.
+        fingerprint: equal for two runs on the same pairs.
     """
 
     name: str
@@ -50,46 +50,44 @@ class RunRecord:
 
 
 def runs(folder: str | Path = "runs") -> list[RunRecord]:
-    """All runs in a folder, newest first; one that cannot be read is listed with its problem.
+    """All runs in a folder, newest first; a run that cannot be read is listed with its problem.
 
     Args:
-        folder: where ``fit(run=...)`` puts them.
+        folder: the parent folder of the runs, as in ``fit(run=...)``.
     """
-    place = Path(folder)
-    if not place.is_dir():
+    parent = Path(folder)
+    if not parent.is_dir():
         return []
-    found = [record(path) for path in place.iterdir() if not path.name.startswith(".") and Run.is_one(path)]
-    return sorted(found, key=lambda one: (one.created, one.name), reverse=True)
+    records = [record(path) for path in parent.iterdir() if not path.name.startswith(".") and Run.is_run(path)]
+    return sorted(records, key=lambda each: (each.created, each.name), reverse=True)
 
 
 def record(folder: Path) -> RunRecord:
-    """The figures of one run."""
+    """The summary of one run."""
     try:
         run = Run.open(folder)
     except ModelFileError as error:
         return RunRecord(folder.name, folder, problem=str(error))
-    values: dict[str, Any] = {"state": "training" if run.training else "broken off"}
+    values: dict[str, Any] = {"state": "broken off"}
     for event in run.history():
-        values |= _figures(event)
+        values |= _values(event)
     if run.training:
         values["state"] = "training"
     settings = {name: value for part in run.plan.as_dict().values() for name, value in part.items()}
     return RunRecord(run.name, folder, run.created, settings=settings, fingerprint=run.fingerprint, **values)
 
 
-def _figures(event: Event) -> dict[str, Any]:
-    """What an event changes."""
+def _values(event: Event) -> dict[str, Any]:
+    """The attributes of a record that an event changes."""
     if isinstance(event, Started):
         return {"pairs": event.pairs, "parameters": event.parameters, "steps": event.steps, "state": "broken off"}
-    if isinstance(event, Step):
-        return {"step": event.step, "epoch": event.epoch, "seconds": event.seconds}
-    if isinstance(event, Resumed):
-        return {"step": event.step, "epoch": event.epoch, "seconds": event.seconds}
-    if isinstance(event, Validation):
-        now = {"step": event.step, "epoch": event.epoch, "seconds": event.seconds, "metric_name": event.metric_name}
-        if event.best:
-            now |= {"metric": event.metric, "best_loss": event.loss, "best_step": event.step}
-        return now
     if isinstance(event, Ended):
         return {"state": event.reason, "step": event.step, "seconds": event.seconds}
-    return {}
+    if not isinstance(event, Step | Resumed | Validation):
+        return {}
+    values: dict[str, Any] = {"step": event.step, "epoch": event.epoch, "seconds": event.seconds}
+    if isinstance(event, Validation):
+        values["metric_name"] = event.metric_name
+        if event.best:
+            values |= {"metric": event.metric, "best_loss": event.loss, "best_step": event.step}
+    return values

@@ -1,4 +1,4 @@
-"""One writer per run: a lock that the system lets go of when its holder dies, however it dies."""
+"""One writer per run: a lock that the system releases when its holder dies, however it dies."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ except ImportError:  # Windows
 
 
 class Lock:
-    """Holds a run's folder for one writer.
+    """Reserves a run's folder for one writer.
 
-    The lock is the kernel's (``flock``), not the file's presence: no stale lock can remain, and no clock is asked.
+    The lock is the operating system's (``flock``), not the file's presence, so no stale lock can remain.
     """
 
     def __init__(self, path: Path) -> None:
@@ -27,7 +27,7 @@ class Lock:
         self._handle: int | None = None
 
     def acquire(self) -> None:
-        """Take the lock; raises ``ModelFileError`` saying who holds it."""
+        """Take the lock; raises ``ModelFileError`` with its holder if it is taken."""
         try:
             handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
@@ -37,11 +37,13 @@ class Lock:
         for attempt in range(500):
             if _try(handle):
                 self._handle = handle
-                with contextlib.suppress(OSError):  # who holds it is a courtesy; a full disk does not forbid the lock
+                with contextlib.suppress(
+                    OSError
+                ):  # the name of the holder is optional: a full disk does not prevent locking
                     os.ftruncate(handle, 0)
                     os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
                 return
-            # Who only asks whether it is held shares it for a moment, which on a busy machine may be a long one.
+            # A process in ``held`` shares the lock for a moment, which may be long on a busy machine.
             if attempt >= 10 and not _try(handle, shared=True):
                 break
             time.sleep(0.02)
@@ -53,18 +55,18 @@ class Lock:
 
     @property
     def handle(self) -> int:
-        """The open file; a child process that is given it holds the lock as long as it lives."""
+        """The open file; a child process that inherits it holds the lock as long as it lives."""
         assert self._handle is not None, "the lock is not held"
         return self._handle
 
     def release(self) -> None:
-        """Let go."""
+        """Release the lock."""
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
 
     def held(self) -> bool:
-        """Whether someone, here or elsewhere, holds it now."""
+        """Whether this or another process holds it now."""
         if self._handle is not None:
             return True
         try:
@@ -78,11 +80,11 @@ class Lock:
 
 
 def _try(handle: int, shared: bool = False) -> bool:
-    """Whether a lock can be had at once: for one alone, or shared among all who ask while none has it alone."""
+    """Try to take the lock without waiting, exclusively or shared; returns whether that worked."""
     if fcntl is None:
         import msvcrt
 
-        try:  # a byte far behind the text, since locked bytes cannot be read there
+        try:  # a byte far behind the text, since Windows does not let others read locked bytes
             os.lseek(handle, 1 << 20, os.SEEK_SET)
             msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
             return True

@@ -1,4 +1,4 @@
-"""Training a run's folder: every event is logged, the state and the best model are kept as they come."""
+"""Training a run in this process: every event is logged, and checkpoints and best models are written to its folder."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.pipeline.fit import LocalTraining
 from nbtextgen.run.folder import Run
 from nbtextgen.run.log import LogWriter
-from nbtextgen.run.requests import Requested
-from nbtextgen.training.checkpoints import FoundCheckpoint, read_state, write_state
+from nbtextgen.run.requests import FollowingControls
+from nbtextgen.training.checkpoints import LoadedCheckpoint, read_state, write_state
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.device import choose_device
 from nbtextgen.training.distributed import ProcessGroup
@@ -26,7 +26,7 @@ from nbtextgen.training.state import TrainerState
 from nbtextgen.training.threads import threads_on_resume
 
 MEMBER = 1_000_000_000
-"""Networks of an ensemble follow one another: update ``n`` of network ``k`` is filed as step ``k * MEMBER + n``."""
+"""Networks of an ensemble are trained in turn: update ``n`` of network ``k`` is saved as step ``k * MEMBER + n``."""
 
 
 class RunTraining:
@@ -38,42 +38,42 @@ class RunTraining:
         """Prepare to train.
 
         Args:
-            run: what to train.
+            run: the run to train.
             controls: stop, pause and live settings; requests in the folder are followed as well.
-            notes: what the user should know first.
-            group: the processes that train it together; the first one logs and keeps.
+            notes: warnings for the user, reported first.
+            group: the processes that train it together; the first one logs and saves.
         """
         self._group = group or ProcessGroup()
         self._run, self._notes = run, list(notes)
-        self._controls = Requested(run.requests, controls or Controls())
-        self._fitting: LocalTraining | None = None
+        self._controls = FollowingControls(run.requests, controls or Controls())
+        self._training: LocalTraining | None = None
         self._log: LogWriter | None = None
         self._device = choose_device(run.plan.training.device)
-        self._said: set[tuple[str, str]] = set()
+        self._reported = set[tuple[str, str]]()
 
     def run(self) -> Generator[Event, None, None]:
         """Train to the end, yielding events.
 
         Raises:
-            ModelFileError: when another process trains the run, or what it holds is damaged.
+            ModelFileError: if another process trains the run, or if its files are damaged.
         """
         if self._group.rank:
-            self._fitting = self._prepared()
-            yield from self._fitting.run()
+            self._training = self._open()
+            yield from self._training.run()
             return
         self._run.lock.acquire()
         try:
             for series in (self._run.checkpoints, self._run.best):
                 series.sweep()
-            if not self._started_again():
+            if not self._restarted():
                 self._controls.forget()
             self._log = LogWriter(self._run.log)
-            self._fitting = self._prepared()
-            for event in self._fitting.run():
-                yield from self._handled(event)
+            self._training = self._open()
+            for event in self._training.run():
+                yield from self._record(event)
         except (GeneratorExit, KeyboardInterrupt):
-            if self._fitting is not None and self._fitting.progress is not None:
-                done = self._fitting.progress
+            if self._training is not None and self._training.progress is not None:
+                done = self._training.progress
                 self._append(Ended("interrupted", done.step, done.best_step, done.seconds))
             raise
         finally:
@@ -83,43 +83,43 @@ class RunTraining:
 
     def stop(self) -> None:
         """End the training under way, keeping its best weights; see ``LocalTraining.stop``."""
-        if self._fitting is not None:
-            self._fitting.stop()
+        if self._training is not None:
+            self._training.stop()
 
     def predictor(self) -> Predictor | None:
-        """What was trained, or ``None`` when nothing was."""
-        return None if self._fitting is None else self._fitting.predictor()
+        """The trained model, or ``None`` if training ended before there was one."""
+        return None if self._training is None else self._training.predictor()
 
     def best_so_far(self) -> Predictor | None:
-        """The best so far; see ``LocalTraining.best_so_far``."""
-        return None if self._fitting is None else self._fitting.best_so_far()
+        """The best model so far; see ``LocalTraining.best_so_far``."""
+        return None if self._training is None else self._training.best_so_far()
 
     @property
     def plan(self) -> Plan:
         """All settings."""
         return self._run.plan
 
-    def _started_again(self) -> bool:
-        """Whether what was asked of those who died is still to be followed: torchrun started this process in their place."""
+    def _restarted(self) -> bool:
+        """Whether torchrun started this process in place of one that died, whose requests still hold."""
         return self._run.agent.held() or os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"
 
-    def _checkpoint(self) -> FoundCheckpoint[TrainerState] | None:
-        """The newest good state, the same in all processes: the first, which has tidied up before, says which."""
-        found = None if self._group.rank else self._run.checkpoint()
-        step = self._group.once(lambda: None if found is None else found.step)
+    def _checkpoint(self) -> LoadedCheckpoint[TrainerState] | None:
+        """The newest state that the first process can read, the same one in all processes."""
+        checkpoint = None if self._group.rank else self._run.checkpoint()
+        step = self._group.once(lambda: None if checkpoint is None else checkpoint.step)
         if self._group.rank and step is not None:
-            return FoundCheckpoint(read_state(self._run.checkpoints.path(step)), step)
-        return found
+            return LoadedCheckpoint(read_state(self._run.checkpoints.path(step)), step)
+        return checkpoint
 
-    def _prepared(self) -> LocalTraining:
+    def _open(self) -> LocalTraining:
         """Read everything from the folder."""
-        found, notes = self._checkpoint(), list(self._notes)
+        checkpoint, notes = self._checkpoint(), list(self._notes)
         state, done = None, list[Seq2Seq]()
-        if found is not None:
-            state = found.content
-            notes += [f"{why} The checkpoint before it is used." for why in found.skipped]
+        if checkpoint is not None:
+            state = checkpoint.content
+            notes += [f"{reason} The checkpoint before it is used." for reason in checkpoint.skipped]
             notes += _differences(state, self._device, threads_on_resume(state.values, self._run.plan.training.threads))
-            member = found.step // MEMBER
+            member = checkpoint.step // MEMBER
             if member:
                 done = self._run.best_model().content.networks[:member]
         run = self._run
@@ -134,66 +134,67 @@ class RunTraining:
             group=self._group,
         )
 
-    # Keeping ------------------------------------------------------------------------------------------------------
+    # Writing ------------------------------------------------------------------------------------------------------
 
-    def _handled(self, event: Event) -> Iterator[Event]:
-        """Keep what an event brings, then log it and hand it on."""
-        assert self._fitting is not None
+    def _record(self, event: Event) -> Iterator[Event]:
+        """Write what an event announces, then log the event and yield it."""
         if isinstance(event, Checkpoint):
-            state = self._fitting.state()
-            made_with = _made_with(self._device, state.values["threads"]["number"])
-            state = dataclasses.replace(state, values={**state.values, "made_with": made_with})
-            written = yield from self._kept("checkpoint", lambda: self._write_checkpoint(event.step, state))
-            if not written:
+            if not (yield from self._attempt("checkpoint", lambda: self._write_checkpoint(event.step))):
                 return
         elif isinstance(event, Ended) or (isinstance(event, Validation) and event.best):
-            yield from self._kept("best model", lambda: self._write_best(event.step))
+            yield from self._attempt("best model", lambda: self._write_best(event.step))
         yield from self._logged(event)
 
-    def _write_checkpoint(self, step: int, state: TrainerState) -> None:
-        assert self._fitting is not None and self._log is not None
+    def _write_checkpoint(self, step: int) -> None:
+        assert self._training is not None and self._log is not None
+        state = self._training.state()
+        made_with = _made_with(self._device, state.values["threads"]["number"])
+        state = dataclasses.replace(state, values={**state.values, "made_with": made_with})
         self._log.sync()
-        self._run.checkpoints.commit(self._fitting.member * MEMBER + step, lambda folder: write_state(folder, state))
+        self._run.checkpoints.commit(self._training.member * MEMBER + step, lambda folder: write_state(folder, state))
 
     def _write_best(self, step: int) -> None:
-        assert self._fitting is not None
-        predictor, run = self._fitting.best_so_far(), self._run
+        assert self._training is not None
+        predictor, run = self._training.best_so_far(), self._run
         if predictor is not None:
             key = (len(predictor.networks) - 1) * MEMBER + step
             run.best.commit(key, lambda folder: model_folder.write_model(folder, predictor, run.plan, run.options))
 
-    def _kept(self, what: str, write: Callable[[], None]) -> Generator[Event, None, bool]:
-        """Do ``write``; where the disk refuses, say so once and train on. Gives whether it was written."""
+    def _attempt(self, name: str, write: Callable[[], None]) -> Generator[Event, None, bool]:
+        """Call ``write`` and return whether it succeeded; if the disk refuses, warn once and go on."""
         try:
             write()
         except OSError as error:
-            why = error.strerror or str(error)
+            reason = error.strerror or str(error)
             if not self._run.folder.is_dir():
-                why = "the folder is gone"
-            if (what, why) not in self._said:
-                self._said.add((what, why))
+                reason = "the folder is gone"
+            if self._is_new(name, reason):
                 yield from self._logged(
                     TrainingWarning(
-                        f"The {what} could not be written to {self._run.folder} ({why}); training goes on, what was "
+                        f"The {name} could not be written to {self._run.folder} ({reason}); training goes on, what was "
                         "written before is untouched, and it is tried again each time."
                     )
                 )
             return False
         return True
 
+    def _is_new(self, name: str, reason: str) -> bool:
+        """Whether this failure has not been reported yet."""
+        new = (name, reason) not in self._reported
+        self._reported.add((name, reason))
+        return new
+
     def _logged(self, event: Event) -> Iterator[Event]:
-        """Write the event to the log, then hand it on."""
-        if self._log is not None:
-            failed = self._append(event)
-            if failed and ("log", failed) not in self._said:
-                self._said.add(("log", failed))
-                yield TrainingWarning(
-                    f"The event log {self._run.log} cannot be written ({failed}); training goes on without it."
-                )
+        """Write the event to the log, then yield it."""
+        failure = self._append(event)
+        if failure and self._is_new("log", failure):
+            yield TrainingWarning(
+                f"The event log {self._run.log} cannot be written ({failure}); training goes on without it."
+            )
         yield event
 
     def _append(self, event: Event) -> str:
-        """Log an event; gives why not, or nothing."""
+        """Log an event; returns why that failed, or an empty string."""
         try:
             if self._log is not None:
                 self._log.append(event)
@@ -203,13 +204,14 @@ class RunTraining:
 
 
 def _made_with(device: torch.device, threads: int) -> dict[str, Any]:
-    """What the bits of a result depend on, beside the run itself."""
+    """The conditions that the last bits of a result depend on."""
     return {"torch": torch.__version__, "threads": threads, "device": device.type}
 
 
 def _differences(state: TrainerState, device: torch.device, threads: int) -> list[str]:
-    """A note when the run goes on under other conditions, so that it may differ in the last bits."""
-    then, now = state.values.get("made_with"), _made_with(device, threads)
+    """A note if the run goes on under other conditions, so that its weights may differ in the last bits."""
+    then: dict[str, Any] | None = state.values.get("made_with")
+    now = _made_with(device, threads)
     if not isinstance(then, dict):
         return []
     changed = [f"{name} {then.get(name)} then, {value} now" for name, value in now.items() if then.get(name) != value]

@@ -1,4 +1,4 @@
-"""What a time limit pays for: how many updates of a network of some size this machine makes in it."""
+"""How many updates of a network of some size this machine makes within a time limit."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
+
+from nbtextgen.training.device import forked_generators
 
 OVERHEAD = 1.5
 """Time of a whole update relative to that of its matrix products at ``training_speed`` (1.2 to 1.7 on an EPYC with AVX2)."""
@@ -20,10 +22,10 @@ def training_speed(threads: int) -> float:
     """Floating-point operations per second of a small LSTM's forward and backward pass; takes a quarter of a second.
 
     Args:
-        threads: what ``torch.get_num_threads()`` gives; part of the key under which the result is kept.
+        threads: ``torch.get_num_threads()``; the result is cached for each number.
     """
     inputs, hidden, types, batch, length = 128, 256, 1000, 48, 16
-    with torch.random.fork_rng(devices=[]):
+    with forked_generators():
         layer, output = nn.LSTM(inputs, hidden, batch_first=True), nn.Linear(hidden, types)
         tokens = torch.randn(batch, length, inputs)
     shortest = float("inf")

@@ -1,4 +1,4 @@
-"""Checkpoints: folders that appear whole or not at all, the newest good one found again whatever happened."""
+"""Checkpoints: folders that appear whole or not at all, and the newest one that can be read."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import re
 import shutil
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from nbtextgen.core.errors import ModelFileError
 from nbtextgen.core.files import (
@@ -24,53 +24,52 @@ from nbtextgen.core.files import (
     write,
     write_tensors,
 )
-from nbtextgen.training.state import TrainerState
-from nbtextgen.training.weight_averaging import Weights
+from nbtextgen.training.state import TrainerState, Weights
 
 FORMAT = 1
 MANIFEST, TENSORS = "checkpoint.json", "state.safetensors"
-COMES_BACK = ".old"
-"""Ends the name of a folder whose place another is about to take."""
+REPLACED = ".old"
+"""Ends the hidden name of a folder that another one is about to replace; ``sweep`` restores it if that did not happen."""
 Content = TypeVar("Content")
 
 
 @dataclass(frozen=True)
-class FoundCheckpoint(Generic[Content]):
-    """The newest good one of a series.
+class LoadedCheckpoint(Generic[Content]):
+    """The newest folder of a series that could be read.
 
     Attributes:
-        content: what was read.
+        content: the value that was read from it.
         step: the update it was made after.
-        skipped: newer ones that could not be read, each in a sentence.
+        skipped: why newer folders could not be read, a sentence for each.
     """
 
     content: Content
     step: int
-    skipped: tuple[str, ...] = field(default=())
+    skipped: tuple[str, ...] = ()
 
 
 class CheckpointSeries:
-    """Folders ``step-N`` in one place, of which the newest few are kept."""
+    """Folders ``step-N`` in one folder, of which the newest few are kept."""
 
     def __init__(self, folder: Path, keep: int = 2) -> None:
         self.folder, self.keep = folder, keep
 
     def steps(self) -> list[int]:
-        """Steps of the folders there are, newest first; order is by step, for clocks jump."""
+        """Steps of the existing folders, newest first; ordered by step, since clocks jump."""
         if not self.folder.is_dir():
             return []
         names = (re.fullmatch(r"step-(\d{1,18})", path.name) for path in self.folder.iterdir() if path.is_dir())
         return sorted((int(name[1]) for name in names if name), reverse=True)
 
     def path(self, step: int) -> Path:
-        """Where the folder of a step is."""
+        """Path of the folder of a step."""
         return self.folder / f"step-{step:09}"
 
     def commit(self, step: int, fill: Callable[[Path], None]) -> None:
-        """Write a folder with ``fill``, then forget the oldest beyond ``keep``.
+        """Write a folder with ``fill``, then remove the oldest beyond ``keep``.
 
         Raises:
-            OSError: when it cannot be written; those before it are untouched then.
+            OSError: if it cannot be written; earlier folders are untouched then.
         """
         path, before = self.path(step), None
         if not self.folder.is_dir():
@@ -79,48 +78,49 @@ class CheckpointSeries:
         try:
             with committed(path) as work:
                 fill(work)
-                if path.exists():  # from before a resume: what was written now is as good, and certainly whole
-                    before = self._put_aside(step, COMES_BACK)
+                if path.exists():  # from before a resume: the new one is as good, and certainly whole
+                    before = self._hide(step, REPLACED)
         except OSError:
             if before is not None and not path.exists():
                 before.rename(path)
             raise
-        later = [other for other in self.steps() if other > step]  # of a course that was not kept
-        aside = [self._put_aside(other) for other in [*later, *self.steps()[len(later) + self.keep :]]]
-        for old in aside if before is None else [before, *aside]:
+        steps = self.steps()
+        later = [other for other in steps if other > step]  # updates that were made again after a resume
+        hidden = [self._hide(other) for other in [*later, *steps[len(later) + self.keep :]]]
+        for old in hidden if before is None else [before, *hidden]:
             shutil.rmtree(old, ignore_errors=True)
 
-    def _put_aside(self, step: int, suffix: str = "") -> Path:
-        """Hide a folder that is to be removed: emptying it takes a while, in which a kill would leave a broken one."""
+    def _hide(self, step: int, suffix: str = "") -> Path:
+        """Rename a folder before it is removed: a process killed while it removes files would leave a broken one."""
         path = self.path(step)
         return path.rename(path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{suffix}"))
 
     def sweep(self) -> None:
-        """Remove what a killed process left half-written, and bring back what had to make room for that."""
+        """Remove what a killed process left half-written, and restore what that was to replace."""
         for path in self.folder.glob(".step-*"):
-            back = self.folder / path.name.split(".")[1]
-            if path.suffix == COMES_BACK and not back.exists():
+            original = self.folder / path.name.split(".")[1]
+            if path.suffix == REPLACED and not original.exists():
                 with contextlib.suppress(OSError):
-                    path.rename(back)
+                    path.rename(original)
             else:
                 shutil.rmtree(path, ignore_errors=True)
 
-    def newest(self, read: Callable[[Path], Content]) -> FoundCheckpoint[Content] | None:
-        """The newest folder that ``read`` accepts, or ``None`` when there is none.
+    def newest(self, read: Callable[[Path], Content]) -> LoadedCheckpoint[Content] | None:
+        """Read the newest folder that ``read`` accepts; ``None`` if there are no folders.
 
         Raises:
-            ModelFileError: when there are some and ``read`` refuses all.
+            ModelFileError: if ``read`` accepts none of them.
         """
         steps = self.steps()
-        skipped: list[str] = []
+        skipped = list[str]()
         for step in steps:
             try:
-                return FoundCheckpoint(read(self.path(step)), step, tuple(skipped))
+                return LoadedCheckpoint(read(self.path(step)), step, tuple(skipped))
             except ModelFileError as error:
                 skipped.append(str(error))
         if not skipped:
             return None
-        if self.steps() != steps:  # others took their place while these were read
+        if self.steps() != steps:  # newer ones replaced them meanwhile
             return self.newest(read)
         raise ModelFileError(f"None of the {len(skipped)} in {self.folder} can be read: {' '.join(skipped)}")
 
@@ -140,7 +140,7 @@ def read_state(folder: Path) -> TrainerState:
     """
     manifest = read_json(folder / MANIFEST)
     check_format(manifest, folder / MANIFEST, FORMAT)
-    files = manifest.get("files")
+    files: dict[str, Any] | None = manifest.get("files")
     if not isinstance(files, dict) or TENSORS not in files:
         raise ModelFileError(f"{folder / MANIFEST} is damaged: it does not list {TENSORS}.")
     verify(folder, files, MANIFEST)

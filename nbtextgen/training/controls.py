@@ -1,4 +1,4 @@
-"""The one way into a running training: set here from any thread, read by the trainer between updates."""
+"""Controls of a running training: set from any thread, read by the trainer between updates."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class LiveSettings:
     Attributes:
         stop: end after the current update.
         paused: wait before the next one.
-        rate_factor: what the scheduled learning rate is multiplied by.
-        dropout: probability in the place of the configured one; ``None`` as configured.
-        teacher_forcing: share in the place of the configured one; ``None`` as configured.
+        rate_factor: multiplies the scheduled learning rate.
+        dropout: probability that replaces the configured one; ``None`` as configured.
+        teacher_forcing: share that replaces the configured one; ``None`` as configured.
     """
 
     stop: bool = False
@@ -37,9 +37,8 @@ class LiveSettings:
             raise OptionError(f"Teacher forcing must be between 0 and 1 (got {self.teacher_forcing}).")
 
     def as_numbers(self) -> list[float]:
-        """For another process: NaN stands for ``None``."""
-        values = [self.stop, self.paused, self.rate_factor, self.dropout, self.teacher_forcing]
-        return [math.nan if value is None else float(value) for value in values]
+        """Numbers that another process can be sent; NaN stands for ``None``."""
+        return [math.nan if value is None else float(value) for value in vars(self).values()]
 
     @classmethod
     def from_numbers(cls, numbers: Sequence[float]) -> LiveSettings:
@@ -53,33 +52,30 @@ class Controls:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._wanted = LiveSettings()
+        self._settings = LiveSettings()
 
     def steering(self) -> LiveSettings:
-        """Everything that is wanted now, as one value."""
+        """The current settings, all at once."""
         with self._changed:
-            return self._wanted
+            return self._settings
 
     def steer(self, change: Callable[[LiveSettings], LiveSettings]) -> None:
-        """Replace what is wanted by ``change`` of it, in one move."""
+        """Replace the settings by ``change`` of them, in one move."""
         with self._changed:
-            self._wanted = change(self._wanted)
+            self._settings = change(self._settings)
             self._changed.notify_all()
-
-    def _set(self, **values: float | bool | None) -> None:
-        self.steer(lambda wanted: replace(wanted, **values))  # type: ignore[arg-type]
 
     def stop(self) -> None:
         """End after the current update; the best model so far is kept."""
-        self._set(stop=True)
+        self.steer(lambda settings: replace(settings, stop=True))
 
     def pause(self) -> None:
         """Wait before the next update until ``resume``."""
-        self._set(paused=True)
+        self.steer(lambda settings: replace(settings, paused=True))
 
     def resume(self) -> None:
         """Go on after ``pause``."""
-        self._set(paused=False)
+        self.steer(lambda settings: replace(settings, paused=False))
 
     @property
     def stopping(self) -> bool:
@@ -92,33 +88,33 @@ class Controls:
         return self.steering().paused
 
     def wait(self, seconds: float) -> None:
-        """Called by the trainer while paused: return when something changes, at the latest after ``seconds``."""
+        """Return when something changes, at the latest after ``seconds``; the trainer calls it while paused."""
         with self._changed:
             self._changed.wait(seconds)
 
     @property
     def rate_factor(self) -> float:
-        """What the scheduled learning rate is multiplied by."""
+        """Factor on the scheduled learning rate."""
         return self.steering().rate_factor
 
     @rate_factor.setter
     def rate_factor(self, value: float) -> None:
-        self._set(rate_factor=float(value))
+        self.steer(lambda settings: replace(settings, rate_factor=float(value)))
 
     @property
     def dropout(self) -> float | None:
-        """Dropout probability in the place of the configured one, from 0 to below 1; ``None``: as configured."""
+        """Dropout probability that replaces the configured one, from 0 to below 1; ``None``: as configured."""
         return self.steering().dropout
 
     @dropout.setter
     def dropout(self, value: float | None) -> None:
-        self._set(dropout=value)
+        self.steer(lambda settings: replace(settings, dropout=value))
 
     @property
     def teacher_forcing(self) -> float | None:
-        """Share of steps fed with the true previous token, from 0 to 1; ``None``: as configured."""
+        """Fraction of steps fed with the true previous token, from 0 to 1; ``None``: as configured."""
         return self.steering().teacher_forcing
 
     @teacher_forcing.setter
     def teacher_forcing(self, value: float | None) -> None:
-        self._set(teacher_forcing=value)
+        self.steer(lambda settings: replace(settings, teacher_forcing=value))

@@ -1,6 +1,9 @@
-"""Where to compute, and in which arithmetic."""
+"""Where to compute and in which arithmetic, and random numbers that leave the caller's generators alone."""
 
 from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
 
 import torch
 
@@ -8,31 +11,46 @@ from nbtextgen.core.errors import OptionError
 from nbtextgen.model.cpu import bf16_is_faster, bf16_works
 
 
-def choose_device(wanted: str) -> torch.device:
-    """The device asked for; ``auto`` takes CUDA, else MPS, else the processor.
+def choose_device(name: str) -> torch.device:
+    """The device of that name; ``auto`` takes CUDA, else MPS, else the CPU.
 
     Raises:
-        OptionError: when a device is asked for that this machine lacks.
+        OptionError: for a device that this machine lacks.
     """
     present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if wanted == "auto":
-        return torch.device(next(name for name in ("cuda", "mps", "cpu") if present[name]))
-    if not present[wanted]:
-        raise OptionError(f"--device {wanted} is not available on this machine; use --device auto.")
-    return torch.device(wanted)
+    if name == "auto":
+        return torch.device(next(device for device in ("cuda", "mps", "cpu") if present[device]))
+    if not present[name]:
+        raise OptionError(f"--device {name} is not available on this machine; use --device auto.")
+    return torch.device(name)
 
 
-def choose_precision(wanted: str, device: torch.device) -> str:
-    """``bf16`` or ``fp32``; ``auto`` takes bf16 on processors that are faster at it.
+def choose_precision(name: str, device: torch.device) -> str:
+    """``bf16`` or ``fp32``; ``auto`` takes bf16 on CPUs that are faster at it.
 
-    On a card the networks of a notebook wait for kernels to be launched, and bf16 launches more of them: on an H200 it
+    On a GPU the networks of a notebook wait for kernels to be launched, and bf16 launches more of them: on an H200 it
     made 0.7 to 0.8 of the tokens a second (``benchmarks/gpu.py``, hidden size 512, batches of 64 and 1,024).
 
     Raises:
         OptionError: for bf16 on a CPU that cannot train in it.
     """
-    if wanted == "bf16" and device.type == "cpu" and not bf16_works():
+    if name == "bf16" and device.type == "cpu" and not bf16_works():
         raise OptionError("--precision bf16 does not work on this CPU, which needs AVX-512 or AMX for it; use auto.")
-    if wanted != "auto":
-        return wanted
+    if name != "auto":
+        return name
     return "bf16" if device.type == "cpu" and bf16_is_faster() else "fp32"
+
+
+def seed_generators(seed: int) -> None:
+    """Seed torch's random generators of all devices."""
+    torch.manual_seed(seed)  # pyright: ignore[reportUnknownMemberType]
+
+
+@contextmanager
+def forked_generators(seed: int | None = None) -> Generator[None]:
+    """Run the block, with a ``seed`` if there is one, and restore torch's random generators afterwards."""
+    cuda = torch.cuda.is_initialized() or (seed is not None and torch.cuda.is_available())
+    with torch.random.fork_rng([torch.cuda.current_device()] if cuda else []):  # pyright: ignore[reportUnknownMemberType]
+        if seed is not None:
+            seed_generators(seed)
+        yield

@@ -1,16 +1,18 @@
-"""The processes that train one model together; one alone is the usual case, and costs nothing."""
+"""The processes that train one model together; a single one is the usual case, and costs nothing."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
 Value = TypeVar("Value")
 
@@ -22,7 +24,7 @@ class ProcessGroup:
     Every method but ``share`` is a meeting point: all processes must come to it, in the same order.
 
     Attributes:
-        rank: which one this is, from zero; zero decides, logs and keeps.
+        rank: number of this process, from zero; process zero decides, logs and saves.
         size: how many there are.
     """
 
@@ -34,12 +36,10 @@ class ProcessGroup:
         """The group that torchrun started this process in, or this process alone.
 
         Raises:
-            torch.distributed.DistBackendError: when the others do not come.
+            torch.distributed.DistBackendError: if the others do not come.
         """
         if "TORCHELASTIC_RUN_ID" not in os.environ:
             return cls()
-        import torch.distributed as dist
-
         if not dist.is_initialized():
             local = int(os.environ["LOCAL_RANK"])
             if torch.cuda.is_available():
@@ -48,58 +48,46 @@ class ProcessGroup:
         return cls(dist.get_rank(), dist.get_world_size())
 
     def agree(self, values: Sequence[float]) -> list[float]:
-        """What the first process has for these numbers."""
+        """The values of the first process."""
         if self.size == 1:
             return list(values)
-        import torch.distributed as dist
-
         tensor = torch.tensor(values, dtype=torch.float64)
         dist.broadcast(tensor, 0)
-        return tensor.tolist()
+        return [float(value) for value in tensor]
 
     def add(self, values: Sequence[float]) -> list[float]:
         """Sums over all processes."""
         if self.size == 1:
             return list(values)
-        import torch.distributed as dist
-
         tensor = torch.tensor(values, dtype=torch.float64)
-        dist.all_reduce(tensor)
-        return tensor.tolist()
+        _sum(tensor)
+        return [float(value) for value in tensor]
 
     def most(self, value: int) -> int:
         """The largest value that any process has."""
         return max(self.gather(value))
 
     def average(self, tensors: Sequence[torch.Tensor]) -> None:
-        """Put the mean over all processes in the place of each tensor."""
-        if self.size == 1:
-            return
-        import torch.distributed as dist
-
-        for tensor in tensors:
-            dist.all_reduce(tensor)
-            tensor /= self.size
+        """Replace each tensor by its mean over all processes."""
+        if self.size > 1:
+            for tensor in tensors:
+                _sum(tensor)
+                tensor /= self.size
 
     def gather(self, value: Value) -> list[Value]:
-        """What each process has, in order of rank."""
-        if self.size == 1:
-            return [value]
-        import torch.distributed as dist
-
-        found: list[Value | None] = [None] * self.size
-        dist.all_gather_object(found, value)
-        return found  # type: ignore[return-value]
+        """The values of all processes, in order of rank."""
+        values = [value] * self.size
+        if self.size > 1:
+            dist.all_gather_object(values, value)  # pyright: ignore[reportUnknownMemberType]
+        return values
 
     def once(self, make: Callable[[], Value]) -> Value:
-        """What ``make`` gives in the first process; the others do not call it."""
+        """The result of ``make`` in the first process; the others do not call it."""
         if self.size == 1:
             return make()
-        import torch.distributed as dist
-
-        found = [make() if self.rank == 0 else None]
-        dist.broadcast_object_list(found, 0)
-        return found[0]  # type: ignore[return-value]
+        results: list[Any] = [make() if self.rank == 0 else None]
+        dist.broadcast_object_list(results, 0)
+        return results[0]
 
     def share(self, rows: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
         """This process's part of a batch: neighbours, cut where the parts hold about as many tokens.
@@ -110,27 +98,23 @@ class ProcessGroup:
         """
         if self.size == 1:
             return rows
-        upto = np.cumsum(lengths[rows])
-        cuts = [
-            0,
-            *(int(np.searchsorted(upto, upto[-1] * part / self.size)) for part in range(1, self.size)),
-            len(rows),
-        ]
-        return rows[cuts[self.rank] : cuts[self.rank + 1]]
+        totals = np.cumsum(lengths[rows])
+        cuts = [int((totals < totals[-1] * part / self.size).sum()) for part in range(1, self.size)]
+        return np.split(rows, cuts)[self.rank]
 
     def wrapped(self, module: nn.Module, device: torch.device) -> nn.Module:
         """The module with its gradients averaged over the processes, exchanged while they are still being computed."""
         if self.size == 1:
             return module
-        from torch.nn.parallel import DistributedDataParallel
-
-        ids = (
-            [device.index if device.index is not None else torch.cuda.current_device()]
-            if device.type == "cuda"
-            else None
-        )
-        wrapped = DistributedDataParallel(module, device_ids=ids, gradient_as_bucket_view=True)
+        # ``joined`` has chosen the GPU of this process.
+        devices = [torch.cuda.current_device()] if device.type == "cuda" else None
+        wrapped = DistributedDataParallel(module, device_ids=devices, gradient_as_bucket_view=True)
         # The only buffer is a constant. Sending it in every pass would also make a process that failed in one, and
         # passes again, wait for others that do not. (As an argument this makes torch 2.13 warn of a new name.)
         wrapped.broadcast_buffers = False
         return wrapped
+
+
+def _sum(tensor: torch.Tensor) -> None:
+    """Replace a tensor by its sum over all processes."""
+    dist.all_reduce(tensor)  # pyright: ignore[reportUnknownMemberType]

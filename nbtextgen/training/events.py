@@ -1,4 +1,4 @@
-"""What a training run tells its callbacks: small frozen records, in the order things happen."""
+"""The events that a training passes to its callbacks: small frozen records, in the order things happen."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Started:
     epochs: int
     device: str
     precision: str
-    choices: Mapping[str, object] = field(default_factory=dict)
+    choices: Mapping[str, object] = field(default_factory=dict[str, object])
     threads: int = 0
 
 
@@ -47,12 +47,12 @@ class Step:
 
 @dataclass(frozen=True)
 class Validation:
-    """The model was tried on the held-out pairs.
+    """The model was validated on the held-out pairs.
 
     Attributes:
         step, epoch: when.
         loss: negative log-likelihood in nats per target token, without smoothing.
-        metric_name, metric: the figure that selects the best checkpoint.
+        metric_name, metric: the metric that selects the best checkpoint.
         best: whether it is the best so far.
         seconds: since the start.
     """
@@ -68,7 +68,7 @@ class Validation:
 
 @dataclass(frozen=True)
 class Sample:
-    """What the model writes now for a held-out source."""
+    """What the model generates now for a held-out source."""
 
     step: int
     source: str
@@ -85,7 +85,7 @@ class TrainingWarning:
 
 @dataclass(frozen=True)
 class Changed:
-    """A setting has another value: ``rate_factor``, ``dropout``, ``teacher_forcing`` or ``paused``, moved by the user, or
+    """A setting has a new value: ``rate_factor``, ``dropout``, ``teacher_forcing`` or ``paused``, changed by the user, or
     ``threads``, chosen by timing; ``None``: as configured."""
 
     setting: str
@@ -95,7 +95,7 @@ class Changed:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Training can go on from here; in a run folder, the checkpoint has been written when callbacks hear of it."""
+    """Training can be resumed from here; in a run folder, the checkpoint is written before callbacks are called."""
 
     step: int
     seconds: float
@@ -103,7 +103,7 @@ class Checkpoint:
 
 @dataclass(frozen=True)
 class Resumed:
-    """A run goes on from a checkpoint; what its log says of later updates is done again."""
+    """A run goes on from a checkpoint; later updates in its log are repeated."""
 
     step: int
     epoch: int

@@ -26,7 +26,7 @@ def clock(seconds: float) -> str:
 
 
 def of(done: int, planned: int) -> str:
-    """``3/10``, or ``3`` where nothing is planned: training ends when its time is up."""
+    """``3/10``, or ``3`` if no number is planned because a time limit ends training."""
     return f"{done:,}/{planned:,}" if planned else f"{done:,}"
 
 

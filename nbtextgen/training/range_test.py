@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
-
-import numpy as np
 
 from nbtextgen.charts import Curve, figure, line_chart
 from nbtextgen.training.config import TrainingConfig
@@ -16,17 +14,17 @@ from nbtextgen.training.trainer import Trainer
 LOWEST, HIGHEST = 1e-5, 1.0
 """Between which rates the test climbs, each update by the same factor."""
 SMOOTHING = 0.9
-"""Share of the past in the smoothed loss: the loss of one batch says little."""
-BLOWN_UP = 1.5
-"""The test ends when the smoothed loss is this many times its lowest value: further on there is nothing to see."""
+"""Weight of earlier updates in the smoothed loss, since the loss of one batch is noisy."""
+EXPLODED = 1.5
+"""The test ends when the smoothed loss is this many times its lowest value."""
 BELOW_BEST = 0.15
-"""The suggestion is this share of the rate at which the smoothed loss was lowest. Measured on 1,500 dates and 1,500
+"""The suggestion is this fraction of the rate at which the smoothed loss was lowest. Measured on 1,500 dates and 1,500
 pronunciations (LSTM of 64): the best of seven peak rates, from 0.001 to 0.06, lay at 0.1 to 0.2 of it."""
 
 
 @dataclass(frozen=True)
 class RangeTest:
-    """What a range test found; shows itself as a chart.
+    """Result of a range test; displayed as a chart.
 
     Attributes:
         rates: learning rate of each update, rising.
@@ -39,7 +37,7 @@ class RangeTest:
     suggestion: float
 
     def chart(self) -> str:
-        """The loss over the rate as an SVG picture, the suggestion marked."""
+        """The loss over the rate as an SVG image, with the suggestion marked."""
         return line_chart(
             [Curve("loss", list(zip(self.rates, self.losses, strict=True)))],
             title=f"Training loss over the learning rate; suggested: {self.suggestion:g}",
@@ -52,12 +50,12 @@ class RangeTest:
     def __repr__(self) -> str:
         return f"RangeTest(suggestion={self.suggestion:g}, {len(self.rates)} updates up to {self.rates[-1]:.2g})"
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": figure(self.chart(), "learning-rate")}
 
 
 def range_config(config: TrainingConfig) -> TrainingConfig:
-    """The settings of a run, changed so that its learning rate is moved from outside alone."""
+    """The settings of a run, changed so that only ``controls`` change its learning rate."""
     return replace(
         config,
         learning_rate=HIGHEST,
@@ -78,27 +76,26 @@ def range_test(
     Args:
         trainer: a fresh one, made with ``range_config``.
         updates: how many at most, from ``LOWEST`` to ``HIGHEST``.
-        told: called after each update with its number; ``False`` ends the test.
+        on_progress: called after each update with its number; ``False`` ends the test.
 
     Returns:
         rates, smoothed losses and the suggestion, ``BELOW_BEST`` of the rate at which the loss was lowest: smoothing lags
         behind, and a schedule stays near its peak for a while.
     """
-    rates: list[float] = []
-    losses: list[float] = []
+    rates, losses = list[float](), list[float]()
     mean = 0.0
-    groups = _groups(trainer)
+    planned = (batch for epoch in itertools.count(1) for batch in trainer.epoch_batches(epoch))
     for update in range(updates):
         rate = LOWEST * (HIGHEST / LOWEST) ** (update / max(1, updates - 1))
         trainer.controls.rate_factor = rate / HIGHEST
-        list(trainer.follow_controls())  # its events are of no interest here
-        summed, tokens, _ = trainer.update(next(groups))
-        if not math.isfinite(summed):
+        list(trainer.follow_controls())  # its events do not matter here
+        done = trainer.update([next(planned)])
+        if not math.isfinite(done.loss):
             break
-        mean = SMOOTHING * mean + (1 - SMOOTHING) * summed / tokens
+        mean = SMOOTHING * mean + (1 - SMOOTHING) * done.loss / done.tokens
         rates.append(rate)
         losses.append(mean / (1 - SMOOTHING ** (update + 1)))
-        if losses[-1] > BLOWN_UP * min(losses) or not on_progress(update + 1):
+        if losses[-1] > EXPLODED * min(losses) or not on_progress(update + 1):
             break
     return RangeTest(tuple(rates), tuple(losses), suggested(rates, losses))
 
@@ -107,14 +104,5 @@ def suggested(rates: list[float], losses: list[float]) -> float:
     """The rate to train with, rounded to one figure: ``BELOW_BEST`` of that of the lowest loss."""
     if not rates:
         return LOWEST
-    rate = BELOW_BEST * rates[int(np.argmin(losses))]
+    rate = BELOW_BEST * rates[losses.index(min(losses))]
     return float(f"{max(rate, LOWEST):.0e}")
-
-
-def _groups(trainer: Trainer) -> Iterator[list[np.ndarray]]:
-    """Batches without end, epoch after epoch."""
-    epoch = 0
-    while True:
-        epoch += 1
-        for batch in trainer.epoch_batches(epoch):
-            yield [batch]

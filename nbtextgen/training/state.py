@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from nbtextgen.core.errors import ModelFileError
-from nbtextgen.training.weight_averaging import Weights
 
+Weights = dict[str, Tensor]
 _LATER = ("best_loss", "improved", "decay_from", "validated", "validated_step")
 """Fields that checkpoints of version 0.1 lack."""
 _MAY_BE_INFINITE = ("best", "best_loss")
@@ -58,25 +58,24 @@ class Progress:
     validated: float = 0.0
     validated_step: int = 0
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, float | None]:
         """Plain values that strict JSON can hold."""
         values = dataclasses.asdict(self)
         return values | {name: values[name] if math.isfinite(values[name]) else None for name in _MAY_BE_INFINITE}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Progress:
-        """Read ``as_dict`` back; raises ``ModelFileError`` for values that cannot be."""
-        found = {}
-        for known in dataclasses.fields(cls):
-            value = values.get(known.name, known.default if known.name in _LATER else None)
-            value = math.inf if value is None and known.name in _MAY_BE_INFINITE else value
-            whole = known.type == "int"
-            if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
-                raise ModelFileError(f"The checkpoint is damaged: its {known.name} is {value!r}.")
-            if whole and value < 0:
-                raise ModelFileError(f"The checkpoint is damaged: its {known.name} is {value!r}.")
-            found[known.name] = value
-        return cls(**found)
+        """Read ``as_dict`` back; raises ``ModelFileError`` for values of the wrong type."""
+        progress = cls()
+        for each in dataclasses.fields(cls):
+            value: Any = values.get(each.name, each.default if each.name in _LATER else None)
+            value = math.inf if value is None and each.name in _MAY_BE_INFINITE else value
+            whole = each.type == "int"
+            valid = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
+            if not valid or (whole and value < 0):
+                raise ModelFileError(f"The checkpoint is damaged: its {each.name} is {value!r}.")
+            setattr(progress, each.name, value)
+        return progress
 
 
 @dataclass(frozen=True)
@@ -89,10 +88,10 @@ class TrainerState:
     """
 
     tensors: Mapping[str, Weights]
-    values: Mapping[str, Any] = field(default_factory=dict)
+    values: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     def group(self, name: str) -> Weights:
-        """One group; raises ``ModelFileError`` when it is missing."""
+        """One group; raises ``ModelFileError`` if it is missing."""
         if name not in self.tensors:
             raise ModelFileError(f"The checkpoint is damaged: it has no {name}.")
         return dict(self.tensors[name])
@@ -103,22 +102,22 @@ def parameters_of(model: nn.Module) -> Weights:
     return {name: parameter.detach() for name, parameter in model.named_parameters()}
 
 
-def fill(wanted: Mapping[str, Tensor], found: Mapping[str, Tensor], what: str) -> None:
+@torch.no_grad()
+def fill(tensors: Weights, saved: Weights, what: str) -> None:
     """Copy saved tensors into living ones.
 
     Raises:
-        ModelFileError: when a name, a shape or a kind of number differs.
+        ModelFileError: if a name, a shape or a kind of number differs.
     """
-    if set(wanted) != set(found):
-        odd = sorted(set(wanted) ^ set(found))[0]
-        raise ModelFileError(f"{what} does not fit the run: {odd!r} is missing or unexpected.")
-    for name, tensor in wanted.items():
-        if tensor.shape != found[name].shape or tensor.dtype != found[name].dtype:
-            shapes = f"{tuple(found[name].shape)} {found[name].dtype}, not {tuple(tensor.shape)} {tensor.dtype}"
+    if tensors.keys() != saved.keys():
+        name = sorted(tensors.keys() ^ saved.keys())[0]
+        raise ModelFileError(f"{what} does not fit the run: {name!r} is missing or unexpected.")
+    for name, tensor in tensors.items():
+        if tensor.shape != saved[name].shape or tensor.dtype != saved[name].dtype:
+            shapes = f"{tuple(saved[name].shape)} {saved[name].dtype}, not {tuple(tensor.shape)} {tensor.dtype}"
             raise ModelFileError(f"{what} does not fit the run: {name!r} is {shapes}.")
-    with torch.no_grad():
-        for name, tensor in wanted.items():
-            tensor.copy_(found[name])
+    for name, tensor in tensors.items():
+        tensor.copy_(saved[name])
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, model: nn.Module) -> Weights:
@@ -132,30 +131,27 @@ def optimizer_tensors(optimizer: torch.optim.Optimizer, model: nn.Module) -> Wei
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, model: nn.Module, saved: Weights) -> None:
-    """Put moments and counts back; raises ``ModelFileError`` when they do not belong to the model."""
+    """Put moments and counts back; raises ``ModelFileError`` if they do not belong to the model."""
     parameters = dict(model.named_parameters())
     optimizer.state.clear()
     for key, value in saved.items():
         name, _, moment = key.rpartition("/")
         if name not in parameters or value.shape not in (parameters[name].shape, torch.Size([])):
             raise ModelFileError(f"The checkpoint's optimizer does not fit the run: {key!r}.")
-        # A count stays where the optimizer made it: on the processor for plain kernels, with the weights for fused ones.
+        # A count stays where the optimizer made it: on the CPU for plain kernels, with the weights for fused ones.
         optimizer.state[parameters[name]][moment] = value.to(parameters[name].device, copy=True)
-    for parameter in parameters.values():
-        if saved and set(optimizer.state[parameter]) != set(optimizer.state[next(iter(parameters.values()))]):
-            raise ModelFileError("The checkpoint's optimizer does not fit the run: some moments are missing.")
+    if saved and len({frozenset(optimizer.state[parameter]) for parameter in parameters.values()}) > 1:
+        raise ModelFileError("The checkpoint's optimizer does not fit the run: some moments are missing.")
 
 
 def random_state(device: torch.device) -> Weights:
     """State of the random generators that training draws from."""
-    found = {"cpu": torch.get_rng_state()}
-    if device.type == "cuda":
-        found["cuda"] = torch.cuda.get_rng_state(device)
-    return found
+    state = {"cpu": torch.get_rng_state()}
+    return state | {"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else state
 
 
 def restore_random_state(saved: Weights, device: torch.device) -> None:
-    """Put the generators back; raises ``ModelFileError`` when the state is not one."""
+    """Put the generators back; raises ``ModelFileError`` if the state is damaged."""
     try:
         torch.set_rng_state(saved["cpu"])
         if device.type == "cuda" and "cuda" in saved:

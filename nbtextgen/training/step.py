@@ -1,26 +1,30 @@
-"""One update: from some batches of pairs to changed weights."""
+"""One update, from some batches of pairs to changed weights, and the speed and mean loss of several updates."""
 
 from __future__ import annotations
 
-import contextlib
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+import time
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from nbtextgen.core.errors import MemoryShortError
-from nbtextgen.data.batching import Examples, pad
+from nbtextgen.data.batching import Examples, Ids, pad
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.tokenizers.base import MASK, PAD
 from nbtextgen.training.config import TrainingConfig
 from nbtextgen.training.distributed import ProcessGroup
+from nbtextgen.training.events import Step
 
 Rows = NDArray[np.int64]
+REPORT_SECONDS = 0.2
+"""Seconds of training between two ``Step`` events."""
 
 
 @dataclass(frozen=True)
@@ -79,15 +83,15 @@ class Updater:
         self._loss = group.wrapped(_Loss(model, config), device)
         self._most = math.inf
         self._once = self._fitted = np.zeros(2)  # the most that fitted once, and twice
-        self._notes: list[str] = []
+        self._notes = list[str]()
 
     def use(self, train: Examples) -> None:
-        """Take batches from these examples from now on."""
+        """Take later batches from these examples."""
         source, target = train.lengths()
-        self.train, self._widths = train, source + target
+        self.train, self._widths, self._target_tokens = train, source + target, target - 1
 
     def notes(self) -> list[str]:
-        """What the user should know since the last call."""
+        """Warnings for the user since the last call."""
         notes, self._notes = self._notes, []
         return notes
 
@@ -99,17 +103,17 @@ class Updater:
         """
         for settings in self.optimizer.param_groups:
             settings["lr"] = rate
-        tokens = sum(len(self.train.targets[row]) - 1 for rows in batches for row in rows)
+        tokens = sum(int(self._target_tokens[rows].sum()) for rows in batches)
         shares = [self.group.share(rows, self._widths) for rows in batches]
         while True:
             failed, summed, seen = False, 0.0, 0.0
             alone = self._untried(batches)
             try:
                 summed, seen = self._gradients(shares, batches[0][:1], tokens, teacher_forcing, exchange=not alone)
-            except (RuntimeError, MemoryError) as found:
-                if not is_out_of_memory(found) or not alone:
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error) or not alone:
                     raise
-                failed = True  # the error itself is let go of: it holds on to what was computed
+                failed = True  # the error is dropped after this block: its traceback holds on to what was computed
             short, summed, seen = self.group.add([float(failed), summed, seen])
             if not short:
                 break
@@ -126,32 +130,29 @@ class Updater:
             self.optimizer.step()
         return Update(summed, tokens, int(seen))
 
-    @contextmanager
-    def arithmetic(self) -> Iterator[None]:
-        """bf16 where that was chosen."""
-        low = torch.autocast(self.device.type, torch.bfloat16) if self.precision == "bf16" else nullcontext()
-        with low:
-            yield
+    def arithmetic(self) -> AbstractContextManager[object]:
+        """A block that computes in bf16, if that was chosen."""
+        return torch.autocast(self.device.type, torch.bfloat16) if self.precision == "bf16" else nullcontext()
 
-    def tensor(self, rows: Sequence[np.ndarray]) -> Tensor:
+    def tensor(self, rows: Sequence[Ids]) -> Tensor:
         """Rows of ids, padded, on the device."""
-        ids = torch.from_numpy(pad(rows))
-        # Only from pinned memory does a card copy while it computes.
+        ids = torch.as_tensor(pad(rows))
+        # A GPU copies while it computes only from pinned memory.
         return (
             ids.pin_memory().to(self.device, non_blocking=True) if self.device.type == "cuda" else ids.to(self.device)
         )
 
     def _needs(self, batches: Sequence[Rows]) -> NDArray[np.float64]:
-        """What the memory for some batches grows with: tokens of the largest, padding included, and with attention their squares."""
+        """Two sizes that the memory for some batches grows with: tokens of the largest, padding included, and for
+        attention their squares."""
         shapes = [(len(rows), float(self._widths[rows].max())) for rows in batches if len(rows)]
         return np.array([max(rows * width**power for rows, width in shapes) for power in (1, 2)])
 
     def _untried(self, batches: Sequence[Rows]) -> bool:
-        """Whether gradients are to be computed before anything is exchanged, since the memory may not hold them.
+        """Whether to compute all gradients before exchanging any, since the memory may not hold them.
 
         So it is with every batch larger than all that fitted twice (the first time, the optimizer has nothing in memory
-        yet): a process whose memory is too short is then not waited for.
-        One process alone has no one to wait for it.
+        yet). Then no process waits for one whose memory is too short. A single process never waits.
         """
         return self.group.size == 1 or bool((self._needs(batches) > self._fitted).any())
 
@@ -181,19 +182,19 @@ class Updater:
                 seen += int(self._widths[rows].sum()) - len(rows)
         return summed, seen
 
-    def _exchanged(self, now: bool) -> contextlib.AbstractContextManager[None]:
-        """Whether a backward pass exchanges gradients."""
-        return nullcontext() if now or self.group.size == 1 else self._loss.no_sync()  # type: ignore[operator]
+    def _exchanged(self, now: bool) -> AbstractContextManager[object]:
+        """A block whose backward pass exchanges gradients with the other processes, or does not."""
+        return nullcontext() if now or not isinstance(self._loss, DistributedDataParallel) else self._loss.no_sync()
 
     def _parts(self, rows: Rows) -> list[Rows]:
-        """A batch in as many parts as the memory has been found to need."""
+        """A batch in parts that fit into the memory, by experience."""
         if not len(rows):
             return []
         cost = len(rows) * int(self._widths[rows].max())
         return np.array_split(rows, min(len(rows), math.ceil(cost / self._most))) if cost > self._most else [rows]
 
     def _halve(self, shares: Sequence[Rows], *, failed: bool) -> None:
-        """Allow half of what the memory did not hold, here or in another process.
+        """Halve the largest part that is computed at once, since the memory did not hold it, here or in another process.
 
         Raises:
             MemoryShortError: in all processes, when in one of them not even one pair at a time fits.
@@ -224,26 +225,16 @@ class Updater:
 
 
 def memory_short(what: str, tokens: int) -> MemoryShortError:
-    """The error for when nothing is left to split: ``what`` of one pair of so many tokens does not fit."""
+    """The error when nothing is left to split: ``what`` (training, validation) of one pair of so many tokens does not fit."""
     return MemoryShortError(
         f"There is not enough memory for the {what} of one pair of {tokens:,} tokens; lower --hidden-size or --max-length."
     )
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the machine or the card had no memory left."""
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    text = str(error)
-    return any(
-        sign in text
-        for sign in (
-            "can't allocate memory",
-            "bad_alloc",
-            "could not create a",
-            "CUDNN_STATUS_ALLOC",
-        )  # the third: oneDNN
-    )
+    """Whether the machine or the GPU had no memory left."""
+    signs = ("can't allocate memory", "bad_alloc", "could not create a", "CUDNN_STATUS_ALLOC")  # the third: oneDNN
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(sign in str(error) for sign in signs)
 
 
 def make_optimizer(model: nn.Module, config: TrainingConfig, device: torch.device) -> torch.optim.Optimizer:
@@ -256,3 +247,37 @@ def make_optimizer(model: nn.Module, config: TrainingConfig, device: torch.devic
         )
     kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
     return kind(parameters, rate, betas=(0.9, 0.98), weight_decay=config.weight_decay, fused=fused)
+
+
+class ThroughputMeter:
+    """Adds up updates between two ``Step`` events."""
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+        self._begin()
+
+    def _begin(self) -> None:
+        """Begin a new window."""
+        self._since = time.perf_counter()
+        self._loss, self._tokens, self._seen = 0.0, 0, 0
+
+    def leave_out(self, seconds: float) -> None:
+        """Do not count this time, spent within the window on a validation or a checkpoint, as training."""
+        self._since += seconds
+
+    def add(self, update: Update) -> None:
+        """Count one update."""
+        self._loss += update.loss
+        self._tokens += update.tokens
+        self._seen += update.seen
+
+    def due(self) -> bool:
+        """Whether the window is long enough for an event."""
+        return time.perf_counter() - self._since >= REPORT_SECONDS
+
+    def event(self, step: int, steps: int, epoch: int, rate: float, seconds: float, left: float) -> Step:
+        """The window as an event, ``steps`` being the updates expected in all; begins a new one."""
+        speed = self._seen / max(1e-9, time.perf_counter() - self._since)
+        loss = self._loss / max(1, self._tokens)
+        self._begin()
+        return Step(step, steps, epoch, self.epochs, loss, rate, speed, seconds, max(0.0, left))

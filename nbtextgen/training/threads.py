@@ -1,8 +1,8 @@
-"""How many threads a training computes with: a fixed number, or one chosen by timing its updates.
+"""The number of threads in training: fixed, or chosen by timing updates.
 
 Sums are split among threads, so results differ in the last bits between numbers of threads. Every choice is therefore
-reported as an event and kept in checkpoints, and a resumed run goes on with the number, or in the middle of the trial, that
-its checkpoint records. Two trainings are the same to the bit if ``--threads`` is given.
+reported as an event and kept in checkpoints, and a resumed run continues with the number, or in the middle of the trial, of
+its checkpoint. Two trainings are the same to the bit if ``--threads`` is given.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ import dataclasses
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 
 from nbtextgen.core.errors import ModelFileError
 from nbtextgen.model.cpu import set_threads
 from nbtextgen.training.events import Changed
+from nbtextgen.training.step import Update
 
 clock = time.perf_counter
 
@@ -30,32 +31,34 @@ threads were as fast as one on a quiet machine and slower on a busy one."""
 SMALL_VOCABULARY = 1000
 """Target types up to which the output layer is too small as well."""
 GAIN = 0.95
-"""More threads are chosen only where they need at most this share of the time."""
+"""More threads are chosen only if they need at most this fraction of the time."""
+MOST_THREADS = 1024
 SAMPLES, MOST_SAMPLES = 5, 15
 """Updates timed for each number of threads: at least, and at most."""
 TRIAL_SECONDS = 0.3
-"""Timing ends before ``MOST_SAMPLES`` when each number has had this long."""
+"""Timing ends before ``MOST_SAMPLES`` once each number has been timed this long."""
 FEWEST_SAMPLES, LONG_SECONDS = 3, 2.0
 """Fewer updates than ``SAMPLES`` are enough when they took this long: scheduling has averaged out by then."""
 WARM_UP = 2
 """Updates at the start of training that are not timed: they allocate memory."""
 WINDOW_SECONDS, WINDOW_UPDATES = 1.0, 5
-"""What the speed is judged by between trials: the median over a window of at least this."""
+"""Between trials the speed is the median over a window of at least this."""
 SLOWER = 1.35
 """A trial begins when two windows in a row take this many times as long per token as the fastest did."""
 COLLAPSED = 4.0
-"""And at once when two updates in a row do."""
+"""A trial begins at once when two updates in a row take this many times as long."""
 RETRY_SECONDS, LONGEST_RETRY = 20.0, 300.0
-"""Training time after which more threads are tried again, for the machine may be quieter; doubled while nothing changes."""
+"""Training time after which more threads are tried again, since the machine may be less busy; doubled while nothing
+changes."""
 TRIAL_SHARE = 0.02
-"""Share of the training time that such trials may take."""
+"""Fraction of the training time that such trials may take."""
 
 
 @dataclass
 class ThreadTuner:
-    """Walks along 1, 2, 4, ... threads up to a limit, by comparing neighbouring numbers on alternating updates.
+    """Walks along 1, 2, 4, ... threads up to a limit, comparing neighbouring numbers on alternating updates.
 
-    It only computes: ``threads`` is the number to use for the next update, ``record`` takes how long that took.
+    It sets nothing: ``threads`` is the number to use for the next update, ``record`` takes how long that update took.
 
     Attributes:
         limit: most threads.
@@ -78,13 +81,13 @@ class ThreadTuner:
     low: int = 0
     high: int = 0
     direction: int = 1
-    low_times: list[float] = field(default_factory=list)
-    high_times: list[float] = field(default_factory=list)
+    low_times: list[float] = field(default_factory=list[float])
+    high_times: list[float] = field(default_factory=list[float])
     low_seconds: float = 0.0
     high_seconds: float = 0.0
     skip: int = 0
     best: float = 0.0
-    window: list[float] = field(default_factory=list)
+    window: list[float] = field(default_factory=list[float])
     window_seconds: float = 0.0
     slow_windows: int = 0
     slow_updates: int = 0
@@ -133,17 +136,17 @@ class ThreadTuner:
         if winner == self.high and self.direction > 0 and self.high < self.limit:
             self._compare(self.high, 1)
         elif winner == self.low and self.direction < 0 and self.low > 1:
-            self._compare(self._below(self.low), -1)
+            self._compare(_half(self.low), -1)
         elif winner:
             self._choose(winner)
 
     def _winner(self, seconds: float) -> int:
-        """The faster number, or 0 while that is open."""
+        """The faster number, or 0 while it is undecided."""
         low, high = self.low_times, self.high_times
         if not low or not high:
             return 0
         typical = statistics.median(low)
-        # Threads that spin on a busy machine can take 30 times as long: one or two updates are enough to know.
+        # Threads that spin on a busy machine can take 30 times as long: one or two updates are enough to decide.
         last = self.high_seconds if len(high) == 1 else 0.0
         if last > COLLAPSED * self.low_seconds and high[0] > COLLAPSED * typical:
             return self.low
@@ -175,7 +178,7 @@ class ThreadTuner:
         self.window, self.window_seconds = [], 0.0
 
     def _record_window(self, seconds: float, per_token: float) -> None:
-        """Look for a reason to begin a trial."""
+        """Begin a trial if there is a reason to."""
         self.retry -= seconds
         if self.chosen > 1:
             self.slow_updates = self.slow_updates + 1 if self.best and per_token > COLLAPSED * self.best else 0
@@ -188,45 +191,33 @@ class ThreadTuner:
                 self._begin_window()
             if self.slow_windows >= 2 or self.slow_updates >= 2:
                 self.slow_windows = self.slow_updates = 0
-                self._compare(self._below(self.chosen), -1)
+                self._compare(_half(self.chosen), -1)
                 return
         if self.chosen < self.limit and self.retry <= 0.0:
             self._compare(self.chosen, 1)
 
-    def _below(self, number: int) -> int:
-        """The next lower number of 1, 2, 4, ..., limit."""
-        lower = 1
-        while 2 * lower < number:
-            lower *= 2
-        return lower
-
     # Checkpoints --------------------------------------------------------------------------------------------------
 
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values that strict JSON can hold."""
-        return dataclasses.asdict(self)
-
     @classmethod
-    def from_dict(cls, values: Any, limit: int) -> ThreadTuner:
-        """Read ``as_dict`` back; with another limit than then, a trial that was under way begins again.
+    def from_dict(cls, values: Mapping[str, Any] | None, limit: int) -> ThreadTuner:
+        """Read ``dataclasses.asdict`` back; if the limit has changed, a trial that was under way begins again.
 
         Raises:
-            ModelFileError: for values that cannot be.
+            ModelFileError: for values of the wrong type, or that contradict each other.
         """
         if not isinstance(values, Mapping):
             raise ModelFileError(f"The checkpoint is damaged: its thread tuner is {values!r}.")
-        found: dict[str, Any] = {}
-        for known in dataclasses.fields(cls):
-            value = values.get(known.name)
+        tuner = cls(limit)
+        for each in dataclasses.fields(cls):
+            value = values.get(each.name)
             valid = (
-                isinstance(value, list) and all(map(_is_time, value))
-                if known.type.startswith("list")
-                else _is_number(value) and (known.type != "int" or isinstance(value, int))
+                isinstance(value, list) and all(map(_is_time, value))  # pyright: ignore[reportUnknownArgumentType]
+                if each.type.startswith("list")
+                else _is_number(value) and (each.type != "int" or isinstance(value, int))
             )
             if not valid:
-                raise ModelFileError(f"The checkpoint is damaged: the thread tuner's {known.name} is {value!r}.")
-            found[known.name] = value
-        tuner = cls(**found)
+                raise ModelFileError(f"The checkpoint is damaged: the thread tuner's {each.name} is {value!r}.")
+            setattr(tuner, each.name, value)
         counts = (tuner.limit, tuner.chosen, tuner.low, tuner.high, tuner.skip)
         comparing = 1 <= tuner.low < tuner.high <= tuner.limit
         choosing = tuner.low == tuner.high == 0 and 1 <= tuner.chosen <= tuner.limit
@@ -238,14 +229,16 @@ class ThreadTuner:
         return tuner
 
 
-MOST_THREADS = 1024
+def _half(number: int) -> int:
+    """The next lower number of 1, 2, 4, ..., limit."""
+    return 1 << max(0, (number - 1).bit_length() - 1)
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
-def _is_time(value: Any) -> bool:
+def _is_time(value: object) -> bool:
     return _is_number(value) and value >= 0
 
 
@@ -255,16 +248,16 @@ class TrainingThreads:
     ``in_use`` surrounds the training and restores the number afterwards.
     """
 
-    def __init__(self, wanted: int | None, *, adaptive: bool, small: bool) -> None:
+    def __init__(self, number: int | None, *, adaptive: bool, small: bool) -> None:
         """Prepare.
 
         Args:
-            wanted: a fixed number, or ``None``: choose one.
+            number: a fixed number, or ``None`` to choose one.
             adaptive: whether a number may be chosen by timing updates; otherwise torch's number is used.
             small: whether the network is too small for several threads.
         """
-        self._wanted, self._adaptive, self._small = wanted, adaptive, small
-        self._recorded: Mapping[str, Any] | None = None
+        self._requested, self._adaptive, self._small = number, adaptive, small
+        self._saved: Mapping[str, Any] = {}
         self._tuner: ThreadTuner | None = None
         self._limit = self._fixed = 1
         self._changed = False
@@ -275,8 +268,8 @@ class TrainingThreads:
         return self._fixed if self._tuner is None else self._tuner.threads
 
     @contextmanager
-    def in_use(self) -> Iterator[None]:
-        """Train inside of this: torch's number of threads at its beginning is the most that are chosen."""
+    def in_use(self) -> Generator[None]:
+        """Train inside this block; it chooses no more threads than torch uses when it is entered."""
         self._limit = torch.get_num_threads()
         self._prepare()
         self._set(self.number)
@@ -286,22 +279,22 @@ class TrainingThreads:
             torch.set_num_threads(self._limit)
 
     @contextmanager
-    def all_threads(self) -> Iterator[None]:
+    def all_threads(self) -> Generator[None]:
         """Use a fixed number, or as many threads as before the training: for searches, which share them out themselves."""
-        self._set(self._wanted or self._limit)
+        self._set(self._requested or self._limit)
         try:
             yield
         finally:
             self._set(self.number)
 
-    def measure(self, update: Callable[[], tuple[float, int, int]]) -> tuple[float, int, int]:
-        """Make an update, whose last result is the number of tokens it read, and take its time."""
+    def measure(self, update: Callable[[], Update]) -> Update:
+        """Make an update and time it."""
         self._set(self.number)
         if self._tuner is None:
             return update()
         before, began = self.number, clock()
         result = update()
-        self._changed |= self._tuner.record(clock() - began, result[2])
+        self._changed |= self._tuner.record(clock() - began, result.seen)
         if self.number != before:
             self._set(self.number)
         return result
@@ -313,14 +306,13 @@ class TrainingThreads:
             yield Changed("threads", self._tuner.chosen, step)
 
     def _prepare(self) -> None:
-        before = None if self._recorded is None else recorded_threads(self._recorded)
+        before, tuner = recorded_threads(self._saved), _saved_tuner(self._saved)
         self._tuner, self._fixed = None, min(before or self._limit, self._limit)
-        if self._wanted:
-            self._fixed = self._wanted
+        if self._requested:
+            self._fixed = self._requested
         elif self._adaptive and self._limit > 1:
-            known = (self._recorded or {}).get("threads")
-            if isinstance(known, Mapping) and known.get("tuner") is not None:
-                self._tuner = ThreadTuner.from_dict(known["tuner"], self._limit)
+            if tuner is not None:
+                self._tuner = ThreadTuner.from_dict(tuner, self._limit)
             elif self._small:
                 self._fixed = self._fixed if before else 1
             else:
@@ -334,38 +326,45 @@ class TrainingThreads:
 
     def as_dict(self) -> dict[str, Any]:
         """What ``restore`` needs, as plain values."""
-        return {"number": self.number, "tuner": None if self._tuner is None else self._tuner.as_dict()}
+        tuner = None if self._tuner is None else dataclasses.asdict(self._tuner)
+        return {"number": self.number, "tuner": tuner}
 
     def restore(self, values: Mapping[str, Any]) -> None:
         """Go on from the values of a checkpoint when ``in_use`` is entered.
 
         Raises:
-            ModelFileError: when they are damaged.
+            ModelFileError: if they are damaged.
         """
-        known = values.get("threads")
-        if isinstance(known, Mapping) and known.get("tuner") is not None:
-            ThreadTuner.from_dict(known["tuner"], torch.get_num_threads())
-        elif known is not None and not isinstance(known, Mapping):
-            raise ModelFileError(f"The checkpoint is damaged: its threads are {known!r}.")
-        self._recorded = values
+        tuner, threads = _saved_tuner(values), values.get("threads")
+        if tuner is not None:
+            ThreadTuner.from_dict(tuner, torch.get_num_threads())
+        elif threads is not None and not isinstance(threads, Mapping):
+            raise ModelFileError(f"The checkpoint is damaged: its threads are {threads!r}.")
+        self._saved = values
+
+
+def _saved_tuner(values: Mapping[str, Any]) -> Any:
+    """The tuner in the values of a checkpoint, or ``None``."""
+    threads: dict[str, Any] | None = values.get("threads")
+    return threads.get("tuner") if isinstance(threads, dict) else None
 
 
 def recorded_threads(values: Mapping[str, Any]) -> int | None:
-    """The number of threads that a checkpoint was made with, from its values; ``None`` when it does not say."""
+    """The number of threads in the values of a checkpoint; ``None`` if it is missing or impossible."""
     for name, key in (("threads", "number"), ("made_with", "threads")):
-        known = values.get(name)
-        number = known.get(key) if isinstance(known, Mapping) else None
+        part: dict[str, Any] | None = values.get(name)
+        number = part.get(key) if isinstance(part, dict) else None
         if isinstance(number, int) and not isinstance(number, bool) and 1 <= number <= MOST_THREADS:
             return number
     return None
 
 
-def threads_on_resume(values: Mapping[str, Any], wanted: int | None) -> int:
-    """The number of threads that a training goes on with from a checkpoint with these values."""
+def threads_on_resume(values: Mapping[str, Any], requested: int | None) -> int:
+    """The number of threads that a training resumes with from the values of a checkpoint."""
     limit = torch.get_num_threads()
-    return wanted or min(recorded_threads(values) or limit, limit)
+    return requested or min(recorded_threads(values) or limit, limit)
 
 
 def is_small(hidden_size: int, batch_size: int, vocabulary: int) -> bool:
-    """Whether the steps of a network are too small to be shared out among threads."""
+    """Whether the steps of a network are too small to be split among threads."""
     return batch_size * hidden_size**2 <= SMALL_STEP and vocabulary <= SMALL_VOCABULARY

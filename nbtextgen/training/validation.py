@@ -1,4 +1,4 @@
-"""Judging a network on what was held out: by its loss, and by what it writes."""
+"""Validation of a network on held-out pairs: by loss and accuracy, and by what it generates."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from nbtextgen.training.step import Updater, is_out_of_memory, memory_short
 
 @dataclass(frozen=True)
 class ValidationResult:
-    """What a judge found by letting the model write: the figure that selects checkpoints (or none), and samples."""
+    """What the model generates for held-out sources: the metric that selects checkpoints (or none), and samples."""
 
-    metric: float | None
-    higher_is_better: bool
+    metric: float | None = None
+    higher_is_better: bool = False
     samples: tuple[tuple[str, str, str], ...] = ()
 
 
@@ -40,19 +40,19 @@ class ValidationScores:
     accuracy: float
 
 
-def selected_metric(select_by: str | None, scores: ValidationScores, judgement: ValidationResult) -> tuple[str, float]:
+def selected_metric(select_by: str | None, scores: ValidationScores, result: ValidationResult) -> tuple[str, float]:
     """Name and value of the metric that selects the best weights."""
-    if judgement.metric is not None:
-        return select_by or "", judgement.metric
+    if result.metric is not None:
+        return select_by or "", result.metric
     return ("accuracy", scores.accuracy) if select_by == "accuracy" else ("loss", scores.loss)
 
 
-def selection_key(name: str, value: float, scores: ValidationScores, judgement: ValidationResult) -> float:
-    """What the best weights have the lowest value of; equal accuracies are told apart by the loss."""
+def selection_key(name: str, value: float, scores: ValidationScores, result: ValidationResult) -> float:
+    """The number that is lowest for the best weights; the loss decides between equal accuracies."""
     if name == "accuracy":
         key = -value + ACCURACY_TIE * scores.loss
     else:
-        key = -value if name != "loss" and judgement.higher_is_better else value
+        key = -value if name != "loss" and result.higher_is_better else value
     return math.inf if math.isnan(key) else key
 
 
@@ -61,11 +61,11 @@ def validation_scores(updater: Updater, examples: Examples) -> ValidationScores:
     """Score held-out examples; all processes must call it, and each gets the same figures.
 
     Args:
-        updater: holds the network, where it is, and who else trains it.
+        updater: has the network, its device, and the processes that train together.
         examples: the held-out examples.
 
     Raises:
-        MemoryShortError: in all processes, when in one of them not even one pair at a time fits.
+        MemoryShortError: in all processes, if in one of them not even one pair at a time fits.
     """
     scores: list[tuple[int, float, int, int]] = []
     widest = 0  # tokens of the widest pair that did not fit
@@ -87,16 +87,13 @@ def validation_scores(updater: Updater, examples: Examples) -> ValidationScores:
 
 
 def _batch_scores(updater: Updater, source: Ids, target: Ids, copies: Ids | None) -> TokenScores | None:
-    """Scores of a batch; ``None`` when the memory does not even hold one pair.
-
-    A batch that does not fit is halved, again and again, by this process alone: there is nothing to exchange.
-    """
+    """Scores of a batch, halved until its parts fit into the memory; ``None`` if not even one pair does."""
     try:
         with updater.arithmetic():
             return updater.model.token_scores(
-                torch.from_numpy(source).to(updater.device),
-                torch.from_numpy(target).to(updater.device),
-                None if copies is None else torch.from_numpy(copies).to(updater.device),
+                torch.as_tensor(source, device=updater.device),
+                torch.as_tensor(target, device=updater.device),
+                None if copies is None else torch.as_tensor(copies, device=updater.device),
             )
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):

@@ -151,7 +151,7 @@ def begin(place):
 
 
 def check_run(place):
-    if not Run.is_one(place / "r"):
+    if not Run.is_run(place / "r"):
         assert not (place / "r").exists()
         begin(place)
     run = Run.open(place / "r")

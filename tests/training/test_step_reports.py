@@ -1,4 +1,4 @@
-"""How training tells what it does."""
+"""Events of the training loss."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import itertools
 from types import SimpleNamespace
 
 from nbtextgen import TextGenerator
-from nbtextgen.training import throughput as report
+from nbtextgen.training import step as step_module
 from nbtextgen.training.events import Event, Step, Validation
 
 PAIRS = [(a + b + c, c + b + a) for a in "abcd" for b in "abcd" for c in "abcd"]
 
 
-def test_training_loss_is_told_however_often_validations_come(monkeypatch) -> None:
+def test_training_loss_is_reported_with_frequent_validation(monkeypatch) -> None:
     tick = itertools.count()
-    monkeypatch.setattr(report, "time", SimpleNamespace(perf_counter=lambda: 0.05 * next(tick)))
+    monkeypatch.setattr(step_module, "time", SimpleNamespace(perf_counter=lambda: 0.05 * next(tick)))
     events: list[Event] = []
     options = {"hidden_size": 8, "embedding_size": 4, "batch_size": 8, "samples": 0, "max_steps": 60}
     TextGenerator(**options, validate_every=1, precision="fp32").fit(PAIRS, callbacks=[events.append])

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -133,17 +134,17 @@ def test_slower_batches_for_every_number_of_threads_change_nothing_for_long() ->
 def test_tuner_goes_on_from_its_record(at: int) -> None:
     tuner = ThreadTuner.fresh(4)
     drive(tuner, lambda threads: 0.2 / threads, at)
-    again = ThreadTuner.from_dict(json.loads(json.dumps(tuner.as_dict())), 4)
+    again = ThreadTuner.from_dict(json.loads(json.dumps(asdict(tuner))), 4)
     assert drive(tuner, lambda threads: 0.2 / threads, 60) == drive(again, lambda threads: 0.2 / threads, 60)
 
 
 def test_record_for_another_limit_keeps_the_choice_if_it_can() -> None:
     tuner = ThreadTuner.fresh(4)
     settle(tuner, lambda threads: 0.1 / threads)
-    record = tuner.as_dict()
+    record = asdict(tuner)
     assert ThreadTuner.from_dict(record, 8).threads == 4
     assert ThreadTuner.from_dict(record, 2).threads == 2
-    assert ThreadTuner.from_dict(ThreadTuner.fresh(4).as_dict(), 2).threads == 1
+    assert ThreadTuner.from_dict(asdict(ThreadTuner.fresh(4)), 2).threads == 1
 
 
 @pytest.mark.parametrize(
@@ -164,7 +165,7 @@ def test_record_for_another_limit_keeps_the_choice_if_it_can() -> None:
 )
 def test_damaged_record_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(ModelFileError, match="thread tuner"):
-        ThreadTuner.from_dict(ThreadTuner.fresh(2).as_dict() | change, 2)
+        ThreadTuner.from_dict(asdict(ThreadTuner.fresh(2)) | change, 2)
     with pytest.raises(ModelFileError, match="thread tuner"):
         ThreadTuner.from_dict([1], 2)
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nbtextgen.training.config import TrainingConfig
-from nbtextgen.training.schedule import rate_at
+from nbtextgen.training.schedule import RunLength, rate_at
 from nbtextgen.training.state import Progress
-from nbtextgen.training.stopping import RunLength
 
 
 def horizon(updates_per_epoch: int = 50, **options: object) -> RunLength:
