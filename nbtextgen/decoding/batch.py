@@ -43,12 +43,7 @@ class _Step:
 
 @dataclass(frozen=True)
 class BatchChange:
-    """How ``Batch.refill`` changed the rows.
-
-    Attributes:
-        kept: the old rows that are left, in their new order, or ``None`` if all are.
-        new: the rows, after that, in which a source starts.
-    """
+    """How ``Batch.refill`` changed the rows: those that are ``kept`` (``None`` is all), and those where a source starts."""
 
     kept: Tensor | None
     new: Tensor
@@ -70,15 +65,9 @@ class Batch:
     def __init__(
         self, model: Stepper, source: Tensor, copy_ids: Tensor | None, *, width: int, size: int, keep_generated: bool
     ) -> None:
-        """Create an empty batch; nothing is encoded yet.
+        """Create an empty batch of ``source (sources, source_length)``; nothing is encoded yet.
 
-        Args:
-            model: encodes the sources and predicts the next tokens.
-            source: ``(sources, source_length)``; sorted by length is fastest.
-            copy_ids: for networks with a copy head, shaped like ``source``.
-            width: number of hypotheses per source.
-            size: number of sources that are decoded together.
-            keep_generated: whether ``generated`` is needed.
+        ``copy_ids`` has the same shape. Sources that are sorted by length are decoded fastest.
         """
         self.model, self.source, self.copy_ids, self.width, self.size = model, source, copy_ids, width, size
         self.source_lengths = (source != 0).sum(1).clamp_min(1)
@@ -98,10 +87,7 @@ class Batch:
         self._without_attention: set[int] = set()
 
     def refill(self) -> BatchChange | None:
-        """Fill free rows with waiting sources, or drop the free rows if none wait.
-
-        Returns ``None`` if nothing changed.
-        """
+        """Fill free rows with waiting sources, or drop the free rows if none wait; ``None`` if nothing changed."""
         waiting = len(self._waiting) or self._encoded < len(self.source)
         if not len(self.source_indices):
             return self._start() if waiting else None
@@ -165,11 +151,8 @@ class Batch:
     def append(self, tokens: Tensor, logs: Tensor, attention: Tensor, parents: Tensor | None = None) -> None:
         """Append one token to every hypothesis.
 
-        Args:
-            tokens: ``(rows, width)``.
-            logs: their log-probabilities, ``(rows, width)``.
-            attention: of this step, ``(rows, width, source_length)``, in the order before ``parents``.
-            parents: the hypothesis that each one continues, ``(rows, width)``; by default itself.
+        Tokens, log-probabilities and ``parents``, the hypothesis that each one continues (by default itself), are
+        ``(rows, width)``; ``attention (rows, width, source_length)`` is in the order before ``parents``.
         """
         row_of = {index: row for row, (index, unfinished) in enumerate(self.rows()) if unfinished}
         order = [list(range(self.width))] * len(self.source_indices) if parents is None else to_list(parents)
@@ -185,10 +168,7 @@ class Batch:
         self.last_tokens, self.steps = tokens, self.steps + self.unfinished
 
     def _keep_attention(self, attention: Tensor, row_of: dict[int, int]) -> NDArray[np.float32] | None:
-        """Return the attention of a step to keep.
-
-        Beyond ``MAX_KEPT_ATTENTION``, the attention of all sources in the batch is dropped, past and future.
-        """
+        """Return the attention to keep; beyond ``MAX_KEPT_ATTENTION`` that of all sources in the batch is dropped."""
         if self._attention_size + attention.numel() > MAX_KEPT_ATTENTION:
             self._without_attention |= row_of.keys()
             for step in self._history:
@@ -202,15 +182,9 @@ class Batch:
     def trace_back(
         self, index: int, column: int, length: int
     ) -> tuple[list[int], list[float], list[NDArray[np.float32]] | None]:
-        """Follow a hypothesis back through its last ``length`` steps.
+        """Follow the hypothesis in ``column`` of a source back through its last ``length`` steps.
 
-        Args:
-            index: its source.
-            column: its column in ``last_tokens``.
-            length: number of steps.
-
-        Returns:
-            tokens, log-probabilities, and attention if it was kept.
+        Returns its tokens, log-probabilities, and attention if it was kept.
         """
         tokens, logs, attention = list[int](), list[float](), list[NDArray[np.float32]]()
         for back in range(1, length + 1):

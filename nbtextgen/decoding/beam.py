@@ -23,7 +23,7 @@ TOO_LONG_FOR_COVERAGE = (
 
 
 def best_extensions(sums: Tensor, logs: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the likeliest ``count`` one-token extensions of each row's hypotheses.
+    """Return the likeliest ``count`` one-token extensions of each row's hypotheses, or all if there are fewer.
 
     Only the ``count`` chunks of the vocabulary with the largest maxima are searched: a token in another chunk has at
     least ``count`` larger ones.
@@ -31,7 +31,6 @@ def best_extensions(sums: Tensor, logs: Tensor, count: int) -> tuple[Tensor, Ten
     Args:
         sums: log-probability of every hypothesis, ``(batch, width)``.
         logs: log-probability of every next token, ``(batch, width, vocabulary)``, contiguous.
-        count: number of extensions, or fewer if there are not as many.
 
     Returns:
         their log-probabilities, parent hypotheses and tokens, each ``(batch, count)``, best first.

@@ -23,12 +23,8 @@ def run_parallel(
 ) -> list[T]:
     """Run every search in a thread of its own that computes on one core; return the results in order.
 
-    If one search fails, or the caller is interrupted, the others are cancelled.
-
-    Args:
-        searches: functions of the token that they check at every step.
-        cancellation: cancels all searches.
-        one_thread: whether a single search computes on one core too, instead of with all threads.
+    Every search checks the token that it is given at every step. If one fails, or the caller is interrupted, the others
+    are cancelled. With ``one_thread`` a single search computes on one core too, instead of with all threads.
     """
     shared = CancellationToken(cancellation)
     cores = torch.get_num_threads()

@@ -38,15 +38,9 @@ def sharpen(logs: Tensor, config: DecodingConfig) -> Tensor:
 
 
 def draw(logs: Tensor, seeds: list[int], steps: list[int]) -> Tensor:
-    """Draw one token per hypothesis by each row's seed and step (the Gumbel-max trick: Gumbel 1954).
+    """Draw one token per hypothesis of ``logs (rows, width, vocabulary)`` (the Gumbel-max trick: Gumbel 1954).
 
-    Args:
-        logs: ``(rows, width, vocabulary)``.
-        seeds: one per row.
-        steps: one per row; a draw depends on nothing but the seed and the step.
-
-    Returns:
-        tokens ``(rows, width)``.
+    A draw depends on nothing but the seed and the step of its row. Returns tokens ``(rows, width)``.
     """
     _, width, vocabulary = logs.shape
     uniform: dict[tuple[int, int], Tensor] = {}

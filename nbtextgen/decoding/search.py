@@ -45,8 +45,7 @@ def decode(
     Args:
         model: predicts the next token.
         source: ``(sources, source_length)``, padded with zeros; sorted by length is fastest.
-        config: beam, sampling, penalties and limits.
-        rules: prefix, and allowed and forbidden tokens.
+        config, rules: limits and constraints of the outputs.
         max_length: most output tokens, one limit per source.
         copy_ids: for networks with a copy head, the target-side ids of the source tokens, shaped like ``source``.
         cancellation: ends the search with ``Cancelled`` at its next step.

@@ -24,11 +24,7 @@ class Stepper(Protocol):
         ...
 
     def step(self, tokens: Tensor, state: State) -> tuple[Tensor, Tensor, State]:
-        """Advance every hypothesis by one token.
-
-        Args:
-            tokens: the last token of each, ``(batch, width)``.
-            state: from ``start`` or the last ``step``.
+        """Advance every hypothesis by one token; ``tokens (batch, width)`` are the last tokens.
 
         Returns:
             log-probabilities ``(batch, width, vocabulary)``, attention ``(batch, width, source_length)``, next state.

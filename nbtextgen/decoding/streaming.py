@@ -46,12 +46,7 @@ def generate_tokens(
 ) -> Iterator[Token]:
     """Yield tokens as they are chosen, including the end token, which is forced after ``limit`` other tokens.
 
-    Args:
-        model: predicts the next token.
-        source: ``(1, source_length)``; ``copy_ids`` has the same shape.
-        constraints: rules of the output, and the configuration.
-        limit: most tokens before the end token.
-        cancellation: ends the loop with ``Cancelled`` at its next step.
+    ``source`` and ``copy_ids`` are ``(1, source_length)``; ``cancellation`` ends the loop with ``Cancelled``.
 
     Raises:
         OptionError: if the rules leave no token to generate.
@@ -97,11 +92,7 @@ def stream(
 ) -> Iterator[tuple[int, float]]:
     """Yield ``(id, log-probability)`` as tokens are chosen, greedily or by sampling, without the end token.
 
-    Args:
-        source: ``(1, source_length)``; for the rest see ``decode``, which generates the same for the same seed.
-
-    Raises:
-        OptionError: if the rules leave no token to generate.
+    ``source`` is ``(1, source_length)``; for the rest see ``decode``, which generates the same for the same seed.
     """
     limit = max(max_length, len(rules.prefix) + 1, config.min_length)
     for token in generate_tokens(model, source, copy_ids, Constraints(config, rules), limit=limit):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 from nbtextgen.core.errors import ModelFileError, OptionError
@@ -35,7 +36,7 @@ def export(format: str, folder: Path, predictor: Predictor, plan: Plan) -> Path:
             "networks": len(predictor.networks),
             "attention": predictor.networks[0].config.attention != "none",
             "copy": predictor.networks[0].config.copy,
-            "limit": {"offset": predictor.limit.offset, "slope": predictor.limit.slope},
+            "limit": asdict(predictor.limit),
             "clean": plan.data.clean,
             "settings": plan.as_dict(),
             "files": checksums(work),

@@ -7,14 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from nbtextgen.core.cancellation import CancellationToken
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.openmp import threads_spin
-from nbtextgen.data.batching import CopyMap, encode_examples, pad, padded_batches
+from nbtextgen.data.batching import CopyMap, encode_examples, padded_batches
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.decoding.batch import to_list
 from nbtextgen.decoding.config import DecodingConfig
@@ -24,10 +23,10 @@ from nbtextgen.decoding.search import decode
 from nbtextgen.decoding.stepper import Ensemble, Stepper
 from nbtextgen.decoding.streaming import stream
 from nbtextgen.inference.generation import Generation, Generations
-from nbtextgen.inference.text_codec import LengthLimit, TextCodec
+from nbtextgen.inference.text_codec import EncodedSources, LengthLimit, TextCodec
 from nbtextgen.model.int8 import Int8Seq2Seq, int8_is_faster
 from nbtextgen.model.seq2seq import Seq2Seq
-from nbtextgen.tokenizers.base import BOS, UNK, Tokenizer
+from nbtextgen.tokenizers.base import BOS, Tokenizer
 
 MAX_SEARCH_SOURCES = 4096
 """Sources per search. The search holds the tokens of all of them, and decodes a batch at a time."""
@@ -72,7 +71,7 @@ class Predictor:
     @property
     def codec(self) -> TextCodec:
         """The tokenizers and the copy map."""
-        return TextCodec(self.source, self.target, self.copy)
+        return TextCodec(self.source, self.target, self.limit, self.networks[0].config.attention != "none", self.copy)
 
     @property
     def device(self) -> torch.device:
@@ -101,38 +100,23 @@ class Predictor:
             prefix_ids: token ids that every output begins with, instead of ``config.prefix``.
             cancellation: ends the search with ``Cancelled`` at its next step.
         """
-
-        def search(some: list[str], encoded: list[list[int]]) -> list[Generation]:
-            return self._search(some, encoded, config, prefix_ids, cancellation)
-
-        return self.codec.generate(texts, max(MAX_SEARCH_SOURCES, config.batch_size), search)
+        search = partial(self._search, config=config, cancellation=cancellation)
+        return self.codec.generate(texts, config, max(MAX_SEARCH_SOURCES, config.batch_size), search, prefix_ids)
 
     def predict_ids(
-        self,
-        text: str,
-        ids: Sequence[int],
-        config: DecodingConfig,
-        *,
-        cancellation: CancellationToken | None = None,
+        self, text: str, ids: Sequence[int], config: DecodingConfig, *, cancellation: CancellationToken | None = None
     ) -> Generation:
         """Generate for one source whose token ids were changed, for instance masked; ``text`` has as many tokens."""
-        return self._search([text], [list(ids) or [UNK]], config, (), cancellation)[0]
+        sources = self.codec.encode([text], config, [list(ids)])
+        return self.codec.generations(sources, self._search(sources, config, cancellation), config)[0]
 
     def stream(self, text: str, config: DecodingConfig) -> Iterator[str]:
         """Yield the output in pieces as it is generated; raises ``OptionError`` for beam search."""
         config.check_streamable()
-        encoded = self.codec.encode([text])
-        copies, source_words = self._copy_ids([text])
-        limit = config.max_length or self.limit(len(encoded[0]))
-        tokens = stream(
-            self._stepper(),
-            self._to_tensor(encoded),
-            config,
-            self.codec.token_rules(config),
-            max_length=limit,
-            copy_ids=copies,
-        )
-        yield from self.codec.stream_text((token for token, _ in tokens), source_words[0])
+        sources = self.codec.encode([text], config)
+        source, copies = self._tensors(sources)
+        tokens = stream(self._stepper(), source, config, sources.rules, max_length=sources.limits[0], copy_ids=copies)
+        yield from self.codec.stream_text((token for token, _ in tokens), sources.words[0])
 
     @torch.inference_mode()
     def perplexity(self, pairs: Pairs) -> float:
@@ -163,9 +147,9 @@ class Predictor:
         Returns:
             one list per token, and a last one for the position of the end token.
         """
-        stepper = self._stepper()
-        copies, source_words = self._copy_ids([text])
-        state = stepper.start(self._to_tensor(self.codec.encode([text])), 1, copies)
+        stepper, sources = self._stepper(), self.codec.encode([text], DecodingConfig())
+        source, copies = self._tensors(sources)
+        state = stepper.start(source, 1, copies)
         alternatives: list[list[Alternative]] = []
         for last in (BOS, *ids):
             if cancellation is not None:
@@ -175,7 +159,7 @@ class Predictor:
             candidates = zip(to_list(best.indices), to_list(best.values), strict=True)
             alternatives.append(
                 [
-                    Alternative(token, self.codec.token(token, source_words[0]), math.exp(log_probability))
+                    Alternative(token, self.codec.token(token, sources.words[0]), math.exp(log_probability))
                     for token, log_probability in candidates
                     if log_probability > -math.inf
                 ]
@@ -185,45 +169,32 @@ class Predictor:
     # One search ---------------------------------------------------------------------------------------------------
 
     def _search(
-        self,
-        texts: list[str],
-        encoded: list[list[int]],
-        config: DecodingConfig,
-        prefix_ids: Sequence[int],
-        cancellation: CancellationToken | None,
-    ) -> list[Generation]:
-        copies, source_words = self._copy_ids(texts)
-        limits = [config.max_length or self.limit(len(ids)) for ids in encoded]
-        source, rules = self._to_tensor(encoded), self.codec.token_rules(config, prefix_ids)
-
-        stepper = self._stepper(config.precision)
+        self, sources: EncodedSources, config: DecodingConfig, cancellation: CancellationToken | None
+    ) -> list[list[Hypothesis]]:
+        texts, stepper = len(sources.texts), self._stepper(config.precision)
+        source, copies = self._tensors(sources)
 
         def search(shared: CancellationToken, indices: slice) -> list[list[Hypothesis]]:
             return decode(
                 stepper,
                 source[indices],
                 config,
-                rules,
-                max_length=limits[indices],
+                sources.rules,
+                max_length=sources.limits[indices],
                 copy_ids=None if copies is None else copies[indices],
                 cancellation=shared,
             )
 
-        parts = self._split_sources(len(texts), config)
+        parts = self._split_sources(texts, config)
         results = run_parallel(
             [partial(search, indices=indices) for indices in parts],
             cancellation,
-            one_thread=self.device.type == "cpu"
-            and (threads_spin() or self._step_size(len(texts), config) < LARGE_STEP),
+            one_thread=self.device.type == "cpu" and (threads_spin() or self._step_size(texts, config) < LARGE_STEP),
         )
-        hypotheses: list[list[Hypothesis]] = [[] for _ in texts]
+        hypotheses: list[list[Hypothesis]] = [[] for _ in range(texts)]
         for indices, part in zip(parts, results, strict=True):
             hypotheses[indices] = part
-        has_attention, replace = self.networks[0].config.attention != "none", config.replace_unknown
-        return [
-            self.codec.generation(text, each, words, has_attention=has_attention, replace_unknown=replace)
-            for text, each, words in zip(texts, hypotheses, source_words, strict=True)
-        ]
+        return hypotheses
 
     def _split_sources(self, texts: int, config: DecodingConfig) -> list[slice]:
         """Split the sources into searches that run in parallel.
@@ -245,11 +216,6 @@ class Predictor:
         steppers = [self._network(number, precision) for number in range(len(self.networks))]
         return steppers[0] if len(steppers) == 1 else Ensemble(steppers)
 
-    def _copy_ids(self, texts: list[str]) -> tuple[Tensor | None, list[list[str]]]:
-        """See ``TextCodec.copy_ids``."""
-        copies, source_words = self.codec.copy_ids(texts)
-        return None if copies is None else self._to_tensor(copies), source_words
-
     def _network(self, number: int, precision: str) -> Stepper:
         """Return a network in the number format ``DecodingConfig.precision``; it is quantized once.
 
@@ -265,5 +231,7 @@ class Predictor:
             self._quantized[number] = Int8Seq2Seq(network)
         return self._quantized[number]
 
-    def _to_tensor(self, rows: list[list[int]]) -> Tensor:
-        return torch.as_tensor(pad([np.array(row, dtype=np.int64) for row in rows]), device=self.device)
+    def _tensors(self, sources: EncodedSources) -> tuple[Tensor, Tensor | None]:
+        """Return token ids and copy ids on the device of the networks."""
+        copies = None if sources.copy_ids is None else torch.as_tensor(sources.copy_ids, device=self.device)
+        return torch.as_tensor(sources.ids, device=self.device), copies

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbtextgen.core.errors import DataError, ModelFileError, OptionError
-from nbtextgen.data.batching import CopyMap, Examples
+from nbtextgen.data.batching import CopyMap, Examples, pad
 from nbtextgen.data.cleaning.clean import rewriter
 from nbtextgen.decoding.config import DecodingConfig, TokenRules
 from nbtextgen.decoding.hypothesis import Hypothesis
@@ -74,28 +74,68 @@ def validate_sources(texts: Iterable[object], clean: str | None) -> list[str]:
 
 
 @dataclass(frozen=True)
+class EncodedSources:
+    """Sources as a search reads them.
+
+    Attributes:
+        texts: the sources.
+        ids: their token ids, ``(sources, source_length)``, padded with zeros.
+        copy_ids: for a copy head, the target-side id of every source token, shaped like ``ids``.
+        words: the words of each source outside the vocabulary, for which ids beyond it stand.
+        limits: most output tokens of each source.
+        rules: token rules of all outputs.
+    """
+
+    texts: list[str]
+    ids: NDArray[np.int64]
+    copy_ids: NDArray[np.int64] | None
+    words: list[list[str]]
+    limits: list[int]
+    rules: TokenRules
+
+
+@dataclass(frozen=True)
 class TextCodec:
-    """The tokenizers of both sides, and the copy map of a model with a copy head.
+    """What a model needs around its networks to turn texts into texts.
 
     Attributes:
         source, target: tokenizers of both sides.
+        limit: longest output for a source length.
+        has_attention: whether the networks have attention.
         copy: maps source tokens to target-side ids; only with a copy head.
     """
 
     source: Tokenizer
     target: Tokenizer
+    limit: LengthLimit
+    has_attention: bool
     copy: CopyMap | None = None
 
-    def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return the source ids of every text; a text without tokens becomes one unknown token."""
-        return [ids or [UNK] for ids in self.source.encode_batch(list(texts))]
+    def encode(
+        self,
+        texts: list[str],
+        config: DecodingConfig,
+        ids: list[list[int]] | None = None,
+        prefix: Sequence[int] = (),
+    ) -> EncodedSources:
+        """Encode sources; a text without tokens becomes one unknown token.
 
-    def copy_ids(self, texts: Sequence[str]) -> tuple[list[list[int]] | None, list[list[str]]]:
-        """Return the copy ids of every text (``None`` without a copy head), and its words outside the vocabulary."""
-        if self.copy is None:
-            return None, [[] for _ in texts]
-        pairs = [self.copy.ids(text) for text in texts]
-        return [ids.tolist() or [UNK] for ids, _ in pairs], [words for _, words in pairs]
+        Args:
+            texts: the sources.
+            config: rules and limits of the outputs.
+            ids: their token ids, if they have been computed.
+            prefix: token ids that every output begins with, instead of ``config.prefix``.
+        """
+        rows = [row or [UNK] for row in (self.source.encode_batch(texts) if ids is None else ids)]
+        copies = None if self.copy is None else [self.copy.ids(text) for text in texts]
+        return EncodedSources(
+            texts,
+            _padded(rows),
+            None if copies is None else _padded([row.tolist() or [UNK] for row, _ in copies]),
+            [[] for _ in texts] if copies is None else [words for _, words in copies],
+            [config.max_length or self.limit(len(row)) for row in rows],
+            self.token_rules(config, prefix),
+        )
 
     def token_rules(self, config: DecodingConfig, prefix: Sequence[int] = ()) -> TokenRules:
         """Return the token rules of a configuration; the token ids ``prefix`` replace its prefix.
@@ -122,17 +162,21 @@ class TextCodec:
     def generate(
         self,
         texts: Sequence[str],
+        config: DecodingConfig,
         max_sources: int,
-        search: Callable[[list[str], list[list[int]]], list[Generation]],
+        search: Callable[[EncodedSources], list[list[Hypothesis]]],
+        prefix: Sequence[int] = (),
     ) -> Generations:
         """Search for the outputs of many sources, sorted by length, and return them in the order of the sources.
 
         Args:
             texts: the sources.
+            config: rules and limits of the outputs.
             max_sources: sources per search; fewer if they are long.
-            search: from texts and their ids to their generations.
+            search: finds the hypotheses of some of the sources.
+            prefix: as in ``encode``.
         """
-        encoded = self.encode(texts)
+        encoded = self.source.encode_batch(list(texts))
         # The longest first: at the end, when no source waits for the free rows, the remaining outputs are short.
         order = sorted(range(len(texts)), key=lambda index: -len(encoded[index]))
         results: dict[int, Generation] = {}
@@ -141,32 +185,32 @@ class TextCodec:
             longest = max(1, len(encoded[order[start]]))
             indices = order[start : start + max(1, min(max_sources, MAX_PADDED_IDS // longest))]
             start += len(indices)
-            generations = search([texts[index] for index in indices], [encoded[index] for index in indices])
-            results.update(zip(indices, generations, strict=True))
+            sources = self.encode(
+                [texts[index] for index in indices], config, [encoded[index] for index in indices], prefix
+            )
+            results.update(zip(indices, self.generations(sources, search(sources), config), strict=True))
         return Generations(results[index] for index in range(len(texts)))
 
-    def generation(
-        self,
-        text: str,
-        hypotheses: Sequence[Hypothesis],
-        source_words: list[str],
-        *,
-        has_attention: bool,
-        replace_unknown: bool,
-    ) -> Generation:
-        """Return the generation for one source.
+    def generations(
+        self, sources: EncodedSources, hypotheses: list[list[Hypothesis]], config: DecodingConfig
+    ) -> list[Generation]:
+        """Return the generations for the hypotheses of every source."""
+        return [
+            self._generation(text, each, words, config.replace_unknown)
+            for text, each, words in zip(sources.texts, hypotheses, sources.words, strict=True)
+        ]
 
-        Args:
-            text: the source.
-            hypotheses: its outputs, best first.
-            source_words: its words outside the vocabulary, from ``copy_ids``.
-            has_attention: whether the model has attention.
-            replace_unknown: whether an unknown token is replaced by the source token with the most attention.
+    def _generation(
+        self, text: str, hypotheses: Sequence[Hypothesis], source_words: list[str], replace_unknown: bool
+    ) -> Generation:
+        """Return the generation for one source, whose ``hypotheses`` are ordered best first.
+
+        With ``replace_unknown``, an unknown token is replaced by the source token with the most attention.
         """
         pieces = self.source.encode(text).tokens
         candidates = list[Generation]()
         for hypothesis in hypotheses:
-            attention = hypothesis.attention if has_attention else None
+            attention = hypothesis.attention if self.has_attention else None
             if attention is not None:
                 attention = attention[: len(hypothesis.ids), : len(pieces)]
             unknown = attention if replace_unknown else None
@@ -196,13 +240,10 @@ class TextCodec:
         pieces: Sequence[str] = (),
         attention: NDArray[np.float32] | None = None,
     ) -> dict[int, str]:
-        """Return the output positions whose token is taken from the source, with its text.
+        """Return the positions of ``ids`` whose token is taken from the source, with its text.
 
-        Args:
-            ids: token ids of the output.
-            source_words: the words that ids beyond the vocabulary stand for.
-            pieces: tokens of the source.
-            attention: ``(steps, source_length)``, to replace unknown tokens as well.
+        Ids beyond the vocabulary stand for ``source_words``. With ``attention (steps, source_length)`` over ``pieces``, the
+        tokens of the source, unknown tokens are replaced as well.
         """
         replacements: dict[int, str] = {}
         for position, token in enumerate(ids):
@@ -249,3 +290,7 @@ class TextCodec:
             piece = next(pieces, None)
             text += (mark if piece is None else piece) + part
         return text.removeprefix(space)
+
+
+def _padded(rows: list[list[int]]) -> NDArray[np.int64]:
+    return pad([np.array(row, dtype=np.int64) for row in rows])

@@ -77,16 +77,11 @@ def copy_loss(
 ) -> tuple[Tensor, Tensor]:
     """Sum over positions of the pointer-generator's loss (See et al. 2017, eq. 9), smoothed and plain, in nats.
 
+    Arguments and results as in ``fused_loss``; ids of ``targets`` from ``vocabulary`` on can only be copied.
+
     Args:
-        hidden: ``(positions, width)``.
-        weight, bias: output layer, ``(vocabulary, width)`` and ``(vocabulary,)``.
-        targets: reference tokens ``(positions,)``; ids from ``vocabulary`` on can only be copied.
         gate: probability of generating from the vocabulary instead of copying, ``(positions,)``.
         pointed: sum of the attention on source tokens equal to the target, ``(positions,)``.
-        smoothing: share of the target probability spread evenly over the vocabulary.
-
-    Returns:
-        the smoothed loss, differentiable, and the plain negative log-likelihood, which is not.
     """
     dtype = torch.promote_types(hidden.dtype, torch.float32)
     losses: Tensor = cast("Any", _CopyLoss).apply(

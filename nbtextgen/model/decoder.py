@@ -127,11 +127,7 @@ class Decoder(nn.Module):
         return DecoderState(tuple(layers), feed, summary.new_zeros(rows, length) if self.coverage else None)
 
     def encode(self, embedded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Encode a source with the decoder's own layers, for networks without an encoder.
-
-        Args:
-            embedded: ``(batch, source_length, embedding_size)``.
-            mask: true at tokens, ``(batch, source_length)``.
+        """Encode a source with the decoder's own layers, for networks without an encoder; arguments as in ``Encoder``.
 
         Returns:
             outputs of the first layer ``(batch, source_length, hidden_size)``, and the summary: the concatenated states
@@ -183,30 +179,23 @@ class Decoder(nn.Module):
         return self._output(top, context, embedded, weights, coverage_loss)
 
     def step(self, embedded: Tensor, state: DecoderState, memory: Memory) -> tuple[Decoded, DecoderState]:
-        """Run one step for ``rows = batch x width`` hypotheses.
+        """Run one step for ``rows = batch x width`` hypotheses, with ``width`` in the place of ``steps``.
 
-        Args:
-            embedded: embedding of each hypothesis' last token ``(batch, width, embedding_size)``.
-            state: after the last step, one row per hypothesis.
-            memory: the encoded source, one row per source.
-
-        Returns:
-            the result with ``width`` instead of ``steps``, and the next state.
+        ``embedded (batch, width, embedding_size)`` are the last tokens. Returns the result and the next state.
         """
         batch, width, _ = embedded.shape
         inputs = embedded.reshape(batch * width, -1)
         if state.feed is not None:
             inputs = torch.cat([inputs, state.feed], -1)
-        layers = cast("list[RecurrentLayer]", [*self.layers])
-        states = [layers[0].step(inputs, state.layers[0])]
+        states = [self._layer(0).step(inputs, state.layers[0])]
         first = self._normalized(0, states[0][0])
         covered = None if state.covered is None else state.covered.view(batch, width, -1)
         context, weights, coverage_loss = self._attend(first.view(batch, width, -1), memory, covered)
         flat = None if context is None else context.reshape(batch * width, -1)
         top = self.dropout(first) if self.training else first
-        for number in range(1, len(layers)):
+        for number in range(1, len(self.layers)):
             layer_input = top if flat is None else torch.cat([top, flat], -1)
-            states.append(layers[number].step(layer_input, state.layers[number]))
+            states.append(self._layer(number).step(layer_input, state.layers[number]))
             above = self.dropout(self._normalized(number, states[-1][0]))
             top = above + top if number > 1 else above
         decoded = self._output(top.view(batch, width, -1), context, embedded, weights, coverage_loss)

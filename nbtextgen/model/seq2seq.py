@@ -41,6 +41,10 @@ class DecodingState:
     decoder: DecoderState
     width: int
 
+    def hypotheses(self, rows: Tensor) -> Tensor:
+        """Return the rows of the decoder's state that belong to ``rows (count,)`` of the batch."""
+        return (rows[:, None] * self.width + torch.arange(self.width, device=rows.device)).flatten()
+
 
 @dataclass(frozen=True)
 class Loss:
@@ -79,10 +83,9 @@ def check_model(config: ModelConfig) -> None:
         OptionError: for a copy head or coverage without attention, or a hidden size that cannot be divided.
     """
     hidden = config.hidden_size or 0
-    if config.copy and config.attention == "none":
-        raise OptionError("--copy needs attention: choose an --attention other than none.")
-    if config.coverage and config.attention == "none":
-        raise OptionError("--coverage needs attention: choose an --attention other than none.")
+    for option in ("copy", "coverage"):
+        if getattr(config, option) and config.attention == "none":
+            raise OptionError(f"--{option} needs attention: choose an --attention other than none.")
     if config.encoder_layers and config.bidirectional and hidden % 2:
         raise OptionError(f"--hidden-size must be even for a --bidirectional encoder (got {hidden}).")
     if config.attention == "multihead" and hidden % config.heads:
@@ -98,12 +101,7 @@ class Seq2Seq(nn.Module):
     never_generated: Tensor
 
     def __init__(self, config: ModelConfig, source_size: int, target_size: int) -> None:
-        """Build the network.
-
-        Args:
-            config: with ``embedding_size`` and ``hidden_size`` given.
-            source_size: size of the source vocabulary.
-            target_size: size of the target vocabulary.
+        """Build the network for vocabularies of the given sizes; ``config`` must have the sizes of the layers.
 
         Raises:
             OptionError: if the options contradict each other.
@@ -169,11 +167,9 @@ class Seq2Seq(nn.Module):
         return Memory(keys, values, mask, copy_ids), summary
 
     def encode_embedded(self, embedded: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Run the encoder, or the decoder if there is none, over an embedded source; return outputs and summary.
+        """Run the encoder, or the decoder if there is none, over ``embedded (batch, source_length, embedding_size)``.
 
-        Args:
-            embedded: ``(batch, source_length, embedding_size)``.
-            mask: true at tokens, ``(batch, source_length)``.
+        ``mask (batch, source_length)`` is true at tokens. Returns outputs and summary.
         """
         return self.decoder.encode(embedded, mask) if self.encoder is None else self.encoder(embedded, mask)
 
@@ -181,9 +177,8 @@ class Seq2Seq(nn.Module):
         """Teacher-forced pass over all output positions at once.
 
         Args:
-            source: ``(batch, source_length)``, padded with PAD.
+            source: ``(batch, source_length)``, padded with PAD; ``copy_ids``, for a copy head, has the same shape.
             inputs: previous token of every position, ``(batch, steps)``; the first is BOS.
-            copy_ids: for a copy head, the target-side id of every source token, ``(batch, source_length)``.
         """
         memory, summary = self.encode(source, copy_ids)
         return self._decode(inputs, memory, summary), memory
@@ -313,11 +308,7 @@ class Seq2Seq(nn.Module):
         return DecodingState(memory, state.select(rows) if width > 1 else state, width)
 
     def step(self, tokens: Tensor, state: DecodingState) -> tuple[Tensor, Tensor, DecodingState]:
-        """Advance every hypothesis by one token.
-
-        Args:
-            tokens: the last token of each, ``(batch, width)``.
-            state: from ``start`` or the last ``step``.
+        """Advance every hypothesis by one token; ``tokens (batch, width)`` are the last tokens.
 
         Returns:
             log-probabilities ``(batch, width, vocabulary)``, attention ``(batch, width, source_length)``, next state.
@@ -338,17 +329,13 @@ class Seq2Seq(nn.Module):
 
     def keep(self, state: DecodingState, rows: Tensor) -> DecodingState:
         """Continue with the batch ``rows (kept,)`` only."""
-        inside = torch.arange(state.width, device=rows.device)
-        kept = (rows[:, None] * state.width + inside).flatten()
-        return DecodingState(state.memory.keep(rows), state.decoder.select(kept), state.width)
+        return DecodingState(state.memory.keep(rows), state.decoder.select(state.hypotheses(rows)), state.width)
 
     def replace(self, state: DecodingState, rows: Tensor, other: DecodingState, other_rows: Tensor) -> DecodingState:
         """Overwrite ``rows (count,)`` of the batch with ``other_rows (count,)`` of a state that has just started.
 
         Both have the same number of hypotheses per source. The storage of ``state`` is reused.
         """
-        inside = torch.arange(state.width, device=rows.device)
-        flat = [(each[:, None] * state.width + inside).flatten() for each in (rows, other_rows)]
         memory = state.memory.replace(rows, other.memory, other_rows)
-        decoder = state.decoder.replace(flat[0], other.decoder, flat[1], memory.mask.shape[1])
-        return DecodingState(memory, decoder, state.width)
+        mine, new = state.hypotheses(rows), state.hypotheses(other_rows)
+        return DecodingState(memory, state.decoder.replace(mine, other.decoder, new, memory.mask.shape[1]), state.width)

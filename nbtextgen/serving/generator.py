@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack, overload
 
-import numpy as np
-
 from nbtextgen.core.errors import ModelFileError, NbTextGenError, OptionError
 from nbtextgen.core.files import check_format, read_json, recover, verify
 from nbtextgen.core.options import build
-from nbtextgen.data.batching import CopyMap, pad
+from nbtextgen.data.batching import CopyMap
 from nbtextgen.decoding.config import DecodingConfig
+from nbtextgen.decoding.hypothesis import Hypothesis
 from nbtextgen.inference.generation import Generation, Generations
-from nbtextgen.inference.text_codec import LengthLimit, TextCodec, validate_sources
+from nbtextgen.inference.text_codec import EncodedSources, LengthLimit, TextCodec, validate_sources
 from nbtextgen.serving.network import (
     DECODER,
     ENCODER,
@@ -23,7 +22,6 @@ from nbtextgen.serving.network import (
     MANIFEST,
     SOURCE,
     TARGET,
-    Ids,
     OnnxEnsemble,
     OnnxNetwork,
 )
@@ -39,10 +37,8 @@ class OnnxGenerator:
     """A model that was exported with ``TextGenerator.export``; needs NumPy and onnxruntime, not torch.
 
     Attributes:
-        codec: the tokenizers and the copy map.
+        codec: turns texts into token ids and hypotheses into generations.
         networks: predict the next token.
-        limit: longest output for a source length.
-        has_attention: whether the model has attention.
         clean: cleaning steps applied to every source, or ``None``.
 
     Example:
@@ -53,8 +49,6 @@ class OnnxGenerator:
 
     codec: TextCodec
     networks: OnnxEnsemble
-    limit: LengthLimit
-    has_attention: bool
     clean: str | None
 
     @classmethod
@@ -81,18 +75,16 @@ class OnnxGenerator:
             verify(folder, manifest["files"], MANIFEST)
             source = tokenizer_from_dict(read_json(folder / SOURCE))
             target = tokenizer_from_dict(read_json(folder / TARGET)) if TARGET in manifest["files"] else source
-            return cls(
-                TextCodec(source, target, CopyMap(source, target) if manifest["copy"] else None),
-                OnnxEnsemble(
-                    [
-                        OnnxNetwork(folder / ENCODER.format(number), folder / DECODER.format(number), threads)
-                        for number in numbers
-                    ]
-                ),
+            limit, copy = (
                 LengthLimit.from_dict(manifest["limit"]),
-                bool(manifest["attention"]),
-                manifest["clean"],
+                CopyMap(source, target) if manifest["copy"] else None,
             )
+            networks = [
+                OnnxNetwork(folder / ENCODER.format(number), folder / DECODER.format(number), threads)
+                for number in numbers
+            ]
+            codec = TextCodec(source, target, limit, bool(manifest["attention"]), copy)
+            return cls(codec, OnnxEnsemble(networks), manifest["clean"])
         except NbTextGenError:
             raise
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -117,37 +109,20 @@ class OnnxGenerator:
         """
         config = _config(decoding)
         sources = validate_sources([text] if isinstance(text, str) else text, self.clean)
-        generations = self.codec.generate(
-            sources, config.batch_size, lambda texts, encoded: self._search(texts, encoded, config)
-        )
+
+        def search(batch: EncodedSources) -> list[list[Hypothesis]]:
+            return decode(self.networks, batch.ids, batch.copy_ids, config, batch.limits, batch.rules)
+
+        generations = self.codec.generate(sources, config, config.batch_size, search)
         return generations[0] if isinstance(text, str) else generations
 
     def stream(self, text: str, **decoding: Unpack[DecodingOptions]) -> Iterator[str]:
         """Yield the output in pieces as it is generated, greedily or with ``sample=True`` by sampling."""
         config = _config(decoding)
         config.check_streamable()
-        [source] = validate_sources([text], self.clean)
-        encoded = self.codec.encode([source])
-        copies, source_words = self.codec.copy_ids([source])
-        limit = config.max_length or self.limit(len(encoded[0]))
-        rules = self.codec.token_rules(config)
-        tokens = stream(
-            self.networks, _padded(encoded), None if copies is None else _padded(copies), config, limit, rules
-        )
-        yield from self.codec.stream_text(tokens, source_words[0])
-
-    def _search(self, texts: list[str], encoded: list[list[int]], config: DecodingConfig) -> list[Generation]:
-        copies, source_words = self.codec.copy_ids(texts)
-        limits = [config.max_length or self.limit(len(ids)) for ids in encoded]
-        rules = self.codec.token_rules(config)
-        hypotheses = decode(
-            self.networks, _padded(encoded), None if copies is None else _padded(copies), config, limits, rules
-        )
-        replace = config.replace_unknown
-        return [
-            self.codec.generation(text, each, words, has_attention=self.has_attention, replace_unknown=replace)
-            for text, each, words in zip(texts, hypotheses, source_words, strict=True)
-        ]
+        sources = self.codec.encode(validate_sources([text], self.clean), config)
+        tokens = stream(self.networks, sources.ids, sources.copy_ids, config, sources.limits[0], sources.rules)
+        yield from self.codec.stream_text(tokens, sources.words[0])
 
 
 def _config(decoding: Mapping[str, object]) -> DecodingConfig:
@@ -155,10 +130,6 @@ def _config(decoding: Mapping[str, object]) -> DecodingConfig:
     if config.precision == "int8":
         raise OptionError("--precision int8 does not apply to exported models, which compute in fp32.")
     return config
-
-
-def _padded(rows: list[list[int]]) -> Ids:
-    return pad([np.array(row, dtype=np.int64) for row in rows])
 
 
 def _check_listed(folder: Path, files: object, numbers: range) -> None:
