@@ -17,6 +17,8 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin
 from nbtextgen.core.errors import OptionError, nearest
 
 Config = TypeVar("Config")
+Settings = Mapping[str, Any]
+"""Settings by name, as a user gives them."""
 _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 _NOTHING = {"none", "auto"}
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 
 from nbtextgen.core.errors import DataError, OptionError
-from nbtextgen.core.options import options_of
+from nbtextgen.core.options import Settings, options_of
 from nbtextgen.data.batching import Examples, padded_batches
 from nbtextgen.data.corpus import Corpus, hold_out_end, windows
 from nbtextgen.data.pairs import Pairs
@@ -45,7 +44,7 @@ def window_of(settings: Plan) -> tuple[int, int]:
     return context, settings.data.window or 4 * context
 
 
-def text_plan(options: Mapping[str, Any], pieces: Pairs) -> Plan:
+def text_plan(options: Settings, pieces: Pairs) -> Plan:
     """All settings for learning to continue a text.
 
     The decoder reads the context itself, as a language model whose state continues from the context into the window, so no
@@ -102,7 +101,7 @@ class TextSource:
     pieces: Pairs
 
     @classmethod
-    def of(cls, options: Mapping[str, Any], corpus: Corpus) -> TextSource:
+    def of(cls, options: Settings, corpus: Corpus) -> TextSource:
         """Choose the settings; arguments and errors as ``text_plan``."""
         pieces = corpus.pieces()
         return cls(text_plan(options, pieces), corpus.text, pieces)

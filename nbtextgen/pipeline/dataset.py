@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from nbtextgen.core.errors import DataError, OptionError
+from nbtextgen.core.options import Settings
 from nbtextgen.data.cleaning.clean import parse_steps
 from nbtextgen.data.cleaning.steps import REWRITES
 from nbtextgen.data.corpus import Corpus
@@ -39,10 +39,10 @@ class TrainingSource(Protocol):
 
 
 def prepare_data(
-    options: Mapping[str, Any],
-    data: Any,
-    targets: Any = None,
-    valid: Any = None,
+    options: Settings,
+    data: object,
+    targets: object = None,
+    valid: object = None,
     source: str | None = None,
     target: str | None = None,
 ) -> PreparedData:
@@ -62,10 +62,10 @@ def prepare_data(
 
 
 def open_source(
-    options: Mapping[str, Any],
-    data: Any,
-    targets: Any = None,
-    valid: Any = None,
+    options: Settings,
+    data: object,
+    targets: object = None,
+    valid: object = None,
     source: str | None = None,
     target: str | None = None,
 ) -> TrainingSource:
@@ -95,9 +95,7 @@ class PairSource:
     notes: tuple[str, ...]
 
     @classmethod
-    def of(
-        cls, options: Mapping[str, Any], data: Any, valid: Any, source: str | None, target: str | None
-    ) -> PairSource:
+    def of(cls, options: Settings, data: object, valid: object, source: str | None, target: str | None) -> PairSource:
         """Read, clean and split the pairs; arguments and errors as ``prepare_data``."""
         cleaned, valid = read_pairs(data, valid, options["clean"], source, target)
         train, valid = split(options, cleaned.pairs, valid)
@@ -115,7 +113,7 @@ class PairSource:
 
 
 def read_pairs(
-    data: Any, valid: Any, steps: str | None, source: str | None, target: str | None
+    data: object, valid: object, steps: str | None, source: str | None, target: str | None
 ) -> tuple[Cleaned, Pairs | None]:
     """Read and clean training and validation pairs; without cleaning steps every row must be a pair.
 
@@ -134,7 +132,7 @@ def read_pairs(
     return RawPairs.of(data, source=source, target=target).clean(steps, valid=valid), valid
 
 
-def _read_valid(valid: Any, steps: str | None, source: str | None, target: str | None) -> Pairs | None:
+def _read_valid(valid: object, steps: str | None, source: str | None, target: str | None) -> Pairs | None:
     if valid is None:
         return None
     if not steps:
@@ -156,7 +154,7 @@ def cleaning_note(cleaned: Cleaned) -> str:
     return f"Cleaning kept {len(cleaned.pairs):,} of {total:,} rows" + (f" ({', '.join(effects)})." if effects else ".")
 
 
-def split(options: Mapping[str, Any], pairs: Pairs, valid: Pairs | None = None) -> tuple[Pairs, Pairs | None]:
+def split(options: Settings, pairs: Pairs, valid: Pairs | None = None) -> tuple[Pairs, Pairs | None]:
     """Training and validation pairs; raises ``DataError`` if there is too little to learn from."""
     fraction = fit_options()["valid_fraction"].check(options["valid_fraction"])
     limit, seed = options["valid_limit"], options["seed"]
@@ -171,14 +169,14 @@ def split(options: Mapping[str, Any], pairs: Pairs, valid: Pairs | None = None) 
     return train, valid
 
 
-def to_pairs(data: Any, targets: Any = None, source: str | None = None, target: str | None = None) -> Pairs:
+def to_pairs(data: object, targets: object = None, source: str | None = None, target: str | None = None) -> Pairs:
     """Pairs from any form that ``Pairs.of`` reads, or from two columns."""
     if targets is None:
         return Pairs.of(data, source=source, target=target)
     return Pairs.of(_zipped(data, targets))
 
 
-def _zipped(data: Any, targets: Any) -> list[tuple[Any, Any]]:
+def _zipped(data: Any, targets: Any) -> list[tuple[object, object]]:
     sources, targets = list(data), list(targets)
     if len(sources) != len(targets):
         raise DataError(f"There are {len(sources):,} sources but {len(targets):,} targets; give one target per source.")

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from nbtextgen.core.options import Option, as_dict, build, checked, options_of
+from nbtextgen.core.options import Option, Settings, as_dict, build, checked, options_of
 from nbtextgen.data.augmentation import Augmentation
 from nbtextgen.data.config import DataConfig
 from nbtextgen.data.pairs import Pairs
@@ -47,12 +47,7 @@ class Plan:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for a JSON file."""
-        return {
-            "tokenizer": as_dict(self.tokenizer),
-            "model": as_dict(self.model),
-            "training": as_dict(self.training),
-            "data": as_dict(self.data),
-        }
+        return {name: as_dict(vars(self)[name]) for name in ("tokenizer", "model", "training", "data")}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Mapping[str, Any]], choices: Mapping[str, object] | None = None) -> Plan:
@@ -66,7 +61,7 @@ class Plan:
         )
 
 
-def plan(options: Mapping[str, Any], train: Pairs) -> Plan:
+def plan(options: Settings, train: Pairs) -> Plan:
     """Choose the settings that are left open.
 
     Args:
@@ -92,13 +87,13 @@ def plan(options: Mapping[str, Any], train: Pairs) -> Plan:
     return Plan(tokenizer, model, training, chosen, data)
 
 
-def _config(kind: type[Config], options: Mapping[str, Any]) -> Config:
+def _config(kind: type[Config], options: Settings) -> Config:
     """The part of the options that belongs to one configuration, checked."""
     names = options_of(kind)
     return checked(kind(**{name: value for name, value in options.items() if name in names}))
 
 
-def _filled(config: Config, defaults: Mapping[str, Any], chosen: dict[str, object]) -> Config:
+def _filled(config: Config, defaults: Settings, chosen: dict[str, object]) -> Config:
     """The configuration with open settings taken from ``defaults``, recorded in ``chosen``."""
     new = {name: value for name, value in defaults.items() if getattr(config, name) is None}
     chosen.update({name: value for name, value in new.items() if value is not None})

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nbtextgen.core.options import Settings
 from nbtextgen.data.batching import CopyMap, Examples, pad
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.pipeline.dataset import open_source
@@ -149,7 +149,7 @@ class TrialRun:
 
 
 def trial_run(
-    options: Mapping[str, Any], data: Any, targets: Any = None, source: str | None = None, target: str | None = None
+    options: Settings, data: object, targets: object = None, source: str | None = None, target: str | None = None
 ) -> TrialRun:
     """The training that ``fit`` would start, with a sample of its data; arguments and errors as ``prepare_data``."""
     training_source = open_source(options, data, targets, None, source, target)

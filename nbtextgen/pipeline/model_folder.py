@@ -23,6 +23,7 @@ from nbtextgen.core.files import (
     write,
     write_tensors,
 )
+from nbtextgen.core.options import Settings
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.inference.text_codec import LengthLimit
 from nbtextgen.model.config import ModelConfig
@@ -40,9 +41,7 @@ KEPT = "training_sources.json"
 """A few training sources, which explanations draw from; only if the user wants them to be kept."""
 
 
-def save(
-    folder: Path, predictor: Predictor, plan: Plan, options: Mapping[str, Any], sources: Sequence[str] = ()
-) -> Path:
+def save(folder: Path, predictor: Predictor, plan: Plan, options: Settings, sources: Sequence[str] = ()) -> Path:
     """Write a model, with some sources of its training if any are given; see ``TextGenerator.save``."""
     with replaced(folder, MANIFEST, "a saved model") as work:
         if sources:
@@ -51,7 +50,7 @@ def save(
     return folder
 
 
-def write_model(work: Path, predictor: Predictor, plan: Plan, options: Mapping[str, Any]) -> None:
+def write_model(work: Path, predictor: Predictor, plan: Plan, options: Settings) -> None:
     """Write all files of a model into an empty folder, last the manifest with the checksums of the others."""
     write_tokenizers(work, predictor.source, predictor.target)
     for number, network in enumerate(predictor.networks, 1):

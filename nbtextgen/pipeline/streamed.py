@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from nbtextgen.core.errors import DataError, OptionError
+from nbtextgen.core.options import Settings
 from nbtextgen.data.batching import CopyMap, encode_examples
 from nbtextgen.data.cleaning.clean import parse_steps, rewriter
 from nbtextgen.data.cleaning.steps import REWRITES
@@ -52,11 +53,11 @@ class StreamedSource:
     size: int
     valid_fraction: float
     folder: Path
-    data: Any
+    data: object
     inputs: list[Any]
 
     @classmethod
-    def of(cls, options: Mapping[str, Any], data: Any, source: str | None, target: str | None) -> StreamedSource:
+    def of(cls, options: Settings, data: Any, source: str | None, target: str | None) -> StreamedSource:
         """Read the first pairs and choose the settings.
 
         Args:
@@ -135,7 +136,7 @@ def _rewriter(steps: str | None) -> Callable[[str], str]:
     return rewriter(steps or "")
 
 
-def _count(data: Any, sample: Pairs) -> int:
+def _count(data: object, sample: Pairs) -> int:
     """Approximate number of pairs: exact if the sample is everything, else from the size of the files."""
     if len(sample) < SAMPLE:
         return len(sample)

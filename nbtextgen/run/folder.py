@@ -16,6 +16,7 @@ from typing import Any
 
 from nbtextgen.core.errors import ModelFileError, NbTextGenError
 from nbtextgen.core.files import as_json, check_format, checksums, committed, read_json, sync, verify, write
+from nbtextgen.core.options import Settings
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.token_store import open_examples, save_examples
 from nbtextgen.inference.predictor import Predictor
@@ -77,7 +78,7 @@ class Run:
     # Creating and opening -----------------------------------------------------------------------------------------
 
     @classmethod
-    def create(cls, run: str | Path | bool, prepared: PreparedData, options: Mapping[str, Any]) -> Run:
+    def create(cls, run: str | Path | bool, prepared: PreparedData, options: Settings) -> Run:
         """Write a new run, completely or not at all, without training it: ``TextGenerator.resume`` and
         ``python -m nbtextgen train FOLDER`` do.
 

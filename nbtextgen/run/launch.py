@@ -14,15 +14,13 @@ from pathlib import Path
 
 from nbtextgen.core.errors import LaunchError, ModelFileError
 from nbtextgen.core.files import as_json, read_json, replace
-from nbtextgen.inference.predictor import Predictor
-from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.pipeline.session import TrainingSession
 from nbtextgen.run.config import LaunchConfig
 from nbtextgen.run.folder import Run
 from nbtextgen.run.lock import Lock
 from nbtextgen.run.log import read_events
 from nbtextgen.run.training import RunTraining
-from nbtextgen.run.watching import WatchedTraining, forwarded
+from nbtextgen.run.watching import RemoteTraining, forwarded
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Ended, Event, TrainingWarning
 
@@ -60,21 +58,16 @@ def environment(config: LaunchConfig) -> dict[str, str]:
     return {"OMP_NUM_THREADS": threads, "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"} | dict(os.environ)
 
 
-class LaunchedTraining:
+class LaunchedTraining(RemoteTraining):
     """The ``TrainingSession`` of a run that other processes train, which this one starts."""
 
     def __init__(self, run: Run, config: LaunchConfig, controls: Controls | None = None) -> None:
-        self._run, self._config = run, config
-        self._watched = WatchedTraining(run)
+        super().__init__(run)
+        self._config = config
         self._controls = controls or Controls()
         self._process: subprocess.Popen[bytes] | None = None
         self._lifeline = Lock(run.folder / "lifeline")
         self._log_start = 0  # bytes of the workers' log that earlier launches wrote
-
-    @property
-    def plan(self) -> Plan:
-        """All settings."""
-        return self._run.plan
 
     def start(self) -> None:
         """Start the processes.
@@ -166,14 +159,6 @@ class LaunchedTraining:
         ours = [line for line in lines if line.startswith("nbtextgen: ")]
         errors = [line for line in lines if "Error" in line and "ChildFailedError" not in line]
         return (ours or errors or lines or ["nothing was said"])[-1].strip()[:300]
-
-    def predictor(self) -> Predictor | None:
-        """The best model, or ``None`` when there is none."""
-        return self._watched.best_so_far()
-
-    def best_so_far(self) -> Predictor | None:
-        """The best model in the folder, read again when there is a better one."""
-        return self._watched.best_so_far()
 
 
 def open_session(

@@ -15,28 +15,17 @@ from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Event
 
 
-class WatchedTraining:
-    """The ``TrainingSession`` of a run that other processes train."""
+class RemoteTraining:
+    """What the sessions of runs that other processes train have in common: their settings and their models."""
 
-    def __init__(self, run: Run, controls: Controls | None = None) -> None:
-        """Watch a run; ``controls`` act on the processes that train it, and begin with earlier requests to them."""
-        self._run, self.controls = run, controls or Controls()
-        requested = run.controls.steering()
-        self.controls.steer(lambda now: requested)
+    def __init__(self, run: Run) -> None:
+        self._run = run
         self._best: tuple[int, Predictor] | None = None
 
     @property
     def plan(self) -> Plan:
         """All settings."""
         return self._run.plan
-
-    def run(self) -> Generator[Event, None, None]:
-        """Yield past events, then new ones until no process trains the run."""
-        with forwarded(self.controls, self._run):
-            yield from self._run.events(follow=True)
-
-    def stop(self) -> None:
-        """Stop watching; the training goes on. ``controls.stop()`` ends it."""
 
     def predictor(self) -> Predictor | None:
         """The best model, or ``None`` when there is none."""
@@ -54,6 +43,25 @@ class WatchedTraining:
                 return None if self._best is None else self._best[1]
             self._best = model.step, model.content
         return self._best[1]
+
+
+class WatchedTraining(RemoteTraining):
+    """The ``TrainingSession`` of a run that other processes train."""
+
+    def __init__(self, run: Run, controls: Controls | None = None) -> None:
+        """Watch a run; ``controls`` act on the processes that train it, and begin with earlier requests to them."""
+        super().__init__(run)
+        self.controls = controls or Controls()
+        requested = run.controls.steering()
+        self.controls.steer(lambda now: requested)
+
+    def run(self) -> Generator[Event, None, None]:
+        """Yield past events, then new ones until no process trains the run."""
+        with forwarded(self.controls, self._run):
+            yield from self._run.events(follow=True)
+
+    def stop(self) -> None:
+        """Stop watching; the training goes on. ``controls.stop()`` ends it."""
 
 
 @contextmanager
