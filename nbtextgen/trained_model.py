@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, overload
 from weakref import WeakSet
 
+import numpy as np
+from numpy.typing import NDArray
+
 from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.options import build
 from nbtextgen.data.pairs import Pairs
@@ -70,20 +73,23 @@ class TrainedModel(ABC):
         """Generate the target of one source or of many.
 
         Args:
-            text: a source, or a list (or series) of them.
+            text: a source, or a list (or series) of them, where the output for an empty or missing source is empty.
             decoding: fields of ``DecodingConfig``: ``beam``, ``n_best``, ``sample``, ``temperature``, ...
 
         Returns:
-            a ``Generation`` for a string, a list of them for a list.
+            a ``Generation`` for a string, a list of them for a list. Their ``notes`` say what to know about them: empty
+            sources, characters that the model does not know, sources that were cut.
 
         Raises:
-            DataError: for a source that is empty or not text; names its position.
+            DataError: for a source that is not text, or a single one that is empty; names its position.
             OptionError: for an unknown option or a value out of range.
+            GenerationInterrupted: on an interrupt; its ``generations`` are the outputs so far.
         """
-        config = build(DecodingConfig, decoding)
-        generations = self.predictor.predict(self._sources([text] if isinstance(text, str) else text), config)
+        config, single = build(DecodingConfig, decoding), isinstance(text, str)
+        sources = validate_sources([text] if single else text, self.plan.data.clean, allow_empty=not single)
+        generations = self.predictor.predict(sources, config)
         self.generated.update(generations)
-        return generations[0] if isinstance(text, str) else generations
+        return generations[0] if single else generations
 
     def predict(self, sources: Iterable[str]) -> list[str]:
         """The generated texts alone."""
@@ -181,8 +187,26 @@ class TrainedModel(ABC):
 
     def perplexity(self, data: Any, targets: Any = None) -> float:
         """Perplexity per target token: exp of the mean negative log-likelihood of the targets given their sources."""
-        pairs = to_pairs(data, targets)
-        return self.predictor.perplexity(Pairs(self._sources(pairs.sources), pairs.targets, pairs.places))
+        return self.predictor.perplexity(self._cleaned(to_pairs(data, targets)))
+
+    def log_probabilities(
+        self, data: Any, targets: Any = None, *, source: str | None = None, target: str | None = None
+    ) -> NDArray[np.float64]:
+        """Natural logarithm of the probability of each target given its source, to rank or filter texts.
+
+        The sum over the target's tokens and its end; ``perplexity`` is exp of minus its mean per token.
+
+        Args:
+            data, targets, source, target: as in ``fit``.
+
+        Example:
+            >>> best = max(candidates, key=lambda text: model.log_probabilities([(source, text)])[0])  # doctest: +SKIP
+        """
+        return self.predictor.target_scores(self._cleaned(to_pairs(data, targets, source, target)))[0]
+
+    def _cleaned(self, pairs: Pairs) -> Pairs:
+        """Return pairs whose sources are rewritten as in training."""
+        return Pairs(self._sources(pairs.sources), pairs.targets, pairs.places)
 
     def bits_per_character(self, text: str) -> float:
         """Bits per character that a model trained with ``fit_text`` assigns to a text (lower is better)."""
@@ -220,6 +244,8 @@ class TrainedModel(ABC):
 
         config = configure(options)
         donors = self.background if background is None else tuple(background)
+        if isinstance(text, Generation) and text.model not in ("", self.predictor.fingerprint):
+            raise DataError("This generation comes from another model; explain it with the model that generated it.")
         source = text if isinstance(text, Generation) else self._sources([text])[0]
         return explain(self.predictor, source, config, background=donors)
 
@@ -258,7 +284,7 @@ class TrainedModel(ABC):
         sample = pairs.take(rows)
         return survey(
             self.predictor,
-            Pairs(self._sources(sample.sources), sample.targets, sample.places),
+            self._cleaned(sample),
             configure(options),
             background=self.background if background is None else tuple(background),
             gold=None if gold is None else [gold[row] for row in rows],

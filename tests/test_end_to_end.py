@@ -187,8 +187,8 @@ def test_bad_data_is_named(data, message) -> None:
 def test_errors_before_fit_and_for_empty_sources(trained: TextGenerator) -> None:
     with pytest.raises(NbTextGenError, match="not trained"):
         TextGenerator().generate("a")
-    with pytest.raises(DataError, match="Source 2 of 2 is empty"):
-        trained.generate(["a", " "])
+    with pytest.raises(DataError, match="The source is empty"):
+        trained.generate(" ")
 
 
 def test_errors_lists_what_came_out_wrong_with_the_worst_first(trained: TextGenerator) -> None:

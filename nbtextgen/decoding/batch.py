@@ -222,21 +222,26 @@ class Batch:
 class BatchSearch(ABC):
     """A search over many sources, one token per step; greedy and beam search say what happens in a step."""
 
-    def __init__(self, batch: Batch, constraints: Constraints, limits: Tensor) -> None:
-        """Prepare the search; ``limits (sources,)`` are the most output tokens of each source."""
+    def __init__(
+        self, batch: Batch, constraints: Constraints, limits: Tensor, finished: list[list[Hypothesis]]
+    ) -> None:
+        """Prepare the search; ``limits (sources,)`` are the most output tokens of each source.
+
+        ``finished`` has an empty list for each source, to which its hypotheses are added.
+        """
         self.batch, self.constraints, self.config = batch, constraints, constraints.config
         self.max_lengths: list[int] = to_list(limits)
         self.limits = limits.to(batch.source.device)
-        self.finished: list[list[Hypothesis]] = [[] for _ in self.max_lengths]
+        self.finished = finished
 
-    def run(self, cancellation: CancellationToken | None = None) -> list[list[Hypothesis]]:
+    def run(self, cancellation: CancellationToken | None = None) -> None:
         """Search until every source is finished; ``cancellation`` ends the search with ``Cancelled`` at its next step."""
         while True:
             change = self.batch.refill()
             if change is not None:
                 self._follow(change)
             if not len(self.batch.source_indices):
-                return self.finished
+                return
             if cancellation is not None:
                 cancellation.raise_if_cancelled()
             self._advance()

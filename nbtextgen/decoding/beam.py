@@ -66,8 +66,10 @@ class Beam(BatchSearch):
     hypothesis can enter the n-best list any more.
     """
 
-    def __init__(self, batch: Batch, constraints: Constraints, limits: Tensor) -> None:
-        super().__init__(batch, constraints, limits)
+    def __init__(
+        self, batch: Batch, constraints: Constraints, limits: Tensor, finished: list[list[Hypothesis]]
+    ) -> None:
+        super().__init__(batch, constraints, limits, finished)
         self.sums = torch.zeros(0, batch.width, device=batch.source.device)
 
     def _follow(self, change: BatchChange) -> None:

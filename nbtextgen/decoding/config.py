@@ -58,6 +58,12 @@ class DecodingConfig:
         choices=("auto", "fp32", "int8"),
     )
 
+    def __post_init__(self) -> None:
+        if self.max_length is not None and self.min_length > self.max_length:
+            raise OptionError(
+                f"--min-length={self.min_length} is more than --max-length={self.max_length}; change one of them."
+            )
+
     def check_streamable(self) -> None:
         """Raise ``OptionError`` for beam search, which has no output before its end."""
         if self.beam > 1:

@@ -19,8 +19,10 @@ from nbtextgen.tokenizers.base import EOS
 class GreedySearch(BatchSearch):
     """The best token at every step, or with sampling a drawn one; ``n_best`` hypotheses are independent draws."""
 
-    def __init__(self, batch: Batch, constraints: Constraints, limits: Tensor) -> None:
-        super().__init__(batch, constraints, limits)
+    def __init__(
+        self, batch: Batch, constraints: Constraints, limits: Tensor, finished: list[list[Hypothesis]]
+    ) -> None:
+        super().__init__(batch, constraints, limits, finished)
         device = batch.source.device
         # One seed per source: what is drawn for it depends on neither its row nor the rest of the batch.
         self.seeds = [sampling_seed(self.config) or 0 for _ in self.max_lengths]
@@ -59,7 +61,7 @@ class GreedySearch(BatchSearch):
         for row in rows:
             index = int(batch.source_indices[row])
             lengths: list[int] = to_list(self.lengths[index])
-            self.finished[index] = [self._hypothesis(row, column, lengths[column]) for column in range(batch.width)]
+            self.finished[index] += [self._hypothesis(row, column, lengths[column]) for column in range(batch.width)]
         if rows:
             batch.finish(rows)
 

@@ -19,6 +19,7 @@ from nbtextgen.decoding.greedy import GreedySearch
 from nbtextgen.decoding.hypothesis import MAX_KEPT_ATTENTION, Hypothesis, length_norm
 from nbtextgen.decoding.stepper import Stepper
 from nbtextgen.decoding.streaming import generate_tokens
+from nbtextgen.tokenizers.base import EOS
 
 MAX_BATCH_TOKENS = 1 << 16
 """Source tokens, including padding, that are decoded together: 64 sources of 1,024 tokens each. Encoding takes a few
@@ -38,6 +39,7 @@ def decode(
     *,
     max_length: Sequence[int],
     copy_ids: Tensor | None = None,
+    hypotheses: list[list[Hypothesis]] | None = None,
     cancellation: CancellationToken | None = None,
 ) -> list[list[Hypothesis]]:
     """Generate outputs for many sources, ``config.batch_size`` at a time; when one finishes, the next takes its row.
@@ -48,6 +50,8 @@ def decode(
         config, rules: limits and constraints of the outputs.
         max_length: most output tokens, one limit per source.
         copy_ids: for networks with a copy head, the target-side ids of the source tokens, shaped like ``source``.
+        hypotheses: an empty list per source, which is filled when the source is finished, so that the outputs of an
+            interrupted search are not lost.
         cancellation: ends the search with ``Cancelled`` at its next step.
 
     Returns:
@@ -57,13 +61,22 @@ def decode(
         OptionError: if the rules leave no token to generate.
     """
     limits = torch.tensor([max(limit, len(rules.prefix) + 1, config.min_length) for limit in max_length])
-    search = _Search(model, source, copy_ids, Constraints(config, rules), limits, cancellation)
-    if search.greedy and config.n_best == 1 and min(len(source), config.batch_size) == 1:
-        return [[search.single(index)] for index in range(len(source))]
-    hypotheses = search.in_batches()
-    if not all(hypotheses):
-        raise OptionError(NOTHING_ALLOWED)
-    return [sorted(each, key=lambda hypothesis: -hypothesis.score)[: config.n_best] for each in hypotheses]
+    if hypotheses is None:
+        hypotheses = [[] for _ in max_length]
+    search = _Search(model, source, copy_ids, Constraints(config, rules), limits, hypotheses, cancellation)
+    try:
+        if search.greedy and config.n_best == 1 and min(len(source), config.batch_size) == 1:
+            for index in range(len(source)):
+                search.single(index)
+        else:
+            search.in_batches()
+            if not all(hypotheses):
+                raise OptionError(NOTHING_ALLOWED)
+    finally:
+        for each in hypotheses:
+            each.sort(key=lambda hypothesis: -hypothesis.score)
+            del each[config.n_best :]
+    return hypotheses
 
 
 @dataclass(frozen=True)
@@ -75,6 +88,7 @@ class _Search:
     copy_ids: Tensor | None
     constraints: Constraints
     limits: Tensor
+    hypotheses: list[list[Hypothesis]]
     cancellation: CancellationToken | None
 
     @property
@@ -86,8 +100,11 @@ class _Search:
         """Whether every hypothesis is continued by one token, greedily or by sampling, instead of compared in a beam."""
         return self.config.sample or (self.config.beam == 1 and self.config.n_best == 1)
 
-    def single(self, index: int) -> Hypothesis:
-        """Generate the output for one source, greedily or by sampling, without the bookkeeping of a batch."""
+    def single(self, index: int) -> None:
+        """Generate the output for one source, greedily or by sampling, without the bookkeeping of a batch.
+
+        If the search is interrupted, the output so far, less the last token, counts as one that did not end.
+        """
         config = self.config
         limit = int(self.limits[index])
         length = int((self.source[index] != 0).sum().clamp_min(1))
@@ -100,26 +117,27 @@ class _Search:
             cancellation=self.cancellation,
         )
         ids, log_probabilities, kept = list[int](), list[float](), list[Tensor]()
-        for token in tokens:
-            ids.append(token.id)
-            log_probabilities.append(token.log_probability)
-            if len(ids) * length <= MAX_KEPT_ATTENTION:
-                kept.append(token.attention)
-            else:
-                kept.clear()
-        logs = np.array(log_probabilities, dtype=np.float32)
-        attention = to_numpy(torch.cat(kept, 1)[0]) if kept else None
-        score = float(logs.sum()) / length_norm(len(ids), config.length_penalty)
-        return Hypothesis(ids[:-1], logs, attention, score, len(ids) <= limit)
+        try:
+            for token in tokens:
+                if (len(ids) + 1) * length <= MAX_KEPT_ATTENTION:
+                    kept.append(token.attention)
+                else:
+                    kept.clear()
+                log_probabilities.append(token.log_probability)
+                ids.append(token.id)
+        finally:
+            logs = np.array(log_probabilities[: len(ids)], dtype=np.float32)
+            attention = to_numpy(torch.cat(kept[: len(ids)], 1)[0]) if kept and ids else None
+            score = float(logs.sum()) / length_norm(len(ids), config.length_penalty)
+            ended = bool(ids) and ids[-1] == EOS and len(ids) <= limit
+            self.hypotheses[index].extend([Hypothesis(ids[:-1], logs, attention, score, ended)] if ids else [])
 
-    def in_batches(self) -> list[list[Hypothesis]]:
+    def in_batches(self) -> None:
         """Generate the outputs for all sources, in batches that are refilled as sources finish."""
-        hypotheses: list[list[Hypothesis]] = []
         for indices in self._bounded_slices():
+            search = GreedySearch if self.greedy else Beam
             batch, limits = self._batch(indices), self.limits[indices]
-            search = (GreedySearch if self.greedy else Beam)(batch, self.constraints, limits)
-            hypotheses += search.run(self.cancellation)
-        return hypotheses
+            search(batch, self.constraints, limits, self.hypotheses[indices]).run(self.cancellation)
 
     def _batch(self, indices: slice) -> Batch:
         """Return an empty batch for a slice of the sources."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -28,6 +29,9 @@ class Generation:
         score: candidates are ranked by it; higher is better.
         candidates: the n-best list, best first, including this one.
         ids: token ids of the output, without the end token.
+        unknown: tokens of the source that the model does not know, in their order.
+        notes: what to know about this output, as sentences: unknown characters of the source, a source that was cut.
+        model: fingerprint of the model that generated it.
     """
 
     source: str
@@ -39,32 +43,83 @@ class Generation:
     score: float
     candidates: tuple[Generation, ...] = field(default=(), repr=False)
     ids: tuple[int, ...] = field(default=(), repr=False)
+    unknown: tuple[str, ...] = field(default=(), repr=False)
+    notes: tuple[str, ...] = field(default=(), repr=False)
+    model: str = field(default="", repr=False)
+
+    @classmethod
+    def empty(cls, source: str, model: str = "") -> Generation:
+        """Return the output for a source without text."""
+        return cls(source, "", (), (), np.zeros(0, np.float32), None, 0.0, model=model)
+
+    @property
+    def log_probability(self) -> float:
+        """Natural logarithm of the probability of the whole output."""
+        return float(self.log_probabilities.sum())
+
+    @property
+    def confidence(self) -> float:
+        """The geometric mean of the probabilities of the tokens and of the end, between 0 and 1; 0 if there is no output."""
+        return float(np.exp(self.log_probabilities.mean())) if self.log_probabilities.size else 0.0
 
     def __str__(self) -> str:
         return self.text
 
     def __repr__(self) -> str:
         if len(self.candidates) < 2:
-            return f"Generation({self.text!r}, score={self.score:.3f})"
+            return "\n".join([f"Generation({self.text!r}, score={self.score:.3f})", *self.notes])
         lines = [f"  {each.score:8.3f}  {pictured(each.text)}" for each in self.candidates]
-        return "\n".join([f"Generation({self.text!r}) with {len(lines)} candidates:", *lines])
+        return "\n".join([f"Generation({self.text!r}) with {len(lines)} candidates:", *lines, *self.notes])
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": table(self.candidates or (self,), with_source=False)}
 
 
+class GenerationInterrupted(KeyboardInterrupt):
+    """Raised by ``generate`` when it is interrupted (Ctrl-C, the notebook's stop button).
+
+    Attributes:
+        generations: the outputs that were finished, and what there is of the output for a single source.
+    """
+
+    def __init__(self, generations: Generations, count: int) -> None:
+        super().__init__(f"Interrupted: {len(generations):,} of {count:,} outputs were generated; see .generations.")
+        self.generations = generations
+
+
+MAX_NOTES = 5
+"""Notes shown for a list of outputs."""
+
+
 class Generations(list[Generation]):
     """The outputs for a list of sources; notebooks show the list as a table."""
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What to know about these outputs, as sentences: empty sources, and the notes of single outputs."""
+        empty = sum(not each.source.strip() for each in self)
+        counted = Counter(note for each in self for note in each.notes)
+        rows = {note: next(row for row, each in enumerate(self, 1) if note in each.notes) for note in counted}
+        notes = [
+            f"Source {rows[note]:,}{f' and {count - 1:,} more' if count > 1 else ''}: {note}"
+            for note, count in counted.most_common(MAX_NOTES)
+        ]
+        if len(counted) > MAX_NOTES:
+            notes.append(f"{sum(counted.values()):,} outputs have notes; see .notes of each.")
+        if empty:
+            notes.insert(0, f"{empty:,} of {len(self):,} sources are empty, and so are their outputs.")
+        return tuple(notes)
+
     def __repr__(self) -> str:
-        return "\n".join(f"{pictured(each.source)} -> {pictured(each.text)}" for each in self) or "[]"
+        rows = [f"{pictured(each.source)} -> {pictured(each.text)}" for each in self]
+        return "\n".join([*rows, *self.notes]) or "[]"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": table(self, with_source=True)}
 
 
 def table(rows: Sequence[Generation], *, with_source: bool, beside: Sequence[str] = ()) -> str:
-    """Return an HTML table of outputs, with unlikely tokens shaded; all text is escaped.
+    """Return an HTML table of outputs, with unlikely tokens shaded, and their notes; all text is escaped.
 
     Args:
         rows: the outputs.
@@ -82,7 +137,9 @@ def table(rows: Sequence[Generation], *, with_source: bool, beside: Sequence[str
     first = "<th style='text-align:left'>source</th>" if with_source else ""
     last = "<td></td>" if any(beside) else ""
     head = f"<tr>{first}<th style='text-align:left'>output</th><th style='text-align:right'>score</th>{last}</tr>"
-    return f"<table><thead>{head}</thead><tbody>{''.join(body)}</tbody></table>"
+    notes = Generations(rows).notes if with_source else rows[0].notes
+    below = "".join(f"<div style='opacity:.75'>{visible(note)}</div>" for note in notes)
+    return f"<table><thead>{head}</thead><tbody>{''.join(body)}</tbody></table>{below}"
 
 
 def _shaded(row: Generation) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from nbtextgen.core.cancellation import CancellationToken
-from nbtextgen.core.errors import OptionError
+from nbtextgen.core.errors import MemoryShortError, OptionError
 from nbtextgen.core.openmp import threads_spin
 from nbtextgen.data.batching import CopyMap, encode_examples, padded_batches
 from nbtextgen.data.pairs import Pairs
@@ -25,8 +28,15 @@ from nbtextgen.decoding.streaming import stream
 from nbtextgen.inference.generation import Generation, Generations
 from nbtextgen.inference.text_codec import EncodedSources, LengthLimit, TextCodec
 from nbtextgen.model.int8 import Int8Seq2Seq, int8_is_faster
+from nbtextgen.model.memory import is_out_of_memory
 from nbtextgen.model.seq2seq import Seq2Seq
-from nbtextgen.tokenizers.base import BOS, Tokenizer
+from nbtextgen.tokenizers.base import BOS, PAD, Tokenizer
+
+FINGERPRINT_SAMPLE = 256
+"""Weights of each tensor that a model's fingerprint depends on: training changes them all."""
+
+MAX_SCORED_LOGITS = 1 << 26
+"""Log-probabilities that are computed together to score given targets: 256 MB."""
 
 MAX_SEARCH_SOURCES = 4096
 """Sources per search. The search holds the tokens of all of them, and decodes a batch at a time."""
@@ -71,7 +81,19 @@ class Predictor:
     @property
     def codec(self) -> TextCodec:
         """The tokenizers and the copy map."""
-        return TextCodec(self.source, self.target, self.limit, self.networks[0].config.attention != "none", self.copy)
+        has_attention = self.networks[0].config.attention != "none"
+        return TextCodec(self.source, self.target, self.limit, has_attention, self.copy, self.fingerprint)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A short text that two models share only if their weights are the same, also after saving and loading."""
+        digest = hashlib.sha256()
+        for network in self.networks:
+            for name, parameter in network.named_parameters():
+                values = parameter.detach().flatten()
+                sample = values[:: max(1, len(values) // FINGERPRINT_SAMPLE)].float()
+                digest.update(f"{name} {tuple(parameter.shape)}".encode() + sample.numpy(force=True).tobytes())
+        return digest.hexdigest()[:16]
 
     @property
     def device(self) -> torch.device:
@@ -107,8 +129,9 @@ class Predictor:
         self, text: str, ids: Sequence[int], config: DecodingConfig, *, cancellation: CancellationToken | None = None
     ) -> Generation:
         """Generate for one source whose token ids were changed, for instance masked; ``text`` has as many tokens."""
-        sources = self.codec.encode([text], config, [list(ids)])
-        return self.codec.generations(sources, self._search(sources, config, cancellation), config)[0]
+        sources, hypotheses = self.codec.encode([text], config, [list(ids)]), [list[Hypothesis]()]
+        self._search(sources, hypotheses, config, cancellation)
+        return self.codec.generation(text, hypotheses[0], sources.words[0], config)
 
     def stream(self, text: str, config: DecodingConfig) -> Iterator[str]:
         """Yield the output in pieces as it is generated; raises ``OptionError`` for beam search."""
@@ -119,18 +142,27 @@ class Predictor:
         yield from self.codec.stream_text((token for token, _ in tokens), sources.words[0])
 
     @torch.inference_mode()
-    def perplexity(self, pairs: Pairs) -> float:
-        """Return the perplexity per target token, including the end token; an ensemble's probabilities are averaged."""
+    def target_scores(self, pairs: Pairs) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return the log-probability of every target given its source, and its number of tokens, ``(pairs,)`` each.
+
+        Both include the end token. An ensemble's probabilities are averaged.
+        """
         examples = encode_examples(pairs.sources, pairs.targets, self.source, self.target, self.copy)
-        total, tokens = 0.0, 0
-        for _, source, target, copies in padded_batches(examples, batch_tokens=8192, batch_size=256):
+        totals, tokens = np.zeros(len(pairs)), np.zeros(len(pairs), np.int64)
+        batch_tokens = max(256, min(8192, MAX_SCORED_LOGITS // self.target.size))
+        for rows, source, target, copies in padded_batches(examples, batch_tokens=batch_tokens, batch_size=256):
             source_ids, target_ids = (torch.as_tensor(ids, device=self.device) for ids in (source, target))
             copy_ids = None if copies is None else torch.as_tensor(copies, device=self.device)
             logs = [network.log_probabilities(source_ids, target_ids, copy_ids) for network in self.networks]
             mean = torch.logsumexp(torch.stack(logs), 0) - math.log(len(logs))
-            total -= float(mean.sum())  # zero at padding in every network, and so in the mean
-            tokens += int((target[:, 1:] != 0).sum())
-        return math.exp(total / max(1, tokens))
+            totals[rows] = mean.double().sum(1).cpu()  # zero at padding in every network, and so in the mean
+            tokens[rows] = (target[:, 1:] != PAD).sum(1)
+        return totals, tokens
+
+    def perplexity(self, pairs: Pairs) -> float:
+        """Return the perplexity per target token, including the end token."""
+        totals, tokens = self.target_scores(pairs)
+        return math.exp(-totals.sum() / max(1, tokens.sum()))
 
     @torch.inference_mode()
     def alternatives(
@@ -169,34 +201,52 @@ class Predictor:
     # One search ---------------------------------------------------------------------------------------------------
 
     def _search(
-        self, sources: EncodedSources, config: DecodingConfig, cancellation: CancellationToken | None
-    ) -> list[list[Hypothesis]]:
+        self,
+        sources: EncodedSources,
+        hypotheses: list[list[Hypothesis]],
+        config: DecodingConfig,
+        cancellation: CancellationToken | None,
+    ) -> None:
+        """Add the hypotheses of every source to its list in ``hypotheses``, in parallel searches."""
         texts, stepper = len(sources.texts), self._stepper(config.precision)
         source, copies = self._tensors(sources)
 
-        def search(shared: CancellationToken, indices: slice) -> list[list[Hypothesis]]:
-            return decode(
+        def search(rows: list[int], shared: CancellationToken) -> None:
+            decode(
                 stepper,
-                source[indices],
+                source[rows],
                 config,
                 sources.rules,
-                max_length=sources.limits[indices],
-                copy_ids=None if copies is None else copies[indices],
+                max_length=[sources.limits[row] for row in rows],
+                copy_ids=None if copies is None else copies[rows],
+                hypotheses=[hypotheses[row] for row in rows],
                 cancellation=shared,
             )
 
-        parts = self._split_sources(texts, config)
-        results = run_parallel(
-            [partial(search, indices=indices) for indices in parts],
+        def search_within_memory(shared: CancellationToken, rows: list[int]) -> None:
+            """Search for all rows at once, or for as many at a time as fit into the memory."""
+            size = len(rows)
+            while rows:
+                try:
+                    search(rows[:size], shared)
+                    rows = rows[size:]
+                    continue
+                except (MemoryError, RuntimeError) as error:
+                    if not is_out_of_memory(error):
+                        raise
+                    if size == 1:
+                        raise _memory_short(int((sources.ids[rows[0]] != PAD).sum()), config) from error
+                for row in rows[:size]:
+                    hypotheses[row].clear()
+                size = max(1, min(size, config.batch_size) // 2)
+
+        run_parallel(
+            [partial(search_within_memory, rows=rows) for rows in self._split_sources(texts, config)],
             cancellation,
             one_thread=self.device.type == "cpu" and (threads_spin() or self._step_size(texts, config) < LARGE_STEP),
         )
-        hypotheses: list[list[Hypothesis]] = [[] for _ in range(texts)]
-        for indices, part in zip(parts, results, strict=True):
-            hypotheses[indices] = part
-        return hypotheses
 
-    def _split_sources(self, texts: int, config: DecodingConfig) -> list[slice]:
+    def _split_sources(self, texts: int, config: DecodingConfig) -> list[list[int]]:
         """Split the sources into searches that run in parallel.
 
         On a CPU there is one search per core, if each has a full batch, or steps that are large enough without one.
@@ -204,7 +254,7 @@ class Predictor:
         cores = torch.get_num_threads() if self.device.type == "cpu" else 1
         large = min(texts, int(self._step_size(texts, config) // LARGE_STEP))
         count = max(1, min(cores, max(texts // config.batch_size, large)))
-        return [slice(first, None, count) for first in range(count)]
+        return [list(range(first, texts, count)) for first in range(count)]
 
     def _step_size(self, texts: int, config: DecodingConfig) -> float:
         """Return rows x hidden size squared of a search for ``texts`` sources."""
@@ -235,3 +285,10 @@ class Predictor:
         """Return token ids and copy ids on the device of the networks."""
         copies = None if sources.copy_ids is None else torch.as_tensor(sources.copy_ids, device=self.device)
         return torch.as_tensor(sources.ids, device=self.device), copies
+
+
+def _memory_short(tokens: int, config: DecodingConfig) -> MemoryShortError:
+    smaller = "a smaller --beam or --max-length" if max(config.beam, config.n_best) > 1 else "a smaller --max-length"
+    return MemoryShortError(
+        f"There is not enough memory to generate for a source of {tokens:,} tokens; use {smaller}, or a shorter source."
+    )

@@ -10,15 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbtextgen.core.errors import DataError, ModelFileError, OptionError
+from nbtextgen.core.escaping import pictured
 from nbtextgen.data.batching import CopyMap, Examples, pad
 from nbtextgen.data.cleaning.clean import rewriter
+from nbtextgen.data.rows import is_missing
 from nbtextgen.decoding.config import DecodingConfig, TokenRules
 from nbtextgen.decoding.hypothesis import Hypothesis
-from nbtextgen.inference.generation import Generation, Generations
+from nbtextgen.inference.generation import Generation, GenerationInterrupted, Generations
 from nbtextgen.tokenizers.base import UNK, UNKNOWN, Tokenizer
+from nbtextgen.tokenizers.truncated import TruncatedTokenizer
 
 MAX_PADDED_IDS = 1 << 23
 """Token ids, including padding, that one search is given: 64 MB."""
+
+MAX_SOURCE_TOKENS = 8192
+"""Source tokens that are read; the rest of a longer source is cut. Each output token attends to all of them, and the limit of
+the output grows with them, so a source of 50,000 tokens would take minutes."""
+
+UNITS = {"char": "characters", "word": "words", "symbol": "symbols", "bpe": "tokens"}
+"""What the tokens of each kind of tokenizer are called."""
 
 
 @dataclass(frozen=True)
@@ -53,21 +63,25 @@ class LengthLimit:
         return self.offset + math.ceil(self.slope * source_length)
 
 
-def validate_sources(texts: Iterable[object], clean: str | None) -> list[str]:
+def validate_sources(texts: Iterable[object], clean: str | None, *, allow_empty: bool = False) -> list[str]:
     """Check sources, and apply the cleaning steps that the model was trained with.
+
+    With ``allow_empty``, ``None`` and the not-a-number values of tables are empty sources.
 
     Raises:
         DataError: for a source that is empty or not text; the message names its position.
     """
-    objects = list(texts)
-    if clean:
-        objects = list(map(rewriter(clean), validate_sources(objects, None)))
-    sources = list[str]()
+    rewrite = rewriter(clean) if clean else None
+    objects, sources = list(texts), list[str]()
     for number, text in enumerate(objects, 1):
         where = f"Source {number:,} of {len(objects):,}" if len(objects) > 1 else "The source"
+        if allow_empty and is_missing(text):
+            text = ""
         if not isinstance(text, str):
             raise DataError(f"{where} is {type(text).__name__}, not text; convert it with str() first.")
-        if not text.strip():
+        if rewrite is not None and text.strip():
+            text = rewrite(text)
+        if not allow_empty and not text.strip():
             raise DataError(f"{where} is empty; give some text to start from.")
         sources.append(text)
     return sources
@@ -103,6 +117,7 @@ class TextCodec:
         limit: longest output for a source length.
         has_attention: whether the networks have attention.
         copy: maps source tokens to target-side ids; only with a copy head.
+        fingerprint: of the model, for its generations.
     """
 
     source: Tokenizer
@@ -110,6 +125,7 @@ class TextCodec:
     limit: LengthLimit
     has_attention: bool
     copy: CopyMap | None = None
+    fingerprint: str = ""
 
     def encode(
         self,
@@ -126,12 +142,12 @@ class TextCodec:
             ids: their token ids, if they have been computed.
             prefix: token ids that every output begins with, instead of ``config.prefix``.
         """
-        rows = [row or [UNK] for row in (self.source.encode_batch(texts) if ids is None else ids)]
+        rows = [row[:MAX_SOURCE_TOKENS] or [UNK] for row in (self.source.encode_batch(texts) if ids is None else ids)]
         copies = None if self.copy is None else [self.copy.ids(text) for text in texts]
         return EncodedSources(
             texts,
             _padded(rows),
-            None if copies is None else _padded([row.tolist() or [UNK] for row, _ in copies]),
+            None if copies is None else _padded([row[:MAX_SOURCE_TOKENS].tolist() or [UNK] for row, _ in copies]),
             [[] for _ in texts] if copies is None else [words for _, words in copies],
             [config.max_length or self.limit(len(row)) for row in rows],
             self.token_rules(config, prefix),
@@ -164,57 +180,78 @@ class TextCodec:
         texts: Sequence[str],
         config: DecodingConfig,
         max_sources: int,
-        search: Callable[[EncodedSources], list[list[Hypothesis]]],
+        search: Callable[[EncodedSources, list[list[Hypothesis]]], None],
         prefix: Sequence[int] = (),
     ) -> Generations:
         """Search for the outputs of many sources, sorted by length, and return them in the order of the sources.
 
         Args:
-            texts: the sources.
+            texts: the sources; the output for an empty one is empty.
             config: rules and limits of the outputs.
             max_sources: sources per search; fewer if they are long.
-            search: finds the hypotheses of some of the sources.
+            search: adds the hypotheses of some of the sources to a list for each of them.
             prefix: as in ``encode``.
+
+        Raises:
+            GenerationInterrupted: if the search is interrupted; it holds the outputs so far.
         """
         encoded = self.source.encode_batch(list(texts))
+        lengths = [min(len(ids), MAX_SOURCE_TOKENS) for ids in encoded]
+        results = {
+            index: Generation.empty(text, self.fingerprint) for index, text in enumerate(texts) if not text.strip()
+        }
         # The longest first: at the end, when no source waits for the free rows, the remaining outputs are short.
-        order = sorted(range(len(texts)), key=lambda index: -len(encoded[index]))
-        results: dict[int, Generation] = {}
+        order = sorted(
+            (index for index in range(len(texts)) if index not in results), key=lambda index: -lengths[index]
+        )
         start = 0
         while start < len(order):
-            longest = max(1, len(encoded[order[start]]))
+            longest = max(1, lengths[order[start]])
             indices = order[start : start + max(1, min(max_sources, MAX_PADDED_IDS // longest))]
             start += len(indices)
             sources = self.encode(
                 [texts[index] for index in indices], config, [encoded[index] for index in indices], prefix
             )
-            results.update(zip(indices, self.generations(sources, search(sources), config), strict=True))
+            hypotheses = [list[Hypothesis]() for _ in indices]
+            try:
+                search(sources, hypotheses)
+            except KeyboardInterrupt as interrupt:
+                results |= self._generations(indices, sources, hypotheses, config)
+                finished = Generations(results[index] for index in sorted(results))
+                raise GenerationInterrupted(finished, len(texts)) from interrupt
+            results |= self._generations(indices, sources, hypotheses, config)
         return Generations(results[index] for index in range(len(texts)))
 
-    def generations(
-        self, sources: EncodedSources, hypotheses: list[list[Hypothesis]], config: DecodingConfig
-    ) -> list[Generation]:
-        """Return the generations for the hypotheses of every source."""
-        return [
-            self._generation(text, each, words, config.replace_unknown)
-            for text, each, words in zip(sources.texts, hypotheses, sources.words, strict=True)
-        ]
+    def _generations(
+        self, indices: list[int], sources: EncodedSources, hypotheses: list[list[Hypothesis]], config: DecodingConfig
+    ) -> dict[int, Generation]:
+        """Return the generations of the sources that have hypotheses, by index."""
+        return {
+            index: self.generation(text, each, words, config)
+            for index, text, each, words in zip(indices, sources.texts, hypotheses, sources.words, strict=True)
+            if each
+        }
 
-    def _generation(
-        self, text: str, hypotheses: Sequence[Hypothesis], source_words: list[str], replace_unknown: bool
+    def generation(
+        self, text: str, hypotheses: Sequence[Hypothesis], source_words: list[str], config: DecodingConfig
     ) -> Generation:
         """Return the generation for one source, whose ``hypotheses`` are ordered best first.
 
         With ``replace_unknown``, an unknown token is replaced by the source token with the most attention.
         """
-        pieces = self.source.encode(text).tokens
+        encoding = self.source.encode(text)
+        pieces = encoding.tokens[:MAX_SOURCE_TOKENS]
+        unknown = tuple(
+            piece.strip() or piece for piece, number in zip(pieces, encoding.ids, strict=False) if number == UNK
+        )
+        notes = self._notes(text, len(encoding.ids), len(pieces), unknown)
         candidates = list[Generation]()
         for hypothesis in hypotheses:
             attention = hypothesis.attention if self.has_attention else None
             if attention is not None:
                 attention = attention[: len(hypothesis.ids), : len(pieces)]
-            unknown = attention if replace_unknown else None
-            replacements = self._replacements(hypothesis.ids, source_words, pieces, unknown)
+            pointers = attention if config.replace_unknown else None
+            replacements = self._replacements(hypothesis.ids, source_words, pieces, pointers)
             tokens = [
                 replacements.get(position) or self.target.token(token) for position, token in enumerate(hypothesis.ids)
             ]
@@ -228,10 +265,28 @@ class TextCodec:
                     attention=attention,
                     score=hypothesis.score,
                     ids=tuple(hypothesis.ids),
+                    unknown=unknown,
+                    notes=notes,
+                    model=self.fingerprint,
                 )
             )
         first = candidates[0]
         return replace(first, candidates=tuple(candidates))
+
+    def _notes(self, text: str, length: int, read: int, unknown: tuple[str, ...]) -> tuple[str, ...]:
+        """Return what to say about a source of ``length`` tokens, of which ``read`` are read."""
+        unit, notes = UNITS.get(self.source.kind, "tokens"), list[str]()
+        if isinstance(self.source, TruncatedTokenizer) and length == self.source.limit and not self.source.keep_end:
+            length = len(self.source.inner.encode(text).ids)
+        if read < length:
+            notes.append(f"The source has {length:,} {unit}; only the first {read:,} were read.")
+        if unknown and self.copy is None:  # a copy head can copy what it does not know
+            few = ", ".join(pictured(piece) for piece in list(dict.fromkeys(unknown))[:10])
+            more = ", ..." if len(set(unknown)) > 10 else ""
+            notes.append(
+                f"{len(unknown):,} of {read:,} {unit} {'is' if len(unknown) == 1 else 'are'} unknown to this model: {few}{more}"
+            )
+        return tuple(notes)
 
     def _replacements(
         self,

@@ -41,8 +41,11 @@ def load_embeddings(path: str, weight: Tensor, vocabulary: Tokenizer) -> int:
                 )
             if token in row_of_token:
                 try:
-                    weight.data[row_of_token[token]] = torch.tensor([float(number) for number in numbers])
+                    vector = torch.tensor([float(number) for number in numbers])
                 except ValueError:
                     raise DataError(f"{path}, line {line_number}: a value of the vector is not a number.") from None
+                if not vector.isfinite().all():
+                    raise DataError(f"{path}, line {line_number}: the vector of {token!r} holds NaN or infinity.")
+                weight.data[row_of_token[token]] = vector
                 filled += 1
     return filled

@@ -30,7 +30,7 @@ from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.pipeline.defaults import Plan, fit_options
 from nbtextgen.serving.network import MANIFEST as EXPORTED
-from nbtextgen.serving.network import SOURCE, TARGET
+from nbtextgen.serving.network import SOURCE, TARGET, network_count
 from nbtextgen.tokenizers.base import Tokenizer
 from nbtextgen.tokenizers.registry import tokenizer_from_dict
 
@@ -94,7 +94,7 @@ def load(folder: Path) -> tuple[Predictor, Plan, dict[str, Any]]:
         limit = LengthLimit.from_dict(manifest["limit"])
         networks = [
             _network(folder / f"weights-{number}.safetensors", plan.model, source.size, target.size)
-            for number in range(1, int(manifest["networks"]) + 1)
+            for number in range(1, network_count(manifest["networks"]) + 1)
         ]
         return Predictor(source, target, networks, limit), plan, read_options(manifest["options"])
     except NbTextGenError as error:
@@ -142,6 +142,10 @@ def _network(path: Path, config: ModelConfig, source_size: int, target_size: int
         if tensors[name].shape != parameter.shape:
             shapes = f"{tuple(tensors[name].shape)} instead of {tuple(parameter.shape)}"
             raise ModelFileError(f"{path} does not fit its settings: weight {name!r} has shape {shapes}.")
+        if not tensors[name].is_floating_point():
+            raise ModelFileError(f"{path} is damaged: weight {name!r} holds {tensors[name].dtype}, not real numbers.")
+        if not tensors[name].isfinite().all():
+            raise ModelFileError(f"{path} is damaged: weight {name!r} holds NaN or infinity.")
     network = Seq2Seq(config, source_size, target_size)
     for name, parameter in network.named_parameters():
         parameter.data.copy_(tensors[name])

@@ -24,6 +24,7 @@ from nbtextgen.serving.network import (
     TARGET,
     OnnxEnsemble,
     OnnxNetwork,
+    network_count,
 )
 from nbtextgen.serving.search import decode, stream
 from nbtextgen.tokenizers.registry import tokenizer_from_dict
@@ -70,7 +71,7 @@ class OnnxGenerator:
         manifest = read_json(folder / MANIFEST)
         check_format(manifest, folder / MANIFEST, FORMAT)
         try:
-            numbers = range(1, int(manifest["networks"]) + 1)
+            numbers = range(1, network_count(manifest["networks"]) + 1)
             _check_listed(folder, manifest["files"], numbers)
             verify(folder, manifest["files"], MANIFEST)
             source = tokenizer_from_dict(read_json(folder / SOURCE))
@@ -108,13 +109,14 @@ class OnnxGenerator:
             OptionError: for an unknown option or a value out of range.
         """
         config = _config(decoding)
-        sources = validate_sources([text] if isinstance(text, str) else text, self.clean)
+        single = isinstance(text, str)
+        sources = validate_sources([text] if single else text, self.clean, allow_empty=not single)
 
-        def search(batch: EncodedSources) -> list[list[Hypothesis]]:
-            return decode(self.networks, batch.ids, batch.copy_ids, config, batch.limits, batch.rules)
+        def search(batch: EncodedSources, hypotheses: list[list[Hypothesis]]) -> None:
+            hypotheses[:] = decode(self.networks, batch.ids, batch.copy_ids, config, batch.limits, batch.rules)
 
         generations = self.codec.generate(sources, config, config.batch_size, search)
-        return generations[0] if isinstance(text, str) else generations
+        return generations[0] if single else generations
 
     def stream(self, text: str, **decoding: Unpack[DecodingOptions]) -> Iterator[str]:
         """Yield the output in pieces as it is generated, greedily or with ``sample=True`` by sampling."""

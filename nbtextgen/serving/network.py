@@ -26,6 +26,17 @@ _MEMORY = ("keys", "values", "mask", "copy_ids")
 _LOG_ERRORS = 3
 
 
+def network_count(count: object) -> int:
+    """Return the number of networks in a manifest.
+
+    Raises:
+        ModelFileError: if it is not a positive whole number.
+    """
+    if not isinstance(count, int) or isinstance(count, bool) or count < 1:
+        raise ModelFileError(f'"networks" must be a positive whole number, but is {count!r}.')
+    return count
+
+
 @dataclass(frozen=True)
 class OnnxState:
     """State between two decoding steps.

@@ -16,6 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from nbtextgen.core.errors import MemoryShortError
 from nbtextgen.data.batching import Examples, Ids, pad
+from nbtextgen.model.memory import is_out_of_memory
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.tokenizers.base import MASK, PAD
 from nbtextgen.training.config import TrainingConfig
@@ -229,12 +230,6 @@ def memory_short(what: str, tokens: int) -> MemoryShortError:
     return MemoryShortError(
         f"There is not enough memory for the {what} of one pair of {tokens:,} tokens; lower --hidden-size or --max-length."
     )
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the machine or the GPU had no memory left."""
-    signs = ("can't allocate memory", "bad_alloc", "could not create a", "CUDNN_STATUS_ALLOC")  # the third: oneDNN
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(sign in str(error) for sign in signs)
 
 
 def make_optimizer(model: nn.Module, config: TrainingConfig, device: torch.device) -> torch.optim.Optimizer:

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import torch
 
 from nbtextgen.data.batching import Examples, Ids, padded_batches
+from nbtextgen.model.memory import is_out_of_memory
 from nbtextgen.model.seq2seq import Seq2Seq, TokenScores
-from nbtextgen.training.step import Updater, is_out_of_memory, memory_short
+from nbtextgen.training.step import Updater, memory_short
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,15 @@
+"""When a computation did not fit into the memory."""
+
+from __future__ import annotations
+
+import torch
+
+_MESSAGES = ("can't allocate memory", "bad_alloc", "could not create a", "CUDNN_STATUS_ALLOC")
+"""What PyTorch's other exceptions say in that case; the third is oneDNN's."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return ``True`` if the machine or the GPU had no memory left."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and any(message in str(error) for message in _MESSAGES)
