@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 
 from nbtextgen.core.errors import DataError, NotTrainedError, OptionError, nearest
+from nbtextgen.core.files import checked_path
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.pipeline.dataset import prepare_data, to_pairs
 from nbtextgen.pipeline.defaults import Plan, fit_options
@@ -329,7 +331,9 @@ class TextGenerator(TrainedModel):
         if keep_sources and not self.background:
             raise DataError("There are no training sources to keep: this model was loaded from a folder without them.")
         step = max(1, len(self.background) // max(1, keep_sources))
-        return save(Path(folder), self.predictor, self.plan, self._options, self.background[::step][:keep_sources])
+        return save(
+            checked_path(folder), self.predictor, self.plan, self._options, self.background[::step][:keep_sources]
+        )
 
     @classmethod
     def load(cls, folder: str | Path, *, device: str = "auto") -> TextGenerator:
@@ -351,7 +355,10 @@ class TextGenerator(TrainedModel):
         if Run.is_run(Path(folder)):
             run = Run.open(folder)
             model = cls(**run.options)
-            predictor, model._plan, model.run = run.best_model().content, run.plan, run
+            best = run.best_model()
+            for reason in best.skipped:
+                warnings.warn(f"{reason} The model before it is used.", stacklevel=2)
+            predictor, model._plan, model.run = best.content, run.plan, run
         else:
             predictor, plan, options = load(Path(folder))
             model = cls(**options)

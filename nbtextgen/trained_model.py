@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbtextgen.core.errors import DataError, OptionError
+from nbtextgen.core.files import checked_path
 from nbtextgen.core.options import build
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.decoding.config import DecodingConfig
@@ -304,4 +305,4 @@ class TrainedModel(ABC):
         """
         from nbtextgen.export.folder import export
 
-        return export(format, Path(folder), self.predictor, self.plan)
+        return export(format, checked_path(folder), self.predictor, self.plan)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -15,6 +16,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from nbtextgen.core.errors import ModelFileError
+
+MAX_NAME = 255
+"""Bytes of the longest file name that the usual file systems allow."""
+SEAL = "checksum"
+"""Last key of a JSON file that holds the checksum of what is before it."""
 
 
 def sync(path: Path) -> None:
@@ -29,15 +35,75 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
+def checked_path(path: str | Path) -> Path:
+    """The path, if the file system can have such a name.
+
+    Raises:
+        ModelFileError: for a NUL character, or a part of more than 255 bytes.
+    """
+    for part in Path(path).parts:
+        try:
+            size = len(os.fsencode(part))
+        except UnicodeError:
+            raise ModelFileError(
+                f"{part[:40]!r} cannot be the name of a file or folder; use other characters."
+            ) from None
+        if "\0" in part:
+            raise ModelFileError(f"A name of a file or folder cannot contain the NUL character (got {part[:40]!r}).")
+        if size > MAX_NAME:
+            raise ModelFileError(
+                f"A name of a file or folder can have at most {MAX_NAME} bytes, but '{part[:20]}...' has {size:,}."
+            )
+    return Path(path)
+
+
 def write(path: Path, content: bytes) -> None:
-    """Write a file and wait until it is on the disk."""
-    path.write_bytes(content)
-    sync(path)
+    """Write a file and wait until it is on the disk; raises ``OSError`` and leaves no file behind if it does not fit."""
+    with _explained(path, len(content)):
+        path.write_bytes(content)
+        sync(path)
+
+
+@contextmanager
+def _explained(path: Path, size: int) -> Generator[None]:
+    """Remove a new file if the disk is full while it is written, and put the bytes needed and free into the error."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        path.unlink(missing_ok=True)
+        free = shutil.disk_usage(path.parent).free
+        reason = f"{os.strerror(error.errno)}: {path.name} needs {size:,} bytes, {free:,} are free"
+        raise OSError(error.errno, reason, str(path)) from error
+
+
+def write_page(path: str | Path, text: str, name: str) -> Path:
+    """Write a page that a user saves; an older file stays as it is until the new one is complete.
+
+    Args:
+        path: where to write; missing folders are made.
+        text: the page.
+        name: what the page is, for errors: ``The explanation``.
+
+    Raises:
+        ModelFileError: if it cannot be written.
+    """
+    path = checked_path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and not path.is_file():
+            path.write_text(text, encoding="utf-8")  # a device or a pipe cannot be replaced
+        else:
+            replace(path.resolve(), text.encode("utf-8", "surrogatepass"))
+    except OSError as error:
+        raise ModelFileError(f"{name} could not be saved to {path}: {error.strerror or error}.") from error
+    return path
 
 
 def _hidden(path: Path) -> Path:
     """A new hidden name beside ``path``."""
-    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    return path.with_name(f".{path.name[:200]}.{uuid.uuid4().hex[:8]}")
 
 
 def replace(path: Path, content: bytes) -> None:
@@ -125,7 +191,7 @@ def _put_aside(folder: Path) -> list[Path]:
     """Older folders that ``swap`` renamed but was killed before it removed them."""
     if not folder.parent.is_dir():
         return []
-    name = re.compile(rf"\.{re.escape(folder.name)}\.[0-9a-f]{{8}}\.old")
+    name = re.compile(rf"\.{re.escape(folder.name[:200])}\.[0-9a-f]{{8}}\.old")
     return [path for path in folder.parent.iterdir() if name.fullmatch(path.name)]
 
 
@@ -184,6 +250,38 @@ def as_json(content: object) -> bytes:
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False).encode()
 
 
+def as_sealed_json(content: Mapping[str, Any]) -> bytes:
+    """Strict JSON with a last entry that holds the checksum of everything before it."""
+    body = as_json(content).removesuffix(b"\n}")
+    return body + _seal(body)
+
+
+def _seal(body: bytes) -> bytes:
+    return f',\n  "{SEAL}": "{hashlib.sha256(body).hexdigest()}"\n}}'.encode()
+
+
+def read_sealed_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object and check its seal; files of earlier versions have none.
+
+    Raises:
+        ModelFileError: if the file cannot be read, or was changed.
+    """
+    content = read_json(path)
+    check_seal(path, content)
+    return content
+
+
+def check_seal(path: Path, content: Mapping[str, Any]) -> None:
+    """Raise ``ModelFileError`` if a JSON object that was read from a file is not what ``as_sealed_json`` wrote."""
+    key, value = next(reversed(content.items()), ("", None))
+    if key != SEAL and not (isinstance(value, str) and len(value) == 64):  # a damaged key leaves its checksum
+        return
+    raw = path.read_bytes()
+    body = raw[: raw.rfind(b',\n  "')]
+    if raw != body + _seal(body):
+        raise ModelFileError(f"{path} was changed or damaged since it was saved (its checksum differs).")
+
+
 def check_format(manifest: Mapping[str, object], path: Path, newest: int) -> None:
     """Raise ``ModelFileError`` for the format of a later version."""
     version = manifest.get("format")
@@ -212,12 +310,16 @@ def write_tensors(path: Path, tensors: Mapping[str, Any]) -> None:
     from safetensors import SafetensorError
     from safetensors.torch import save_file  # pyright: ignore[reportUnknownVariableType]
 
-    try:
-        save_file({name: value.detach().cpu().contiguous() for name, value in tensors.items()}, path)
-    except SafetensorError as error:  # how the library says that the disk is full
-        number = re.search(r"os error (\d+)", str(error))
-        if number is None:
-            raise
-        raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
-    path.chmod(0o644)  # the library leaves 0600
-    sync(path)
+    content = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    with _explained(path, sum(value.nbytes for value in content.values())):
+        path.touch()
+        mode = path.stat().st_mode  # as the user's umask has it; the library leaves 0600
+        try:
+            save_file(content, path)
+        except SafetensorError as error:  # how the library says that the disk is full
+            number = re.search(r"os error (\d+)", str(error))
+            if number is None:
+                raise
+            raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
+        path.chmod(mode)
+        sync(path)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from nbtextgen.core.errors import ModelFileError
+from nbtextgen.core.files import write_page
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,13 +59,7 @@ class Page(Displayed):
         Raises:
             ModelFileError: if the file cannot be written.
         """
-        path = Path(path)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(self.html(), encoding="utf-8")
-        except OSError as error:
-            raise ModelFileError(f"The explanation could not be saved to {path}: {error.strerror or error}.") from error
-        return path
+        return write_page(path, self.html(), "The explanation")
 
 
 class Drawn(Displayed):

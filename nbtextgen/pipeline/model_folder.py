@@ -12,7 +12,10 @@ import torch
 from nbtextgen.core.errors import ModelFileError, NbTextGenError
 from nbtextgen.core.files import (
     as_json,
+    as_sealed_json,
     check_format,
+    check_seal,
+    checked_path,
     checksums,
     read_json,
     read_tensors,
@@ -50,8 +53,14 @@ def save(folder: Path, predictor: Predictor, plan: Plan, options: Settings, sour
     return folder
 
 
-def write_model(work: Path, predictor: Predictor, plan: Plan, options: Settings) -> None:
-    """Write all files of a model into an empty folder, last the manifest with the checksums of the others."""
+def write_model(work: Path, predictor: Predictor, plan: Plan, options: Settings, run: str = "") -> None:
+    """Write all files of a model into an empty folder, last the manifest with the checksums of the others.
+
+    Args:
+        work: the folder.
+        predictor, plan, options: the model, all its settings, and those given by the user.
+        run: identity of the run that the model belongs to.
+    """
     write_tokenizers(work, predictor.source, predictor.target)
     for number, network in enumerate(predictor.networks, 1):
         # named_parameters names a tied weight once; loading ties it again.
@@ -64,7 +73,9 @@ def write_model(work: Path, predictor: Predictor, plan: Plan, options: Settings)
         "settings": plan.as_dict(),
         "files": checksums(work),
     }
-    write(work / MANIFEST, as_json(manifest))
+    if run:
+        manifest["run"] = run
+    write(work / MANIFEST, as_sealed_json(manifest))
     sync(work)
 
 
@@ -83,7 +94,7 @@ def read_tokenizers(folder: Path, files: Mapping[str, Any]) -> tuple[Tokenizer, 
 
 def load(folder: Path) -> tuple[Predictor, Plan, dict[str, Any]]:
     """Read a model; see ``TextGenerator.load``. Nothing in the folder is executed."""
-    recover(folder, MANIFEST)
+    recover(checked_path(folder), MANIFEST)
     if not folder.is_dir():
         raise ModelFileError(f"There is no saved model at {folder}; give the folder that was saved to.")
     manifest = _read_manifest(folder)
@@ -96,7 +107,9 @@ def load(folder: Path) -> tuple[Predictor, Plan, dict[str, Any]]:
             _network(folder / f"weights-{number}.safetensors", plan.model, source.size, target.size)
             for number in range(1, network_count(manifest["networks"]) + 1)
         ]
-        return Predictor(source, target, networks, limit), plan, read_options(manifest["options"])
+        options = read_options(manifest["options"])
+        check_seal(folder / MANIFEST, manifest)  # last, since the errors above say more
+        return Predictor(source, target, networks, limit), plan, options
     except NbTextGenError as error:
         raise ModelFileError(f"{folder} is not a usable saved model: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:

@@ -15,7 +15,20 @@ from pathlib import Path
 from typing import Any
 
 from nbtextgen.core.errors import ModelFileError, NbTextGenError
-from nbtextgen.core.files import as_json, check_format, checksums, committed, read_json, sync, verify, write
+from nbtextgen.core.files import (
+    as_sealed_json,
+    check_format,
+    check_seal,
+    checked_path,
+    checksum,
+    checksums,
+    committed,
+    read_json,
+    read_sealed_json,
+    sync,
+    verify,
+    write,
+)
 from nbtextgen.core.options import Settings
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.token_store import open_examples, save_examples
@@ -55,10 +68,12 @@ class Run:
         name: its name.
         plan, options: all settings, and those given by the user.
         fingerprint: SHA-256 of the pairs that it is trained on.
+        identity: checksum of ``run.json``, by which its checkpoints and models are told from those of other runs.
     """
 
     def __init__(self, folder: Path, manifest: Mapping[str, Any]) -> None:
         self.folder, self._manifest = folder, manifest
+        self.identity = checksum(folder / MANIFEST)
         try:
             self.name, self.created = str(manifest["name"]), str(manifest["created"])
             self.fingerprint = str(manifest["fingerprint"])
@@ -113,7 +128,8 @@ class Run:
                 folder.rmdir()  # an empty one
             with committed(folder) as work:
                 _write_training_data(work / "material", training_data)
-                write(work / MANIFEST, as_json(manifest))
+                manifest["material"] = checksum(work / "material" / "material.json")
+                write(work / MANIFEST, as_sealed_json(manifest))
         except OSError as error:
             raise ModelFileError(f"The run could not be made at {folder}: {error.strerror or error}.") from error
         return cls(folder, manifest)
@@ -121,17 +137,18 @@ class Run:
     @classmethod
     def open(cls, folder: str | Path) -> Run:
         """The run in a folder; raises ``ModelFileError`` if there is none, or if a later version wrote it."""
-        folder = Path(folder)
+        folder = checked_path(folder)
         if not (folder / MANIFEST).is_file():
             raise ModelFileError(f"There is no run at {folder}: it has no {MANIFEST}; runs() lists those there are.")
         manifest = read_json(folder / MANIFEST)
         check_format(manifest, folder / MANIFEST, FORMAT)
+        check_seal(folder / MANIFEST, manifest)
         return cls(folder, manifest)
 
     @staticmethod
     def is_run(folder: Path) -> bool:
         """Whether a folder holds a run."""
-        return (folder / MANIFEST).is_file()
+        return (checked_path(folder) / MANIFEST).is_file()
 
     # Watching and steering ----------------------------------------------------------------------------------------
 
@@ -170,7 +187,12 @@ class Run:
     def training_data(self) -> TrainingData:
         """Tokenizers and encoded pairs; raises ``ModelFileError`` if they are damaged."""
         folder = self.folder / "material"
-        files: dict[str, Any] = read_json(folder / "material.json").get("files", {})
+        files: dict[str, Any] = read_sealed_json(folder / "material.json").get("files", {})
+        if self._manifest.get("material", checksum(folder / "material.json")) != checksum(folder / "material.json"):
+            raise ModelFileError(
+                f"{folder} does not hold the data that this run was created with (its fingerprint differs); put the "
+                "original folder back, or train a new run."
+            )
         try:
             verify(folder, files, "material.json")
             source, target = model_folder.read_tokenizers(folder, files)
@@ -185,11 +207,27 @@ class Run:
 
     def checkpoint(self) -> LoadedCheckpoint[TrainerState] | None:
         """The newest state that can be read, or ``None`` before the first."""
-        return self.checkpoints.newest(read_state)
+        return self.checkpoints.newest(self.read_checkpoint)
+
+    def read_checkpoint(self, folder: Path) -> TrainerState:
+        """The state in a folder; raises ``ModelFileError`` if it is damaged or belongs to another run."""
+        state = read_state(folder)
+        self._check_owner(folder, state.values)
+        return state
+
+    def _check_owner(self, folder: Path, manifest: Settings) -> None:
+        if manifest.get("run", self.identity) != self.identity:
+            raise ModelFileError(f"{folder} belongs to another run, not to {self.name} (its fingerprint differs).")
 
     def best_model(self) -> LoadedCheckpoint[Predictor]:
         """The best model so far; raises ``ModelFileError`` before the first validation."""
-        best = self.best.newest(lambda folder: model_folder.load(folder)[0])
+
+        def read(folder: Path) -> Predictor:
+            predictor = model_folder.load(folder)[0]
+            self._check_owner(folder, read_json(folder / model_folder.MANIFEST))
+            return predictor
+
+        best = self.best.newest(read)
         if best is None:
             raise ModelFileError(f"{self.folder} has no model yet; the first one is there after its first validation.")
         return best
@@ -201,11 +239,11 @@ class Run:
 def run_folder(run: str | Path | bool) -> Path:
     """The folder of a new run: a path, ``runs/french-TIME`` for a bare word ``french``, ``runs/run-TIME`` for ``True``."""
     if isinstance(run, Path) or (isinstance(run, str) and re.search(r"[/\\]", run)):
-        return Path(run)
+        return checked_path(run)
     name = f"{run if isinstance(run, str) else 'run'}-{time.strftime('%Y%m%d-%H%M%S')}"
     # A name is taken if two runs begin within a second, or if the clock was set back.
     names = itertools.chain([name], (f"{name}~{number}" for number in itertools.count(2)))
-    return next(folder for folder in map(Path("runs").joinpath, names) if not folder.exists())
+    return next(folder for folder in map(Path("runs").joinpath, names) if not checked_path(folder).exists())
 
 
 def fingerprint(train: Pairs, valid: Pairs | None) -> str:
@@ -236,5 +274,5 @@ def _write_training_data(folder: Path, data: TrainingData) -> None:
     if data.valid is not None:
         save_examples(folder, "held", data.valid)
     write(folder / "shown.json", json.dumps({"pairs": data.valid_texts}).encode())
-    write(folder / "material.json", as_json({"files": checksums(folder)}))
+    write(folder / "material.json", as_sealed_json({"files": checksums(folder)}))
     sync(folder)

@@ -13,7 +13,7 @@ from collections.abc import Generator, Sequence
 from pathlib import Path
 
 from nbtextgen.core.errors import LaunchError, ModelFileError
-from nbtextgen.core.files import as_json, read_json, replace
+from nbtextgen.core.files import as_sealed_json, read_sealed_json, replace
 from nbtextgen.pipeline.session import TrainingSession
 from nbtextgen.run.config import LaunchConfig
 from nbtextgen.run.folder import Run
@@ -99,7 +99,7 @@ class LaunchedTraining(RemoteTraining):
                     pass_fds=[run.agent.handle],  # held by torchrun from here on, until it ends
                 )
             note = {"process": self._process.pid, "host": socket.gethostname(), "command": arguments}
-            replace(run.folder / "launch.json", as_json(note))
+            replace(run.folder / "launch.json", as_sealed_json(note))
         except OSError as error:
             raise ModelFileError(f"{run.folder} cannot be written: {error.strerror or error}.") from error
         finally:
@@ -187,7 +187,7 @@ def open_session(
 def end(run: Run) -> bool:
     """Kill the processes that train a run on this machine; its last checkpoint stays. Returns whether there were any."""
     try:
-        note = read_json(run.folder / "launch.json")
+        note = read_sealed_json(run.folder / "launch.json")
         process, host = int(note["process"]), note["host"]
     except (ModelFileError, KeyError, ValueError, TypeError):
         return False

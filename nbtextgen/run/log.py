@@ -7,6 +7,7 @@ import json
 import os
 import time
 import typing
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from io import RawIOBase
 from pathlib import Path
@@ -53,7 +54,7 @@ class LogWriter:
 
     def append(self, event: Event) -> None:
         """Write one event; raises ``OSError`` if the disk refuses it, and leaves no half line behind."""
-        line = json.dumps(to_record(event), ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n"
+        line = _with_checksum(json.dumps(to_record(event), ensure_ascii=False).encode("utf-8", "backslashreplace"))
         start = self._file.seek(0, os.SEEK_END)
         try:
             rest = memoryview(line)
@@ -101,10 +102,18 @@ def read_events(path: Path, live: Callable[[], bool] = lambda: False, start: int
                 time.sleep(POLL_SECONDS)
 
 
+def _with_checksum(line: bytes) -> bytes:
+    """A line of the log, its last entry a checksum of what is before it; lines of earlier versions have none."""
+    return line[:-1] + f', "crc": {zlib.crc32(line)}}}\n'.encode()
+
+
 def _event(line: bytes) -> Event | None:
     try:
-        return from_record(json.loads(line))
-    except (ValueError, RecursionError):
+        record = json.loads(line)
+        if "crc" in record and _with_checksum(line[: line.rfind(b', "crc"')] + b"}") != line + b"\n":
+            return None
+        return from_record(record)
+    except (ValueError, RecursionError, TypeError):
         return None
 
 

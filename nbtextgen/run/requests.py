@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from nbtextgen.core.errors import ModelFileError, OptionError
-from nbtextgen.core.files import as_json, read_json, replace
+from nbtextgen.core.files import as_sealed_json, read_sealed_json, replace
 from nbtextgen.training.controls import Controls, LiveSettings
 
 POLL_SECONDS = 0.1
@@ -17,7 +17,7 @@ POLL_SECONDS = 0.1
 def _read_settings(path: Path) -> LiveSettings | None:
     """The settings in a file, the defaults if they are invalid, or ``None`` if the file cannot be read."""
     try:
-        values = read_json(path)
+        values = read_sealed_json(path)
     except ModelFileError:
         return None
     names = {field.name for field in dataclasses.fields(LiveSettings)}
@@ -41,7 +41,7 @@ class RemoteControls(Controls):
     def steer(self, change: Callable[[LiveSettings], LiveSettings]) -> None:
         """Write changed settings; raises ``ModelFileError`` if the folder cannot be written."""
         try:
-            replace(self._path, as_json(dataclasses.asdict(change(self.steering()))))
+            replace(self._path, as_sealed_json(dataclasses.asdict(change(self.steering()))))
         except OSError as error:
             raise ModelFileError(f"The request could not be written to {self._path}: {error.strerror}.") from error
 

@@ -17,7 +17,7 @@ from nbtextgen.pipeline.fit import LocalTraining
 from nbtextgen.run.folder import Run
 from nbtextgen.run.log import LogWriter
 from nbtextgen.run.requests import FollowingControls
-from nbtextgen.training.checkpoints import LoadedCheckpoint, read_state, write_state
+from nbtextgen.training.checkpoints import LoadedCheckpoint, write_state
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.device import choose_device
 from nbtextgen.training.distributed import ProcessGroup
@@ -108,7 +108,7 @@ class RunTraining:
         checkpoint = None if self._group.rank else self._run.checkpoint()
         step = self._group.once(lambda: None if checkpoint is None else checkpoint.step)
         if self._group.rank and step is not None:
-            return LoadedCheckpoint(read_state(self._run.checkpoints.path(step)), step)
+            return LoadedCheckpoint(self._run.read_checkpoint(self._run.checkpoints.path(step)), step)
         return checkpoint
 
     def _open(self) -> LocalTraining:
@@ -149,7 +149,8 @@ class RunTraining:
         assert self._training is not None and self._log is not None
         state = self._training.state()
         made_with = _made_with(self._device, state.values["threads"]["number"])
-        state = dataclasses.replace(state, values={**state.values, "made_with": made_with})
+        values = {**state.values, "made_with": made_with, "run": self._run.identity}
+        state = dataclasses.replace(state, values=values)
         self._log.sync()
         self._run.checkpoints.commit(self._training.member * MEMBER + step, lambda folder: write_state(folder, state))
 
@@ -158,7 +159,9 @@ class RunTraining:
         predictor, run = self._training.best_so_far(), self._run
         if predictor is not None:
             key = (len(predictor.networks) - 1) * MEMBER + step
-            run.best.commit(key, lambda folder: model_folder.write_model(folder, predictor, run.plan, run.options))
+            run.best.commit(
+                key, lambda folder: model_folder.write_model(folder, predictor, run.plan, run.options, run.identity)
+            )
 
     def _attempt(self, name: str, write: Callable[[], None]) -> Generator[Event, None, bool]:
         """Call ``write`` and return whether it succeeded; if the disk refuses, warn once and go on."""
@@ -168,7 +171,7 @@ class RunTraining:
             reason = error.strerror or str(error)
             if not self._run.folder.is_dir():
                 reason = "the folder is gone"
-            if self._is_new(name, reason):
+            if self._is_new(name, str(error.errno)):
                 yield from self._logged(
                     TrainingWarning(
                         f"The {name} could not be written to {self._run.folder} ({reason}); training goes on, what was "

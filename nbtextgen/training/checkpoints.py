@@ -13,8 +13,9 @@ from typing import Any, Generic, TypeVar
 
 from nbtextgen.core.errors import ModelFileError
 from nbtextgen.core.files import (
-    as_json,
+    as_sealed_json,
     check_format,
+    check_seal,
     checksums,
     committed,
     read_json,
@@ -129,7 +130,7 @@ def write_state(folder: Path, state: TrainerState) -> None:
     """Write a trainer's state into an empty folder: one file of tensors, and the manifest with its checksum last."""
     flat = {f"{group}:{name}": value for group, tensors in state.tensors.items() for name, value in tensors.items()}
     write_tensors(folder / TENSORS, flat)
-    write(folder / MANIFEST, as_json({"format": FORMAT, "files": checksums(folder), **state.values}))
+    write(folder / MANIFEST, as_sealed_json({"format": FORMAT, "files": checksums(folder), **state.values}))
 
 
 def read_state(folder: Path) -> TrainerState:
@@ -140,6 +141,7 @@ def read_state(folder: Path) -> TrainerState:
     """
     manifest = read_json(folder / MANIFEST)
     check_format(manifest, folder / MANIFEST, FORMAT)
+    check_seal(folder / MANIFEST, manifest)
     files: dict[str, Any] | None = manifest.get("files")
     if not isinstance(files, dict) or TENSORS not in files:
         raise ModelFileError(f"{folder / MANIFEST} is damaged: it does not list {TENSORS}.")

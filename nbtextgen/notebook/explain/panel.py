@@ -12,6 +12,7 @@ import anywidget
 import traitlets
 
 from nbtextgen.core.errors import NbTextGenError
+from nbtextgen.core.files import write_page
 from nbtextgen.explanation.config import METHOD_NAMES, METHODS, configure
 from nbtextgen.explanation.explanation import Explanation, Explanations
 from nbtextgen.notebook.explain.worker import ExplanationRequest, ExplanationWorker
@@ -122,10 +123,7 @@ class ExplanationPanel(anywidget.AnyWidget):
 
     def save(self, path: str | Path) -> Path:
         """Write ``html`` to a file."""
-        file = Path(path)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(self.html(), encoding="utf-8")
-        return file
+        return write_page(path, self.html(), "The page")
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         """Return the widget, with a static table for places without widgets."""

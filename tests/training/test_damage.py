@@ -1,0 +1,209 @@
+"""Run folders in which something was damaged, swapped, or could not be written."""
+
+from __future__ import annotations
+
+import errno
+import itertools
+import json
+import os
+import random
+import shutil
+import stat
+from pathlib import Path
+
+import pytest
+import torch
+
+from nbtextgen import Pairs, Run, TextGenerator
+from nbtextgen.core import files
+from nbtextgen.core.errors import ModelFileError
+from nbtextgen.training.events import Checkpoint, Event, Resumed, TrainingWarning
+
+WORDS = ["".join(letters) for letters in itertools.product("abcd", repeat=3)]
+REVERSED = Pairs(WORDS, [word[::-1] for word in WORDS])
+SAME = Pairs(WORDS, WORDS)
+SMALL = {"hidden_size": 12, "embedding_size": 8, "batch_size": 8, "epochs": 3, "checkpoint_seconds": 0.0, "samples": 0}
+
+
+class Killed(Exception):
+    pass
+
+
+def kill(event: Event) -> None:
+    if isinstance(event, Checkpoint) and event.step == 9:
+        raise Killed
+
+
+def interrupted(folder: Path, pairs: Pairs = REVERSED) -> Run:
+    with pytest.raises(Killed):
+        TextGenerator(**SMALL).fit(pairs, callbacks=[kill], run=folder)
+    return Run.open(folder)
+
+
+@pytest.fixture(scope="module")
+def unfinished(tmp_path_factory) -> Path:
+    return interrupted(tmp_path_factory.mktemp("runs") / "r").folder
+
+
+@pytest.fixture(scope="module")
+def straight() -> TextGenerator:
+    return TextGenerator(**SMALL).fit(REVERSED, callbacks=[])
+
+
+def flip(path: Path, rng: random.Random) -> None:
+    raw = bytearray(path.read_bytes())
+    raw[rng.randrange(len(raw))] ^= 1 << rng.randrange(8)
+    path.write_bytes(raw)
+
+
+def warnings_of(model: TextGenerator) -> list[str]:
+    return [event.text for event in model.history if isinstance(event, TrainingWarning)]
+
+
+def same(first: TextGenerator, second: TextGenerator) -> bool:
+    states = [model.predictor.networks[0].state_dict() for model in (first, second)]
+    return all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_any_bit_of_a_checkpoint_manifest_is_checked(unfinished: Path) -> None:
+    run, rng = Run.open(unfinished), random.Random(1)
+    newest = run.checkpoints.path(run.checkpoints.steps()[0]) / "checkpoint.json"
+    original = newest.read_bytes()
+    try:
+        for _ in range(400):
+            flip(newest, rng)
+            with pytest.raises(ModelFileError):
+                run.read_checkpoint(newest.parent)
+            assert (run.checkpoint() or pytest.fail()).step == run.checkpoints.steps()[1]
+            newest.write_bytes(original)
+    finally:
+        newest.write_bytes(original)
+
+
+def test_a_damaged_checkpoint_manifest_falls_back_and_is_reported(unfinished, tmp_path, straight) -> None:
+    run = Run.open(shutil.copytree(unfinished, tmp_path / "r"))
+    newest, before = run.checkpoints.steps()
+    path = run.checkpoints.path(newest) / "checkpoint.json"
+    path.write_text(path.read_text().replace('"step": 9', '"step": 8'))
+    resumed = TextGenerator.resume(run.folder, callbacks=[])
+    (warning,) = warnings_of(resumed)
+    assert "checkpoint.json was changed or damaged" in warning and "checkpoint before it is used" in warning
+    assert [event.step for event in resumed.history if isinstance(event, Resumed)] == [before]
+    assert same(resumed, straight)
+
+
+@pytest.mark.parametrize("name", ["run.json", "material/material.json", "material/shown.json", "best"])
+def test_any_bit_of_other_json_files_is_checked(unfinished: Path, tmp_path: Path, name: str) -> None:
+    run, rng = Run.open(shutil.copytree(unfinished, tmp_path / "r")), random.Random(2)
+    path = run.best.path(run.best.steps()[0]) / "nbtextgen.json" if name == "best" else run.folder / name
+    for earlier in run.best.steps()[1:]:
+        shutil.rmtree(run.best.path(earlier))
+    original = path.read_bytes()
+    for _ in range(150):
+        flip(path, rng)
+        with pytest.raises(ModelFileError):
+            opened = Run.open(run.folder)
+            opened.training_data()
+            opened.best_model()
+        path.write_bytes(original)
+    assert TextGenerator.load(run.folder).generate("abc").text
+
+
+def test_a_damaged_line_of_the_log_is_left_out(unfinished: Path, tmp_path: Path) -> None:
+    run = Run.open(shutil.copytree(unfinished, tmp_path / "r"))
+    events = list(run.events())
+    lines = run.log.read_bytes().splitlines(keepends=True)
+    lines[2] = lines[2].replace(b'"step": ', b'"step": 1')
+    run.log.write_bytes(b"".join(lines))
+    assert list(run.events()) == [*events[:2], *events[3:]]
+
+
+def test_a_damaged_best_model_is_replaced_by_the_one_before_with_a_warning(tmp_path: Path) -> None:
+    TextGenerator(**SMALL).fit(REVERSED, callbacks=[], run=tmp_path / "r")
+    run = Run.open(tmp_path / "r")
+    assert len(run.best.steps()) == 2
+    path = run.best.path(run.best.steps()[0]) / "nbtextgen.json"
+    path.write_text(path.read_text().replace('"hidden_size": 12', '"hidden_size": 13'))
+    with pytest.warns(UserWarning, match="The model before it is used"):
+        TextGenerator.load(tmp_path / "r")
+
+
+def test_data_of_another_run_is_refused(unfinished: Path, tmp_path: Path) -> None:
+    run, other = Run.open(shutil.copytree(unfinished, tmp_path / "r")), interrupted(tmp_path / "s", SAME)
+    shutil.rmtree(run.folder / "material")
+    shutil.copytree(other.folder / "material", run.folder / "material")
+    with pytest.raises(ModelFileError, match="fingerprint differs"):
+        TextGenerator.resume(run.folder, callbacks=[])
+
+
+def test_checkpoints_and_models_of_another_run_are_refused(unfinished: Path, tmp_path: Path) -> None:
+    run, other = Run.open(shutil.copytree(unfinished, tmp_path / "r")), interrupted(tmp_path / "s", SAME)
+    for name in ("checkpoints", "best"):
+        shutil.rmtree(run.folder / name)
+        shutil.copytree(other.folder / name, run.folder / name)
+    with pytest.raises(ModelFileError, match="belongs to another run"):
+        TextGenerator.resume(run.folder, callbacks=[])
+    with pytest.raises(ModelFileError, match="belongs to another run"):
+        TextGenerator.load(run.folder)
+
+
+def test_no_file_is_readable_by_others_under_a_strict_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        model = TextGenerator(**SMALL).fit(REVERSED, callbacks=[], run=tmp_path / "r")
+        model.save(tmp_path / "m")
+        model.export("onnx", tmp_path / "x")
+        model.explain("abc", method="attention").save(tmp_path / "pages" / "page.html")
+    finally:
+        os.umask(before)
+    paths = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(paths) > 20
+    assert {stat.S_IMODE(path.stat().st_mode) & ~0o600 for path in paths} == {0}
+
+
+def test_files_are_readable_by_others_under_the_usual_umask(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        files.write_tensors(tmp_path / "t", {"a": torch.ones(2)})
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "t").stat().st_mode) == 0o644
+
+
+def test_a_full_disk_leaves_no_page_and_names_the_bytes(tmp_path: Path, monkeypatch, straight: TextGenerator) -> None:
+    page = straight.explain("abc", method="attention")
+    earlier = tmp_path / "earlier.html"
+    earlier.write_text("earlier")
+
+    def fill(path: Path, content: bytes) -> int:
+        path.touch()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Path, "write_bytes", fill)
+    for path in (tmp_path / "page.html", earlier):
+        with pytest.raises(ModelFileError, match=r"No space left on device: .* needs [\d,]+ bytes, [\d,]+ are free"):
+            page.save(path)
+    assert [path.name for path in tmp_path.iterdir()] == ["earlier.html"]
+    assert earlier.read_text() == "earlier"
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "\ud800"])
+def test_impossible_names_are_refused_in_a_sentence(name: str, tmp_path: Path, straight: TextGenerator) -> None:
+    for act in (
+        lambda: TextGenerator(**SMALL).fit(REVERSED, callbacks=[], run=name),
+        lambda: TextGenerator(**SMALL).fit(REVERSED, callbacks=[], run=tmp_path / name),
+        lambda: TextGenerator.resume(name),
+        lambda: TextGenerator.load(tmp_path / name),
+        lambda: straight.save(name),
+        lambda: straight.export("onnx", tmp_path / name),
+        lambda: straight.explain("abc", method="attention").save(tmp_path / name / "page.html"),
+    ):
+        with pytest.raises(ModelFileError, match="name of a file or folder"):
+            act()
+
+
+def test_sealed_json_keeps_its_content(tmp_path: Path) -> None:
+    content = {"a": [1, {"b": None}], "checksum of": "x"}
+    (tmp_path / "f").write_bytes(files.as_sealed_json(content))
+    read = files.read_sealed_json(tmp_path / "f")
+    assert read.pop("checksum") and read == content == {**json.loads(json.dumps(content))}
