@@ -175,6 +175,9 @@ def _fit_checksums(files: Files) -> None:
     for name in [one for one in files if one.endswith(".json")]:
         try:
             content = json.loads(files[name])
+            for seal in ("checksum", "material", "run"):
+                content.pop(seal, None)
+            files[name] = json.dumps(content).encode("utf-8", "surrogatepass")
             listed = content["files"]
             items = list(listed.items())
         except (ValueError, KeyError, TypeError, AttributeError):
