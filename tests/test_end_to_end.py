@@ -155,7 +155,7 @@ def test_clone_and_grid_search_work() -> None:
     ("options", "message"),
     [
         ({"hiden_size": 3}, "Did you mean 'hidden_size'"),
-        ({"hidden_size": -3}, "--hidden-size must be .*got -3"),
+        ({"hidden_size": -3}, "hidden_size must be .*got -3"),
         ({"cell": "lsmt"}, "Did you mean 'lstm'"),
     ],
 )
@@ -173,7 +173,7 @@ def test_bad_options_are_named(options, message) -> None:
         ([("a", "b"), ("a", float("nan"))], "row 2: target is missing"),
         ([("a", "b"), ("a", 3)], "row 2: target is int"),
         ({"en": ["a"]}, "1 column"),
-        ({"en": ["a"], "fr": ["b"], "de": ["c"]}, "--source NAME"),
+        ({"en": ["a"], "fr": ["b"], "de": ["c"]}, "source=NAME"),
         ("nowhere.tsv", "no file"),
         ([], "no pairs"),
         (3, "int"),

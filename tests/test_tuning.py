@@ -83,7 +83,7 @@ def test_settings_that_fail_do_not_end_the_search() -> None:
     [
         (["hiden_size"], {}, "Did you mean 'hidden_size'"),
         ({"hidden_size": (64, 16)}, {}, "from a lower to a higher"),
-        ({"dropout": (0.0, 1.5)}, {}, "--dropout must be"),
+        ({"dropout": (0.0, 1.5)}, {}, "dropout must be"),
         ({"cell": ["lsmt"]}, {}, "Did you mean 'lstm'"),
         ({"cell": "lstm"}, {}, "give a Range"),
         (["tokens"], {}, "cannot be compared"),

@@ -1,13 +1,72 @@
-"""Errors that users see. A message is one sentence that names the thing, the place and the way out."""
+"""Errors that users see: one sentence that names the thing, the place and the way out, in the words of the user's own line."""
 
 from __future__ import annotations
 
 import difflib
+import re
+import traceback
 from collections.abc import Iterable
+
+_OPTION = re.compile(r"(?<![\w-])--([a-z][a-z0-9]*(?:-[a-z0-9]+)*)(?:=([^\s,;()]*[^\s,;().:]))?")
+
+
+def python_words(text: str) -> str:
+    """Name options as keywords: ``--beam=1`` and ``--hidden-size`` become ``beam=1`` and ``hidden_size``."""
+
+    def keyword(match: re.Match[str]) -> str:
+        name, value = match[1].replace("-", "_"), match[2]
+        if value is None:
+            return name
+        plain = value.isupper() or re.fullmatch(r"-?[\d.]+", value) or value in ("True", "False", "None")
+        return f"{name}={value if plain else repr(value)}"
+
+    return _OPTION.sub(keyword, text)
+
+
+def magic_words(text: str) -> str:
+    """Name options as a magic's line does: ``--beam=1`` becomes ``--beam 1``."""
+    return _OPTION.sub(lambda match: match[0].replace("=", " ", 1), text)
+
+
+def form_words(text: str) -> str:
+    """Name options as the labels of a panel do: ``--hidden-size`` becomes ``hidden size``."""
+    return _OPTION.sub(lambda match: match[1].replace("-", " ") + (f" {match[2]}" if match[2] else ""), text)
 
 
 class NbTextGenError(Exception):
-    """Base class of all errors below."""
+    """Base class of all errors below.
+
+    A message names options as ``--hidden-size`` or ``--beam=1``. ``str`` gives it for Python, ``in_magic`` for
+    the line of a magic, ``in_form`` for a panel.
+    """
+
+    @property
+    def message(self) -> str:
+        """The message with options as it was written in the code."""
+        return super().__str__()
+
+    def __str__(self) -> str:
+        return python_words(self.message)
+
+    @property
+    def in_magic(self) -> str:
+        """The message in the words of a magic's line."""
+        return magic_words(self.message)
+
+    @property
+    def in_form(self) -> str:
+        """The message in the words of a panel's labels."""
+        return form_words(self.message)
+
+    def _render_traceback_(self) -> list[str]:
+        """In IPython: the lines of the user's own code that led here, and the message."""
+        hidden = (__name__.partition(".")[0], "IPython")
+        places = traceback.StackSummary.extract(
+            (frame, line)
+            for frame, line in traceback.walk_tb(self.__traceback__)
+            if frame.f_globals.get("__name__", "").partition(".")[0] not in hidden
+        )
+        return [*(line.rstrip() for line in places.format()), f"{type(self).__name__}: {self}"]
 
 
 class DataError(NbTextGenError, ValueError):

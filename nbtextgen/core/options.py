@@ -82,8 +82,11 @@ class Option:
             self.type, "text"
         )
         if low is not None and high is not None:
-            inclusive = self.above is None and self.below is None
-            return f"{kind} between {low:g} and {high:g}" + ("" if inclusive else " (an end of the range is excluded)")
+            if self.above is None and self.below is None:
+                return f"{kind} between {low:g} and {high:g}"
+            return (
+                f"{kind} in {'[' if self.above is None else '('}{low:g}, {high:g}{']' if self.below is None else ')'}"
+            )
         if low is not None:
             return f"{kind} {'of at least' if self.minimum is not None else 'above'} {low:g}"
         if high is not None:
@@ -98,13 +101,13 @@ class Option:
         """
         if value is None and self.optional:
             return None
-        value = self._converted(value)
-        if self.choices is not None and value not in self.choices:
+        converted = self._converted(value)
+        if self.choices is not None and converted not in self.choices:
             hint = nearest(value, self.choices) if isinstance(value, str) else ""
             raise OptionError(f"{self.flag} must be {self.range()} (got {value!r}).{hint}")
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and not self.allows(value):
+        if isinstance(converted, (int, float)) and not isinstance(converted, bool) and not self.allows(converted):
             raise self._refusal(value)
-        return value
+        return converted
 
     def parse(self, text: str) -> Any:
         """Read a value from text (``none`` and ``auto`` give ``None``).

@@ -18,7 +18,7 @@ CHUNK_SIZE = 64
 
 TOO_LONG_FOR_COVERAGE = (
     "--coverage-penalty needs the attention of every step, which takes too much memory for a source and output of this "
-    "length; use --coverage-penalty 0 or a smaller --max-length."
+    "length; use --coverage-penalty=0 or a smaller --max-length."
 )
 
 

@@ -68,7 +68,7 @@ class DecodingConfig:
         """Raise ``OptionError`` for beam search, which has no output before its end."""
         if self.beam > 1:
             raise OptionError(
-                "--beam cannot be streamed, because beam search has no output before its end; use --beam 1."
+                "--beam cannot be streamed, because beam search has no output before its end; use --beam=1."
             )
 
 

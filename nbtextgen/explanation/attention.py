@@ -22,7 +22,7 @@ def head_weights(networks: list[Seq2Seq], subject: Subject, output: ExplainedOut
         OptionError: for a model without attention.
     """
     if networks[0].config.attention == "none":
-        raise OptionError("This model has no attention to show (--attention none); use --method shap or occlusion.")
+        raise OptionError("This model has no attention to show (--attention=none); use --method=shap or occlusion.")
     device = networks[0].output_bias.device
     source = torch.as_tensor(subject.ids[None], device=device)
     copies = None if subject.copy_ids is None else torch.as_tensor(subject.copy_ids[None], device=device)

@@ -96,8 +96,8 @@ class Explainer:
             self.missing = "mask" if whole_tokens else "delete"
         if not whole_tokens and config.missing in ("mask", "sample"):
             raise OptionError(
-                f"--missing {config.missing} works on whole tokens, and --unit char is finer than this model's tokens; "
-                "use --missing delete or --unit token."
+                f"--missing={config.missing} works on whole tokens, and --unit=char is finer than this model's tokens; "
+                "use --missing=delete or --unit=token."
             )
         self.value = ValueFunction(
             predictor.networks,
@@ -171,7 +171,7 @@ class Explainer:
         if algorithm == "exact":
             if count > 20:
                 raise OptionError(
-                    f"--algorithm exact would need 2 ** {count} copies of the input; use --unit word or another algorithm."
+                    f"--algorithm=exact would need 2 ** {count} copies of the input; use --unit=word or another algorithm."
                 )
             yield shapley.exact(self.value, count)
         elif algorithm == "partition":
@@ -215,8 +215,8 @@ class Explainer:
         member = self.units.member
         if member is None:
             raise OptionError(
-                "--unit char is finer than this model's tokens, inside which attention and gradients have no values; "
-                "use --unit token, or --method shap, lime or occlusion."
+                "--unit=char is finer than this model's tokens, inside which attention and gradients have no values; "
+                "use --unit=token, or --method=shap, lime or occlusion."
             )
         return values @ np.eye(len(self.units))[member]
 

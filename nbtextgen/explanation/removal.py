@@ -145,7 +145,7 @@ def sample_donors(texts: Sequence[str], predictor: Predictor, subject: Subject, 
     candidates = [text for text in texts if text.strip()]
     if not candidates:
         raise OptionError(
-            "--missing sample needs texts to draw from: give --background DATA (a saved model keeps no training text, "
+            "--missing=sample needs texts to draw from: give --background=DATA (a saved model keeps no training text, "
             "unless it was saved with --keep-sources)."
         )
     chosen = np.random.default_rng(seed).choice(len(candidates), count, replace=len(candidates) < count)

@@ -276,7 +276,7 @@ class Predictor:
         if precision == "fp32" or (precision == "auto" and not int8_is_faster(network)):
             return network
         if self.device.type != "cpu":
-            raise OptionError("--precision int8 works on a CPU only; use --precision auto.")
+            raise OptionError("--precision=int8 works on a CPU only; use --precision=auto.")
         if number not in self._quantized:
             self._quantized[number] = Int8Seq2Seq(network)
         return self._quantized[number]

@@ -110,7 +110,7 @@ class Seq2Seq(nn.Module):
         check_model(config)
         if config.shared_embedding and source_size != target_size:
             raise OptionError(
-                f"--tied-embeddings {config.tied_embeddings} needs --shared-vocabulary: both sides share one embedding."
+                f"--tied-embeddings={config.tied_embeddings} needs --shared-vocabulary: both sides share one embedding."
             )
         if config.embedding_size is None or config.hidden_size is None:
             raise OptionError("--embedding-size and --hidden-size must be given to build a network.")

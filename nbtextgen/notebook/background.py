@@ -107,4 +107,4 @@ class BackgroundWorker:
 
 def describe(error: BaseException) -> str:
     """An error in one line: our own errors are sentences, of others the class is named."""
-    return str(error) if isinstance(error, NbTextGenError) else f"{type(error).__name__}: {error}"
+    return error.in_form if isinstance(error, NbTextGenError) else f"{type(error).__name__}: {error}"

@@ -40,7 +40,7 @@ def window_of(settings: Plan) -> tuple[int, int]:
     """
     context = settings.data.context
     if context is None:
-        raise OptionError("This model was trained on pairs, not on a text; train one with --text FILE --context 60.")
+        raise OptionError("This model was trained on pairs, not on a text; train one with --text=FILE --context=60.")
     return context, settings.data.window or 4 * context
 
 
@@ -187,7 +187,7 @@ def continue_text(
         OptionError: for a beam, or a model that was not trained on a text.
     """
     if config.beam > 1:
-        raise OptionError("--beam does not apply to continuing a text; use sampling or --beam 1.")
+        raise OptionError("--beam does not apply to continuing a text; use sampling or --beam=1.")
     context, window = window_of(settings)
     steppers: list[Stepper] = list(predictor.networks)
     stepper = steppers[0] if len(steppers) == 1 else Ensemble(steppers)

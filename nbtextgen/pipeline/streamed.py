@@ -131,7 +131,7 @@ def _rewriter(steps: str | None) -> Callable[[str], str]:
     for name in parse_steps(steps or ""):
         if name not in REWRITES:
             raise OptionError(
-                f"--store reads rows one by one, and --clean {name} looks at all of them; clean the file first."
+                f"--store reads rows one by one, and --clean={name} looks at all of them; clean the file first."
             )
     return rewriter(steps or "")
 

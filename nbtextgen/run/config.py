@@ -20,7 +20,7 @@ class LaunchConfig:
 
     def __post_init__(self) -> None:
         if self.nodes > 1 and not self.rendezvous:
-            raise LaunchError("--nodes needs --rendezvous HOST:PORT, a name and a free port of this machine.")
+            raise LaunchError("--nodes needs --rendezvous=HOST:PORT, a name and a free port of this machine.")
 
     @classmethod
     def of(cls, processes: int, launch: LaunchConfig | None) -> LaunchConfig | None:

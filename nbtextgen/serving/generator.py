@@ -130,7 +130,7 @@ class OnnxGenerator:
 def _config(decoding: Mapping[str, object]) -> DecodingConfig:
     config = build(DecodingConfig, decoding)
     if config.precision == "int8":
-        raise OptionError("--precision int8 does not apply to exported models, which compute in fp32.")
+        raise OptionError("--precision=int8 does not apply to exported models, which compute in fp32.")
     return config
 
 

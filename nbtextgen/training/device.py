@@ -21,7 +21,7 @@ def choose_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device(next(device for device in ("cuda", "mps", "cpu") if present[device]))
     if not present[name]:
-        raise OptionError(f"--device {name} is not available on this machine; use --device auto.")
+        raise OptionError(f"--device={name} is not available on this machine; use --device=auto.")
     return torch.device(name)
 
 
@@ -35,7 +35,9 @@ def choose_precision(name: str, device: torch.device) -> str:
         OptionError: for bf16 on a CPU that cannot train in it.
     """
     if name == "bf16" and device.type == "cpu" and not bf16_works():
-        raise OptionError("--precision bf16 does not work on this CPU, which needs AVX-512 or AMX for it; use auto.")
+        raise OptionError(
+            "--precision=bf16 does not work on this CPU, which needs AVX-512 or AMX for it; use --precision=auto."
+        )
     if name != "auto":
         return name
     return "bf16" if device.type == "cpu" and bf16_is_faster() else "fp32"

@@ -90,7 +90,7 @@ def test_a_setting_that_cannot_be_is_marked_and_a_rate_is_found(lab: Lab, tmp_pa
         put(panel, label, value)
     panel.get_by_label("dropout: automatic", exact=True).uncheck()
     put(panel, "dropout", "2")
-    panel.get_by_text("--dropout must be a number between 0 and 1").wait_for()
+    panel.get_by_text("dropout must be a number in [0, 1)").wait_for()
     assert panel.get_by_label("dropout", exact=True).get_attribute("aria-invalid") == "true"
     put(panel, "dropout", "0.1")
     panel.get_by_text("parameters;").wait_for()

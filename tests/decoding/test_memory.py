@@ -77,7 +77,7 @@ def test_attention_beyond_the_bound_is_dropped_and_nothing_else_changes(
 def test_coverage_penalty_without_attention_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     model = Seq2Seq(ModelConfig(embedding_size=8, hidden_size=12), 20, 16).eval()
     monkeypatch.setattr(batch, "MAX_KEPT_ATTENTION", 10)
-    with pytest.raises(OptionError, match="--coverage-penalty needs the attention"):
+    with pytest.raises(OptionError, match="coverage_penalty needs the attention"):
         config = DecodingConfig(beam=2, coverage_penalty=0.2)
         decode(model, rows([30]), config, max_length=[20])
 

@@ -122,7 +122,7 @@ def test_stream_yields_the_generated_text(copying) -> None:
             == served.generate(text).text
             == "".join(predictor.stream(text, DecodingConfig()))
         )
-    with pytest.raises(OptionError, match="--beam"):
+    with pytest.raises(OptionError, match="beam"):
         list(served.stream("abc", beam=2))
 
 

@@ -142,5 +142,5 @@ def test_the_command_for_other_machines_names_rendezvous_and_folder(tmp_path: Pa
     words = command(run, LaunchConfig(nodes=4, processes=2, rendezvous="host:29500"))
     assert {"--nnodes=1:4", "--nproc-per-node=2", "--rdzv-endpoint=host:29500"} <= set(words)
     assert words[-1] == str(run.folder.resolve())
-    with pytest.raises(Exception, match="--rendezvous HOST:PORT"):
+    with pytest.raises(Exception, match="rendezvous=HOST:PORT"):
         LaunchConfig(nodes=2)

@@ -31,7 +31,7 @@ needs_bf16 = pytest.mark.skipif(not bf16_works(), reason="this CPU cannot train 
 
 @pytest.mark.skipif(bf16_works(), reason="this CPU trains in bf16")
 def test_bf16_is_refused_by_a_cpu_that_cannot_train_in_it() -> None:
-    with pytest.raises(OptionError, match="--precision bf16 does not work on this CPU"):
+    with pytest.raises(OptionError, match="precision='bf16' does not work on this CPU"):
         TextGenerator(**SMALL, precision="bf16").fit(SWAPPED, callbacks=[])
 
 

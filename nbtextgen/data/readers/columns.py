@@ -30,7 +30,7 @@ def choose_columns(names: Sequence[str], asked: Columns) -> tuple[str, str]:
     if source is None and target is None and len(names) == 2:
         source, target = names
     if source is None or target is None:
-        raise DataError(f"The data has columns {', '.join(names)}; say which with --source NAME --target NAME.")
+        raise DataError(f"The data has columns {', '.join(names)}; say which with --source=NAME --target=NAME.")
     for side, name in (("source", source), ("target", target)):
         if name not in names:
             raise DataError(f"There is no {side} column '{name}' (columns: {', '.join(names)}).{nearest(name, names)}")

@@ -84,7 +84,7 @@ class ExplainButtons(anywidget.AnyWidget):
                 raise NotTrainedError("The model that wrote this text is gone; run the cell again.")
             panel = ExplanationPanel.of(model, generation)
         except NbTextGenError as error:
-            return {"error": str(error)}
+            return {"error": error.in_form}
         self._panels[panel.model_id] = panel
         return {"panel": panel.model_id}
 

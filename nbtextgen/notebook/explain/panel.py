@@ -152,7 +152,7 @@ class ExplanationPanel(anywidget.AnyWidget):
             elif kind == "page":
                 self.send({"kind": "page", "html": self.html()})
         except NbTextGenError as error:
-            self.status = {"busy": False, "error": str(error)}
+            self.status = {"busy": False, "error": error.in_form}
 
 
 def _request(content: Mapping[str, Any]) -> ExplanationRequest:

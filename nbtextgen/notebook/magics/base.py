@@ -70,7 +70,7 @@ def command(
             except NbTextGenError as error:
                 if debug:
                     raise
-                raise MagicError(str(error)) from None
+                raise MagicError(error.in_magic) from None
             return _awaited_in_one_line(result, debug) if inspect.isawaitable(result) else result
 
         tables = [f"{title}:\n\n{help_table(table)}" for title, table in (sections or {"Options": options}).items()]
@@ -87,4 +87,4 @@ async def _awaited_in_one_line(work: Awaitable[Any], debug: bool) -> Any:
     except NbTextGenError as error:
         if debug:
             raise
-        raise MagicError(str(error)) from None
+        raise MagicError(error.in_magic) from None

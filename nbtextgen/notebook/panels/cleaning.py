@@ -38,7 +38,7 @@ def cleaning_panel(
             state["cleaned"] = rows.clean(steps, valid=valid)
             preview.value = "<b>Preview:</b>" + state["cleaned"].html()
         except NbTextGenError as error:
-            preview.value = f"<b>{visible(str(error))}</b>"
+            preview.value = f"<b>{visible(error.in_form)}</b>"
         apply.disabled, message.value = not state, ""
 
     def clean(_: object) -> None:

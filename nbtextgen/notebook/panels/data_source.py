@@ -73,7 +73,7 @@ class DataSource:
         try:
             self.session.new_name([values["name"]] if values.get("name") else [])
         except NbTextGenError as error:
-            return {"name": str(error)}
+            return {"name": error.in_form}
         return {}
 
 

@@ -99,7 +99,7 @@ def check_settings(values: Mapping[str, Any], options: Mapping[str, Option]) -> 
                 value = None
             setting = option.parse(value) if isinstance(value, str) and option.type is not str else option.check(value)
         except OptionError as error:
-            errors[name] = str(error)
+            errors[name] = error.in_form
             continue
         if setting != option.default:
             settings[name] = setting

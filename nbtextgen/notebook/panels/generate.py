@@ -150,7 +150,7 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
             sources = validate_sources([text], model.plan.data.clean)
             return model.predictor.predict(sources, config, prefix, cancellation=token)[0], ""
         except NbTextGenError as error:
-            return None, str(error)
+            return None, error.in_form
 
     def _show_error(self, error: BaseException) -> None:
         self.writing.status = describe(error)
@@ -182,7 +182,7 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
         try:
             self.below.children = [ExplanationPanel.of(self.session.model([self.names[column]]), row)]
         except NbTextGenError as error:
-            self.writing.status = str(error)
+            self.writing.status = error.in_form
 
     # Code and static form ------------------------------------------------------------------------------------------
 

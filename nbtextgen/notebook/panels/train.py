@@ -161,7 +161,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         try:
             training = commands.prepare(f"{self.line().words()} --background --progress none")
         except NbTextGenError as error:
-            self.status.value = status(str(error), alert=True)
+            self.status.value = status(error.in_form, alert=True)
             return
         self._enable(False)
         self.status.value = ""

@@ -97,11 +97,11 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         try:
             self._minutes()
         except OptionError as error:
-            problems["minutes"] = str(error)
+            problems["minutes"] = error.in_form
         try:
             search_space(self.search(), self.fixed())
         except NbTextGenError as error:
-            problems["fixed"] = str(error)
+            problems["fixed"] = error.in_magic
         return problems
 
     def _minutes(self) -> float:
