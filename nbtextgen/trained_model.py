@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.files import checked_path
-from nbtextgen.core.options import build
+from nbtextgen.core.options import as_dict, build
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.decoding.config import DecodingConfig
+from nbtextgen.inference.bulk import GeneratedTable, ProgressPrinter, generate_table
 from nbtextgen.inference.generation import Generation, Generations
 from nbtextgen.inference.text_codec import validate_sources
 from nbtextgen.pipeline.dataset import group_references, to_pairs
@@ -91,6 +92,48 @@ class TrainedModel(ABC):
         generations = self.predictor.predict(sources, config)
         self.generated.update(generations)
         return generations[0] if single else generations
+
+    def generate_file(
+        self,
+        data: Any,
+        into: str | Path | None = None,
+        *,
+        source: str | int | None = None,
+        on_progress: Callable[[int, int], None] | None = None,
+        **decoding: Unpack[DecodingOptions],
+    ) -> GeneratedTable:
+        """Generate for a column or a file of many sources, in their order and in bounded memory.
+
+        Until it is complete, the rows are in a file beside it, ``NAME.part``. After an interrupt or a kill, the same call
+        continues from there.
+
+        Args:
+            data: a file name (``.txt`` with one source per line, or a table), a data frame, a series or a list of texts.
+                Empty and missing sources have empty outputs.
+            into: a file whose name ends in ``.tsv``, ``.csv``, ``.jsonl`` or ``.parquet``, with the columns source, text,
+                log_probability, confidence, and candidates with ``n_best``; or in ``.txt``, with the outputs alone. An older
+                file is replaced at the end. By default the rows are returned.
+            source: name or number of the column, if there are several.
+            on_progress: called with (rows done, rows in all); by default progress is printed.
+            decoding: as in ``generate``.
+
+        Raises:
+            DataError: if the data cannot be read, or an unfinished file has another model, input or options.
+            GenerationInterrupted: on an interrupt.
+
+        Example:
+            >>> model.generate_file("english.txt", "french.tsv", beam=5)    # doctest: +SKIP
+            1,000,000 generated rows in french.tsv
+        """
+        config = build(DecodingConfig, decoding)
+
+        def generate(texts: list[str]) -> Generations:
+            return self.predictor.predict(validate_sources(texts, self.plan.data.clean, allow_empty=True), config)
+
+        settings = {"model": self.predictor.fingerprint, **as_dict(config)}
+        del settings["batch_size"]  # changes no output
+        progress = ProgressPrinter() if on_progress is None else on_progress
+        return generate_table(generate, data, into, source=source, settings=settings, on_progress=progress)
 
     def predict(self, sources: Iterable[str]) -> list[str]:
         """The generated texts alone."""

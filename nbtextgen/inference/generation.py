@@ -82,13 +82,52 @@ class GenerationInterrupted(KeyboardInterrupt):
         generations: the outputs that were finished, and what there is of the output for a single source.
     """
 
-    def __init__(self, generations: Generations, count: int) -> None:
-        super().__init__(f"Interrupted: {len(generations):,} of {count:,} outputs were generated; see .generations.")
+    def __init__(self, generations: Generations, message: str) -> None:
+        super().__init__(message)
         self.generations = generations
 
 
+class NoteSummary:
+    """The notes of many outputs in a few sentences.
+
+    Attributes:
+        any: whether a single output has notes.
+    """
+
+    def __init__(self) -> None:
+        self._rows = self._empty = self._noted = 0
+        self._counts: Counter[str] = Counter()
+        self._first: dict[str, int] = {}
+        self.any = False
+
+    def add(self, source: str, notes: Sequence[str]) -> None:
+        """Add an output by its source and notes."""
+        self._rows += 1
+        self._empty += not source.strip()
+        self._noted += bool(notes)
+        self.any = self.any or bool(notes)
+        for note in notes:
+            if note in self._first or len(self._first) < MAX_COUNTED_NOTES:
+                self._first.setdefault(note, self._rows)
+                self._counts[note] += 1
+
+    def sentences(self) -> tuple[str, ...]:
+        """Return what to know: empty sources, and the most frequent notes with the first source that they belong to."""
+        sentences = list[str]()
+        if self._empty:
+            sentences.append(f"{self._empty:,} of {self._rows:,} sources are empty, and so are their outputs.")
+        for note, count in self._counts.most_common(MAX_NOTES):
+            more = f" and {count - 1:,} more" if count > 1 else ""
+            sentences.append(f"Source {self._first[note]:,}{more}: {note}")
+        if len(self._counts) > MAX_NOTES:
+            sentences.append(f"{self._noted:,} of {self._rows:,} outputs have notes; see those of each.")
+        return tuple(sentences)
+
+
 MAX_NOTES = 5
-"""Notes shown for a list of outputs."""
+"""Notes shown for many outputs."""
+MAX_COUNTED_NOTES = 1000
+"""Different notes that are counted."""
 
 
 class Generations(list[Generation]):
@@ -97,18 +136,10 @@ class Generations(list[Generation]):
     @property
     def notes(self) -> tuple[str, ...]:
         """What to know about these outputs, as sentences: empty sources, and the notes of single outputs."""
-        empty = sum(not each.source.strip() for each in self)
-        counted = Counter(note for each in self for note in each.notes)
-        rows = {note: next(row for row, each in enumerate(self, 1) if note in each.notes) for note in counted}
-        notes = [
-            f"Source {rows[note]:,}{f' and {count - 1:,} more' if count > 1 else ''}: {note}"
-            for note, count in counted.most_common(MAX_NOTES)
-        ]
-        if len(counted) > MAX_NOTES:
-            notes.append(f"{sum(counted.values()):,} outputs have notes; see .notes of each.")
-        if empty:
-            notes.insert(0, f"{empty:,} of {len(self):,} sources are empty, and so are their outputs.")
-        return tuple(notes)
+        summary = NoteSummary()
+        for each in self:
+            summary.add(each.source, each.notes)
+        return summary.sentences()
 
     def __repr__(self) -> str:
         rows = [f"{pictured(each.source)} -> {pictured(each.text)}" for each in self]

@@ -218,7 +218,10 @@ class TextCodec:
             except KeyboardInterrupt as interrupt:
                 results |= self._generations(indices, sources, hypotheses, config)
                 finished = Generations(results[index] for index in sorted(results))
-                raise GenerationInterrupted(finished, len(texts)) from interrupt
+                raise GenerationInterrupted(
+                    finished,
+                    f"Interrupted: {len(finished):,} of {len(texts):,} outputs were generated; see .generations.",
+                ) from interrupt
             results |= self._generations(indices, sources, hypotheses, config)
         return Generations(results[index] for index in range(len(texts)))
 

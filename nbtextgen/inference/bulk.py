@@ -1,0 +1,194 @@
+"""Generate for a column of many sources, chunk by chunk, into a file that an interrupted call continues, or into rows."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nbtextgen.core.errors import DataError
+from nbtextgen.core.optional_imports import optional_import
+from nbtextgen.data.readers.column import stream_column
+from nbtextgen.data.rows import is_missing
+from nbtextgen.inference.generation import Generation, GenerationInterrupted, Generations, NoteSummary
+from nbtextgen.inference.table_files import GeneratedRow, PartFile, check_table_name, write_table
+
+if TYPE_CHECKING:
+    import pandas
+
+ProgressCallback = Callable[[int, int], None]
+"""Called with the number of rows done, those of an interrupted call included, and the number of rows."""
+
+CHUNK_SECONDS = 5.0
+"""Time for which a chunk of rows is generated: what a kill costs."""
+MIN_CHUNK, MAX_CHUNK = 64, 4096
+PROGRESS_SECONDS = 0.5
+
+
+@dataclass(frozen=True, repr=False)
+class GeneratedTable:
+    """The outputs for a column of sources, in their order.
+
+    Attributes:
+        count: number of rows.
+        path: the file they were written to, or ``None``.
+        rows: the rows, if they were not written to a file.
+        notes: what to know about them, as sentences.
+    """
+
+    count: int
+    path: Path | None
+    rows: list[GeneratedRow] = field(default_factory=list[GeneratedRow])
+    notes: tuple[str, ...] = ()
+
+    @property
+    def texts(self) -> list[str]:
+        """The output of every row; empty for an empty source."""
+        return [row.text for row in self.rows]
+
+    def frame(self) -> pandas.DataFrame:
+        """Return the rows as a data frame."""
+        with optional_import("A data frame", "pandas", "frames"):
+            import pandas
+        return pandas.DataFrame([row.columns() for row in self.rows])
+
+    def __repr__(self) -> str:
+        where = "" if self.path is None else f" in {self.path}"
+        return "\n".join([f"{self.count:,} generated rows{where}", *self.notes])
+
+
+def generate_table(
+    generate: Callable[[list[str]], Generations],
+    data: Any,
+    into: str | Path | None,
+    *,
+    source: str | int | None,
+    settings: Mapping[str, object],
+    on_progress: ProgressCallback | None,
+) -> GeneratedTable:
+    """Generate for a column of sources; see ``TrainedModel.generate_file``.
+
+    Args:
+        generate: from sources to their outputs.
+        data, into, source, on_progress: as there.
+        settings: what the outputs depend on besides the sources; an interrupted call is only continued with the same.
+    """
+    path = None if into is None else Path(into)
+    if path is not None:
+        check_table_name(path)
+        if isinstance(data, (str, Path)) and Path(data).resolve() == path.resolve():
+            raise DataError(f"{path} is the input; give the output another name.")
+    cells = data if isinstance(data, (str, Path)) else list(stream_column(data, source))
+    count, digest = _survey(cells, source)
+    if path is None:
+        return _in_memory(generate, _texts(cells, source), count, on_progress)
+    part = PartFile(path, {**settings, "input": digest, "rows": count})
+    done = part.open()
+    with part:
+        try:
+            for rows, number in _chunks(generate, _texts(cells, source), done, count, on_progress):
+                part.append(rows, number)
+        except GenerationInterrupted as interrupt:
+            message = f"{interrupt} They are in {part.path}; the same call goes on."
+            raise GenerationInterrupted(interrupt.generations, message) from interrupt
+    notes = write_table(part, path)
+    continued = (f"The first {done:,} rows were there from an interrupted call.",) if done else ()
+    return GeneratedTable(count, path, notes=continued + notes)
+
+
+def _in_memory(
+    generate: Callable[[list[str]], Generations],
+    texts: Iterator[str],
+    count: int,
+    on_progress: ProgressCallback | None,
+) -> GeneratedTable:
+    table, summary = list[GeneratedRow](), NoteSummary()
+    for rows, _ in _chunks(generate, texts, 0, count, on_progress):
+        table += rows
+        for row in rows:
+            summary.add(row.source, row.notes)
+    return GeneratedTable(count, None, table, summary.sentences())
+
+
+def _chunks(
+    generate: Callable[[list[str]], Generations],
+    texts: Iterator[str],
+    done: int,
+    count: int,
+    on_progress: ProgressCallback | None,
+) -> Iterator[tuple[list[GeneratedRow], int]]:
+    """Yield the rows of one chunk after another, and the number of rows done, after the first ``done`` ones."""
+    for _ in range(done):
+        next(texts)
+    size = MIN_CHUNK
+    if on_progress is not None:
+        on_progress(done, count)
+    while done < count:
+        start = time.monotonic()
+        chunk = [next(texts) for _ in range(min(size, count - done))]
+        try:
+            outputs = generate(chunk)
+        except GenerationInterrupted as interrupt:
+            message = f"Interrupted: {done:,} of {count:,} rows were generated."
+            raise GenerationInterrupted(interrupt.generations, message) from interrupt
+        done += len(chunk)
+        yield [_row(output) for output in outputs], done
+        if on_progress is not None:
+            on_progress(done, count)
+        speed = len(chunk) / max(1e-6, time.monotonic() - start)
+        size = int(min(MAX_CHUNK, 4 * size, max(MIN_CHUNK, CHUNK_SECONDS * speed)))
+
+
+def _row(output: Generation) -> GeneratedRow:
+    if not output.log_probabilities.size:
+        return GeneratedRow(output.source, output.text, None, None, (), output.notes)
+    candidates = tuple(each.text for each in output.candidates)
+    confidence = output.confidence
+    return GeneratedRow(output.source, output.text, output.log_probability, confidence, candidates, output.notes)
+
+
+def _texts(cells: str | Path | Sequence[object], source: str | int | None) -> Iterator[str]:
+    """Yield the sources; a missing cell is an empty text."""
+    stream = stream_column(cells, source) if isinstance(cells, (str, Path)) else cells
+    for number, cell in enumerate(stream, 1):
+        if is_missing(cell):
+            yield ""
+        elif isinstance(cell, str):
+            yield cell
+        else:
+            raise DataError(
+                f"row {number:,}: the source is {type(cell).__name__}, not text; convert it with str() first."
+            )
+
+
+def _survey(cells: str | Path | Sequence[object], source: str | int | None) -> tuple[int, str]:
+    """Return the number of sources and a digest of them all."""
+    count, digest = 0, hashlib.sha256()
+    for text in _texts(cells, source):
+        content = text.encode("utf-8", "surrogatepass")
+        digest.update(len(content).to_bytes(8, "little") + content)
+        count += 1
+    return count, digest.hexdigest()[:32]
+
+
+class ProgressPrinter:
+    """Prints how many rows are done, at most twice a second, on one line of standard error."""
+
+    def __init__(self) -> None:
+        self._start = self._last = time.monotonic()
+        self._first: int | None = None
+
+    def __call__(self, done: int, count: int) -> None:
+        now = time.monotonic()
+        if self._first is None:
+            self._first = done
+        if now - self._last < PROGRESS_SECONDS and (done < count or self._last == self._start):
+            return
+        self._last = now
+        seconds = (now - self._start) / max(1, done - self._first) * (count - done)
+        end = "\n" if done == count else ""
+        print(f"\r{done:,} of {count:,} rows, {seconds:,.0f} s left   ", end=end, file=sys.stderr, flush=True)

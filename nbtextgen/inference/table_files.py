@@ -1,0 +1,242 @@
+"""Files of generated rows: the part that grows while rows are generated, and the table that is made of it at the end."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from importlib import import_module
+from itertools import islice
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, NamedTuple, cast
+
+from nbtextgen.core.errors import DataError, nearest
+from nbtextgen.core.optional_imports import optional_import
+from nbtextgen.inference.generation import NoteSummary
+
+FORMAT = 1
+"""Version of an unfinished table's format."""
+PARQUET_ROWS = 4096
+"""Rows of a Parquet file that are held in memory."""
+
+
+class GeneratedRow(NamedTuple):
+    """A generated row.
+
+    Attributes:
+        source: the source.
+        text: the output; empty for an empty source.
+        log_probability: natural logarithm of the output's probability, or ``None`` for an empty source.
+        confidence: geometric mean of the probabilities of its tokens and end, between 0 and 1, or ``None``.
+        candidates: the n-best list, best first.
+        notes: see ``Generation.notes``.
+    """
+
+    source: str
+    text: str
+    log_probability: float | None
+    confidence: float | None
+    candidates: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def columns(self, *, candidates: bool = True, notes: bool = True) -> dict[str, Any]:
+        """Return the values by column."""
+        values: dict[str, Any] = {
+            "source": self.source,
+            "text": self.text,
+            "log_probability": self.log_probability,
+            "confidence": self.confidence,
+        }
+        if candidates:
+            values["candidates"] = list(self.candidates)
+        if notes:
+            values["notes"] = "; ".join(self.notes)
+        return values
+
+
+class PartFile:
+    """The rows that have been generated so far, beside the file that will hold them all: a JSON line for each.
+
+    The first line says what the rows depend on. A line that a kill has cut short is dropped.
+    """
+
+    def __init__(self, table: Path, settings: Mapping[str, object]) -> None:
+        """Name the file; ``settings`` are what the rows depend on."""
+        self.path = table.with_name(table.name + ".part")
+        self._settings: dict[str, object] = {"format": FORMAT, **json.loads(json.dumps(settings))}
+        self._file: BinaryIO | None = None
+
+    def open(self) -> int:
+        """Open the file to append rows; return the number of rows that an interrupted call has left in it.
+
+        Raises:
+            DataError: if the interrupted call had another model, input or options, or the file cannot be written.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self.path.open("r+b" if self.path.exists() else "x+b")
+            header = self._file.readline()
+            if not header.endswith(b"\n"):
+                self._file.seek(0)
+                self._file.truncate()
+                self._file.write(_json_line(self._settings))
+                self._file.flush()
+                return 0
+            self._check(header)
+            done = 0
+            end = self._file.tell()
+            for line in self._file:
+                if not line.endswith(b"\n") or not line.startswith(b"["):
+                    break
+                done += 1
+                end += len(line)
+            self._file.seek(end)
+            self._file.truncate()
+        except OSError as error:
+            raise DataError(f"{self.path} cannot be written: {error.strerror or error}.") from error
+        return done
+
+    def _check(self, header: bytes) -> None:
+        try:
+            settings: Any = json.loads(header)
+        except ValueError:
+            settings = None
+        if not isinstance(settings, dict) or "format" not in settings:
+            raise DataError(f"{self.path} is not an unfinished table; move it away.")
+        earlier, names = cast("dict[str, object]", settings), ("input", "rows", "model")
+        for name in (*names, *{**self._settings, **earlier}):
+            if self._settings.get(name) != earlier.get(name):
+                option = f"--{name.replace('_', '-')}"
+                what = "another " + ("input" if name == "rows" else name if name in names else option)
+                raise DataError(
+                    f"{self.path} was begun with {what}; delete it to start again, or repeat the call that began it."
+                )
+
+    def append(self, rows: Iterable[GeneratedRow], done: int) -> None:
+        """Append rows, after which there are ``done``."""
+        assert self._file is not None
+        try:
+            self._file.write(b"".join(map(_json_line, rows)))
+            self._file.flush()
+        except OSError as error:
+            raise DataError(
+                f"{self.path} cannot be written after {done:,} rows: {error.strerror or error}; the same call continues it."
+            ) from error
+
+    def rows(self) -> Iterator[GeneratedRow]:
+        """Yield the rows."""
+        with self.path.open("rb") as file:
+            for line in islice(file, 1, None):
+                source, text, log_probability, confidence, candidates, notes = json.loads(line)
+                yield GeneratedRow(source, text, log_probability, confidence, tuple(candidates), tuple(notes))
+
+    def __enter__(self) -> PartFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def _json_line(values: object) -> bytes:
+    return json.dumps(values).encode() + b"\n"
+
+
+# Finished tables --------------------------------------------------------------------------------------------------
+
+
+def check_table_name(path: Path) -> None:
+    """Check that the ending of a name is that of a table.
+
+    Raises:
+        DataError: if it is not, or the name is that of a folder.
+    """
+    if path.suffix.lower() not in WRITERS:
+        endings = ", ".join(WRITERS)
+        raise DataError(f"{path} should end in one of {endings}.{nearest(path.suffix.lower(), WRITERS)}")
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; give the name of a file.")
+
+
+def write_table(part: PartFile, path: Path) -> tuple[str, ...]:
+    """Write the finished table, remove the part, and return what to know about the rows.
+
+    Raises:
+        DataError: if the table cannot be written; the part is left then.
+    """
+    summary, has_candidates = NoteSummary(), False
+    for row in part.rows():
+        summary.add(row.source, row.notes)
+        has_candidates = has_candidates or len(row.candidates) > 1
+    rows = (row.columns(candidates=has_candidates, notes=summary.any) for row in part.rows())
+    empty = GeneratedRow("", "", None, None).columns(candidates=has_candidates, notes=summary.any)
+    work = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        WRITERS[path.suffix.lower()](work, list(empty), rows)
+        os.replace(work, path)
+    except OSError as error:
+        raise DataError(
+            f"{path} cannot be written: {error.strerror or error}; all rows are in {part.path}, and the same call goes on."
+        ) from error
+    finally:
+        with suppress(OSError):
+            work.unlink(missing_ok=True)
+    part.path.unlink()
+    return summary.sentences()
+
+
+def _write_delimited(path: Path, names: list[str], rows: Iterable[dict[str, Any]], delimiter: str) -> None:
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+        writer = csv.DictWriter(file, names, delimiter=delimiter, lineterminator="\n")
+        writer.writeheader()
+        for row in rows:
+            if "candidates" in row:
+                row["candidates"] = json.dumps(row["candidates"], ensure_ascii=False)
+            writer.writerow(row)
+
+
+def _write_tsv(path: Path, names: list[str], rows: Iterable[dict[str, Any]]) -> None:
+    _write_delimited(path, names, rows, "\t")
+
+
+def _write_csv(path: Path, names: list[str], rows: Iterable[dict[str, Any]]) -> None:
+    _write_delimited(path, names, rows, ",")
+
+
+def _write_jsonl(path: Path, names: list[str], rows: Iterable[dict[str, Any]]) -> None:
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+
+
+def _write_texts(path: Path, names: list[str], rows: Iterable[dict[str, Any]]) -> None:
+    """Write the outputs alone, one per line."""
+    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+        file.writelines(" ".join(row["text"].splitlines()) + "\n" for row in rows)
+
+
+def _write_parquet(path: Path, names: list[str], rows: Iterable[dict[str, Any]]) -> None:
+    with optional_import("A Parquet file", "pyarrow", "frames"):
+        pyarrow: Any = import_module("pyarrow")
+        parquet: Any = import_module("pyarrow.parquet")
+    kinds: dict[str, Any] = {"candidates": pyarrow.list_(pyarrow.string())}
+    kinds |= dict.fromkeys(("log_probability", "confidence"), pyarrow.float64())
+    schema = pyarrow.schema([(name, kinds.get(name, pyarrow.string())) for name in names])
+    rows = iter(rows)
+    with parquet.ParquetWriter(path, schema) as writer:
+        while batch := list(islice(rows, PARQUET_ROWS)):
+            writer.write_table(pyarrow.Table.from_pylist(batch, schema=schema))
+
+
+WRITERS: dict[str, Callable[[Path, list[str], Iterable[dict[str, Any]]], None]] = {
+    ".tsv": _write_tsv,
+    ".csv": _write_csv,
+    ".jsonl": _write_jsonl,
+    ".parquet": _write_parquet,
+    ".txt": _write_texts,
+}
