@@ -273,7 +273,8 @@ def read_sealed_json(path: Path) -> dict[str, Any]:
 
 def check_seal(path: Path, content: Mapping[str, Any]) -> None:
     """Raise ``ModelFileError`` if a JSON object that was read from a file is not what ``as_sealed_json`` wrote."""
-    key, value = next(reversed(content.items()), ("", None))
+    key: str = next(reversed(list(content)), "")
+    value: object = content.get(key)
     if key != SEAL and not (isinstance(value, str) and len(value) == 64):  # a damaged key leaves its checksum
         return
     raw = path.read_bytes()

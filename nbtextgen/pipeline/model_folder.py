@@ -65,7 +65,7 @@ def write_model(work: Path, predictor: Predictor, plan: Plan, options: Settings,
     for number, network in enumerate(predictor.networks, 1):
         # named_parameters names a tied weight once; loading ties it again.
         write_tensors(work / f"weights-{number}.safetensors", dict(network.named_parameters()))
-    manifest = {
+    manifest: dict[str, object] = {
         "format": FORMAT,
         "networks": len(predictor.networks),
         "limit": {"offset": predictor.limit.offset, "slope": predictor.limit.slope},
