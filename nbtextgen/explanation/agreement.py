@@ -51,7 +51,7 @@ class Agreement(Displayed):
         """What the correlations mean, against the most principled method among them; empty for a single method."""
         if len(self.methods) < 2:
             return ""
-        reference = min(self.methods, key=PREFERENCE.index)
+        reference = min(self.methods, key=[*PREFERENCE, *self.methods].index)
         row = self.correlations[self.methods.index(reference)]
         return " ".join(
             _verdict(method, reference, float(rho))
