@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,8 +11,7 @@ from nbtextgen.core.errors import OptionError
 from nbtextgen.explanation.attributions import Ids
 from nbtextgen.tokenizers.base import Encoding, Tokenizer
 from nbtextgen.tokenizers.normalization import Span
-
-_WORD = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
+from nbtextgen.tokenizers.segmentation import character_spans, word_spans
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,12 +59,12 @@ def cut(source: str, encoding: Encoding, tokenizer: Tokenizer, kind: str = "auto
     if kind == "token":
         return _tokens(source, encoding)
     if kind == "word":
-        return _grouped("word", source, encoding, [match.span() for match in _WORD.finditer(source)])
-    characters = [(index, index + 1) for index in range(len(source))]
+        return _grouped("word", source, encoding, word_spans(source))
+    characters = character_spans(source)
     if tokenizer.kind == "char":
         return _grouped("char", source, encoding, characters)
-    visible = [(start, stop) for start, stop in characters if not source[start].isspace()]
-    return Units("char", tuple(source[start] for start, _ in visible), tuple(visible), None)
+    visible = [(start, stop) for start, stop in characters if not source[start:stop].isspace()]
+    return Units("char", tuple(source[start:stop] for start, stop in visible), tuple(visible), None)
 
 
 def _tokens(source: str, encoding: Encoding) -> Units:

@@ -17,6 +17,10 @@ BYTES = 256
 
 _PIECE = 4096
 """Characters of a text that merges are learned from together."""
+MARKS = "marks"
+"""The name of the rule below in a saved tokenizer; tokenizers that were saved without it split marks from letters."""
+_WORDS = r"'s|'t|'re|'ve|'m|'ll|'d| ?(?:\p{L}[\p{M}\x{200C}\x{200D}]*)+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
+"""Within which pieces are merged: as in GPT-2 (Radford et al. 2019), but a mark belongs to its letter."""
 
 
 class BPETokenizer(Tokenizer):
@@ -28,19 +32,21 @@ class BPETokenizer(Tokenizer):
     kind = "bpe"
 
     def __init__(
-        self, vocabulary: Mapping[str, int], merges: Sequence[tuple[str, str]], normalizer: Normalizer
+        self,
+        vocabulary: Mapping[str, int],
+        merges: Sequence[tuple[str, str]],
+        normalizer: Normalizer,
+        segmentation: object = MARKS,
     ) -> None:
         super().__init__(normalizer)
-        self._vocabulary, self._merges = dict(vocabulary), list(merges)
-        self._net = _built(self._vocabulary, self._merges)
+        self._vocabulary, self._merges, self._segmentation = dict(vocabulary), list(merges), segmentation
+        self._net = _built(self._vocabulary, self._merges, segmentation)
 
     @classmethod
     def train(cls, texts: Iterable[str], normalizer: Normalizer, size: int | None, minimum: int) -> BPETokenizer:
         """Learn merges; ``size`` is at least 5 special types and 256 bytes (default 8,000)."""
         import json
 
-        from tokenizers import Tokenizer as Net
-        from tokenizers.models import BPE
         from tokenizers.pre_tokenizers import ByteLevel
         from tokenizers.trainers import BpeTrainer
 
@@ -50,8 +56,7 @@ class BPETokenizer(Tokenizer):
         lines = [" " + normalizer(text) for text in texts if text]
         if not lines:
             raise DataError("The vocabulary would be empty: there is no text to learn it from.")
-        net = Net(BPE())
-        net.pre_tokenizer = ByteLevel(add_prefix_space=False)
+        net = _built({}, [], MARKS)
         trainer = BpeTrainer(
             vocab_size=size - len(SPECIAL),
             min_frequency=max(2, minimum),
@@ -77,10 +82,15 @@ class BPETokenizer(Tokenizer):
             merges.append((first, second))
         if not all({first, second, first + second} <= ids.keys() for first, second in merges):
             raise ModelFileError("The tokenizer file is damaged: a merge has no entry in the vocabulary.")
-        return cls(ids, merges, normalizer)
+        return cls(ids, merges, normalizer, values.get("segmentation"))
 
     def _state(self) -> dict[str, object]:
-        return {"vocabulary": self._pieces, "merges": [list(merge) for merge in self._merges]}
+        merges = [list(merge) for merge in self._merges]
+        return {
+            "vocabulary": self._pieces,
+            "merges": merges,
+            **({"segmentation": MARKS} if self._segmentation == MARKS else {}),
+        }
 
     @property
     def size(self) -> int:
@@ -140,13 +150,17 @@ class BPETokenizer(Tokenizer):
         return sorted(self._vocabulary, key=self._vocabulary.__getitem__)
 
 
-def _built(vocabulary: dict[str, int], merges: list[tuple[str, str]]) -> tokenizers.Tokenizer:
+def _built(vocabulary: dict[str, int], merges: list[tuple[str, str]], segmentation: object) -> tokenizers.Tokenizer:
+    from tokenizers import Regex
     from tokenizers import Tokenizer as Net
     from tokenizers.models import BPE
-    from tokenizers.pre_tokenizers import ByteLevel
+    from tokenizers.pre_tokenizers import ByteLevel, Sequence, Split
 
     net = Net(BPE(vocab=vocabulary, merges=merges))
     net.pre_tokenizer = ByteLevel(add_prefix_space=False)
+    if segmentation == MARKS:
+        split = Split(Regex(_WORDS), "isolated")
+        net.pre_tokenizer = Sequence([split, ByteLevel(add_prefix_space=False, use_regex=False)])
     return net
 
 

@@ -6,11 +6,12 @@ import re
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Self
+from typing import ClassVar, Self
 
 from nbtextgen.core.errors import DataError, ModelFileError
 from nbtextgen.tokenizers.base import SPECIAL, UNK, UNKNOWN, Encoding, Tokenizer, read_texts
 from nbtextgen.tokenizers.normalization import Normalizer
+from nbtextgen.tokenizers.segmentation import word_pieces
 
 
 class Vocabulary:
@@ -49,9 +50,9 @@ class PieceTokenizer(Tokenizer):
         super().__init__(normalizer)
         self.vocabulary = vocabulary
 
-    @staticmethod
+    @classmethod
     @abstractmethod
-    def pieces(text: str) -> list[tuple[str, int, int]]:
+    def pieces(cls, text: str) -> list[tuple[str, int, int]]:
         """The pieces of a normalised text, with start and end."""
 
     @staticmethod
@@ -105,8 +106,8 @@ class CharacterTokenizer(PieceTokenizer):
 
     kind = "char"
 
-    @staticmethod
-    def pieces(text: str) -> list[tuple[str, int, int]]:
+    @classmethod
+    def pieces(cls, text: str) -> list[tuple[str, int, int]]:
         return [(character, start, start + 1) for start, character in enumerate(text)]
 
     @staticmethod
@@ -117,9 +118,6 @@ class CharacterTokenizer(PieceTokenizer):
         return "".join(self._written(ids))
 
 
-_PIECE = re.compile(r" ?\w+| ?[^\w\s]|\s")
-
-
 class WordTokenizer(PieceTokenizer):
     """One token per word, punctuation mark, or further white space; joining the tokens gives the text back exactly.
 
@@ -128,26 +126,45 @@ class WordTokenizer(PieceTokenizer):
 
     kind = "word"
     unknown = " " + UNKNOWN
+    segmentation: ClassVar[str | None] = "uax29"
+    """How words are found, as it is saved."""
 
-    @staticmethod
-    def pieces(text: str) -> list[tuple[str, int, int]]:
-        if not text:
-            return []
-        pieces = list[tuple[str, int, int]]()
-        for match in _PIECE.finditer(" " + text):
-            start, stop = match.start() - 1, match.end() - 1
+    @classmethod
+    def restored(cls, values: Mapping[str, object], normalizer: Normalizer) -> WordTokenizer:
+        kind = WordTokenizer if values.get("segmentation") == WordTokenizer.segmentation else EarlierWordTokenizer
+        return kind(Vocabulary(read_texts(values.get("vocabulary"))), normalizer)
+
+    def _state(self) -> dict[str, object]:
+        return {**super()._state(), **({"segmentation": self.segmentation} if self.segmentation else {})}
+
+    @classmethod
+    def pieces(cls, text: str) -> list[tuple[str, int, int]]:
+        pieces, stop = list[tuple[str, int, int]](), -1
+        for piece in cls.cut(text):
+            start, stop = stop, stop + len(piece)
             if stop > 0:
                 # The offset points at the word itself, not at the space that belongs to the token.
-                start += match.group()[0] == " " and stop - start > 1
-            pieces.append((match.group(), max(0, start), max(stop, 1)))
+                start += piece[0] == " " and len(piece) > 1
+            pieces.append((piece, max(0, start), max(stop, 1)))
         return pieces
 
     @staticmethod
     def cut(text: str) -> Iterable[str]:
-        return _PIECE.findall(" " + text) if text else ()
+        return word_pieces(" " + text) if text else ()
 
     def decode(self, ids: Iterable[int]) -> str:
         return "".join(self._written(ids))[1:]
+
+
+class EarlierWordTokenizer(WordTokenizer):
+    """Reads words as models did that were saved before words followed Unicode: combining marks are tokens."""
+
+    segmentation = None
+    _PIECE = re.compile(r" ?\w+| ?[^\w\s]|\s")
+
+    @staticmethod
+    def cut(text: str) -> Iterable[str]:
+        return EarlierWordTokenizer._PIECE.findall(" " + text) if text else ()
 
 
 _SYMBOL = re.compile("[^ ]+")
@@ -158,8 +175,8 @@ class SymbolTokenizer(PieceTokenizer):
 
     kind = "symbol"
 
-    @staticmethod
-    def pieces(text: str) -> list[tuple[str, int, int]]:
+    @classmethod
+    def pieces(cls, text: str) -> list[tuple[str, int, int]]:
         return [(match.group(), match.start(), match.end()) for match in _SYMBOL.finditer(text)]
 
     @staticmethod
