@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterable, Sequence
 
 _BIDIRECTIONAL = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f"
 
@@ -10,6 +11,13 @@ _BIDIRECTIONAL = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u
 def visible(text: str) -> str:
     """Escape text for HTML, with control characters shown as pictures (Unicode block 2400)."""
     return html.escape(pictured(text), quote=True)
+
+
+def html_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table of texts as HTML."""
+    heads = "".join(f"<th>{visible(text)}</th>" for text in head)
+    body = "".join(f"<tr>{''.join(f'<td><bdi>{visible(cell)}</bdi></td>' for cell in row)}</tr>" for row in rows)
+    return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def pictured(text: str) -> str:

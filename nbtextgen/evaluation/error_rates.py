@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 from nbtextgen.core.errors import DataError
 from nbtextgen.core.optional_imports import optional_import
-from nbtextgen.evaluation.references import References, acceptable, check_lengths
+from nbtextgen.evaluation.references import (
+    Measurement,
+    References,
+    acceptable,
+    all_texts,
+    averaged,
+    check_lengths,
+)
+from nbtextgen.evaluation.scripts import token_splitter
+from nbtextgen.tokenizers.segmentation import characters
 
 if TYPE_CHECKING:
     import pandas
@@ -44,7 +53,7 @@ def errors(sources: Sequence[str], references: References, outputs: Sequence[str
         raise DataError(f"There are {len(sources):,} sources but {len(outputs):,} outputs; they must match.")
     rows = list[tuple[float, str, str, str, int]]()
     for source, reference, output in zip(sources, references, outputs, strict=True):
-        closest, edits, length = nearest_reference(reference, output, list)
+        closest, edits, length = nearest_reference(reference, output, characters)
         if edits:
             rows.append((-edits / max(1, length), source, closest, output, edits))
     return Errors(
@@ -53,9 +62,34 @@ def errors(sources: Sequence[str], references: References, outputs: Sequence[str
     )
 
 
-def exact_match(reference: str | list[str], output: str) -> tuple[float, float]:
-    """1 if the output is acceptable, else 0; and the count of outputs."""
-    return float(output in acceptable(reference)), 1.0
+def exact(references: References, outputs: Sequence[str]) -> Measurement:
+    """Share of the outputs that are acceptable."""
+    pairs = zip(references, outputs, strict=True)
+    return averaged(((float(output in acceptable(reference)), 1.0) for reference, output in pairs), "% of outputs")
+
+
+def wrong(references: References, outputs: Sequence[str]) -> Measurement:
+    """Share of the outputs that are not acceptable."""
+    pairs = zip(references, outputs, strict=True)
+    return averaged(((float(output not in acceptable(reference)), 1.0) for reference, output in pairs), "% of outputs")
+
+
+def token_errors(references: References, outputs: Sequence[str]) -> Measurement:
+    """Wrong tokens per token of the nearest reference; characters where no spaces separate words."""
+    split, unit = token_splitter(all_texts(references))
+    return _error_rate(references, outputs, split, unit)
+
+
+def character_errors(references: References, outputs: Sequence[str]) -> Measurement:
+    """Wrong characters per character of the nearest reference."""
+    return _error_rate(references, outputs, characters, "characters")
+
+
+def _error_rate(
+    references: References, outputs: Sequence[str], split: Callable[[str], list[str]], unit: str
+) -> Measurement:
+    rows = (nearest_reference(*row, split)[1:] for row in zip(references, outputs, strict=True))
+    return averaged(rows, f"edits per 100 {unit}")
 
 
 def nearest_reference(

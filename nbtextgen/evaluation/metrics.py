@@ -2,46 +2,112 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from nbtextgen.core.errors import DataError, OptionError, nearest
-from nbtextgen.evaluation.corpus_metrics import rouge, sacrebleu_statistics
-from nbtextgen.evaluation.error_rates import exact_match, nearest_reference
-from nbtextgen.evaluation.references import Combine, References, Statistics, check_lengths, mean
+from nbtextgen.core.own_metrics import PREFIX, OwnMetric, is_own_metric, own_metric, register_metric
+from nbtextgen.evaluation import error_rates
+from nbtextgen.evaluation.corpus_metrics import TOKENIZERS, bleu, chrf, rouge, ter
+from nbtextgen.evaluation.references import Measurement, References, Statistics, acceptable, check_lengths
 from nbtextgen.evaluation.scores import Score, Scores
 
-HIGHER_IS_BETTER = {
-    "exact": True,
-    "word-error-rate": False,
-    "bleu": True,
-    "chrf": True,
-    "ter": False,
-    "rouge1": True,
-    "rouge2": True,
-    "rougeL": True,
-    "error-rate": False,
-    "character-error-rate": False,
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric that can be computed.
+
+    Attributes:
+        measure: counts what the metric needs in references and outputs.
+        higher_is_better: False for error rates.
+    """
+
+    measure: Callable[[References, Sequence[str]], Measurement]
+    higher_is_better: bool
+
+
+METRICS = {
+    "exact": Metric(error_rates.exact, True),
+    "word-error-rate": Metric(error_rates.wrong, False),
+    "bleu": Metric(bleu, True),
+    "chrf": Metric(chrf, True),
+    "ter": Metric(ter, False),
+    "rouge1": Metric(partial(rouge, "rouge1"), True),
+    "rouge2": Metric(partial(rouge, "rouge2"), True),
+    "rougeL": Metric(partial(rouge, "rougeL"), True),
+    "error-rate": Metric(error_rates.token_errors, False),
+    "character-error-rate": Metric(error_rates.character_errors, False),
 }
 """All metrics; figures run from 0 to 100 (error rates may exceed it).
 
 ``word-error-rate`` is the share of wrong outputs, as in grapheme-to-phoneme work: 100 - ``exact``.
 """
+HIGHER_IS_BETTER = {name: metric.higher_is_better for name, metric in METRICS.items()}
 GROUPS = {"rouge": ("rouge1", "rouge2", "rougeL")}
 """Names that stand for several metrics in ``measure``."""
+Metrics = str | OwnMetric | Iterable[str | OwnMetric]
+"""Names of metrics, or functions of a reference and an output."""
 
 
-def score(name: str, references: References, outputs: Sequence[str]) -> float:
+def find_metrics(metrics: Metrics) -> dict[str, Metric]:
+    """The metrics by name, each once.
+
+    Args:
+        metrics: names from ``METRICS`` or ``GROUPS``, ``bleu:`` and a tokenizer of sacrebleu (``bleu:zh``), or functions of a
+            reference and an output.
+
+    Raises:
+        OptionError: for an unknown metric or tokenizer; names the nearest.
+    """
+    several = [metrics] if isinstance(metrics, str) or callable(metrics) else metrics
+    found = dict[str, Metric]()
+    for metric in several:
+        names = GROUPS.get(metric, (metric,)) if isinstance(metric, str) else (register_metric(metric),)
+        for name in names:
+            found[name.removeprefix(PREFIX)] = _find(name)
+    if not found:
+        raise OptionError("There is no metric to compute; name at least one.")
+    return found
+
+
+def _find(name: str) -> Metric:
+    base, _, tokenizer = name.partition(":")
+    if is_own_metric(name):
+        function = own_metric(name)
+        if function is None:
+            own = name.removeprefix(PREFIX)
+            raise OptionError(
+                f"The metric '{own}' is a function that this process does not know; call "
+                f"nbtextgen.register_metric({own}) first."
+            )
+        return Metric(partial(_own, function), getattr(function, "higher_is_better", True))
+    if base == "bleu" and tokenizer:
+        if tokenizer not in TOKENIZERS:
+            raise OptionError(
+                f"BLEU has no tokenizer '{tokenizer}' (there are {', '.join(TOKENIZERS)}).{nearest(tokenizer, TOKENIZERS)}"
+            )
+        return Metric(partial(bleu, tokenizer=tokenizer), True)
+    if name not in METRICS:
+        choices = [*METRICS, *GROUPS]
+        raise OptionError(f"There is no metric '{name}' (there are {', '.join(choices)}).{nearest(name, choices)}")
+    return METRICS[name]
+
+
+def score(name: str | OwnMetric, references: References, outputs: Sequence[str]) -> float:
     """One figure, without its interval."""
-    statistics, combine = _statistics(name, references, outputs)
-    return combine(statistics.sum(0))
+    [metric] = find_metrics(name).values()
+    _check(references, outputs)
+    return metric.measure(references, outputs).figure
 
 
 def measure(
     references: References,
     outputs: Sequence[str],
-    metrics: Sequence[str] = ("exact",),
+    metrics: Metrics = ("exact",),
     *,
     confidence: float = 0.95,
     resamples: int = 1000,
@@ -52,7 +118,7 @@ def measure(
     Args:
         references: the right text of each output, or a list of acceptable ones.
         outputs: what was generated.
-        metrics: names from ``HIGHER_IS_BETTER`` or ``GROUPS``; ``error-rate`` counts tokens separated by spaces.
+        metrics: as in ``find_metrics``.
         confidence: share of resamples inside the interval, between 0 and 1.
         resamples: how often the sentences are drawn again, with replacement.
         seed: makes the intervals repeatable.
@@ -65,15 +131,26 @@ def measure(
         raise OptionError(f"confidence must be a number between 0 and 1, both excluded (got {confidence}).")
     if resamples < 1:
         raise OptionError(f"resamples must be a whole number of at least 1 (got {resamples}).")
-    groups = [metrics] if isinstance(metrics, str) else metrics
+    found = find_metrics(metrics)
+    _check(references, outputs)
     scores = Scores()
-    for name in dict.fromkeys(name for group in groups for name in GROUPS.get(group, (group,))):
-        statistics, combine = _statistics(name, references, outputs)
+    for name, metric in found.items():
+        measurement = metric.measure(references, outputs)
         tail = 50 * (1 - confidence)
-        figures = [combine(total) for total in _resampled(statistics, resamples, seed)]
-        low, high = np.percentile(figures, [tail, 100 - tail])
-        figure = combine(statistics.sum(0))
-        scores[name] = Score(figure, float(low), float(high), HIGHER_IS_BETTER[name], len(outputs), confidence)
+        low, high = np.percentile(
+            measurement.combine(_resampled(measurement.statistics, resamples, seed)), [tail, 100 - tail]
+        )
+        scores[name] = Score(
+            measurement.figure,
+            float(low),
+            float(high),
+            metric.higher_is_better,
+            len(outputs),
+            confidence,
+            measurement.unit,
+            measurement.signature,
+            measurement.note,
+        )
     return scores
 
 
@@ -85,25 +162,21 @@ def _resampled(statistics: Statistics, resamples: int, seed: int) -> Statistics:
     return np.stack([generator.multinomial(count, shares) @ statistics for _ in range(resamples)])
 
 
-def _statistics(name: str, references: References, outputs: Sequence[str]) -> tuple[Statistics, Combine]:
-    """Statistics of every sentence, and the function that turns their sum into the figure."""
-    if name not in HIGHER_IS_BETTER:
-        names = ", ".join(HIGHER_IS_BETTER)
-        raise OptionError(f"There is no metric '{name}' (there are {names}).{nearest(name, HIGHER_IS_BETTER)}")
+def _check(references: References, outputs: Sequence[str]) -> None:
     check_lengths(references, outputs)
     if not outputs:
         raise DataError("There is nothing to measure: the list of outputs is empty; give at least one.")
-    if name in ("bleu", "chrf", "ter"):
-        return sacrebleu_statistics(name, references, outputs)
-    rows = [_sentence_statistics(name, *row) for row in zip(references, outputs, strict=True)]
-    return np.array(rows, dtype=float), mean
 
 
-def _sentence_statistics(name: str, reference: str | list[str], output: str) -> tuple[float, float]:
-    if name.startswith("rouge"):
-        return rouge(name, reference, output)
-    if name in ("exact", "word-error-rate"):
-        right, count = exact_match(reference, output)
-        return right if name == "exact" else count - right, count
-    _, edits, length = nearest_reference(reference, output, str.split if name == "error-rate" else list)
-    return edits, length
+def _own(function: OwnMetric, references: References, outputs: Sequence[str]) -> Measurement:
+    """A metric of the user: the mean of its values, the best one for several references."""
+    best = max if getattr(function, "higher_is_better", True) else min
+    rows = list[tuple[float, float]]()
+    for index, (reference, output) in enumerate(zip(references, outputs, strict=True), 1):
+        values = [function(text, output) for text in acceptable(reference)]
+        for value in values:
+            if not isinstance(value, (int, float, np.number, np.bool_)) or not math.isfinite(value):
+                name = getattr(function, "__name__", type(function).__name__)
+                raise OptionError(f"The metric '{name}' gave {value!r} for output {index:,}; it must give a number.")
+        rows.append((float(best(values)), 1.0))
+    return Measurement(np.array(rows), lambda totals: totals[:, 0] / totals[:, 1], "mean of your function")

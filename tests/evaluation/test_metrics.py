@@ -47,13 +47,7 @@ def test_perfect_output_has_the_best_figure(name: str) -> None:
 @pytest.mark.parametrize("name", list(HIGHER_IS_BETTER))
 def test_any_acceptable_reference_counts(name: str) -> None:
     best = 100 if HIGHER_IS_BETTER[name] else 0
-    outputs = ["he is asleep", "it rains"]
-    if name == "bleu":  # BLEU of texts shorter than four words is 0 in any implementation without smoothing
-        assert score(name, LISTS, outputs) == pytest.approx(
-            sacrebleu.corpus_bleu(outputs, [["he sleeps", "it rains"], ["he is asleep", None]]).score
-        )
-    else:
-        assert score(name, LISTS, outputs) == pytest.approx(best)
+    assert score(name, LISTS, ["he is asleep", "it rains"]) == pytest.approx(best)
 
 
 def test_error_rates_by_hand() -> None:

@@ -1,0 +1,39 @@
+"""Metrics that are functions of the user, by name, so that options, saved models and runs can refer to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+OwnMetric = Callable[[str, str], float]
+"""A function of a reference and an output. It may have an attribute ``higher_is_better``; the default is ``True``."""
+PREFIX = "own:"
+"""What the name of such a metric begins with in options."""
+_functions: dict[str, OwnMetric] = {}
+
+
+def register_metric(function: OwnMetric) -> str:
+    """Make a metric of your own known, for ``select_by`` and for runs that are resumed in a new process.
+
+    ``evaluate(metrics=[function])`` and ``TextGenerator(select_by=function)`` do this themselves.
+
+    Args:
+        function: from a reference and an output to a number, which is averaged over the outputs. Higher is better, unless
+            the function has an attribute ``higher_is_better = False``.
+
+    Returns:
+        the name that options, saved models and runs keep, for instance ``own:same_year``.
+    """
+    name = PREFIX + getattr(function, "__name__", type(function).__name__)
+    _functions[name] = function
+    return name
+
+
+def own_metric(name: str) -> OwnMetric | None:
+    """The registered function of this name."""
+    return _functions.get(name)
+
+
+def is_own_metric(value: Any) -> bool:
+    """Whether an option names a metric of the user, registered or not."""
+    return isinstance(value, str) and value.startswith(PREFIX) and len(value) > len(PREFIX)
