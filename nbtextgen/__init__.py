@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from nbtextgen.back_translation import back_translate
     from nbtextgen.core.errors import NbTextGenError
+    from nbtextgen.core.own_metrics import register_metric
     from nbtextgen.data.corpus import Corpus
     from nbtextgen.data.pairs import Pairs, RawPairs, builtin
     from nbtextgen.explanation.explanation import Explanation, Explanations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from nbtextgen.run.folder import Run
     from nbtextgen.run.listing import runs
     from nbtextgen.serving.generator import OnnxGenerator
+    from nbtextgen.trained_model import compare
     from nbtextgen.training import events
     from nbtextgen.training.controls import Controls
     from nbtextgen.tuning import tune
@@ -45,9 +47,11 @@ __all__ = [
     "TextGenerator",
     "back_translate",
     "builtin",
+    "compare",
     "events",
     "load_ipython_extension",
     "panel",
+    "register_metric",
     "runs",
     "tune",
 ]
@@ -68,7 +72,9 @@ _MODULES = {
     "TextGenerator": "generator",
     "back_translate": "back_translation",
     "builtin": "data.pairs",
+    "compare": "trained_model",
     "panel": "notebook",
+    "register_metric": "core.own_metrics",
     "runs": "run.listing",
     "tune": "tuning",
 }

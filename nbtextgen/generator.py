@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from nbtextgen.core.errors import DataError, NotTrainedError, OptionError, nearest
 from nbtextgen.core.files import checked_path
 from nbtextgen.data.pairs import Pairs
+from nbtextgen.data.seen import SeenSources
 from nbtextgen.pipeline.dataset import prepare_data, to_pairs
 from nbtextgen.pipeline.defaults import Plan, fit_options
 from nbtextgen.pipeline.session import Callback, TrainingSession, run_session
@@ -76,7 +77,9 @@ class TextGenerator(TrainedModel):
         for name, value in options.items():
             if name not in known:
                 raise OptionError(f"TextGenerator has no option '{name}'.{nearest(name, known)}")
-            known[name].check(value)
+            checked = known[name].check(value)
+            if callable(value):  # a metric of the user, which options keep by name
+                options[name] = checked
         self._options.update(options)
         return self
 
@@ -155,7 +158,7 @@ class TextGenerator(TrainedModel):
             session = LocalTraining(data.plan, data.training_data, controls, notes=data.notes, spent=data.seconds)
             self._train(session, callbacks)
         self.background = tuple(data.train.sources[:: max(1, len(data.train) // KEPT_SOURCES)])
-        self.held_out = data.valid
+        self.held_out, self.seen = data.valid, SeenSources(data.train.sources)
         return self
 
     def fit_text(

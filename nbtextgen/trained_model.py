@@ -15,6 +15,7 @@ from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.files import checked_path
 from nbtextgen.core.options import as_dict, build
 from nbtextgen.data.pairs import Pairs
+from nbtextgen.data.seen import SeenSources
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.inference.bulk import GeneratedTable, ProgressPrinter, generate_table
 from nbtextgen.inference.generation import Generation, Generations
@@ -25,7 +26,9 @@ from nbtextgen.pipeline.defaults import Plan
 if TYPE_CHECKING:
     from nbtextgen.core.option_types import DecodingOptions, ExplanationOptions
     from nbtextgen.evaluation.error_rates import Errors
+    from nbtextgen.evaluation.metrics import Metrics
     from nbtextgen.evaluation.scores import Scores
+    from nbtextgen.evaluation.significance import Comparison
     from nbtextgen.explanation.explanation import Explanation, Explanations
     from nbtextgen.explanation.survey import Survey
     from nbtextgen.inference.predictor import Predictor
@@ -37,11 +40,13 @@ class TrainedModel(ABC):
     Attributes:
         background: training sources that explanations sample replacements of missing text from.
         generated: outputs of ``generate`` that are still in use.
+        seen: the training sources, as far as they can be recognised; ``None`` for a loaded model.
     """
 
     def __init__(self) -> None:
         self.background: tuple[str, ...] = ()
         self.generated: WeakSet[Generation] = WeakSet()
+        self.seen: SeenSources | None = None
 
     @property
     @abstractmethod
@@ -177,7 +182,7 @@ class TrainedModel(ABC):
         data: Any,
         targets: Any = None,
         *,
-        metrics: Sequence[str] | None = None,
+        metrics: Metrics | None = None,
         source: str | None = None,
         target: str | None = None,
         group_sources: bool = False,
@@ -185,23 +190,52 @@ class TrainedModel(ABC):
     ) -> Scores:
         """Generate for the sources of pairs and compare the outputs with the targets.
 
+        The targets pass through what the training targets passed through: cleaning steps, Unicode form, lower case.
+
         Args:
             data, targets, source, target: as in ``fit``.
-            metrics: names of metrics; by default those that suit the tokens.
+            metrics: names of metrics, ``bleu:`` with a tokenizer of sacrebleu (``bleu:zh``), or functions of a reference and
+                an output; by default those that suit the tokens.
             group_sources: treat the targets of the same source as several acceptable references.
             decoding: as in ``generate``.
 
         Returns:
-            each metric with a bootstrap confidence interval.
-        """
-        from nbtextgen.evaluation.metrics import measure
+            each metric with a bootstrap confidence interval; ``.worst`` lists the worst outputs.
 
-        sources, references = group_references(to_pairs(data, targets, source, target), grouped=group_sources)
+        Raises:
+            OptionError: for an unknown metric, before anything is generated.
+        """
+        from nbtextgen.evaluation.error_rates import errors
+        from nbtextgen.evaluation.metrics import find_metrics, measure
+
+        found = find_metrics(self._default_metrics() if metrics is None else metrics)
+        sources, references = self._references(to_pairs(data, targets, source, target), grouped=group_sources)
         outputs = [generation.text for generation in self.generate(sources, **decoding)]
-        if metrics is None:
-            short = ("exact", "error-rate", "character-error-rate")
-            metrics = short if self._writes_short_texts() else ("bleu", "chrf", "ter", "rougeL")
-        return measure(references, outputs, metrics)
+        scores = measure(references, outputs, found)
+        scores.worst = errors(sources, references, outputs, limit=10)
+        if self.seen is not None:
+            scores.notes.append(self.seen.sentence(self._sources(sources)))
+        return scores
+
+    def _default_metrics(self) -> tuple[str, ...]:
+        short = ("exact", "error-rate", "character-error-rate")
+        return short if self._writes_short_texts() else ("bleu", "chrf", "ter", "rougeL")
+
+    def _references(self, pairs: Pairs, *, grouped: bool) -> tuple[list[str], list[str | list[str]]]:
+        """Sources, and their targets as the model read those that it was trained on."""
+        from nbtextgen.evaluation.references import normalized
+
+        sources, references = group_references(pairs, grouped=grouped)
+        return sources, normalized(references, self._target)
+
+    def _target(self, text: str) -> str:
+        """A target, rewritten and normalized as in training."""
+        clean = self.plan.data.clean
+        if clean:
+            from nbtextgen.data.cleaning.clean import rewriter
+
+            text = rewriter(clean)(text)
+        return self.predictor.target.normalize(text)
 
     def errors(
         self,
@@ -225,7 +259,9 @@ class TrainedModel(ABC):
         """
         from nbtextgen.evaluation.error_rates import errors
 
-        sources, references = group_references(to_pairs(data, targets, source, target), grouped=group_sources)
+        if limit < 0:
+            raise OptionError(f"limit must be a whole number of at least 0 (got {limit}).")
+        sources, references = self._references(to_pairs(data, targets, source, target), grouped=group_sources)
         outputs = [generation.text for generation in self.generate(sources, **decoding)]
         return errors(sources, references, outputs, limit)
 
@@ -249,8 +285,8 @@ class TrainedModel(ABC):
         return self.predictor.target_scores(self._cleaned(to_pairs(data, targets, source, target)))[0]
 
     def _cleaned(self, pairs: Pairs) -> Pairs:
-        """Return pairs whose sources are rewritten as in training."""
-        return Pairs(self._sources(pairs.sources), pairs.targets, pairs.places)
+        """Pairs, rewritten and normalized as in training."""
+        return Pairs(self._sources(pairs.sources), list(map(self._target, pairs.targets)), pairs.places)
 
     def bits_per_character(self, text: str) -> float:
         """Bits per character that a model trained with ``fit_text`` assigns to a text (lower is better)."""
@@ -349,3 +385,60 @@ class TrainedModel(ABC):
         from nbtextgen.export.folder import export
 
         return export(format, checked_path(folder), self.predictor, self.plan)
+
+
+def compare(
+    first: TrainedModel | Sequence[str],
+    second: TrainedModel | Sequence[str],
+    data: Any,
+    targets: Any = None,
+    *,
+    metrics: Metrics | None = None,
+    names: tuple[str, str] = ("first", "second"),
+    source: str | None = None,
+    target: str | None = None,
+    group_sources: bool = False,
+    seed: int = 12345,
+    **decoding: Unpack[DecodingOptions],
+) -> Comparison:
+    """Compare two models on the same pairs: is the difference more than chance, and which outputs differ?
+
+    Args:
+        first, second: trained models; or the outputs of any system, one per source.
+        data, targets, source, target, metrics, group_sources, decoding: as in ``evaluate``; the default metrics suit the
+            second model.
+        names: of the two models, for the table.
+        seed: of the tests, paired bootstrap with 1,000 resamples and approximate randomisation with 10,000 trials.
+
+    Returns:
+        for each metric both figures, their difference with an interval and the p-values; ``.changes`` lists the outputs that
+        differ.
+
+    Raises:
+        DataError: if there are not as many outputs as sources.
+        OptionError: for an unknown metric, before anything is generated.
+    """
+    from nbtextgen.evaluation.metrics import find_metrics
+    from nbtextgen.evaluation.significance import compare_outputs
+
+    models = [model for model in (second, first) if isinstance(model, TrainedModel)]
+    found = find_metrics(metrics or (models[0]._default_metrics() if models else ("chrf", "exact")))
+    pairs = to_pairs(data, targets, source, target)
+    sources, expected = group_references(pairs, grouped=group_sources)
+    references, outputs = list[list[str | list[str]]](), list[list[str]]()
+    for model in (first, second):
+        if isinstance(model, TrainedModel):
+            references.append(model._references(pairs, grouped=group_sources)[1])
+            outputs.append([generation.text for generation in model.generate(sources, **decoding)])
+        else:
+            references.append(expected)
+            outputs.append(list(model))
+    comparison = compare_outputs(
+        sources, (references[0], references[1]), (outputs[0], outputs[1]), found, names=names, seed=seed
+    )
+    if references[0] != references[1]:
+        comparison.notes.append("The models read targets differently, so each was scored against its own form of them.")
+    for name, model in zip(names, (first, second), strict=True):
+        if isinstance(model, TrainedModel) and model.seen is not None:
+            comparison.notes.append(f"{name}: {model.seen.sentence(model._sources(sources))}")
+    return comparison

@@ -28,6 +28,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from os import PathLike
 from typing import Literal, TypedDict
+
+from nbtextgen.core.own_metrics import OwnMetric
 '''
 
 
@@ -41,6 +43,8 @@ def annotation(option: Option) -> str:
         kind = "str | PathLike[str]"
     else:
         kind = option.type.__name__
+    if option.own_metrics:
+        kind += " | OwnMetric"
     return f"{kind} | None" if option.optional else kind
 
 

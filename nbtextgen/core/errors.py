@@ -7,6 +7,8 @@ import re
 import traceback
 from collections.abc import Iterable
 
+from nbtextgen.core.escaping import pictured_lines
+
 _OPTION = re.compile(r"(?<![\w-])--([a-z][a-z0-9]*(?:-[a-z0-9]+)*)(?:=([^\s,;()]*[^\s,;().:]))?")
 
 
@@ -42,8 +44,8 @@ class NbTextGenError(Exception):
 
     @property
     def message(self) -> str:
-        """The message with options as it was written in the code."""
-        return super().__str__()
+        """The message with options as in the code, and control characters of the data pictured."""
+        return pictured_lines(super().__str__())
 
     def __str__(self) -> str:
         return python_words(self.message)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 
-_BIDIRECTIONAL = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f"
+_BIDIRECTIONAL = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_INVISIBLE = (
+    "\u00ad\u034f\u115f\u1160\u180e\u200b\u2028\u2029\u2060\u2061\u2062\u2063\u2064\u3164\ufeff\uffa0\ufff9\ufffa\ufffb"
+)
 
 
 def visible(text: str) -> str:
@@ -21,12 +24,23 @@ def html_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def pictured(text: str) -> str:
-    """The same without the escaping, for what is put on screen as text and not as markup."""
-    return text.translate(_PICTURES)
+    """Show control characters, invisible ones and lone surrogates as pictures or numbers, for text that is no markup."""
+    return text if text.isascii() and text.isprintable() else text.translate(_PICTURES)
+
+
+def pictured_lines(text: str) -> str:
+    """As ``pictured``, but line breaks stay."""
+    return "\n".join(map(pictured, text.split("\n")))
 
 
 # Controls become their pictures; what would show as nothing, or change how others show, is written as its number.
-_NUMBERED = [*map(ord, _BIDIRECTIONAL + "\u200b\u2060\ufeff\u00ad"), *range(0xD800, 0xE000)]
+_NUMBERED = [
+    *range(0x80, 0xA0),  # C1 controls, which terminals obey
+    *map(ord, _BIDIRECTIONAL + _INVISIBLE),
+    *range(0x206A, 0x2070),
+    *range(0xD800, 0xE000),
+    *range(0xE0000, 0xE0020),
+]
 _PICTURES: dict[int, int | str] = {
     **{code: 0x2400 + code for code in range(32)},
     0x7F: 0x2421,

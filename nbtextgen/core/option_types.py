@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from os import PathLike
 from typing import Literal, TypedDict
 
+from nbtextgen.core.own_metrics import OwnMetric
+
 
 class GeneratorOptions(TypedDict, total=False):
     """Keywords of ``TextGenerator``."""
@@ -71,7 +73,7 @@ class GeneratorOptions(TypedDict, total=False):
     threads: int | None
     valid_fraction: float
     valid_limit: int
-    select_by: Literal["accuracy", "loss", "exact", "bleu", "chrf", "ter", "rouge", "error-rate"] | None
+    select_by: Literal["accuracy", "loss", "exact", "bleu", "chrf", "ter", "rouge", "error-rate"] | OwnMetric | None
     patience: int | None
     validate_every: int | None
     average: Literal["none", "ema", "last"] | None

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, Union, cast, get_args, get_origin
 
 from nbtextgen.core.errors import OptionError, nearest
+from nbtextgen.core.own_metrics import is_own_metric, register_metric
 
 Config = TypeVar("Config")
 Settings = Mapping[str, Any]
@@ -33,11 +34,14 @@ def option(
     below: float | None = None,
     choices: Iterable[str] | None = None,
     usual: tuple[float, float] | None = None,
+    own_metrics: bool = False,
 ) -> Any:
     """Declare an option as a dataclass field; the arguments are the attributes of ``Option``."""
     words = None if choices is None else tuple(choices)
     metadata = {"minimum": minimum, "maximum": maximum, "above": above, "below": below, "choices": words}
-    return dataclasses.field(default=default, metadata={"help": help, "usual": usual, **metadata})
+    return dataclasses.field(
+        default=default, metadata={"help": help, "usual": usual, "own_metrics": own_metrics, **metadata}
+    )
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class Option:
         minimum, maximum, above, below: the range of a number (inclusive, inclusive, exclusive, exclusive).
         choices: the allowed words, or ``None``.
         usual: the part of the range that a slider spans, or ``None``: all of it.
+        own_metrics: whether a metric of the user is allowed as well, see ``register_metric``.
     """
 
     name: str
@@ -66,6 +71,7 @@ class Option:
     below: float | None
     choices: tuple[str, ...] | None
     usual: tuple[float, float] | None = None
+    own_metrics: bool = False
 
     @property
     def flag(self) -> str:
@@ -101,6 +107,8 @@ class Option:
         """
         if value is None and self.optional:
             return None
+        if self.own_metrics and (callable(value) or is_own_metric(value)):
+            return register_metric(value) if callable(value) else value
         converted = self._converted(value)
         if self.choices is not None and converted not in self.choices:
             hint = nearest(value, self.choices) if isinstance(value, str) else ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -49,8 +49,8 @@ METRICS = {
 HIGHER_IS_BETTER = {name: metric.higher_is_better for name, metric in METRICS.items()}
 GROUPS = {"rouge": ("rouge1", "rouge2", "rougeL")}
 """Names that stand for several metrics in ``measure``."""
-Metrics = str | OwnMetric | Iterable[str | OwnMetric]
-"""Names of metrics, or functions of a reference and an output."""
+Metrics = str | OwnMetric | Mapping[str, Metric] | Iterable[str | OwnMetric]
+"""Names of metrics, functions of a reference and an output, or what ``find_metrics`` found."""
 
 
 def find_metrics(metrics: Metrics) -> dict[str, Metric]:
@@ -63,6 +63,8 @@ def find_metrics(metrics: Metrics) -> dict[str, Metric]:
     Raises:
         OptionError: for an unknown metric or tokenizer; names the nearest.
     """
+    if isinstance(metrics, Mapping):
+        return dict(metrics)
     several = [metrics] if isinstance(metrics, str) or callable(metrics) else metrics
     found = dict[str, Metric]()
     for metric in several:
@@ -95,6 +97,11 @@ def _find(name: str) -> Metric:
         choices = [*METRICS, *GROUPS]
         raise OptionError(f"There is no metric '{name}' (there are {', '.join(choices)}).{nearest(name, choices)}")
     return METRICS[name]
+
+
+def higher_is_better(name: str) -> bool:
+    """Whether higher figures of a metric are better."""
+    return all(metric.higher_is_better for metric in find_metrics(name).values())
 
 
 def score(name: str | OwnMetric, references: References, outputs: Sequence[str]) -> float:

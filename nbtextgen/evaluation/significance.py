@@ -148,8 +148,8 @@ class Comparison(dict[str, Difference]):
                 f"{each.second:.2f}",
                 f"{each.difference:+.2f}",
                 f"[{each.low:+.2f}, {each.high:+.2f}]",
-                f"{each.p_bootstrap:.3f}",
-                f"{each.p_randomisation:.3f}",
+                _shown(each.p_bootstrap),
+                _shown(each.p_randomisation),
             )
             for name, each in self.items()
         ]
@@ -231,6 +231,10 @@ def _randomised(first: Measurement, second: Measurement, trials: int, seed: int)
 def _p_value(distances: Statistics, real: float) -> float:
     """Share of the samples that differ more than the models do; never 0."""
     return float((np.sum(distances > real + ROUNDING) + 1) / (len(distances) + 1))
+
+
+def _shown(p_value: float) -> str:
+    return f"{p_value:.3f}" if p_value >= 0.001 else "< 0.001"
 
 
 def _changes(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from nbtextgen.core.escaping import pictured_lines
 from nbtextgen.core.files import write_page
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Displayed:
         raise NotImplementedError
 
     def __repr__(self) -> str:
-        return self.load_views()[type(self)].text(self)
+        return pictured_lines(self.load_views()[type(self)].text(self))
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": self.load_views()[type(self)].html(self)}

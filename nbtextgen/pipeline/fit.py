@@ -6,9 +6,10 @@ from collections.abc import Generator, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
 
+from nbtextgen.core.own_metrics import is_own_metric
 from nbtextgen.data.batching import CopyMap
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.evaluation.metrics import HIGHER_IS_BETTER, score
+from nbtextgen.evaluation.metrics import find_metrics, higher_is_better, score
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.model.pretrained import load_embeddings
 from nbtextgen.model.seq2seq import Seq2Seq
@@ -90,6 +91,8 @@ class LocalTraining:
 
     def _train_one(self, number: int) -> Iterator[Event]:
         config = replace(self.plan.training, seed=self.plan.training.seed + number)
+        if is_own_metric(config.select_by):
+            find_metrics(config.select_by or "")  # an unknown function shows before anything is computed
         with forked_generators(config.seed):
             network = Seq2Seq(self.plan.model, self.data.source.size, self.data.target.size)
         if self._state is None:
@@ -181,4 +184,5 @@ class LocalTraining:
         if name is None or by_tokens:
             return ValidationResult(samples=samples)
         metric = "rougeL" if name == "rouge" else name
-        return ValidationResult(score(metric, targets, outputs), HIGHER_IS_BETTER[metric], samples)
+        references = list(map(self.data.target.normalize, targets))
+        return ValidationResult(score(metric, references, outputs), higher_is_better(metric), samples)

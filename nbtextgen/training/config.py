@@ -72,7 +72,10 @@ class TrainingConfig:
     )
     valid_limit: int = option(1000, "most pairs held out", minimum=1, usual=(64, 16384))
     select_by: str | None = option(
-        None, "validation metric that chooses the best checkpoint; default: accuracy of the next token", choices=METRICS
+        None,
+        "validation metric that chooses the best checkpoint; default: accuracy of the next token",
+        choices=METRICS,
+        own_metrics=True,
     )
     patience: int | None = option(None, "validations without improvement before stopping", minimum=1, usual=(1, 20))
     validate_every: int | None = option(

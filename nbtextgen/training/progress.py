@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TextIO
 
+from nbtextgen.core.escaping import pictured
 from nbtextgen.training.events import (
     Changed,
     Checkpoint,
@@ -53,9 +54,10 @@ def line(event: Event) -> str:
         best = "  best so far" if event.best else ""
         return f"epoch {event.epoch}  validation loss {event.loss:.4f}{metric}  after {clock(event.seconds)}{best}"
     if isinstance(event, Sample):
-        return f"    {event.source} -> {event.output}" + ("" if event.output == event.target else f"  ({event.target})")
+        source, output, target = map(pictured, (event.source, event.output, event.target))
+        return f"    {source} -> {output}" + ("" if event.output == event.target else f"  ({target})")
     if isinstance(event, TrainingWarning):
-        return f"Note: {event.text}"
+        return f"Note: {pictured(event.text)}"
     if isinstance(event, Changed) and event.setting == "threads":
         return f"update {event.step:,}: training uses{_threads(int(event.value or 0))}"
     if isinstance(event, Changed):

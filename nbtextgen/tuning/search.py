@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any
 from nbtextgen.core.errors import NbTextGenError, NotTrainedError
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.data.pairs import Cleaned, Pairs
-from nbtextgen.evaluation.metrics import HIGHER_IS_BETTER
+from nbtextgen.evaluation.metrics import higher_is_better
 from nbtextgen.generator import TextGenerator
 from nbtextgen.pipeline.dataset import read_pairs
+from nbtextgen.pipeline.defaults import fit_options
+from nbtextgen.training.config import TOKEN_METRICS
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Event, Started, Validation
 from nbtextgen.tuning.result import Trial, Tuning
@@ -103,9 +105,8 @@ class _Search:
         self.trials, self.on_progress, self.controls = trials, on_progress, controls
         self.start = time.perf_counter()
         self.seconds, self.trial_seconds = seconds, seconds / min(TRIALS, trials or TRIALS)
-        metric = options.get("select_by") or "loss"
-        higher = HIGHER_IS_BETTER | {"loss": False, "accuracy": True, "rouge": True}
-        self.tuning = Tuning(metric, higher[metric])
+        metric = fit_options()["select_by"].check(options.get("select_by")) or "loss"
+        self.tuning = Tuning(metric, metric == "accuracy" if metric in TOKEN_METRICS else higher_is_better(metric))
         self.study = _create_study(seed, self.tuning.higher_is_better)
         self._updates_per_second: float | None = None
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from nbtextgen.core.escaping import visible
+from nbtextgen.core.escaping import pictured_lines, visible
 from nbtextgen.data.report import checks, views
 from nbtextgen.data.report.findings import Finding, Findings, Side, TokenFigures, quartet
 from nbtextgen.data.report.token_figures import token_figures
@@ -46,7 +46,7 @@ class DataReport:
     def __repr__(self) -> str:
         lines = [f"{self.rows:,} rows; {views.finding_count(self.findings)}", *views.side_lines(self.sides, self.ratio)]
         lines += [*views.token_lines(self.tokens), *views.finding_lines(self.findings)]
-        return "\n".join([*lines, f"All of it: --clean {self.steps}"] if self.steps else lines)
+        return pictured_lines("\n".join([*lines, f"All of it: --clean {self.steps}"] if self.steps else lines))
 
     def html(self) -> str:
         """The report as HTML tables; every text of the data is escaped."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from nbtextgen.core.escaping import pictured
 from nbtextgen.explanation.attributions import Values
 from nbtextgen.explanation.config import METHOD_NAMES
 from nbtextgen.explanation.explanation import Explanation, Explanations
@@ -63,5 +64,5 @@ def strongest(values: Values, count: int) -> list[int]:
 
 
 def shown(text: str) -> str:
-    """A token with white space made visible if it consists of nothing else."""
-    return text if text.strip() else text.replace(" ", "␣") or "∅"
+    """A token with control characters pictured, and with white space made visible if it consists of nothing else."""
+    return pictured(text if text.strip() else text.replace(" ", "␣") or "∅")

@@ -1,0 +1,95 @@
+"""A trained model is measured against its targets as it read them, and compared with another one."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+import pytest
+
+from nbtextgen import TextGenerator, compare
+from nbtextgen.core.errors import OptionError
+from nbtextgen.training.events import Validation
+
+LETTERS = "abcdefgh"
+PAIRS = [(first + second, second + first) for first in LETTERS for second in LETTERS]
+FAST: dict[str, Any] = {
+    "tokens": "char",
+    "hidden_size": 48,
+    "epochs": 30,
+    "seed": 1,
+    "device": "cpu",
+    "threads": 1,
+    "dropout": 0.0,
+}
+
+
+def train(pairs: list[tuple[str, str]], **options: Any) -> TextGenerator:
+    return TextGenerator(**{**FAST, **options}).fit(pairs, valid=pairs[:10], callbacks=[])
+
+
+@pytest.mark.parametrize(
+    ("options", "change"),
+    [
+        ({"target_lowercase": True}, str.upper),
+        ({"target_normalization": "nfc"}, lambda text: unicodedata.normalize("NFD", text.replace("a", "á"))),
+        ({"target_normalization": "nfd"}, lambda text: text.replace("a", "á")),
+        ({"clean": "whitespace"}, lambda text: f"{text[0]}   {text[1]}"),
+        ({"target_tokens": "symbol"}, lambda text: f"{text[0]}  {text[1]}"),
+    ],
+)
+def test_references_are_read_as_the_targets_were(options: dict[str, Any], change: Any) -> None:
+    pairs = [(source, change(target)) for source, target in PAIRS]
+    model = train(pairs, select_by="exact", **options)
+    exact = model.evaluate(pairs)["exact"].value
+    assert exact >= 50  # before, references in another form gave exactly 0
+    assert len(model.errors(pairs, limit=100)) == round(len(pairs) * (100 - exact) / 100)
+    assert model.score(pairs) == exact / 100
+    assert model.perplexity(pairs) < 3
+    validations = [event for event in model.history if isinstance(event, Validation)]
+    assert max(event.metric for event in validations) >= 50
+
+
+@pytest.fixture(scope="module")
+def model() -> TextGenerator:
+    return train(PAIRS)
+
+
+def test_evaluate_names_the_worst_and_whether_the_data_was_trained_on(model: TextGenerator) -> None:
+    scores = model.evaluate([*PAIRS[:8], ("zz", "zz")])
+    assert scores.notes == ["8 of 9 sources were in the training data."]
+    assert scores.worst[0]["source"] == "zz"
+    assert "so the scores say what the model remembers" in repr(model.evaluate(PAIRS[:3]))
+
+
+def test_an_unknown_metric_is_refused_before_anything_is_generated(
+    model: TextGenerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TextGenerator, "generate", lambda *_, **__: pytest.fail("generated"))
+    with pytest.raises(OptionError, match="Did you mean 'bleu'"):
+        model.evaluate(PAIRS, metrics=["blue"])
+    with pytest.raises(OptionError, match="Did you mean 'chrf'"):
+        compare(model, model, PAIRS, metrics=["chrff"])
+    with pytest.raises(OptionError, match="name at least one"):
+        model.evaluate(PAIRS, metrics=[])
+
+
+def test_two_models_are_compared(model: TextGenerator) -> None:
+    weak = train(PAIRS, epochs=1)
+    comparison = compare(weak, model, PAIRS, names=("weak", "strong"))
+    assert comparison["exact"].difference > 50 and comparison["exact"].p_bootstrap < 0.05
+    assert "exact: strong is better (p < 0.05 in both tests)." in repr(comparison)
+    outputs = [target for _, target in PAIRS]
+    assert compare(model, outputs, PAIRS, metrics="exact")["exact"].second == 100
+
+
+def test_a_function_selects_the_checkpoint() -> None:
+    def same_start(reference: str, output: str) -> float:
+        return float(reference[:1] == output[:1])
+
+    model = train(PAIRS, epochs=3, select_by=same_start)
+    assert model.get_params()["select_by"] == "own:same_start"
+    validation = next(event for event in model.history if isinstance(event, Validation))
+    assert 0 <= validation.metric <= 1
+    with pytest.raises(OptionError, match=r"call nbtextgen.register_metric\(forgotten\)"):
+        train(PAIRS, select_by="own:forgotten")
