@@ -398,7 +398,6 @@ def compare(
     source: str | None = None,
     target: str | None = None,
     group_sources: bool = False,
-    seed: int = 12345,
     **decoding: Unpack[DecodingOptions],
 ) -> Comparison:
     """Compare two models on the same pairs: is the difference more than chance, and which outputs differ?
@@ -408,11 +407,10 @@ def compare(
         data, targets, source, target, metrics, group_sources, decoding: as in ``evaluate``; the default metrics suit the
             second model.
         names: of the two models, for the table.
-        seed: of the tests, paired bootstrap with 1,000 resamples and approximate randomisation with 10,000 trials.
 
     Returns:
-        for each metric both figures, their difference with an interval and the p-values; ``.changes`` lists the outputs that
-        differ.
+        for each metric both figures, their difference with an interval, and the p-values of a paired bootstrap (1,000
+        resamples) and of approximate randomisation (10,000 trials); ``.changes`` lists the outputs that differ.
 
     Raises:
         DataError: if there are not as many outputs as sources.
@@ -422,23 +420,25 @@ def compare(
     from nbtextgen.evaluation.significance import compare_outputs
 
     models = [model for model in (second, first) if isinstance(model, TrainedModel)]
-    found = find_metrics(metrics or (models[0]._default_metrics() if models else ("chrf", "exact")))
+    if metrics is None:
+        metrics = models[0]._default_metrics() if models else ("chrf", "exact")  # pyright: ignore[reportPrivateUsage]
+    found = find_metrics(metrics)
     pairs = to_pairs(data, targets, source, target)
     sources, expected = group_references(pairs, grouped=group_sources)
     references, outputs = list[list[str | list[str]]](), list[list[str]]()
     for model in (first, second):
         if isinstance(model, TrainedModel):
-            references.append(model._references(pairs, grouped=group_sources)[1])
+            references.append(model._references(pairs, grouped=group_sources)[1])  # pyright: ignore[reportPrivateUsage]
             outputs.append([generation.text for generation in model.generate(sources, **decoding)])
+        elif isinstance(model, str) or not all(isinstance(output, str) for output in model):
+            raise DataError("Only trained models and lists of output texts can be compared.")
         else:
             references.append(expected)
             outputs.append(list(model))
-    comparison = compare_outputs(
-        sources, (references[0], references[1]), (outputs[0], outputs[1]), found, names=names, seed=seed
-    )
+    comparison = compare_outputs(sources, (references[0], references[1]), (outputs[0], outputs[1]), found, names=names)
     if references[0] != references[1]:
         comparison.notes.append("The models read targets differently, so each was scored against its own form of them.")
     for name, model in zip(names, (first, second), strict=True):
         if isinstance(model, TrainedModel) and model.seen is not None:
-            comparison.notes.append(f"{name}: {model.seen.sentence(model._sources(sources))}")
+            comparison.notes.append(f"{name}: {model.seen.sentence(model._sources(sources))}")  # pyright: ignore[reportPrivateUsage]
     return comparison

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar, Union, cast, get_args, get_origin
 
 from nbtextgen.core.errors import OptionError, nearest
-from nbtextgen.core.own_metrics import is_own_metric, register_metric
+from nbtextgen.core.own_metrics import OwnMetric, is_own_metric, register_metric
 
 Config = TypeVar("Config")
 Settings = Mapping[str, Any]
@@ -108,7 +108,7 @@ class Option:
         if value is None and self.optional:
             return None
         if self.own_metrics and (callable(value) or is_own_metric(value)):
-            return register_metric(value) if callable(value) else value
+            return register_metric(cast("OwnMetric", value)) if callable(value) else value
         converted = self._converted(value)
         if self.choices is not None and converted not in self.choices:
             hint = nearest(value, self.choices) if isinstance(value, str) else ""

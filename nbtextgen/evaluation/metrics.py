@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any, cast
 
 import numpy as np
 
@@ -64,7 +65,7 @@ def find_metrics(metrics: Metrics) -> dict[str, Metric]:
         OptionError: for an unknown metric or tokenizer; names the nearest.
     """
     if isinstance(metrics, Mapping):
-        return dict(metrics)
+        return dict(cast("Mapping[str, Metric]", metrics))
     several = [metrics] if isinstance(metrics, str) or callable(metrics) else metrics
     found = dict[str, Metric]()
     for metric in several:
@@ -180,9 +181,9 @@ def _own(function: OwnMetric, references: References, outputs: Sequence[str]) ->
     best = max if getattr(function, "higher_is_better", True) else min
     rows = list[tuple[float, float]]()
     for index, (reference, output) in enumerate(zip(references, outputs, strict=True), 1):
-        values = [function(text, output) for text in acceptable(reference)]
+        values: list[Any] = [function(text, output) for text in acceptable(reference)]
         for value in values:
-            if not isinstance(value, (int, float, np.number, np.bool_)) or not math.isfinite(value):
+            if not isinstance(value, (int, float, np.number, np.bool_)) or not math.isfinite(cast("float", value)):
                 name = getattr(function, "__name__", type(function).__name__)
                 raise OptionError(f"The metric '{name}' gave {value!r} for output {index:,}; it must give a number.")
         rows.append((float(best(values)), 1.0))
