@@ -207,6 +207,16 @@ def test_weights_that_are_no_numbers_are_refused(
         TextGenerator.load(folder)
 
 
+def test_a_model_whose_weights_are_no_numbers_is_not_written(tmp_path: Path) -> None:
+    broken = train(max_steps=1)
+    with torch.no_grad():
+        broken.predictor.networks[0].decoder.combine.weight[0, 0] = math.inf
+    for write in (broken.save, lambda folder: broken.export("onnx", folder)):
+        with pytest.raises(ModelFileError, match="Weight 'decoder.combine.weight' holds NaN or infinity"):
+            write(tmp_path / "m")
+    assert not (tmp_path / "m").exists()
+
+
 @pytest.mark.parametrize("count", [1.5, 0, -1, "1", True, None])
 def test_a_number_of_networks_that_is_none_is_refused(model: TextGenerator, tmp_path: Path, count: object) -> None:
     folder = model.save(tmp_path / "m")

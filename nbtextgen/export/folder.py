@@ -23,6 +23,7 @@ def export(format: str, folder: Path, predictor: Predictor, plan: Plan) -> Path:
         raise OptionError(f"--format must be onnx (got {format!r}).")
     with optional_import("An export", "onnx", "export"):
         from nbtextgen.export.graphs import decoder, encoder
+    predictor.check_finite()
     with replaced(folder, MANIFEST, "an exported model") as work:
         write_tokenizers(work, predictor.source, predictor.target)
         for number, network in enumerate(predictor.networks, 1):

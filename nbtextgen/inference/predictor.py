@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nbtextgen.core.cancellation import CancellationToken
-from nbtextgen.core.errors import MemoryShortError, OptionError
+from nbtextgen.core.errors import MemoryShortError, ModelFileError, OptionError
 from nbtextgen.core.openmp import threads_spin
 from nbtextgen.data.batching import CopyMap, encode_examples, padded_batches
 from nbtextgen.data.pairs import Pairs
@@ -105,6 +105,15 @@ class Predictor:
         for network in self.networks:
             network.to(device)
         return self
+
+    def check_finite(self) -> None:
+        """Raise ``ModelFileError`` if a weight is NaN or infinite, so that it is not written to a file."""
+        for network in self.networks:
+            for name, parameter in network.named_parameters():
+                if not parameter.isfinite().all():
+                    raise ModelFileError(
+                        f"Weight {name!r} holds NaN or infinity, so the model cannot be saved; train it again."
+                    )
 
     def predict(
         self,

@@ -46,6 +46,7 @@ KEPT = "training_sources.json"
 
 def save(folder: Path, predictor: Predictor, plan: Plan, options: Settings, sources: Sequence[str] = ()) -> Path:
     """Write a model, with some sources of its training if any are given; see ``TextGenerator.save``."""
+    predictor.check_finite()
     with replaced(folder, MANIFEST, "a saved model") as work:
         if sources:
             write(work / KEPT, as_json({"sources": list(sources)}))
