@@ -191,6 +191,18 @@ def test_another_model_does_not_continue_an_unfinished_table(model: TextGenerato
         model.generate_file(WORDS, tmp_path / "out.csv", on_progress=silent)
 
 
+def test_a_table_that_another_process_writes_is_refused(model: TextGenerator, tmp_path: Path) -> None:
+    messages = list[str]()
+
+    def write_again(done: int, count: int) -> None:
+        with pytest.raises(DataError, match="is being written by another process") as error:
+            model.generate_file(WORDS, tmp_path / "out.tsv", on_progress=silent)
+        messages.append(str(error.value))
+
+    model.generate_file(WORDS[:4], tmp_path / "out.tsv", on_progress=write_again)
+    assert len(messages) == 2 and (tmp_path / "out.tsv").read_text().count("\n") == 5
+
+
 def test_an_interrupt_within_a_chunk_says_where_the_rows_are(
     model: TextGenerator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

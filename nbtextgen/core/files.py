@@ -15,6 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
 from nbtextgen.core.errors import ModelFileError
 
 MAX_NAME = 255
@@ -324,3 +329,21 @@ def write_tensors(path: Path, tensors: Mapping[str, Any]) -> None:
             raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
         path.chmod(mode)
         sync(path)
+
+
+def try_lock(handle: int, shared: bool = False) -> bool:
+    """Try to lock an open file without waiting, exclusively or shared, until it is closed; return whether that worked."""
+    if fcntl is None:
+        import msvcrt
+
+        try:  # a byte far behind the text, since Windows does not let others read locked bytes
+            os.lseek(handle, 1 << 20, os.SEEK_SET)
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+            return True
+        except OSError:
+            return False
+    try:
+        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        return True
+    except OSError:
+        return False

@@ -8,6 +8,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from itertools import islice
 from pathlib import Path
@@ -15,6 +16,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from nbtextgen.core.errors import DataError, nearest
+from nbtextgen.core.files import try_lock
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.inference.generation import NoteSummary
 
@@ -79,6 +81,9 @@ class PartFile:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._file = self.path.open("r+b" if self.path.exists() else "x+b")
+            if not try_lock(self._file.fileno()):
+                raise DataError(f"{self.path} is being written by another process; wait for its end, or stop it.")
+            self._file.seek(0)
             header = self._file.readline()
             if not header.endswith(b"\n"):
                 self._file.seek(0)
@@ -191,7 +196,7 @@ def write_table(part: PartFile, path: Path) -> tuple[str, ...]:
     return summary.sentences()
 
 
-def _write_delimited(path: Path, names: list[str], rows: Iterable[dict[str, Any]], delimiter: str) -> None:
+def _write_delimited(path: Path, names: list[str], rows: Iterable[dict[str, Any]], *, delimiter: str) -> None:
     with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.DictWriter(file, names, delimiter=delimiter, lineterminator="\n")
         writer.writeheader()
@@ -199,14 +204,6 @@ def _write_delimited(path: Path, names: list[str], rows: Iterable[dict[str, Any]
             if "candidates" in row:
                 row["candidates"] = json.dumps(row["candidates"], ensure_ascii=False)
             writer.writerow(row)
-
-
-def _write_tsv(path: Path, names: list[str], rows: Iterable[dict[str, Any]]) -> None:
-    _write_delimited(path, names, rows, "\t")
-
-
-def _write_csv(path: Path, names: list[str], rows: Iterable[dict[str, Any]]) -> None:
-    _write_delimited(path, names, rows, ",")
 
 
 def _write_jsonl(path: Path, names: list[str], rows: Iterable[dict[str, Any]]) -> None:
@@ -234,8 +231,8 @@ def _write_parquet(path: Path, names: list[str], rows: Iterable[dict[str, Any]])
 
 
 WRITERS: dict[str, Callable[[Path, list[str], Iterable[dict[str, Any]]], None]] = {
-    ".tsv": _write_tsv,
-    ".csv": _write_csv,
+    ".tsv": partial(_write_delimited, delimiter="\t"),
+    ".csv": partial(_write_delimited, delimiter=","),
     ".jsonl": _write_jsonl,
     ".parquet": _write_parquet,
     ".txt": _write_texts,

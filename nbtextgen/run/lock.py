@@ -9,11 +9,7 @@ import time
 from pathlib import Path
 
 from nbtextgen.core.errors import ModelFileError
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
+from nbtextgen.core.files import try_lock
 
 
 class Lock:
@@ -35,7 +31,7 @@ class Lock:
                 f"{self.path.parent} cannot be written to ({error.strerror}); resume a copy of it in a folder of yours."
             ) from error
         for attempt in range(500):
-            if _try(handle):
+            if try_lock(handle):
                 self._handle = handle
                 with contextlib.suppress(
                     OSError
@@ -44,7 +40,7 @@ class Lock:
                     os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
                 return
             # A process in ``held`` shares the lock for a moment, which may be long on a busy machine.
-            if attempt >= 10 and not _try(handle, shared=True):
+            if attempt >= 10 and not try_lock(handle, shared=True):
                 break
             time.sleep(0.02)
         holder = os.pread(handle, 200, 0).decode(errors="replace") or "another process"
@@ -74,24 +70,6 @@ class Lock:
         except OSError:
             return False
         try:
-            return not _try(handle, shared=True)
+            return not try_lock(handle, shared=True)
         finally:
             os.close(handle)
-
-
-def _try(handle: int, shared: bool = False) -> bool:
-    """Try to take the lock without waiting, exclusively or shared; returns whether that worked."""
-    if fcntl is None:
-        import msvcrt
-
-        try:  # a byte far behind the text, since Windows does not let others read locked bytes
-            os.lseek(handle, 1 << 20, os.SEEK_SET)
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-            return True
-        except OSError:
-            return False
-    try:
-        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        return True
-    except OSError:
-        return False

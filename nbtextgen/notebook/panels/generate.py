@@ -129,7 +129,8 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
             self.writing.alternatives = {}
             milliseconds = 1000 * (time.perf_counter() - start)
             done = f"generated in {milliseconds:.0f} ms; click a token to see alternatives"
-            self.writing.status = done if any(generations) else ""
+            notes = dict.fromkeys(note for generation in generations if generation for note in generation.notes)
+            self.writing.status = "; ".join([done, *notes]) if any(generations) else ""
 
     def _config(self) -> tuple[DecodingConfig | None, dict[str, str]]:
         """Return the decoding settings, or ``None`` and an error for each setting that is refused."""
