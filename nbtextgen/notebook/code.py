@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+from nbtextgen.notebook.lines import EXPRESSIONS, escape_references, quoted, spelled
 
 Values = dict[str, Any]
 """Options, settings or JSON values by name."""
@@ -31,21 +31,25 @@ class MagicLine:
 
     def magic(self) -> str:
         """Return ``%name word --option value "text"``, quoted so that the magic reads back the same values."""
-        return f"%{self.name} {_escape_expansion(self.words())}"
+        return f"%{self.name} {self.line()}"
 
-    def words(self) -> str:
-        """Return what follows the magic's name, as the magic itself receives it."""
+    def line(self) -> str:
+        """Return what follows the magic's name."""
         parts = [self.word]
         for name, value in self.options.items():
             flag = name.replace("_", "-")
             if isinstance(value, bool):
                 parts.append(f"--{flag}" if value else f"--no-{flag}")
-            elif isinstance(value, (tuple, list)):
-                parts += [f"--{flag}", shlex.quote(",".join(value))]
+            elif isinstance(value, str):
+                is_raw = name in EXPRESSIONS
+                parts += [f"--{flag}", spelled(value if is_raw else escape_references(value), expression=is_raw)]
             else:
-                parts += [f"--{flag}", "none" if value is None else shlex.quote(_as_word(value))]
+                word = ",".join(value) if isinstance(value, (tuple, list)) else "none" if value is None else repr(value)
+                parts += [f"--{flag}", spelled(word)]
         if self.text:
-            parts.append(_quoted(self.text))
+            # A line magic is one line.
+            text = " ".join(self.text.split()) if "\n" in self.text or "\r" in self.text else self.text
+            parts.append(quoted(escape_references(text)))
         return " ".join(parts)
 
     def python(self, function: str, arguments: Sequence[str] = ()) -> str:
@@ -67,19 +71,3 @@ def call(function: str, first: str, options: Mapping[str, Any]) -> str:
 def print_code(*lines: str) -> None:
     """Print code to copy."""
     print("\n".join(lines))
-
-
-def _as_word(value: Any) -> str:
-    return repr(value) if isinstance(value, float) else str(value)
-
-
-def _quoted(text: str) -> str:
-    """Return the text in double quotes where that is enough, since people read it."""
-    if "\n" in text or "\r" in text:
-        text = " ".join(text.split())  # a line magic is one line
-    return shlex.quote(text) if any(character in text for character in '"\\') else f'"{text}"'
-
-
-def _escape_expansion(line: str) -> str:
-    """Return the line with braces and dollars escaped, since IPython expands variables that they enclose."""
-    return re.sub(r"\$(?=[\w.$])", "{chr(36)}", line.replace("{", "{{").replace("}", "}}"))

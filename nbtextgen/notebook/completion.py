@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbtextgen.core.options import Option
+from nbtextgen.notebook.lines import split_words
 from nbtextgen.notebook.variables import column_names, data_variables, names_file
 
 if TYPE_CHECKING:
@@ -162,15 +163,9 @@ class Completer:
 
 def _split(line: str) -> tuple[list[str], str]:
     """Return the whole words before the cursor, and the part of a word at the cursor (empty after a space)."""
-    end = max(line.rfind(" "), line.rfind("\t")) + 1
-    words, prefix = line[:end], line[end:]
-    if "=" in prefix and prefix.startswith("--"):
-        flag, _, prefix = prefix.partition("=")
-        words += flag
-    try:
-        return shlex.split(words), prefix
-    except ValueError:  # a quote is open
-        return words.split(), prefix
+    words, prefix = split_words(line)
+    flag, equals, value = prefix.partition("=")
+    return ([*words, flag], value) if equals and prefix.startswith("--") else (words, prefix)
 
 
 def _positional(words: tuple[str, ...], options: Options) -> list[str]:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbtextgen.core.errors import DataError, OptionError, nearest
 from nbtextgen.notebook.code import PythonCode, Values
-from nbtextgen.notebook.variables import data_as_code, is_generator, names_file
+from nbtextgen.notebook.lines import expand, is_expression, pairs_in_cell
+from nbtextgen.notebook.variables import is_generator, names_file
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from nbtextgen.data.pairs import Pairs
     from nbtextgen.generator import TextGenerator
     from nbtextgen.notebook.live.training import Training
 
@@ -23,11 +28,26 @@ class Session:
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
         self.trainings: dict[str, Training] = {}
+        self._locals: Values = {}
 
     @property
     def variables(self) -> Values:
         """The notebook's variables."""
         return self.shell.user_ns
+
+    @property
+    def scope(self) -> Values:
+        """The variables that a line of a magic sees: also the local ones of a function that calls the magic."""
+        return {**self.variables, **self._locals}
+
+    @contextmanager
+    def local_variables(self, variables: Values) -> Iterator[None]:
+        """Let lines see the local variables of a function."""
+        before, self._locals = self._locals, variables
+        try:
+            yield
+        finally:
+            self._locals = before
 
     @property
     def rich(self) -> bool:
@@ -40,8 +60,8 @@ class Session:
         return [name for name, training in self.trainings.items() if training.running]
 
     def models(self) -> list[str]:
-        """Return the names of the variables that hold a generator."""
-        return [name for name, value in list(self.variables.items()) if is_generator(value)]
+        """Return the names of the variables that hold a generator, without those that IPython makes for outputs."""
+        return [name for name, value in self.scope.items() if is_generator(value) and not re.fullmatch(r"_+\d*", name)]
 
     def new_name(self, words: Sequence[str], magic: str = "%%textgen_train") -> str:
         """Return the variable to fill; raises ``OptionError`` unless the words are one name that is free or holds a model."""
@@ -61,17 +81,17 @@ class Session:
 
     def model(self, words: Sequence[str], purpose: str = "generate with") -> TextGenerator:
         """Return the generator that the line names first; raises ``OptionError`` if there is none, with the nearest."""
-        models = self.models()
+        models, variables = self.models(), self.scope
         available = f" (available: {', '.join(models)})" if models else "; train one first with %textgen_train"
         if not words:
             raise OptionError(f"Name the model to {purpose}{available}.")
         name = words[0]
-        if name not in self.variables:
+        if name not in variables:
             raise OptionError(f"There is no model named {name}{available}.{nearest(name, models)}")
-        if name not in models:
-            holds = type(self.variables[name]).__name__
+        if not is_generator(variables[name]):
+            holds = type(variables[name]).__name__
             raise OptionError(f"The variable {name} holds {holds}, not a model{available}.")
-        return self.variables[name]
+        return variables[name]
 
     def check_free(self, name: str) -> None:
         """Raise ``OptionError`` if the model of this variable is in training."""
@@ -95,25 +115,61 @@ class Session:
                 else f"There are no pairs: give {option or 'an expression'}, or pairs in the cell below %%{magic}."
             )
         if text is not None:
-            return self.data(text, option), PythonCode(data_as_code(text))
+            return self.data(text, option), PythonCode(self.data_as_code(text))
+        assert cell is not None
+        pairs, code = self.pairs_in_cell(cell)
+        return pairs, PythonCode(code, ("from nbtextgen import Pairs",))
+
+    def pairs_in_cell(self, cell: str) -> tuple[Pairs, str]:
+        """Return the pairs in a cell, and the Python for them."""
         from nbtextgen.data.pairs import Pairs
 
-        assert cell is not None
-        code = PythonCode(f"Pairs.from_text({cell!r})", ("from nbtextgen import Pairs",))
-        return Pairs.from_text(cell, "cell, line"), code
+        text = pairs_in_cell(cell)
+        return Pairs.from_text(text, "cell, line"), f"Pairs.from_text({text!r})"
 
     def data(self, text: str, option: str = "--data") -> Any:
-        """Return the name of a built-in data set or a file as it is, or the value of an expression of the notebook.
+        """Return the name of a built-in data set or a file as it is, or the value of a variable or an expression.
 
         Raises:
             DataError: if the text is none of these.
         """
-        if names_file(text):
-            return text
+        name = text.strip()
+        if name in self.scope:
+            if Path(name).exists():
+                print(f"{option} {name} is the variable; write ./{name} for the file or folder of that name.".lstrip())
+            return self.scope[name]
+        expanded = self._expanded(text)
+        if names_file(expanded):
+            return expanded
+        return self.value(text, option, "neither a file nor an expression here")
+
+    def value(self, text: str, option: str, otherwise: str = "no expression here") -> Any:
+        """Return the value of an expression, which sees the variables of the notebook and of the calling function.
+
+        Raises:
+            DataError: if it has none.
+        """
+        reference = re.fullmatch(r"\{([^\W\d]\w*)\}|\$([^\W\d]\w*)", text.strip())
+        code = (reference[1] or reference[2]) if reference else text if is_expression(text) else self._expanded(text)
         try:
-            return eval(text, self.shell.user_global_ns, self.shell.user_ns)  # the notebook's own code, by its user
+            return eval(code.strip(), self.scope)  # the notebook's own code, by its user
         except Exception as error:
-            suggestion = nearest(text, [name for name in self.variables if not name.startswith("_")])
-            raise DataError(
-                f"{option} {text}".strip() + f" is neither a file nor an expression here ({error}).{suggestion}"
-            ) from None
+            suggestion = nearest(text, [name for name in self.scope if not name.startswith("_")])
+            raise DataError(f"{option} {text}".strip() + f" is {otherwise} ({error}).{suggestion}") from None
+
+    def text(self, expression: str, option: str = "--text") -> str:
+        """Return the text that a variable or an expression holds; raises ``DataError`` if it holds something else."""
+        value = self.value(expression, option)
+        if not isinstance(value, str):
+            raise DataError(f"{option} {expression} holds {type(value).__name__}, not a text.")
+        return value
+
+    def data_as_code(self, text: str) -> str:
+        """Return what was written after ``--data`` as Python: a file name in quotes, an expression as it is."""
+        expanded = self._expanded(text)
+        return repr(expanded) if text.strip() not in self.scope and names_file(expanded) else text.strip()
+
+    def _expanded(self, text: str) -> str:
+        """Return a path with the values of ``{name}`` and ``$name``, and the home folder in place of ``~``."""
+        expanded = expand(text, self.scope)
+        return str(Path(expanded).expanduser()) if expanded.startswith("~") else expanded

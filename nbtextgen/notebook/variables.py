@@ -55,8 +55,3 @@ def names_file(text: str) -> bool:
         return Path(text).exists()
     except (OSError, ValueError):  # a long expression is no file name
         return False
-
-
-def data_as_code(text: str) -> str:
-    """Return what was written after ``--data`` as Python: a file name in quotes, an expression as it is."""
-    return repr(text) if names_file(text) else text

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from nbtextgen.notebook.awaiting import AwaitMagics
 from nbtextgen.notebook.code import Values
 from nbtextgen.notebook.completion import Completer
+from nbtextgen.notebook.lines import cell_magics
 from nbtextgen.notebook.magics.base import Commands
 from nbtextgen.notebook.magics.continuation import ContinueCommands
 from nbtextgen.notebook.magics.data import DataCommands
@@ -46,6 +47,8 @@ def register(shell: InteractiveShell) -> Session:
     for commands in COMMANDS:
         shell.register_magics(commands(shell, session))
     AwaitMagics(shell).install()
+    cleanup = shell.input_transformers_cleanup
+    cleanup[:] = [*(each for each in cleanup if getattr(each, "__name__", "") != cell_magics.__name__), cell_magics]
     _offer_explanations(shell, session)
     completions = {name: each for commands in COMMANDS for name, each in commands.completions().items()}
     Completer(session, completions).install()

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import inspect
+import sys
+from collections import ChainMap
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import wraps
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.magic import Magics
+from IPython.core.magic import Magics, no_var_expand
 
-from nbtextgen.core.errors import NbTextGenError
-from nbtextgen.notebook.arguments import help_table, parse_line
+from nbtextgen.core.errors import NbTextGenError, OptionError
+from nbtextgen.notebook.arguments import help_table
 from nbtextgen.notebook.awaiting import unmark
 from nbtextgen.notebook.completion import MagicCompletion, Options
+from nbtextgen.notebook.lines import ParsedLine, Syntax, continue_line, parse_line
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -33,6 +37,15 @@ class Commands(Magics):
         methods = {name: getattr(method, "completion", None) for name, method in vars(cls).items()}
         return {name: completion for name, completion in methods.items() if completion is not None}
 
+    def text(self, parsed: ParsedLine) -> str:
+        """Return the text on the line, or that in the variable after ``--text``; empty if there is neither."""
+        expression = parsed.options.get("text")
+        if expression is None:
+            return parsed.text or ""
+        if parsed.text:
+            raise OptionError("Give the text on the line or with --text, not both.")
+        return self.session.text(expression)
+
 
 class MagicError(Exception):
     """A user's mistake, shown as one line; it still stops "Run all"."""
@@ -45,6 +58,8 @@ def command(
     options: Options,
     first_word: str,
     *,
+    words: int | None = 1,
+    rest: str = "",
     actions: Sequence[str] = (),
     sections: Mapping[str, Options] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -55,18 +70,24 @@ def command(
     Args:
         options: the magic's options; they are listed after the method's docstring.
         first_word, actions: what Tab offers, see ``MagicCompletion``.
+        words, rest: what the line holds beside options, see ``Syntax``.
         sections: the options under several headings.
     """
 
+    syntax = Syntax(options, words, rest)
+
     def decorate(method: Callable[..., Any]) -> Callable[..., Any]:
+        @no_var_expand
         @wraps(method)
         def run(self: Any, line: str, cell: str | None = None) -> Any:
             line, awaited, quiet = unmark(line)
+            line, cell = continue_line(line, cell)
             debug = "--debug" in line.split()
             try:
-                parsed = parse_line(line, options)
-                parsed.cell, parsed.awaited, parsed.quiet = cell, awaited, quiet
-                result = method(self, parsed)
+                with self.session.local_variables(caller_variables(sys._getframe(1))):
+                    parsed = parse_line(line, syntax, self.session.scope)
+                    parsed.cell, parsed.awaited, parsed.quiet = cell, awaited, quiet
+                    result = method(self, parsed)
             except NbTextGenError as error:
                 if debug:
                     raise
@@ -79,6 +100,29 @@ def command(
         return run
 
     return decorate
+
+
+def caller_variables(frame: FrameType | None) -> dict[str, Any]:
+    """Return the local variables of the code that called the magic: those of a function, if it is called in one.
+
+    Args:
+        frame: the frame that called the magic's method, one of IPython's.
+    """
+    while frame is not None and frame.f_code.co_name not in ("run_line_magic", "run_cell_magic"):
+        frame = frame.f_back
+    frame = None if frame is None else frame.f_back
+    scopes = list[dict[str, Any]]()
+    while frame is not None and frame.f_locals is not frame.f_globals:
+        scopes.append(dict(frame.f_locals))
+        if frame.f_code.co_name not in ("<listcomp>", "<dictcomp>", "<setcomp>", "<lambda>"):
+            break
+        frame = frame.f_back
+    return dict(ChainMap(*scopes))
+
+
+async def awaitable(value: Any) -> Any:
+    """Return a value to a cell that awaits the magic."""
+    return value
 
 
 async def _awaited_in_one_line(work: Awaitable[Any], debug: bool) -> Any:

@@ -6,8 +6,9 @@ from IPython.core.magic import line_magic, magics_class
 
 from nbtextgen.core.options import Option, options_of
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.notebook.arguments import COMMON, ParsedLine, by_name, flag_option, text_option
+from nbtextgen.notebook.arguments import COMMON, TEXT, by_name, flag_option, text_option
 from nbtextgen.notebook.code import call, print_code
+from nbtextgen.notebook.lines import ParsedLine
 from nbtextgen.notebook.magics.base import Commands, command
 from nbtextgen.notebook.progress import Throttle
 
@@ -17,6 +18,7 @@ SAMPLING = {"sample": True, "temperature": 0.8, "top_p": 0.95}
 OWN = (
     by_name(
         LENGTH,
+        TEXT,
         flag_option("quiet", "do not show the text while it is generated"),
         flag_option("panel", "sliders for length, temperature and top-p"),
         text_option("into", "variable that receives the text"),
@@ -31,7 +33,7 @@ class ContinueCommands(Commands):
     """Continuing a text."""
 
     @line_magic
-    @command(OPTIONS, "model")
+    @command(OPTIONS, "model", rest="text")
     def textgen_continue(self, parsed: ParsedLine) -> object:
         """Continue a text, with a model trained by %textgen_train NAME --text FILE.
 
@@ -48,7 +50,7 @@ class ContinueCommands(Commands):
         """
         model = self.session.model(parsed.words, "continue with")
         decoding = SAMPLING | {name: value for name, value in parsed.options.items() if name not in OWN}
-        text, length = " ".join(parsed.words[1:]), parsed.options.get("length", LENGTH.default)
+        text, length = self.text(parsed), parsed.options.get("length", LENGTH.default)
         if parsed.options.get("show_code"):
             return print_code(
                 call(f"print({parsed.words[0]}.continue_text", repr(text), {"length": length, **decoding}) + ")"

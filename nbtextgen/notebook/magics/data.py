@@ -8,10 +8,10 @@ from IPython.core.magic import line_cell_magic, magics_class
 
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import options_of
-from nbtextgen.notebook.arguments import COMMON, ParsedLine, by_name, flag_option, text_option
+from nbtextgen.notebook.arguments import COMMON, by_name, flag_option, text_option
 from nbtextgen.notebook.code import Values, call, print_code
+from nbtextgen.notebook.lines import ParsedLine
 from nbtextgen.notebook.magics.base import Commands, command
-from nbtextgen.notebook.variables import data_as_code
 from nbtextgen.tokenizers.config import TokenizerConfig
 
 _TOKENS = options_of(TokenizerConfig)
@@ -35,7 +35,7 @@ class DataCommands(Commands):
     """Looking at data."""
 
     @line_cell_magic
-    @command(OPTIONS, "data")
+    @command(OPTIONS, "data", words=0, rest="expression")
     def textgen_data(self, parsed: ParsedLine) -> object:
         """Describe pairs before training: counts, lengths, characters, samples and possible problems; clean them.
 
@@ -56,12 +56,12 @@ class DataCommands(Commands):
         from nbtextgen.notebook.data_view import DataView
 
         own = {name: value for name, value in parsed.options.items() if value is not None}
-        data, code = self.session.pairs(" ".join(parsed.words) or None, parsed.cell, "textgen_data", option="")
+        data, code = self.session.pairs(parsed.text, parsed.cell, "textgen_data", option="")
         sides = {side: own[side] for side in ("source", "target") if side in own}
         tokens = {name: own[name] for name in _TOKENS if name in own}
-        into = _variable(own.get("into") or (f"{parsed.words[0]}_clean" if parsed.words else "clean_pairs"), own)
+        into = _variable(own.get("into") or (f"{parsed.text}_clean" if parsed.text else "clean_pairs"), own)
         if own.get("show_code"):
-            return print_code(*_code(code.expression, own, sides, tokens))
+            return print_code(*self._code(code.expression, own, sides, tokens))
         rows = RawPairs.of(data, **sides)
         valid = Pairs.of(self.session.data(own["valid"], "--valid"), **sides) if "valid" in own else None
         if own.get("panel"):
@@ -79,6 +79,18 @@ class DataCommands(Commands):
         """Put the cleaned pairs into a variable; they keep the steps, which a model trained on them applies as well."""
         self.session.variables[name] = cleaned
 
+    def _code(self, expression: str, own: Values, sides: Values, tokens: Values) -> list[str]:
+        """Return the Python that does the same."""
+        lines = ["from nbtextgen import Pairs, RawPairs", call("rows = RawPairs.of", expression, sides)]
+        valid = ""
+        if "valid" in own:
+            lines.append(call("valid = Pairs.of", self.session.data_as_code(own["valid"]), sides))
+            valid = "valid=valid"
+        if "clean" in own:
+            first = ", ".join(part for part in (repr(own["clean"]), valid) if part)
+            return [*lines, f"{own.get('into', 'cleaned')} = rows.clean({first})"]
+        return [*lines, call("rows.report", valid, tokens)]
+
 
 def _variable(name: str, own: Values) -> str:
     """Return the variable for the cleaned pairs; ``clean_pairs`` if the data is not a plain variable."""
@@ -87,16 +99,3 @@ def _variable(name: str, own: Values) -> str:
     if "into" in own:
         raise OptionError(f"--into '{name}' cannot be a variable name; use letters, digits and _.")
     return "clean_pairs"
-
-
-def _code(expression: str, own: Values, sides: Values, tokens: Values) -> list[str]:
-    """Return the Python that does the same."""
-    lines = ["from nbtextgen import Pairs, RawPairs", call("rows = RawPairs.of", expression, sides)]
-    valid = ""
-    if "valid" in own:
-        lines.append(call("valid = Pairs.of", data_as_code(own["valid"]), sides))
-        valid = "valid=valid"
-    if "clean" in own:
-        first = ", ".join(part for part in (repr(own["clean"]), valid) if part)
-        return [*lines, f"{own.get('into', 'cleaned')} = rows.clean({first})"]
-    return [*lines, call("rows.report", valid, tokens)]

@@ -7,8 +7,9 @@ from IPython.core.magic import line_cell_magic, magics_class
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import options_of
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.notebook.arguments import COMMON, ParsedLine, by_name, flag_option, text_option, words_option
+from nbtextgen.notebook.arguments import COMMON, by_name, flag_option, text_option, words_option
 from nbtextgen.notebook.code import call, print_code
+from nbtextgen.notebook.lines import ParsedLine
 from nbtextgen.notebook.magics.base import Commands, command
 
 OPTIONS = (

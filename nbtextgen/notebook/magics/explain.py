@@ -10,12 +10,14 @@ from IPython.core.magic import line_magic, magics_class
 from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.options import Option, options_of
 from nbtextgen.explanation.config import ExplanationConfig
-from nbtextgen.notebook.arguments import COMMON, ParsedLine, by_name, flag_option, text_option
+from nbtextgen.notebook.arguments import COMMON, TEXT, by_name, flag_option, text_option
 from nbtextgen.notebook.code import Values, call, print_code
+from nbtextgen.notebook.lines import ParsedLine
 from nbtextgen.notebook.magics.base import Commands, command
 from nbtextgen.notebook.progress import ProgressLine
 
 OWN = by_name(
+    TEXT,
     text_option(
         "data", "explain a whole data set: a variable, a file, builtin:NAME, or valid (what training held out)"
     ),
@@ -34,12 +36,13 @@ class ExplainCommands(Commands):
     """Explaining."""
 
     @line_magic
-    @command(EXPLAIN, "model")
+    @command(EXPLAIN, "model", rest="text")
     def textgen_explain(self, parsed: ParsedLine) -> object:
         """Explain why a model generates an output.
 
             %textgen_explain NAME "some text" [options]
             e = %textgen_explain NAME "some text"      e.explanation, e.explanations
+            %textgen_explain NAME --text VARIABLE
             %textgen_explain NAME --data DATA          over a data set
 
         Examples:
@@ -47,15 +50,15 @@ class ExplainCommands(Commands):
             %textgen_explain french "a man is sleeping" --method shap,attention,lime --unit word
             %textgen_explain french "a man is sleeping" --contrast "une femme dort"
         """
-        own = {name: parsed.options.pop(name, None) for name in (*COMMON, *OWN)}
-        model, words = self.session.model(parsed.words, "explain"), parsed.words[1:]
-        options, text = parsed.options, " ".join(words)
-        if own["data"] is not None and words:
+        own = {name: parsed.options.get(name) for name in (*COMMON, *OWN)}
+        model, text = self.session.model(parsed.words, "explain"), self.text(parsed)
+        options = {name: value for name, value in parsed.options.items() if name not in own}
+        if own["data"] is not None and text:
             raise OptionError(f"Give a text or --data, not both (got {text!r} and --data {own['data']}).")
-        if own["data"] is None and not words:
+        if own["data"] is None and not text:
             raise DataError(f'There is nothing to explain: write %textgen_explain {parsed.words[0]} "some text".')
         if own["show_code"]:
-            return print_code(*_code(parsed.words[0], text, own, options))
+            return print_code(*self._code(parsed.words[0], text, own, options))
         if own["background"] is not None:
             options = options | {"background": self._background(own["background"])}
         if own["data"] is not None:
@@ -85,15 +88,15 @@ class ExplainCommands(Commands):
 
     def _alignments(self, text: str) -> list[str]:
         """Return alignments from a variable, or the lines of a file."""
-        if text in self.session.variables:
-            return [str(line) for line in self.session.variables[text]]
+        if text in self.session.scope:
+            return [str(line) for line in self.session.scope[text]]
         try:
             return Path(text).expanduser().read_text(encoding="utf-8").splitlines()
         except (OSError, ValueError) as error:
             raise DataError(f"--gold {text} is neither a variable nor a file that can be read: {error}.") from None
 
     def _pairs(self, model: Any, text: str) -> Any:
-        if text == "valid" and text not in self.session.variables:
+        if self._is_held_out(text):
             if model.held_out is None:
                 raise DataError("This model has no held-out pairs at hand; give --data a variable or a file.")
             return model.held_out
@@ -108,14 +111,22 @@ class ExplainCommands(Commands):
             return data
         return Pairs.of(data).sources
 
+    def _code(self, name: str, text: str, own: Values, options: Values) -> list[str]:
+        """Return the Python that does the same."""
+        code = {
+            key: self.session.data_as_code(own[key]) for key in ("data", "background", "gold") if own[key] is not None
+        }
+        background = [f"background={code['background']}"] if "background" in code else []
+        if "data" in code:
+            data = f"{name}.held_out" if self._is_held_out(own["data"]) else code["data"]
+            arguments = [data, *background, *([f"gold={code['gold']}"] if "gold" in code else [])]
+            return [call(f"{name}.explain_data", ", ".join(arguments), {"limit": own["limit"] or 200, **options})]
+        if own["sanity"]:
+            checked = call("sanity_check", ", ".join([name, repr(text), *background]), options)
+            return ["from nbtextgen.explanation.sanity import sanity_check", checked]
+        explained = call(f"{name}.explain", ", ".join([repr(text), *background]), options)
+        return [f"{explained}.save({own['save']!r})" if own["save"] is not None else explained]
 
-def _code(name: str, text: str, own: Values, options: Values) -> list[str]:
-    keywords = {"background": own["background"]} if own["background"] is not None else {}
-    if own["data"] is not None:
-        keywords |= {"gold": own["gold"]} if own["gold"] is not None else {}
-        return [call(f"{name}.explain_data", repr(own["data"]), {"limit": own["limit"] or 200, **options, **keywords})]
-    if own["sanity"]:
-        checked = call("sanity_check", f"{name}, {text!r}", {**options, **keywords})
-        return ["from nbtextgen.explanation.sanity import sanity_check", checked]
-    code = call(f"{name}.explain", repr(text), {**options, **keywords})
-    return [f"{code}.save({own['save']!r})" if own["save"] is not None else code]
+    def _is_held_out(self, text: str) -> bool:
+        """Return whether ``--data valid`` means the pairs that training held out."""
+        return text == "valid" and text not in self.session.scope

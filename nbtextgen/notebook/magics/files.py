@@ -8,8 +8,9 @@ from IPython.core.magic import line_magic, magics_class
 
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import Option
-from nbtextgen.notebook.arguments import COMMON, ParsedLine, by_name, choice_option
+from nbtextgen.notebook.arguments import COMMON, by_name, choice_option
 from nbtextgen.notebook.code import call, print_code
+from nbtextgen.notebook.lines import ParsedLine
 from nbtextgen.notebook.magics.base import Commands, command
 
 KEEP_SOURCES = Option(
@@ -31,7 +32,7 @@ class FileCommands(Commands):
     """Saving and loading."""
 
     @line_magic
-    @command(SAVE_OPTIONS, "file")
+    @command(SAVE_OPTIONS, "file", rest="path")
     def textgen_save(self, parsed: ParsedLine) -> Path | None:
         """Save a model to a folder, as safetensors and JSON; or export it as ONNX.
 
@@ -44,7 +45,7 @@ class FileCommands(Commands):
             %textgen_save french french-onnx --format onnx
         """
         model = self.session.model(parsed.words, "save")
-        name, folder = _name_and_folder(parsed.words, "%textgen_save french french-model")
+        name, folder = _name_and_folder(parsed, "%textgen_save french french-model")
         onnx, path = parsed.options.get("format") == "onnx", Path(folder).expanduser()
         options = {"keep_sources": parsed.options["keep_sources"]} if parsed.options.get("keep_sources") else {}
         if onnx and options:
@@ -58,7 +59,7 @@ class FileCommands(Commands):
         return None
 
     @line_magic
-    @command(COMMON, "file")
+    @command(COMMON, "file", rest="path")
     def textgen_load(self, parsed: ParsedLine) -> object:
         """Load a saved model, or the best model of a run, into a variable.
 
@@ -68,8 +69,8 @@ class FileCommands(Commands):
 
             %textgen_load french french-model
         """
-        name = self.session.new_name(parsed.words[:1], "%textgen_load")
-        _, folder = _name_and_folder(parsed.words, "%textgen_load french french-model")
+        name = self.session.new_name(parsed.words, "%textgen_load")
+        _, folder = _name_and_folder(parsed, "%textgen_load french french-model")
         if parsed.options.get("show_code"):
             return print_code("from nbtextgen import TextGenerator", f"{name} = TextGenerator.load({folder!r})")
         self.session.check_free(name)
@@ -80,7 +81,7 @@ class FileCommands(Commands):
         return None
 
 
-def _name_and_folder(words: list[str], example: str) -> tuple[str, str]:
-    if len(words) != 2:
+def _name_and_folder(parsed: ParsedLine, example: str) -> tuple[str, str]:
+    if not parsed.text:
         raise OptionError(f"A name and a folder are expected, for instance: {example}")
-    return words[0], words[1]
+    return parsed.words[0], parsed.text

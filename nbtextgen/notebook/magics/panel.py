@@ -7,8 +7,9 @@ from typing import Any
 from IPython.core.magic import line_magic, magics_class
 
 from nbtextgen.core.errors import OptionError
-from nbtextgen.notebook.arguments import COMMON, ParsedLine, by_name, choice_option, text_option
+from nbtextgen.notebook.arguments import COMMON, by_name, choice_option, text_option
 from nbtextgen.notebook.code import call, print_code
+from nbtextgen.notebook.lines import ParsedLine
 from nbtextgen.notebook.magics.base import Commands, command
 
 OPTIONS = (
@@ -25,7 +26,7 @@ class PanelCommands(Commands):
     """Panels."""
 
     @line_magic
-    @command(OPTIONS, "model")
+    @command(OPTIONS, "model", rest="text")
     def textgen_panel(self, parsed: ParsedLine) -> object:
         """Train, generate and tune with sliders; show a background training.
 
@@ -42,12 +43,12 @@ class PanelCommands(Commands):
             %textgen_panel dates --data builtin:dates
         """
         options = {name: value for name, value in parsed.options.items() if name in ("kind", "data") and value}
+        words = [*parsed.words, *([parsed.text] if parsed.text else [])]
         if parsed.options.get("show_code"):
-            words = [parsed.words[0], " ".join(parsed.words[1:])][: len(parsed.words)] if parsed.words else []
             return print_code(
                 "from nbtextgen.notebook import panel", call("panel", ", ".join(map(repr, words)), options)
             )
-        return self.open(parsed.words, **options)
+        return self.open(words, **options)
 
     def open(self, words: list[str], kind: str = "auto", data: str = "") -> Any:
         """Return the panel for a model's name, if any; with ``auto``, show the panel of a running training."""

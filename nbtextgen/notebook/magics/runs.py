@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import line_magic, magics_class
 
 from nbtextgen.core.errors import OptionError, nearest
-from nbtextgen.notebook.arguments import COMMON, ParsedLine, by_name, flag_option, text_option
+from nbtextgen.notebook.arguments import COMMON, by_name, flag_option, text_option
 from nbtextgen.notebook.awaiting import MARK, QUIET
 from nbtextgen.notebook.code import Values, print_code
-from nbtextgen.notebook.magics.base import Commands, command
+from nbtextgen.notebook.lines import ParsedLine, quoted
+from nbtextgen.notebook.magics.base import Commands, awaitable, command
 from nbtextgen.notebook.runs_view import RunsView
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class RunCommands(Commands):
     """Looking at runs."""
 
     @line_magic
-    @command(OPTIONS, "run", actions=ACTIONS)
+    @command(OPTIONS, "run", words=None, actions=ACTIONS)
     def textgen_runs(self, parsed: ParsedLine) -> object:
         """List runs with their settings, scores and learning curves; open, resume, stop or delete them.
 
@@ -68,7 +68,7 @@ class RunCommands(Commands):
         elif action == "resume":
             marks = (MARK if parsed.awaited else "") + (QUIET if parsed.quiet else "")
             train: Any = self.session.shell.magics_manager.registry["TrainCommands"]
-            return train.textgen_train(f"{marks}{into} --resume {shlex.quote(str(chosen[0].folder))}")
+            return train.textgen_train(f"{marks}{into} --resume {quoted(str(chosen[0].folder))}")
         elif action == "open":
             result = self._open(chosen[0], into)
         elif action in ("stop", "end"):
@@ -77,7 +77,7 @@ class RunCommands(Commands):
             result = _delete(chosen, sure=bool(parsed.options.get("yes")))
         else:
             result = RunsView(folder, all_runs if action == "list" else chosen)
-        return _awaitable(result) if parsed.awaited else result
+        return awaitable(result) if parsed.awaited else result
 
     def _variable(self, chosen: list[RunRecord], options: Values) -> str:
         """Return the variable for the model of a run: that of ``--into``, or the start of the run's name."""
@@ -100,11 +100,6 @@ class RunCommands(Commands):
         self.session.variables[name] = TextGenerator.load(record.folder)
         print(f"{name} is the best model of {record.name}")
         return History(record_of(record.name, Run.open(record.folder).history()))
-
-
-async def _awaitable(value: Any) -> Any:
-    """Return a value to a cell that awaits this magic."""
-    return value
 
 
 def _action(words: list[str]) -> tuple[str, list[str]]:

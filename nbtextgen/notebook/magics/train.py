@@ -12,25 +12,18 @@ from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import build, options_of
 from nbtextgen.data.config import DataConfig
 from nbtextgen.model.config import ModelConfig
-from nbtextgen.notebook.arguments import (
-    COMMON,
-    ParsedLine,
-    by_name,
-    choice_option,
-    flag_option,
-    parse_line,
-    read_config,
-    text_option,
-)
+from nbtextgen.notebook.arguments import COMMON, by_name, choice_option, flag_option, read_config, text_option
 from nbtextgen.notebook.code import Values, call, keywords, print_code
-from nbtextgen.notebook.magics.base import Commands, command
-from nbtextgen.notebook.variables import data_as_code, names_file
+from nbtextgen.notebook.lines import ParsedLine, Syntax, parse_line
+from nbtextgen.notebook.magics.base import Commands, awaitable, command
+from nbtextgen.notebook.variables import names_file
 from nbtextgen.run.config import LaunchConfig
 from nbtextgen.tokenizers.config import TokenizerConfig
 from nbtextgen.training.config import TrainingConfig
 
 if TYPE_CHECKING:
     from nbtextgen.notebook.live.training import Training
+    from nbtextgen.notebook.session import Session
 
 SECTIONS = {
     "Data": options_of(DataConfig),
@@ -87,17 +80,17 @@ class Request:
         """Column names, run folder and processes, as keywords of ``fit``."""
         return {name: self.own[name] for name in ("source", "target", "run") if name in self.own} | self.launch
 
-    def code(self) -> list[str]:
+    def code(self, session: Session) -> list[str]:
         """Return the Python that does the same."""
         own, generator = self.own, f"TextGenerator({keywords(self.settings)})"
         if "resume" in own:
             trained = call("TextGenerator.resume", repr(own["resume"]), self.launch)
         elif "text" in own:
-            text = repr(own["text"]) if _is_path(own["text"]) else own["text"]
+            text = repr(own["text"]) if _is_path(own["text"]) else session.data_as_code(own["text"])
             trained = call(f"{generator}.fit_text", text, self.fit_options)
         else:
-            data = f"Pairs.from_text({self.cell!r})" if self.cell is not None else data_as_code(own["data"])
-            valid = [f"valid={data_as_code(own['valid'])}"] if "valid" in own else []
+            data = session.pairs_in_cell(self.cell)[1] if self.cell is not None else session.data_as_code(own["data"])
+            valid = [f"valid={session.data_as_code(own['valid'])}"] if "valid" in own else []
             trained = call(f"{generator}.fit", ", ".join([data, *valid]), self.fit_options)
         names = [*(["LaunchConfig"] if self.launch else []), *(["Pairs"] if self.cell is not None else [])]
         saved = [f"{self.name}.save({own['save']!r})"] if "save" in own else []
@@ -127,12 +120,15 @@ class TrainCommands(Commands):
         --background you can go on working, and the variable generates with the best model from the first validation on.
         """
         request = self._request(parsed)
-        return self._train_awaited(request, parsed.quiet) if parsed.awaited else self._train(request)
+        if not parsed.awaited or request.own.get("show_code") or request.own.get("background"):
+            model = self._train(request)
+            return awaitable(None if parsed.quiet else model) if parsed.awaited else model
+        return self._await_training(request, self._training(request), parsed.quiet)
 
     def _train(self, request: Request) -> Any:
         """Train in this thread; with ``--background``, start training and return."""
         if request.own.get("show_code"):
-            return print_code(*request.code())
+            return print_code(*request.code(self.session))
         training = self._training(request)
         if request.own.get("background"):
             training.at_end = partial(self._finish, request)
@@ -142,14 +138,10 @@ class TrainCommands(Commands):
             return training.model
         return self._keep(training.run(), request)
 
-    async def _train_awaited(self, request: Request, quiet: bool) -> Any:
+    async def _await_training(self, request: Request, training: Training, quiet: bool) -> Any:
         """Train in the background while the kernel handles the panel's messages."""
-        if request.own.get("show_code") or request.own.get("background"):
-            model = self._train(request)
-        else:
-            training = self._training(request)
-            training.start()
-            model = self._keep(await training.ended(getattr(self.shell, "kernel", None)), request)
+        training.start()
+        model = self._keep(await training.ended(getattr(self.shell, "kernel", None)), request)
         return None if quiet else model
 
     def _finish(self, request: Request, model: Any) -> None:
@@ -159,7 +151,7 @@ class TrainCommands(Commands):
 
     def prepare(self, line: str) -> Training:
         """Return the training for a line, not started, with its variable filled; for the panels."""
-        request = self._request(parse_line(line, TRAIN))
+        request = self._request(parse_line(line, Syntax(TRAIN, words=1), self.session.scope))
         training = self._training(request)
         self.session.variables[request.name] = training.model
         return training
@@ -209,15 +201,13 @@ class TrainCommands(Commands):
 
     def _data(self, request: Request) -> Values:
         """Return the arguments of ``fit``."""
-        from nbtextgen.data.pairs import Pairs
-
         own, cell = request.own, request.cell
         if "text" in own:
             from nbtextgen.data.corpus import Corpus
 
             text = own["text"] if _is_path(own["text"]) else self.session.data(own["text"], "--text")
             return {"data": Corpus.of(text), **request.fit_options}
-        data = Pairs.from_text(cell, "cell, line") if cell is not None else self.session.data(own["data"])
+        data = self.session.pairs_in_cell(cell)[0] if cell is not None else self.session.data(own["data"])
         valid = {"valid": self.session.data(own["valid"], "--valid")} if "valid" in own else {}
         return {"data": data, **valid, **request.fit_options}
 

@@ -12,7 +12,7 @@ from nbtextgen.data.readers.files import is_pairs_file
 from nbtextgen.notebook.code import call
 from nbtextgen.notebook.panels.fields import text_field
 from nbtextgen.notebook.session import Session
-from nbtextgen.notebook.variables import column_names, data_as_code, data_variables
+from nbtextgen.notebook.variables import column_names, data_variables
 
 if TYPE_CHECKING:
     from nbtextgen.data.pairs import Cleaned
@@ -82,8 +82,8 @@ def columns_of(values: Mapping[str, Any]) -> dict[str, str]:
     return {side: values[side] for side in ("source", "target") if values.get(side)}
 
 
-def fit_code(values: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+def fit_code(session: Session, values: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     """Return the Python that trains."""
     generator = call("TextGenerator", "", settings)
-    fit = call("fit", data_as_code(values.get("data") or ""), columns_of(values))
+    fit = call("fit", session.data_as_code(values.get("data") or ""), columns_of(values))
     return f"from nbtextgen import TextGenerator\n{values.get('name')} = {generator}.{fit}"

@@ -83,7 +83,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
             self.form.suggestions = suggestions(self.session, values.get("data") or "")
         settings, errors = self.settings()
         self.form.errors = errors | self._source.problems(values)
-        self.code.show({"Magic": self.line().magic(), "Python": fit_code(values, settings)})
+        self.code.show({"Magic": self.line().magic(), "Python": fit_code(self.session, values, settings)})
         if values.get("data"):
             self._worker.replace(self._estimate)
         else:
@@ -159,7 +159,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
             return
         commands: Any = self.session.shell.magics_manager.registry["TrainCommands"]
         try:
-            training = commands.prepare(f"{self.line().words()} --background --progress none")
+            training = commands.prepare(f"{self.line().line()} --background --progress none")
         except NbTextGenError as error:
             self.status.value = status(error.in_form, alert=True)
             return

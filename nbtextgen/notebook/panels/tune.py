@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
 from nbtextgen.core.errors import NbTextGenError, OptionError
 from nbtextgen.core.options import Option
-from nbtextgen.notebook.arguments import parse_line
 from nbtextgen.notebook.background import BackgroundWorker, describe
 from nbtextgen.notebook.code import Values, call
+from nbtextgen.notebook.lines import Syntax, parse_line
 from nbtextgen.notebook.panels.data_source import FIELDS, DataSource, columns_of, suggestions
 from nbtextgen.notebook.panels.fields import field, text_field
 from nbtextgen.notebook.panels.generate import GeneratePanel
 from nbtextgen.notebook.panels.static import StaticForm
 from nbtextgen.notebook.panels.widgets import CodeView, Form, Ranges, row, status
 from nbtextgen.notebook.progress import Throttle
-from nbtextgen.notebook.variables import data_as_code
 from nbtextgen.pipeline.defaults import fit_options
 from nbtextgen.training.controls import Controls
 from nbtextgen.tuning import TUNABLE, Domain, Range, Tuning, search_space, tune, usual_range
@@ -80,9 +78,9 @@ class TunePanel(StaticForm, ipywidgets.VBox):
 
     def fixed(self) -> Values:
         """Return the settings that are the same in all trials; raises ``OptionError`` as the magic does."""
-        parsed = parse_line(self.form.values.get("fixed") or "", OPTIONS)
+        parsed = parse_line(self.form.values.get("fixed") or "", Syntax(OPTIONS))
         if parsed.words:
-            raise OptionError(f"Only options can be given here, got {shlex.join(parsed.words)}; they begin with --.")
+            raise OptionError(f"Only options can be given here, got {' '.join(parsed.words)}; they begin with --.")
         return parsed.options
 
     def _changed(self, change: Any = None) -> None:
@@ -116,7 +114,8 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         except OptionError:
             fixed, minutes = {}, MINUTES.default
         options = ({"options": fixed} if fixed else {}) | columns_of(values)
-        called = call("tune", f"{data_as_code(values.get('data') or '')}, {{{search}}}, {minutes:g}", options)
+        data = self.session.data_as_code(values.get("data") or "")
+        called = call("tune", f"{data}, {{{search}}}, {minutes:g}", options)
         return f"from nbtextgen import tune\n{values['name']} = {called}.best"
 
     # Search --------------------------------------------------------------------------------------------------------

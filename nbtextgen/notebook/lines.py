@@ -1,0 +1,498 @@
+r"""The one parser of what follows a magic's name, and of the cell below it.
+
+A line is read as people type it:
+
+- an expression as Python reads it: ``--data df.query("lang == 'fr'")``;
+- a path as it is written: ``--data C:\Users\me\my words.tsv``;
+- a text as it is typed: ``l'homme``, ``"\frac{1}{2}"``, ``"--beam is a flag"``, ``-- --beam is a flag``;
+- ``{name}`` and ``$name`` as the value of a variable, if there is one;
+- a comment (``# note`` after a space, outside of quotes and brackets) not at all.
+
+Quotes around a whole word, value or text are removed. The only escape is ``\"``, in double quotes.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import takewhile
+from pathlib import Path
+from typing import Any
+
+from nbtextgen.core.errors import DataError, OptionError, nearest
+from nbtextgen.core.options import Option
+
+EXPRESSIONS = ("data", "valid", "background", "text", "gold", "into")
+"""Options that take an expression or a path; it is evaluated by ``Session``, and not expanded here."""
+_FLAG = re.compile(r"--([A-Za-z][\w-]*)(=?)")
+_END_OF_OPTIONS = re.compile(r"--(?=\s|$)")
+_BRACES = re.compile(r"\{([^{}]+)\}")
+_REFERENCE = re.compile(r"\{\{([^{}]+)\}\}|\{([^{}]+)\}|(\$?)\$([^\W\d]\w*(?:\.[^\W\d]\w*)*)")
+_STRING = re.compile(r'"""(?:[^\\]|\\.)*?"""|\'\'\'(?:[^\\]|\\.)*?\'\'\'|"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'')
+_SUFFIX = re.compile(r"\.\w{2,7}$")
+_GAP = re.compile(r"(?<=\S) {2,}(?=\S)")
+_BOOLEAN = "true|false|yes|no|on|off"
+_OPENING = {")": "(", "]": "[", "}": "{"}
+
+
+@dataclass
+class ParsedLine:
+    """A parsed call of a magic.
+
+    Attributes:
+        words: the words at the start, such as the name of a model.
+        text: the text, path or expression that follows them; ``None`` if there is none.
+        options: values by their Python names.
+        cell: the body of a cell magic, or ``None``.
+        awaited, quiet: whether the caller awaits the result, and whether the cell shows no value.
+    """
+
+    words: list[str] = field(default_factory=list[str])
+    text: str | None = None
+    options: dict[str, Any] = field(default_factory=dict[str, Any])
+    cell: str | None = None
+    awaited: bool = False
+    quiet: bool = False
+
+
+@dataclass(frozen=True)
+class Syntax:
+    """What the line of a magic holds.
+
+    Attributes:
+        options: the options by their Python names.
+        words: how many words come first; ``None``: any number.
+        rest: what may follow the words: ``text``, ``path``, ``expression``, or nothing.
+    """
+
+    options: Mapping[str, Option]
+    words: int | None = None
+    rest: str = ""
+
+
+def parse_line(line: str, syntax: Syntax, variables: Mapping[str, Any] | None = None) -> ParsedLine:
+    """Parse the line of a magic.
+
+    Args:
+        line: what follows the magic's name.
+        syntax: what may be there.
+        variables: values for ``{name}`` and ``$name``; without them, both are read as they are typed.
+
+    Raises:
+        OptionError: for an unknown option (with the nearest), one that is given twice, a missing or bad value, an open quote, or
+            ``$name`` in a text if there is no such variable.
+    """
+    return _Reader(line, syntax, variables).read()
+
+
+class _Reader:
+    """Reads one line from left to right."""
+
+    def __init__(self, line: str, syntax: Syntax, variables: Mapping[str, Any] | None) -> None:
+        self.line, self.syntax, self.variables = line, syntax, variables
+        self.position = 0
+        self.parsed = ParsedLine()
+        self.quoted = _QuotedItems(line)
+
+    def read(self) -> ParsedLine:
+        parsed, syntax, texts = self.parsed, self.syntax, list[str]()
+        while self._go_to_next_word():
+            flag = _FLAG.match(self.line, self.position)
+            if flag is not None:
+                self._read_option(flag)
+            elif syntax.words is None or len(parsed.words) < syntax.words or not syntax.rest:
+                parsed.words.append(self._read_word())
+            elif syntax.rest == "expression":
+                texts.append(self.read_expression(with_spaces=True))
+            elif not texts and _END_OF_OPTIONS.match(self.line, self.position):
+                self.position += 2
+                texts.append(self._as_text(self._read_run(options=False)))
+            else:
+                texts.append(self._as_text(self._read_run()))
+        if texts:
+            parsed.text = " ".join(texts)
+        if parsed.words[-1:] == ["\\"]:
+            raise OptionError("The line ends with a backslash, but no line follows it.")
+        return parsed
+
+    def _go_to_next_word(self) -> bool:
+        """Skip spaces; return whether there is a word before the end or a comment."""
+        while self.position < len(self.line) and self.line[self.position].isspace():
+            self.position += 1
+        return self.position < len(self.line) and self.line[self.position] != "#"
+
+    # Options --------------------------------------------------------------------------------------------------------
+
+    def _read_option(self, flag: re.Match[str]) -> None:
+        options, values = self.syntax.options, self.parsed.options
+        name = flag[1].replace("-", "_")
+        negated = name not in options and name.startswith("no_") and name[3:] in options
+        option = options.get(name[3:] if negated else name)
+        if option is None or (negated and option.type is not bool):
+            hint = nearest(f"--{flag[1]}", [option.flag for option in options.values()])
+            way_out = " Put a text that begins with dashes in double quotes." if self.syntax.rest == "text" else ""
+            raise OptionError(f"There is no option --{flag[1]}.{hint}{way_out}")
+        if option.name in values and option.type is not tuple:
+            raise OptionError(f"{option.flag} is given twice; leave one of them out.")
+        self.position = flag.end()
+        if option.type is not bool:
+            start, text = self._go_to_value(option, joined=bool(flag[2])), self._read_value(option)
+            is_text = option.type is str and self.quoted.get(start) is not None  # "none" in quotes is a word
+            value = option.check(text) if is_text else option.parse(text)
+        elif flag[2] or (not negated and self._next_is(_BOOLEAN)):
+            value = option.parse(self._read_word())
+        else:
+            value = not negated
+        values[option.name] = (*values.get(option.name, ()), *value) if option.type is tuple and value else value
+
+    def _go_to_value(self, option: Option, *, joined: bool) -> int:
+        """Go to the value of an option, which stands after a space or is ``joined`` to it by ``=``."""
+        missing = self.line[self.position : self.position + 1].strip() == "" if joined else not self._go_to_next_word()
+        if missing or (not joined and _FLAG.match(self.line, self.position)):
+            raise OptionError(f"{option.flag} needs a value: {option.range()}.")
+        return self.position
+
+    def _read_value(self, option: Option) -> str:
+        with_spaces = not self.syntax.rest and len(self.parsed.words) == self.syntax.words  # no more words can follow
+        if option.type is str and option.name in EXPRESSIONS:
+            return self.read_expression(with_spaces=with_spaces)
+        if option.type is str and option.choices is None and with_spaces and self.quoted.get(self.position) is None:
+            return self._expanded(self._read_run())
+        value = self._read_word(constants=True)
+        while option.type is tuple and value.endswith(",") and self._next_is(r"[^#-]\S*"):
+            value += self._read_word()
+        return value
+
+    # Words and texts ------------------------------------------------------------------------------------------------
+
+    def _next_is(self, pattern: str) -> bool:
+        """Return whether the next word matches a pattern, and go to it if so."""
+        match = re.compile(rf"\s+(?=(?:{pattern})(?:\s|$))", re.IGNORECASE).match(self.line, self.position)
+        self.position = match.end() if match else self.position
+        return match is not None
+
+    def _read_word(self, *, constants: bool = False) -> str:
+        """Read a quoted item, or a word up to the next space; ``constants``: also expand ``{1 + 1}``."""
+        item = self.quoted.get(self.position)
+        if item is not None:
+            self.position = item.end
+            return self._unquoted(item)
+        start, self.position = self.position, self._word_end()
+        return self._expanded(self.line[start : self.position], constants=constants)
+
+    def _word_end(self) -> int:
+        self._check_open_quote()
+        end = self.position
+        while end < len(self.line) and not self.line[end].isspace():
+            braces = _BRACES.match(self.line, end)  # {1 + 1} is part of one word
+            end = braces.end() if braces and is_expression(braces[1]) else end + 1
+        return end
+
+    def _read_run(self, *, options: bool = True) -> str:
+        """Read words up to the next option or a comment, as they are typed."""
+        self._go_to_next_word()
+        self._check_open_quote()
+        start = end = self.position
+        while self._go_to_next_word() and not (options and _FLAG.match(self.line, self.position)):
+            item = self.quoted.get(self.position)
+            end = item.end if item is not None else _end_of_word(self.line, self.position)
+            self.position = end
+        return self.line[start:end]
+
+    def _as_text(self, run: str) -> str:
+        """Return a text, without its quotes if it consists of quoted items only."""
+        quoted, position, parts = _QuotedItems(run), 0, list[str]()
+        while (item := quoted.get(position)) is not None:
+            parts.append(self._unquoted(item, strict=True))
+            position = _next_word(run, item.end)
+        return " ".join(parts) if parts and position == len(run) else self._expanded(run, strict=True)
+
+    def _check_open_quote(self) -> None:
+        if self.line.startswith('"', self.position) and self.quoted.get(self.position) is None:
+            raise OptionError(f"A quote is not closed in: {self.line.strip()}")
+
+    def _unquoted(self, item: _QuotedItem, *, strict: bool = False) -> str:
+        return "".join(self._expanded(text, dollars=quote == '"', strict=strict) for quote, text in item.parts)
+
+    def _expanded(self, text: str, *, constants: bool = False, dollars: bool = True, strict: bool = False) -> str:
+        if self.variables is None:
+            return text
+        return expand(text, self.variables, constants=constants, dollars=dollars, strict=strict)
+
+    # Expressions and paths ------------------------------------------------------------------------------------------
+
+    def read_expression(self, *, with_spaces: bool) -> str:
+        """Read an expression or a path: with its spaces up to the next option or a comment, or as far as it makes sense."""
+        item = self.quoted.get(self.position)
+        if item is not None:
+            self.position = item.end
+            return item.text
+        self._check_open_quote()
+        start = self.position
+        # Without strings as well: an apostrophe in the name of a file opens none.
+        by_python, by_spaces = (_expression_ends(self.line, start, strings=strings) for strings in (True, False))
+        ends = [by_python[-1], by_spaces[-1]] if with_spaces else sorted({*by_python, *by_spaces})
+        in_order = ends if with_spaces or self.syntax.rest == "text" else ends[::-1]
+        complete = [end for end in in_order if _is_complete(self.line[start:end])]
+        with_suffix = [end for end in ends if _SUFFIX.search(self.line[start:end])]
+        self.position = [*complete, *with_suffix, ends[0]][0]
+        return self.line[start : self.position]
+
+
+def is_expression(text: str) -> bool:
+    """Return whether a text is a Python expression."""
+    return _parsed(text) is not None
+
+
+def _parsed(text: str) -> ast.expr | None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of "\w" in a string
+        try:
+            return ast.parse(text.strip(), mode="eval").body
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return None
+
+
+def _is_complete(text: str) -> bool:
+    if is_expression(text):
+        return True
+    try:
+        return Path(text).expanduser().exists()
+    except (OSError, ValueError, RuntimeError):  # too long for a name, or a user that does not exist
+        return False
+
+
+def _expression_ends(line: str, start: int, *, strings: bool, brackets: bool = True) -> list[int]:
+    """Return where an expression that begins at ``start`` may end: at spaces outside of brackets and strings."""
+    ends, opened, position = list[int](), list[str](), start
+    while position < len(line):
+        character = line[position]
+        string = _STRING.match(line, position) if strings and character in "'\"" else None
+        if string is not None:
+            position = string.end()
+            continue
+        if brackets and character in "([{":
+            opened.append(character)
+        elif opened and opened[-1] == _OPENING.get(character):
+            opened.pop()
+        elif character.isspace() and not opened:
+            ends.append(position)
+            position = _next_word(line, position)
+            if position == len(line) or line[position] == "#" or _FLAG.match(line, position):
+                return ends
+            continue
+        position += 1
+    if opened:  # a bracket in the name of a file
+        return _expression_ends(line, start, strings=strings, brackets=False)
+    return [*ends, len(line)]
+
+
+def _next_word(line: str, position: int) -> int:
+    return position + len(line[position:]) - len(line[position:].lstrip())
+
+
+def _end_of_word(line: str, position: int) -> int:
+    space = re.compile(r"\s").search(line, position)
+    return space.start() if space else len(line)
+
+
+# Quotes ---------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _QuotedItem:
+    """Quoted parts without a space between them, each with its kind of quote; ``end`` is the position after the last."""
+
+    parts: tuple[tuple[str, str], ...]
+    end: int
+
+    @property
+    def text(self) -> str:
+        return "".join(text for _, text in self.parts)
+
+
+class _QuotedItems:
+    """The quoted items of a line. A closing quote is followed by a space, the end of the line, or another quoted part."""
+
+    def __init__(self, line: str) -> None:
+        self.line = line
+        self._closing: dict[int, int] = {}  # of every quote that opens an item
+        nearest_closing: dict[str, int] = {}
+        for position in range(len(line) - 1, -1, -1):
+            quote = line[position]
+            if quote not in "'\"":
+                continue
+            if quote in nearest_closing:
+                self._closing[position] = nearest_closing[quote]
+            after = line[position + 1 : position + 2]
+            if quote == '"' and line[:position].endswith("\\"):
+                closes = re.match(r"\s*(#|--[A-Za-z]|$)", line[position + 1 :]) is not None  # "C:\folder\"
+            else:
+                closes = not after.strip() or position + 1 in self._closing
+            if closes:
+                nearest_closing[quote] = position
+
+    def get(self, position: int) -> _QuotedItem | None:
+        """Return the item that begins at a position."""
+        parts = list[tuple[str, str]]()
+        while position in self._closing:
+            quote, closing = self.line[position], self._closing[position]
+            text = self.line[position + 1 : closing]
+            parts.append((quote, text.replace('\\"', '"') if quote == '"' else text))
+            position = closing + 1
+        return _QuotedItem(tuple(parts), position) if parts else None
+
+
+def split_words(line: str) -> tuple[list[str], str]:
+    """Return the words of an unfinished line, without their quotes, and the part of a word at its end (empty after a space)."""
+    items, words, position = _QuotedItems(line), list[str](), _next_word(line, 0)
+    while position < len(line):
+        item = items.get(position)
+        end = item.end if item is not None else _end_of_word(line, position)
+        if end == len(line):
+            return words, line[position:]
+        words.append(item.text if item is not None else line[position:end])
+        position = _next_word(line, end)
+    return words, ""
+
+
+def spelled(value: str, *, expression: bool = False) -> str:
+    """Return the value of an option as it can stand on a line: as it is where that reads back the same, else in quotes."""
+    if not expression:
+        return value if re.fullmatch(r"(?!-)[\w./:,+=@%~*?\\-]+", value) else quoted(value)
+    reader = _Reader(f"{value} --x", Syntax({}, words=0), None)
+    try:
+        same = reader.read_expression(with_spaces=True) == value
+    except OptionError:
+        same = False
+    return value if same else quoted(value)
+
+
+def escape_references(text: str) -> str:
+    """Return a text in which nothing is expanded: ``{name}`` and ``$name`` are spelled so that they stay."""
+    text = _BRACES.sub(lambda match: f"{{chr(123)}}{match[0][1:]}" if is_expression(match[1]) else match[0], text)
+    return re.sub(r"\$(?=\$*[^\W\d])", "{chr(36)}", text)
+
+
+def quoted(text: str) -> str:
+    """Return a text as a word of a line that is read back as the same text; in double quotes where that is enough."""
+    escaped = text.replace('"', '\\"')
+    apart = "".join(f"'{part}'" if part[0] != "'" else f'"{part}"' for part in re.findall(r"'+|[^']+", text))
+    for spelling in (f'"{text}"', f"'{text}'", f'"{escaped}"'):
+        items = [_QuotedItems(spelling + following).get(0) for following in ("", " --x", " a")]
+        if all(item is not None and item.end == len(spelling) and item.text == text for item in items):
+            return spelling
+    return apart
+
+
+# Variables ------------------------------------------------------------------------------------------------------------
+
+
+def expand(
+    text: str, variables: Mapping[str, Any], *, constants: bool = False, dollars: bool = True, strict: bool = False
+) -> str:
+    """Replace ``{expression}`` and ``$name`` by their values; ``{{name}}`` and ``$$name`` stand for ``{name}`` and ``$name``.
+
+    Braces around what is no expression of variables stay as they are.
+
+    Args:
+        text: what is typed.
+        variables: the notebook's variables.
+        constants: whether to replace also an expression without a variable, such as ``{1 + 1}``.
+        dollars: whether to replace ``$name``.
+        strict: whether to refuse ``$name`` if there is no such variable.
+
+    Raises:
+        OptionError: for ``$name`` without a variable.
+    """
+
+    def value(match: re.Match[str]) -> str:
+        doubled, braces, escape, name = match.groups()
+        if name is None:
+            values = _value(doubled or braces, variables, constants=constants)
+            return match[0] if not values else f"{{{doubled}}}" if doubled else f"{values[0]}"
+        if not dollars:
+            return match[0]
+        if escape:
+            return f"${name}"
+        values = _value(name, variables) or _value(name.partition(".")[0], variables)
+        if not values:
+            if strict:
+                raise OptionError(f"There is no variable {name} for ${name}; write $${name} if it is text.")
+            return match[0]
+        return f"{values[0]}" if _value(name, variables) else f"{values[0]}{name[name.index('.') :]}"
+
+    return _REFERENCE.sub(value, text)
+
+
+def _value(expression: str, variables: Mapping[str, Any], *, constants: bool = False) -> list[Any]:
+    """Return the value of an expression in a list, which is empty if it has none or names no variable."""
+    tree = _parsed(expression)
+    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} if tree is not None else set[str]()
+    is_character = re.fullmatch(r"chr\(\d+\)", expression) is not None  # how a brace or a dollar can be spelled
+    if tree is None or not (constants or is_character or any(name in variables for name in names)):
+        return []
+    try:
+        return [eval(expression.strip(), dict(variables))]  # the user's own code
+    except Exception:
+        return []
+
+
+# Cells ----------------------------------------------------------------------------------------------------------------
+
+
+def continue_line(line: str, cell: str | None) -> tuple[str, str | None]:
+    """Return the line of a cell magic with those of the cell that continue it after a backslash, and the rest of the cell."""
+    while cell and line.rstrip().endswith("\\"):
+        first, _, rest = cell.partition("\n")
+        before = line.rstrip()[:-1]
+        if before and not before[-1].isspace() and not _FLAG.match(first.lstrip()):
+            break  # the end of a path
+        line, cell = f"{before.rstrip()} {first.strip()}", rest or None
+    return line, cell
+
+
+def cell_magics(lines: list[str]) -> list[str]:
+    """Transform the lines of a cell (``input_transformers_cleanup``) so that our cell magics work where IPython's do not.
+
+    One below other lines, as in documentation that is pasted, takes the lines up to a blank one or the next magic as its cell.
+    One without a cell gets a blank line, so that the magic itself says what is missing.
+    """
+    if not any(line.startswith("%%textgen_") for line in lines):
+        return lines
+    if lines[0].startswith("%%"):
+        return lines if len(lines) > 1 else [lines[0].rstrip("\n") + "\n", "\n"]
+    transformed, rest = list[str](), list(lines)
+    while rest:
+        line = rest.pop(0)
+        match = re.match(r"%%(textgen_\w+)[ \t]*(.*)", line)
+        if match is None:
+            transformed.append(line)
+            continue
+        cell = list(takewhile(lambda line: line.strip() and not line.startswith("%"), rest))
+        del rest[: len(cell)]
+        arguments = (match[1], match[2], "".join(cell) or "\n")
+        transformed.append(f"get_ipython().run_cell_magic{arguments!r}\n" + "\n" * len(cell))
+    return transformed
+
+
+def pairs_in_cell(cell: str) -> str:
+    """Return the pairs of a cell, with a tab in place of the spaces that the Tab key types there.
+
+    Raises:
+        DataError: if some lines have such a gap and others have none, or several.
+    """
+    rows = [(number, row) for number, row in enumerate(cell.split("\n"), 1) if row.strip()]
+    gaps = [len(_GAP.findall(row.strip())) for _, row in rows]
+    if "\t" in cell or " => " in cell or not any(gaps):
+        return cell
+    number = next((number for (number, _), count in zip(rows, gaps, strict=True) if count != 1), None)
+    if number is not None:
+        raise DataError(
+            f"cell, line {number} has no separator: write source, a tab or ' => ', and target. The Tab key types spaces here, "
+            "which separate the two if every line has exactly one gap of two or more spaces."
+        )
+    return "\n".join(_GAP.sub("\t", row.strip()) for row in cell.split("\n"))

@@ -1,0 +1,153 @@
+"""Lines and cells as users type and paste them, in a real IPython shell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+from nbtextgen import TextGenerator
+
+ROOT = Path(__file__).parents[2]
+PAIRS = [(word, word[::-1]) for word in ("abc", "bca", "cab", "aab", "bba", "cca", "acb", "bac")]
+CELL = "".join(f"{source}\t{target}\n" for source, target in PAIRS)
+FAST = "--hidden-size 8 --embedding-size 8 --epochs 1 --quiet"
+
+
+@pytest.fixture(scope="module")
+def model() -> TextGenerator:
+    return TextGenerator(hidden_size=8, embedding_size=8, epochs=1).fit(PAIRS, callbacks=[])
+
+
+@pytest.fixture
+def shell(model: TextGenerator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InteractiveShell:
+    monkeypatch.chdir(tmp_path)
+    shell = InteractiveShell()
+    shell.run_line_magic("load_ext", "nbtextgen")
+    shell.user_ns |= {"m": model, "df": pandas.DataFrame(PAIRS, columns=["en", "fr"]), "s": "a 'b' {c} \\d $e --f # g"}
+    return shell
+
+
+def run(shell: InteractiveShell, cell: str) -> Any:
+    result = shell.run_cell(cell)
+    result.raise_error()
+    return result.result
+
+
+def refusal(shell: InteractiveShell, cell: str) -> str:
+    """The line in which a cell is refused."""
+    result = shell.run_cell(cell)
+    error = result.error_in_exec or result.error_before_exec
+    assert error is not None and len(error._render_traceback_()) == 1, error  # type: ignore[attr-defined]
+    return str(error)
+
+
+def test_comment_is_no_text(shell: InteractiveShell) -> None:
+    assert run(shell, '%textgen_generate m "abc" # note').source == "abc"
+    assert run(shell, "%textgen_train n --data df --source en --target fr " + FAST + "    # a data frame") is not None
+
+
+def test_text_is_taken_as_typed(shell: InteractiveShell) -> None:
+    for text in ("it's raining", "l'homme mange", "\\frac{1}{2}", "C# and $5"):
+        assert run(shell, f"%textgen_generate m {text}").source == text
+        assert run(shell, f'%textgen_generate m "{text}"').source == text
+    assert run(shell, '%textgen_generate m "--verbose means more"').source == "--verbose means more"
+    assert run(shell, "%textgen_generate m -- --beam is a flag").source == "--beam is a flag"
+
+
+def test_text_of_a_variable_needs_no_quotes(shell: InteractiveShell) -> None:
+    assert run(shell, "%textgen_generate m --text s").source == shell.user_ns["s"]
+    assert run(shell, "%textgen_generate m --text s[:5] --beam 2").source == "a 'b'"
+    assert run(shell, "%textgen_explain m --text s --method attention").source == shell.user_ns["s"]
+    assert "not both" in refusal(shell, "%textgen_generate m abc --text s")
+    assert "holds DataFrame, not a text" in refusal(shell, "%textgen_generate m --text df")
+    assert "There is no variable undefined for $undefined" in refusal(shell, "%textgen_generate m costs $undefined")
+
+
+def test_expression_is_read_as_python_reads_it(shell: InteractiveShell) -> None:
+    for data in (
+        "df.query(\"en != 'abc'\")",
+        'df[["en", "fr"]]',
+        '{"en": ["a", "b"], "fr": ["b", "c"]}',
+        "df[df.en > 'b']",
+    ):
+        view = run(shell, f"%textgen_data {data} --brief  # {data}")
+        assert view.pairs == len(eval(data, {"df": shell.user_ns["df"]})["en"]), data
+        run(shell, f"%textgen_train n --data {data} {FAST} --max-steps 1")
+
+
+def test_path_is_taken_as_written(shell: InteractiveShell, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("my words.tsv").write_text(CELL)
+    assert run(shell, "%textgen_data my words.tsv --brief").pairs == len(PAIRS)
+    run(shell, f"%textgen_train n --data my words.tsv {FAST} --max-steps 1")
+    assert "C:\\Users\\me\\words.tsv" in refusal(shell, "%textgen_train n --data C:\\Users\\me\\words.tsv")
+    run(shell, "%textgen_save m models\\french one")
+    run(shell, "%textgen_load again models\\french one")
+    assert Path("models\\french one").is_dir() and "again is loaded from models\\french one" in capsys.readouterr().out
+
+
+def test_options_go_on_in_the_next_line(shell: InteractiveShell) -> None:
+    run(shell, f"%%textgen_train n --tokens char \\\n   {FAST} \\\n  --cell gru\n{CELL}")
+    assert shell.user_ns["n"].plan.model.cell == "gru"
+
+
+def test_magic_in_a_function_sees_its_variables(shell: InteractiveShell) -> None:
+    cell = """
+def generate(model, word):
+    return get_ipython().run_line_magic("textgen_generate", "model {word}")
+def describe(rows):
+    return [get_ipython().run_line_magic("textgen_data", "rows --brief") for _ in range(1)][0]
+def evaluate(rows):
+    return get_ipython().run_cell_magic("textgen_evaluate", "{'m'} --metrics exact", "abc\\tcba\\n")
+rows = df
+"""
+    run(shell, cell)
+    assert run(shell, "generate(m, 'cab')").source == "cab"
+    assert run(shell, "describe([('a', 'b')])").pairs == 1
+    assert run(shell, "describe(rows)").pairs == len(PAIRS)
+    assert "model" not in shell.user_ns
+
+
+def test_variable_comes_before_a_folder_of_its_name(
+    shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("df").mkdir()
+    assert run(shell, "%textgen_data df --brief").pairs == len(PAIRS)
+    assert "df is the variable; write ./df for the file or folder" in capsys.readouterr().out
+    run(shell, "%textgen_evaluate m --data df --source en --target fr --metrics exact --show-code")
+    assert ".evaluate(df, " in capsys.readouterr().out
+
+
+def test_pairs_with_spaces_for_a_tab_are_read(shell: InteractiveShell) -> None:
+    run(shell, f"%%textgen_train n {FAST}\n" + CELL.replace("\t", "    "))
+    assert run(shell, "%%textgen_data --brief\nabc  cba\nab   ba").samples == (("abc", "cba"), ("ab", "ba"))
+    assert "line 2 has no separator" in refusal(shell, "%%textgen_data --brief\nabc  cba\nab ba")
+
+
+def test_mistakes_are_one_line_of_ours(shell: InteractiveShell) -> None:
+    Path("list.json").write_text("[1, 2]")
+    for cell, message in (
+        ("%%textgen_train n", "pairs"),
+        ("%%textgen_train n\n", "pairs"),
+        ("%%textgen_generate m", "one source per line"),
+        ("%%textgen_evaluate m", "pairs"),
+        ("%textgen_train n --data df --config list.json", "list.json holds a list"),
+        ("%textgen_generate m abc --beam 2 --beam 3", "--beam is given twice"),
+        ("%textgen_generate m abc --verbose", "There is no option --verbose"),
+        ("%%textgen_generate m abc\ncab", "not both"),
+    ):
+        assert message in refusal(shell, cell), cell
+
+
+def test_outputs_of_ipython_are_no_models(shell: InteractiveShell, model: TextGenerator) -> None:
+    shell.user_ns |= {"_": model, "__": model, "_3": model, "_mine": model}
+    message = refusal(shell, "%textgen_generate french abc")
+    assert "available: m, _mine)" in message
+
+
+def test_cell_magic_below_other_lines_takes_the_lines_up_to_a_blank_one(shell: InteractiveShell) -> None:
+    run(shell, f"before = 1\n\n%%textgen_train n {FAST}\n{CELL}\nafter = %textgen_generate n abc  # note\nlast = 2")
+    assert shell.user_ns["after"].source == "abc" and (shell.user_ns["before"], shell.user_ns["last"]) == (1, 2)
