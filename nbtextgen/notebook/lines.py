@@ -146,7 +146,7 @@ class _Reader:
             value = option.parse(self._read_word())
         else:
             value = not negated
-        values[option.name] = (*values.get(option.name, ()), *value) if option.type is tuple and value else value
+        values[option.name] = (*values.get(option.name, ()), *value) if isinstance(value, tuple) else value
 
     def _go_to_value(self, option: Option, *, joined: bool) -> int:
         """Go to the value of an option, which stands after a space or is ``joined`` to it by ``=``."""
