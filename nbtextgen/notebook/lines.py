@@ -430,10 +430,11 @@ def expand(
 
 def _value(expression: str, variables: Mapping[str, Any], *, constants: bool = False) -> list[Any]:
     """Return the value of an expression in a list, which is empty if it has none or names no variable."""
+    if character := re.fullmatch(r"chr\((\d{2,5})\)", expression):  # how a brace or a dollar can be spelled
+        return [chr(int(character[1]))]
     tree = _parsed(expression)
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} if tree is not None else set[str]()
-    is_character = re.fullmatch(r"chr\(\d+\)", expression) is not None  # how a brace or a dollar can be spelled
-    if tree is None or not (constants or is_character or any(name in variables for name in names)):
+    if tree is None or not (constants or any(name in variables for name in names)):
         return []
     try:
         return [eval(expression.strip(), dict(variables))]  # the user's own code
