@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tomllib
 from collections.abc import Sequence
@@ -73,6 +74,10 @@ def train(path: Path) -> None:
     for event in RunTraining(Run.open(path), group=group).run():
         if group.rank == 0:
             progress(event)
+    if (
+        progress.stream is None and sys.stdout is not None
+    ):  # its reader is gone: Python must not fail to flush it at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def read_settings(path: Path) -> dict[str, Any]:

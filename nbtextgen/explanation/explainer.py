@@ -22,11 +22,13 @@ from nbtextgen.explanation.units import cut, find_spans
 from nbtextgen.explanation.value_function import ProgressCallback, ValueFunction
 from nbtextgen.inference.generation import Generation
 from nbtextgen.inference.predictor import Predictor
+from nbtextgen.model.isolation import isolated
 
 LIME_SAMPLES = 1000
 """Most perturbations of LIME, whatever the budget."""
 
 
+@isolated()
 def explain(
     predictor: Predictor,
     text: str | Generation,

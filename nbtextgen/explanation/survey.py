@@ -20,6 +20,7 @@ from nbtextgen.explanation.explainer import Explainer
 from nbtextgen.explanation.explanation import Explanation
 from nbtextgen.explanation.faithfulness import Faithfulness
 from nbtextgen.inference.predictor import Predictor
+from nbtextgen.model.isolation import isolated
 
 if TYPE_CHECKING:
     import pandas
@@ -145,6 +146,7 @@ def _influence(explanation: Explanation) -> Values:
     return explanation.log_probabilities - explanation.without_source
 
 
+@isolated()
 def survey(
     predictor: Predictor,
     pairs: Sequence[tuple[str, str]],

@@ -28,6 +28,7 @@ from nbtextgen.decoding.streaming import stream
 from nbtextgen.inference.generation import Generation, Generations
 from nbtextgen.inference.text_codec import EncodedSources, LengthLimit, TextCodec
 from nbtextgen.model.int8 import Int8Seq2Seq, int8_is_faster
+from nbtextgen.model.isolation import isolated
 from nbtextgen.model.memory import is_out_of_memory
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.tokenizers.base import BOS, PAD, Tokenizer
@@ -115,6 +116,7 @@ class Predictor:
                         f"Weight {name!r} holds NaN or infinity, so the model cannot be saved; train it again."
                     )
 
+    @isolated()
     def predict(
         self,
         texts: Sequence[str],
@@ -134,6 +136,7 @@ class Predictor:
         search = partial(self._search, config=config, cancellation=cancellation)
         return self.codec.generate(texts, config, max(MAX_SEARCH_SOURCES, config.batch_size), search, prefix_ids)
 
+    @isolated()
     def predict_ids(
         self, text: str, ids: Sequence[int], config: DecodingConfig, *, cancellation: CancellationToken | None = None
     ) -> Generation:
@@ -150,6 +153,7 @@ class Predictor:
         tokens = stream(self._stepper(), source, config, sources.rules, max_length=sources.limits[0], copy_ids=copies)
         yield from self.codec.stream_text((token for token, _ in tokens), sources.words[0])
 
+    @isolated()
     @torch.inference_mode()
     def target_scores(self, pairs: Pairs) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return the log-probability of every target given its source, and its number of tokens, ``(pairs,)`` each.
@@ -173,6 +177,7 @@ class Predictor:
         totals, tokens = self.target_scores(pairs)
         return math.exp(-totals.sum() / max(1, tokens.sum()))
 
+    @isolated()
     @torch.inference_mode()
     def alternatives(
         self, text: str, ids: Sequence[int], count: int, *, cancellation: CancellationToken | None = None

@@ -19,6 +19,7 @@ from nbtextgen.decoding.streaming import stream
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.inference.text_codec import LengthLimit
 from nbtextgen.model.config import ModelConfig
+from nbtextgen.model.isolation import isolated
 from nbtextgen.pipeline.defaults import Plan, plan
 from nbtextgen.pipeline.training_data import PreparedData, TrainingData
 from nbtextgen.tokenizers.base import EOS, UNK, Tokenizer
@@ -230,6 +231,7 @@ class _StreamDecoder:
         return self.tokenizer.decode([self.anchor, *self.waiting])[len(before) :]
 
 
+@isolated()
 @torch.inference_mode()
 def bits_per_character(predictor: Predictor, settings: Plan, text: str) -> float:
     """Bits per character that the model assigns to a text: -log2 of its probability, divided by its length.

@@ -12,6 +12,7 @@ from nbtextgen.data.cleaning.clean import parse_steps
 from nbtextgen.data.cleaning.steps import REWRITES
 from nbtextgen.data.corpus import Corpus
 from nbtextgen.data.pairs import Cleaned, Pairs, RawPairs
+from nbtextgen.model.isolation import isolated
 from nbtextgen.pipeline.continuation import TextSource
 from nbtextgen.pipeline.defaults import Plan, fit_options, plan
 from nbtextgen.pipeline.streamed import StreamedSource
@@ -38,6 +39,7 @@ class TrainingSource(Protocol):
         ...
 
 
+@isolated()
 def prepare_data(
     options: Settings,
     data: object,

@@ -14,11 +14,11 @@ from torch import Tensor
 
 from nbtextgen.core.options import Settings
 from nbtextgen.data.batching import CopyMap, Examples, pad
+from nbtextgen.model.isolation import forked_generators, isolated
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.pipeline.dataset import open_source
 from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.pipeline.training_data import TrainingData, epoch_examples
-from nbtextgen.training.device import forked_generators
 from nbtextgen.training.range_test import RangeTest, range_config, range_test
 from nbtextgen.training.trainer import Trainer
 
@@ -76,6 +76,7 @@ class TrialRun:
         """
         self.plan, self.data, self.size = plan, data, size
 
+    @isolated()
     def trainer(self) -> Trainer:
         """A trainer with a fresh network, whose learning rate only ``controls`` change."""
         plan, data = self.plan, self.data
@@ -87,6 +88,7 @@ class TrialRun:
             network, data.train, None, range_config(replace(plan.training, epochs=1)), epoch_examples=augmented
         )
 
+    @isolated()
     def estimate(self, on_progress: Callable[[], bool] = lambda: True) -> CostEstimate:
         """Count, and time a few updates.
 
@@ -140,6 +142,7 @@ class TrialRun:
             return (training.epochs or 1) * training.ensemble
         return max(1, round(training.max_minutes * 60 / seconds))
 
+    @isolated()
     def find_learning_rate(
         self, *, updates: int = 150, on_progress: Callable[[int], bool] = lambda update: True
     ) -> RangeTest:
@@ -148,6 +151,7 @@ class TrialRun:
             return range_test(self.trainer(), updates=updates, on_progress=on_progress)
 
 
+@isolated()
 def trial_run(
     options: Settings, data: object, targets: object = None, source: str | None = None, target: str | None = None
 ) -> TrialRun:

@@ -11,13 +11,14 @@ from nbtextgen.data.batching import CopyMap
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.evaluation.metrics import find_metrics, higher_is_better, score
 from nbtextgen.inference.predictor import Predictor
+from nbtextgen.model.isolation import forked_generators
 from nbtextgen.model.pretrained import load_embeddings
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.pipeline.training_data import METRIC_PAIRS, TrainingData, epoch_examples
 from nbtextgen.training.config import TOKEN_METRICS
 from nbtextgen.training.controls import Controls
-from nbtextgen.training.device import choose_device, forked_generators
+from nbtextgen.training.device import choose_device
 from nbtextgen.training.distributed import ProcessGroup
 from nbtextgen.training.events import Event, TrainingWarning
 from nbtextgen.training.state import Progress, TrainerState, Weights

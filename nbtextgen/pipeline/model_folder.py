@@ -30,6 +30,7 @@ from nbtextgen.core.options import Settings
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.inference.text_codec import LengthLimit
 from nbtextgen.model.config import ModelConfig
+from nbtextgen.model.isolation import forked_generators, isolated
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.pipeline.defaults import Plan, fit_options
 from nbtextgen.serving.network import MANIFEST as EXPORTED
@@ -93,6 +94,7 @@ def read_tokenizers(folder: Path, files: Mapping[str, Any]) -> tuple[Tokenizer, 
     return source, tokenizer_from_dict(read_json(folder / TARGET)) if TARGET in files else source
 
 
+@isolated()
 def load(folder: Path) -> tuple[Predictor, Plan, dict[str, Any]]:
     """Read a model; see ``TextGenerator.load``. Nothing in the folder is executed."""
     recover(checked_path(folder), MANIFEST)
@@ -160,7 +162,8 @@ def _network(path: Path, config: ModelConfig, source_size: int, target_size: int
             raise ModelFileError(f"{path} is damaged: weight {name!r} holds {tensors[name].dtype}, not real numbers.")
         if not tensors[name].isfinite().all():
             raise ModelFileError(f"{path} is damaged: weight {name!r} holds NaN or infinity.")
-    network = Seq2Seq(config, source_size, target_size)
+    with forked_generators():
+        network = Seq2Seq(config, source_size, target_size)
     for name, parameter in network.named_parameters():
         parameter.data.copy_(tensors[name])
     return network.eval()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
+from contextlib import closing
 from typing import Protocol
 
 from nbtextgen.core.errors import NotTrainedError
 from nbtextgen.inference.predictor import Predictor
+from nbtextgen.model.isolation import isolated_steps
 from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.training.events import Event
 from nbtextgen.training.progress import TextProgress
@@ -54,14 +56,14 @@ def run_session(session: TrainingSession, callbacks: Iterable[Callback] | None =
     """
     callbacks = list(callbacks) if callbacks is not None else [TextProgress()]
     history: list[Event] = []
-    events = session.run()
     try:
-        for event in events:
-            history.append(event)
-            for callback in callbacks:
-                callback(event)
+        # Closed also when a callback raises, so that nothing trains on and the run can be resumed at once.
+        with closing(isolated_steps(session.run())) as events:
+            for event in events:
+                history.append(event)
+                for callback in callbacks:
+                    callback(event)
     except KeyboardInterrupt:
-        events.close()
         session.stop()
     predictor = session.predictor()
     if predictor is None:

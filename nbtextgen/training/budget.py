@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from nbtextgen.training.device import forked_generators
+from nbtextgen.model.isolation import forked_generators
 
 OVERHEAD = 1.5
 """Time of a whole update relative to that of its matrix products at ``training_speed`` (1.2 to 1.7 on an EPYC with AVX2)."""

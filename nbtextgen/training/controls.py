@@ -6,6 +6,7 @@ import math
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 
 from nbtextgen.core.errors import OptionError
 
@@ -29,12 +30,13 @@ class LiveSettings:
     teacher_forcing: float | None = None
 
     def __post_init__(self) -> None:
-        if not 0.0 <= self.rate_factor <= 1000.0:
-            raise OptionError(f"The learning rate's factor must be between 0 and 1000 (got {self.rate_factor}).")
-        if self.dropout is not None and not 0.0 <= self.dropout < 1.0:
-            raise OptionError(f"Dropout must be from 0 to below 1 (got {self.dropout}).")
-        if self.teacher_forcing is not None and not 0.0 <= self.teacher_forcing <= 1.0:
-            raise OptionError(f"Teacher forcing must be between 0 and 1 (got {self.teacher_forcing}).")
+        if not (_is_number(self.rate_factor) and 0.0 <= self.rate_factor <= 1000.0):
+            raise OptionError(f"The learning rate's factor must be a number from 0 to 1000 (got {self.rate_factor!r}).")
+        if self.dropout is not None and not (_is_number(self.dropout) and 0.0 <= self.dropout < 1.0):
+            raise OptionError(f"Dropout must be a number from 0 to below 1 (got {self.dropout!r}).")
+        forcing = self.teacher_forcing
+        if forcing is not None and not (_is_number(forcing) and 0.0 <= forcing <= 1.0):
+            raise OptionError(f"Teacher forcing must be a number from 0 to 1 (got {forcing!r}).")
 
     def as_numbers(self) -> list[float]:
         """Numbers that another process can be sent; NaN stands for ``None``."""
@@ -45,6 +47,10 @@ class LiveSettings:
         """Read ``as_numbers`` back."""
         stop, paused, factor, dropout, forcing = (None if math.isnan(value) else value for value in numbers)
         return cls(bool(stop), bool(paused), factor or 0.0, dropout, forcing)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 class Controls:
@@ -99,7 +105,7 @@ class Controls:
 
     @rate_factor.setter
     def rate_factor(self, value: float) -> None:
-        self.steer(lambda settings: replace(settings, rate_factor=float(value)))
+        self.steer(lambda settings: replace(settings, rate_factor=value))
 
     @property
     def dropout(self) -> float | None:

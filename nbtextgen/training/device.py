@@ -1,9 +1,6 @@
-"""Where to compute and in which arithmetic, and random numbers that leave the caller's generators alone."""
+"""Where to compute, and in which arithmetic."""
 
 from __future__ import annotations
-
-from collections.abc import Generator
-from contextlib import contextmanager
 
 import torch
 
@@ -41,18 +38,3 @@ def choose_precision(name: str, device: torch.device) -> str:
     if name != "auto":
         return name
     return "bf16" if device.type == "cpu" and bf16_is_faster() else "fp32"
-
-
-def seed_generators(seed: int) -> None:
-    """Seed torch's random generators of all devices."""
-    torch.manual_seed(seed)  # pyright: ignore[reportUnknownMemberType]
-
-
-@contextmanager
-def forked_generators(seed: int | None = None) -> Generator[None]:
-    """Run the block, with a ``seed`` if there is one, and restore torch's random generators afterwards."""
-    cuda = torch.cuda.is_initialized() or (seed is not None and torch.cuda.is_available())
-    with torch.random.fork_rng([torch.cuda.current_device()] if cuda else []):  # pyright: ignore[reportUnknownMemberType]
-        if seed is not None:
-            seed_generators(seed)
-        yield

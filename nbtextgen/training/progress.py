@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import TextIO
 
@@ -18,6 +19,9 @@ from nbtextgen.training.events import (
     TrainingWarning,
     Validation,
 )
+
+VALIDATIONS = 20
+"""Validations that are printed, at most."""
 
 
 def clock(seconds: float) -> str:
@@ -72,23 +76,62 @@ def line(event: Event) -> str:
 
 
 class TextProgress:
-    """Prints events; a callback for ``TextGenerator.fit``."""
+    """Prints events; a callback for ``TextGenerator.fit``.
+
+    Of the validations it prints about ``VALIDATIONS``, spread over the training, and the last one. A stream that was closed,
+    or whose reader is gone, does not end the training: nothing more is printed.
+    """
 
     def __init__(self, stream: TextIO | None = None) -> None:
-        self.stream = stream or sys.stdout
-        self._live = self.stream.isatty()
+        self.stream: TextIO | None = stream or sys.stdout
+        self._live = _is_terminal(self.stream)
         self._width = 0
+        self._steps = 0
+        self._printed = -math.inf
+        self._skipped = list[Event]()
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
         if isinstance(event, Checkpoint):
             return
+        if isinstance(event, Started):
+            self._steps, self._printed, self._skipped = event.steps, -math.inf, []
+        elif isinstance(event, Validation):
+            self._skipped = [event]
+            if event.step - self._printed < self._steps / VALIDATIONS:
+                return
+            self._printed = event.step
+        elif isinstance(event, Sample) and self._skipped:
+            self._skipped.append(event)
+            if self._printed != event.step:
+                return
+        if isinstance(event, Ended) and self._skipped and self._skipped[0].step != self._printed:
+            for skipped in self._skipped:
+                self._print(skipped)
+        self._print(event)
+
+    def _print(self, event: Event) -> None:
         text = line(event)
-        if isinstance(event, Step):
-            if self._live:
-                self.stream.write("\r" + text.ljust(self._width))
-                self._width = len(text)
-        else:
-            self.stream.write(("\r" + " " * self._width + "\r" if self._width else "") + text + "\n")
+        if not isinstance(event, Step):
+            self._write(("\r" + " " * self._width + "\r" if self._width else "") + text + "\n")
             self._width = 0
-        self.stream.flush()
+        elif self._live:
+            self._write("\r" + text.ljust(self._width))
+            self._width = len(text)
+
+    def _write(self, text: str) -> None:
+        if self.stream is None:
+            return
+        try:
+            encoding = getattr(self.stream, "encoding", None) or "utf-8"
+            self.stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+            self.stream.flush()
+        except (OSError, ValueError):  # its reader is gone, or it is closed
+            self.stream = None
+
+
+def _is_terminal(stream: TextIO | None) -> bool:
+    try:
+        return stream is not None and stream.isatty()
+    except ValueError:  # closed
+        return False

@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbtextgen.data.batching import Examples, batches
+from nbtextgen.model.isolation import seed_generators
 from nbtextgen.model.recurrent import Dropout
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.training.config import TrainingConfig
 from nbtextgen.training.controls import Controls, LiveSettings
-from nbtextgen.training.device import choose_device, choose_precision, seed_generators
+from nbtextgen.training.device import choose_device, choose_precision
 from nbtextgen.training.distributed import ProcessGroup
 from nbtextgen.training.events import (
     Changed,

@@ -1,0 +1,176 @@
+"""Training and the user's session do not disturb each other: callbacks, output, torch's global settings, random state."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from nbtextgen import Controls, Pairs, Run, TextGenerator
+from nbtextgen.core.errors import OptionError
+from nbtextgen.run.training import RunTraining
+from nbtextgen.training.events import Checkpoint, Ended, Event, Sample, Started, Validation
+from nbtextgen.training.progress import TextProgress
+
+WORDS = ["".join(letters) for letters in itertools.product("abcd", repeat=3)]
+REVERSED = Pairs(WORDS, [word[::-1] for word in WORDS])
+SMALL = {"hidden_size": 12, "embedding_size": 8, "dropout": 0.2, "batch_size": 8, "epochs": 3, "samples": 1}
+SMALL |= {"checkpoint_seconds": 0.0, "precision": "fp32"}
+
+
+@pytest.fixture(scope="module")
+def plain() -> TextGenerator:
+    return TextGenerator(**SMALL).fit(REVERSED, callbacks=[])
+
+
+def same(first: TextGenerator, second: TextGenerator) -> bool:
+    states = [model.predictor.networks[0].state_dict() for model in (first, second)]
+    return all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_a_callback_that_raises_leaves_a_run_that_can_be_resumed(tmp_path: Path, plain: TextGenerator) -> None:
+    def fail(event: Event) -> None:
+        if isinstance(event, Checkpoint) and event.step == 9:
+            raise RuntimeError("my own mistake")
+
+    with pytest.raises(RuntimeError, match="my own mistake") as failure:
+        TextGenerator(**SMALL).fit(REVERSED, callbacks=[fail], run=tmp_path / "r")
+    assert not Run.open(tmp_path / "r").training  # although the traceback is still there
+    assert failure.tb is not None
+    assert torch.get_num_threads() >= 1
+    resumed = TextGenerator.resume(tmp_path / "r", callbacks=[])
+    assert same(resumed, plain)
+    last = [event for event in Run.open(tmp_path / "r").events() if isinstance(event, Ended)]
+    assert [event.reason for event in last] == ["interrupted", "finished"]
+
+
+@contextlib.contextmanager
+def global_setting(name: str):
+    with contextlib.ExitStack() as stack:
+        if name == "float64":
+            torch.set_default_dtype(torch.float64)
+            stack.callback(torch.set_default_dtype, torch.float32)
+        elif name == "default device":
+            torch.set_default_device("meta")
+            stack.callback(torch.set_default_device, None)
+        elif name == "autocast":
+            stack.enter_context(torch.autocast("cpu", torch.bfloat16))
+        else:
+            blocks = {"no_grad": torch.no_grad, "inference_mode": torch.inference_mode}
+            blocks["device block"] = lambda: torch.device("meta")
+            stack.enter_context(blocks[name]())
+        yield
+
+
+@pytest.mark.parametrize("name", ["float64", "default device", "device block", "no_grad", "inference_mode", "autocast"])
+def test_global_settings_of_torch_change_nothing(name: str, tmp_path: Path, plain: TextGenerator) -> None:
+    folder = plain.save(tmp_path / "m")
+    with global_setting(name):
+        before = torch.get_default_dtype(), str(torch.get_default_device()), torch.is_grad_enabled()
+        model = TextGenerator(**SMALL).fit(REVERSED, callbacks=[])
+        loaded = TextGenerator.load(folder)
+        outputs = [[each.generate(text, beam=3).text for text in ("abc", "dcb")] for each in (model, loaded)]
+        values = [each.explain("abc", method="input-x-gradient").values for each in (model, loaded)]
+        perplexities = [each.perplexity(REVERSED) for each in (model, loaded)]
+        assert before == (torch.get_default_dtype(), str(torch.get_default_device()), torch.is_grad_enabled())
+    assert same(model, plain) and same(loaded, plain)
+    assert outputs == [[plain.generate(text, beam=3).text for text in ("abc", "dcb")]] * 2
+    np.testing.assert_allclose(values[0], plain.explain("abc", method="input-x-gradient").values, atol=1e-6)
+    assert perplexities == pytest.approx([plain.perplexity(REVERSED)] * 2)
+
+
+def test_the_users_random_numbers_stay_as_they_are(tmp_path: Path, plain: TextGenerator) -> None:
+    folder = plain.save(tmp_path / "m")
+    torch.manual_seed(7)
+    np.random.seed(7)
+    expected, expected_numpy = torch.rand(4), np.random.rand(4)
+    torch.manual_seed(7)
+    np.random.seed(7)
+    drawn: list[torch.Tensor] = []
+
+    def draw(event: Event) -> None:
+        if isinstance(event, Validation):
+            drawn.append(torch.rand(1))  # neither disturbs the training nor is disturbed by it
+
+    model = TextGenerator(**SMALL).fit(REVERSED, callbacks=[draw], run=tmp_path / "r")
+    assert same(model, plain)
+    TextGenerator.load(folder).generate("abc", sample=True)
+    TextGenerator(**SMALL).estimate(REVERSED)
+    assert torch.equal(torch.cat(drawn), expected[:3])
+    assert torch.equal(torch.rand(1), expected[3:]) and (np.random.rand(4) == expected_numpy).all()
+
+
+def test_a_closed_output_does_not_end_the_training(plain: TextGenerator, monkeypatch) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", stream)
+
+    class Closing(TextProgress):
+        def __call__(self, event: Event) -> None:
+            super().__call__(event)
+            if isinstance(event, Started):
+                stream.close()
+
+    assert same(TextGenerator(**SMALL).fit(REVERSED, callbacks=[Closing()]), plain)
+    monkeypatch.setattr(sys, "stdout", None)
+    assert same(TextGenerator(**SMALL).fit(REVERSED), plain)
+
+
+def test_a_reader_that_goes_away_does_not_end_the_training(tmp_path: Path) -> None:
+    (tmp_path / "pairs.tsv").write_text("\n".join(f"{word}\t{word[::-1]}" for word in WORDS))
+    settings = (
+        f'run = "{tmp_path}/r"\ndata = "{tmp_path}/pairs.tsv"\nhidden-size = 12\nembedding-size = 8\nepochs = 4\n'
+    )
+    (tmp_path / "run.toml").write_text(settings)
+    command = [sys.executable, "-m", "nbtextgen", "train", str(tmp_path / "run.toml")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=dict(os.environ))
+    assert process.stdout and process.stderr
+    process.stdout.close()
+    errors = process.stderr.read()
+    assert process.wait() == 0 and errors == b""
+    assert isinstance(list(Run.open(tmp_path / "r").events())[-1], Ended)
+
+
+def test_an_output_that_lacks_characters_shows_their_escapes() -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    TextProgress(stream)(Sample(1, "é \x1b[31m", "b", "\ud800"))
+    stream.seek(0)
+    assert stream.read() == "    \\xe9 \\u241b[31m -> \\u27e8U+D800\\u27e9  (b)\n"
+
+
+def test_small_sets_print_few_lines(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    options = {**SMALL, "epochs": 150, "samples": 3, "schedule": "constant"}
+    model = TextGenerator(**options).fit(REVERSED[:40], callbacks=[TextProgress(stream)])
+    lines = stream.getvalue().splitlines()
+    validations = [event for event in model.history if isinstance(event, Validation)]
+    assert len(validations) == 150 and len(lines) < 120
+    assert f"{validations[-1].loss:.4f}" in "".join(lines[-6:])
+
+
+@pytest.mark.parametrize("value", ["x", "0.1", -0.1, 1.0, float("nan"), True, [0.1]])
+def test_impossible_live_settings_are_refused_in_a_sentence(value: object) -> None:
+    controls = Controls()
+    controls.dropout = 0.5
+    with pytest.raises(OptionError, match="Dropout must be a number from 0 to below 1 .got"):
+        controls.dropout = value  # type: ignore[assignment]
+    assert controls.dropout == 0.5
+    if value != 1.0:
+        with pytest.raises(OptionError, match="must be a number from 0 to"):
+            controls.teacher_forcing = value  # type: ignore[assignment]
+        with pytest.raises(OptionError, match="must be a number from 0 to"):
+            controls.rate_factor = value  # type: ignore[assignment]
+    controls.dropout = np.float32(0.25)
+    assert controls.dropout == 0.25
+
+
+def test_events_of_a_session_that_is_run_directly_are_the_same(tmp_path: Path, plain: TextGenerator) -> None:
+    TextGenerator(**{**SMALL, "epochs": 1}).fit(REVERSED, callbacks=[], run=tmp_path / "r")
+    assert isinstance(list(RunTraining(Run.open(tmp_path / "r")).run())[-1], Ended)
