@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 from nbtextgen import TextGenerator
 from nbtextgen.training import step as step_module
+from nbtextgen.training import trainer as trainer_module
 from nbtextgen.training.events import Event, Step, Validation
 
 PAIRS = [(a + b + c, c + b + a) for a in "abcd" for b in "abcd" for c in "abcd"]
@@ -15,6 +16,7 @@ PAIRS = [(a + b + c, c + b + a) for a in "abcd" for b in "abcd" for c in "abcd"]
 def test_training_loss_is_reported_with_frequent_validation(monkeypatch) -> None:
     tick = itertools.count()
     monkeypatch.setattr(step_module, "time", SimpleNamespace(perf_counter=lambda: 0.05 * next(tick)))
+    monkeypatch.setattr(trainer_module, "time", SimpleNamespace(perf_counter=lambda: 0.0))  # validation takes no time
     events: list[Event] = []
     options = {"hidden_size": 8, "embedding_size": 4, "batch_size": 8, "samples": 0, "max_steps": 60}
     TextGenerator(**options, validate_every=1, precision="fp32").fit(PAIRS, callbacks=[events.append])
