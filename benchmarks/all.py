@@ -130,10 +130,10 @@ class Table:
         self.notes.append(text)
         print(text, file=sys.stderr, flush=True)
 
-    def programs(self, *wanted: str) -> list[str]:
+    def programs(self, *names: str) -> list[str]:
         """Those of the programs that are installed; says which are not."""
-        ready = [program for program in wanted if is_installed(program)]
-        for program in wanted:
+        ready = [program for program in names if is_installed(program)]
+        for program in names:
             if program not in ready:
                 self.note(f"{program}: not measured, since it is not installed (benchmarks/peer_setup.sh {program})")
         return ready
@@ -191,7 +191,7 @@ class Table:
         if not (self.work / "nbtextgen").exists():
             return self.note(f"decoding: not measured, since {self.work} holds no model; run the group training first")
         sentences, single = (256, 16) if self.chosen.quick else (1014, 64)
-        found: dict[str, dict[str, float]] = {}
+        measured: dict[str, dict[str, float]] = {}
         for program in ("onmt", "previous", "nbtextgen"):
             folder = self.work / "previous" if program == "previous" else self.work
             if not is_installed(program) or not (folder / ("onmt.pt" if program == "onmt" else "nbtextgen")).exists():
@@ -200,10 +200,10 @@ class Table:
             clock = ["-c", CPU_CLOCK] if self.chosen.clock == "cpu" else []
             words = [*clock, HERE / "decoding_inside.py", inside, folder, self.threads, sentences, single, LENGTH]
             text = self.run(words, program)
-            found[program] = json.loads(text[text.rindex("MEASURED ") :].removeprefix("MEASURED "))
+            measured[program] = json.loads(text[text.rindex("MEASURED ") :].removeprefix("MEASURED "))
         for name, what in (("batch", "batch of 64"), ("single", "one sentence at a time")):
             for decoding, called in (("greedy", "greedy"), ("beam", "beam 5")):
-                values = {program: figures[f"{decoding}_{name}"] for program, figures in found.items()}
+                values = {program: figures[f"{decoding}_{name}"] for program, figures in measured.items()}
                 goal = "3x OpenNMT-py"
                 self.add(f"decoding, {called}, {what}", "ms per token", values, goal, compare="time")
 
@@ -268,15 +268,15 @@ class Table:
 
     def start_up(self) -> None:
         """start_up.py for this release and the previous one."""
-        found = {}
+        lines_by_program = {}
         for program in self.programs("previous", "nbtextgen"):
             text = self.run([HERE / "start_up.py", "--runs", 3 if self.chosen.quick else 7], program)
-            found[program] = json.loads(text.splitlines()[-1])
+            lines_by_program[program] = json.loads(text.splitlines()[-1])
         for key, what, goal in (
             ("load_ext_seconds", "%load_ext nbtextgen", "at most 0.1"),
             ("one_update_cell_seconds", "a first training cell of one update", "at most 4"),
         ):
-            values = {program: line[key] for program, line in found.items()}
+            values = {program: line[key] for program, line in lines_by_program.items()}
             self.add(what, "s", values, goal, compare="time")
 
     def has_data(self, folder: str, what: str) -> bool:

@@ -88,7 +88,7 @@ def main() -> None:
             tests["with typos"] = Pairs(typed, test.targets, test.places)
         ways = WAYS[name] if chosen.ways is None else ["", *chosen.ways]
         for count in chosen.pairs:
-            found: dict[tuple[str, str], list[float]] = {}
+            scores: dict[tuple[str, str], list[float]] = {}
             for draw in range(chosen.skip, chosen.draws):
                 rows = random.Random(draw).sample(range(len(train)), len(train))
                 for way in ways:
@@ -98,10 +98,10 @@ def main() -> None:
                     line = {"task": name, "pairs": count, "draw": draw, "augment": way, "metric": metric}
                     print(json.dumps(line | {of: round(value, 2) for of, value in values.items()}), flush=True)
                     for of, value in values.items():
-                        found.setdefault((way, of), []).append(value)
+                        scores.setdefault((way, of), []).append(value)
             for way in ways[1:]:
                 for of in tests:
-                    gains = [one - plain for one, plain in zip(found[way, of], found["", of], strict=True)]
+                    gains = [value - plain for value, plain in zip(scores[way, of], scores["", of], strict=True)]
                     line = {"task": name, "pairs": count, "augment": way, "metric": metric, "sources": of}
                     print(json.dumps(line | gain(gains)), flush=True)
 

@@ -45,8 +45,8 @@ def sentences() -> list[tuple[str, str]]:
     draw = random.Random(0)
     words = ["".join(draw.choices("abcdefghijklmnop", k=draw.randint(2, 8))) for _ in range(6000)]
     weights = [1 / (rank + 1) for rank in range(len(words))]
-    found = [draw.choices(words, weights, k=draw.randint(5, 20)) for _ in range(3000)]
-    return [(" ".join(each), " ".join(reversed(each))) for each in found]
+    sentences = [draw.choices(words, weights, k=draw.randint(5, 20)) for _ in range(3000)]
+    return [(" ".join(each), " ".join(reversed(each))) for each in sentences]
 
 
 @contextmanager
@@ -78,7 +78,7 @@ def measure(name: str, way: str, seconds: float) -> None:
         ]
     data: Any = "builtin:dates" if name == "dates" else Pairs.of(sentences())
     phases = BUSY if way != "one thread" else (0,)
-    found: dict[str, Any] = {"train": [], "worst": [], "decode 64": [], "decode 256": [], "threads": []}
+    results: dict[str, Any] = {"train": [], "worst": [], "decode 64": [], "decode 256": [], "threads": []}
     controls = Controls()
     phase, others, since, counted, started = -1, busy(0), 0.0, [0.0, 0.0], [0.0, 0.0]
     threads: list[Any] = []
@@ -88,9 +88,9 @@ def measure(name: str, way: str, seconds: float) -> None:
         if phase >= 0:
             others.__exit__(None, None, None)
             now = time.perf_counter()
-            found["train"].append(counted[0] / (now - started[0]))
-            found["worst"].append(counted[1] / (now - started[1]))
-            found["threads"].append(threads[-1] if threads else None)
+            results["train"].append(counted[0] / (now - started[0]))
+            results["worst"].append(counted[1] / (now - started[1]))
+            results["threads"].append(threads[-1] if threads else None)
         phase += 1
         if phase == len(phases):
             controls.stop()
@@ -134,8 +134,8 @@ def measure(name: str, way: str, seconds: float) -> None:
                 while time.perf_counter() - began < seconds / 3 or not done:
                     model.generate(sources[:texts], min_length=12, max_length=12)
                     done += texts
-                found[f"decode {texts}"].append(done / (time.perf_counter() - began))
-    print(json.dumps(found))
+                results[f"decode {texts}"].append(done / (time.perf_counter() - began))
+    print(json.dumps(results))
 
 
 def main() -> None:
@@ -165,14 +165,14 @@ def main() -> None:
             if done.returncode:
                 print(f"{name}, {way}: failed: {done.stderr[-500:]}")
                 continue
-            found = json.loads(done.stdout.splitlines()[-1])
-            reference = reference or found
+            results = json.loads(done.stdout.splitlines()[-1])
+            reference = reference or results
             units = {"train": "tokens/s", "worst": "tokens/s", "decode 64": "sources/s", "decode 256": "sources/s"}
             for what, unit in units.items():
-                pairs = zip(BUSY, found[what], strict=False)  # the reference has one figure
+                pairs = zip(BUSY, results[what], strict=False)  # the reference has one figure
                 shares = "  ".join(f"{count} busy {value / reference[what][0]:5.2f}" for count, value in pairs)
-                print(f"{name:6} {way:17} {what:10} {shares}   ({found[what][0]:,.0f} {unit} with 0 busy)")
-            print(f"{name:6} {way:17} threads    {found['threads']}", flush=True)
+                print(f"{name:6} {way:17} {what:10} {shares}   ({results[what][0]:,.0f} {unit} with 0 busy)")
+            print(f"{name:6} {way:17} threads    {results['threads']}", flush=True)
     print(f"{time.perf_counter() - began:.0f} s, load {os.getloadavg()[0]:.1f} after")
 
 

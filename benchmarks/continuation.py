@@ -38,7 +38,7 @@ def library_text(characters: int) -> str:
     import ast
     import sysconfig
 
-    found, size = [], 0
+    paragraphs, size = [], 0
     for path in sorted(Path(sysconfig.get_path("stdlib")).glob("*.py")):
         try:
             tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -46,11 +46,11 @@ def library_text(characters: int) -> str:
             continue
         kinds = (ast.Module, ast.ClassDef, ast.FunctionDef)
         texts = [ast.get_docstring(node) for node in ast.walk(tree) if isinstance(node, kinds)]
-        found += [text for text in texts if text]
-        size = sum(map(len, found))
+        paragraphs += [text for text in texts if text]
+        size = sum(map(len, paragraphs))
         if size > characters:
             break
-    return "\n\n".join(found)[:characters]
+    return "\n\n".join(paragraphs)[:characters]
 
 
 class PlainLSTM(nn.Module):
@@ -72,7 +72,7 @@ class PlainLSTM(nn.Module):
 def plain(train: str, held: str, parameters: int, minutes: float, peak: float) -> dict[str, float]:
     """Train the plain LSTM for the time and measure it."""
     letters = sorted(set(train))
-    ids = {letter: at for at, letter in enumerate(letters)}
+    ids = {letter: index for index, letter in enumerate(letters)}
     size = len(letters) + 1
     hidden = next(h for h in range(32, 4096, 8) if count(PlainLSTM(size, h, 64)) >= parameters * 0.97)
     torch.manual_seed(1)
@@ -87,10 +87,10 @@ def plain(train: str, held: str, parameters: int, minutes: float, peak: float) -
             done = (time.process_time() - began) / (60 * minutes)
             if done >= 1:
                 break
-            inputs, wanted = rows[:, start : start + STEPS], rows[:, start + 1 : start + STEPS + 1]
-            logits, state = model(inputs[:, : wanted.shape[1]], state)
+            inputs, targets = rows[:, start : start + STEPS], rows[:, start + 1 : start + STEPS + 1]
+            logits, state = model(inputs[:, : targets.shape[1]], state)
             state = (state[0].detach(), state[1].detach())
-            loss = nn.functional.cross_entropy(logits.reshape(-1, size), wanted.reshape(-1))
+            loss = nn.functional.cross_entropy(logits.reshape(-1, size), targets.reshape(-1))
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -98,15 +98,15 @@ def plain(train: str, held: str, parameters: int, minutes: float, peak: float) -
             optimizer.step()
             updates += 1
     model.eval()
-    wanted = torch.tensor([ids.get(letter, size - 1) for letter in held])
+    targets = torch.tensor([ids.get(letter, size - 1) for letter in held])
     nats, state = 0.0, None
     with torch.inference_mode():
         _, state = model(stream[None, -500:-1], None)
-        inputs = torch.cat([stream[-1:], wanted[:-1]])
-        for start in range(0, len(wanted), 1000):
+        inputs = torch.cat([stream[-1:], targets[:-1]])
+        for start in range(0, len(targets), 1000):
             logits, state = model(inputs[None, start : start + 1000], state)
-            nats += float(nn.functional.cross_entropy(logits[0], wanted[start : start + 1000], reduction="sum"))
-    bits = nats / math.log(2) / len(wanted)
+            nats += float(nn.functional.cross_entropy(logits[0], targets[start : start + 1000], reduction="sum"))
+    bits = nats / math.log(2) / len(targets)
     return {"bits_per_character": round(bits, 3), "hidden": hidden, "parameters": count(model), "updates": updates}
 
 
@@ -131,7 +131,7 @@ class PublishedDesign(nn.Module):
 def published(train: str, held: str, minutes: float, length: int = 40, batch: int = 128) -> dict[str, float]:
     """Train textgenrnn's design for the time and measure it, on every character of the held-out text's first 20,000."""
     letters = sorted(set(train))
-    ids = {letter: at for at, letter in enumerate(letters)}
+    ids = {letter: index for index, letter in enumerate(letters)}
     torch.manual_seed(1)
     model = PublishedDesign(len(letters) + 1)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.004)

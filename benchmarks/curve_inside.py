@@ -247,8 +247,10 @@ def joeynmt_score(folder: Path, program: str, model_path: Path) -> None:
     model.load_state_dict(torch.load(model_path))
     for name, beam, alpha in (("greedy", 1, -1), ("beam", 5, 1.0)):
         arguments = settings.test._replace(beam_size=beam, beam_alpha=alpha)
-        found = predict(model, dev, settings.device, 0, compute_loss=False, autocast=settings.autocast, args=arguments)
-        lines = [" ".join(token for token in line if token != "</s>") for line in found[3]]
+        predictions = predict(
+            model, dev, settings.device, 0, compute_loss=False, autocast=settings.autocast, args=arguments
+        )
+        lines = [" ".join(token for token in line if token != "</s>") for line in predictions[3]]
         output = model_path.with_suffix(f".beam{beam}")
         output.write_text("\n".join(lines) + "\n", "utf-8")
         report({"decoding": name, "output": str(output)})

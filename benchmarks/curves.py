@@ -52,11 +52,11 @@ def machine() -> dict[str, Any]:
     fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
     fields = {name.strip(): value.strip() for name, value in fields.items()}
     flags = set(fields.get("flags", "").split())
-    wanted = {"amx": "amx_tile", "avx512_bf16": "avx512_bf16", "avx512": "avx512f", "avx2": "avx2"}
+    features = {"amx": "amx_tile", "avx512_bf16": "avx512_bf16", "avx512": "avx512f", "avx2": "avx2"}
     cpus = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     return {
         "cpu": f"{fields.get('model name', 'unknown')} (family {fields.get('cpu family')}, model {fields.get('model')})",
-        "flags": [name for name, flag in wanted.items() if flag in flags],
+        "flags": [name for name, flag in features.items() if flag in flags],
         "cpus": os.cpu_count(),
         "cpus_allowed": cpus,
         "nice": os.nice(0),
@@ -76,15 +76,15 @@ def git_commit(folder: Path) -> str:
 
 def environment(program: str, threads: int) -> dict[str, str]:
     """Variables for a process of one program."""
-    found = {
+    variables = {
         **os.environ,
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
         "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD": "1",  # the peers' checkpoints are pickles of their own making
     }
     if program in OURS:
-        found["PYTHONPATH"] = str(PREVIOUS if program == "previous" else HERE.parent)
-    return found
+        variables["PYTHONPATH"] = str(PREVIOUS if program == "previous" else HERE.parent)
+    return variables
 
 
 def python_of(program: str) -> str:
@@ -136,7 +136,9 @@ def bleu(outputs: list[str], references: list[str]) -> float:
 
 def exact(outputs: list[str], references: list[str]) -> float:
     """Percentage of outputs equal to their reference."""
-    return round(100 * sum(one == other for one, other in zip(outputs, references, strict=True)) / len(outputs), 2)
+    return round(
+        100 * sum(output == reference for output, reference in zip(outputs, references, strict=True)) / len(outputs), 2
+    )
 
 
 def word_error_rate(outputs: list[str], references: list[str]) -> float:
@@ -149,7 +151,10 @@ def rouge_l(outputs: list[str], references: list[str]) -> float:
     from rouge_score.rouge_scorer import RougeScorer
 
     scorer = RougeScorer(["rougeL"])
-    scores = [scorer.score(one, other)["rougeL"].fmeasure for one, other in zip(references, outputs, strict=True)]
+    scores = [
+        scorer.score(reference, output)["rougeL"].fmeasure
+        for reference, output in zip(references, outputs, strict=True)
+    ]
     return round(100 * sum(scores) / len(scores), 2)
 
 
@@ -201,13 +206,13 @@ def measure_ours(program: str, task: str, chosen: argparse.Namespace, results: R
             continue
         output = chosen.work / f"{program}-{task}-{minutes:g}min-t{chosen.threads}-{chosen.clock}"
         words = ("fit", task, data, chosen.clock, minutes, json.dumps(chosen.options), output)
-        found = list(measured(program, words, chosen.threads, output.with_suffix(".log")))[-1]
+        figures = list(measured(program, words, chosen.threads, output.with_suffix(".log")))[-1]
         scores = {}
         for decoding in ("greedy", "beam"):
             texts = json.loads((output / f"{decoding}.json").read_text("utf-8"))
             scores[f"{decoding}_{name}"] = metric(texts["outputs"], texts["targets"])
         commit = git_commit(HERE.parent) if program == "nbtextgen" else (PREVIOUS / "commit").read_text("utf-8").strip()
-        results.append({**key, **scores, **found, "commit": commit, "options": chosen.options})
+        results.append({**key, **scores, **figures, "commit": commit, "options": chosen.options})
 
 
 def measure_peer(program: str, chosen: argparse.Namespace, results: ResultFile) -> None:
@@ -233,14 +238,14 @@ def measure_peer(program: str, chosen: argparse.Namespace, results: ResultFile) 
     references = (folder / "val.reference").read_text("utf-8").rstrip("\n").split("\n")
     words = ("train", program, folder, chosen.threads, chosen.clock, *(f"{seconds:g}" for seconds in keys))
     index = folder / "kept.json"
-    wanted = {"settings": chosen.peer_settings, "vocabulary": chosen.vocabulary}
+    settings = {"settings": chosen.peer_settings, "vocabulary": chosen.vocabulary}
     state = json.loads(index.read_text("utf-8")) if index.exists() else {}
-    kept = state.get("kept", []) if chosen.resume and state.get("wanted") == wanted else []
+    kept = state.get("kept", []) if chosen.resume and state.get("wanted") == settings else []
     if not set(keys) <= {line["budget_seconds"] for line in kept}:
         kept = []
         for line in measured(program, words, chosen.threads, folder / "train.log"):
             kept.append(line | {"trained": machine()})
-            index.write_text(json.dumps({"wanted": wanted, "kept": kept}), "utf-8")
+            index.write_text(json.dumps({"wanted": settings, "kept": kept}), "utf-8")
             print(json.dumps({"program": program, **line}), flush=True)
     for line in kept:
         key = keys.get(line["budget_seconds"])
@@ -248,11 +253,11 @@ def measure_peer(program: str, chosen: argparse.Namespace, results: ResultFile) 
             continue
         scores = {}
         words = ("score", program, folder, chosen.threads, line["model"])
-        for found in measured(program, words, chosen.threads, folder / "score.log"):
-            outputs = [plain(text) for text in Path(found["output"]).read_text("utf-8").rstrip("\n").split("\n")]
-            scores[f"{found['decoding']}_bleu"] = bleu(outputs, references)
+        for decoded in measured(program, words, chosen.threads, folder / "score.log"):
+            outputs = [plain(text) for text in Path(decoded["output"]).read_text("utf-8").rstrip("\n").split("\n")]
+            scores[f"{decoded['decoding']}_bleu"] = bleu(outputs, references)
         more = {name: line[name] for name in ("seconds", "updates", "tokens", "trained")}
-        results.append({**key, **scores, **more, **wanted})
+        results.append({**key, **scores, **more, **settings})
 
 
 # Results ------------------------------------------------------------------------------------------------------------
@@ -296,7 +301,7 @@ def table(lines: Sequence[dict[str, Any]]) -> str:
             row = line["program"], f"{line['threads']}, {line['clock']}, {line['machine']['cpu']}"
             rows.setdefault(row, {})[float(line["minutes"])] = f"{line[f'greedy_{name}']:g} / {line[f'beam_{name}']:g}"
         parts += [f"{task}, {name}", ""]
-        parts.append("| program | threads, clock, machine | " + " | ".join(f"{one:g}" for one in budgets) + " |")
+        parts.append("| program | threads, clock, machine | " + " | ".join(f"{budget:g}" for budget in budgets) + " |")
         parts.append("|---|---|" + "---|" * len(budgets))
         for (program, place), cells in sorted(rows.items()):
             parts.append(f"| {NAMES[program]} | {place} | " + " | ".join(cells.get(b, "") for b in budgets) + " |")

@@ -48,8 +48,8 @@ def decode_nbtextgen(work: Path, sources: Path, beam: int, batch_size: int, leng
 
     def run() -> None:
         for call in calls:
-            found = model.generate(call, beam=beam, batch_size=batch_size, min_length=length, max_length=length)
-            assert all(len(each.tokens) == length for each in found)
+            generations = model.generate(call, beam=beam, batch_size=batch_size, min_length=length, max_length=length)
+            assert all(len(each.tokens) == length for each in generations)
 
     return run
 
@@ -62,7 +62,7 @@ def main() -> None:
     torch.set_num_threads(threads)
     texts = (work / "val.en").read_text("utf-8").split("\n")
     decoder = decode_onmt if program == "onmt" else decode_nbtextgen
-    found: dict[str, float] = {}
+    milliseconds: dict[str, float] = {}
     for name, count, batch_size in (("batch", sentences, BATCH), ("single", single, 1)):
         sources, first = work / f"{name}.en", work / "first.en"
         sources.write_text("\n".join(texts[:count]) + "\n", "utf-8")
@@ -72,8 +72,8 @@ def main() -> None:
             run = decoder(work, sources, beam, batch_size, length)
             began = time.perf_counter()
             run()
-            found[f"{decoding}_{name}"] = round(1000 * (time.perf_counter() - began) / (count * length), 4)
-    print("\nMEASURED " + json.dumps(found), flush=True)
+            milliseconds[f"{decoding}_{name}"] = round(1000 * (time.perf_counter() - began) / (count * length), 4)
+    print("\nMEASURED " + json.dumps(milliseconds), flush=True)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def model(hidden: int, vocabulary: int) -> TextGenerator:
     """One update is enough: what counts is the size."""
     rng = random.Random(1)
     words = [f"w{number}" for number in range(vocabulary - 5)]
-    rows = [" ".join(words[at : at + 50]) for at in range(0, len(words), 50)]
+    rows = [" ".join(words[start : start + 50]) for start in range(0, len(words), 50)]
     rows += [" ".join(rng.choices(words, k=UNITS)) for _ in range(200)]
     options = {"hidden_size": hidden, "embedding_size": hidden // 2, "tokens": "word", "max_steps": 1, "samples": 0}
     return TextGenerator(**options, source_masking=0.1, valid_fraction=0.0).fit(Pairs(rows, rows), callbacks=[])
@@ -44,12 +44,12 @@ def model(hidden: int, vocabulary: int) -> TextGenerator:
 def median(work: Callable[[], object], repeat: int) -> float:
     """Processor seconds, after a first call that does not count."""
     work()
-    found = []
+    seconds = []
     for _ in range(repeat):
         began = time.process_time()
         work()
-        found.append(time.process_time() - began)
-    return statistics.median(found)
+        seconds.append(time.process_time() - began)
+    return statistics.median(seconds)
 
 
 def explainer(trained: TextGenerator, units: int = UNITS) -> Explainer:
@@ -86,17 +86,17 @@ def plain_shap(trained: TextGenerator) -> Callable[[], object]:
     def masker(mask: np.ndarray, row: np.ndarray) -> np.ndarray:
         return (mask * row)[None]
 
-    def score(at: int) -> Callable[[np.ndarray], np.ndarray]:
+    def score(index: int) -> Callable[[np.ndarray], np.ndarray]:
         @torch.inference_mode()
         def call(rows: np.ndarray) -> np.ndarray:
             ids = torch.from_numpy(asked.value.removal(rows > 0.5).ids)
-            return network.log_probabilities(ids, target.expand(len(ids), -1))[:, at].numpy()
+            return network.log_probabilities(ids, target.expand(len(ids), -1))[:, index].numpy()
 
         return call
 
     def run() -> None:
-        for at in range(OUTPUTS):
-            shap.explainers.Exact(score(at), masker)(np.ones((1, UNITS)), silent=True)
+        for index in range(OUTPUTS):
+            shap.explainers.Exact(score(index), masker)(np.ones((1, UNITS)), silent=True)
 
     return run
 
@@ -123,19 +123,19 @@ def main() -> None:
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--vocabulary", type=int, default=8000)
     parser.add_argument("--repeat", type=int, default=5)
-    given = parser.parse_args()
-    trained = model(given.hidden, given.vocabulary)
+    args = parser.parse_args()
+    trained = model(args.hidden, args.vocabulary)
     torch.set_num_threads(1)  # one thread: processor time is then the time it takes on an idle machine
     print(
-        f"hidden {given.hidden}, vocabulary {given.vocabulary}, {UNITS} units, {OUTPUTS} output tokens, "
+        f"hidden {args.hidden}, vocabulary {args.vocabulary}, {UNITS} units, {OUTPUTS} output tokens, "
         f"{torch.get_num_threads()} threads"
     )
-    ours = median(lambda: exact(explainer(trained).value, UNITS), given.repeat)
-    forward = median(bare(trained), given.repeat)
+    ours = median(lambda: exact(explainer(trained).value, UNITS), args.repeat)
+    forward = median(bare(trained), args.repeat)
     print(f"exact {ours:.3f} s, bare {forward:.3f} s", flush=True)
     plain = median(plain_shap(trained), 1)
     text = " ".join(f"w{number}" for number in range(UNITS))
-    first = median(lambda: _first_answer(trained, text), given.repeat)
+    first = median(lambda: _first_answer(trained, text), args.repeat)
     with tempfile.TemporaryDirectory() as place:
         folder = trained.save(Path(place) / "model")
         kernel = fresh(folder, "m.explain('w1 w2 w3 w4 w5 w6 w7 w8', faithfulness=False, target='w1 w2 w3')")

@@ -95,8 +95,8 @@ def exported(predictor: Predictor, folder: Path) -> OnnxGenerator:
 def difference(ours: Generations, theirs: Generations) -> float:
     """Largest difference between the log-probabilities and attention of the same outputs; infinite for other outputs."""
     worst = 0.0
-    for one, other in zip(ours, theirs, strict=True):
-        for first, second in zip(one.candidates, other.candidates, strict=True):
+    for expected, actual in zip(ours, theirs, strict=True):
+        for first, second in zip(expected.candidates, actual.candidates, strict=True):
             if (first.ids, first.text, first.tokens) != (second.ids, second.text, second.tokens):
                 return float("inf")
             worst = max(worst, float(np.abs(first.log_probabilities - second.log_probabilities).max()))
@@ -112,10 +112,12 @@ def compared(options: dict[str, Any], members: int, seed: int, folder: Path) -> 
     predictor = random_writer(options, members, seed)
     served = exported(predictor, folder)
     ours = [predictor.predict(TEXTS, build(DecodingConfig, way)) for way in DECODINGS]
-    found = max(difference(one, served.generate(TEXTS, **way)) for one, way in zip(ours, DECODINGS, strict=True))
+    largest = max(
+        difference(expected, served.generate(TEXTS, **way)) for expected, way in zip(ours, DECODINGS, strict=True)
+    )
     for network in predictor.networks:
         network.double()
-    return found, difference(ours[0], predictor.predict(TEXTS, build(DecodingConfig, DECODINGS[0])))
+    return largest, difference(ours[0], predictor.predict(TEXTS, build(DecodingConfig, DECODINGS[0])))
 
 
 def speed(beam: int, repeat: int) -> tuple[float, float]:
@@ -124,7 +126,7 @@ def speed(beam: int, repeat: int) -> tuple[float, float]:
     config = ModelConfig(embedding_size=256, hidden_size=256, dropout=0.0)
     predictor = Predictor(tokens, tokens, [Seq2Seq(config, tokens.size, tokens.size)], LengthLimit(20, 0.0))
     text, way = " ".join(f"w{number}" for number in range(20)), {"beam": beam, "min_length": 20, "precision": "fp32"}
-    found = []
+    milliseconds = []
     with tempfile.TemporaryDirectory() as place:
         served = exported(predictor, Path(place) / "m")
         for write in (
@@ -137,8 +139,8 @@ def speed(beam: int, repeat: int) -> tuple[float, float]:
                 began = time.perf_counter()
                 write()
                 times.append(time.perf_counter() - began)
-            found.append(1000 * min(times))
-    return found[0], found[1]
+            milliseconds.append(1000 * min(times))
+    return milliseconds[0], milliseconds[1]
 
 
 def main() -> None:
@@ -146,21 +148,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--share", type=float, default=1.0)
     parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
+    args = parser.parse_args()
     torch.set_num_threads(1)
-    rng, everything = random.Random(given.seed), list(combinations())
-    chosen = rng.sample(everything, max(1, round(given.share * len(everything))))
+    rng, everything = random.Random(args.seed), list(combinations())
+    chosen = rng.sample(everything, max(1, round(args.share * len(everything))))
     worst = noise = 0.0
     other = 0
     with tempfile.TemporaryDirectory() as place:
         for number, options in enumerate(chosen):
-            found, own = compared(options, 1 + number % 2, given.seed + number, Path(place) / "m")
+            difference_from_torch, own = compared(options, 1 + number % 2, args.seed + number, Path(place) / "m")
             noise = noise if math.isinf(own) else max(noise, own)
-            if math.isinf(found):
+            if math.isinf(difference_from_torch):
                 other += 1
                 print("other outputs:", options, flush=True)
             else:
-                worst = max(worst, found)
+                worst = max(worst, difference_from_torch)
     print(
         f"{len(chosen)} of {len(everything)} kinds of network, every second an ensemble of two, {len(TEXTS)} texts, greedy and "
         f"beam 3: {other} wrote anything else; log-probabilities and attention differ by {worst:.1e} at most "

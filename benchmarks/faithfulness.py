@@ -93,22 +93,22 @@ def train(task: Task, masking: float, folder: Path) -> dict[str, Any]:
 def methods(model: TextGenerator, task: Task, pairs: Pairs, masking: float) -> dict[str, Any]:
     """One block of the table of methods."""
     began = time.process_time()
-    found = survey(model.predictor, pairs, CONFIG)
-    print(f"\n{task.name}, masking {masking}, {found.first[0].missing}, {len(pairs)} texts\n")
+    result = survey(model.predictor, pairs, CONFIG)
+    print(f"\n{task.name}, masking {masking}, {result.first[0].missing}, {len(pairs)} texts\n")
     print(f"| method | {' | '.join(FIGURES)} | year |\n|---|---|---|---|---|")
     table: dict[str, Any] = {}
-    for method, scores in found.faithfulness.items():
+    for method, scores in result.faithfulness.items():
         cells = {figure: scores[figure] for figure in FIGURES}
-        shares = [year_share(each) for each in found.explanations.get(method, [])] if task.name == "dates" else []
-        known = [share for share in shares if share is not None]
-        if known:
-            cells["year"] = Mean.of(known)
+        shares = [year_share(each) for each in result.explanations.get(method, [])] if task.name == "dates" else []
+        known_shares = [share for share in shares if share is not None]
+        if known_shares:
+            cells["year"] = Mean.of(known_shares)
         print(f"| {method} | {' | '.join(map(str, cells.values()))} |", flush=True)
         table[method] = {name: asdict(cell) for name, cell in cells.items()}
     seconds = round(time.process_time() - began)
-    agreement = dict(zip(found.agreement.methods, found.agreement.correlations[0].round(3).tolist(), strict=True))
+    agreement = dict(zip(result.agreement.methods, result.agreement.correlations[0].round(3).tolist(), strict=True))
     print(f"\nrank correlation with SHAP: {agreement}; {seconds} processor seconds")
-    return {"texts": len(pairs), "missing": found.first[0].missing, "table": table, "agreement": agreement} | {
+    return {"texts": len(pairs), "missing": result.first[0].missing, "table": table, "agreement": agreement} | {
         "processor_seconds": seconds
     }
 
@@ -130,13 +130,13 @@ def missing(model: TextGenerator, task: Task, pairs: Pairs, masking: float) -> d
     background = task.train.sources[:: max(1, len(task.train) // 200)]
     gains = np.zeros((len(pairs), len(MISSING), len(MISSING)))
     years: dict[str, list[float]] = {each: [] for each in MISSING}
-    for at, source in enumerate(pairs.sources):
+    for index, source in enumerate(pairs.sources):
         explainers = [
             Explainer(model.predictor, source, replace(CONFIG, missing=each), background=background) for each in MISSING
         ]
-        for row, one in enumerate(explainers):
-            *_, explained = one.refine("shap")
-            gains[at, row] = [faithfulness(other.value, explained.values).gain for other in explainers]
+        for row, explainer in enumerate(explainers):
+            *_, explained = explainer.refine("shap")
+            gains[index, row] = [faithfulness(other.value, explained.values).gain for other in explainers]
             if task.name == "dates" and (share := year_share(explained)) is not None:
                 years[MISSING[row]].append(share)
     print(f"\n{task.name}, masking {masking}: what stands for missing units, {len(pairs)} texts\n")
@@ -166,28 +166,28 @@ def main() -> None:
     parser.add_argument("--crossed", type=int, default=60)
     parser.add_argument("--steps", type=int, help="updates of a shorter training, for a first look")
     parser.add_argument("--out", type=Path)
-    given = parser.parse_args()
+    args = parser.parse_args()
 
-    def note(part: str, task: Task, masking: float, found: dict[str, Any]) -> None:
-        if given.out:
-            line = json.dumps({"set": task.name, "masking": masking, "part": part, **found})
-            with given.out.open("a") as file:
+    def note(part: str, task: Task, masking: float, figures: dict[str, Any]) -> None:
+        if args.out:
+            line = json.dumps({"set": task.name, "masking": masking, "part": part, **figures})
+            with args.out.open("a") as file:
                 file.write(line + "\n")
 
-    parts = given.parts.split(",")
-    for task in tasks(given.data, given.sets.split(",")):
-        for masking in map(float, given.masking.split(",")):
-            folder = folder_of(given.models, task, masking)
+    parts = args.parts.split(",")
+    for task in tasks(args.data, args.sets.split(",")):
+        for masking in map(float, args.masking.split(",")):
+            folder = folder_of(args.models, task, masking)
             if not folder.exists():
-                if given.steps:
-                    task.settings["max_steps"] = given.steps
+                if args.steps:
+                    task.settings["max_steps"] = args.steps
                 note("train", task, masking, train(task, masking, folder))
             model = TextGenerator.load(folder)
-            pairs = task.valid.take(range(0, len(task.valid), max(1, len(task.valid) // given.limit)))[: given.limit]
+            pairs = task.valid.take(range(0, len(task.valid), max(1, len(task.valid) // args.limit)))[: args.limit]
             if "methods" in parts:
                 note("methods", task, masking, methods(model, task, pairs, masking))
             if "missing" in parts:
-                some = pairs[:: max(1, len(pairs) // given.crossed)][: given.crossed]
+                some = pairs[:: max(1, len(pairs) // args.crossed)][: args.crossed]
                 note("missing", task, masking, missing(model, task, some, masking))
 
 

@@ -112,7 +112,7 @@ def _pickle(files: Files, name: str, rng: random.Random, bomb: str) -> None:
 
 def _header(files: Files, name: str, rng: random.Random, bomb: str) -> None:
     """Change the header of a safetensors file, its length kept right or not."""
-    names = [one for one in files if one.endswith(".safetensors")]
+    names = [name for name in files if name.endswith(".safetensors")]
     if not names:
         return
     name = rng.choice(names)
@@ -130,7 +130,7 @@ def _header(files: Files, name: str, rng: random.Random, bomb: str) -> None:
 
 def _json(files: Files, name: str, rng: random.Random, bomb: str) -> None:
     """Change something inside a JSON file."""
-    names = [one for one in files if one.endswith(".json")]
+    names = [name for name in files if name.endswith(".json")]
     if not names:
         return
     name = rng.choice(names)
@@ -172,7 +172,7 @@ def _edit(content: Any, rng: random.Random) -> None:
 
 def _fit_checksums(files: Files) -> None:
     """Make every manifest's checksums right, as someone would who means harm."""
-    for name in [one for one in files if one.endswith(".json")]:
+    for name in [name for name in files if name.endswith(".json")]:
         try:
             content = json.loads(files[name])
             for seal in ("checksum", "material", "run"):
@@ -183,10 +183,10 @@ def _fit_checksums(files: Files) -> None:
         except (ValueError, KeyError, TypeError, AttributeError):
             continue
         place = name.rpartition("/")[0]
-        for one, _ in items:
-            path = f"{place}/{one}" if place else one
+        for file, _ in items:
+            path = f"{place}/{file}" if place else file
             if path in files:
-                listed[one] = hashlib.sha256(files[path]).hexdigest()
+                listed[file] = hashlib.sha256(files[path]).hexdigest()
         files[name] = json.dumps(content).encode("utf-8", "surrogatepass")
 
 
@@ -254,24 +254,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--seed", type=int, default=1)
-    given = parser.parse_args()
+    args = parser.parse_args()
     place = Path(tempfile.mkdtemp(prefix="nbtextgen-fuzz-"))
     model, run = made(place)
     bomb = str(place / "executed")
-    found: Counter[str] = Counter()
+    outcomes: Counter[str] = Counter()
     began = time.perf_counter()
-    for number in range(given.count):
-        rng = random.Random(f"{given.seed}/{number}")
+    for number in range(args.count):
+        rng = random.Random(f"{args.seed}/{number}")
         files, use = (model, use_model) if number % 4 else (run, use_run)
         end = outcome(mutated(files, rng, bomb), use)
-        found[end] += 1
+        outcomes[end] += 1
         if end not in ("loaded", "refused"):
             print(f"mutation {number}: {end}", flush=True)
     executed = Path(bomb).exists()
-    others = given.count - found["loaded"] - found["refused"]
+    others = args.count - outcomes["loaded"] - outcomes["refused"]
     print(
-        f"{given.count:,} damaged folders in {time.perf_counter() - began:.0f} s: {found['loaded']:,} loaded, "
-        f"{found['refused']:,} refused with a reason, {others:,} ended otherwise; code executed: {executed}"
+        f"{args.count:,} damaged folders in {time.perf_counter() - began:.0f} s: {outcomes['loaded']:,} loaded, "
+        f"{outcomes['refused']:,} refused with a reason, {others:,} ended otherwise; code executed: {executed}"
     )
     shutil.rmtree(place, ignore_errors=True)
     return 1 if others or executed else 0

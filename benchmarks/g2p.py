@@ -61,8 +61,8 @@ def main() -> None:
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.inside:
-        found = one_language(chosen.data, chosen.languages[0], chosen.seeds, chosen.options)
-        print(json.dumps(found, default=str), flush=True)
+        result = one_language(chosen.data, chosen.languages[0], chosen.seeds, chosen.options)
+        print(json.dumps(result, default=str), flush=True)
         return
     waiting, running, lines = list(chosen.languages), [], []
     command = [sys.executable, __file__, "--inside", "--data", str(chosen.data), "--seeds", str(chosen.seeds)]

@@ -49,27 +49,27 @@ def wait(device: str) -> None:
 
 def best_seconds(work: Callable[[], Any], device: str, times: int = 10) -> float:
     """Seconds of the fastest of some calls."""
-    found = []
+    seconds = []
     for _ in range(times + 2):
         wait(device)
         began = time.perf_counter()
         work()
         wait(device)
-        found.append(time.perf_counter() - began)
-    return min(found[2:])
+        seconds.append(time.perf_counter() - began)
+    return min(seconds[2:])
 
 
 def limits(device: str, size: int) -> dict[str, float]:
     """Matrix-product peak (FLOP/s) by precision, and bandwidth (bytes/s, read and write counted)."""
-    found = {}
+    rates = {}
     kinds = [("fp32", torch.float32)] + [("bf16", torch.bfloat16)] * (device == "cuda" or has_bf16())
     for name, kind in kinds:
-        one = torch.randn(size, size, device=device).to(kind)
-        found[name] = 2 * size**3 / best_seconds(lambda one=one: one @ one, device)
+        matrix = torch.randn(size, size, device=device).to(kind)
+        rates[name] = 2 * size**3 / best_seconds(lambda matrix=matrix: matrix @ matrix, device)
     large = torch.empty(size * size * 8, device=device)
     other = torch.empty_like(large)
-    found["bandwidth"] = 2 * large.numel() * 4 / best_seconds(lambda: other.copy_(large), device)
-    return found
+    rates["bandwidth"] = 2 * large.numel() * 4 / best_seconds(lambda: other.copy_(large), device)
+    return rates
 
 
 def flops_a_token(model: TextGenerator) -> float:
@@ -156,30 +156,30 @@ def union_length(spans: list[tuple[float, float]]) -> float:
     return total
 
 
-def measure_peer(given: argparse.Namespace) -> None:
+def measure_peer(args: argparse.Namespace) -> None:
     """Train the network of peers.py in OpenNMT-py and in nbtextgen at each batch size, and print both and the ratios."""
-    if given.data is None:
+    if args.data is None:
         print("OpenNMT-py: not measured, since --data was not given")
         return
     with tempfile.TemporaryDirectory() as place:
-        words = [sys.executable, str(HERE / "peers.py"), "--data", given.data, "--phases", "train"]
-        words += ["--device", given.device, "--steps", str(given.peer_steps), "--warmup", str(given.peer_steps // 5)]
+        words = [sys.executable, str(HERE / "peers.py"), "--data", args.data, "--phases", "train"]
+        words += ["--device", args.device, "--steps", str(args.peer_steps), "--warmup", str(args.peer_steps // 5)]
         words += ["--peers", "onmt", "nbtextgen"]
-        if given.onmt_wheels is not None:
-            unpack(given.onmt_wheels, Path(place))
+        if args.onmt_wheels is not None:
+            unpack(args.onmt_wheels, Path(place))
             words += ["--onmt-packages", place]
         elif not (HERE / "peers" / "onmt" / "bin" / "python").exists():
             print("OpenNMT-py: not measured, since it is not installed (benchmarks/peer_setup.sh onmt)")
             return
-        for batch in given.batches:
+        for batch in args.batches:
             done = subprocess.run([*words, "--batch", str(batch)], capture_output=True, text=True)
             lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-            found = {line["program"]: line for line in lines if "program" in line}
-            for name, line in found.items():
+            programs = {line["program"]: line for line in lines if "program" in line}
+            for name, line in programs.items():
                 print(json.dumps({"batch": batch, **line, "program": name}), flush=True)
-            theirs = found.get("onmt", {}).get("train", {}).get("tokens_per_second")
+            theirs = programs.get("onmt", {}).get("train", {}).get("tokens_per_second")
             for phase in ("train", "train_bf16"):
-                ours = found.get("nbtextgen", {}).get(phase, {}).get("tokens_per_second")
+                ours = programs.get("nbtextgen", {}).get(phase, {}).get("tokens_per_second")
                 if ours and theirs:
                     ratio = {"batch": batch, f"{phase} to OpenNMT-py's fp32": round(ours / theirs, 2)}
                     print(json.dumps(ratio), flush=True)
@@ -207,44 +207,44 @@ def main() -> int:
     parser.add_argument("--peer", action="store_true", help="measure OpenNMT-py beside nbtextgen")
     parser.add_argument("--peer-steps", type=int, default=100, help="updates that are timed beside OpenNMT-py")
     parser.add_argument("--onmt-wheels", type=Path, help="folder of wheels to run OpenNMT-py from, with this Python")
-    given = parser.parse_args()
-    if given.device == "cuda" and not torch.cuda.is_available():
+    args = parser.parse_args()
+    if args.device == "cuda" and not torch.cuda.is_available():
         print("There is no CUDA GPU on this machine: nothing was measured.")
         return 1
-    name = torch.cuda.get_device_name() if given.device == "cuda" else "processor"
-    most = limits(given.device, given.size)
+    name = torch.cuda.get_device_name() if args.device == "cuda" else "processor"
+    most = limits(args.device, args.size)
     print(
         json.dumps({"device": name, "torch": torch.__version__, **{key: f"{value:.3e}" for key, value in most.items()}})
     )
     pairs = (
         builtin("dates", 20_000)
-        if given.data is None
-        else Pairs.of((Path(given.data, "train.en"), Path(given.data, "train.de")))
+        if args.data is None
+        else Pairs.of((Path(args.data, "train.en"), Path(args.data, "train.de")))
     )
     model = None
-    for precision in ("fp32", "bf16") if given.device == "cuda" or has_bf16() else ("fp32",):
-        for batch in given.batches:
-            model, found = trained(pairs, precision, batch, given.seconds, given.device)
-            rate = found["tokens_per_second"] * flops_a_token(model)
-            moved = found["updates_per_second"] * found["parameters"] * 4 * 7  # 4 read, 3 written
+    for precision in ("fp32", "bf16") if args.device == "cuda" or has_bf16() else ("fp32",):
+        for batch in args.batches:
+            model, measured = trained(pairs, precision, batch, args.seconds, args.device)
+            rate = measured["tokens_per_second"] * flops_a_token(model)
+            moved = measured["updates_per_second"] * measured["parameters"] * 4 * 7  # 4 read, 3 written
             shares = {
                 "share_of_peak": rate / most[precision],
                 "share_of_bandwidth_for_weights": moved / most["bandwidth"],
             }
-            if given.device == "cuda":
-                busy = kernel_seconds(pairs, precision, batch) * found["updates_per_second"]
+            if args.device == "cuda":
+                busy = kernel_seconds(pairs, precision, batch) * measured["updates_per_second"]
                 shares["launch_bound_share"] = round(max(0.0, 1 - busy), 3)
-            print(json.dumps({"precision": precision, "batch": batch, **found, **shares}), flush=True)
+            print(json.dumps({"precision": precision, "batch": batch, **measured, **shares}), flush=True)
     assert model is not None
     sources = list(pairs.sources[:2048])
     model.generate(sources[:256], beam=5, batch_size=256)
     began = time.perf_counter()
     written = model.generate(sources, beam=5, batch_size=256)
     took = time.perf_counter() - began
-    tokens = sum(len(one.tokens) for one in written)
+    tokens = sum(len(generation.tokens) for generation in written)
     print(json.dumps({"beam": 5, "batch": 256, "sentences_per_second": len(sources) / took, "tokens": tokens}))
-    if given.peer:
-        measure_peer(given)
+    if args.peer:
+        measure_peer(args)
     return 0
 
 

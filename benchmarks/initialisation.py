@@ -90,7 +90,7 @@ def main() -> None:
     parser.add_argument("--ways", nargs="+", default=["ours", "previous", "uniform:0.1,0.1", "uniform:0.2,0.5"])
     options = parser.parse_args()
     pairs = Pairs.of((options.data / "train.en", options.data / "train.de"))
-    defaults = {name: known.default for name, known in fit_options().items()}
+    defaults = {name: option.default for name, option in fit_options().items()}
     prepared = prepare_data(defaults, pairs)
     data, held = prepared.training_data, prepared.training_data.valid
     assert held is not None

@@ -158,13 +158,13 @@ def standing(folder: Path) -> tuple[int, int, list[str]]:
         return 0, 0, []
     run = Run.open(folder)
     run.training_data()
-    found = run.checkpoint()
+    checkpoint = run.checkpoint()
     best = run.best_model() if run.best.steps() else None
-    broken = [why for one in (found, best) if one is not None for why in one.skipped]
+    broken = [why for stored in (checkpoint, best) if stored is not None for why in stored.skipped]
     last = 0
     for event in run.events():
         last = event.step if isinstance(event, (Step, Resumed)) else last
-    return found.step if found else 0, last, broken
+    return checkpoint.step if checkpoint else 0, last, broken
 
 
 def main() -> int:
@@ -176,7 +176,7 @@ def main() -> int:
     parser.add_argument(
         "--longest", type=float, default=1.5, help="processor seconds of the longest life, from its first update"
     )
-    given = parser.parse_args()
+    args = parser.parse_args()
     import torch
 
     import nbtextgen.evaluation.metrics
@@ -187,18 +187,18 @@ def main() -> int:
     torch.set_num_threads(1)
     from nbtextgen import TextGenerator
 
-    place, rng, began = Path(tempfile.mkdtemp(prefix="nbtextgen-kills-")), random.Random(given.seed), time.monotonic()
+    place, rng, began = Path(tempfile.mkdtemp(prefix="nbtextgen-kills-")), random.Random(args.seed), time.monotonic()
     write_data(place / "pairs.tsv")
-    preparing = 1.2 * prepared(place / "first", given.epochs)
+    preparing = 1.2 * prepared(place / "first", args.epochs)
     print(f"preparing takes {preparing / 1.2:.2f} processor seconds", flush=True)
     kills = rounds = broken = finished = equal = left = 0
     hits: Counter[str] = Counter()
     lost: list[int] = []
-    while kills < given.kills:
+    while kills < args.kills:
         rounds += 1
         folder, over = place / f"run-{rounds}", False
-        while not over and kills < given.kills:
-            death = live_and_die(folder, given.epochs, rng, preparing, given.longest)
+        while not over and kills < args.kills:
+            death = live_and_die(folder, args.epochs, rng, preparing, args.longest)
             over = death.natural
             if over:
                 break
@@ -216,8 +216,8 @@ def main() -> int:
         if over:
             finished += 1
             left += len([path for path in folder.rglob(".*")]) + len(list(place.glob(f".{store_of(folder).name}.*")))
-            straight = fresh(folder, given.epochs).fit(place / "pairs.tsv", callbacks=[])
-            weights = [one.predictor.networks[0].state_dict() for one in (straight, TextGenerator.load(folder))]
+            straight = fresh(folder, args.epochs).fit(place / "pairs.tsv", callbacks=[])
+            weights = [model.predictor.networks[0].state_dict() for model in (straight, TextGenerator.load(folder))]
             equal += all(bool((weights[0][name] == weights[1][name]).all()) for name in weights[0])
     for what, count in hits.most_common():
         print(f"{count:5d}  {what}")

@@ -34,15 +34,15 @@ def main() -> None:
         model.save(chosen.save)
     beam = model.evaluate(val, metrics=["bleu", "chrf"], beam=5)
     greedy = model.evaluate(val, metrics=["bleu"])
-    found = {"bleu": beam["bleu"].value, "low": beam["bleu"].low, "high": beam["bleu"].high}
-    found |= {"greedy_bleu": greedy["bleu"].value, "chrf": beam["chrf"].value}
-    found |= {
+    figures = {"bleu": beam["bleu"].value, "low": beam["bleu"].low, "high": beam["bleu"].high}
+    figures |= {"greedy_bleu": greedy["bleu"].value, "chrf": beam["chrf"].value}
+    figures |= {
         "train_minutes": round(seconds / 60, 1),
         "processor_minutes": round(processor / 60, 1),
         "threads": torch.get_num_threads(),
         **model.choices,
     }
-    print(json.dumps(found, default=str), flush=True)
+    print(json.dumps(figures, default=str), flush=True)
 
 
 if __name__ == "__main__":

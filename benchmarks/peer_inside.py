@@ -236,8 +236,10 @@ def joeynmt_decode(work: Path, beam: int, name: str, sentences: int) -> dict[str
     arguments = settings.test._replace(beam_size=beam, beam_alpha=-1)
 
     def decode() -> list[str]:
-        found = predict(model, dev, settings.device, 0, compute_loss=False, autocast=settings.autocast, args=arguments)
-        return [" ".join(token for token in line if token != "</s>") for line in found[3]]
+        predictions = predict(
+            model, dev, settings.device, 0, compute_loss=False, autocast=settings.autocast, args=arguments
+        )
+        return [" ".join(token for token in line if token != "</s>") for line in predictions[3]]
 
     return timed(work, name, decode)
 
@@ -315,9 +317,9 @@ def yoyodyne_decode(work: Path, beam: int, name: str, sentences: int) -> dict[st
 
     def decode() -> list[str]:
         lines = []
-        for at, batch in enumerate(data.predict_dataloader()):
-            found = model.predict_step(batch, at)
-            rows = found if beam == 1 else found[0][:, 0]
+        for index, batch in enumerate(data.predict_dataloader()):
+            predictions = model.predict_step(batch, index)
+            rows = predictions if beam == 1 else predictions[0][:, 0]
             lines += [" ".join(mapper.decode_target(row)) for row in rows]
         return lines
 

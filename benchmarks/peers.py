@@ -105,10 +105,10 @@ def run_phase(peer: str, phase: str, options: argparse.Namespace) -> dict[str, o
         done = subprocess.run(command, env=environment, stdout=stream, stderr=subprocess.STDOUT)
     if peer == PREVIOUS and (work / f"{OURS}.{phase}.out").exists():
         (work / f"{OURS}.{phase}.out").replace(options.work / f"{PREVIOUS}.{phase}.out")
-    found = [line for line in log.read_text("utf-8", "replace").splitlines() if line.startswith("MEASURED ")]
-    if done.returncode or not found:
+    reports = [line for line in log.read_text("utf-8", "replace").splitlines() if line.startswith("MEASURED ")]
+    if done.returncode or not reports:
         return {"failed": f"exit {done.returncode}, see {log}"}
-    return json.loads(found[-1].removeprefix("MEASURED "))
+    return json.loads(reports[-1].removeprefix("MEASURED "))
 
 
 def bleu(work: Path, peer: str, phase: str, sentences: int) -> float:
@@ -131,7 +131,7 @@ def matrix_peak(threads: int) -> dict[str, float]:
     import torch
 
     torch.set_num_threads(threads)
-    found = {}
+    peaks = {}
     kinds = [("fp32", torch.float32)] + [("bf16", torch.bfloat16)] * has_bf16()
     for name, kind in kinds:
         matrix = torch.randn(2048, 2048).to(kind)
@@ -140,8 +140,8 @@ def matrix_peak(threads: int) -> dict[str, float]:
             began = time.perf_counter()
             matrix @ matrix
             best = min(best, time.perf_counter() - began)
-        found[name] = round(2 * 2048**3 / best / 1e9, 1)
-    return found
+        peaks[name] = round(2 * 2048**3 / best / 1e9, 1)
+    return peaks
 
 
 def work_per_token(work: Path) -> float:
@@ -166,27 +166,29 @@ def ratios(lines: dict[str, dict], work: Path, threads: int) -> dict[str, object
     def best(phase: str, figure: str) -> float:
         return max((line[phase].get(figure, 0.0) for peer, line in lines.items() if peer in PEERS), default=0.0)
 
-    ours, found = lines[OURS], {}
+    ours, ratios = lines[OURS], {}
     for phase, against in (("train", "train"), ("train_bf16", "train")):
         if "tokens_per_second" in ours.get(phase, {}) and best(against, "tokens_per_second"):
-            found[f"{phase} tokens/s"] = round(ours[phase]["tokens_per_second"] / best(against, "tokens_per_second"), 2)
+            ratios[f"{phase} tokens/s"] = round(
+                ours[phase]["tokens_per_second"] / best(against, "tokens_per_second"), 2
+            )
     for phase in ("greedy", "beam"):
         if "sentences_per_second" in ours.get(phase, {}) and best(phase, "sentences_per_second"):
-            found[f"{phase} sentences/s"] = round(
+            ratios[f"{phase} sentences/s"] = round(
                 ours[phase]["sentences_per_second"] / best(phase, "sentences_per_second"), 2
             )
     for phase in ("train", "train_bf16"):
         before = lines.get(PREVIOUS, {}).get(phase, {}).get("tokens_per_second")
         if before and "tokens_per_second" in ours.get(phase, {}):
-            found[f"{phase} tokens/s to the previous release"] = round(ours[phase]["tokens_per_second"] / before, 2)
+            ratios[f"{phase} tokens/s to the previous release"] = round(ours[phase]["tokens_per_second"] / before, 2)
     peak, operations = matrix_peak(threads), work_per_token(work)
-    found["matrix peak GFLOP/s"] = peak
+    ratios["matrix peak GFLOP/s"] = peak
     for phase, kind in (("train", "fp32"), ("train_bf16", "bf16")):
         if "tokens_per_second" in ours.get(phase, {}):
             rate = ours[phase]["tokens_per_second"] * operations / 1e9
-            found[f"{phase} GFLOP/s"] = round(rate, 1)
-            found[f"{phase} share of peak"] = round(rate / peak[kind], 3)
-    return found
+            ratios[f"{phase} GFLOP/s"] = round(rate, 1)
+            ratios[f"{phase} share of peak"] = round(rate / peak[kind], 3)
+    return ratios
 
 
 def main() -> None:

@@ -47,11 +47,11 @@ def main() -> None:
         asked = held if name == "test" else few
         scores = model.evaluate(asked, metrics=["error-rate", "exact"], beam=chosen.beam, group_sources=True)
         phones, exact = scores["error-rate"], scores["exact"]
-        found = {"on": name, "phone_error_rate": phones.value, "low": phones.low, "high": phones.high}
-        found |= {"word_error_rate": 100 - exact.value, "low_word": 100 - exact.high, "high_word": 100 - exact.low}
-        found |= {"train_words": len(set(train.sources)), "words": len(set(asked.sources))}
-        found |= {"train_minutes": round(seconds / 60, 1), "processor_minutes": round(processor / 60, 1)}
-        print(json.dumps({**found, "threads": torch.get_num_threads(), **model.choices}, default=str), flush=True)
+        figures = {"on": name, "phone_error_rate": phones.value, "low": phones.low, "high": phones.high}
+        figures |= {"word_error_rate": 100 - exact.value, "low_word": 100 - exact.high, "high_word": 100 - exact.low}
+        figures |= {"train_words": len(set(train.sources)), "words": len(set(asked.sources))}
+        figures |= {"train_minutes": round(seconds / 60, 1), "processor_minutes": round(processor / 60, 1)}
+        print(json.dumps({**figures, "threads": torch.get_num_threads(), **model.choices}, default=str), flush=True)
 
 
 if __name__ == "__main__":

@@ -112,9 +112,9 @@ def workers(place: Path, kills: int) -> None:
 
 def free_port() -> int:
     """A port that nobody listens on."""
-    with socket.socket() as one:
-        one.bind(("localhost", 0))
-        return one.getsockname()[1]
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        return probe.getsockname()[1]
 
 
 def nodes(place: Path, times: int) -> None:
@@ -186,13 +186,13 @@ def main() -> None:
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--nodes", type=int, default=1)
     parser.add_argument("--kernels", type=int, default=3)
-    given = parser.parse_args()
+    args = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     place = Path(tempfile.mkdtemp(prefix="nbtextgen-restarts-"))
-    kernels(place, given.kernels)
-    nodes(place, given.nodes)
-    if given.kills:
-        workers(place, given.kills)
+    kernels(place, args.kernels)
+    nodes(place, args.nodes)
+    if args.kills:
+        workers(place, args.kills)
     shutil.rmtree(place, ignore_errors=True)
 
 

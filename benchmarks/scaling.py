@@ -30,20 +30,20 @@ from nbtextgen import LaunchConfig, TextGenerator, builtin
 from nbtextgen.training.events import Event, Started, Step
 
 
-def measured(processes: int, given: argparse.Namespace, place: Path) -> tuple[float, float, int, float]:
+def measured(processes: int, args: argparse.Namespace, place: Path) -> tuple[float, float, int, float]:
     """Tokens a second, seconds to the first report, parameters, and updates a second."""
     events: list[tuple[float, Event]] = []
     began = time.perf_counter()
     TextGenerator(
         tokens="char",
-        hidden_size=given.hidden,
-        embedding_size=given.hidden // 2,
-        batch_size=given.batch,
+        hidden_size=args.hidden,
+        embedding_size=args.hidden // 2,
+        batch_size=args.batch,
         batch_tokens=10**7,
         precision="fp32",
         samples=0,
         epochs=1000,
-        max_minutes=given.seconds / 60,
+        max_minutes=args.seconds / 60,
         validate_every=10**9,
         checkpoint_seconds=86_400,
     ).fit(
@@ -83,8 +83,8 @@ def exchanges(counts: list[int], place: Path) -> dict[int, float]:
     script.write_text(EXCHANGE)
     words = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script)]
     done = subprocess.run([*words, *map(str, counts)], capture_output=True, text=True, check=True)
-    found = (line.split() for line in done.stdout.splitlines() if line.startswith("seconds "))
-    return {int(count): float(seconds) for _, count, seconds in found}
+    reports = (line.split() for line in done.stdout.splitlines() if line.startswith("seconds "))
+    return {int(count): float(seconds) for _, count, seconds in reports}
 
 
 def arithmetic(speeds: dict[int, tuple[float, float, int, float]], times: dict[int, float], batch: int) -> None:
@@ -122,20 +122,20 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--hidden", type=int, default=512)
     parser.add_argument("--batch", type=int, default=256)
-    given = parser.parse_args()
+    args = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
     import torch
 
     torch.set_num_threads(1)
     place = Path(tempfile.mkdtemp(prefix="nbtextgen-scaling-"))
-    found = {processes: measured(processes, given, place) for processes in (1, 2)}
-    for processes, (speed, first, parameters, pace) in found.items():
+    results = {processes: measured(processes, args, place) for processes in (1, 2)}
+    for processes, (speed, first, parameters, pace) in results.items():
         print(
-            f"{processes} x 1 thread, batch {given.batch}, {parameters:,} parameters: {speed:,.0f} tokens/s, "
+            f"{processes} x 1 thread, batch {args.batch}, {parameters:,} parameters: {speed:,.0f} tokens/s, "
             f"{pace:.2f} updates/s, first report after {first:.1f} s"
         )
-    print(f"ratio {found[2][0] / found[1][0]:.2f}")
-    arithmetic(found, exchanges([100_000, 1_000_000, found[1][2], 20_000_000], place), given.batch)
+    print(f"ratio {results[2][0] / results[1][0]:.2f}")
+    arithmetic(results, exchanges([100_000, 1_000_000, results[1][2], 20_000_000], place), args.batch)
     shutil.rmtree(place, ignore_errors=True)
 
 

@@ -39,16 +39,16 @@ NOT_NEEDED = ("ipython", "ipywidgets", "anywidget", "shap", "pandas", "matplotli
 
 def measured(code: str, runs: int) -> dict[str, object]:
     """Medians over fresh processes, after one that fills the file cache."""
-    found = []
+    reports = []
     for _ in range(runs + 1):
         done = subprocess.run(
             [sys.executable, "-c", ABOUT.format(code=code)], capture_output=True, text=True, check=True
         )
-        found.append(json.loads(done.stdout.splitlines()[-1]))
-    sizes = found[-1]["sizes"]
+        reports.append(json.loads(done.stdout.splitlines()[-1]))
+    sizes = reports[-1]["sizes"]
     return {
-        "seconds": round(median(one["seconds"] for one in found[1:]), 2),
-        "memory_mb": round(median(one["memory"] for one in found[1:])),
+        "seconds": round(median(report["seconds"] for report in reports[1:]), 2),
+        "memory_mb": round(median(report["memory"] for report in reports[1:])),
         "installed_mb": round(sum(sizes.values())),
         "largest": dict(sorted(sizes.items(), key=lambda item: -item[1])[:5]),
         "not_needed_but_imported": [name for name in sizes if name.lower() in NOT_NEEDED],
@@ -59,7 +59,7 @@ def main() -> None:
     """Train a little, save, export, measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
-    given = parser.parse_args()
+    args = parser.parse_args()
     from nbtextgen import TextGenerator, builtin
 
     with tempfile.TemporaryDirectory() as place:
@@ -69,7 +69,7 @@ def main() -> None:
             "exported": str(model.export("onnx", Path(place) / "e")),
         }
         for name, code in WAYS.items():
-            print(json.dumps({"way": name, **measured(code.format(**folders), given.runs)}), flush=True)
+            print(json.dumps({"way": name, **measured(code.format(**folders), args.runs)}), flush=True)
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ def write_pairs(path: Path, count: int) -> None:
     with path.open("w", encoding="utf-8") as file:
         for number in range(count):
             digits = f"{number:08d}{rng.randrange(10_000):04d}"
-            file.write(" ".join(WORDS[int(one)] for one in digits) + "\t" + digits + "\n")
+            file.write(" ".join(WORDS[int(digit)] for digit in digits) + "\t" + digits + "\n")
 
 
 class Watch(threading.Thread):
@@ -87,13 +87,13 @@ def one_size(path: Path, store: Path, updates: int, workers: int) -> dict[str, o
         store=str(store), tokens="char", hidden_size=128, embedding_size=64, max_steps=updates, samples=0,
         batch_size=64, valid_limit=500, epochs=1,
     ).fit(path, callbacks=[listen])  # fmt: skip
-    found: dict[str, object] = {"pairs": count, "seconds_before_training": round(marks["ready"] - began, 1)}
+    figures: dict[str, object] = {"pairs": count, "seconds_before_training": round(marks["ready"] - began, 1)}
     if "tokenising" in marks:
         busy = workers if count > parallel_tokenization.ALONE else 1
-        found["tokenised_per_minute_per_worker"] = round(count / marks["tokenising"] * 60 / busy)
+        figures["tokenised_per_minute_per_worker"] = round(count / marks["tokenising"] * 60 / busy)
     else:
-        found["store"] = "read again"
-    return found | {
+        figures["store"] = "read again"
+    return figures | {
         "tokens_per_second": round(median(pace)) if pace else None,
         "anonymous_mb": round(watch.anonymous),
         "resident_mb": round(watch.resident),

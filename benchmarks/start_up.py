@@ -25,11 +25,11 @@ STEP = (
 
 def seconds(code: str, runs: int) -> list[float]:
     """The last number that each fresh process prints."""
-    found = []
+    seconds = []
     for _ in range(runs):
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-        found.append(float(done.stdout.split()[-1]))
-    return found
+        seconds.append(float(done.stdout.split()[-1]))
+    return seconds
 
 
 def main() -> None:

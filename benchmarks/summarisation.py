@@ -87,8 +87,8 @@ def main() -> None:
             "parameters": parameters,
         }
         for limit in (0, 3):
-            found = model.generate(valid.sources, beam=chosen.beam, no_repeat_ngram=limit)
-            print(line(name, [each.text for each in found], valid, no_repeat_ngram=limit, **more), flush=True)
+            generations = model.generate(valid.sources, beam=chosen.beam, no_repeat_ngram=limit)
+            print(line(name, [each.text for each in generations], valid, no_repeat_ngram=limit, **more), flush=True)
 
 
 if __name__ == "__main__":

@@ -48,12 +48,12 @@ def main() -> None:
         phase = SimpleNamespace(
             work=work, warmup=1, steps=chosen.epochs * epoch, threads=chosen.threads, sentences=len(references)
         )
-        found = run_phase("onmt", "train_curve", phase)
-        if "failed" in found:
-            raise SystemExit(f"OpenNMT-py failed: {found['failed']}")
+        measured = run_phase("onmt", "train_curve", phase)
+        if "failed" in measured:
+            raise SystemExit(f"OpenNMT-py failed: {measured['failed']}")
         curve = {
-            found["seconds_at"][done]: score(work / f"{name}.out", references)
-            for done, name in found["outputs"].items()
+            measured["seconds_at"][done]: score(work / f"{name}.out", references)
+            for done, name in measured["outputs"].items()
         }
         seconds, best = max(curve.items(), key=lambda item: item[1])
         print(
