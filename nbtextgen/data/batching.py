@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,7 +97,7 @@ def side_lengths(ids: Sequence[Ids], rows: NDArray[np.int32] | None = None) -> I
     """Number of tokens in every row of one side, or in some rows."""
     if isinstance(ids, HasLengths):
         return ids.lengths(rows)
-    chosen = ids if rows is None else [ids[row] for row in rows.tolist()]
+    chosen: Sequence[Ids] = ids if rows is None else [ids[row] for row in cast("list[int]", rows.tolist())]
     return np.fromiter(map(len, chosen), np.int64, len(chosen))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, overload
@@ -17,10 +17,11 @@ from nbtextgen.core.escaping import pictured
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.data.builtin import builtin_rows
 from nbtextgen.data.cleaning.clean import Dropped, StepResult, clean_rows
+from nbtextgen.data.readers.columns import ColumnName, ReadOptions
 from nbtextgen.data.readers.read import read_rows
 from nbtextgen.data.report.report import DataReport, report
 from nbtextgen.data.report.views import step_lines, step_table
-from nbtextgen.data.rows import NO_PAIRS, Place, Row, Rows, place_text, row_error, same_key
+from nbtextgen.data.rows import NO_PAIRS, Place, Row, Rows, are_texts, place_text, row_error, same_key
 
 if TYPE_CHECKING:
     import pandas
@@ -32,12 +33,19 @@ class Pairs(Sequence[tuple[str, str]]):
     problems: Mapping[int, str] = MappingProxyType({})
     """Empty: every row of checked pairs could be read."""
 
-    def __init__(self, sources: Sequence[Any], targets: Sequence[Any], places: Sequence[Place] | None = None) -> None:
+    def __init__(
+        self,
+        sources: Sequence[Any],
+        targets: Sequence[Any],
+        places: Sequence[Place] | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
         """Check and keep the pairs.
 
         Args:
             sources, targets: one text each per pair.
             places: where each pair came from: a text, or a file name and a line; by default ``row 1``, ``row 2``, ...
+            notes: what the reader assumed, such as that a first line is a header.
 
         Raises:
             DataError: for a side that is empty or not text; names the row.
@@ -47,11 +55,14 @@ class Pairs(Sequence[tuple[str, str]]):
         self.places = places if places is not None else [("row", index + 1) for index in range(len(sources))]
         self.sources: list[str] = list(sources)
         self.targets: list[str] = list(targets)
+        self.notes = tuple(notes)
+        if not self.sources:
+            raise DataError(NO_PAIRS)
+        if are_texts(self.sources) and are_texts(self.targets):
+            return
         for row in zip(self.places, self.sources, self.targets, strict=True):
             if error := row_error((*row, None)):
                 raise DataError(error)
-        if not self.sources:
-            raise DataError(NO_PAIRS)
 
     def place(self, index: int) -> str:
         """Where a pair came from, for instance ``pairs.csv, line 1,204``."""
@@ -90,7 +101,8 @@ class Pairs(Sequence[tuple[str, str]]):
         if not isinstance(other, Pairs):
             return NotImplemented
         places = [*self.places, *other.places]
-        return Pairs([*self.sources, *other.sources], [*self.targets, *other.targets], places)
+        notes = dict.fromkeys((*self.notes, *other.notes))
+        return Pairs([*self.sources, *other.sources], [*self.targets, *other.targets], places, tuple(notes))
 
     def split(self, valid_fraction: float, seed: int, limit: int | None = None) -> tuple[Pairs, Pairs]:
         """Hold out a fraction of the pairs, but never a source that is also trained on.
@@ -111,7 +123,8 @@ class Pairs(Sequence[tuple[str, str]]):
         groups = list(rows_by_key.values())
         target_size = min(valid_fraction * len(self), limit or len(self))
         valid = set[int]()
-        for index in np.random.default_rng(seed).permutation(len(groups)).tolist():
+        order: list[int] = np.random.default_rng(seed).permutation(len(groups)).tolist()
+        for index in order:
             if len(valid) + len(groups[index]) / 2 > target_size:
                 break
             valid.update(groups[index])
@@ -133,26 +146,39 @@ class Pairs(Sequence[tuple[str, str]]):
             if len(parts) != 2:
                 problem = "has no separator" if len(parts) == 1 else f"has {len(parts) - 1} separators"
                 raise DataError(f"{name} {number:,} {problem}: write source, a tab or ' => ', and target.")
-            rows.append(((name, number), *parts, None))
+            rows.append(((name, number), parts[0], parts[1], None))
         if not rows:
             raise DataError("There are no pairs: write one per line, source, a tab or ' => ', and target.")
         return RawPairs.from_rows(rows).pairs()
 
     @classmethod
-    def of(cls, data: Any, *, source: str | None = None, target: str | None = None) -> Pairs:
+    def of(
+        cls,
+        data: Any,
+        *,
+        source: ColumnName | None = None,
+        target: ColumnName | None = None,
+        encoding: str | None = None,
+    ) -> Pairs:
         """Read pairs from whatever holds two columns of text.
 
         Args:
-            data: pairs; a list of (source, target) or of dicts; a dict of columns; a pandas or polars frame; a
-                ``datasets.Dataset`` or a stream of one; the name of a .tsv, .csv, .txt, .jsonl or .parquet file, also
-                .gz, a list of such names, or a pattern (``parts/*.tsv``); a tuple of two parallel text files;
-                or ``builtin:dates``.
-            source, target: column names; by default the two columns there are.
+            data: pairs; a list of (source, target) or of dicts; a dict of columns; a pandas or polars frame; an array of
+                two columns; a ``pyarrow.Table``; a ``datasets.Dataset`` or a stream of one; the name of a file of tabs,
+                commas, JSON or Parquet, also packed with gzip, a list of such names, or a pattern (``parts/*.tsv``);
+                the names of two parallel text files; or ``builtin:dates``.
+            source, target: columns by name, by path inside nested columns (``translation.en``, or ``en``), or by number,
+                counted from 1; if one of the numbers is 0, from 0. The label of a frame's column, also a number, goes
+                before its position. By default the two columns there are.
+            encoding: of text files, such as ``cp1252``; by default Unicode.
 
         Raises:
             DataError: if the data cannot be read so; names the place and the way out.
+            MemoryShortError: if a file is too large to be kept in memory.
         """
-        return data if isinstance(data, Pairs) else RawPairs.of(data, source=source, target=target).pairs()
+        if isinstance(data, Pairs):
+            return data
+        return RawPairs.of(data, source=source, target=target, encoding=encoding).pairs()
 
     def report(self, **settings: Any) -> DataReport:
         """Check the pairs for problems; the report has an HTML view in a notebook and prints as text.
@@ -187,12 +213,14 @@ class RawPairs:
         sources, targets: the cells, one per row.
         places: where each row came from.
         problems: why some rows could not be read, by row index: a phrase that follows the place.
+        notes: what the reader assumed, such as that a first line is a header.
     """
 
     sources: Sequence[Any]
     targets: Sequence[Any]
     places: Sequence[Place]
     problems: Mapping[int, str] = field(default_factory=dict[int, str])
+    notes: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -208,7 +236,7 @@ class RawPairs:
             for index, row in enumerate(islice(zip(self.places, self.sources, self.targets, strict=True), last + 1)):
                 if error := row_error((*row, self.problems.get(index))):
                     raise DataError(error)
-        return Pairs(self.sources, self.targets, self.places)
+        return Pairs(self.sources, self.targets, self.places, self.notes)
 
     def report(self, **settings: Any) -> DataReport:
         """Check the rows for problems; see ``Pairs.report``."""
@@ -219,11 +247,20 @@ class RawPairs:
         return Cleaned.of(self, steps, valid)
 
     @classmethod
-    def of(cls, data: Any, *, source: str | None = None, target: str | None = None) -> RawPairs:
+    def of(
+        cls,
+        data: Any,
+        *,
+        source: ColumnName | None = None,
+        target: ColumnName | None = None,
+        encoding: str | None = None,
+    ) -> RawPairs:
         """Read what ``Pairs.of`` reads, keeping rows that it would refuse."""
         if isinstance(data, RawPairs):
             return data
-        return cls.from_rows(read_rows(data.pairs if isinstance(data, Cleaned) else data, source, target))
+        options = ReadOptions(source, target, encoding, in_memory=True)
+        raw = cls.from_rows(read_rows(data.pairs if isinstance(data, Cleaned) else data, options))
+        return replace(raw, notes=tuple(options.notes))
 
     @classmethod
     def from_rows(cls, rows: Iterable[Row]) -> RawPairs:
@@ -257,7 +294,7 @@ class Cleaned:
     def of(cls, rows: Rows, steps: str | Sequence[str], valid: Rows | None = None) -> Cleaned:
         """Apply cleaning steps to rows; see ``Pairs.clean``."""
         result = clean_rows(rows, steps, valid=valid)
-        pairs = Pairs(result.sources, result.targets, result.places)
+        pairs = Pairs(result.sources, result.targets, result.places, rows.notes)
         return cls(pairs, result.dropped, result.results, result.steps)
 
     def dropped_frame(self) -> pandas.DataFrame:

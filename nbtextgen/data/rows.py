@@ -16,7 +16,7 @@ NO_PAIRS = "There are no pairs: the data is empty; give at least two rows of sou
 
 @runtime_checkable
 class Rows(Protocol):
-    """What ``Pairs`` and ``RawPairs`` share: two columns, a place for every row, and the rows that could not be read."""
+    """Two columns, the place of every row, the rows that could not be read, and what the reader assumed."""
 
     @property
     def sources(self) -> Sequence[Any]: ...
@@ -26,6 +26,8 @@ class Rows(Protocol):
     def places(self) -> Sequence[Place]: ...
     @property
     def problems(self) -> Mapping[int, str]: ...
+    @property
+    def notes(self) -> Sequence[str]: ...
 
 
 def place_text(place: Place) -> str:
@@ -49,7 +51,9 @@ def is_missing(value: Any) -> bool:
     """Whether a cell is ``None`` or one of the not-a-number values that tables use for "nothing here"."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
-    return isinstance(value, float) and value != value  # NumPy's float64 is a float too; its float32 is below
+    if isinstance(value, float):  # NumPy's float64 is a float too, but its float32 is not
+        return value != value
+    return hasattr(value, "dtype") and not getattr(value, "shape", ()) and bool(value != value)
 
 
 def cell_problem(value: Any) -> str | None:
@@ -60,9 +64,28 @@ def cell_problem(value: Any) -> str | None:
         if not value.isascii() and has_surrogate(value):
             return "holds half a character (a lone surrogate); clean it with the step 'control'"
         return None
-    if is_missing(value) or (hasattr(value, "dtype") and value != value):
-        return "is missing (NaN); drop such rows or fill them in"
-    return f"is {type(value).__name__} ({value!r:.60}), not text; convert the column with .astype(str)"
+    if value is None:
+        return "is missing; drop such rows or fill them in"
+    if is_missing(value):
+        return (
+            "is missing (NaN); drop such rows or fill them in, and if it is a word such as null or NA, which pandas reads "
+            "as missing, read the file with keep_default_na=False"
+        )
+    shown = " ".join(f"{value!r:.60}".split())
+    has_items = any(hasattr(value, name) for name in ("__len__", "keys")) and getattr(value, "shape", None) != ()
+    if has_items and not hasattr(value, "decode"):
+        return f"is {type(value).__name__} ({shown}), not text; give a column of texts, or name one inside of it"
+    return f"is {type(value).__name__} ({shown}), not text; convert the column with .astype(str)"
+
+
+def are_texts(cells: Sequence[Any]) -> bool:
+    """Return ``True`` if every cell is a text that can be learned from; see ``cell_problem``."""
+    try:
+        return all(map(str.strip, cells)) and not any(
+            has_surrogate("".join(cells[start : start + 10_000])) for start in range(0, len(cells), 10_000)
+        )
+    except TypeError:
+        return False
 
 
 def has_surrogate(text: str) -> bool:

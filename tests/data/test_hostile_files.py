@@ -27,7 +27,9 @@ ROWS = [
     ("e\u0301", "\u0000nul"),
     ("<pad> </s>", "=cmd()"),
 ]
-PLACE = re.compile(r"(line|row|record) \d|has \d+ column|columns .*say which|is empty|cannot be read as Parquet")
+PLACE = re.compile(
+    r"(line|row|record) \d|has \d+ column|columns .*say which|is empty|cannot be read as Parquet|is a PNG image"
+)
 
 
 def csv_cell(text: str) -> str:

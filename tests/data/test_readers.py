@@ -6,7 +6,6 @@ import bz2
 import csv
 import gzip
 import io
-import itertools
 import json
 import tracemalloc
 from collections.abc import Callable
@@ -18,7 +17,8 @@ import pytest
 
 from nbtextgen import Pairs, RawPairs
 from nbtextgen.core.errors import DataError
-from nbtextgen.data.readers import files
+from nbtextgen.data.readers import delimited
+from nbtextgen.data.readers.columns import ReadOptions
 from nbtextgen.data.readers.read import files_of, read_rows, stream_pairs
 
 ROWS = [
@@ -101,7 +101,6 @@ BROKEN = {
     "cut.parquet": parquet(ROWS)[:-9],
     "cut.tsv.gz": gzip.compress(b"a\tb\n" * 50_000, mtime=0)[:-30],
     "tail.tsv.gz": gzip.compress(b"a\tb\n", mtime=0) + b"garbage",
-    "other.xlsx": b"a\tb\n",
     "packed.tsv": bz2.compress(b"a\tb\n"),
 }
 
@@ -131,18 +130,16 @@ def compare(data: Any, *columns: str) -> Any:
     """Read data as a table and as a stream, compare, and return the rows or the error."""
     table = outcome(lambda: table_rows(data, *columns))
     assert outcome(lambda: stream_pairs(data, *columns)) == table
-    raw = outcome(lambda: raw_rows(data, *columns))
-    assert outcome(lambda: read_rows(data, *columns, lookahead=2) if columns else read_rows(data, None, None, 2)) == raw
+    assert outcome(lambda: read_rows(data, ReadOptions(*columns))) == outcome(lambda: raw_rows(data, *columns))
     return table
 
 
 @pytest.mark.parametrize("name", TEXTS)
 @pytest.mark.parametrize("encoding", ENCODINGS)
 @pytest.mark.parametrize("packed", [False, True])
-@pytest.mark.parametrize("lookahead", [2, 4096])
-def test_texts(name: str, encoding: str, packed: bool, lookahead: int, tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("nbtextgen.data.readers.read.LOOKAHEAD", lookahead)
-    monkeypatch.setattr("nbtextgen.data.readers.text.PIECE", 7 if lookahead == 2 else 1 << 18)
+@pytest.mark.parametrize("piece", [7, 1 << 18])
+def test_texts(name: str, encoding: str, packed: bool, piece: int, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr("nbtextgen.data.readers.text.PIECE", piece)
     rows = CSV_ROWS if name.endswith(".csv") else ROWS
     raw = TEXTS[name](rows).encode(encoding)
     path = tmp_path / (f"{name}.gz" if packed else name)
@@ -217,13 +214,10 @@ def test_a_stream_takes_little_memory(tmp_path: Path) -> None:
         assert peak < 12e6, (name, peak)  # all rows as text: 24 MB at least
 
 
-def test_what_cannot_be_streamed_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "LARGEST_LIST", 1000)
-    (tmp_path / "a.json").write_text(json.dumps(records(ROWS) * 20, indent=0))
-    assert len(Pairs.of(tmp_path / "a.json")) == 100
-    with pytest.raises(DataError, match=r"too long to be read in a stream; save it as \.jsonl"):
-        list(stream_pairs(tmp_path / "a.json"))
-    monkeypatch.setattr(files, "LARGEST_ROW", 1000)
+def test_rows_are_bounded_and_lists_are_streamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(records(ROWS) * 2000, indent=0))
+    assert len(Pairs.of(tmp_path / "a.json")) == len(list(stream_pairs(tmp_path / "a.json"))) == 10_000
+    monkeypatch.setattr(delimited, "LARGEST_ROW", 1000)
     (tmp_path / "a.csv").write_text('a,b\nc,"d\n' + "e,f\n" * 1000)
     with pytest.raises(DataError, match="line 2: a quote is opened and never closed"):
-        next(itertools.islice(stream_pairs(tmp_path / "a.csv"), 1, None))
+        list(stream_pairs(tmp_path / "a.csv"))

@@ -1,84 +1,172 @@
-"""Which two columns of a table are source and target, and the rows that they give."""
+"""Which two columns of a table are source and target."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 from nbtextgen.core.errors import DataError, nearest
-from nbtextgen.data.readers.text import encoding_problem
-from nbtextgen.data.rows import Place, Row
 
-HEADER_NAMES = frozenset({"source", "target", "src", "tgt", "input", "output", "text", "label", "summary"})
-"""A first line with two of these is a header even if no column was asked for by name."""
-Columns = tuple[str | None, str | None]
-"""The names of the source and target columns that were asked for; ``None`` for the two columns there are."""
-Record = tuple[Place, Mapping[Any, Any], str | None]
-"""The place of a record, its values by column, and why it could not be read, if it could not."""
+ColumnName = str | int
+"""A column by name or by number."""
+SAMPLE = 1000
+"""First rows of a table from which its columns, its header and its form are told."""
+ROLES = {
+    "source": "target",
+    "src": "tgt",
+    "input": "output",
+    "question": "answer",
+    "prompt": "completion",
+    "instruction": "response",
+}
+"""Names of columns that say which is the source and which the target."""
 
 
-def choose_columns(names: Sequence[str], asked: Columns) -> tuple[str, str]:
-    """Return the names of the two columns asked for, or of the two there are.
+@dataclass(frozen=True)
+class ReadOptions:
+    """How data is read.
 
-    Raises:
-        DataError: if there are not two columns, it is not said which two, or a name is not among them.
+    Attributes:
+        source, target: columns by name, by number (the first is 1; or 0 if either is 0), or by path, as
+            ``translation.en``; ``None``: the two columns there are.
+        encoding: of text files; ``None``: Unicode.
+        in_memory: whether all rows will be kept, so that they must fit.
+        notes: what the reader assumed, one sentence each; readers add to it.
     """
-    source, target = asked
-    if len(names) < 2:
-        raise DataError(f"The data has {len(names)} column ({', '.join(names)}); two are needed, source and target.")
-    if source is None and target is None and len(names) == 2:
-        source, target = names
-    if source is None or target is None:
-        raise DataError(f"The data has columns {', '.join(names)}; say which with --source=NAME --target=NAME.")
-    for side, name in (("source", source), ("target", target)):
-        if name not in names:
-            raise DataError(f"There is no {side} column '{name}' (columns: {', '.join(names)}).{nearest(name, names)}")
-    return source, target
+
+    source: ColumnName | None = None
+    target: ColumnName | None = None
+    encoding: str | None = None
+    in_memory: bool = False
+    notes: list[str] = field(default_factory=list[str], compare=False)
+
+    @property
+    def names(self) -> list[str]:
+        """The columns that are asked for by name."""
+        return [str(column) for column in (self.source, self.target) if column is not None and not is_number(column)]
+
+    def choose(self, names: Sequence[str], *, are_numbers: bool = False) -> tuple[int, int]:
+        """Return the indices of the source and target columns.
+
+        Args:
+            names: of all columns.
+            are_numbers: whether the columns have no names but their numbers, counted from 1.
+
+        Raises:
+            DataError: if there are not two columns, it is not clear which two, or a column is not among them.
+        """
+        listed = ", ".join(names[:30]) + (", ..." if len(names) > 30 else "")
+        if len(names) < 2:
+            raise DataError(f"The data has {len(names)} column ({listed}); two are needed, source and target.")
+        first = 0 if "0" in (str(self.source), str(self.target)) else 1
+        known = () if are_numbers else names
+        indices = [
+            None if column is None else column_index(column, known, side, first, len(names))
+            for side, column in (("source", self.source), ("target", self.target))
+        ]
+        if indices == [None, None] and (roles := column_roles(names)) is not None:
+            if roles != (0, 1):
+                source, target = (names[index] for index in roles)
+                self.notes.append(f"Columns are taken by name: source is '{source}', target '{target}'.")
+            return roles
+        if len(names) == 2:
+            if indices == [None, None] and names[0] == names[1]:
+                raise DataError(_twice(names[0]))
+            indices = indices if indices != [None, None] else [0, 1]
+            indices = [
+                index if index is not None else 1 - (other or 0)
+                for index, other in zip(indices, indices[::-1], strict=True)
+            ]
+        source, target = indices
+        if source is None or target is None:
+            raise DataError(f"The data has columns {listed}; say which with --source NAME --target NAME.")
+        return source, target
 
 
-def rows_of_lines(file_name: str, lines: Iterator[tuple[int, list[str]]], asked: Columns) -> Iterator[Row]:
-    """Yield the rows of a table whose cells are text.
+def is_number(column: ColumnName) -> bool:
+    """Return ``True`` for a column that is given by its number."""
+    return isinstance(column, int) or (column.isascii() and column.isdigit())
 
-    The first line is a header if columns are asked for by name, or if it has two of ``HEADER_NAMES``.
+
+def column_index(column: ColumnName, names: Sequence[str], side: str, first: int, count: int) -> int:
+    """Return the index of a column.
 
     Args:
-        file_name: for the places.
-        lines: line numbers and cells; at least one.
-        asked: names of the columns.
+        column: its name, the last part of its path if no other column ends so, or its number.
+        names: names or paths of all columns, if they have any.
+        side: "source" or "target", for the error.
+        first: the number of the first column.
+        count: how many columns there are.
     """
-    line, first = next(lines)
-    header = asked != (None, None) or len({name.strip().lower() for name in first} & HEADER_NAMES) >= 2
-    width = len(first)
-    names = first if header else [str(column + 1) for column in range(width)]
-    if len(set(names)) < width:
-        twice = next(name for name in names if names.count(name) > 1)
-        raise DataError(f"{file_name}, line {line:,}: two columns are named '{twice}'; rename one of them.")
-    source, target = map(names.index, choose_columns(names, asked))
-    place = f"{file_name}, line"
-    for number, cells in lines if header else chain([(line, first)], lines):
-        if len(cells) == width:
-            yield (place, number), cells[source], cells[target], encoding_problem(cells)
-            continue
-        problem = f"has {len(cells)} {'column' if len(cells) == 1 else 'columns'}, the first line has {width}"
-        padded = [*cells, *[None] * width]
-        yield (place, number), padded[source], padded[target], problem
+    name = str(column)
+    matches = [index for index, each in enumerate(names) if each == name]
+    matches = matches or [index for index, each in enumerate(names) if each.endswith(f".{name}")]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise DataError(_twice(names[matches[0]]) if names[matches[0]] == names[matches[1]] else _which(name, names))
+    if is_number(column) and 0 <= int(column) - first < count:
+        return int(column) - first
+    kind = f"{side} column".strip()
+    if is_number(column):
+        raise DataError(f"There is no {kind} {name}: the data has {count} columns.")
+    listed = ", ".join(names or map(str, range(1, count + 1)))
+    raise DataError(f"There is no {kind} '{name}' (columns: {listed}).{nearest(name, names)}")
 
 
-def rows_of_records(records: Iterable[Record], asked: Columns, lookahead: int | None) -> Iterator[Row]:
-    """Yield the rows of records; one that lacks a column has ``None`` there.
+def column_roles(names: Sequence[str]) -> tuple[int, int] | None:
+    """The columns whose names say that they are source and target; ``None`` if no two do, or several."""
+    folded = [name.strip().lower().removesuffix("s") for name in names]
+    pairs = [
+        (folded.index(source), folded.index(target))
+        for source, target in ROLES.items()
+        if folded.count(source) == 1 and folded.count(target) == 1
+    ]
+    return pairs[0] if len(pairs) == 1 else None
+
+
+def _twice(name: str) -> str:
+    return f"Two columns are named '{name}'; rename one of them, or give the columns by number."
+
+
+def _which(name: str, names: Sequence[str]) -> str:
+    paths = [each for each in names if each.endswith(f".{name}")]
+    return f"Several columns end in '{name}' ({', '.join(paths)}); give the whole name."
+
+
+# Nested columns ---------------------------------------------------------------------------------------------------
+
+ColumnPath = tuple[Any, ...]
+"""The key of a column, and the keys inside its values, if these are mappings."""
+
+
+def column_paths(samples: Iterable[tuple[Any, str, Iterable[Any]]]) -> list[tuple[str, ColumnPath]]:
+    """Return names and paths of all columns; the values of a nested column, as ``translation.en``, are columns.
 
     Args:
-        records: each with its values by column.
-        asked: names of the columns.
-        lookahead: records whose columns are known before the first row is given; ``None``: all of them.
+        samples: the key of each column, its name, and some of its values.
     """
-    records = iter(records)
-    first = list(islice(records, lookahead))
-    names = {str(name): name for _, record, _ in first for name in record}
-    source, target = (names[name] for name in choose_columns(list(names), asked))
-    known = set(names.values())
-    for place, record, problem in chain(first, records):
-        if asked == (None, None) and not record.keys() <= known:
-            choose_columns([*names, *(str(name) for name in record if name not in known)], asked)
-        yield place, record.get(source), record.get(target), problem
+    paths = list[tuple[str, ColumnPath]]()
+    for key, name, values in samples:
+        present = [value for value in values if value is not None]
+        if present and all(isinstance(value, Mapping) for value in present):
+            inner_keys = dict.fromkeys(inner for value in present for inner in value)
+            inner = ((each, str(each), [value.get(each) for value in present]) for each in inner_keys)
+            paths += [(f"{name}.{inner_name}", (key, *path)) for inner_name, path in column_paths(inner)]
+        else:
+            paths.append((name, (key,)))
+    return paths
+
+
+def record_paths(records: Sequence[Mapping[Any, Any]]) -> list[tuple[str, ColumnPath]]:
+    """Return names and paths of all columns of some records."""
+    keys = dict.fromkeys(key for record in records for key in record)
+    return column_paths((key, str(key), [record.get(key) for record in records]) for key in keys)
+
+
+def value_at(value: Any, path: ColumnPath) -> Any:
+    """Follow a path of keys into a value; ``None`` if there is nothing."""
+    for key in path:
+        value = cast("Mapping[Any, Any]", value).get(key) if isinstance(value, Mapping) else None
+    return value

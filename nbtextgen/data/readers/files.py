@@ -1,30 +1,28 @@
-"""Files of pairs, always read as text: nothing is taken for a number, a date or a missing value."""
+"""Files of pairs, known by their content and always read as text: no value is a number, a date or missing."""
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import sys
+import re
 from collections.abc import Iterator
-from itertools import chain, islice
+from contextlib import suppress
+from importlib import import_module
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from nbtextgen.core.errors import DataError
 from nbtextgen.core.optional_imports import optional_import
-from nbtextgen.data.readers.columns import Columns, Record, choose_columns, rows_of_lines, rows_of_records
-from nbtextgen.data.readers.text import byte_pieces, encoding_problem, read_lines
+from nbtextgen.data.readers.columns import ColumnPath, ReadOptions, value_at
+from nbtextgen.data.readers.delimited import ARROW, rows_of_table
+from nbtextgen.data.readers.memory import ROW_BYTES, check_fits, check_text_fits
+from nbtextgen.data.readers.records import rows_of_json
+from nbtextgen.data.readers.text import PARQUET, TextFile, byte_pieces
 from nbtextgen.data.rows import Row
 
 SUFFIXES = (".tsv", ".csv", ".txt", ".jsonl", ".json", ".parquet")
-LOOKAHEAD = 4096
-"""Rows that a stream holds at a time, to see which columns there are."""
-LARGEST_ROW = 1 << 26
-"""Characters of a CSV row from which a quote must have been left open: the rest of the file would be one cell."""
-LARGEST_LIST = 1 << 26
-"""Characters of a JSON list that is read in a stream: it can only be parsed whole."""
-Line = tuple[int, list[str]]
-"""Line number and cells."""
+BATCH = 4096
+"""Rows that are read at a time."""
 
 
 def is_pairs_file(path: Path) -> bool:
@@ -33,205 +31,115 @@ def is_pairs_file(path: Path) -> bool:
 
 
 def _suffix(path: Path) -> str:
-    """The ending that says how to read the file, without ``.gz``."""
+    """The ending of the name, without ``.gz``."""
     return Path(path.name.lower().removesuffix(".gz")).suffix
 
 
-def rows_of_file(path: Path, asked: Columns, lookahead: int | None) -> Iterator[Row]:
-    """Yield the rows of a file, read as its ending says.
-
-    Args:
-        path: a file whose name ends with one of ``SUFFIXES``, also followed by ``.gz``.
-        asked: names of the columns.
-        lookahead: rows that may be looked at before the first is given; ``None``: all of them.
+def rows_of_file(path: Path, options: ReadOptions) -> Iterator[Row]:
+    """Yield the rows of a file.
 
     Raises:
-        DataError: if the file is missing, damaged, or has not the columns asked for; names the place.
+        DataError: if the file is missing, damaged, or has not the columns that are asked for; names the place.
+        MemoryShortError: if the rows are to be kept and would not fit into memory.
     """
-    suffix = _suffix(path)
-    if suffix == ".parquet" and path.is_file():
-        return _parquet_rows(path, asked)
-    if suffix not in SUFFIXES:
-        next(byte_pieces(path), b"")  # a missing file is the first thing to say
-        raise DataError(f"{path} ends in '{suffix}'; pairs are read from {', '.join(SUFFIXES)} files (or those .gz).")
-    if suffix in (".jsonl", ".json"):
-        return rows_of_records(_json_records(path, lookahead), asked, lookahead)
-    lines = _csv_lines(path) if suffix == ".csv" else _tab_lines(path)
-    first = next(lines, None)
-    if first is None:
-        raise DataError(f"{path} is empty; write one pair per line.")
-    lines = chain([first], lines)
-    return rows_of_lines(path.name, _arrow_lines(path, lines, lookahead) if suffix == ".txt" else lines, asked)
+    head = next(byte_pieces(path), b"")
+    if head.startswith(PARQUET) or _suffix(path) == ".parquet":
+        return _parquet_rows(path, options)
+    if options.in_memory:
+        check_text_fits(path, options.encoding)
+    file = TextFile(path, options.encoding)
+    if _suffix(path) in (".jsonl", ".json") or _holds_json(file):
+        return rows_of_json(file, options)
+    return rows_of_table(TextFile(path, options.encoding), options)
 
 
-def rows_of_parallel_files(source: Path, target: Path) -> Iterator[Row]:
+def _holds_json(file: TextFile) -> bool:
+    """Return ``True`` if the first lines are those of JSON objects or of a list of them."""
+    lines = list(islice((line.strip() for line in file.lines() if not line.isspace()), 3))
+    if not lines or lines[0][0] not in "[{":
+        return False
+    with suppress(ValueError, RecursionError):
+        return isinstance(json.loads(lines[0]), dict)
+    return re.match(r'\[?\s*\{\s*"[^"]*"\s*:', "".join(lines)) is not None
+
+
+def rows_of_parallel_files(source: Path, target: Path, options: ReadOptions) -> Iterator[Row]:
     """Yield rows from two text files whose lines belong together; empty lines at the end do not count."""
-    counts = [_line_count(path) for path in (source, target)]
+    files = [TextFile(path, options.encoding) for path in (source, target)]
+    if options.in_memory:
+        for path in (source, target):
+            check_text_fits(path, options.encoding)
+    counts = [_line_count(file) for file in files]
     if counts[0] != counts[1]:
         raise DataError(f"{source} has {counts[0]:,} lines but {target} has {counts[1]:,}; they must match.")
-    lines = zip(_plain_lines(source), _plain_lines(target), strict=False)
+    if not counts[0]:
+        raise DataError(f"{source} and {target} are empty; write one text per line.")
+    lines = zip(*(file.plain_lines() for file in files), strict=False)
     for number, cells in enumerate(islice(lines, counts[0]), 1):
-        yield (f"{source.name}, line", number), *cells, encoding_problem(cells)
+        problem = next((problem for file in files if (problem := file.problem(cells))), None)
+        yield (f"{source.name}, line", number), *cells, problem
 
 
-def _plain_lines(path: Path) -> Iterator[str]:
-    return (line.rstrip("\r\n") for line in read_lines(path))
+def _line_count(file: TextFile) -> int:
+    return max((number for number, line in enumerate(file.plain_lines(), 1) if line), default=0)
 
 
-def _line_count(path: Path) -> int:
-    return max((number for number, line in enumerate(_plain_lines(path), 1) if line), default=0)
+def looks_like_table(path: Path, encoding: str | None = None) -> bool:
+    """Return ``True`` for a file that holds pairs by itself, and not one side of parallel texts."""
+    if _suffix(path) in (".csv", ".json", ".jsonl", ".parquet"):
+        return True
+    lines = list(islice((line for line in TextFile(path, encoding).lines() if line.strip()), 50))
+    return sum("\t" in line or ARROW in line for line in lines) > len(lines) / 2
 
 
-# Tables of text ---------------------------------------------------------------------------------------------------
-
-
-def _tab_lines(path: Path) -> Iterator[Line]:
-    return ((number, line.split("\t")) for number, line in enumerate(_plain_lines(path), 1) if line.strip(" "))
-
-
-def _arrow_lines(path: Path, lines: Iterator[Line], lookahead: int | None) -> Iterator[Line]:
-    """Cut the lines of a ``.txt`` file at ``=>`` if none of those looked at has a tab."""
-    first = list(islice(lines, lookahead))
-    if any(len(cells) > 1 for _, cells in first):
-        return chain(first, lines)
-    if not any(" => " in cells[0] for _, cells in first):
-        raise DataError(f"{path.name}, line 1 has no separator: write source, a tab or ' => ', and target.")
-    return ((number, "\t".join(cells).split(" => ")) for number, cells in chain(first, lines))
-
-
-def _csv_lines(path: Path) -> Iterator[Line]:
-    """Yield rows with the line on which each begins."""
-    lines = read_lines(path)
-    head = list(islice(lines, 60))
-    began, size = 1, 0
-
-    def counted() -> Iterator[str]:
-        nonlocal size
-        for line in chain(head, lines):
-            size += len(line)
-            if size > LARGEST_ROW:
-                raise csv.Error("unexpected end")
-            yield line
-
-    reader = csv.reader(counted(), delimiter=_delimiter(head), strict=True)
-    while True:
-        size = 0
-        # The limit, 128 KB by default, is one for the whole process; only this reader is to be without it.
-        limit = csv.field_size_limit(sys.maxsize)
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            what = "a quote is opened and never closed" if "unexpected end" in str(error) else str(error)
-            raise DataError(f"{path}, line {began:,}: {what}; double the quotes inside a quoted cell.") from None
-        finally:
-            csv.field_size_limit(limit)
-        if cells is None:
-            return
-        if cells and (len(cells) > 1 or cells[0].strip()):
-            yield began, cells
-        began = reader.line_num + 1
-
-
-def _delimiter(head: list[str]) -> str:
-    """The character that cuts the first lines most evenly into at least two cells."""
-    lines = io.StringIO("".join(head)[:200_000], newline="").readlines()
-
-    def evenness(delimiter: str) -> float:
-        limit = csv.field_size_limit(sys.maxsize)
-        try:
-            widths = [len(row) for row in csv.reader(lines, delimiter=delimiter) if row]
-        except csv.Error:
-            return 0.0
-        finally:
-            csv.field_size_limit(limit)
-        if not widths or widths[0] < 2:
-            return 0.0
-        return sum(width == widths[0] for width in widths) / len(widths)
-
-    return max(",;\t|", key=evenness)  # the first of equals: a comma unless another cuts better
-
-
-# Records ----------------------------------------------------------------------------------------------------------
-
-
-def _json_records(path: Path, lookahead: int | None) -> Iterator[Record]:
-    """Yield a JSON object per line, or those of one JSON list.
-
-    Raises:
-        DataError: if there is none, or the first ``lookahead`` of them cannot be read.
-    """
-    lines = read_lines(path)
-    blank = 0
-    for start in lines:
-        if start.strip():
-            break
-        blank += 1
-    else:
-        raise DataError(f"{path} is empty; write one JSON object per line.")
-    if start.lstrip().startswith("["):
-        name, values = "record", enumerate(_json_list(path, chain([start], lines), blank, lookahead), 1)
-    else:
-        name = "line"
-        numbered = enumerate(chain([start], lines), blank + 1)
-        values = ((number, _json_value(line)) for number, line in numbered if line.strip())
-    records = (((f"{path.name}, {name}", number), *_checked_record(value)) for number, value in values)
-    first = list(islice(records, lookahead))
-    if not first:
-        raise DataError(f"{path} is empty; write one JSON object per line.")
-    if all(problem for _, _, problem in first):
-        (name, number), _, problem = first[0]
-        raise DataError(f"{name} {number:,} {problem}.")
-    yield from chain(first, records)
-
-
-def _checked_record(value: object) -> tuple[dict[str, object], str | None]:
-    if isinstance(value, ValueError):
-        return {}, f"is not JSON: {value}"
-    if not isinstance(value, dict):
-        return {}, "is not a JSON object with a source and a target"
-    return value, encoding_problem(cell for cell in value.values() if isinstance(cell, str))
-
-
-def _json_value(text: str) -> object:
-    """The value of a text, or the error that says why there is none."""
-    try:
-        return json.loads(text.rstrip("\r\n"))
-    except ValueError as error:
-        return error
-    except RecursionError:
-        return ValueError("it is nested too deeply")
-
-
-def _json_list(path: Path, lines: Iterator[str], blank: int, lookahead: int | None) -> list[object]:
-    text, size = ["\n" * blank], 0
-    for line in lines:
-        text.append(line)
-        size += len(line)
-        if lookahead is not None and size > LARGEST_LIST:
-            raise DataError(f"{path} holds a JSON list that is too long to be read in a stream; save it as .jsonl.")
-    value = _json_value("".join(text))
-    if isinstance(value, json.JSONDecodeError):
-        raise DataError(f"{path.name}, line {value.lineno:,} is not JSON: {value.msg}.")
-    if not isinstance(value, list):
-        raise DataError(f"{path.name}, line 1 is not JSON: {value!s:.100}.")
-    return value
-
-
-def _parquet_rows(path: Path, asked: Columns) -> Iterator[Row]:
+def _parquet_rows(path: Path, options: ReadOptions) -> Iterator[Row]:
     with optional_import("A Parquet file", "pyarrow", "frames"):
-        import pyarrow
-        import pyarrow.parquet
+        pyarrow: Any = import_module("pyarrow")
+        parquet: Any = import_module("pyarrow.parquet")
     number = 0
     try:
-        with pyarrow.parquet.ParquetFile(path) as file:
-            names = choose_columns(list(dict.fromkeys(file.schema_arrow.names)), asked)
-            for batch in file.iter_batches(LOOKAHEAD, columns=list(names)):
-                source, target = (batch.column(name).to_pylist() for name in names)
-                for cells in zip(source, target, strict=True):
+        with parquet.ParquetFile(path) as file:
+            paths = arrow_paths(file.schema_arrow)
+            source, target = (paths[index][1] for index in options.choose([name for name, _ in paths]))
+            if options.in_memory:
+                size = _parquet_bytes(file.metadata, {source[0], target[0]})
+                check_fits(path, file.metadata.num_rows * (ROW_BYTES + 50) + size)
+            for batch in file.iter_batches(BATCH, columns=list({source[0], target[0]})):
+                columns = [batch.column(column[0]).to_pylist() for column in (source, target)]
+                for cells in zip(*columns, strict=True):
                     number += 1
+                    cells = (value_at(cell, column[1:]) for cell, column in zip(cells, (source, target), strict=True))
                     yield (f"{path.name}, row", number), *cells, None
     except (OSError, ValueError, pyarrow.ArrowException) as error:
         if isinstance(error, DataError):
             raise
         how = str(error).splitlines()[0].rstrip(".")
         raise DataError(f"{path} cannot be read as Parquet ({how}); make or copy the file again.") from None
+
+
+def arrow_paths(schema: Any) -> list[tuple[str, ColumnPath]]:
+    """Names and paths of the columns of an Arrow schema, those inside of structures included."""
+
+    def paths(fields: Any) -> Iterator[tuple[str, ColumnPath]]:
+        for field in fields:
+            inner = (
+                [field.type.field(index) for index in range(field.type.num_fields)] if _is_struct(field.type) else []
+            )
+            yield from ((f"{field.name}.{name}", (field.name, *path)) for name, path in paths(inner))
+            if not inner:
+                yield field.name, (field.name,)
+
+    return list(paths(schema))
+
+
+def _is_struct(kind: Any) -> bool:
+    return str(kind).startswith("struct")
+
+
+def _parquet_bytes(metadata: Any, columns: set[Any]) -> int:
+    """Unpacked bytes of some columns of a Parquet file."""
+    total = 0
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        for chunk in map(group.column, range(group.num_columns)):
+            total += chunk.total_uncompressed_size if chunk.path_in_schema.split(".")[0] in columns else 0
+    return total

@@ -4,63 +4,74 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+import numpy as np
 
 from nbtextgen.core.errors import DataError
 from nbtextgen.data.builtin import rows_from_name
-from nbtextgen.data.readers.columns import Columns, Record, choose_columns, rows_of_records
-from nbtextgen.data.readers.files import LOOKAHEAD, is_pairs_file, rows_of_file, rows_of_parallel_files
+from nbtextgen.data.readers.columns import SAMPLE, ColumnName, ColumnPath, ReadOptions, column_paths, value_at
+from nbtextgen.data.readers.files import (
+    BATCH,
+    is_pairs_file,
+    looks_like_table,
+    rows_of_file,
+    rows_of_parallel_files,
+)
+from nbtextgen.data.readers.records import rows_of_records
+from nbtextgen.data.readers.text import check_file
 from nbtextgen.data.rows import NO_PAIRS, Place, Row, Rows, row_error
 
 
-def read_rows(data: Any, source: str | None, target: str | None, lookahead: int | None = None) -> Iterator[Row]:
+def read_rows(data: Any, options: ReadOptions) -> Iterator[Row]:
     """Yield the rows of two columns, with their places, without checking the cells.
 
     Args:
         data: see ``Pairs.of``.
-        source, target: column names; by default the two columns there are.
-        lookahead: rows that are held in memory to see which columns there are; ``None``: all of them. What stands
-            beyond is read as the rows before it.
+        options: which columns, and how files are read.
 
     Raises:
         DataError: if the data has not two columns, or a file cannot be read; names the place.
     """
-    asked = (source, target)
     if isinstance(data, (str, Path)):
-        return _rows_of_name(str(data), asked, lookahead)
-    if _is_parallel(data):
-        return rows_of_parallel_files(*map(Path, data))
-    if isinstance(data, Mapping):
-        return _rows_of_columns(data, asked)
+        return _rows_of_name(str(data), options)
+    if paths := parallel_files(data, options):
+        return rows_of_parallel_files(*paths, options)
     if isinstance(data, Rows):
         problems = data.problems
+        options.notes.extend(data.notes)
         cells = zip(data.places, data.sources, data.targets, strict=True)
         return ((*row, problems.get(index)) for index, row in enumerate(cells))
-    names = getattr(data, "column_names", None) or getattr(data, "columns", None)
-    if names is not None and hasattr(data, "__getitem__") and hasattr(data, "__len__"):
-        return _rows_of_frame(data, {str(name): name for name in names}, asked)
-    if isinstance(data, Iterable) and not isinstance(data, (str, bytes)):
-        return _rows_of_sequence(data, asked, lookahead)
+    if (table := table_of(data)) is not None:
+        indices = options.choose(table.names, are_numbers=_is_matrix(data))
+        source, target = (table.paths[index][1] for index in indices)
+        return _rows_of_pairs(table.pairs(source, target))
+    if isinstance(data, Iterable) and not isinstance(data, bytes):
+        return _rows_of_sequence(cast("Iterable[Any]", data), options)
     raise DataError(
         f"Pairs cannot be read from {type(data).__name__}; give a list of (source, target), a data frame, or a file."
     )
 
 
-def stream_pairs(data: Any, source: str | None = None, target: str | None = None) -> Iterator[tuple[Place, str, str]]:
+def stream_pairs(
+    data: Any, source: ColumnName | None = None, target: ColumnName | None = None, encoding: str | None = None
+) -> Iterator[tuple[Place, str, str]]:
     """Yield the place, source and target of checked pairs without holding more than a few thousand.
 
     Args:
         data: as for ``Pairs.of``: names of files that do not fit into the memory, or any iterable of
             (source, target) or of records, such as a ``datasets`` stream.
-        source, target: column names, if there are more than two columns.
+        source, target: columns by name or number, if there are more than two.
+        encoding: of text files.
 
     Raises:
         DataError: for a row that is not two texts, a damaged file, or data without rows; names the place.
     """
     empty = True
-    for row in read_rows(data, source, target, LOOKAHEAD):
+    for row in read_rows(data, ReadOptions(source, target, encoding)):
         if error := row_error(row):
             raise DataError(error)
         empty = False
@@ -69,84 +80,213 @@ def stream_pairs(data: Any, source: str | None = None, target: str | None = None
         raise DataError(NO_PAIRS)
 
 
+# Files ------------------------------------------------------------------------------------------------------------
+
+
 def files_of(data: Any) -> list[Path]:
     """Return the files that are named by a name, a pattern or a list of names; none if the data is something else."""
     if isinstance(data, (str, Path)):
         return [] if str(data).startswith("builtin:") else _matching_files(str(data))
-    if _is_parallel(data):
-        return [Path(name) for name in data]
-    if isinstance(data, Sequence) and data and all(map(_names_pairs_file, data)):
-        return [path for name in data for path in files_of(name)]
+    if isinstance(data, (list, tuple)):
+        names = cast("Sequence[Any]", data)
+        if names and all(map(_names_file, names)):
+            return [path for name in names for path in files_of(name)]
     return []
 
 
 def _matching_files(name: str) -> list[Path]:
     """The file of a name, or all files that a pattern such as ``parts/*.tsv.gz`` fits."""
-    is_pattern = any(mark in name for mark in "*?[") and not Path(name).exists()
+    is_pattern = any(mark in name for mark in "*?[") and not _exists(name)
     return [Path(each) for each in sorted(glob.glob(name))] if is_pattern else [Path(name)]
 
 
-def _names_pairs_file(value: Any) -> bool:
-    return isinstance(value, Path) or (isinstance(value, str) and is_pairs_file(Path(value)))
-
-
-def _is_parallel(data: Any) -> bool:
-    """Two paths, or two names of files that are no tables of pairs by themselves, such as ``train.en``."""
-    if not isinstance(data, tuple) or len(data) != 2:
+def _exists(name: str) -> bool:
+    try:
+        return Path(name).exists()
+    except (OSError, ValueError):  # a name that is too long, or holds NUL
         return False
-    if all(isinstance(name, Path) for name in data):
+
+
+def _names_file(value: object) -> bool:
+    if isinstance(value, Path):
         return True
-    return all(isinstance(name, str) and Path(name).is_file() and not _names_pairs_file(name) for name in data)
+    return isinstance(value, str) and "\n" not in value and (is_pairs_file(Path(value)) or _exists(value))
 
 
-def _rows_of_name(name: str, asked: Columns, lookahead: int | None) -> Iterator[Row]:
+def parallel_files(data: Any, options: ReadOptions) -> tuple[Path, Path] | None:
+    """The two files if the data is two names of text files whose lines belong together, such as ``train.en``."""
+    if not isinstance(data, (list, tuple)):
+        return None
+    names = cast("Sequence[Any]", data)
+    if len(names) != 2 or not any(map(_names_file, names)) or not all(isinstance(name, (str, Path)) for name in names):
+        return None
+    source, target = (Path(name) for name in names)
+    for path in (source, target):
+        if not any(mark in str(path) for mark in "*?["):
+            check_file(path)
+        elif not path.exists():
+            return None
+    return None if any(looks_like_table(path, options.encoding) for path in (source, target)) else (source, target)
+
+
+def _rows_of_name(name: str, options: ReadOptions) -> Iterator[Row]:
     """Rows of a built-in set, of one file, or of all files that a pattern fits."""
     if name.startswith("builtin:"):
         return _rows_of_pairs(rows_from_name(name))
     files = _matching_files(name)
     if not files:
         raise DataError(f"No file fits {name}; check the pattern and the folder.")
-    return (row for path in files for row in rows_of_file(path, asked, lookahead))
+    return (row for path in files for row in rows_of_file(path, options))
 
 
-def _rows_of_columns(columns: Mapping[Any, Iterable[Any]], asked: Columns) -> Iterator[Row]:
-    by_name = {str(name): column for name, column in columns.items()}
-    sources, targets = (list(by_name[name]) for name in choose_columns(list(by_name), asked))
-    if len(sources) != len(targets):
-        raise DataError(f"There are {len(sources):,} sources but {len(targets):,} targets; give one target each.")
-    return _rows_of_pairs(zip(sources, targets, strict=True))
+# Tables in memory -------------------------------------------------------------------------------------------------
 
 
-def _rows_of_frame(frame: Any, names: Mapping[str, Any], asked: Columns) -> Iterator[Row]:
-    """Rows of a pandas or polars frame, or of a ``datasets.Dataset``, which may be larger than memory."""
-    source, target = (names[name] for name in choose_columns(list(names), asked))
-    slices = [frame]
-    if hasattr(frame, "column_names"):
-        slices = (frame[start : start + LOOKAHEAD] for start in range(0, len(frame), LOOKAHEAD))
-    return _rows_of_pairs(pair for part in slices for pair in zip(part[source], part[target], strict=True))
+@dataclass(frozen=True)
+class Table:
+    """A table in memory: a mapping of columns, a frame, an array, an Arrow table or a data set.
+
+    Attributes:
+        data: the table.
+        paths: names and paths of the columns; the first key of a path is the number of the column.
+        keys: keys of the columns in ``data``.
+    """
+
+    data: Any
+    paths: list[tuple[str, ColumnPath]]
+    keys: list[Any]
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the columns."""
+        return [name for name, _ in self.paths]
+
+    def column(self, path: ColumnPath) -> list[Any]:
+        """All values of a column."""
+        return [value for part in self._parts() for value in self._values(part, path)]
+
+    def pairs(self, source: ColumnPath, target: ColumnPath) -> Iterator[tuple[Any, Any]]:
+        """Yield the values of two columns."""
+        for part in self._parts():
+            sources, targets = self._values(part, source), self._values(part, target)
+            if len(sources) != len(targets):
+                raise DataError(
+                    f"There are {len(sources):,} sources but {len(targets):,} targets; give one target each."
+                )
+            yield from zip(sources, targets, strict=True)
+
+    def _parts(self) -> Iterable[Any]:
+        """The table, or slices of it if it may be larger than memory."""
+        if hasattr(self.data, "column_names") and hasattr(self.data, "__len__"):
+            return (self.data[start : start + BATCH] for start in range(0, len(self.data), BATCH))
+        return [self.data]
+
+    def _values(self, part: Any, path: ColumnPath) -> list[Any]:
+        column = _column(part, path[0], self.keys[path[0]])
+        return column if len(path) == 1 else [value_at(value, path[1:]) for value in column]
 
 
-def _rows_of_sequence(data: Iterable[Any], asked: Columns, lookahead: int | None) -> Iterator[Row]:
+def _column(table: Any, index: int, key: Any) -> list[Any]:
+    """The values of a column as plain Python objects."""
+    if hasattr(table, "iloc"):
+        column = table.iloc[:, index]
+    elif hasattr(table, "schema") and hasattr(table, "column"):
+        column = table.column(index)
+    else:
+        column = table[:, index] if _is_matrix(table) else table[key]
+    for method in ("to_pylist", "tolist", "to_list"):
+        if hasattr(column, method):
+            return getattr(column, method)()
+    if isinstance(column, (str, bytes)) or not isinstance(column, Iterable):
+        raise DataError(f"The column '{key}' is {column!r:.40}, not a list of texts; give a list for every column.")
+    return list(column)
+
+
+def _is_matrix(data: Any) -> bool:
+    return _is(data, np.ndarray) and data.dtype.names is None
+
+
+def _is(data: object, kind: type) -> bool:
+    """``isinstance`` for data that may hold anything, without narrowing its type."""
+    return isinstance(data, kind)
+
+
+def table_of(data: Any) -> Table | None:
+    """The table that some data is; ``None`` if it is none.
+
+    Raises:
+        DataError: for several tables in one, such as a ``DatasetDict``.
+    """
+    if _is(data, Mapping):
+        is_split = [hasattr(value, "column_names") or hasattr(value, "columns") for value in data.values()]
+        splits = [str(name) for name, split in zip(data, is_split, strict=True) if split]
+        if splits:
+            raise DataError(
+                f"The data has several splits ({', '.join(splits)}); choose a split, as data['{splits[0]}']."
+            )
+        keys = list(data)
+    elif _is(data, np.ndarray):
+        if data.ndim != 2 and data.dtype.names is None:
+            return None
+        keys = list(data.dtype.names or range(1, data.shape[1] + 1))
+    elif hasattr(data, "columns") and hasattr(data, "collect"):
+        raise DataError(f"A {type(data).__name__} holds no rows yet; give the result of its method collect().")
+    else:
+        keys = getattr(data, "column_names", None)
+        keys = getattr(data, "columns", None) if keys is None else keys
+        if keys is None or callable(keys) or not hasattr(data, "__getitem__") or not hasattr(data, "__len__"):
+            return None
+        keys = list(keys)
+    first = data
+    if _is(data, np.ndarray) or hasattr(data, "column_names"):
+        first = first[:100]
+    elif hasattr(data, "head"):
+        first = first.head(100)
+    samples = [(index, str(key), _sample(first, index, key)) for index, key in enumerate(keys)]
+    return Table(data, column_paths(samples), keys)
+
+
+def _sample(table: Any, index: int, key: Any) -> list[Any]:
+    """Some values of a column, to tell whether they are mappings."""
+    if isinstance(table, Mapping):
+        column = cast("Mapping[Any, Any]", table)[key]
+        if isinstance(column, (str, bytes)) or not isinstance(column, (list, tuple)):
+            return []
+        return list(cast("Sequence[Any]", column)[:100])
+    return _column(table, index, key)[:100]
+
+
+# Sequences --------------------------------------------------------------------------------------------------------
+
+
+def _rows_of_sequence(data: Iterable[Any], options: ReadOptions) -> Iterator[Row]:
     """Rows of (source, target), of records, or of names of files."""
     rows = iter(data)
-    first = list(islice(rows, lookahead))
+    first = list(islice(rows, SAMPLE))
     rows = chain(first, rows)
     if first and all(isinstance(row, Mapping) for row in first):
-        return rows_of_records(_records(rows), asked, lookahead)
-    if first and all(map(_names_pairs_file, first)):
-        return (row for name in rows for row in _rows_of_name(str(name), asked, lookahead))
+        return rows_of_records(_records(rows), options)
+    if first and all(map(_names_file, first)):
+        return (row for name in rows for row in _rows_of_name(str(name), options))
+    if (options.source, options.target) != (None, None) and first and isinstance(first[0], (list, tuple, np.ndarray)):
+        width = len(cast("Sequence[Any]", first[0]))
+        indices = options.choose([str(number + 1) for number in range(width)], are_numbers=True)
+        rows = (tuple(row[index] for index in indices) if len(row) == width else row for row in rows)
     return _rows_of_pairs(rows)
 
 
-def _records(rows: Iterable[Any]) -> Iterator[Record]:
+def _records(rows: Iterable[Any]) -> Iterator[tuple[Place, Mapping[Any, Any], None]]:
     for number, row in enumerate(rows, 1):
         if not isinstance(row, Mapping):
             raise DataError(f"row {number:,}: expected a record as the rows before it, got {row!r:.60}.")
-        yield ("row", number), row, None
+        yield ("row", number), cast("Mapping[Any, Any]", row), None
 
 
 def _rows_of_pairs(pairs: Iterable[Any]) -> Iterator[Row]:
     for number, pair in enumerate(pairs, 1):
-        if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
+        if type(pair) is not tuple and isinstance(pair, np.ndarray):
+            pair = pair.tolist()
+        if isinstance(pair, (str, bytes)) or not isinstance(pair, Sequence) or len(cast("Sequence[Any]", pair)) != 2:
             raise DataError(f"row {number:,}: expected (source, target), got {pair!r:.60}; give two texts per row.")
-        yield ("row", number), pair[0], pair[1], None
+        source, target = cast("Sequence[Any]", pair)
+        yield ("row", number), source, target, None

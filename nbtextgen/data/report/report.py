@@ -23,6 +23,7 @@ class DataReport:
         sides: figures of source and target.
         ratio: target length over source length, in characters (1st percentile, median, 99th percentile).
         tokens: figures of the tokens.
+        notes: what the reader assumed.
     """
 
     rows: int
@@ -30,6 +31,7 @@ class DataReport:
     sides: tuple[Side, ...]
     ratio: tuple[float, float, float]
     tokens: tuple[TokenFigures, ...]
+    notes: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Finding:
         """The finding of a name; raises ``KeyError`` if there is none."""
@@ -44,13 +46,15 @@ class DataReport:
         return ",".join(dict.fromkeys(finding.step for finding in self.findings if finding.step))
 
     def __repr__(self) -> str:
-        lines = [f"{self.rows:,} rows; {views.finding_count(self.findings)}", *views.side_lines(self.sides, self.ratio)]
+        lines = [f"{self.rows:,} rows; {views.finding_count(self.findings)}", *map(views.plain, self.notes)]
+        lines += views.side_lines(self.sides, self.ratio)
         lines += [*views.token_lines(self.tokens), *views.finding_lines(self.findings)]
         return pictured_lines("\n".join([*lines, f"All of it: --clean {self.steps}"] if self.steps else lines))
 
     def html(self) -> str:
         """The report as HTML tables; every text of the data is escaped."""
         parts = [f"<p><b>{self.rows:,} rows</b>, {views.finding_count(self.findings)}</p>"]
+        parts += [f"<p>{visible(note)}</p>" for note in self.notes]
         parts += [views.side_tables(self.sides, self.ratio), views.token_table(self.tokens)]
         parts += [views.finding_table(self.findings)]
         parts += [f"<p>All of it: <code>--clean {visible(self.steps)}</code></p>"] if self.steps else []
@@ -97,7 +101,7 @@ def report(
         sides = tuple(_side(name, column) for name, column in (("source", texts.sources), ("target", texts.targets)))
         units = (source_tokens or tokens, target_tokens or tokens)
         figures = token_figures(findings, texts, units, vocabulary_size, max_length)
-    return DataReport(len(rows.sources), findings.ranked(), sides, ratio, figures)
+    return DataReport(len(rows.sources), findings.ranked(), sides, ratio, figures, tuple(rows.notes))
 
 
 def _side(name: str, texts: Sequence[str]) -> Side:

@@ -91,7 +91,7 @@ def finding_lines(findings: Iterable[Finding]) -> list[str]:
         lines.append(
             f"{finding.severity:>6}  {finding.count:,} ({finding.share:.1%})  {finding.name}: {finding.what}{step}"
         )
-        lines += [f"          {place}: {_plain(text)}" for place, text in finding.examples]
+        lines += [f"          {place}: {plain(text)}" for place, text in finding.examples]
     return lines
 
 
@@ -119,7 +119,7 @@ def step_lines(results: Iterable[StepResult]) -> list[str]:
         effects = [f"{result.dropped:,} rows dropped"] if result.dropped else []
         effects += [f"{result.changed:,} texts changed"] if result.changed else []
         lines.append(f"  {result.name}: {', '.join(effects) or 'nothing to do'}")
-        lines += [f"      {place}: {_plain(before)}  >  {_plain(after)}" for place, before, after in result.examples]
+        lines += [f"      {place}: {plain(before)}  >  {plain(after)}" for place, before, after in result.examples]
     return lines
 
 
@@ -146,7 +146,7 @@ def _marked(text: str) -> str:
     return f"<bdi>{html.escape(marked)}</bdi>"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """A text on one line, with code points for characters that cannot be printed."""
     return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in text)
 

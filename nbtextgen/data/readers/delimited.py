@@ -1,0 +1,304 @@
+"""Tables of text: cells between tabs, commas or other delimiters, in quotes or not, and the format of CMUdict."""
+
+from __future__ import annotations
+
+import csv
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, islice
+
+from nbtextgen.core.errors import DataError
+from nbtextgen.data.readers.columns import SAMPLE, ReadOptions
+from nbtextgen.data.readers.header import Header, recognise_header
+from nbtextgen.data.readers.text import LARGEST_ROW, TextFile
+from nbtextgen.data.rows import Row
+
+Line = tuple[int, list[str]]
+"""Line number and cells."""
+DELIMITERS = ",;\t|"
+ARROW = " => "
+_SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
+_LINE_END = re.compile("\r\n|\n|\r")
+
+
+def rows_of_table(file: TextFile, options: ReadOptions) -> Iterator[Row]:
+    """Yield the rows of a file of text; its form is told from its first lines, and from its name if these fit several."""
+    name, suffix = file.path.name, file.path.name.lower().removesuffix(".gz").rpartition(".")[2]
+    lines = enumerate(file.lines(), 1)
+    head = list(islice(lines, SAMPLE))
+    texts = [line for _, line in head if line.strip()]
+    if not texts:
+        raise DataError(f"{file.path} is empty; write one pair per line.")
+    lines = chain(head, lines)
+    has_tab = any("\t" in line for line in texts)
+    if separator := _SEPARATOR_LINE.fullmatch(texts[0]):
+        next(lines)
+        return _rows(file, _quoted_cells(file, lines, separator[1]), options)
+    if suffix != "csv" and (entries := _cmudict_cells(file, lines, texts, options)):
+        return _rows(file, entries, options, Header.YES)
+    if suffix == "csv" or not (has_tab or any(ARROW in line for line in texts)):
+        delimiter = best_delimiter(texts)
+        if suffix == "csv" or delimiter is not None:
+            if (delimiter or ",") != "\t":
+                return _rows(file, _quoted_cells(file, lines, delimiter or ","), options)
+        elif suffix != "tsv":
+            raise DataError(
+                f"{name}, line {head[0][0]} has no separator: write source, a tab or '{ARROW}', and target."
+            )
+    if has_tab or suffix == "tsv":
+        return _rows(file, _tab_cells(file, lines, options), options)
+    return _rows(file, ((number, line.rstrip("\r\n").split(ARROW)) for number, line in lines if line.strip()), options)
+
+
+def best_delimiter(lines: Sequence[str]) -> str | None:
+    """The character that cuts the first lines most evenly into at least two cells; ``None`` if none does.
+
+    Of equals, one that is not followed by spaces, as in a sentence, is better, and then one that makes two columns.
+    """
+
+    def score(delimiter: str) -> tuple[float, bool, bool]:
+        with _without_size_limit():
+            try:
+                rows = [row for row in csv.reader(lines[:60], delimiter=delimiter) if row]
+            except csv.Error:
+                rows = []
+        width = len(rows[0]) if rows else 0
+        if width < 2:
+            return 0.0, False, False
+        is_spaced = sum(row[-1].startswith(" ") for row in rows) > len(rows) / 2
+        return sum(len(row) == width for row in rows) / len(rows), not is_spaced, width == 2
+
+    best = max(DELIMITERS, key=score)
+    return best if score(best)[0] > 0 else None
+
+
+def _rows(file: TextFile, lines: Iterator[Line], options: ReadOptions, header: Header | None = None) -> Iterator[Row]:
+    """Yield the rows of lines of cells; the first line may be a header."""
+    name = file.path.name
+    head = list(islice(lines, SAMPLE))
+    if not head:
+        raise DataError(f"{file.path} is empty; write one pair per line.")
+    line, first = head[0]
+    width, is_known = len(first), header is not None or bool(options.names)
+    header = header or (Header.YES if options.names else recognise_header(first, [cells for _, cells in head[1:]]))
+    names = first if header is Header.YES else [str(column + 1) for column in range(width)]
+    if len(set(names)) < width and (options.names or (options.source, options.target) == (None, None)):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise DataError(f"{name}, line {line:,}: two columns are named '{twice}'; rename one of them.")
+    source, target = options.choose(names, are_numbers=header is not Header.YES)
+    shown = ", ".join(first)
+    if header is Header.YES and not is_known and {*map(str.lower, first)} != {"source", "target"}:
+        options.notes.append(f"{name}, line {line:,} ({shown:.80}) is read as a header.")
+    elif header is Header.MAYBE:
+        options.notes.append(
+            f"{name}, line {line:,} ({shown:.80}) is read as a pair but looks like a header; "
+            "if it is one, name its columns with --source and --target."
+        )
+    place = f"{name}, line"
+    repeated = names if header is Header.YES else None
+    for number, cells in chain(head[1:] if repeated else head, lines):
+        if len(cells) == width:
+            if cells != repeated:
+                problem = file.problem(cells) if file.has_surrogates else None
+                yield (place, number), cells[source], cells[target], problem
+            elif len(options.notes) < 100:
+                options.notes.append(f"{name}, line {number:,} repeats the header and is left out.")
+            continue
+        problem = f"has {len(cells)} {'column' if len(cells) == 1 else 'columns'}, the first line has {width}"
+        padded = [*cells, *[None] * width]
+        yield (place, number), padded[source], padded[target], problem
+
+
+# Quoted cells -----------------------------------------------------------------------------------------------------
+
+
+class _without_size_limit:
+    """Lifts the limit on the size of a cell, 128 KB by default, which holds for the whole process, in a block."""
+
+    def __enter__(self) -> None:
+        self._limit = csv.field_size_limit(sys.maxsize)
+
+    def __exit__(self, *_: object) -> None:
+        csv.field_size_limit(self._limit)
+
+
+def _quoted_cells(file: TextFile, lines: Iterable[tuple[int, str]], delimiter: str) -> Iterator[Line]:
+    """Yield rows with the line on which each begins; cells may be in quotes.
+
+    Raises:
+        DataError: for a quote that is not closed, or that is closed only after other rows; names the line.
+    """
+    numbered = iter(lines)
+    number, size = 1, 0
+
+    def counted() -> Iterator[str]:
+        nonlocal size
+        for _, line in numbered:
+            size += len(line)
+            if size > LARGEST_ROW:
+                raise csv.Error("unexpected end")
+            yield line
+
+    first = next(numbered, None)
+    if first is None:
+        return
+    number, numbered = first[0], chain([first], numbered)
+    reader = csv.reader(counted(), delimiter=delimiter, strict=True)
+    batch_size, lines_read, plain = 1, 0, list[list[str]]()
+    while True:
+        batch, size = list[list[str]](), 0
+        problem = None
+        with _without_size_limit():
+            try:
+                batch.extend(islice(reader, batch_size))
+            except csv.Error as error:
+                problem = "a quote is opened and never closed" if "unexpected end" in str(error) else str(error)
+        has_breaks = reader.line_num - lines_read != len(batch)
+        lines_read = reader.line_num
+        for cells in batch:
+            if len(cells) > 1 or (cells and cells[0].strip()):
+                if has_breaks:
+                    _check_swallowed(file, number, cells, delimiter, plain)
+                yield number, cells
+            number += 1 + (sum(len(_LINE_END.findall(cell)) for cell in cells) if has_breaks else 0)
+        if problem is not None:
+            raise DataError(f"{file.path}, line {number:,}: {problem}; double the quotes inside a quoted cell.")
+        if len(batch) < batch_size:
+            return
+        plain = plain or batch
+        batch_size = min(4 * batch_size, 256) if size < 1 << 18 else 1
+
+
+def _check_swallowed(
+    file: TextFile, number: int, cells: list[str], delimiter: str, others: Sequence[Sequence[str]]
+) -> None:
+    """Raise ``DataError`` if a cell holds lines that look like rows: its quote was closed too late."""
+    is_spaced = any(cell.startswith(" ") for row in others for cell in row[1:])
+    for cell in cells:
+        inner = _LINE_END.split(cell)[1:-1]
+        if len(inner) < 3:
+            continue
+        rows = [line.split(delimiter) for line in inner]
+        is_row = [
+            len(row) == len(cells) and all(part.strip() and (is_spaced or part[0] != " ") for part in row)
+            for row in rows
+        ]
+        if sum(is_row) >= 0.9 * len(inner):
+            raise DataError(
+                f"{file.path}, line {number:,}: a quote is opened and closed only {len(inner) + 1:,} lines later, and the "
+                "lines between look like rows; double the quotes inside a quoted cell."
+            )
+
+
+# Tabs -------------------------------------------------------------------------------------------------------------
+
+_WELL_QUOTED = re.compile(r'"(?:[^"]|"")*"')
+
+
+def _tab_cells(file: TextFile, lines: Iterator[tuple[int, str]], options: ReadOptions) -> Iterator[Line]:
+    """Yield the cells of lines; quotes are those of a table as pandas writes it, or plain characters."""
+    for number, line in lines:
+        if '"' in line and (line[0] == '"' or '\t"' in line):
+            convention = _tab_convention(file, options)
+            lines = chain([(number, line)], lines)
+            if convention == "quoted":
+                yield from _quoted_cells(file, lines, "\t")
+                return
+            for number, line in lines:
+                if line := line.rstrip("\r\n"):
+                    cells = line.split("\t")
+                    if line.strip(" "):
+                        yield number, [*map(_unquoted, cells)] if convention == "some quoted" and '"' in line else cells
+            return
+        line = line.rstrip("\r\n")
+        if line.strip(" "):
+            yield number, line.split("\t")
+
+
+def _unquoted(cell: str) -> str:
+    return cell[1:-1].replace('""', '"') if _WELL_QUOTED.fullmatch(cell) and cell != '"' else cell
+
+
+def _tab_convention(file: TextFile, options: ReadOptions) -> str:
+    """How a file between tabs uses quotes.
+
+    Writers of tables put a cell into quotes if it holds a quote, a tab or a line end, and double the quotes in it. Most
+    corpora keep quotes as they are. The whole file is read, since either may be rare.
+
+    Returns:
+        "plain": quotes are characters; "quoted": cells in quotes may hold tabs and line ends; "some quoted": cells in
+        quotes hold neither.
+    """
+    widths = Counter[int]()
+    quoted, plain, either, total = 0, 0, 0, 0
+    for line in TextFile(file.path, file.encoding).plain_lines():
+        if not line.strip(" "):
+            continue
+        width = line.count("\t") + 1
+        widths[width] += 1
+        total += width
+        if '"' not in line:
+            continue
+        for cell in line.split("\t"):
+            if cell.startswith('"') and _WELL_QUOTED.fullmatch(cell):
+                quoted += '""' in cell[1:-1]
+                either += '""' not in cell[1:-1]
+            else:
+                plain += '"' in cell
+    records = Counter[int]()
+    try:
+        for _, cells in _quoted_cells(file, enumerate(TextFile(file.path, file.encoding).lines(), 1), "\t"):
+            records[len(cells)] += 1
+    except DataError:
+        records.clear()
+    if len(widths) == 1 and (len(records) != 1 or not 2 <= min(records) < min(widths)):
+        if quoted and plain:
+            options.notes.append(
+                f"{file.path.name} mixes two conventions: {quoted:,} cells have doubled quotes inside quotes, as pandas "
+                f"writes them, and {plain:,} have plain quotes; each cell is read by its own."
+            )
+        return "some quoted" if quoted or either == total else "plain"
+    return "quoted" if records and _ragged(records) <= _ragged(widths) else "plain"
+
+
+def _ragged(widths: Counter[int]) -> float:
+    """The fraction of rows with another width than most."""
+    return 1 - widths.most_common(1)[0][1] / widths.total()
+
+
+# CMUdict ----------------------------------------------------------------------------------------------------------
+
+_PHONES = (
+    "AA AE AH AO AW AX AXR AY B CH D DH EH ER EY F G HH IH IX IY JH K L M N NG OW OY P R S SH T TH UH UW UX V W Y Z ZH"
+)
+_PHONE = f"(?:{_PHONES.replace(' ', '|')})[0-2]?"
+_ENTRY = re.compile(rf"(?=\S)([^\w\s]?[^\s,;|]*?)(\(\d+\))?[ \t]+({_PHONE}(?: {_PHONE})*)\s*(#.*)?", re.DOTALL)
+_COMMENT = ";;;"
+
+
+def _cmudict_cells(
+    file: TextFile, lines: Iterator[tuple[int, str]], sample: Sequence[str], options: ReadOptions
+) -> Iterator[Line] | None:
+    """Words and phones if the file is in the format of CMUdict, with its variants and comments; otherwise ``None``."""
+    entries = [line for line in sample if not line.startswith(_COMMENT)]
+    matches = [match for line in entries if (match := _ENTRY.fullmatch(line))]
+    phones = sum(match[3].count(" ") + 1 for match in matches)
+    if not matches or len(matches) < 0.98 * len(entries) or phones < 2 * len(matches):
+        return None
+    if len(entries) == len(sample) and all("\t" in match[0] and not match[2] and not match[4] for match in matches):
+        return None  # a table between tabs
+    options.notes.append(
+        f"{file.path.name} is read as a dictionary in the format of CMUdict, word and phones; variants such as A(1) are "
+        "further answers, and comments are left out."
+    )
+
+    def cells() -> Iterator[Line]:
+        yield 0, ["word", "phones"]
+        for number, line in lines:
+            if not line.startswith(_COMMENT) and line.strip():
+                match = _ENTRY.fullmatch(line)
+                yield number, [match[1], match[3]] if match else [line.strip()]
+
+    return cells()

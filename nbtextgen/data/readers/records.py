@@ -1,0 +1,179 @@
+"""Rows from records: JSON files, and any iterable of mappings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import chain, islice, zip_longest
+from typing import Any, cast
+
+from nbtextgen.core.errors import DataError
+from nbtextgen.data.readers.columns import SAMPLE, ReadOptions, record_paths, value_at
+from nbtextgen.data.readers.text import LARGEST_ROW, TextFile
+from nbtextgen.data.rows import Place, Row, place_text
+
+Record = tuple[Place, Mapping[Any, Any], str | None]
+"""The place of a record, its values by column, and why it could not be read (``None`` if it could)."""
+_WHITE_SPACE = " \t\r\n"
+
+
+def rows_of_records(records: Iterable[Record], options: ReadOptions) -> Iterator[Row]:
+    """Yield the rows of records; one that lacks a column has ``None`` there."""
+    records = iter(records)
+    head = list(islice(records, SAMPLE))
+    paths = record_paths([record for _, record, _ in head])
+    keys = {path[0] for _, path in paths}
+    names = [name for name, _ in paths]
+    source, target = (paths[index][1] for index in options.choose(names))
+    is_open = options.source is None and options.target is None
+    if len(source) == len(target) == 1:
+        source_key, target_key = source[0], target[0]
+        for place, record, problem in chain(head, records):
+            if is_open and not record.keys() <= keys:
+                options.choose([*names, *(str(key) for key in record if key not in keys)])
+            yield place, record.get(source_key), record.get(target_key), problem
+    else:
+        for place, record, problem in chain(head, records):
+            yield place, value_at(record, source), value_at(record, target), problem
+
+
+def rows_of_json(file: TextFile, options: ReadOptions) -> Iterator[Row]:
+    """Yield the rows of a file with a JSON object in every line, a list of objects, or one object of columns.
+
+    Raises:
+        DataError: if there is none, or the first of them cannot be read; names the line.
+    """
+    lines = enumerate(file.lines(), 1)
+    head = list(islice(((number, line) for number, line in lines if not line.isspace()), 2))
+    if not head:
+        raise DataError(f"{file.path} is empty; write one JSON object per line.")
+    lines = chain(head, lines)
+    if head[0][1].lstrip().startswith("["):
+        records = _list_records(file, lines)
+    elif (content := _single_object(file, [line for _, line in head])) is not None:
+        records = ((("record", number), record, None) for number, record in enumerate(_content_records(content), 1))
+    else:
+        records = _line_records(file, lines)
+    first = list(islice(records, SAMPLE))
+    if not first:
+        raise DataError(f"{file.path} is empty; write one JSON object per line.")
+    if all(problem for _, _, problem in first):
+        place, _, problem = first[0]
+        raise DataError(f"{place_text(place)} {problem}.")
+    yield from rows_of_records(chain(first, records), options)
+
+
+def _line_records(file: TextFile, lines: Iterator[tuple[int, str]]) -> Iterator[Record]:
+    """Yield the object of every line."""
+    place = f"{file.path.name}, line"
+    for number, line in lines:
+        try:
+            value = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            if not line.isspace():
+                yield (place, number), {}, _json_problem(error)
+            continue
+        if isinstance(value, dict):
+            record = cast("dict[str, Any]", value)
+            yield (place, number), record, file.problem(record.values()) if file.has_surrogates else None
+        else:
+            yield (place, number), {}, NO_RECORD
+
+
+NO_RECORD = "is not a JSON object with a source and a target"
+
+
+def _json_problem(error: ValueError | RecursionError) -> str:
+    return f"is not JSON: {error if isinstance(error, ValueError) else 'it is nested too deeply'}"
+
+
+def _list_records(file: TextFile, lines: Iterator[tuple[int, str]]) -> Iterator[Record]:
+    """Yield the objects of a list; a list of any length is read piece by piece."""
+    first_line, text = next(lines)
+    decoder, position, count, size = json.JSONDecoder(), text.index("[") + 1, 0, 1 << 16
+    place, mark = f"{file.path.name}, record", "["
+    while True:
+        position = len(text) - len(text[position:].lstrip(_WHITE_SPACE)) if position < len(text) else position
+        problem, error_at = "it ends inside a list", position
+        if position < len(text):
+            if mark == "item" and text[position] == ",":
+                mark, position = ",", position + 1
+                continue
+            if text[position] == "]" and mark != ",":
+                break
+            if mark == "item":
+                problem, more = "Expecting ',' delimiter", ""
+            else:
+                try:
+                    value, position = decoder.raw_decode(text, position)
+                    mark, count, size = "item", count + 1, 1 << 16
+                    yield (place, count), *_checked(file, value)
+                    continue
+                except json.JSONDecodeError as error:
+                    problem, error_at = error.msg, error.pos
+                except RecursionError:
+                    raise DataError(f"{place} {count + 1:,} is not JSON: it is nested too deeply.") from None
+                more = _take(lines, size)
+        else:
+            more = _take(lines, size)
+        if not more or size > LARGEST_ROW:
+            line = first_line + text.count("\n", 0, error_at)
+            raise DataError(f"{file.path.name}, line {line:,} is not JSON: {problem}.")
+        first_line += text.count("\n", 0, position)
+        text, position, size = text[position:] + more, 0, 2 * size
+
+
+def _take(lines: Iterator[tuple[int, str]], size: int) -> str:
+    """Some of the next lines, of about ``size`` characters."""
+    taken = list[str]()
+    for _, line in lines:
+        taken.append(line)
+        size -= len(line)
+        if size <= 0:
+            break
+    return "".join(taken)
+
+
+def _checked(file: TextFile, value: object) -> tuple[dict[str, Any], str | None]:
+    if not isinstance(value, dict):
+        return {}, NO_RECORD
+    record = cast("dict[str, Any]", value)
+    return record, file.problem(record.values()) if file.has_surrogates else None
+
+
+def _single_object(file: TextFile, head: list[str]) -> dict[str, Any] | None:
+    """The object that a file holds, in one line or several; ``None`` if it holds an object per line."""
+    try:
+        value = json.loads(head[0])
+        is_whole = (
+            len(head) == 1
+            and isinstance(value, dict)
+            and any(isinstance(item, (list, dict)) for item in cast("dict[str, Any]", value).values())
+        )
+    except ValueError:
+        text = _take(enumerate(TextFile(file.path, file.encoding).lines()), LARGEST_ROW)
+        try:
+            value, is_whole = json.loads(text), True
+        except (ValueError, RecursionError):
+            return None
+    except RecursionError:
+        return None
+    return cast("dict[str, Any]", value) if is_whole and isinstance(value, dict) else None
+
+
+def _content_records(content: dict[str, Any]) -> list[dict[Any, Any]]:
+    """The records in an object that holds a list of them, or columns, as ``DataFrame.to_json`` writes them."""
+    columns, data = content.get("columns"), content.get("data")
+    if isinstance(columns, list) and isinstance(data, list):
+        names = cast("list[Any]", columns)
+        return [dict(zip(names, row, strict=False)) for row in cast("list[list[Any]]", data)]
+    values = list(content.values())
+    lists = [cast("list[Any]", value) for value in values if isinstance(value, list)]
+    lists = [items for items in lists if items and isinstance(items[0], dict)]
+    if len(lists) == 1:
+        return lists[0]
+    if len(values) > 1 and all(isinstance(value, list) for value in values):
+        return [dict(zip(content, row, strict=True)) for row in zip_longest(*values)]
+    if len(values) > 1 and all(isinstance(value, dict) and value.keys() == values[0].keys() for value in values):
+        return [{name: column[index] for name, column in content.items()} for index in values[0]]
+    return [content]

@@ -1,0 +1,467 @@
+"""Data as people hand it over: it is read right, or refused with the way out."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import pandas
+import polars
+import pyarrow
+import pytest
+
+from nbtextgen import Pairs, RawPairs
+from nbtextgen.core.errors import DataError, MemoryShortError, OptionError
+from nbtextgen.data.readers import memory
+from nbtextgen.data.readers.read import stream_pairs
+from nbtextgen.data.readers.texts import pair_columns, read_texts
+
+ROWS = [("Go.", "Va !"), ("Run!", "Cours !"), ("I see.", "Je comprends."), ("Hello there.", "Bonjour à tous.")]
+
+
+def write(path: Path, text: str | bytes, encoding: str = "utf-8") -> Path:
+    path.write_bytes(text if isinstance(text, bytes) else text.encode(encoding))
+    return path
+
+
+def read(data: Any, **options: Any) -> list[tuple[str, str]]:
+    """The pairs, which a stream must read alike."""
+    pairs = list(Pairs.of(data, **options))
+    assert [row[1:] for row in stream_pairs(data, **options)] == pairs
+    return pairs
+
+
+# Columns ----------------------------------------------------------------------------------------------------------
+
+
+def test_columns_by_number(tmp_path: Path) -> None:
+    lines = "".join(f"{source}\t{target}\tCC-BY 2.0 #{number}\n" for number, (source, target) in enumerate(ROWS))
+    path = write(tmp_path / "fra.tsv", lines)
+    assert (
+        read(path, source="1", target="2") == read(path, source=1, target=2) == read(path, source=0, target=1) == ROWS
+    )
+    assert read(path, source="2", target="1") == [(target, source) for source, target in ROWS]
+    with pytest.raises(DataError, match="columns 1, 2, 3; say which"):
+        Pairs.of(path)
+    with pytest.raises(DataError, match=r"no target column 4: the data has 3 columns"):
+        Pairs.of(path, source=1, target=4)
+    frame = pandas.DataFrame(ROWS, columns=["en", "fr"])
+    assert read(frame, source=0, target=1) == read(frame, source=1, target=2) == read(frame, source="en") == ROWS
+    assert read(pandas.DataFrame(ROWS), source=0, target=1) == ROWS
+    assert read([(1, *row) for row in ROWS], source=2, target=3) == ROWS
+    assert read({"n": [1, 2, 3, 4], "a": [a for a, _ in ROWS], "b": [b for _, b in ROWS]}, source=2, target=3) == ROWS
+
+
+NESTED = [{"id": str(number), "translation": {"en": a, "fr": b}} for number, (a, b) in enumerate(ROWS)]
+
+
+def test_nested_columns(tmp_path: Path) -> None:
+    columns = {"id": [row["id"] for row in NESTED], "translation": [row["translation"] for row in NESTED]}
+    table = pyarrow.Table.from_pylist(NESTED)
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    write(tmp_path / "a.jsonl", "\n".join(map(json.dumps, NESTED)))
+    translations = datasets.Dataset.from_list(
+        NESTED,
+        features=datasets.Features({"id": datasets.Value("string"), "translation": datasets.Translation(["en", "fr"])}),
+    )
+    forms = (
+        NESTED,
+        columns,
+        table,
+        table.to_batches()[0],
+        translations,
+        translations.to_iterable_dataset(),
+        polars.DataFrame(NESTED),
+        pandas.DataFrame(NESTED),
+        tmp_path / "a.parquet",
+        tmp_path / "a.jsonl",
+    )
+    for data in forms:
+        assert read(data, source="en", target="fr") == ROWS, type(data)
+        assert read(data, source="translation.en", target="translation.fr") == ROWS
+        with pytest.raises(DataError, match=r"columns id, translation\.en, translation\.fr; say which"):
+            Pairs.of(data)
+    assert read([{"translation": row["translation"]} for row in NESTED]) == ROWS
+    with pytest.raises(DataError, match="not text; give a column of texts, or name one inside of it"):
+        Pairs.of(pandas.DataFrame({"a": ["x"], "b": [["y", "z"]]}))
+
+
+def test_arrays_and_tables() -> None:
+    assert read(np.array(ROWS)) == read(np.array(ROWS, dtype=object)) == ROWS
+    assert read(np.array([("0", *row) for row in ROWS]), source=2, target=3) == ROWS
+    records = np.array(ROWS, dtype=[("en", "U20"), ("fr", "U20")])
+    assert read(records, source="fr", target="en") == [(b, a) for a, b in ROWS]
+    assert read(pyarrow.table({"en": [a for a, _ in ROWS], "fr": [b for _, b in ROWS]})) == ROWS
+    assert all(type(text) is str for pair in Pairs.of(np.array(ROWS)) for text in pair)
+    with pytest.raises(DataError, match="columns 1, 2, 3; say which"):
+        Pairs.of(np.array([("0", *row) for row in ROWS]))
+    with pytest.raises(DataError, match="source is int"):
+        Pairs.of(np.array([[1, 2]]))
+    with pytest.raises(DataError, match="collect"):
+        Pairs.of(polars.DataFrame(ROWS, orient="row").lazy())
+
+
+def test_a_split_must_be_chosen() -> None:
+    split = datasets.Dataset.from_list([{"en": a, "fr": b} for a, b in ROWS])
+    splits = datasets.DatasetDict(train=split, test=split)
+    for data in (splits, {"train": split, "test": split}, {"train": pandas.DataFrame(ROWS)}):
+        with pytest.raises(DataError, match=r"choose a split, as data\['train'\]"):
+            Pairs.of(data)
+        with pytest.raises(DataError, match="choose a split"):
+            read_texts(data)
+    assert read(splits["train"]) == ROWS
+
+
+@pytest.mark.parametrize("names", [("target", "source"), ("tgt", "src"), ("Output", "Input"), ("answers", "questions")])
+def test_columns_named_target_and_source_are_taken_by_name(names: tuple[str, str], tmp_path: Path) -> None:
+    swapped = [(target, source) for source, target in ROWS]
+    frame = pandas.DataFrame(swapped, columns=list(names))
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    frame.to_csv(tmp_path / "a.tsv", index=False, sep="\t")
+    frame.to_parquet(tmp_path / "a.parquet")
+    records = frame.to_dict("records")
+    for data in (frame, tmp_path / "a.csv", tmp_path / "a.tsv", tmp_path / "a.parquet", records, frame.to_dict("list")):
+        assert read(data) == ROWS
+        assert any("taken by name" in note for note in Pairs.of(data).notes)
+    assert read(frame, source=names[0], target=names[1]) == swapped
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", "en,en\nx,y\n")
+    for data in (tmp_path / "a.csv", pandas.DataFrame(ROWS, columns=["en", "en"])):
+        with pytest.raises(DataError, match="wo columns are named 'en'"):
+            Pairs.of(data, source="en", target="en")
+    with pytest.raises(DataError, match="wo columns are named 'en'"):
+        Pairs.of(pandas.DataFrame(ROWS, columns=["en", "en"]))
+    assert read(pandas.DataFrame(ROWS, columns=["en", "en"]), source=1, target=2) == ROWS
+
+
+# Headers ----------------------------------------------------------------------------------------------------------
+
+WORDS = [("abacus", "AE B AH K AH S"), ("zoo", "Z UW"), ("a b", "EY B IY"), ("tree", "T R IY")]
+HEADERS = {
+    "word,phones": WORDS,
+    "question,answer": [("Who is there?", "It is me."), ("Where?", "Here.")],
+    "english,french": ROWS,
+    "en,fr": ROWS,
+    "src_text,tgt_text": ROWS,
+    "Deutsch,English": ROWS,
+    "date,iso": [("4 July 1976", "1976-07-04"), ("May 1, 1900", "1900-05-01"), ("1 mars 2001", "2001-03-01")],
+    "foo,bar": [(f"this is sentence {n}", f"voici la phrase {n}") for n in range(30)],
+}
+
+
+@pytest.mark.parametrize("delimiter", [",", "\t", ";"])
+@pytest.mark.parametrize("header", HEADERS)
+def test_a_header_is_known_and_said(header: str, delimiter: str, tmp_path: Path) -> None:
+    rows = HEADERS[header]
+    frame = pandas.DataFrame(rows, columns=header.split(","))
+    path = tmp_path / ("a.tsv" if delimiter == "\t" else "a.csv")
+    frame.to_csv(path, sep=delimiter, index=False)
+    assert read(path) == rows
+    assert Pairs.of(path).notes == (f"{path.name}, line 1 ({header.replace(',', ', ')}) is read as a header.",)
+    assert path.name in repr(Pairs.of(path).report(tokens="char"))
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        ROWS,
+        WORDS,
+        [("one", "un"), ("two", "deux"), ("three", "trois"), ("four", "quatre")],
+        [("English", "anglais"), ("French", "français"), ("German", "allemand")],
+        [("en", "English"), ("fr", "French"), ("de", "German"), ("it", "Italian")],
+        [("walk", "walked"), ("go", "went"), ("be", "was"), ("see", "saw")],
+        [("hello", "bonjour"), ("how are you", "comment ça va"), ("yes", "oui")],
+        [("word", "mot"), ("question", "question"), ("answer", "réponse"), ("token", "jeton")],
+    ],
+)
+def test_a_first_pair_is_no_header(rows: list[tuple[str, str]], tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tsv", "".join(f"{source}\t{target}\n" for source, target in rows))
+    assert read(path) == rows
+    assert Pairs.of(path).notes == ()
+
+
+def test_a_first_line_that_may_be_a_header_is_a_note(tmp_path: Path) -> None:
+    rows = [(f"this is sentence {n}", f"voici la phrase {n}") for n in range(6)]
+    path = write(tmp_path / "a.tsv", "foo\tbar\n" + "".join(f"{source}\t{target}\n" for source, target in rows))
+    assert len(read(path)) == 7
+    assert "looks like a header" in Pairs.of(path).notes[0]
+    assert read(path, source="foo", target="bar") == rows
+
+
+def test_a_header_in_the_middle_is_left_out_and_said(tmp_path: Path) -> None:
+    lines = "en\tfr\n" + "".join(f"{source}\t{target}\n" for source, target in ROWS)
+    path = write(tmp_path / "a.tsv", lines + lines)
+    assert read(path) == [*ROWS, *ROWS]
+    assert "a.tsv, line 6 repeats the header and is left out." in Pairs.of(path).notes
+
+
+# Quotes and delimiters --------------------------------------------------------------------------------------------
+
+QUOTES = [('He said "hi"', "x"), ("a tab\there", "y"), ("two\nlines", 'a "b"\tc'), ("plain", "text")]
+
+
+def test_tabs_with_quotes_as_pandas_writes_them(tmp_path: Path) -> None:
+    for rows in (QUOTES, QUOTES[:1] + QUOTES[3:], QUOTES[1:2], QUOTES[2:]):
+        for header in (True, False):
+            frame = pandas.DataFrame(rows, columns=["source", "target"])
+            frame.to_csv(tmp_path / "q.tsv", sep="\t", index=False, header=header)
+            assert read(tmp_path / "q.tsv") == rows
+    frame = pandas.DataFrame(ROWS, columns=["source", "target"])
+    frame.to_csv(tmp_path / "all.tsv", sep="\t", index=False, quoting=1)
+    assert read(tmp_path / "all.tsv") == ROWS
+
+
+RAW = [('5" pipe', "tuyau"), ('"Yes," she said.', '"Oui", dit-elle.'), ('"Hello."', '"Bonjour."'), ('"open', "ouvert")]
+
+
+def test_tabs_with_plain_quotes(tmp_path: Path) -> None:
+    for rows in (RAW, RAW[:1], RAW[2:3] + RAW[:1], [*RAW[3:], *RAW[3:], ('x"', "y")], [*ROWS, RAW[2]]):
+        path = write(tmp_path / "raw.tsv", "".join(f"{source}\t{target}\n" for source, target in rows))
+        assert read(path) == rows
+        assert Pairs.of(path).notes == ()
+
+
+def test_a_mixture_of_quotes_is_said(tmp_path: Path) -> None:
+    path = write(tmp_path / "m.tsv", '"He said ""hi"""\tx\n5" pipe\ty\n')
+    assert read(path) == [('He said "hi"', "x"), ('5" pipe', "y")]
+    assert "mixes two conventions" in Pairs.of(path).notes[0]
+
+
+def test_a_line_with_sep_and_other_delimiters(tmp_path: Path) -> None:
+    assert read(write(tmp_path / "a.csv", "sep=;\na;b\nc, d;e\n")) == [("a", "b"), ("c, d", "e")]
+    assert read(write(tmp_path / "b.csv", "sep=|\na|b\n")) == [("a", "b")]
+    assert read(write(tmp_path / "c.csv", "1,5;2,5\n3,5;4,5\n")) == [("1,5", "2,5"), ("3,5", "4,5")]
+    assert read(write(tmp_path / "d.csv", "Hello, you;Salut, toi\nYes, so;Oui, si\n"))[0] == (
+        "Hello, you",
+        "Salut, toi",
+    )
+    assert read(write(tmp_path / "e.csv", 'a\tb\n"c\td\n')) == [("a", "b"), ('"c', "d")]
+    assert read(write(tmp_path / "f.tsv", "a,b\nc,d\n")) == [("a", "b"), ("c", "d")]
+    assert read(write(tmp_path / "cmu", "a\tb\n")) == [("a", "b")]
+
+
+def test_a_quote_that_swallows_rows_is_named(tmp_path: Path) -> None:
+    rows = "".join(f"word {n},Wort {n}\n" for n in range(5000))
+    for text, line in ((f'a,b\nc,d\ne,"f\n{rows}g,5"\n', 3), (f'a,b\n"c,d\n{rows}e",f\n', 2)):
+        for data in (text, text.replace(",", ";")):
+            with pytest.raises(
+                DataError, match=rf"a\.csv, line {line}: a quote is opened and closed only 5,001 lines later"
+            ):
+                read(write(tmp_path / "a.csv", data))
+    poem = "Roses are red, violets are blue,\nSugar is sweet,\nAnd so, my dear, are you.\nThe end, my friend\nof it"
+    frame = pandas.DataFrame([("a", poem), ("b", "c")])
+    frame.to_csv(tmp_path / "b.csv", index=False, header=False)
+    assert read(tmp_path / "b.csv") == [("a", poem), ("b", "c")]
+
+
+# Files known by their content ---------------------------------------------------------------------------------------
+
+
+def test_files_are_known_by_their_content(tmp_path: Path) -> None:
+    lines = "".join(json.dumps({"source": a, "target": b}) + "\n" for a, b in ROWS)
+    for name in ("a.csv", "a.tsv", "a.txt", "a.data", "a.jsonl.gz"):
+        assert read(write(tmp_path / name, lines)) == ROWS
+    whole = json.dumps([{"source": a, "target": b} for a, b in ROWS], indent=2)
+    assert read(write(tmp_path / "b.csv", whole)) == ROWS
+    frame = pandas.DataFrame(ROWS, columns=["source", "target"])
+    for orient in ("columns", "records", "split", "index", "table"):
+        frame.to_json(tmp_path / f"{orient}.json", orient=orient)
+        if orient != "index":
+            assert read(tmp_path / f"{orient}.json") == ROWS, orient
+    assert read(write(tmp_path / "c.json", json.dumps({"version": 2, "data": json.loads(whole)}, indent=1))) == ROWS
+    frame.to_parquet(tmp_path / "d.tsv")
+    assert read(tmp_path / "d.tsv") == ROWS
+    assert read(write(tmp_path / "e.tsv", gzip.compress(b"a\tb\n"))) == [("a", "b")]
+
+
+def test_what_is_no_text_is_named(tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("train.tsv", "a\tb\n")
+    for content, message in (
+        (packed.getvalue(), r"is a zip archive of train\.tsv; unpack it"),
+        (b"%PDF-1.7 ...", "is a PDF document"),
+        (b"BZh91AY&SY", "is a bzip2 archive; unpack it"),
+        (b"SQLite format 3\0...", "is an SQLite database; read it with pandas"),
+    ):
+        with pytest.raises(DataError, match=message):
+            read(write(tmp_path / "a.tsv", content))
+
+
+ENCODED = {
+    "cp1252": [("café", "naïve"), ("déjà vu", "x")],
+    "cp1251": [("дом", "house"), ("вода", "water")],
+    "utf-16-le": ROWS,
+    "utf-16-be": [("дом\u0445орошо", "вода"), ("мир", "лес")],
+    "shift_jis": [("日本語の文", "x"), ("東京", "y")],
+}
+
+
+@pytest.mark.parametrize("encoding", ENCODED)
+@pytest.mark.parametrize("suffix", ["tsv", "csv", "jsonl"])
+def test_another_encoding_is_named_and_can_be_given(encoding: str, suffix: str, tmp_path: Path) -> None:
+    rows = ENCODED[encoding]
+    if suffix == "jsonl":
+        text = "".join(json.dumps({"a": a, "b": b}, ensure_ascii=False) + "\n" for a, b in rows)
+    else:
+        text = "".join(("\t" if suffix == "tsv" else ",").join(row) + "\n" for row in rows)
+    path = write(tmp_path / f"a.{suffix}", text, encoding)
+    with pytest.raises(DataError, match=rf"line 1 is not UTF-8 text; .*--encoding {encoding}"):
+        read(path)
+    assert read(path, encoding=encoding) == rows
+    if encoding.startswith("cp"):
+        with pytest.raises(DataError, match=r"line \d is not ascii text; give another --encoding"):
+            read(path, encoding="ascii")
+    with pytest.raises(OptionError, match=r"There is no encoding 'cp125'.*Did you mean"):
+        Pairs.of(path, encoding="cp125")
+
+
+CMUDICT = """;;; # CMUdict  --  Major Version: 0.07
+!EXCLAMATION-POINT  EH2 K S K L AH0 M EY1 SH AH0 N P OY2 N T
+ABACUS  AE1 B AH0 K AH0 S
+A  AH0
+A(1)  EY1
+D'ARTAGNAN  D AH0 R T AE1 NG Y AH0 N # foreign french
+"""
+
+
+@pytest.mark.parametrize("name", ["cmu.dict", "cmudict-0.7b", "cmu.txt", "cmu.tsv"])
+def test_the_format_of_cmudict(name: str, tmp_path: Path) -> None:
+    rows = [
+        ("!EXCLAMATION-POINT", "EH2 K S K L AH0 M EY1 SH AH0 N P OY2 N T"),
+        ("ABACUS", "AE1 B AH0 K AH0 S"),
+        ("A", "AH0"),
+        ("A", "EY1"),
+        ("D'ARTAGNAN", "D AH0 R T AE1 NG Y AH0 N"),
+    ]
+    for text in (CMUDICT, CMUDICT.replace("  ", " ")):
+        path = write(tmp_path / name, text)
+        assert read(path) == rows
+        assert read(path, source="phones", target="word") == [(b, a) for a, b in rows]
+        assert "CMUdict" in Pairs.of(path).notes[0]
+    tabbed = "".join(line.replace("  ", "\t", 1) + "\n" for line in CMUDICT.splitlines()[1:])
+    assert read(write(tmp_path / name, tabbed)) == rows
+
+
+def test_words_that_pandas_reads_as_missing_are_explained(tmp_path: Path) -> None:
+    write(tmp_path / "a.csv", "en,fr\nnull,nul\nNA,x\n")
+    assert read(tmp_path / "a.csv") == [("null", "nul"), ("NA", "x")]
+    with pytest.raises(DataError, match=r"row 1: source is missing .*keep_default_na=False"):
+        Pairs.of(pandas.read_csv(tmp_path / "a.csv"))
+
+
+# Parallel files ----------------------------------------------------------------------------------------------------
+
+
+def test_two_files_of_lines_are_parallel(tmp_path: Path) -> None:
+    for names in (("train.en", "train.fr"), ("src.txt", "tgt.txt")):
+        paths = [
+            str(write(tmp_path / name, "".join(row[side] + "\n" for row in ROWS))) for side, name in enumerate(names)
+        ]
+        for data in (tuple(paths), paths, tuple(map(Path, paths)), pair_columns(*paths)):
+            assert read(data) == ROWS
+    write(tmp_path / "tgt.txt", "one\ntwo\n")
+    with pytest.raises(DataError, match=r"src\.txt has 4 lines but .*tgt\.txt has 2"):
+        Pairs.of(paths)
+    for data in (pair_columns("train.en", "train.fr"), (str(tmp_path / "src.txt"), "nowhere.fr")):
+        with pytest.raises(DataError, match=r"There is no file .*(train\.en|nowhere\.fr)"):
+            Pairs.of(data)
+    tables = [write(tmp_path / f"{name}.txt", f"{name}\tx\n") for name in "ab"]
+    assert read(tables) == read(tuple(tables)) == [("a", "x"), ("b", "x")]
+
+
+# One column --------------------------------------------------------------------------------------------------------
+
+
+def test_one_column_of_texts() -> None:
+    texts = ["a man", "a dog"]
+    frame = pandas.DataFrame({"en": texts, "fr": ["x", "y"]})
+    for data in (
+        texts,
+        tuple(texts),
+        iter(texts),
+        frame["en"],
+        frame[["en"]],
+        frame["en"].to_numpy(),
+        frame[["en"]].to_numpy(),
+        np.array(texts),
+        polars.Series(texts),
+        pyarrow.array(texts),
+        pyarrow.table({"en": texts}),
+        datasets.Dataset.from_dict({"en": texts}),
+        {"en": texts},
+        [{"en": text} for text in texts],
+        [[text] for text in texts],
+        Pairs.of(frame),
+    ):
+        assert list(map(str, read_texts(data))) == texts, type(data)
+    assert read_texts("abc") == ["abc"]
+    assert read_texts(frame, "fr") == read_texts(frame, 2) == read_texts(frame.to_dict("records"), "fr") == ["x", "y"]
+    assert read_texts(["a", None, float("nan"), pandas.NA]) == ["a", "", "", ""]
+    for data in (frame, frame.to_numpy(), frame.to_dict("records"), frame.to_dict("list"), [("a", "b"), ("c", "d")]):
+        with pytest.raises(DataError, match=r"The data has 2 columns .*choose a column"):
+            read_texts(data)
+    for data in (None, 3, b"ab", np.array("x"), object(), {"a": 1}):
+        with pytest.raises(DataError, match="give a"):
+            read_texts(data)
+    assert Pairs.of(pair_columns(frame[["en"]], frame["fr"])).targets == ["x", "y"]
+    with pytest.raises(DataError, match="There are 2 sources but 1 targets"):
+        pair_columns(texts, ["x"])
+
+
+def test_odd_values_are_refused_in_one_sentence() -> None:
+    for data in (None, 3, b"ab", {"a": "x", "b": "y"}, {"a": 1, "b": 2}, [b"ab"], ["ab", "cd"], [np.array(["a"])]):
+        with pytest.raises(DataError) as caught:
+            Pairs.of(data)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(DataError, match="row 1: source is ndarray"):
+        Pairs.of([(np.array(["a", "b"]), "x")])
+    for name in ("x" * 5000 + ".tsv", "a\0b.tsv"):
+        with pytest.raises(DataError, match="There is no file"):
+            Pairs.of(name)
+
+
+# Memory -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_that_does_not_fit_is_refused_before_it_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "free_memory", lambda: 100_000_000)
+    write(tmp_path / "a.tsv", b"some text\tand some more of it\n" * 600_000)
+    bomb = gzip.compress(b"a\tb\n" * 20_000_000, 9)
+    write(tmp_path / "b.tsv.gz", bomb)
+    assert len(bomb) < 300_000
+    pandas.DataFrame({"a": [f"{n} text" for n in range(300_000)], "b": "x" * 50}).to_parquet(tmp_path / "c.parquet")
+    monkeypatch.setattr(memory, "free_memory", lambda: 50_000_000)
+    for name in ("a.tsv", "b.tsv.gz", "c.parquet"):
+        with pytest.raises(MemoryShortError, match=rf"{name} need about .* 50 MB are free; train with --store"):
+            Pairs.of(tmp_path / name)
+        assert next(stream_pairs(tmp_path / name))
+    monkeypatch.setattr(memory, "free_memory", lambda: 10**12)
+    assert len(RawPairs.of(tmp_path / "a.tsv")) == 600_000
+
+
+def test_the_estimate_of_memory_is_about_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import tracemalloc
+
+    needed = list[float]()
+    monkeypatch.setattr(memory, "check_fits", lambda path, size: needed.append(size))
+    monkeypatch.setattr(memory, "SMALL_FILE", 0)
+    path = write(tmp_path / "a.tsv", "".join(f"source {n} with text\ttarget {n} é\n" for n in range(50_000)))
+    tracemalloc.start()
+    pairs = Pairs.of(path)
+    used = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert len(pairs) == 50_000
+    assert 0.7 < needed[0] / used < 1.4
+
+
+def test_the_memory_that_is_free_is_bounded_by_a_limit_of_the_process() -> None:
+    assert memory.free_memory() is None or memory.free_memory() > 0
