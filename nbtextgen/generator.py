@@ -114,8 +114,9 @@ class TextGenerator(TrainedModel):
         targets: Any = None,
         *,
         valid: Any = None,
-        source: str | None = None,
-        target: str | None = None,
+        source: str | int | None = None,
+        target: str | int | None = None,
+        encoding: str | None = None,
         callbacks: Iterable[Callback] | None = None,
         controls: Controls | None = None,
         run: str | Path | bool | None = None,
@@ -131,7 +132,7 @@ class TextGenerator(TrainedModel):
                 ``targets`` is given, or a ``Corpus`` to learn to continue.
             targets: target texts, one per source.
             valid: validation pairs, likewise; by default a share of the data (``valid_fraction``), split by source.
-            source, target: column names.
+            source, target, encoding: columns by name or number, and the encoding of files; see ``Pairs.of``.
             callbacks: called with every event; by default a progress line is printed. ``[]`` is silent.
             controls: stop, pause and live settings from another thread.
             run: keep the training in a folder from which it can be resumed: a path, a bare name (``french`` makes
@@ -148,7 +149,7 @@ class TextGenerator(TrainedModel):
         from nbtextgen.pipeline.fit import LocalTraining
         from nbtextgen.run.config import LaunchConfig
 
-        data = prepare_data(self._options, data, targets, valid, source, target)
+        data = prepare_data(self._options, data, targets, valid, source, target, encoding)
         launch = LaunchConfig.of(processes, launch)
         if run or launch is not None:
             from nbtextgen.run.folder import Run

@@ -15,6 +15,7 @@ from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.files import checked_path
 from nbtextgen.core.options import as_dict, build
 from nbtextgen.data.pairs import Pairs
+from nbtextgen.data.readers.texts import read_texts
 from nbtextgen.data.seen import SeenSources
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.inference.bulk import GeneratedTable, ProgressPrinter, generate_table
@@ -93,7 +94,7 @@ class TrainedModel(ABC):
             GenerationInterrupted: on an interrupt; its ``generations`` are the outputs so far.
         """
         config, single = build(DecodingConfig, decoding), isinstance(text, str)
-        sources = validate_sources([text] if single else text, self.plan.data.clean, allow_empty=not single)
+        sources = validate_sources(read_texts(text), self.plan.data.clean, allow_empty=not single)
         generations = self.predictor.predict(sources, config)
         self.generated.update(generations)
         return generations[0] if single else generations
@@ -142,7 +143,7 @@ class TrainedModel(ABC):
 
     def predict(self, sources: Iterable[str]) -> list[str]:
         """The generated texts alone."""
-        return [generation.text for generation in self.generate(list(sources))]
+        return [generation.text for generation in self.generate(read_texts(sources))]
 
     def stream(self, text: str, **decoding: Unpack[DecodingOptions]) -> Iterator[str]:
         """Yield the output piece by piece while it is generated (greedy, or with ``sample=True``; not beam search).

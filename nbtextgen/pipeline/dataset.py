@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.options import Settings
@@ -12,6 +12,8 @@ from nbtextgen.data.cleaning.clean import parse_steps
 from nbtextgen.data.cleaning.steps import REWRITES
 from nbtextgen.data.corpus import Corpus
 from nbtextgen.data.pairs import Cleaned, Pairs, RawPairs
+from nbtextgen.data.readers.columns import ColumnName
+from nbtextgen.data.readers.texts import pair_columns
 from nbtextgen.model.isolation import isolated
 from nbtextgen.pipeline.continuation import TextSource
 from nbtextgen.pipeline.defaults import Plan, fit_options, plan
@@ -45,21 +47,22 @@ def prepare_data(
     data: object,
     targets: object = None,
     valid: object = None,
-    source: str | None = None,
-    target: str | None = None,
+    source: ColumnName | None = None,
+    target: ColumnName | None = None,
+    encoding: str | None = None,
 ) -> PreparedData:
     """Read the data, clean and split it, choose the settings that ``options`` leave open, and encode it.
 
     Args:
         options: settings of ``TextGenerator`` by name.
-        data, targets, valid, source, target: as ``TextGenerator.fit``.
+        data, targets, valid, source, target, encoding: as ``TextGenerator.fit``.
 
     Raises:
         DataError: if the data cannot be read or is too little to learn from.
         OptionError: if settings contradict one another.
     """
     began = time.perf_counter()
-    prepared = open_source(options, data, targets, valid, source, target).prepare()
+    prepared = open_source(options, data, targets, valid, source, target, encoding).prepare()
     return replace(prepared, seconds=time.perf_counter() - began)
 
 
@@ -68,8 +71,9 @@ def open_source(
     data: object,
     targets: object = None,
     valid: object = None,
-    source: str | None = None,
-    target: str | None = None,
+    source: ColumnName | None = None,
+    target: ColumnName | None = None,
+    encoding: str | None = None,
 ) -> TrainingSource:
     """Read the data and choose the settings; arguments and errors as ``prepare_data``."""
     if isinstance(data, Corpus):
@@ -77,8 +81,9 @@ def open_source(
     if options["store"]:
         if targets is not None or valid is not None:
             raise OptionError("--store reads pairs from files or a data set and holds some out itself.")
-        return StreamedSource.of(options, data, source, target)
-    return PairSource.of(options, data if targets is None else _zipped(data, targets), valid, source, target)
+        return StreamedSource.of(options, data, source, target, encoding)
+    data = data if targets is None else pair_columns(data, targets)
+    return PairSource.of(options, data, valid, source, target, encoding)
 
 
 @dataclass(frozen=True)
@@ -88,7 +93,7 @@ class PairSource:
     Attributes:
         plan: all settings.
         train, valid: the pairs, cleaned and split.
-        notes: what cleaning did.
+        notes: what the reader assumed, and what cleaning did.
     """
 
     plan: Plan
@@ -97,12 +102,20 @@ class PairSource:
     notes: tuple[str, ...]
 
     @classmethod
-    def of(cls, options: Settings, data: object, valid: object, source: str | None, target: str | None) -> PairSource:
+    def of(
+        cls,
+        options: Settings,
+        data: object,
+        valid: object,
+        source: ColumnName | None,
+        target: ColumnName | None,
+        encoding: str | None,
+    ) -> PairSource:
         """Read, clean and split the pairs; arguments and errors as ``prepare_data``."""
-        cleaned, valid = read_pairs(data, valid, options["clean"], source, target)
+        cleaned, valid = read_pairs(data, valid, options["clean"], source, target, encoding)
         train, valid = split(options, cleaned.pairs, valid)
         chosen = plan({**options, "clean": cleaned.steps or None, "context": None}, train)
-        return cls(chosen, train, valid, tuple(filter(None, [cleaning_note(cleaned)])))
+        return cls(chosen, train, valid, tuple(filter(None, [*cleaned.pairs.notes, cleaning_note(cleaned)])))
 
     def prepare(self) -> PreparedData:
         """Train the tokenizers and encode the pairs."""
@@ -115,7 +128,12 @@ class PairSource:
 
 
 def read_pairs(
-    data: object, valid: object, steps: str | None, source: str | None, target: str | None
+    data: object,
+    valid: object,
+    steps: str | None,
+    source: ColumnName | None,
+    target: ColumnName | None,
+    encoding: str | None = None,
 ) -> tuple[Cleaned, Pairs | None]:
     """Read and clean training and validation pairs; without cleaning steps every row must be a pair.
 
@@ -127,20 +145,21 @@ def read_pairs(
         OptionError: for an unknown cleaning step.
     """
     if isinstance(data, Cleaned) and steps is None:
-        return Cleaned(data.pairs, (), (), data.steps), _read_valid(valid, data.steps, source, target)
-    valid = _read_valid(valid, steps, source, target)
-    if not steps:
-        return Cleaned(Pairs.of(data, source=source, target=target), (), (), ""), valid
-    return RawPairs.of(data, source=source, target=target).clean(steps, valid=valid), valid
+        return Cleaned(data.pairs, (), (), data.steps), _read_valid(valid, data.steps, source, target, encoding)
+    valid = _read_valid(valid, steps, source, target, encoding)
+    rows = RawPairs.of(data, source=source, target=target, encoding=encoding)
+    return rows.clean(steps, valid=valid) if steps else Cleaned(rows.pairs(), (), (), ""), valid
 
 
-def _read_valid(valid: object, steps: str | None, source: str | None, target: str | None) -> Pairs | None:
+def _read_valid(
+    valid: object, steps: str | None, source: ColumnName | None, target: ColumnName | None, encoding: str | None
+) -> Pairs | None:
     if valid is None:
         return None
+    rows = RawPairs.of(valid, source=source, target=target, encoding=encoding)
     if not steps:
-        return Pairs.of(valid, source=source, target=target)
-    rewriting = [name for name in parse_steps(steps) if name in REWRITES or name == "text"]
-    return RawPairs.of(valid, source=source, target=target).clean(rewriting).pairs
+        return rows.pairs()
+    return rows.clean([name for name in parse_steps(steps) if name in REWRITES or name == "text"]).pairs
 
 
 def cleaning_note(cleaned: Cleaned) -> str:
@@ -171,18 +190,13 @@ def split(options: Settings, pairs: Pairs, valid: Pairs | None = None) -> tuple[
     return train, valid
 
 
-def to_pairs(data: object, targets: object = None, source: str | None = None, target: str | None = None) -> Pairs:
+def to_pairs(
+    data: object, targets: object = None, source: ColumnName | None = None, target: ColumnName | None = None
+) -> Pairs:
     """Pairs from any form that ``Pairs.of`` reads, or from two columns."""
     if targets is None:
         return Pairs.of(data, source=source, target=target)
-    return Pairs.of(_zipped(data, targets))
-
-
-def _zipped(data: Any, targets: Any) -> list[tuple[object, object]]:
-    sources, targets = list(data), list(targets)
-    if len(sources) != len(targets):
-        raise DataError(f"There are {len(sources):,} sources but {len(targets):,} targets; give one target per source.")
-    return list(zip(sources, targets, strict=True))
+    return Pairs.of(pair_columns(data, targets))
 
 
 def group_references(pairs: Pairs, *, grouped: bool) -> tuple[list[str], list[str | list[str]]]:

@@ -16,6 +16,7 @@ from nbtextgen.data.cleaning.clean import parse_steps, rewriter
 from nbtextgen.data.cleaning.steps import REWRITES
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.parallel_tokenization import tokenize_pairs
+from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.data.readers.read import files_of, stream_pairs
 from nbtextgen.data.rows import Place, same_key
 from nbtextgen.data.token_store import open_store, store_key
@@ -57,13 +58,20 @@ class StreamedSource:
     inputs: list[Any]
 
     @classmethod
-    def of(cls, options: Settings, data: Any, source: str | None, target: str | None) -> StreamedSource:
+    def of(
+        cls,
+        options: Settings,
+        data: Any,
+        source: ColumnName | None,
+        target: ColumnName | None,
+        encoding: str | None = None,
+    ) -> StreamedSource:
         """Read the first pairs and choose the settings.
 
         Args:
             options: settings by name; ``store`` is the folder of the tokens.
             data: as ``stream_pairs`` reads.
-            source, target: column names.
+            source, target, encoding: as ``Pairs.of``.
 
         Raises:
             DataError: for a row that is not two texts, naming its place; for an iterator, which can be read only once.
@@ -73,18 +81,21 @@ class StreamedSource:
         if options["augment"]:
             raise OptionError("--augment changes pairs in memory, and --store keeps none there; leave one of them out.")
 
+        notes = list[str]()
+
         def read_rows() -> Iterator[tuple[Place, str, str]]:
-            for place, source_text, target_text in stream_pairs(data, source, target):
+            for place, source_text, target_text in stream_pairs(data, source, target, encoding, notes):
                 yield place, rewrite(source_text), rewrite(target_text)
 
         if not files_of(data) and iter(data) is data:
             raise DataError("With --store the data is read twice: give files or a data set, not an iterator.")
-        first = _pairs(list(islice(read_rows(), SAMPLE)))
+        first = _pairs(list(islice(read_rows(), SAMPLE)), notes)
         size = _count(data, first)
         fraction = min(float(options["valid_fraction"]), options["valid_limit"] / max(1, size))
         train = first.take([row for row in range(len(first)) if not _is_held_out(first.sources[row], fraction)])
         chosen = plan(options, train)
         inputs = [fraction, chosen.training.max_length, chosen.data.clean, source, target, chosen.model.copy]
+        inputs += [encoding] if encoding else []
         return cls(chosen, read_rows, first, train, size, fraction, Path(str(options["store"])), data, inputs)
 
     def prepare(self) -> PreparedData:
@@ -108,7 +119,7 @@ class StreamedSource:
         limit = LengthLimit.from_examples(encode_examples(few.sources, few.targets, source, target, copy))
         texts = tuple(valid[: max(self.plan.training.samples, METRIC_PAIRS)]) if valid is not None else ()
         training_data = TrainingData(source, target, store.examples, encoded, texts, limit, store.left_out)
-        return PreparedData(self.plan, training_data, self.first, valid)
+        return PreparedData(self.plan, training_data, self.first, valid, self.first.notes)
 
     def sample(self, size: int) -> tuple[TrainingData, int]:
         """Some of the first pairs, and the approximate number of all."""
@@ -123,8 +134,9 @@ class StreamedSource:
         return _pairs(rows) if rows else None
 
 
-def _pairs(rows: Sequence[tuple[Place, str, str]]) -> Pairs:
-    return Pairs([source for _, source, _ in rows], [target for *_, target in rows], [place for place, *_ in rows])
+def _pairs(rows: Sequence[tuple[Place, str, str]], notes: Sequence[str] = ()) -> Pairs:
+    places = [place for place, *_ in rows]
+    return Pairs([source for _, source, _ in rows], [target for *_, target in rows], places, tuple(notes))
 
 
 def _rewriter(steps: str | None) -> Callable[[str], str]:

@@ -57,7 +57,11 @@ def read_rows(data: Any, options: ReadOptions) -> Iterator[Row]:
 
 
 def stream_pairs(
-    data: Any, source: ColumnName | None = None, target: ColumnName | None = None, encoding: str | None = None
+    data: Any,
+    source: ColumnName | None = None,
+    target: ColumnName | None = None,
+    encoding: str | None = None,
+    notes: list[str] | None = None,
 ) -> Iterator[tuple[Place, str, str]]:
     """Yield the place, source and target of checked pairs without holding more than a few thousand.
 
@@ -66,12 +70,13 @@ def stream_pairs(
             (source, target) or of records, such as a ``datasets`` stream.
         source, target: columns by name or number, if there are more than two.
         encoding: of text files.
+        notes: receives what the reader assumed.
 
     Raises:
         DataError: for a row that is not two texts, a damaged file, or data without rows; names the place.
     """
     empty = True
-    for row in read_rows(data, ReadOptions(source, target, encoding)):
+    for row in read_rows(data, ReadOptions(source, target, encoding, notes=[] if notes is None else notes)):
         if error := row_error(row):
             raise DataError(error)
         empty = False
@@ -271,7 +276,7 @@ def _rows_of_sequence(data: Iterable[Any], options: ReadOptions) -> Iterator[Row
     if (options.source, options.target) != (None, None) and first and isinstance(first[0], (list, tuple, np.ndarray)):
         width = len(cast("Sequence[Any]", first[0]))
         indices = options.choose([str(number + 1) for number in range(width)], are_numbers=True)
-        rows = (tuple(row[index] for index in indices) if len(row) == width else row for row in rows)
+        rows = (tuple(row[number] for number in indices) if len(row) == width else row for row in rows)
     return _rows_of_pairs(rows)
 
 

@@ -25,8 +25,8 @@ def read_texts(data: Any, column: ColumnName | None = None, *, option: str = "--
     Raises:
         DataError: if the data is something else, or has several columns and none is chosen.
     """
-    if isinstance(data, (str, Path)):
-        return [str(data)]
+    if isinstance(data, str):
+        return [data]
     if isinstance(data, Rows):
         return list(data.sources)
     values = _column_of(data, column, option)
