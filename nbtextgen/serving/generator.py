@@ -11,6 +11,7 @@ from nbtextgen.core.errors import ModelFileError, NbTextGenError, OptionError
 from nbtextgen.core.files import check_format, read_json, recover, verify
 from nbtextgen.core.options import build
 from nbtextgen.data.batching import CopyMap
+from nbtextgen.data.readers.texts import read_texts
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.decoding.hypothesis import Hypothesis
 from nbtextgen.inference.generation import Generation, Generations
@@ -110,7 +111,7 @@ class OnnxGenerator:
         """
         config = _config(decoding)
         single = isinstance(text, str)
-        sources = validate_sources([text] if single else text, self.clean, allow_empty=not single)
+        sources = validate_sources(read_texts(text), self.clean, allow_empty=not single)
 
         def search(batch: EncodedSources, hypotheses: list[list[Hypothesis]]) -> None:
             hypotheses[:] = decode(self.networks, batch.ids, batch.copy_ids, config, batch.limits, batch.rules)

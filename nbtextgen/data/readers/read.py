@@ -234,7 +234,7 @@ def table_of(data: Any) -> Table | None:
         if data.ndim != 2 and data.dtype.names is None:
             return None
         keys = list(data.dtype.names or range(1, data.shape[1] + 1))
-    elif hasattr(data, "columns") and hasattr(data, "collect"):
+    elif hasattr(type(data), "collect") and hasattr(type(data), "columns"):
         raise DataError(f"A {type(data).__name__} holds no rows yet; give the result of its method collect().")
     else:
         keys = getattr(data, "column_names", None)
