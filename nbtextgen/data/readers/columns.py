@@ -80,7 +80,7 @@ class ReadOptions:
             ]
         source, target = indices
         if source is None or target is None:
-            raise DataError(f"The data has columns {listed}; say which with --source NAME --target NAME.")
+            raise DataError(f"The data has columns {listed}; say which with --source=NAME --target=NAME.")
         return source, target
 
 

@@ -94,7 +94,7 @@ def _rows(file: TextFile, lines: Iterator[Line], options: ReadOptions, header: H
     elif header is Header.MAYBE:
         options.notes.append(
             f"{name}, line {line:,} ({shown:.80}) is read as a pair but looks like a header; "
-            "if it is one, name its columns with --source and --target."
+            "if it is one, name its columns as source and target."
         )
     place = f"{name}, line"
     repeated = names if header is Header.YES else None

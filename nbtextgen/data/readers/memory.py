@@ -40,7 +40,7 @@ def check_fits(path: Path, needed: float) -> None:
     if free is not None and needed > free:
         raise MemoryShortError(
             f"The pairs of {path} need about {_size(needed)} of memory, and {_size(free)} are free; "
-            "train with --store FOLDER, which reads them in parts, or give fewer."
+            "train with --store=FOLDER, which reads them in parts, or give fewer."
         )
 
 

@@ -89,7 +89,7 @@ class TextFile:
         elif not mark and (guess := _guess_unmarked(head[:_HEAD])):
             raise DataError(
                 f"{self.path}, line 1 is not UTF-8 text; it looks like {guess.upper()} without a byte order mark: "
-                f"give --encoding {guess}, or save the file as UTF-8."
+                f"give --encoding={guess}, or save the file as UTF-8."
             )
         decode = codecs.getincrementaldecoder(encoding)("surrogateescape" if encoding == "utf-8" else "strict").decode
         line, last = 1, ""
@@ -159,7 +159,7 @@ def encoding_problem(cells: Iterable[object]) -> str | None:
     for cell in cells:
         if isinstance(cell, str) and not cell.isascii() and has_surrogate(cell):
             guess = _guess_encoding(cell)
-            return f"is not UTF-8 text; {f'give --encoding {guess}, or ' if guess else ''}save the file as UTF-8"
+            return f"is not UTF-8 text; {f'give --encoding={guess}, or ' if guess else ''}save the file as UTF-8"
     return None
 
 
