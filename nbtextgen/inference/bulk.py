@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbtextgen.core.errors import DataError
 from nbtextgen.core.optional_imports import optional_import
-from nbtextgen.data.readers.column import stream_column
+from nbtextgen.data.readers.texts import stream_texts
 from nbtextgen.data.rows import is_missing
 from nbtextgen.inference.generation import Generation, GenerationInterrupted, Generations, NoteSummary
 from nbtextgen.inference.table_files import GeneratedRow, PartFile, check_table_name, write_table
@@ -82,7 +82,7 @@ def generate_table(
         check_table_name(path)
         if isinstance(data, (str, Path)) and Path(data).resolve() == path.resolve():
             raise DataError(f"{path} is the input; give the output another name.")
-    cells = data if isinstance(data, (str, Path)) else list(stream_column(data, source))
+    cells = data if isinstance(data, (str, Path)) else list(stream_texts(data, source))
     count, digest = _survey(cells, source)
     if path is None:
         return _in_memory(generate, _texts(cells, source), count, on_progress)
@@ -153,7 +153,7 @@ def _row(output: Generation) -> GeneratedRow:
 
 def _texts(cells: str | Path | Sequence[object], source: str | int | None) -> Iterator[str]:
     """Yield the sources; a missing cell is an empty text."""
-    stream = stream_column(cells, source) if isinstance(cells, (str, Path)) else cells
+    stream = stream_texts(cells, source) if isinstance(cells, (str, Path)) else cells
     for number, cell in enumerate(stream, 1):
         if is_missing(cell):
             yield ""

@@ -407,7 +407,7 @@ def test_one_column_of_texts() -> None:
     assert read_texts(frame, "fr") == read_texts(frame, 2) == read_texts(frame.to_dict("records"), "fr") == ["x", "y"]
     assert read_texts(["a", None, float("nan"), pandas.NA]) == ["a", "", "", ""]
     for data in (frame, frame.to_numpy(), frame.to_dict("records"), frame.to_dict("list"), [("a", "b"), ("c", "d")]):
-        with pytest.raises(DataError, match=r"The data has 2 columns .*choose a column"):
+        with pytest.raises(DataError, match=r"The data has columns .*choose a column with source=NAME"):
             read_texts(data)
     for data in (None, 3, b"ab", np.array("x"), object(), {"a": 1}):
         with pytest.raises(DataError, match="give a"):

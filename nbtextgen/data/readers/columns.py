@@ -32,6 +32,7 @@ class ReadOptions:
             ``translation.en``; ``None``: the two columns there are.
         encoding: of text files; ``None``: Unicode.
         in_memory: whether all rows will be kept, so that they must fit.
+        only_source: whether one column is read, as source and target.
         notes: what the reader assumed, one sentence each; readers add to it.
     """
 
@@ -39,6 +40,7 @@ class ReadOptions:
     target: ColumnName | None = None
     encoding: str | None = None
     in_memory: bool = False
+    only_source: bool = False
     notes: list[str] = field(default_factory=list[str], compare=False)
 
     @property
@@ -56,7 +58,10 @@ class ReadOptions:
         Raises:
             DataError: if there are not two columns, it is not clear which two, or a column is not among them.
         """
-        listed = ", ".join(names[:30]) + (", ..." if len(names) > 30 else "")
+        if self.only_source:
+            index = self.choose_one(names, are_numbers=are_numbers, is_first=len(names) == 2)
+            return index, index
+        listed = _listed(names)
         if len(names) < 2:
             raise DataError(f"The data has {len(names)} column ({listed}); two are needed, source and target.")
         first = 0 if "0" in (str(self.source), str(self.target)) else 1
@@ -82,6 +87,24 @@ class ReadOptions:
         if source is None or target is None:
             raise DataError(f"The data has columns {listed}; say which with --source=NAME --target=NAME.")
         return source, target
+
+    def choose_one(self, names: Sequence[str], *, are_numbers: bool = False, is_first: bool = False) -> int:
+        """Return the index of the source column alone.
+
+        Args:
+            names, are_numbers: as for ``choose``.
+            is_first: take the source of two columns, or the first, if none is asked for.
+        """
+        if self.source is not None:
+            first = 0 if str(self.source) == "0" else 1
+            return column_index(self.source, () if are_numbers else names, "", first, len(names))
+        if len(names) != 1 and not is_first:
+            raise DataError(f"The data has columns {_listed(names) or '(none)'}; choose a column with --source=NAME.")
+        return (column_roles(names) or (0, 1))[0] if len(names) > 1 else 0
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:30]) + (", ..." if len(names) > 30 else "")
 
 
 def is_number(column: ColumnName) -> bool:

@@ -53,6 +53,11 @@ def rows_of_file(path: Path, options: ReadOptions) -> Iterator[Row]:
     return rows_of_table(TextFile(path, options.encoding), options)
 
 
+def is_text_file(path: Path) -> bool:
+    """Return ``True`` for a file of lines of text that, by its name, is no table."""
+    return _suffix(path) not in SUFFIXES or _suffix(path) == ".txt"
+
+
 def _holds_json(file: TextFile) -> bool:
     """Return ``True`` if the first lines are those of JSON objects or of a list of them."""
     lines = list(islice((line.strip() for line in file.lines() if not line.isspace()), 3))
