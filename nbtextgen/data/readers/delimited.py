@@ -55,23 +55,24 @@ def rows_of_table(file: TextFile, options: ReadOptions) -> Iterator[Row]:
 def best_delimiter(lines: Sequence[str]) -> str | None:
     """The character that cuts the first lines most evenly into at least two cells; ``None`` if none does.
 
-    Of equals, one that is not followed by spaces, as in a sentence, is better, and then one that makes two columns.
+    With the right one, quotes begin and end cells. Of equals, one that is not followed by spaces, as in a sentence, is better, and then one that makes two columns.
     """
 
-    def score(delimiter: str) -> tuple[float, bool, bool]:
+    def score(delimiter: str) -> tuple[bool, float, bool, bool]:
+        rows, is_clean = list[list[str]](), True
         with _without_size_limit():
             try:
-                rows = [row for row in csv.reader(lines[:60], delimiter=delimiter) if row]
-            except csv.Error:
-                rows = []
+                rows.extend(row for row in csv.reader(lines[:60], delimiter=delimiter, strict=True) if row)
+            except csv.Error as error:
+                is_clean = "unexpected end" in str(error)  # the lines may end in the middle of a cell
         width = len(rows[0]) if rows else 0
         if width < 2:
-            return 0.0, False, False
+            return False, 0.0, False, False
         is_spaced = sum(row[-1].startswith(" ") for row in rows) > len(rows) / 2
-        return sum(len(row) == width for row in rows) / len(rows), not is_spaced, width == 2
+        return is_clean, sum(len(row) == width for row in rows) / len(rows), not is_spaced, width == 2
 
     best = max(DELIMITERS, key=score)
-    return best if score(best)[0] > 0 else None
+    return best if score(best)[1] > 0 else None
 
 
 def _rows(file: TextFile, lines: Iterator[Line], options: ReadOptions, header: Header | None = None) -> Iterator[Row]:
@@ -224,43 +225,64 @@ def _unquoted(cell: str) -> str:
 def _tab_convention(file: TextFile, options: ReadOptions) -> str:
     """How a file between tabs uses quotes.
 
-    Writers of tables put a cell into quotes if it holds a quote, a tab or a line end, and double the quotes in it. Most
-    corpora keep quotes as they are. The whole file is read, since either may be rare.
+    Writers of tables put a cell into quotes if it holds a quote, a tab or a line end, or all cells, and double the quotes
+    in it. Most corpora keep quotes as they are. The whole file is read, since either may be rare: a file that a writer
+    would write again as it is was written so.
 
     Returns:
         "plain": quotes are characters; "quoted": cells in quotes may hold tabs and line ends; "some quoted": cells in
         quotes hold neither.
     """
+    if _is_as_written(file):
+        return "quoted"
     widths = Counter[int]()
-    quoted, plain, either, total = 0, 0, 0, 0
+    quoted, plain = 0, 0
     for line in TextFile(file.path, file.encoding).plain_lines():
         if not line.strip(" "):
             continue
-        width = line.count("\t") + 1
-        widths[width] += 1
-        total += width
-        if '"' not in line:
-            continue
-        for cell in line.split("\t"):
-            if cell.startswith('"') and _WELL_QUOTED.fullmatch(cell):
-                quoted += '""' in cell[1:-1]
-                either += '""' not in cell[1:-1]
-            else:
+        widths[line.count("\t") + 1] += 1
+        for cell in line.split("\t") if '"' in line else ():
+            if not cell.startswith('"') or not _WELL_QUOTED.fullmatch(cell):
                 plain += '"' in cell
-    records = Counter[int]()
-    try:
-        for _, cells in _quoted_cells(file, enumerate(TextFile(file.path, file.encoding).lines(), 1), "\t"):
-            records[len(cells)] += 1
-    except DataError:
-        records.clear()
-    if len(widths) == 1 and (len(records) != 1 or not 2 <= min(records) < min(widths)):
+            else:
+                quoted += '""' in cell[1:-1]
+    if len(widths) == 1:
         if quoted and plain:
             options.notes.append(
                 f"{file.path.name} mixes two conventions: {quoted:,} cells have doubled quotes inside quotes, as pandas "
                 f"writes them, and {plain:,} have plain quotes; each cell is read by its own."
             )
-        return "some quoted" if quoted or either == total else "plain"
-    return "quoted" if records and _ragged(records) <= _ragged(widths) else "plain"
+        return "some quoted" if quoted else "plain"
+    records = Counter[int]()
+    try:
+        for _, cells in _quoted_cells(file, enumerate(TextFile(file.path, file.encoding).lines(), 1), "\t"):
+            records[len(cells)] += 1
+    except DataError:
+        return "plain"
+    return "quoted" if _ragged(records) < _ragged(widths) else "plain"
+
+
+def _is_as_written(file: TextFile) -> bool:
+    """Return ``True`` if a writer of tables would write the cells of a file just as they stand there."""
+    lines = TextFile(file.path, file.encoding).plain_lines()
+    is_minimal = is_all = True
+    try:
+        for _, cells in _quoted_cells(file, enumerate(TextFile(file.path, file.encoding).lines(), 1), "\t"):
+            quoted = ['"' + cell.replace('"', '""') + '"' for cell in cells]
+            minimal = [text if _NEEDS_QUOTES.search(cell) else cell for cell, text in zip(cells, quoted, strict=True)]
+            breaks = sum(len(_LINE_END.findall(cell)) for cell in cells)
+            first = next((line for line in lines if line.strip(" ")), "")
+            text = "\n".join([first, *islice(lines, breaks)])
+            is_minimal = is_minimal and _LINE_END.sub("\n", "\t".join(minimal)) == text
+            is_all = is_all and _LINE_END.sub("\n", "\t".join(quoted)) == text
+            if not (is_minimal or is_all):
+                return False
+    except DataError:
+        return False
+    return True
+
+
+_NEEDS_QUOTES = re.compile('[\t\n\r"]')
 
 
 def _ragged(widths: Counter[int]) -> float:

@@ -87,7 +87,8 @@ def _is_unlike(name: str, column: Sequence[str]) -> bool:
         return False
     alphabet = set[str]().union(*cells)
     letters = [char for char in name if char.isalpha()]
-    if sum(char in alphabet for char in letters) < 0.5 * len(letters):
+    shared = sum(char in alphabet for char in letters)
+    if shared == 0 or (len(cells) >= 20 and shared < 0.5 * len(letters)):
         return True
     if all(any(char.isdigit() for char in cell) for cell in cells) and not any(char.isdigit() for char in name):
         return True
