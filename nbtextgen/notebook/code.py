@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,7 +60,15 @@ class MagicLine:
 
 def keywords(options: Mapping[str, Any]) -> str:
     """Return ``name=value, ...``."""
-    return ", ".join(f"{name}={value!r}" for name, value in options.items())
+    return ", ".join(f"{name}={_as_code(value)}" for name, value in options.items())
+
+
+def _as_code(value: Any) -> str:
+    """Return a value as Python; a function of the notebook is its name."""
+    if isinstance(value, (list, tuple)):
+        parts = ", ".join(map(_as_code, value))
+        return f"[{parts}]" if isinstance(value, list) else f"({parts},)" if len(value) == 1 else f"({parts})"
+    return value.__name__ if inspect.isfunction(value) else repr(value)
 
 
 def call(function: str, first: str, options: Mapping[str, Any]) -> str:

@@ -34,7 +34,8 @@ class MagicCompletion:
 
     Attributes:
         options: the magic's options.
-        first_word: what the first word is: ``model``, ``new`` (a variable for a model), ``data``, ``file``, or ``run``.
+        first_word: what the first word is: ``model``, ``models`` (two of them), ``new`` (a variable for a model), ``data``,
+            ``file``, or ``run``.
         actions: for ``run``: the first word is one of these, and runs follow all but the first.
     """
 
@@ -95,7 +96,7 @@ class Completer:
             yield from flags
             return
         words = _positional(request.words, magic.options)
-        if not words or request.magic == "textgen_data":
+        if not words or request.magic == "textgen_data" or (magic.first_word == "models" and len(words) < 2):
             yield from self._first_words(magic, request.prefix)
         elif len(words) == 1 and magic.first_word == "file":
             yield from _files(request.prefix, lambda path: True)
@@ -125,7 +126,7 @@ class Completer:
             yield "auto"
 
     def _first_words(self, magic: MagicCompletion, prefix: str) -> Iterator[str]:
-        if magic.first_word in ("model", "new", "file"):
+        if magic.first_word in ("model", "models", "new", "file"):
             yield from self.session.models()
         elif magic.first_word == "data":
             yield from self._data(prefix)

@@ -141,7 +141,8 @@ class _Reader:
         if option.type is not bool:
             start, text = self._go_to_value(option, joined=bool(flag[2])), self._read_value(option)
             is_text = option.type is str and self.quoted.get(start) is not None  # "none" in quotes is a word
-            value = option.check(text) if is_text else option.parse(text)
+            own_metric = (self.variables or {}).get(text) if option.own_metrics else None
+            value = option.check(own_metric or text) if is_text or callable(own_metric) else option.parse(text)
         elif flag[2] or (not negated and self._next_is(_BOOLEAN)):
             value = option.parse(self._read_word())
         else:
@@ -156,7 +157,9 @@ class _Reader:
         return self.position
 
     def _read_value(self, option: Option) -> str:
-        with_spaces = not self.syntax.rest and len(self.parsed.words) == self.syntax.words  # no more words can follow
+        # Spaces belong to the value if no more words can follow: with --data, there is no text on the line.
+        no_text = not self.syntax.rest or option.name == "data" or "data" in self.parsed.options
+        with_spaces = no_text and len(self.parsed.words) == self.syntax.words
         if option.type is str and option.name in EXPRESSIONS:
             return self.read_expression(with_spaces=with_spaces)
         if option.type is str and option.choices is None and with_spaces and self.quoted.get(self.position) is None:
@@ -244,10 +247,11 @@ class _Reader:
 
 def is_expression(text: str) -> bool:
     """Return whether a text is a Python expression."""
-    return _parsed(text) is not None
+    return parsed_expression(text) is not None
 
 
-def _parsed(text: str) -> ast.expr | None:
+def parsed_expression(text: str) -> ast.expr | None:
+    """Return the syntax tree of a Python expression, or ``None`` if the text is none."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of "\w" in a string
         try:
@@ -432,7 +436,7 @@ def _value(expression: str, variables: Mapping[str, Any], *, constants: bool = F
     """Return the value of an expression in a list, which is empty if it has none or names no variable."""
     if character := re.fullmatch(r"chr\((\d{2,5})\)", expression):  # how a brace or a dollar can be spelled
         return [chr(int(character[1]))]
-    tree = _parsed(expression)
+    tree = parsed_expression(expression)
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} if tree is not None else set[str]()
     if tree is None or not (constants or any(name in variables for name in names)):
         return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import keyword
 import re
 from collections.abc import Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbtextgen.core.errors import DataError, OptionError, nearest
 from nbtextgen.notebook.code import PythonCode, Values
-from nbtextgen.notebook.lines import expand, is_expression, pairs_in_cell
+from nbtextgen.notebook.lines import expand, is_expression, pairs_in_cell, parsed_expression
 from nbtextgen.notebook.variables import is_generator, names_file
 
 if TYPE_CHECKING:
@@ -163,6 +164,35 @@ class Session:
         if not isinstance(value, str):
             raise DataError(f"{option} {expression} holds {type(value).__name__}, not a text.")
         return value
+
+    def target(self, text: str) -> tuple[str, bool]:
+        """Return what ``--into`` names, and whether it is a file and not a variable, a column or an attribute.
+
+        Raises:
+            OptionError: if it is none of them, or belongs to something that does not exist.
+        """
+        file = self._expanded(text)
+        if re.search(r"\.(tsv|csv|jsonl|parquet|txt)(\.gz)?$", file.lower()):
+            return file, True
+        tree = parsed_expression(text)
+        if isinstance(tree, (ast.Subscript, ast.Attribute)):
+            self.value(ast.unparse(tree.value), "--into")
+        elif not isinstance(tree, ast.Name):
+            raise OptionError(
+                f"--into {text} is neither a variable, a column such as df['fr'], nor a file that ends in .tsv, .csv, .jsonl or "
+                ".parquet."
+            )
+        return text.strip(), False
+
+    def assign(self, target: str, value: object) -> None:
+        """Assign a value to a variable of the notebook, or to a column or an attribute; says so if that is refused."""
+        if target.isidentifier():
+            self.variables[target] = value
+            return
+        try:
+            exec(f"{target} = value_of_magic", {**self.scope, "value_of_magic": value})
+        except Exception as error:
+            print(f"{target} does not take the outputs ({error}); they are returned by the magic.")
 
     def data_as_code(self, text: str) -> str:
         """Return what was written after ``--data`` as Python: a file name in quotes, an expression as it is."""

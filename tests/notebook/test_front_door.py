@@ -151,3 +151,41 @@ def test_outputs_of_ipython_are_no_models(shell: InteractiveShell, model: TextGe
 def test_cell_magic_below_other_lines_takes_the_lines_up_to_a_blank_one(shell: InteractiveShell) -> None:
     run(shell, f"before = 1\n\n%%textgen_train n {FAST}\n{CELL}\nafter = %textgen_generate n abc  # note\nlast = 2")
     assert shell.user_ns["after"].source == "abc" and (shell.user_ns["before"], shell.user_ns["last"]) == (1, 2)
+
+
+def test_column_in_and_column_out(
+    shell: InteractiveShell, model: TextGenerator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = pandas.DataFrame({"id": range(4), "en": ["abc", "", "cab", None]})
+    shell.user_ns["frame"] = frame
+    expected = [model.generate(text).text if text else "" for text in ("abc", "", "cab", "")]
+    run(shell, '%textgen_generate m --data frame --source en --into frame["fr"]  # a new column')
+    assert list(frame["fr"]) == expected
+    run(shell, "%textgen_generate m --data frame --source en --into outputs --beam 2")
+    assert len(shell.user_ns["outputs"]) == 4
+    assert run(shell, "%textgen_generate m --data ['abc', 'cab']").texts == [expected[0], expected[2]]
+    Path("in.txt").write_text("abc\n\ncab\n")
+    table = run(shell, "%textgen_generate m --data in.txt --into my out.tsv")
+    assert table.count == 3 and "abc\t" in Path("my out.tsv").read_text()
+    capsys.readouterr()
+    run(shell, '%textgen_generate m --data frame --source en --into frame["fr"] --beam 2 --show-code')
+    assert capsys.readouterr().out == "frame[\"fr\"] = m.generate_file(frame, source='en', beam=2).texts\n"
+    run(shell, '%textgen_generate m --data frame["en"][:2] --into frame["de"]')
+    assert "does not take the outputs" in capsys.readouterr().out
+    for line, message in (
+        ("m abc --data frame", "Give a text or --data, not both"),
+        ("m abc --into x", "--into needs --data"),
+        ("m --data frame --into nothing['x']", "--into nothing is no expression here"),
+        ("m --data frame --into 3", "neither a variable, a column"),
+    ):
+        assert message in refusal(shell, f"%textgen_generate {line}"), line
+
+
+def test_two_models_are_compared_and_functions_are_metrics(shell: InteractiveShell, model: TextGenerator) -> None:
+    shell.user_ns["other"] = model
+    comparison = run(shell, "%textgen_compare m other --data df --source en --target fr --metrics exact,bleu")
+    assert list(comparison) == ["exact", "bleu"]
+    assert "Name the two models" in refusal(shell, "%textgen_compare m --data df")
+    run(shell, "def same_length(reference, output):\n    return float(len(reference) == len(output))")
+    scores = run(shell, "%textgen_evaluate m --data df --metrics same_length,exact")
+    assert list(scores) == ["same_length", "exact"]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+
 from IPython.core.magic import line_cell_magic, magics_class
 
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import options_of
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.notebook.arguments import COMMON, by_name, flag_option, text_option, words_option
-from nbtextgen.notebook.code import call, print_code
+from nbtextgen.notebook.code import Values, call, print_code
 from nbtextgen.notebook.lines import ParsedLine
 from nbtextgen.notebook.magics.base import Commands, command
 
@@ -17,7 +19,10 @@ OPTIONS = (
         text_option("data", "test pairs: a variable or expression of the notebook, a file, or builtin:NAME"),
         text_option("source", "name of the source column"),
         text_option("target", "name of the target column"),
-        words_option("metrics", "exact, bleu, chrf, ter, rougeL, error-rate, ...; default: depends on the tokens"),
+        words_option(
+            "metrics",
+            "exact, bleu, chrf, ter, rougeL, error-rate, ...; or a function of the notebook; default: depends on the tokens",
+        ),
         flag_option("group_sources", "treat pairs with the same source as several references for it"),
     )
     | COMMON
@@ -47,8 +52,51 @@ class EvaluateCommands(Commands):
         model = self.session.model(parsed.words, "evaluate")
         if len(parsed.words) > 1:
             raise OptionError(f"Only one name is expected, got also '{parsed.words[1]}'; give the pairs with --data.")
-        options = {name: value for name, value in parsed.options.items() if name not in COMMON and name != "data"}
+        options = self._options(parsed)
         data, code = self.session.pairs(parsed.options.get("data"), parsed.cell, "textgen_evaluate")
         if parsed.options.get("show_code"):
             return print_code(*code.imports, call(f"{parsed.words[0]}.evaluate", code.expression, options))
         return model.evaluate(data, **options)
+
+    @line_cell_magic
+    @command(OPTIONS, "models", words=2)
+    def textgen_compare(self, parsed: ParsedLine) -> object:
+        """Compare two models on the same pairs: is the difference more than chance, and which outputs differ?
+
+            %textgen_compare FIRST SECOND --data DATA [options]
+            comparison = %textgen_compare FIRST SECOND --data DATA      comparison.changes: the outputs that differ
+            %%textgen_compare FIRST SECOND       pairs in the cell, one per line: source, a tab or ' => ', target
+
+        Example:
+
+            %textgen_compare french french2 --data test.tsv --metrics bleu,chrf
+        """
+        from nbtextgen.trained_model import compare
+
+        if len(parsed.words) != 2:
+            raise OptionError(
+                "Name the two models to compare, for instance: %textgen_compare french french2 --data test.tsv"
+            )
+        first, second = parsed.words
+        models = self.session.model([first], "compare"), self.session.model([second], "compare")
+        options = self._options(parsed)
+        options["names"] = (first, second)
+        data, code = self.session.pairs(parsed.options.get("data"), parsed.cell, "textgen_compare")
+        if parsed.options.get("show_code"):
+            imports = f"from nbtextgen import {', '.join(['Pairs', 'compare'] if code.imports else ['compare'])}"
+            return print_code(imports, call("compare", f"{first}, {second}, {code.expression}", options))
+        return compare(*models, data, **options)
+
+    def _options(self, parsed: ParsedLine) -> Values:
+        """Return the options of ``evaluate``; a metric that is a function of the notebook is that function."""
+        from nbtextgen.evaluation.metrics import HIGHER_IS_BETTER
+
+        options = {name: value for name, value in parsed.options.items() if name not in COMMON and name != "data"}
+        if "metrics" in options:
+            functions = {
+                word: self.session.scope.get(word) for word in options["metrics"] if word not in HIGHER_IS_BETTER
+            }
+            options["metrics"] = [
+                functions[word] if inspect.isfunction(functions.get(word)) else word for word in options["metrics"]
+            ]
+        return options

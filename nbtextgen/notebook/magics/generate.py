@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from IPython.core.magic import line_cell_magic, magics_class
 
 from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.options import options_of
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.notebook.arguments import COMMON, TEXT, by_name
-from nbtextgen.notebook.code import call, print_code
+from nbtextgen.notebook.arguments import COMMON, TEXT, by_name, text_option
+from nbtextgen.notebook.code import Values, call, print_code
 from nbtextgen.notebook.lines import ParsedLine
 from nbtextgen.notebook.magics.base import Commands, command
+from nbtextgen.notebook.progress import ProgressLine
 
-OWN = by_name(TEXT) | COMMON
+if TYPE_CHECKING:
+    from nbtextgen.generator import TextGenerator
+
+OWN = (
+    by_name(
+        TEXT,
+        text_option("data", "sources of a whole column: a variable or expression of the notebook, or a file"),
+        text_option("source", "name or number of the column, if --data has several"),
+        text_option("into", "with --data: a variable, a column such as df['fr'], or a file that receives the outputs"),
+    )
+    | COMMON
+)
 OPTIONS = OWN | options_of(DecodingConfig)
 
 
@@ -28,18 +42,54 @@ class GenerateCommands(Commands):
             %textgen_generate NAME "some text" [options]
             result = %textgen_generate NAME "some text"
             %textgen_generate NAME --text VARIABLE
+            %textgen_generate NAME --data DATA --source COLUMN --into VARIABLE
             %%textgen_generate NAME               one source per line in the cell
 
         Example:
 
             %textgen_generate french "a man is sleeping" --beam 5 --n-best 3
+            %textgen_generate french --data df --source en --into df["fr"]
+            %textgen_generate french --data english.txt --into french.tsv
+
+        With --data, the outputs are in the order of the sources. An interrupted call that writes a file goes on when it is repeated.
         """
         options = {name: value for name, value in parsed.options.items() if name not in OWN}
         model = self.session.model(parsed.words)
+        if parsed.options.get("data") is not None:
+            return self._generate_data(model, parsed, options)
+        for name in ("source", "into"):
+            if parsed.options.get(name) is not None:
+                raise OptionError(f"--{name} needs --data.")
         text = _sources(parsed.words[0], self.text(parsed), parsed.cell)
         if parsed.options.get("show_code"):
             return print_code(call(f"{parsed.words[0]}.generate", repr(text), options))
-        return model.generate(text, **options)
+        from nbtextgen.inference.generation import GenerationInterrupted  # imports NumPy
+
+        try:
+            return model.generate(text, **options)
+        except GenerationInterrupted as interrupt:
+            print(interrupt)
+            return interrupt.generations
+
+    def _generate_data(self, model: TextGenerator, parsed: ParsedLine, options: Values) -> object:
+        """Generate for a column of sources, into a variable, a column or a file."""
+        own, name = parsed.options, parsed.words[0]
+        if parsed.text or parsed.cell is not None or own.get("text") is not None:
+            raise OptionError("Give a text or --data, not both.")
+        into, is_file = own.get("into"), False
+        if into is not None:
+            into, is_file = self.session.target(into)
+        columns = {"source": own["source"]} if own.get("source") is not None else {}
+        if own.get("show_code"):
+            data = self.session.data_as_code(own["data"])
+            generated = call(f"{name}.generate_file", f"{data}, {into!r}" if is_file else data, columns | options)
+            return print_code(generated if is_file or into is None else f"{into} = {generated}.texts")
+        data = self.session.data(own["data"])
+        with ProgressLine("rows generated", rich=self.session.rich) as progress:
+            table = model.generate_file(data, into if is_file else None, on_progress=progress, **columns, **options)
+        if into is not None and not is_file:
+            self.session.assign(into, table.texts)
+        return table
 
 
 def _sources(name: str, text: str, cell: str | None) -> str | list[str]:
