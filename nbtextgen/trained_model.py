@@ -337,6 +337,7 @@ class TrainedModel(ABC):
         *,
         limit: int = 200,
         gold: Sequence[str] | None = None,
+        gold_start: int = 0,
         background: Iterable[str] | None = None,
         on_progress: Callable[[int, int], None] | None = None,
         **options: Unpack[ExplanationOptions],
@@ -346,6 +347,7 @@ class TrainedModel(ABC):
         Args:
             data, targets: as in ``evaluate``.
             limit: most pairs explained, evenly spread over the data.
+            gold_start: the number of the first word in ``gold``, 0 or 1.
             gold: word alignments such as ``0-0 1-2``, one per pair: then the targets are explained, and an alignment
                 error rate is computed.
             background, options: as in ``explain``.
@@ -369,6 +371,7 @@ class TrainedModel(ABC):
             configure(options),
             background=self.background if background is None else tuple(background),
             gold=None if gold is None else [gold[row] for row in rows],
+            gold_start=gold_start,
             on_progress=on_progress,
         )
 

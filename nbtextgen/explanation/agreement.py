@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +12,12 @@ from nbtextgen.explanation.attributions import Values
 from nbtextgen.explanation.config import METHOD_NAMES, method_title
 from nbtextgen.explanation.display import Displayed
 
+AGREEMENT = 0.7
+"""Rank correlation from which two methods agree."""
+MIN_UNITS = 4
+"""Fewest units for a rank correlation: two or three units agree or disagree by chance."""
+NOISE_DRAWS = 20
+"""Pairs of noisy copies of sampled values, to see how far their ranks repeat."""
 PREFERENCE = ("shap", "occlusion", "integrated-gradients", "lime", "input-x-gradient", "attention")
 """Methods, the most principled first: the first that is compared is the reference for the others."""
 
@@ -23,6 +29,8 @@ class Attributed(Protocol):
     def method(self) -> str: ...
     @property
     def values(self) -> Values: ...
+    @property
+    def standard_errors(self) -> Values | None: ...
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -31,11 +39,14 @@ class Agreement(Displayed):
 
     Attributes:
         methods: their names.
-        correlations: Spearman's rho, ``(methods, methods)``; NaN where no ranking exists (a single unit).
+        correlations: Spearman's rho, ``(methods, methods)``; NaN where no ranking exists (fewer than four units).
+        repeatability: for each method, the rank correlation to expect between two runs with different seeds; 1 if the values
+            are exact.
     """
 
     methods: tuple[str, ...]
     correlations: Values
+    repeatability: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, explanations: Sequence[Attributed]) -> Agreement:
@@ -44,8 +55,10 @@ class Agreement(Displayed):
         correlations = np.eye(len(compared))
         for row, first in enumerate(compared):
             for column, second in enumerate(compared[:row]):
-                correlations[row, column] = correlations[column, row] = correlation(first, second)
-        return cls(tuple(explanation.method for explanation in compared), correlations)
+                rho = correlation(first, second) if first.values.shape[1] >= MIN_UNITS else float("nan")
+                correlations[row, column] = correlations[column, row] = rho
+        methods = tuple(explanation.method for explanation in compared)
+        return cls(methods, correlations, tuple(map(repeatability, compared)) if len(compared) > 1 else ())
 
     def sentence(self) -> str:
         """What the correlations mean, against the most principled method among them; empty for a single method."""
@@ -53,21 +66,28 @@ class Agreement(Displayed):
             return ""
         reference = min(self.methods, key=[*PREFERENCE, *self.methods].index)
         row = self.correlations[self.methods.index(reference)]
+        noise = dict(zip(self.methods, self.repeatability, strict=False))
         return " ".join(
-            _verdict(method, reference, float(rho))
+            _verdict(method, reference, float(rho), noise)
             for method, rho in zip(self.methods, row, strict=True)
             if method != reference
         )
 
 
-def _verdict(method: str, reference: str, rho: float) -> str:
+def _verdict(method: str, reference: str, rho: float, repeatability: Mapping[str, float]) -> str:
     name = METHOD_NAMES[method]
     start = f"{method_title(method)} and {METHOD_NAMES[reference]}"
     if np.isnan(rho):
-        return f"{start} cannot be compared here: there is nothing to rank."
+        return f"{start} cannot be compared here: there is nothing to rank, or too few units."
+    for sampled in (reference, method):
+        if rho < AGREEMENT and repeatability.get(sampled, 1.0) < AGREEMENT:
+            return (
+                f"{start} cannot be compared here: the ranks of {METHOD_NAMES[sampled]} hardly repeat from seed to seed (rank "
+                f"correlation {repeatability[sampled]:.2f}); give it a larger budget."
+            )
     if rho < 0.3:
         return f"{start} disagree here (rank correlation {rho:.2f}): {name} is not a reliable guide to this output."
-    if rho < 0.7:
+    if rho < AGREEMENT:
         return f"{start} agree only in part here (rank correlation {rho:.2f})."
     return f"{start} agree here (rank correlation {rho:.2f})."
 
@@ -88,6 +108,27 @@ def correlation(first: Attributed, second: Attributed) -> float:
     if not defined.any() or weights[defined].sum() <= 0:
         return float("nan")
     return float(np.average(rhos[defined], weights=weights[defined]))
+
+
+def repeatability(explanation: Attributed) -> float:
+    """Rank correlation to expect between two runs of a sampling method with different seeds, from its standard errors."""
+    errors = explanation.standard_errors
+    if errors is None or not np.isfinite(errors).all():
+        return 1.0 if errors is None else 0.0
+    generator = np.random.default_rng(1)
+    rhos = list[float]()
+    for _ in range(NOISE_DRAWS):
+        # The values have the noise of one run already; another run differs from them by that of two.
+        noisy = explanation.values + np.sqrt(2) * errors * generator.standard_normal(errors.shape)
+        rhos.append(correlation(explanation, _Noisy(explanation.method, noisy)))
+    return float(np.mean(rhos))
+
+
+@dataclass(frozen=True)
+class _Noisy:
+    method: str
+    values: Values
+    standard_errors: Values | None = None
 
 
 def spearman(first: Values, second: Values) -> float:

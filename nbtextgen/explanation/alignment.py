@@ -14,10 +14,36 @@ from nbtextgen.tokenizers.normalization import Span
 
 Links = frozenset[tuple[int, int]]
 """Pairs of (source word, target word), counted from 0."""
+Gold = tuple[Links, Links]
+"""Sure and possible links of a pair."""
 _LINK = re.compile(r"(\d+)([-?p])(\d+)")
 
 
-def read_links(line: str) -> tuple[Links, Links]:
+def read_gold(lines: Sequence[str], pairs: Sequence[tuple[str, str]], start: int) -> list[Gold]:
+    """Gold alignments whose words are counted from ``start``.
+
+    Raises:
+        DataError: for a link beyond the words of its pair.
+    """
+    alignments = list[Gold]()
+    for line, (source, target) in zip(lines, pairs, strict=True):
+        sure, possible = read_links(line)
+        sizes = len(source.split()), len(target.split())
+        for link in sorted(possible):
+            if not all(start <= word < start + size for word, size in zip(link, sizes, strict=True)):
+                raise DataError(
+                    f"In the alignment {line!r}, {link[0]}-{link[1]} is outside the {sizes[0]} and {sizes[1]} words of the "
+                    f"pair {source!r}, counted from {start}; set --gold-start to the number of the first word, 0 or 1."
+                )
+        alignments.append((_shifted(sure, start), _shifted(possible, start)))
+    return alignments
+
+
+def _shifted(links: Links, start: int) -> Links:
+    return frozenset((source - start, target - start) for source, target in links)
+
+
+def read_links(line: str) -> Gold:
     """Sure and possible links from text such as ``0-0 1-2 3?4`` (``-`` is sure, ``?`` or ``p`` only possible)."""
     sure, possible = set[tuple[int, int]](), set[tuple[int, int]]()
     for part in line.split():
@@ -53,7 +79,7 @@ def _membership(offsets: Iterable[Span], words: Sequence[Span]) -> Values:
     ).reshape(-1, len(words))
 
 
-def error_rate(predicted: Sequence[Links], gold: Sequence[tuple[Links, Links]]) -> float:
+def error_rate(predicted: Sequence[Links], gold: Sequence[Gold]) -> float:
     """Alignment error rate, 1 - (|A & S| + |A & P|) / (|A| + |S|) (Och & Ney 2003, sec. 4.2), between 0 and 1.
 
     ``predicted`` has the links A of every pair, ``gold`` the sure and possible links S and P.

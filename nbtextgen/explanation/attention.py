@@ -8,7 +8,7 @@ from torch import Tensor
 
 from nbtextgen.core.errors import OptionError
 from nbtextgen.explanation.attributions import Values
-from nbtextgen.explanation.scoring import decode
+from nbtextgen.explanation.scoring import decode, decode_stepwise
 from nbtextgen.explanation.subject import ExplainedOutput, Subject
 from nbtextgen.model.attention import Attention, Memory
 from nbtextgen.model.seq2seq import Seq2Seq
@@ -31,7 +31,10 @@ def head_weights(networks: list[Seq2Seq], subject: Subject, output: ExplainedOut
 
 
 def _network_weights(network: Seq2Seq, source: Tensor, copies: Tensor | None, inputs: Tensor) -> Values:
-    """A hook computes the weights of every head at each call of the layer, since the decoder keeps only their mean."""
+    """A hook computes the weights of every head at each call of the layer, since the decoder keeps only their mean.
+
+    With coverage the decoder attends from all steps without calling the layer; step by step it calls it.
+    """
     layer = network.decoder.attention
     assert layer is not None
     calls: list[Tensor] = []
@@ -42,7 +45,10 @@ def _network_weights(network: Seq2Seq, source: Tensor, copies: Tensor | None, in
     memory, summary = network.encode(source, copies)
     handle = layer.register_forward_hook(record)
     try:
-        decode(network, inputs, memory, summary)
+        if network.decoder.coverage:
+            decode_stepwise(network, inputs, memory, summary)
+        else:
+            decode(network, inputs, memory, summary)
     finally:
         handle.remove()
     return torch.cat(calls, 2)[0].double().cpu().numpy()

@@ -87,7 +87,8 @@ class Explainer:
             on_progress: called with the number of copies of the input read since the last call.
         """
         self.predictor, self.config, self.on_progress = predictor, config, on_progress
-        self.subject = make_subject(predictor, source, config.target or generation, config.contrast)
+        target = generation if config.target is None else config.target
+        self.subject = make_subject(predictor, source, target, config.contrast)
         spans = find_spans(source, config.spans)
         self.units = cut(source, self.subject.encoding, predictor.source, config.unit, spans)
         whole_tokens = self.units.member is not None
@@ -126,8 +127,8 @@ class Explainer:
         return self.with_faithfulness(explanation) if self.config.faithfulness else explanation
 
     def with_faithfulness(self, explanation: Explanation) -> Explanation:
-        """The explanation with its faithfulness score; ``context`` has none, since its parts are no units."""
-        if explanation.method == "context":
+        """The explanation with its faithfulness score; ``context`` and single units have none: there is no order."""
+        if explanation.method == "context" or len(self.units) < 2:
             return explanation
         score = faithfulness(
             self.value, explanation.values, contrast=self.subject.contrast is not None, seed=self.config.seed
@@ -188,14 +189,11 @@ class Explainer:
     def _attention(self) -> Attributions:
         networks, subject = self.predictor.networks, self.subject
         heads = self._by_unit(head_weights(networks, subject, subject.output))
-        if subject.contrast is not None:
-            others = self._by_unit(head_weights(networks, subject, subject.contrast))
-            heads = heads - np.einsum("ts,hsu->htu", subject.pairing(), others)
         return Attributions(
             heads.mean(0),
             np.zeros(len(subject.output)),
             self._full(),
-            "weights of the decoder's attention",
+            "weights of the decoder's attention" + ("" if subject.contrast is None else ", for this output alone"),
             heads=heads if len(heads) > 1 else None,
         )
 

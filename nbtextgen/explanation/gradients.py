@@ -24,6 +24,8 @@ from nbtextgen.explanation.value_function import ProgressCallback
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.tokenizers.base import MASK, PAD
 
+START, LOG_RANGE = 0.1, 20.0
+"""With a copy head: the first part of the path, and the range of the logarithms of the points in it."""
 MAX_LOGITS = 1 << 24
 """Logits of the path points that are differentiated together; 64 MB stay in memory for the backward passes."""
 
@@ -62,8 +64,24 @@ def integrated_gradients(
         steps: points on the straight line from the baseline to the input.
         on_progress: called with the number of points passed since the last call.
     """
-    points, weights = np.polynomial.legendre.leggauss(steps)
-    return _Path(networks, subject, baseline, (points + 1) / 2, weights / 2, on_progress).gradients()
+    points, weights = _quadrature(steps)
+    if subject.copy_ids is not None:
+        # A word that only copying can write becomes likely within a tiny first part of the path: half of the points go there.
+        start, start_weights = _quadrature(-(-steps // 2), near_zero=True)
+        points, weights = _quadrature(max(1, steps // 2))
+        points = np.concatenate([START * start, START + (1 - START) * points])
+        weights = np.concatenate([START * start_weights, (1 - START) * weights])
+    return _Path(networks, subject, baseline, points, weights, on_progress).gradients()
+
+
+def _quadrature(count: int, *, near_zero: bool = False) -> tuple[Values, Values]:
+    """Gauss-Legendre points and weights on (0, 1); with ``near_zero`` their logarithms are spread rather than they."""
+    points, weights = np.polynomial.legendre.leggauss(count)
+    points, weights = (points + 1) / 2, weights / 2
+    if not near_zero:
+        return points, weights
+    scale = np.expm1(LOG_RANGE)
+    return np.expm1(LOG_RANGE * points) / scale, weights * LOG_RANGE * np.exp(LOG_RANGE * points) / scale
 
 
 def baseline_token(missing: str) -> int:

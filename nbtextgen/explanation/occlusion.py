@@ -34,6 +34,7 @@ def context(value: ValueFunction, units: int) -> Attributions:
         values ``(outputs, 2)``: the source, and what was written.
     """
     masked = value.removal(all_and_none(units))
+    value.evaluations += 2 * len(masked.ids)
     shown, hidden = (
         value.score(masked.ids, masked.copy_ids, hide_written=hide).reshape(2, value.removal.repeats, -1).mean(1)
         for hide in (False, True)

@@ -54,7 +54,10 @@ class Sanity(Displayed):
 
     def sentence(self) -> str:
         """The result in words."""
-        results = ", ".join(f"{METHOD_NAMES[method]} {rho:.2f}" for method, rho in self.correlations.items())
+        compared = {method: rho for method, rho in self.correlations.items() if not np.isnan(rho)}
+        if not compared:
+            return "There is nothing to compare: the input has too few units to rank."
+        results = ", ".join(f"{METHOD_NAMES[method]} {rho:.2f}" for method, rho in compared.items())
         verdict = (
             f"fails the check: {', '.join(METHOD_NAMES[method] for method in self.failed)} shows the input more than "
             "the model."
@@ -101,7 +104,8 @@ def sanity_check(
         random = Explainer(randomized(predictor, seed), source, config, generation=generation, background=donors)
         for method in methods:
             correlations[method].append(correlation(explanations[method], random.explain(method)))
-    return Sanity({method: float(np.nanmean(rhos)) for method, rhos in correlations.items()}, seeds)
+    means = {method: [rho for rho in rhos if not np.isnan(rho)] for method, rhos in correlations.items()}
+    return Sanity({method: float(np.mean(rhos)) if rhos else float("nan") for method, rhos in means.items()}, seeds)
 
 
 def randomized(predictor: Predictor, seed: int) -> Predictor:

@@ -16,6 +16,9 @@ import numpy as np
 from nbtextgen.explanation.attributions import Attributions, Coalitions, Ids, ScoreFunction, Values
 from nbtextgen.explanation.units import Units
 
+PRIOR_PAIRS = 0.5
+"""Weight of the other units' variance in the variance of a unit, in pairs of permutations; chosen by coverage."""
+
 
 def exact(score: ScoreFunction, units: int) -> Attributions:
     """The sum over the power set (Shapley 1953), all outputs at once.
@@ -45,9 +48,14 @@ def permutations(
     A permutation adds the units one by one; its mirror adds them in the opposite order. Each pair is one unbiased and
     efficient estimate, so the mean is efficient too, and the variance of the pairs gives the standard error.
 
+    Few pairs are drawn of long inputs. The variance of a unit is then moderated by that of the others (Smyth 2004), as if
+    ``PRIOR_PAIRS`` more pairs had been drawn, and standard errors are widened as Student's t asks, so that value +- 1.96
+    standard errors is a 95 % interval. If the budget is too small for two pairs, fewer are drawn, or units that are
+    neighbours in an order are added together.
+
     Args:
         score: scores coalitions of this number of ``units``.
-        budget: most coalitions scored; at least two pairs are drawn, since one pair has no standard error.
+        budget: most coalitions scored.
         seed: of the permutations.
         batch_size: coalitions scored between two results.
 
@@ -56,55 +64,82 @@ def permutations(
     """
     rng = np.random.default_rng(seed)
     ends = score(np.array([[False] * units, [True] * units]))
-    pair_cost = max(1, 2 * (units - 1))
-    pairs = max(2, (budget - 2) // pair_cost)
-    pairs_per_batch = max(1, batch_size // pair_cost)
-    total = np.zeros((ends.shape[1], units))
-    squares = np.zeros_like(total)
-    done = 0
-    while done < pairs:
-        count = min(pairs_per_batch, pairs - done)
-        for estimate in _pair_estimates(score, [rng.permutation(units) for _ in range(count)], ends):
-            total += estimate
-            squares += estimate**2
-        done += count
-        mean = total / done
-        errors = np.sqrt(np.maximum(0.0, squares / done - mean**2) / max(1, done - 1))
+    steps = max(
+        2, min(units, (budget - 2) // 2 + 1)
+    )  # coalitions of a permutation, and one: fewer than units join units
+    pairs = max(1, (budget - 2) // (2 * (steps - 1)))
+    pairs_per_batch = max(1, batch_size // (2 * (steps - 1)))
+    total, squares, count = np.zeros((ends.shape[1], units)), np.zeros((ends.shape[1], units)), 0
+    while count < pairs:
+        orders = [rng.permutation(units) for _ in range(min(pairs_per_batch, pairs - count))]
+        for halves in _pair_gains(score, orders, ends, steps):
+            for estimate in halves if pairs == 1 else halves.mean(0, keepdims=True):
+                total += estimate
+                squares += estimate**2
+        count += len(orders)
+        samples = 2 if pairs == 1 else count  # the halves of a single pair vary at least as much as two pairs would
         yield Attributions(
-            mean,
+            total / samples,
             ends[0],
             ends[1],
-            f"{done} antithetic pairs of permutations",
-            standard_errors=errors if done > 1 else np.full_like(mean, np.inf),
-            rounds=done,
+            f"{count} antithetic pair{'s' if count > 1 else ''} of permutations",
+            standard_errors=_standard_errors(total, squares, samples),
+            rounds=count,
         )
 
 
-def _pair_estimates(score: ScoreFunction, orders: list[Ids], ends: Values) -> Iterator[Values]:
-    """Mean gain of every unit over an order and its mirror, ``(outputs, units)``, for each order."""
+def _standard_errors(total: Values, squares: Values, count: int) -> Values:
+    """Of the mean of ``count`` estimates, from their sum and sum of squares; value +- 1.96 of them is a 95 % interval."""
+    deviations = np.maximum(0.0, squares - total**2 / count)
+    freedom = count - 1 + PRIOR_PAIRS
+    pooled = deviations.mean(1, keepdims=True) / max(1, count - 1)
+    errors = np.sqrt((deviations + PRIOR_PAIRS * pooled) / (freedom * count)) * _t_ratio(freedom)
+    return errors if count > 1 else np.full_like(errors, np.inf)
+
+
+def _t_ratio(freedom: float) -> float:
+    """The 97.5 % quantile of Student's t over that of the normal distribution."""
+    if freedom < 3:  # where the expansion (Abramowitz & Stegun 1964, eq. 26.7.5) is not exact enough
+        return 3.0698 if freedom < 2 else 1.8238
+    z = 1.959964
+    terms = (
+        (z**3 + z) / (4 * freedom),
+        (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2),
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * freedom**3),
+    )
+    return 1 + sum(terms) / z
+
+
+def _pair_gains(score: ScoreFunction, orders: list[Ids], ends: Values, steps: int) -> Iterator[Values]:
+    """Gain of every unit over an order and over its mirror, ``(2, outputs, units)``, for each order."""
     both = [mirrored for order in orders for mirrored in (order, order[::-1])]
-    units, outputs = len(orders[0]), ends.shape[1]
-    if units > 1:
-        scores = score(np.concatenate([_growing(order) for order in both])).reshape(len(both), units - 1, -1)
+    if steps > 1 and len(orders[0]) > 1:
+        scores = score(np.concatenate([_growing(order, steps) for order in both])).reshape(len(both), steps - 1, -1)
     else:
-        scores = np.empty((len(both), 0, outputs))
+        scores = np.empty((len(both), 0, ends.shape[1]))
+    gains = [_gains(order, path, ends) for order, path in zip(both, scores, strict=True)]
     for first in range(0, len(both), 2):
-        second = first + 1
-        yield (_gains(both[first], scores[first], ends) + _gains(both[second], scores[second], ends)) / 2
+        yield np.stack(gains[first : first + 2])
 
 
-def _growing(order: Ids) -> Coalitions:
-    """The coalitions between none and all as units are added in an order, ``(units - 1, units)``."""
+def _growing(order: Ids, steps: int) -> Coalitions:
+    """The coalitions between none and all as units are added in an order, ``(steps - 1, units)``."""
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))
-    return rank[None, :] <= np.arange(len(order) - 1)[:, None]
+    return rank[None, :] < _sizes(len(order), steps)[1:-1, None]
+
+
+def _sizes(units: int, steps: int) -> Ids:
+    """Sizes of the coalitions from none to all, ``(steps + 1,)``."""
+    return np.round(np.linspace(0, units, steps + 1)).astype(np.int64)
 
 
 def _gains(order: Ids, scores: Values, ends: Values) -> Values:
-    """By how much each unit raised v when it was added, ``(outputs, units)``."""
+    """By how much each unit raised v when it was added, ``(outputs, units)``; units added together share equally."""
     path = np.concatenate([ends[:1], scores, ends[1:]])
+    sizes = np.diff(_sizes(len(order), len(path) - 1))
     gains = np.empty((len(order), path.shape[1]))
-    gains[order] = np.diff(path, axis=0)
+    gains[order] = np.repeat(np.diff(path, axis=0) / sizes[:, None], sizes, axis=0)
     return gains.T
 
 

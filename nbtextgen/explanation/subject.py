@@ -10,6 +10,7 @@ import numpy as np
 from nbtextgen.core.errors import DataError
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.explanation.attributions import Ids, Values
+from nbtextgen.explanation.units import name_bytes
 from nbtextgen.inference.generation import Generation
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.tokenizers.base import BOS, EOS, Encoding
@@ -128,7 +129,7 @@ def _output(predictor: Predictor, ids: Ids, extra: list[str], text: str, tokens:
     if len(ends) > 1:
         ends[-1] = len(text)
     offsets = [*zip(ends, ends[1:], strict=False), (len(text), len(text))]
-    return ExplainedOutput(text, ids, (*tokens, END), tuple(_without_space(text, span) for span in offsets))
+    return ExplainedOutput(text, ids, (*name_bytes(tokens), END), tuple(_without_space(text, span) for span in offsets))
 
 
 def _without_space(text: str, span: Span) -> Span:

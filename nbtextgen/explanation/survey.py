@@ -87,14 +87,24 @@ class Survey(Drawn):
         return sorted(rows, key=lambda row: (-row[2] * np.log1p(row[3]), row[:2]))[:limit]
 
     def ignored(self, limit: int = 20) -> list[tuple[str, float, int]]:
-        """Output tokens that ignore the source, most often first: (token, share of its occurrences, occurrences)."""
-        ignoring: dict[str, list[bool]] = defaultdict(list)
+        """Output tokens that ignore the source, most often first: (token, share of its occurrences, occurrences).
+
+        The source changes their log-probability by less than ``MIN_INFLUENCE`` either way.
+        """
+        return self._tokens_where(lambda influence: abs(influence) < MIN_INFLUENCE, limit)
+
+    def opposed(self, limit: int = 20) -> list[tuple[str, float, int]]:
+        """Output tokens that the source speaks against, by at least ``MIN_INFLUENCE``; as in ``ignored``."""
+        return self._tokens_where(lambda influence: influence <= -MIN_INFLUENCE, limit)
+
+    def _tokens_where(self, condition: Callable[[float], bool], limit: int) -> list[tuple[str, float, int]]:
+        flags_by_token: dict[str, list[bool]] = defaultdict(list)
         for explanation in self.first:
             for token, influence in zip(explanation.output_tokens, _influence(explanation), strict=True):
-                ignoring[token.strip() or token].append(bool(influence < MIN_INFLUENCE))
+                flags_by_token[token.strip() or token].append(condition(float(influence)))
         rows = [
             (token, float(np.mean(flags)), len(flags))
-            for token, flags in ignoring.items()
+            for token, flags in flags_by_token.items()
             if len(flags) >= MIN_COUNT and any(flags)
         ]
         return sorted(rows, key=lambda row: (-row[1] * row[2], row[0]))[:limit]
@@ -118,17 +128,23 @@ class Survey(Drawn):
         return sorted(rows, key=lambda row: -row[1])[:limit]
 
     def shap(self, features: int = 20) -> shap.Explanation:
-        """For ``shap.plots.beeswarm`` and ``bar``: a row per text, a column per frequent input unit, total attribution."""
+        """For ``shap.plots.beeswarm``, ``bar`` and ``waterfall``: a row per text, a column per frequent input unit.
+
+        Values are attributions of the whole output. The last column sums the other units, so that rows add up.
+        """
         import shap
 
         counts = Counter(unit for explanation in self.first for unit in explanation.input_units)
         names = sorted(counts, key=lambda unit: (-counts[unit], unit))[:features]
+        columns = {name: column for column, name in enumerate(names)}
+        if len(counts) > len(names):
+            names.append("other units")
         values, present = np.zeros((2, len(self.first), len(names)))
         for row, explanation in enumerate(self.first):
             for unit, value in zip(explanation.input_units, explanation.total(), strict=True):
-                if unit in names:
-                    values[row, names.index(unit)] += value
-                    present[row, names.index(unit)] += 1
+                column = columns.get(unit, len(names) - 1)
+                values[row, column] += value
+                present[row, column] += 1
         base = np.array([explanation.base_values.sum() for explanation in self.first])
         return shap.Explanation(values=values, base_values=base, data=present, feature_names=names)
 
@@ -154,6 +170,7 @@ def survey(
     *,
     background: Sequence[str] = (),
     gold: Sequence[str] | None = None,
+    gold_start: int = 0,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Survey:
     """Explain the model's output for every source, or the given targets if there are gold alignments.
@@ -166,8 +183,10 @@ def survey(
         config: methods and settings.
         background: texts that missing units are sampled from.
         gold: an alignment per pair, such as ``0-0 1-2 3?4``, between white-space separated words.
+        gold_start: the number of the first word in ``gold``.
         on_progress: called with (texts done, texts in all).
     """
+    references = [] if gold is None else alignment.read_gold(gold, pairs, gold_start)
     if gold is None:
         generations = predictor.predict([source for source, _ in pairs], DecodingConfig())
     else:
@@ -184,12 +203,13 @@ def survey(
         if not rows:
             raise
     by_method = {method: [row[column] for row in rows] for column, method in enumerate(config.method)}
-    errors = {} if gold is None else _alignment_errors(by_method, gold[: len(rows)])
+    errors = {} if gold is None else _alignment_errors(by_method, references[: len(rows)])
     return Survey(by_method, _mean_faithfulness(by_method), _mean_agreement(rows), errors)
 
 
-def _alignment_errors(by_method: Mapping[str, list[Explanation]], gold: Sequence[str]) -> dict[str, float]:
-    references = [alignment.read_links(line) for line in gold]
+def _alignment_errors(
+    by_method: Mapping[str, list[Explanation]], references: Sequence[alignment.Gold]
+) -> dict[str, float]:
     return {
         method: alignment.error_rate([alignment.links(explanation) for explanation in explanations], references)
         for method, explanations in by_method.items()
@@ -219,4 +239,5 @@ def _mean_agreement(rows: Sequence[Sequence[Explanation]]) -> Agreement:
     stacked = np.stack([agreement.correlations for agreement in agreements])
     defined = ~np.isnan(stacked)
     mean = np.where(defined, stacked, 0).sum(0) / np.maximum(1, defined.sum(0))
-    return Agreement(agreements[0].methods, np.where(defined.any(0), mean, np.nan))
+    noise = np.array([agreement.repeatability for agreement in agreements]).mean(0)
+    return Agreement(agreements[0].methods, np.where(defined.any(0), mean, np.nan), tuple(map(float, noise)))

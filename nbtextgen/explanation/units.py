@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +15,9 @@ from nbtextgen.explanation.attributions import Ids
 from nbtextgen.tokenizers.base import Encoding, Tokenizer
 from nbtextgen.tokenizers.normalization import Span
 from nbtextgen.tokenizers.segmentation import character_spans, word_spans
+
+_BYTES = re.compile(r"(?:\\x[0-9a-f]{2})+")
+"""A token that is no whole character."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,12 +75,28 @@ def cut(source: str, encoding: Encoding, tokenizer: Tokenizer, kind: str = "auto
 
 def _tokens(source: str, encoding: Encoding) -> Units:
     """One unit per token; tokens that share characters (bytes, jamo) are shown by their own texts."""
-    shared = {span for span in encoding.offsets if encoding.offsets.count(span) > 1}
+    shared = {span for span, count in Counter(encoding.offsets).items() if count > 1}
     texts = [
         token if span in shared else source[slice(*span)]
-        for token, span in zip(encoding.tokens, encoding.offsets, strict=True)
+        for token, span in zip(name_bytes(encoding.tokens), encoding.offsets, strict=True)
     ]
     return Units("token", tuple(texts), tuple(encoding.offsets), np.arange(len(texts)))
+
+
+def name_bytes(tokens: Sequence[str]) -> list[str]:
+    """Name pieces of a character after it: ``👍 1/4`` for the first of its four bytes."""
+    names, run, raw = list(tokens), list[int](), b""
+    for index, token in enumerate(tokens):
+        if not _BYTES.fullmatch(token):
+            run, raw = [], b""
+            continue
+        run, raw = [*run, index], raw + bytes.fromhex(token.replace("\\x", ""))
+        with contextlib.suppress(UnicodeDecodeError):
+            text = raw.decode().strip()
+            for position, piece in enumerate(run, 1):
+                names[piece] = f"{text} {position}/{len(run)}"
+            run, raw = [], b""
+    return names
 
 
 def _grouped(kind: str, source: str, encoding: Encoding, spans: list[Span]) -> Units:

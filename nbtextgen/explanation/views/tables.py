@@ -33,6 +33,8 @@ def survey_tables(survey: Survey) -> list[Table]:
     tables.append(("Induced lexicon", ["output", "driven by", "mean", "times"], rows))
     rows = [[shown(token), f"{100 * share:.0f} %", str(count)] for token, share, count in survey.ignored()]
     tables.append(("Tokens that ignore the source", ["output", "of its occurrences", "times"], rows))
+    rows = [[shown(token), f"{100 * share:.0f} %", str(count)] for token, share, count in survey.opposed()]
+    tables.append(("Tokens that the source speaks against", ["output", "of its occurrences", "times"], rows))
     rows = [[source, text, f"{nats:.2f}"] for source, text, nats in survey.least_grounded(5)]
     tables.append(("Outputs least grounded in the source", ["source", "output", "nats per token"], rows))
     rows = [[shown(unit), f"{share:.1f} x", str(count)] for unit, share, count in survey.hubs()]

@@ -1,0 +1,181 @@
+"""What must hold at the edges: coverage, copied words, few and many units, gold alignments, byte pieces."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from nbtextgen import TextGenerator
+from nbtextgen.core.errors import DataError
+from nbtextgen.explanation import shapley
+from nbtextgen.explanation.agreement import Agreement
+from nbtextgen.explanation.alignment import read_gold
+from nbtextgen.explanation.attributions import Coalitions, Values
+from nbtextgen.explanation.explanation import Explanation
+from nbtextgen.explanation.sanity import sanity_check
+from nbtextgen.explanation.units import name_bytes
+from nbtextgen.tokenizers.base import BOS, EOS, MASK, UNK
+
+WORDS = ["cat", "owl", "pig", "dog", "cow", "hen", "fox"]
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["copy", "coverage"])
+def copying(request: pytest.FixtureRequest) -> TextGenerator:
+    """Reverses words; unknown ones can only be copied."""
+    generator = random.Random(3)
+    sources = [
+        [generator.choice(WORDS) if generator.random() < 0.6 else f"x{generator.randint(10, 99)}" for _ in range(4)]
+        for _ in range(300)
+    ]
+    options: dict[str, Any] = {
+        "tokens": "word",
+        "copy": True,
+        "hidden_size": 32,
+        "embedding_size": 16,
+        "epochs": 12,
+        "seed": 1,
+    }
+    options |= {"minimum_frequency": 8, "learning_rate": 0.01, "samples": 0, "coverage": request.param}
+    return TextGenerator(**options, device="cpu", threads=1).fit(
+        [(" ".join(source), " ".join(source[::-1])) for source in sources], callbacks=[]
+    )
+
+
+def test_every_method_explains_every_copying_model(copying: TextGenerator) -> None:
+    found = copying.explain("cat x17 owl", method="shap,attention,occlusion,ig,ixg,lime,context")
+    for explanation in found.values():
+        assert np.isfinite(explanation.values).all()
+    np.testing.assert_allclose(found["attention"].values.sum(1), 1, atol=1e-5)
+    assert found["context"].evaluations == 4
+
+
+def test_a_word_that_cannot_be_copied_counts_as_unknown_as_in_training(copying: TextGenerator) -> None:
+    explanation = copying.explain("cat zebra owl", target="owl zebra cat", algorithm="exact", faithfulness=False)
+    network, codec = copying.predictor.networks[0], copying.predictor
+    source = torch.full((1, 3), MASK)
+    target = codec.target.encode("owl zebra cat").ids
+    assert target[1] == UNK
+    logs = network.log_probabilities(source, torch.tensor([[BOS, *target, EOS]]), torch.full((1, 3), UNK))
+    np.testing.assert_allclose(explanation.without_source[1], float(logs[0, 1]), atol=1e-4)
+    assert explanation.without_source.min() > -25
+
+
+@pytest.mark.parametrize("missing", ["mask", "delete"])
+def test_integrated_gradients_converge_on_copied_words(copying: TextGenerator, missing: Any) -> None:
+    explanation = copying.explain("cat zebra owl yak", method="ig", missing=missing, faithfulness=False)
+    assert explanation.convergence_delta is not None
+    assert np.abs(explanation.convergence_delta).max() < 0.02
+
+
+def test_attention_of_a_contrast_is_that_of_the_output(words: TextGenerator) -> None:
+    explanation = words.explain("the green dog is here", method="attention", contrast="Hund rot")
+    np.testing.assert_allclose(explanation.values.sum(1), 1, atol=1e-5)
+    assert "for this output alone" in explanation.algorithm
+
+
+def test_empty_target_is_refused_and_one_unit_has_nothing_to_compare(words: TextGenerator) -> None:
+    with pytest.raises(DataError, match="target is empty"):
+        words.explain("the red cat is here", target="")
+    one = words.explain("cat", method="shap,occlusion", target="Katze rot")
+    assert one["shap"].faithfulness is None
+    assert "too few units" in one.sentence()
+    assert sanity_check(words, "cat", seeds=1).sentence().startswith("There is nothing to compare")
+
+
+def explanation(method: str, values: Values, errors: Values | None = None) -> Explanation:
+    tokens, spans = ("a",), ((0, 1),)
+    units = tuple("abcdefghijklmnopqrstuvwxyz"[: values.shape[1]])
+    zeros = np.zeros(1)
+    offsets = tuple((index, index + 1) for index in range(len(units)))
+    return Explanation(
+        method, "".join(units), "a", None, "char", "mask", units, offsets, tokens, spans, values, zeros, zeros, zeros,
+        standard_errors=errors,
+    )  # fmt: skip
+
+
+def test_no_method_is_blamed_for_the_noise_of_another() -> None:
+    generator = np.random.default_rng(1)
+    values, other = generator.normal(size=(1, 26)), generator.normal(size=(1, 26))
+    noisy = explanation("shap", values, np.full((1, 26), 3.0))
+    exact = explanation("integrated-gradients", other)
+    assert "hardly repeat from seed to seed" in Agreement.of([noisy, exact]).sentence()
+    sure = explanation("shap", values, np.full((1, 26), 0.001))
+    assert "not a reliable guide" in Agreement.of([sure, exact]).sentence()
+    few = [explanation("shap", values[:, :3]), explanation("attention", other[:, :3])]
+    assert "too few units" in Agreement.of(few).sentence()
+
+
+def unanimity_game(units: int, terms: int, seed: int) -> tuple[Any, Values]:
+    """A game of random sets that count when complete, and its Shapley values."""
+    generator = np.random.default_rng(seed)
+    members, values = np.zeros((terms, units), dtype=bool), np.zeros(units)
+    worth = generator.standard_t(3, terms)
+    for term in range(terms):
+        chosen = generator.choice(units, size=min(units, int(generator.integers(1, 5))), replace=False)
+        members[term, chosen] = True
+        values[chosen] += worth[term] / len(chosen)
+
+    def score(coalitions: Coalitions) -> Values:
+        missing = (~coalitions).astype(float) @ members.T.astype(float)
+        return ((missing == 0).astype(float) @ worth)[:, None]
+
+    return score, values
+
+
+@pytest.mark.parametrize("units", [10, 40, 100, 300])
+def test_standard_errors_cover_what_they_claim_within_the_budget(units: int) -> None:
+    covered = list[float]()
+    for seed in range(120 if units == 10 else 30):
+        score, values = unanimity_game(units, 3 * units // 2, seed % 3)
+        calls = [0]
+
+        def counted(coalitions: Coalitions, score: Any = score, calls: list[int] = calls) -> Values:
+            calls[0] += len(coalitions)
+            return score(coalitions)
+
+        *_, found = shapley.permutations(counted, units, 2000, seed)
+        assert calls[0] <= 2000
+        assert found.standard_errors is not None and (found.standard_errors > 0).all()
+        covered.append(float((np.abs(found.values[0] - values) <= 1.96 * found.standard_errors[0]).mean()))
+    assert 0.93 <= np.mean(covered) <= 0.975
+
+
+@pytest.mark.parametrize("units", [400, 1000, 1500])
+def test_a_budget_is_kept_however_many_units_there_are(units: int) -> None:
+    score, _ = unanimity_game(units, units, 1)
+    calls = [0]
+
+    def counted(coalitions: Coalitions) -> Values:
+        calls[0] += len(coalitions)
+        return score(coalitions)
+
+    *_, found = shapley.permutations(counted, units, 1000, 1)
+    assert calls[0] <= 1000
+    np.testing.assert_allclose(found.values.sum(), (found.full - found.base).sum(), atol=1e-9)
+
+
+def test_gold_alignments_may_count_from_one() -> None:
+    assert read_gold(["1-1 2-3"], [("a b", "x y z")], 1) == [(frozenset({(0, 0), (1, 2)}),) * 2]
+    for line, start in (("1-3", 0), ("0-0", 1), ("2-0", 0)):
+        with pytest.raises(DataError, match="gold_start"):
+            read_gold([line], [("a b", "x y z")], start)
+
+
+def test_survey_adds_up_and_tells_ignoring_from_opposing(words: TextGenerator) -> None:
+    survey = words.explain_data(
+        [(f"the {colour} {thing} is here", "x") for colour in ("red", "blue") for thing in ("cat", "dog")]
+    )
+    table = survey.shap(features=2)
+    assert table.feature_names[-1] == "other units"
+    totals = [each.values.sum() for each in survey.first]
+    np.testing.assert_allclose(np.asarray(table.values).sum(1), totals, atol=1e-6)
+    assert not {token for token, *_ in survey.ignored()} & {token for token, share, _ in survey.opposed() if share == 1}
+
+
+def test_bytes_are_named_after_their_character() -> None:
+    assert name_bytes(["ok", "\\xf0", "\\x9f\\x91", "\\x8d", "x"]) == ["ok", "👍 1/3", "👍 2/3", "👍 3/3", "x"]
+    assert name_bytes(["\\x20\\xc3", "\\xa9", "\\xff"]) == ["é 1/2", "é 2/2", "\\xff"]
