@@ -26,7 +26,7 @@ def decode(network: Seq2Seq, inputs: Tensor, memory: Memory, summary: Tensor) ->
 def decode_stepwise(network: Seq2Seq, inputs: Tensor, memory: Memory, summary: Tensor) -> None:
     """As ``decode``, one step at a time, for hooks on the attention."""
     state = network.decoder.initial_state(summary, memory)
-    for embedded in _embedded(network, inputs, summary).split(1, 1):
+    for embedded in torch.split(_embedded(network, inputs, summary), 1, 1):
         _, state = network.decoder.step(embedded, state, memory)
 
 
