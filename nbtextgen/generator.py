@@ -248,7 +248,7 @@ class TextGenerator(TrainedModel):
             self._session = None
 
     def estimate(
-        self, data: Any, targets: Any = None, *, source: str | None = None, target: str | None = None
+        self, data: Any, targets: Any = None, *, source: str | int | None = None, target: str | int | None = None
     ) -> CostEstimate:
         """Estimate parameters, memory and time of ``fit``, from a few real updates on a sample of the data.
 
@@ -267,8 +267,8 @@ class TextGenerator(TrainedModel):
         targets: Any = None,
         *,
         updates: int = 150,
-        source: str | None = None,
-        target: str | None = None,
+        source: str | int | None = None,
+        target: str | int | None = None,
     ) -> RangeTest:
         """Train a throw-away network at increasing learning rates (range test: Smith 2017, sec. 3.3).
 

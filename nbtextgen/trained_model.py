@@ -184,8 +184,8 @@ class TrainedModel(ABC):
         targets: Any = None,
         *,
         metrics: Metrics | None = None,
-        source: str | None = None,
-        target: str | None = None,
+        source: str | int | None = None,
+        target: str | int | None = None,
         group_sources: bool = False,
         **decoding: Unpack[DecodingOptions],
     ) -> Scores:
@@ -244,8 +244,8 @@ class TrainedModel(ABC):
         targets: Any = None,
         *,
         limit: int = 50,
-        source: str | None = None,
-        target: str | None = None,
+        source: str | int | None = None,
+        target: str | int | None = None,
         group_sources: bool = False,
         **decoding: Unpack[DecodingOptions],
     ) -> Errors:
@@ -271,7 +271,7 @@ class TrainedModel(ABC):
         return self.predictor.perplexity(self._cleaned(to_pairs(data, targets)))
 
     def log_probabilities(
-        self, data: Any, targets: Any = None, *, source: str | None = None, target: str | None = None
+        self, data: Any, targets: Any = None, *, source: str | int | None = None, target: str | int | None = None
     ) -> NDArray[np.float64]:
         """Natural logarithm of the probability of each target given its source, to rank or filter texts.
 
@@ -399,8 +399,8 @@ def compare(
     *,
     metrics: Metrics | None = None,
     names: tuple[str, str] = ("first", "second"),
-    source: str | None = None,
-    target: str | None = None,
+    source: str | int | None = None,
+    target: str | int | None = None,
     group_sources: bool = False,
     **decoding: Unpack[DecodingOptions],
 ) -> Comparison:

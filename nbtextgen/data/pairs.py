@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     import pandas
 
 
+MAX_NOTES = 5
+"""Most notes of the reader that are kept: many files may have the same."""
+
+
 class Pairs(Sequence[tuple[str, str]]):
     """An immutable, ordered collection of (source, target) texts."""
 
@@ -260,7 +264,9 @@ class RawPairs:
             return data
         options = ReadOptions(source, target, encoding, in_memory=True)
         raw = cls.from_rows(read_rows(data.pairs if isinstance(data, Cleaned) else data, options))
-        return replace(raw, notes=tuple(options.notes))
+        notes = options.notes
+        more = [f"There are {len(notes) - MAX_NOTES:,} more notes like these."] if len(notes) > MAX_NOTES else []
+        return replace(raw, notes=(*notes[:MAX_NOTES], *more))
 
     @classmethod
     def from_rows(cls, rows: Iterable[Row]) -> RawPairs:

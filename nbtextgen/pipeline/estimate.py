@@ -153,7 +153,11 @@ class TrialRun:
 
 @isolated()
 def trial_run(
-    options: Settings, data: object, targets: object = None, source: str | None = None, target: str | None = None
+    options: Settings,
+    data: object,
+    targets: object = None,
+    source: str | int | None = None,
+    target: str | int | None = None,
 ) -> TrialRun:
     """The training that ``fit`` would start, with a sample of its data; arguments and errors as ``prepare_data``."""
     training_source = open_source(options, data, targets, None, source, target)

@@ -151,7 +151,7 @@ def test_dropped_rows_come_back_as_a_frame() -> None:
         ("near-duplicates:200", "from 50 to 100"),
         ("unmatched:words", "numbers.urls.brackets"),
         ("language", "two languages"),
-        ("overlap", "--valid"),
+        ("overlap", "needs the validation pairs"),
     ],
 )
 def test_bad_steps_are_named(steps, message) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import random
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import pytest
 
 from nbtextgen import Pairs, RawPairs
 from nbtextgen.core.errors import DataError, MemoryShortError, OptionError
-from nbtextgen.data.readers import memory
+from nbtextgen.data.readers import files, memory
 from nbtextgen.data.readers.read import stream_pairs
 from nbtextgen.data.readers.texts import pair_columns, read_texts
 
@@ -446,6 +447,25 @@ def test_a_file_that_does_not_fit_is_refused_before_it_is_read(tmp_path: Path, m
         assert next(stream_pairs(tmp_path / name))
     monkeypatch.setattr(memory, "free_memory", lambda: 10**12)
     assert len(RawPairs.of(tmp_path / "a.tsv")) == 600_000
+
+
+def test_a_packed_file_that_grows_after_its_beginning_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = random.Random(1)
+    begin = "".join(f"{rng.random()}\t{rng.random()}\n" for _ in range(60_000))
+    write(tmp_path / "a.tsv.gz", gzip.compress(begin.encode() + b"a\tb\n" * 10_000_000))
+    monkeypatch.setattr(memory, "free_memory", lambda: 30_000_000)
+    monkeypatch.setattr(files, "free_memory", lambda: 30_000_000)
+    with pytest.raises(MemoryShortError, match=r"a\.tsv\.gz (need|does not fit)"):
+        Pairs.of(tmp_path / "a.tsv.gz")
+
+
+def test_one_answer_for_most_sources_is_a_finding() -> None:
+    rows = [(f"text {number} of many", "yes" if number else "no") for number in range(30)]
+    finding = Pairs.of(rows).report(tokens="char")["one-answer"]
+    assert (finding.count, finding.severity) == (29, "high")
+    assert "one-answer" not in Pairs.of(ROWS).report(tokens="char")
 
 
 def test_the_estimate_of_memory_is_about_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

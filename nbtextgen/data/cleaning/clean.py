@@ -169,7 +169,7 @@ class _Cleaning:
 
     @staticmethod
     def _as_text(row: int, cell: Any, converted: list[tuple[int, Any, str]]) -> Any:
-        if isinstance(cell, str) or is_missing(cell):
+        if is_missing(cell) or hasattr(cell, "__len__"):  # a text, or a list or mapping, whose spelling is no text
             return cell
         converted.append((row, cell, str(cell)))
         return str(cell)

@@ -15,7 +15,7 @@ from nbtextgen.core.errors import DataError
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.data.readers.columns import ColumnPath, ReadOptions, value_at
 from nbtextgen.data.readers.delimited import ARROW, rows_of_table
-from nbtextgen.data.readers.memory import ROW_BYTES, check_fits, check_text_fits
+from nbtextgen.data.readers.memory import ROW_BYTES, check_fits, check_text_fits, free_memory
 from nbtextgen.data.readers.records import rows_of_json
 from nbtextgen.data.readers.text import PARQUET, TextFile, byte_pieces
 from nbtextgen.data.rows import Row
@@ -47,10 +47,9 @@ def rows_of_file(path: Path, options: ReadOptions) -> Iterator[Row]:
         return _parquet_rows(path, options)
     if options.in_memory:
         check_text_fits(path, options.encoding)
-    file = TextFile(path, options.encoding)
-    if _suffix(path) in (".jsonl", ".json") or _holds_json(file):
-        return rows_of_json(file, options)
-    return rows_of_table(TextFile(path, options.encoding), options)
+    file = TextFile(path, options.encoding, free_memory() if options.in_memory else None)
+    is_json = _suffix(path) in (".jsonl", ".json") or _holds_json(TextFile(path, options.encoding))
+    return rows_of_json(file, options) if is_json else rows_of_table(file, options)
 
 
 def is_text_file(path: Path) -> bool:

@@ -202,7 +202,7 @@ def _column(table: Any, index: int, key: Any) -> list[Any]:
     for method in ("to_pylist", "tolist", "to_list"):
         if hasattr(column, method):
             return getattr(column, method)()
-    if isinstance(column, (str, bytes)) or not isinstance(column, Iterable):
+    if isinstance(column, (str, bytes)) or not hasattr(column, "__iter__"):
         raise DataError(f"The column '{key}' is {column!r:.40}, not a list of texts; give a list for every column.")
     return list(column)
 
@@ -231,9 +231,10 @@ def table_of(data: Any) -> Table | None:
             )
         keys = list(data)
     elif _is(data, np.ndarray):
-        if data.ndim != 2 and data.dtype.names is None:
+        names: tuple[str, ...] | None = data.dtype.names
+        if data.ndim != 2 and names is None:
             return None
-        keys = list(data.dtype.names or range(1, data.shape[1] + 1))
+        keys = list(range(1, data.shape[1] + 1)) if names is None else list(names)
     elif hasattr(type(data), "collect") and hasattr(type(data), "columns"):
         raise DataError(f"A {type(data).__name__} holds no rows yet; give the result of its method collect().")
     else:
@@ -276,7 +277,8 @@ def _rows_of_sequence(data: Iterable[Any], options: ReadOptions) -> Iterator[Row
     if (options.source, options.target) != (None, None) and first and isinstance(first[0], (list, tuple, np.ndarray)):
         width = len(cast("Sequence[Any]", first[0]))
         indices = options.choose([str(number + 1) for number in range(width)], are_numbers=True)
-        rows = (tuple(row[number] for number in indices) if len(row) == width else row for row in rows)
+        source, target = indices
+        rows = ([row[source], row[target]] if len(row) == width else row for row in rows)
     return _rows_of_pairs(rows)
 
 

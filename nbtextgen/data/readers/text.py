@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import math
 import re
 import zipfile
 import zlib
@@ -13,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-from nbtextgen.core.errors import DataError, OptionError, nearest
+from nbtextgen.core.errors import DataError, MemoryShortError, OptionError, nearest
 from nbtextgen.data.rows import has_surrogate
 
 PIECE = 1 << 18
@@ -69,9 +70,17 @@ class TextFile:
         has_surrogates: whether bytes that are not UTF-8 have been read.
     """
 
-    def __init__(self, path: Path, encoding: str | None = None) -> None:
+    def __init__(self, path: Path, encoding: str | None = None, max_characters: int | None = None) -> None:
+        """Name a file.
+
+        Args:
+            path: the file.
+            encoding: its encoding; ``None``: Unicode.
+            max_characters: characters from which reading ends with an error; ``None``: any number.
+        """
         self.path, self.encoding = path, check_encoding(encoding)
         self.has_surrogates = False
+        self._left = math.inf if max_characters is None else max_characters
 
     def pieces(self) -> Iterator[str]:
         """Yield the text.
@@ -99,6 +108,12 @@ class TextFile:
             except UnicodeDecodeError as caught:  # never for UTF-8
                 text, error = caught.object[: caught.start].decode(encoding), caught
             if text:
+                self._left -= len(text)
+                if self._left < 0:
+                    raise MemoryShortError(
+                        f"The text of {self.path} does not fit into memory; train with --store=FOLDER, which reads it in "
+                        "parts, or give fewer pairs."
+                    )
                 self.has_surrogates = self.has_surrogates or not text.isascii() and has_surrogate(text)
                 yield text
             if encoding != "utf-8" and text:

@@ -68,7 +68,7 @@ def _cells_in_memory(data: Any, column: ColumnName | None) -> Iterable[Any]:
         return table.column(table.paths[index][1])
     if not hasattr(data, "__iter__") or hasattr(data, "decode") or getattr(data, "shape", None) == ():
         raise DataError(f"Texts cannot be read from {type(data).__name__}; give a text or a list of texts.")
-    cells = iter(data.tolist() if hasattr(data, "tolist") else data)
+    cells: Iterator[Any] = iter(data.tolist() if hasattr(data, "tolist") else data)
     head = list(islice(cells, SAMPLE))
     cells = chain(head, cells)
     if head and all(hasattr(cell, "keys") for cell in head):

@@ -126,6 +126,11 @@ def duplicates(findings: Findings, texts: Texts, similarity: float) -> None:
         targets[pair[0]].add(pair[1])
     severity = "medium" if len(repeated) > 0.02 * len(texts) else "low"
     findings.add("duplicates", "the same pair stands earlier", repeated, severity, "dedupe")
+    most_common, count = Counter(texts.targets).most_common(1)[0]
+    if count > 0.5 * len(texts) and len(texts) > 3:
+        rows = texts.rows_where(lambda _, target: target == most_common)
+        description = f"the same target, '{most_common:.40}': a model that always writes it is right here"
+        findings.add("one-answer", description, rows, "high" if count > 0.9 * len(texts) else "medium", None)
     conflicting = texts.rows_where(lambda source, _: len(targets[source]) > 1)
     findings.add("several-targets", "the same source has different targets", conflicting, "medium", "one-target")
     same = texts.rows_where(lambda source, target: source == target)
