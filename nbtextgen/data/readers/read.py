@@ -235,7 +235,7 @@ def table_of(data: Any) -> Table | None:
         if data.ndim != 2 and names is None:
             return None
         keys = list(range(1, data.shape[1] + 1)) if names is None else list(names)
-    elif hasattr(type(data), "collect") and hasattr(type(data), "columns"):
+    elif all(hasattr(cast("type", type(data)), name) for name in ("collect", "columns")):
         raise DataError(f"A {type(data).__name__} holds no rows yet; give the result of its method collect().")
     else:
         keys = getattr(data, "column_names", None)
@@ -277,9 +277,14 @@ def _rows_of_sequence(data: Iterable[Any], options: ReadOptions) -> Iterator[Row
     if (options.source, options.target) != (None, None) and first and isinstance(first[0], (list, tuple, np.ndarray)):
         width = len(cast("Sequence[Any]", first[0]))
         indices = options.choose([str(number + 1) for number in range(width)], are_numbers=True)
-        source, target = indices
-        rows = ([row[source], row[target]] if len(row) == width else row for row in rows)
+        return _rows_of_pairs(_cells_of(rows, width, indices))
     return _rows_of_pairs(rows)
+
+
+def _cells_of(rows: Iterable[Any], width: int, indices: tuple[int, int]) -> Iterator[Any]:
+    """Two cells of every row that has the right width; other rows as they are."""
+    for row in rows:
+        yield [row[index] for index in indices] if len(row) == width else row
 
 
 def _records(rows: Iterable[Any]) -> Iterator[tuple[Place, Mapping[Any, Any], None]]:
