@@ -22,24 +22,24 @@ def model(request) -> TextGenerator:
 
 
 def test_alternatives_agree_with_decoding(model: TextGenerator) -> None:
-    one = model.generate("abc")
-    places = model.predictor.alternatives("abc", one.ids, 5)
-    assert len(places) == len(one.tokens) + 1
-    for place, number, logged in zip(places[:-1], one.ids, one.log_probabilities[:-1], strict=True):
+    output = model.generate("abc")
+    places = model.predictor.alternatives("abc", output.ids, 5)
+    assert len(places) == len(output.tokens) + 1
+    for place, number, logged in zip(places[:-1], output.ids, output.log_probabilities[:-1], strict=True):
         assert place[0].id == number  # greedy took the likeliest
         assert place[0].probability == pytest.approx(np.exp(logged), abs=1e-5)
         assert [each.probability for each in place] == sorted((each.probability for each in place), reverse=True)
 
 
 def test_output_continues_from_the_chosen_alternative(model: TextGenerator) -> None:
-    one = model.generate("abc")
-    for at, place in enumerate(model.predictor.alternatives("abc", one.ids, 3)):
+    output = model.generate("abc")
+    for at, place in enumerate(model.predictor.alternatives("abc", output.ids, 3)):
         for beam in (1, 4):
-            wanted = (*one.ids[:at], place[1].id)
-            forced = model.predictor.predict(["abc"], DecodingConfig(beam=beam), wanted)[0]
-            assert (*forced.ids, EOS)[: at + 1] == wanted
+            expected = (*output.ids[:at], place[1].id)
+            forced = model.predictor.predict(["abc"], DecodingConfig(beam=beam), expected)[0]
+            assert (*forced.ids, EOS)[: at + 1] == expected
 
 
 def test_the_end_can_be_forced(model: TextGenerator) -> None:
-    one = model.generate("abc")
-    assert model.predictor.predict(["abc"], DecodingConfig(), (*one.ids[:1], EOS))[0].ids == one.ids[:1]
+    output = model.generate("abc")
+    assert model.predictor.predict(["abc"], DecodingConfig(), (*output.ids[:1], EOS))[0].ids == output.ids[:1]

@@ -45,10 +45,10 @@ print(peaks[1] - peaks[0])
 @pytest.mark.parametrize(("beam", "steps"), [(1, 500), (2, 300)])
 def test_memory_is_bounded_for_a_long_source_and_output(beam: int, steps: int) -> None:
     script = GROWTH.replace("(30, steps)", "(15, steps)") if beam > 1 else GROWTH
-    found = subprocess.run(
+    actual = subprocess.run(
         [sys.executable, "-c", script, str(beam), str(steps)], capture_output=True, text=True, check=True
     )
-    assert float(found.stdout) < 40  # MB; all attention would be 100 MB or more
+    assert float(actual.stdout) < 40  # MB; all attention would be 100 MB or more
 
 
 def rows(lengths: list[int]) -> torch.Tensor:
@@ -63,15 +63,17 @@ def test_attention_beyond_the_bound_is_dropped_and_nothing_else_changes(
     model, source = Seq2Seq(ModelConfig(embedding_size=8, hidden_size=12), 20, 16).eval(), rows([30, 25, 20, 6, 5, 4])
     limits, config = [20, 20, 20, 4, 4, 4], DecodingConfig(beam=beam, batch_size=3)
     model.output_bias.data[3] = -10.0  # no output ends before its limit
-    wanted = decode(model, source, config, max_length=limits)
+    expected = decode(model, source, config, max_length=limits)
     monkeypatch.setattr(batch, "MAX_KEPT_ATTENTION", 300)
-    found = decode(model, source, config, max_length=limits)
-    assert [[one.ids for one in each] for each in found] == [[one.ids for one in each] for each in wanted]
-    kept = [each[0].attention for each in found]
-    assert any(one is None for one in kept)
-    for one, other in zip(kept, wanted, strict=True):
-        if one is not None:
-            np.testing.assert_allclose(one, other[0].attention, atol=1e-5)
+    actual = decode(model, source, config, max_length=limits)
+    assert [[output.ids for output in each] for each in actual] == [
+        [output.ids for output in each] for each in expected
+    ]
+    kept = [each[0].attention for each in actual]
+    assert any(output is None for output in kept)
+    for output, other in zip(kept, expected, strict=True):
+        if output is not None:
+            np.testing.assert_allclose(output, other[0].attention, atol=1e-5)
 
 
 def test_coverage_penalty_without_attention_raises(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,10 +87,10 @@ def test_coverage_penalty_without_attention_raises(monkeypatch: pytest.MonkeyPat
 def test_long_sources_are_decoded_fewer_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(2)
     model, source = Seq2Seq(ModelConfig(embedding_size=8, hidden_size=12), 20, 16).eval(), rows([40, 20, 9, 8, 7, 6, 5])
-    wanted = decode(model, source, DecodingConfig(batch_size=4), max_length=[8] * 7)
+    expected = decode(model, source, DecodingConfig(batch_size=4), max_length=[8] * 7)
     sizes, start = [], model.start
     monkeypatch.setattr(model, "start", lambda part, *rest: sizes.append(part.shape) or start(part, *rest))
     monkeypatch.setattr(search, "MAX_BATCH_TOKENS", 40)
-    found = decode(model, source, DecodingConfig(batch_size=4), max_length=[8] * 7)
-    assert [each[0].ids for each in found] == [each[0].ids for each in wanted]
+    actual = decode(model, source, DecodingConfig(batch_size=4), max_length=[8] * 7)
+    assert [each[0].ids for each in actual] == [each[0].ids for each in expected]
     assert all(count * length <= 40 for count, length in sizes) and max(count for count, _ in sizes) == 4

@@ -17,8 +17,8 @@ from nbtextgen.inference import predictor as writing
 
 def test_results_come_in_order_and_each_search_has_a_core_of_its_own() -> None:
     before = torch.get_num_threads()
-    found = run_parallel([lambda _, n=n: (n, torch.get_num_threads()) for n in range(3)])
-    assert found == [(0, 1), (1, 1), (2, 1)]
+    actual = run_parallel([lambda _, n=n: (n, torch.get_num_threads()) for n in range(3)])
+    assert actual == [(0, 1), (1, 1), (2, 1)]
     assert torch.get_num_threads() == before
 
 
@@ -87,9 +87,9 @@ def test_parallel_searches_generate_the_same_as_single_ones() -> None:
     try:
         for settings in ({}, {"beam": 3}, {"sample": True, "seed": 4}):
             together = model.generate(list(pairs.sources), batch_size=4, **settings)
-            for source, one in zip(pairs.sources, together, strict=True):
-                assert one.source == source
-                assert one.text == model.generate(source, **settings).text
+            for source, output in zip(pairs.sources, together, strict=True):
+                assert output.source == source
+                assert output.text == model.generate(source, **settings).text
     finally:
         torch.set_num_threads(before)
 

@@ -60,7 +60,7 @@ class Markov:
 
 def exhaustive(model: Markov, source: list[int], config: DecodingConfig) -> list[tuple[float, list[int]]]:
     """Every output that ends within the limit, with its score, best first."""
-    found = []
+    actual = []
     for length in range(LONGEST + 1):
         for ids in itertools.product(WRITABLE, repeat=length):
             path = [BOS, *ids, EOS]
@@ -70,8 +70,8 @@ def exhaustive(model: Markov, source: list[int], config: DecodingConfig) -> list
                 rows = torch.tensor(source)[None] * 0.3 + torch.tensor(path[:-1])[:, None]
                 received = torch.softmax(rows.float().sin(), -1).sum(0).clamp(1e-10, 1.0).log().sum()
                 score += config.coverage_penalty * float(received)
-            found.append((score, list(ids)))
-    return sorted(found, key=lambda one: -one[0])
+            actual.append((score, list(ids)))
+    return sorted(actual, key=lambda output: -output[0])
 
 
 def search(model: object, sources: list[list[int]], config: DecodingConfig, **rules: Any) -> list[list[Hypothesis]]:
@@ -90,9 +90,9 @@ def search(model: object, sources: list[list[int]], config: DecodingConfig, **ru
 def test_wide_beam_equals_exhaustive_search(seed: int, alpha: float, coverage: float, n_best: int) -> None:
     config = DecodingConfig(beam=400, n_best=n_best, length_penalty=alpha, coverage_penalty=coverage)
     model, sources = Markov(seed), [[4, 5, 6], [5, 4, 4]]
-    for source, found in zip(sources, search(model, sources, config), strict=True):
+    for source, actual in zip(sources, search(model, sources, config), strict=True):
         right = exhaustive(model, source, config)[:n_best]
-        np.testing.assert_allclose([one.score for one in found], [score for score, _ in right], atol=1e-4)
+        np.testing.assert_allclose([output.score for output in actual], [score for score, _ in right], atol=1e-4)
 
 
 @settings(max_examples=30, deadline=None)
@@ -101,10 +101,10 @@ def test_a_batch_gives_what_single_rows_give(seed: int, beam: int, sample: bool)
     model, sources = Markov(seed), [[4, 5], [5, 6], [6, 6], [4, 4]]
     config = DecodingConfig(beam=beam, n_best=beam, sample=sample, seed=3)
     together = search(model, sources, config)
-    for source, found in zip(sources, together, strict=True):
+    for source, actual in zip(sources, together, strict=True):
         alone = search(model, [source], config)[0]
-        assert [one.ids for one in alone] == [one.ids for one in found]
-        for first, second in zip(alone, found, strict=True):
+        assert [output.ids for output in alone] == [output.ids for output in actual]
+        for first, second in zip(alone, actual, strict=True):
             np.testing.assert_allclose(first.attention, second.attention, atol=1e-6)
             assert len(first.log_probabilities) == len(first.ids) + 1
 
@@ -117,7 +117,7 @@ def test_sampling_cuts_leave_only_the_likeliest(settings_: dict[str, float], all
     model = Markov(1, sharpness=0.3)
     best = set(model.table[4, BOS].topk(allowed).indices.tolist())
     config = DecodingConfig(sample=True, n_best=200, seed=1, **settings_)  # type: ignore[arg-type]
-    firsts = {(one.ids or [EOS])[0] for one in search(model, [[4, 5]], config)[0]}
+    firsts = {(output.ids or [EOS])[0] for output in search(model, [[4, 5]], config)[0]}
     assert firsts <= best
     assert len(firsts) == allowed
 
@@ -125,7 +125,7 @@ def test_sampling_cuts_leave_only_the_likeliest(settings_: dict[str, float], all
 def test_sampling_follows_the_probabilities() -> None:
     model = Markov(5, sharpness=0.5)
     config = DecodingConfig(sample=True, n_best=4000, seed=1)
-    firsts = [(one.ids or [EOS])[0] for one in search(model, [[4, 5]], config)[0]]
+    firsts = [(output.ids or [EOS])[0] for output in search(model, [[4, 5]], config)[0]]
     for token in (*WRITABLE, EOS):
         assert abs(firsts.count(token) / 4000 - float(model.table[4, BOS, token].exp())) < 0.04
 
@@ -134,12 +134,12 @@ def test_sampling_follows_the_probabilities() -> None:
 def test_rules_hold_for_every_candidate(beam: int) -> None:
     for seed in range(20):
         model = Markov(seed)
-        for one in search(model, [[4, 5]], DecodingConfig(beam=beam, n_best=beam, min_length=2), prefix=(5,))[0]:
-            assert one.ids[0] == 5 and len(one.ids) >= 2
-        for one in search(model, [[4, 5]], DecodingConfig(beam=beam, n_best=beam, no_repeat_ngram=1))[0]:
-            assert len(one.ids) == len(set(one.ids))
-        for one in search(model, [[4, 5]], DecodingConfig(beam=beam), allow=(6,), forbid=((4,),))[0]:
-            assert set(one.ids) <= {6}
+        for output in search(model, [[4, 5]], DecodingConfig(beam=beam, n_best=beam, min_length=2), prefix=(5,))[0]:
+            assert output.ids[0] == 5 and len(output.ids) >= 2
+        for output in search(model, [[4, 5]], DecodingConfig(beam=beam, n_best=beam, no_repeat_ngram=1))[0]:
+            assert len(output.ids) == len(set(output.ids))
+        for output in search(model, [[4, 5]], DecodingConfig(beam=beam), allow=(6,), forbid=((4,),))[0]:
+            assert set(output.ids) <= {6}
 
 
 def test_rules_that_leave_no_token_raise() -> None:
@@ -218,10 +218,10 @@ def test_refilled_batch_generates_the_same_as_single_sources(
         refilled = replace(config, batch_size=places)
         return decode(model, padded[0], refilled, rules, max_length=limits, copy_ids=copy_ids)
 
-    for number, found in enumerate(written(list(range(len(rows))))):
+    for number, actual in enumerate(written(list(range(len(rows))))):
         alone = written([number])[0]
-        assert [one.ids for one in found] == [one.ids for one in alone]
-        for first, second in zip(found, alone, strict=True):
+        assert [output.ids for output in actual] == [output.ids for output in alone]
+        for first, second in zip(actual, alone, strict=True):
             np.testing.assert_allclose(first.log_probabilities, second.log_probabilities, atol=1e-4)
             np.testing.assert_allclose(first.attention, second.attention, atol=1e-4)
             assert first.attention.shape == (len(first.ids) + 1, len(rows[number]))

@@ -57,11 +57,11 @@ def sources() -> tuple[torch.Tensor, torch.Tensor]:
     return pad_sequence(rows, batch_first=True), pad_sequence(copies, batch_first=True)
 
 
-def same(one: Hypothesis, other: Hypothesis) -> None:
-    assert one.ids == other.ids and one.ended == other.ended
-    np.testing.assert_allclose(one.log_probabilities, other.log_probabilities, atol=2e-5)
-    np.testing.assert_allclose(one.attention, other.attention, atol=1e-5)
-    np.testing.assert_allclose(one.score, other.score, atol=1e-4)
+def same(output: Hypothesis, other: Hypothesis) -> None:
+    assert output.ids == other.ids and output.ended == other.ended
+    np.testing.assert_allclose(output.log_probabilities, other.log_probabilities, atol=2e-5)
+    np.testing.assert_allclose(output.attention, other.attention, atol=1e-5)
+    np.testing.assert_allclose(output.score, other.score, atol=1e-4)
 
 
 @pytest.mark.parametrize("attention", ATTENTIONS)
@@ -73,15 +73,15 @@ def test_single_source_equals_batch(cell: str, attention: str) -> None:
         config = DecodingConfig(sample=number % 3 == 2, seed=5, top_k=6)
         copy_ids = copies if copy else None
         batch = decode(model, source, config, max_length=[6, 6], copy_ids=copy_ids)
-        for row, ([found], length) in enumerate(zip(batch, LENGTHS, strict=True)):
-            one = source[row : row + 1, :length]
+        for row, ([actual], length) in enumerate(zip(batch, LENGTHS, strict=True)):
+            output = source[row : row + 1, :length]
             mine = copies[row : row + 1, :length] if copy else None
-            [[alone]] = decode(model, one, config, max_length=[6], copy_ids=mine)
-            same(alone, found)
+            [[alone]] = decode(model, output, config, max_length=[6], copy_ids=mine)
+            same(alone, actual)
             assert alone.attention.shape == (len(alone.ids) + 1, length)
-        pieces = list(stream(model, one, config, max_length=6, copy_ids=mine))
-        assert [token for token, _ in pieces] == found.ids
-        np.testing.assert_allclose([logged for _, logged in pieces], found.log_probabilities[:-1], atol=2e-5)
+        pieces = list(stream(model, output, config, max_length=6, copy_ids=mine))
+        assert [token for token, _ in pieces] == actual.ids
+        np.testing.assert_allclose([logged for _, logged in pieces], actual.log_probabilities[:-1], atol=2e-5)
 
 
 @pytest.mark.parametrize("sample", [False, True])
@@ -92,13 +92,13 @@ def test_single_source_obeys_the_rules_of_a_batch(sample: bool) -> None:
     rules = TokenRules((7, 6), (6, 7, 8, 9, 10), ((8,), (9, 10)))
     config = DecodingConfig(sample=sample, seed=3, min_length=4, no_repeat_ngram=2)
     batch = decode(model, source, config, max_length=[6] * 2, rules=rules)
-    for row, ([found], length) in enumerate(zip(batch, LENGTHS, strict=True)):
+    for row, ([actual], length) in enumerate(zip(batch, LENGTHS, strict=True)):
         [[alone]] = decode(model, source[row : row + 1, :length], config, max_length=[6], rules=rules)
-        same(alone, found)
+        same(alone, actual)
         assert alone.ids[:2] == [7, 6] and len(alone.ids) >= 4
     one_by_one = decode(model, source, DecodingConfig(batch_size=1), max_length=[6] * 2)
-    for [alone], [found] in zip(one_by_one, decode(model, source, DecodingConfig(), max_length=[6] * 2), strict=True):
-        same(alone, found)
+    for [alone], [actual] in zip(one_by_one, decode(model, source, DecodingConfig(), max_length=[6] * 2), strict=True):
+        same(alone, actual)
 
 
 def test_rules_that_leave_no_token_raise_for_a_single_source() -> None:

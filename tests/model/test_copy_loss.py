@@ -40,8 +40,8 @@ def test_value_and_gradients_are_those_of_the_plain_formula(smoothing: float, ch
     (expected * 0.5).backward()
     torch.testing.assert_close(total, expected)
     torch.testing.assert_close(nll, plain(*reference, 0.0).detach())
-    for one, other in zip(mine, reference, strict=True):
-        torch.testing.assert_close(one.grad, other.grad)
+    for output, other in zip(mine, reference, strict=True):
+        torch.testing.assert_close(output.grad, other.grad)
 
 
 def test_low_precision_stays_near() -> None:

@@ -42,5 +42,5 @@ def test_padding_embeds_as_zero_and_ties_hold(tied: str) -> None:
 
 
 def test_the_same_seed_gives_the_same_weights() -> None:
-    for one, two in zip(network().parameters(), network().parameters(), strict=True):
-        assert torch.equal(one, two)
+    for output, two in zip(network().parameters(), network().parameters(), strict=True):
+        assert torch.equal(output, two)

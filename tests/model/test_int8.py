@@ -26,9 +26,9 @@ def test_product_is_within_the_rounding_error() -> None:
     torch.manual_seed(1)
     weight, bias, inputs = torch.randn(40, 64), torch.randn(40), torch.randn(3, 5, 64) * 7
     right = torch.nn.functional.linear(inputs, weight, bias)
-    found = Int8Linear(weight, bias)(inputs)
+    actual = Int8Linear(weight, bias)(inputs)
     # Each factor is off by at most half a step of its own scale; over 64 products the errors mostly cancel.
-    assert (found - right).abs().max() < 0.02 * right.abs().max()
+    assert (actual - right).abs().max() < 0.02 * right.abs().max()
     assert Int8Linear(weight, None)(torch.zeros(2, 64)).abs().max() == 0
 
 
@@ -50,12 +50,12 @@ def test_every_network_steps_as_in_full_precision(cell: str, extra: dict) -> Non
     quick = Int8Seq2Seq(network)
     source, copies = torch.randint(5, 30, (4, 6)), torch.randint(5, 44, (4, 6))
     with torch.inference_mode():
-        right, found = network.start(source, 2, copies), quick.start(source, 2, copies)
+        right, actual = network.start(source, 2, copies), quick.start(source, 2, copies)
         for tokens in torch.randint(5, 40, (4, 4, 2)):
-            wanted, seen, right = network.step(tokens, right)
-            logs, attention, found = quick.step(tokens, found)
-            writable = wanted > -20
-            assert torch.allclose(logs[writable], wanted[writable], atol=0.15)
+            expected, seen, right = network.step(tokens, right)
+            logs, attention, actual = quick.step(tokens, actual)
+            writable = expected > -20
+            assert torch.allclose(logs[writable], expected[writable], atol=0.15)
             assert torch.allclose(attention, seen, atol=0.05)
 
 
@@ -115,10 +115,10 @@ def test_half_trained_models_generate_the_same_in_every_batch_size(cell: str) ->
     ).fit(pairs, callbacks=[])
     sources = list(pairs.sources)
     for beam in (1, 3):
-        wanted = model.generate(sources, beam=beam, precision="int8", batch_size=64)
+        expected = model.generate(sources, beam=beam, precision="int8", batch_size=64)
         for size in (1, 7):
-            found = model.generate(sources, beam=beam, precision="int8", batch_size=size)
-            assert [one.ids for one in found] == [one.ids for one in wanted]
+            actual = model.generate(sources, beam=beam, precision="int8", batch_size=size)
+            assert [output.ids for output in actual] == [output.ids for output in expected]
 
 
 def test_quantization_does_not_change_the_network() -> None:
@@ -147,6 +147,6 @@ def test_trained_model_generates_the_same_in_fp32_and_int8() -> None:
     for beam in (1, 3):
         whole = model.generate(list(pairs.sources), beam=beam, precision="fp32")
         quick = model.generate(list(pairs.sources), beam=beam, precision="int8")
-        same = sum(one.text == other.text for one, other in zip(whole, quick, strict=True))
+        same = sum(output.text == other.text for output, other in zip(whole, quick, strict=True))
         assert same >= 58
         assert abs(whole[7].log_probabilities.sum() - quick[7].log_probabilities.sum()) < 0.1

@@ -32,15 +32,15 @@ def test_fused_loss_and_gradients_are_those_of_cross_entropy(positions, vocabula
     finally:
         module.BLOCK_LOGITS = before
     logits = theirs[0] @ theirs[1].t() + theirs[2]
-    wanted = torch.nn.functional.cross_entropy(logits, right, label_smoothing=smoothing, reduction="sum")
+    expected = torch.nn.functional.cross_entropy(logits, right, label_smoothing=smoothing, reduction="sum")
     (3.0 * total).backward()
-    (3.0 * wanted).backward()
-    torch.testing.assert_close(total, wanted, rtol=1e-6, atol=1e-6)
+    (3.0 * expected).backward()
+    torch.testing.assert_close(total, expected, rtol=1e-6, atol=1e-6)
     torch.testing.assert_close(
         plain, torch.nn.functional.cross_entropy(logits, right, reduction="sum").detach(), rtol=1e-6, atol=1e-6
     )
-    for one, other in zip(ours, theirs, strict=True):
-        torch.testing.assert_close(one.grad, other.grad)
+    for output, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(output.grad, other.grad)
 
 
 def test_loss_is_exact_when_the_softmax_underflows() -> None:
@@ -55,14 +55,14 @@ def test_low_precision_differs_from_full_by_its_rounding_only() -> None:
     hidden = torch.randn(300, 32, generator=generator)
     weight, bias = torch.randn(500, 32, generator=generator), torch.randn(500, generator=generator)
     right = torch.randint(0, 500, (300,), generator=generator)
-    found = []
+    actual = []
     for kind in (torch.float32, torch.bfloat16):
         low, shared = hidden.to(kind).requires_grad_(), weight.clone().requires_grad_()
         total, _ = fused_loss(low, shared, bias.clone().requires_grad_(), right, 0.1)
         total.backward()
-        found.append((total.item(), shared.grad))
-    assert found[1][0] == pytest.approx(found[0][0], rel=1e-3)
-    assert float((found[1][1] - found[0][1]).norm() / found[0][1].norm()) < 0.02
+        actual.append((total.item(), shared.grad))
+    assert actual[1][0] == pytest.approx(actual[0][0], rel=1e-3)
+    assert float((actual[1][1] - actual[0][1]).norm() / actual[0][1].norm()) < 0.02
 
 
 @pytest.mark.parametrize("variational", [False, True])

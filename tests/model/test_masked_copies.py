@@ -30,8 +30,8 @@ def test_masked_token_is_copied_as_unknown() -> None:
 def test_masked_word_counts_as_unknown_in_training() -> None:
     masked = SOURCE.clone()
     masked[0, 1] = MASK
-    found = network().loss(masked, torch.tensor([[BOS, 12, 6, EOS]]), COPIES)
+    actual = network().loss(masked, torch.tensor([[BOS, 12, 6, EOS]]), COPIES)
     unknown = network().loss(masked, torch.tensor([[BOS, UNK, 6, EOS]]), COPIES)
-    assert torch.allclose(found.nll, unknown.nll)
+    assert torch.allclose(actual.nll, unknown.nll)
     seen = network().loss(SOURCE, torch.tensor([[BOS, 12, 6, EOS]]), COPIES)
     assert not torch.allclose(seen.nll, unknown.nll)

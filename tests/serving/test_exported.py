@@ -55,8 +55,8 @@ def test_exported_network_generates_the_same_tokens(cell: str, attention: str, n
     chosen = {**EXTRAS[number], "cell": cell, "attention": attention}
     if attention == "none":
         chosen |= {"copy": False, "coverage": False}
-    found, _ = side.compared(chosen, 1 + number % 2, 7, tmp_path / "m")
-    assert found < 1e-3
+    actual, _ = side.compared(chosen, 1 + number % 2, 7, tmp_path / "m")
+    assert actual < 1e-3
 
 
 @pytest.fixture(scope="module")
@@ -92,15 +92,15 @@ def test_exported_network_obeys_the_same_rules(copying, way: dict[str, Any]) -> 
 def test_rules_that_leave_no_token_raise_the_same_error(copying) -> None:
     predictor, served = copying
     way = {"allow": ("a",), "min_length": 5, "no_repeat_ngram": 1}
-    said = []
+    message = []
     for write in (
         lambda: predictor.predict(["abc"], build(DecodingConfig, way)),
         lambda: served.generate("abc", **way),
     ):
         with pytest.raises(OptionError) as refused:
             write()
-        said.append(str(refused.value))
-    assert said[0] == said[1]
+        message.append(str(refused.value))
+    assert message[0] == message[1]
 
 
 def test_sampling_is_repeatable_and_obeys_top_k(copying) -> None:
