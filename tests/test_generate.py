@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from nbtextgen import Pairs, TextGenerator
+from nbtextgen import OnnxGenerator, Pairs, TextGenerator
 from nbtextgen.core.errors import DataError, MemoryShortError, ModelFileError, OptionError
 from nbtextgen.core.files import checksum
 from nbtextgen.decoding.config import DecodingConfig
@@ -126,6 +126,39 @@ def test_a_single_source_that_does_not_fit_says_the_way_out(
     monkeypatch.setattr(predictor_module, "decode", fail)
     with pytest.raises(MemoryShortError, match="source of 3 tokens; use a smaller .*beam or .*max.length"):
         model.generate("abc", beam=50)
+
+
+def test_every_way_to_use_a_model_says_when_the_memory_is_short(
+    model: TextGenerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes.")
+
+    monkeypatch.setattr(model.predictor.networks[0], "encode", fail)
+    for use in (
+        lambda: model.generate("abc"),
+        lambda: model.generate(["abc"] * 3, beam=2),
+        lambda: list(model.stream("abc")),
+        lambda: model.log_probabilities([("abc", "cba")]),
+        lambda: model.predictor.alternatives("abc", (5,), 3),
+    ):
+        with pytest.raises(MemoryShortError, match="There is not enough memory to"):
+            use()
+
+
+def test_a_prefix_longer_than_the_maximum_is_refused(model: TextGenerator) -> None:
+    with pytest.raises(OptionError, match="prefix has 3 tokens, which is more than max_length=2"):
+        model.generate("abc", prefix="abc", max_length=2)
+    assert model.generate("abc", prefix="abc", max_length=3).text == "abc"
+
+
+def test_an_output_of_an_exported_model_is_explained_by_the_same_model_only(
+    model: TextGenerator, tmp_path: Path
+) -> None:
+    output = OnnxGenerator.load(model.export("onnx", tmp_path / "m")).generate("abc")
+    assert model.explain(output, method="attention").output_tokens[:-1] == output.tokens
+    with pytest.raises(DataError, match="comes from another model"):
+        train(seed=2).explain(output, method="attention")
 
 
 def test_an_error_that_is_not_about_memory_is_passed_on(model: TextGenerator, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ from nbtextgen.inference.generation import Generation, Generations
 from nbtextgen.inference.text_codec import EncodedSources, LengthLimit, TextCodec
 from nbtextgen.model.int8 import Int8Seq2Seq, int8_is_faster
 from nbtextgen.model.isolation import isolated
-from nbtextgen.model.memory import is_out_of_memory
+from nbtextgen.model.memory import is_out_of_memory, memory_errors
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.tokenizers.base import BOS, PAD, Tokenizer
 
@@ -151,9 +151,11 @@ class Predictor:
         sources = self.codec.encode([text], config)
         source, copies = self._tensors(sources)
         tokens = stream(self._stepper(), source, config, sources.rules, max_length=sources.limits[0], copy_ids=copies)
-        yield from self.codec.stream_text((token for token, _ in tokens), sources.words[0])
+        with memory_errors(_memory_message(sources.ids[0], config)):
+            yield from self.codec.stream_text((token for token, _ in tokens), sources.words[0])
 
     @isolated()
+    @memory_errors("There is not enough memory to score a target of this length; score shorter texts.")
     @torch.inference_mode()
     def target_scores(self, pairs: Pairs) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return the log-probability of every target given its source, and its number of tokens, ``(pairs,)`` each.
@@ -178,6 +180,7 @@ class Predictor:
         return math.exp(-totals.sum() / max(1, tokens.sum()))
 
     @isolated()
+    @memory_errors("There is not enough memory to list alternatives for a source of this length; use a shorter source.")
     @torch.inference_mode()
     def alternatives(
         self, text: str, ids: Sequence[int], count: int, *, cancellation: CancellationToken | None = None
@@ -249,7 +252,7 @@ class Predictor:
                     if not is_out_of_memory(error):
                         raise
                     if size == 1:
-                        raise _memory_short(int((sources.ids[rows[0]] != PAD).sum()), config) from error
+                        raise MemoryShortError(_memory_message(sources.ids[rows[0]], config)) from error
                 for row in rows[:size]:
                     hypotheses[row].clear()
                 size = max(1, min(size, config.batch_size) // 2)
@@ -301,8 +304,9 @@ class Predictor:
         return torch.as_tensor(sources.ids, device=self.device), copies
 
 
-def _memory_short(tokens: int, config: DecodingConfig) -> MemoryShortError:
+def _memory_message(ids: NDArray[np.int64], config: DecodingConfig) -> str:
+    tokens = int((ids != PAD).sum())
     smaller = "a smaller --beam or --max-length" if max(config.beam, config.n_best) > 1 else "a smaller --max-length"
-    return MemoryShortError(
+    return (
         f"There is not enough memory to generate for a source of {tokens:,} tokens; use {smaller}, or a shorter source."
     )

@@ -161,6 +161,10 @@ class TextCodec:
         """
         if not prefix and config.prefix:
             prefix = self.target.encode(config.prefix).ids
+            if config.max_length is not None and len(prefix) > config.max_length:
+                raise OptionError(
+                    f"--prefix has {len(prefix)} tokens, which is more than --max-length={config.max_length}; change one of them."
+                )
         allowed = {token for word in config.allow for token in self._word_ids(word, "allow")}
         return TokenRules(
             prefix=tuple(prefix),

@@ -2,10 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
+
 import torch
+
+from nbtextgen.core.errors import MemoryShortError
 
 _MESSAGES = ("can't allocate memory", "bad_alloc", "could not create a", "CUDNN_STATUS_ALLOC")
 """What PyTorch's other exceptions say in that case; the third is oneDNN's."""
+
+
+@contextmanager
+def memory_errors(message: str) -> Generator[None]:
+    """Raise ``MemoryShortError`` with ``message`` if a computation in the block does not fit into the memory."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise MemoryShortError(message) from error
 
 
 def is_out_of_memory(error: BaseException) -> bool:

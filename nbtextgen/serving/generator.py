@@ -85,7 +85,9 @@ class OnnxGenerator:
                 OnnxNetwork(folder / ENCODER.format(number), folder / DECODER.format(number), threads)
                 for number in numbers
             ]
-            codec = TextCodec(source, target, limit, bool(manifest["attention"]), copy)
+            codec = TextCodec(
+                source, target, limit, bool(manifest["attention"]), copy, str(manifest.get("fingerprint", ""))
+            )
             return cls(codec, OnnxEnsemble(networks), manifest["clean"])
         except NbTextGenError:
             raise
