@@ -11,6 +11,11 @@ from numpy.typing import NDArray
 
 from nbtextgen.core.escaping import pictured, visible
 
+MAX_NOTES = 5
+"""Notes shown for many outputs."""
+MAX_COUNTED_NOTES = 1000
+"""Different notes that are counted."""
+
 
 @dataclass(frozen=True, eq=False)
 class Generation:
@@ -122,12 +127,6 @@ class NoteSummary:
         if len(self._counts) > MAX_NOTES:
             sentences.append(f"{self._noted:,} of {self._rows:,} outputs have notes; see those of each.")
         return tuple(sentences)
-
-
-MAX_NOTES = 5
-"""Notes shown for many outputs."""
-MAX_COUNTED_NOTES = 1000
-"""Different notes that are counted."""
 
 
 class Generations(list[Generation]):
