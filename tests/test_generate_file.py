@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from nbtextgen import Pairs, TextGenerator
-from nbtextgen.core.errors import DataError
+from nbtextgen.core.errors import DataError, NbTextGenError
 from nbtextgen.inference import bulk
 from nbtextgen.inference.generation import GenerationInterrupted
 
@@ -40,7 +40,7 @@ def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk, "MAX_CHUNK", 4)
 
 
-SOURCES = ["abc", "", "d\ta", 'a "b"', "ab" * 20, "日本", "c,d", *WORDS[:20]]
+SOURCES = ["abc", "", "d\ta", "line\nbreak", 'a "b"', "ab" * 20, "日本", "c,d", *WORDS[:20]]
 
 
 def read(path: Path) -> list[dict[str, object]]:
@@ -70,9 +70,9 @@ def test_tables_hold_outputs_in_the_order_of_the_sources(model: TextGenerator, t
             assert row["log_probability"] == pytest.approx(output.log_probability, abs=1e-4)
             assert row["confidence"] == pytest.approx(output.confidence, abs=1e-4) and 0 < row["confidence"] <= 1
     assert rows[1]["log_probability"] is None or math.isnan(rows[1]["log_probability"])
-    assert "2 of 2 characters are unknown" in rows[5]["notes"]
-    assert table.notes[0] == "1 of 27 sources are empty, and so are their outputs."
-    assert repr(table).startswith(f"27 generated rows in {tmp_path}") and list(tmp_path.iterdir()) == [table.path]
+    assert "2 of 2 characters are unknown" in rows[6]["notes"]
+    assert table.notes[0] == "1 of 28 sources are empty, and so are their outputs."
+    assert repr(table).startswith(f"28 generated rows in {tmp_path}") and list(tmp_path.iterdir()) == [table.path]
 
 
 def test_lines_in_lines_out_with_blank_lines_kept(model: TextGenerator, tmp_path: Path) -> None:
@@ -239,6 +239,20 @@ def test_names_that_cannot_be_written_are_refused_before_anything_is_generated(
     with pytest.raises(DataError, match="columns a, b"):
         model.generate_file({"a": ["x"], "b": ["y"]}, on_progress=silent)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.tsv", "in.txt"]
+
+
+@pytest.mark.parametrize("ending", [".tsv", ".jsonl", ".parquet", ".txt"])
+def test_half_a_character_can_be_written(model: TextGenerator, tmp_path: Path, ending: str) -> None:
+    assert model.generate_file(["ab\ud800c"], tmp_path / f"out{ending}", on_progress=silent).count == 1
+    if ending != ".txt":
+        with_candidates = model.generate_file(["ab\ud800c"], tmp_path / f"n{ending}", n_best=2, on_progress=silent)
+        assert with_candidates.count == 1 and (tmp_path / f"n{ending}").stat().st_size
+
+
+@pytest.mark.parametrize("name", ["a\0b.tsv", "x" * 300 + ".tsv"])
+def test_names_that_no_file_can_have_are_refused(model: TextGenerator, tmp_path: Path, name: str) -> None:
+    with pytest.raises(NbTextGenError):
+        model.generate_file(["abc"], f"{tmp_path}/{name}", on_progress=silent)
 
 
 def test_an_empty_column_gives_an_empty_table(model: TextGenerator, tmp_path: Path) -> None:

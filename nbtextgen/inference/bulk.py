@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbtextgen.core.errors import DataError
+from nbtextgen.core.files import checked_path
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.data.readers.texts import stream_texts
 from nbtextgen.data.rows import is_missing
@@ -58,7 +59,7 @@ class GeneratedTable:
 
     def __repr__(self) -> str:
         where = "" if self.path is None else f" in {self.path}"
-        return "\n".join([f"{self.count:,} generated rows{where}", *self.notes])
+        return "\n".join([f"{self.count:,} generated row{'' if self.count == 1 else 's'}{where}", *self.notes])
 
 
 def generate_table(
@@ -77,7 +78,7 @@ def generate_table(
         data, into, source, on_progress: as there.
         settings: what the outputs depend on besides the sources; an interrupted call is only continued with the same.
     """
-    path = None if into is None else Path(into)
+    path = None if into is None else checked_path(into)
     if path is not None:
         check_table_name(path)
         if isinstance(data, (str, Path)) and Path(data).resolve() == path.resolve():

@@ -48,16 +48,21 @@ class GeneratedRow(NamedTuple):
     def columns(self, *, candidates: bool = True, notes: bool = True) -> dict[str, Any]:
         """Return the values by column."""
         values: dict[str, Any] = {
-            "source": self.source,
-            "text": self.text,
+            "source": _storable(self.source),
+            "text": _storable(self.text),
             "log_probability": self.log_probability,
             "confidence": self.confidence,
         }
         if candidates:
-            values["candidates"] = list(self.candidates)
+            values["candidates"] = [_storable(text) for text in self.candidates]
         if notes:
-            values["notes"] = "; ".join(self.notes)
+            values["notes"] = _storable("; ".join(self.notes))
         return values
+
+
+def _storable(text: str) -> str:
+    """Return the text with halves of characters, which no file can hold, written as ``\\udc80``."""
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
 class PartFile:
@@ -197,7 +202,7 @@ def write_table(part: PartFile, path: Path) -> tuple[str, ...]:
 
 
 def _write_delimited(path: Path, names: list[str], rows: Iterable[dict[str, Any]], *, delimiter: str) -> None:
-    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
+    with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, names, delimiter=delimiter, lineterminator="\n")
         writer.writeheader()
         for row in rows:
@@ -207,13 +212,13 @@ def _write_delimited(path: Path, names: list[str], rows: Iterable[dict[str, Any]
 
 
 def _write_jsonl(path: Path, names: list[str], rows: Iterable[dict[str, Any]]) -> None:
-    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
 def _write_texts(path: Path, names: list[str], rows: Iterable[dict[str, Any]]) -> None:
     """Write the outputs alone, one per line."""
-    with path.open("w", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+    with path.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(" ".join(row["text"].splitlines()) + "\n" for row in rows)
 
 
