@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Mapping, Sequence
 
 from nbtextgen.charts.scale import COLOURS, WIDTH, picture
+from nbtextgen.core.escaping import escaped
 
 NAMES, ROW = 150, 26
 """Width of the names and height of a row, in pixels."""
@@ -22,9 +22,9 @@ def bar_chart(values: Mapping[str, float], *, title: str, show: Callable[[float]
         y = 8 + ROW * index
         length = (WIDTH - NAMES - 110) * value / largest
         rows.append(
-            f'<text x="{NAMES}" y="{y + 14}" text-anchor="end">{html.escape(name)}</text>'
+            f'<text x="{NAMES}" y="{y + 14}" text-anchor="end">{escaped(name)}</text>'
             f'<rect x="{NAMES + 10}" y="{y}" width="{length:.1f}" height="18" rx="2" fill="{COLOURS[0]}"/>'
-            f'<text x="{NAMES + 16 + length:.1f}" y="{y + 14}">{html.escape(show(value))}</text>'
+            f'<text x="{NAMES + 16 + length:.1f}" y="{y + 14}">{escaped(show(value))}</text>'
         )
     return picture(title, 16 + ROW * max(1, len(values)), "".join(rows))
 

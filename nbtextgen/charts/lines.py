@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nbtextgen.charts.scale import COLOURS, DASHES, WIDTH, AxisScale, number, picture, span
-from nbtextgen.core.escaping import pictured, visible
+from nbtextgen.core.escaping import escaped, pictured
 
 HEIGHT = 240
 LEFT, RIGHT, TOP, BOTTOM = 72, 12, 12, 40
@@ -122,15 +122,15 @@ def _axes(across: AxisScale, up: AxisScale, x_label: str, y_label: str) -> str:
             f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{number(value)}</text>'
         )
     parts.append(
-        f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{bottom + 33}" text-anchor="middle">{visible(x_label)}</text>'
-        f'<text x="12" y="{middle}" text-anchor="middle" transform="rotate(-90 12 {middle})">{visible(y_label)}</text>'
+        f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{bottom + 33}" text-anchor="middle">{escaped(x_label)}</text>'
+        f'<text x="12" y="{middle}" text-anchor="middle" transform="rotate(-90 12 {middle})">{escaped(y_label)}</text>'
     )
     return "".join(parts)
 
 
 def _curve(curve: _Curve, across: AxisScale, up: AxisScale) -> str:
     pixels = [(across(x), up(y)) for x, y in curve.points]
-    title = f"<title>{visible(curve.line.name)}</title>" if curve.line.name else ""
+    title = f"<title>{escaped(curve.line.name)}</title>" if curve.line.name else ""
     look = 'stroke-width="1" opacity=".35"' if curve.line.faint else 'stroke-width="2"'
     dash = f' stroke-dasharray="{curve.dash}"' if curve.dash else ""
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in pixels)
@@ -145,7 +145,7 @@ def _mark(x: float, label: str) -> str:
     anchor, shift = ("end", -6) if x > WIDTH * 0.7 else ("start", 6)
     return (
         f'<path d="M{x:.1f} {TOP}V{HEIGHT - BOTTOM}" stroke="{COLOURS[1]}" stroke-width="2" stroke-dasharray="4 3"/>'
-        f'<text x="{x + shift:.1f}" y="{TOP + 10}" text-anchor="{anchor}">{visible(label)}</text>'
+        f'<text x="{x + shift:.1f}" y="{TOP + 10}" text-anchor="{anchor}">{escaped(label)}</text>'
     )
 
 
@@ -190,7 +190,7 @@ def _legend(curves: Sequence[_Curve], star: bool) -> tuple[str, int]:
         if x > LEFT and x + width > WIDTH:
             x, row = LEFT, row + 1
         shift = f"translate({x} {HEIGHT + 12 + 18 * row})"
-        parts.append(f'<g transform="{shift}">{sample}<text x="28">{html.escape(name)}</text></g>')
+        parts.append(f'<g transform="{shift}">{sample}<text x="28">{escaped(name)}</text></g>')
         x += width
     return "".join(parts), row + 1
 

@@ -90,7 +90,8 @@ def picture(title: str, height: float, body: str, min_width: int = 440) -> str:
     """
     label = html.escape(title, quote=True)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:g}" role="img" aria-label="{label}" '
+        # The classes keep MathJax 3 and 2 out.
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="mathjax_ignore tex2jax_ignore" viewBox="0 0 {WIDTH} {height:g}" role="img" aria-label="{label}" '
         f'style="display:block;width:100%;min-width:{min_width}px;max-width:{WIDTH}px;height:auto;color:inherit;font:12px system-ui,sans-serif" '
         f'fill="currentColor">{body}</svg>'
     )

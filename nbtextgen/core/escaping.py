@@ -12,7 +12,15 @@ _INVISIBLE = (
 
 
 def visible(text: str) -> str:
-    """Escape text for HTML, with control characters shown as pictures (Unicode block 2400)."""
+    """Escape text for the content of an HTML element: controls become pictures (Unicode block 2400), and no TeX is typeset.
+
+    MathJax, which notebooks load, does not look for formulas across elements.
+    """
+    return escaped(text).replace("$", "<span>$</span>").replace("\\", "<span>\\</span>")
+
+
+def escaped(text: str) -> str:
+    """Escape text for an attribute, the title of a page, or SVG, with control characters shown as pictures."""
     return html.escape(pictured(text), quote=True)
 
 

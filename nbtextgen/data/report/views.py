@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import re
 from collections.abc import Iterable, Sequence
 
@@ -143,7 +142,7 @@ def _marked(text: str) -> str:
     """A text as HTML, with signs or code points for white space that would not be visible."""
     marked = re.sub(r"^ +| +$|  +", lambda match: "\u2423" * len(match[0]), pictured(text))
     marked = re.sub(r"[^\S ]", lambda match: f"\u27e8U+{ord(match[0]):04X}\u27e9", marked)
-    return f"<bdi>{html.escape(marked)}</bdi>"
+    return f"<bdi>{visible(marked)}</bdi>"
 
 
 def plain(text: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nbtextgen.core.escaping import visible
+from nbtextgen.core.escaping import escaped, visible
 from nbtextgen.explanation.attributions import Values
 from nbtextgen.explanation.config import method_title
 from nbtextgen.explanation.explanation import Explanation, Explanations
@@ -29,7 +29,7 @@ def fragment(value: Explanation | Explanations) -> str:
 
 def page(value: Explanation | Explanations) -> str:
     """A whole page."""
-    heading = visible(value.source if isinstance(value, Explanation) else next(iter(value.values())).source)
+    heading = escaped(value.source if isinstance(value, Explanation) else next(iter(value.values())).source)
     return (
         "<!DOCTYPE html><html><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width'><meta name='color-scheme' content='light dark'>"

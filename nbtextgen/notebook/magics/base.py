@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, no_var_expand
 
 from nbtextgen.core.errors import NbTextGenError, OptionError
+from nbtextgen.core.escaping import pictured
 from nbtextgen.notebook.arguments import help_table
 from nbtextgen.notebook.awaiting import unmark
 from nbtextgen.notebook.completion import MagicCompletion, Options
@@ -51,7 +52,7 @@ class MagicError(Exception):
     """A user's mistake, shown as one line; it still stops "Run all"."""
 
     def _render_traceback_(self) -> list[str]:
-        return [f"nbtextgen: {self}"]
+        return [f"nbtextgen: {pictured(str(self))}"]
 
 
 def command(

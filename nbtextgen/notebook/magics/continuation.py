@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from IPython.core.magic import line_magic, magics_class
 
+from nbtextgen.core.escaping import pictured_lines
 from nbtextgen.core.options import Option, options_of
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.notebook.arguments import COMMON, TEXT, by_name, flag_option, text_option
@@ -61,11 +62,11 @@ class ContinueCommands(Commands):
             return continuation_panel(model, text, length, decoding)
         pieces, throttle = [text], Throttle()
         if not parsed.options.get("quiet"):
-            print(text, end="", flush=True)
+            print(pictured_lines(text), end="", flush=True)
         for piece in model.stream_continuation(text, length, **decoding):
             pieces.append(piece)
             if not parsed.options.get("quiet"):
-                print(piece, end="", flush=throttle.due())
+                print(pictured_lines(piece), end="", flush=throttle.due())
         if not parsed.options.get("quiet"):
             print()
         if parsed.options.get("into"):
