@@ -321,7 +321,7 @@ def test_another_encoding_is_named_and_can_be_given(encoding: str, suffix: str, 
     if encoding.startswith("cp"):
         with pytest.raises(DataError, match=r"line \d is not ascii text; give another encoding"):
             read(path, encoding="ascii")
-    with pytest.raises(OptionError, match=r"There is no encoding 'cp125'.*Did you mean"):
+    with pytest.raises(OptionError, match=r"There is no encoding of text 'cp125'.*Did you mean"):
         Pairs.of(path, encoding="cp125")
 
 
@@ -357,6 +357,31 @@ def test_words_that_pandas_reads_as_missing_are_explained(tmp_path: Path) -> Non
     assert read(tmp_path / "a.csv") == [("null", "nul"), ("NA", "x")]
     with pytest.raises(DataError, match=r"row 1: source is missing .*keep_default_na=False"):
         Pairs.of(pandas.read_csv(tmp_path / "a.csv"))
+
+
+def test_other_tables_and_what_they_are(tmp_path: Path) -> None:
+    for name, text in (
+        ("a.csv", '"a", "b, x"\n"c", "d"\n'),
+        ("a.txt", "a ||| b, x\nc ||| d\n"),
+        ("a.json", '[["a", "b, x"], ["c", "d"]]'),
+        ("a.jsonl", '["a", "b, x"]\n["c", "d"]\n'),
+        ("a.csv", ',source,target\n0,a,"b, x"\n1,c,d\n'),
+    ):
+        assert read(write(tmp_path / name, text)) == [("a", "b, x"), ("c", "d")], text
+    assert read([tuple(str(write(tmp_path / f"t.{side}", f"{side}\n")) for side in ("en", "fr"))]) == [("en", "fr")]
+    assert read(pair_columns(str(tmp_path / "t.en"), ["x"])) == [("en", "x")]
+    for data, message in (
+        (write(tmp_path / "m.json", '{"hello": "bonjour", "bye": "salut"}'), "holds one JSON object of texts"),
+        (write(tmp_path / "e.json", '[{"a": "x", "b": "y"}] more'), "there is more after the list"),
+        (write(tmp_path / "h.csv", "<!DOCTYPE html>\n<html>"), "is an HTML page"),
+        (write(tmp_path / "l.tsv", "version https://git-lfs.github.com/spec/v1\n"), "git lfs pull"),
+        (write(tmp_path / "t.gz", gzip.compress(gzip.compress(b"a"))), "is packed twice"),
+        ("https://example.org/a.tsv", "is an address; download"),
+        ("", "name of the file is empty"),
+        (io.StringIO("a\tb\n"), "open file"),
+    ):
+        with pytest.raises(DataError, match=message):
+            Pairs.of(data)
 
 
 # Parallel files ----------------------------------------------------------------------------------------------------

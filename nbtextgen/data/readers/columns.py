@@ -23,6 +23,10 @@ ROLES = {
 """Names of columns that say which is the source and which the target."""
 
 
+INDEX_NAMES = ("", "Unnamed: 0", "__index_level_0__")
+"""Names that pandas gives to its index in a file."""
+
+
 @dataclass(frozen=True)
 class ReadOptions:
     """How data is read.
@@ -48,12 +52,13 @@ class ReadOptions:
         """The columns that are asked for by name."""
         return [str(column) for column in (self.source, self.target) if column is not None and not is_number(column)]
 
-    def choose(self, names: Sequence[str], *, are_numbers: bool = False) -> tuple[int, int]:
+    def choose(self, names: Sequence[str], *, are_numbers: bool = False, subject: str = "The data") -> tuple[int, int]:
         """Return the indices of the source and target columns.
 
         Args:
             names: of all columns.
             are_numbers: whether the columns have no names but their numbers, counted from 1.
+            subject: what has the columns, for errors.
 
         Raises:
             DataError: if there are not two columns, it is not clear which two, or a column is not among them.
@@ -63,7 +68,7 @@ class ReadOptions:
             return index, index
         listed = _listed(names)
         if len(names) < 2:
-            raise DataError(f"The data has {len(names)} column ({listed}); two are needed, source and target.")
+            raise DataError(f"{subject} has {len(names)} column ({listed}); two are needed, source and target.")
         first = 0 if "0" in (str(self.source), str(self.target)) else 1
         known = () if are_numbers else names
         indices = [
@@ -75,6 +80,9 @@ class ReadOptions:
                 source, target = (names[index] for index in roles)
                 self.notes.append(f"Columns are taken by name: source is '{source}', target '{target}'.")
             return roles
+        if indices == [None, None] and len(names) == 3 and names[0] in INDEX_NAMES:
+            self.notes.append(f"The first column ('{names[0]}') is read as an index and left out.")
+            return 1, 2
         if len(names) == 2:
             if indices == [None, None] and names[0] == names[1]:
                 raise DataError(_twice(names[0]))
@@ -84,8 +92,10 @@ class ReadOptions:
                 for index, other in zip(indices, indices[::-1], strict=True)
             ]
         source, target = indices
+        if source == target and source is not None:
+            self.notes.append(f"Source and target are the same column, '{names[source]}'.")
         if source is None or target is None:
-            raise DataError(f"The data has columns {listed}; say which with --source=NAME --target=NAME.")
+            raise DataError(f"{subject} has columns {listed}; say which with --source=NAME --target=NAME.")
         return source, target
 
     def choose_one(self, names: Sequence[str], *, are_numbers: bool = False, is_first: bool = False) -> int:
@@ -109,7 +119,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def is_number(column: ColumnName) -> bool:
     """Return ``True`` for a column that is given by its number."""
-    return isinstance(column, int) or (column.isascii() and column.isdigit())
+    return isinstance(column, int) or (str(column).isascii() and str(column).isdigit())
 
 
 def column_index(column: ColumnName, names: Sequence[str], side: str, first: int, count: int) -> int:

@@ -18,7 +18,8 @@ from nbtextgen.data.rows import Row
 Line = tuple[int, list[str]]
 """Line number and cells."""
 DELIMITERS = ",;\t|"
-ARROW = " => "
+SEPARATORS = (" => ", " ||| ")
+"""Separators of lines without tabs, the second as in the input of word aligners."""
 _SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
 _LINE_END = re.compile("\r\n|\n|\r")
 
@@ -33,23 +34,32 @@ def rows_of_table(file: TextFile, options: ReadOptions) -> Iterator[Row]:
         raise DataError(f"{file.path} is empty; write one pair per line.")
     lines = chain(head, lines)
     has_tab = any("\t" in line for line in texts)
+    arrow = next((each for each in SEPARATORS if sum(each in line for line in texts) > len(texts) / 2), None)
+    arrow = arrow or next((each for each in SEPARATORS if any(each in line for line in texts)), None)
     if separator := _SEPARATOR_LINE.fullmatch(texts[0]):
         next(lines)
         return _rows(file, _quoted_cells(file, lines, separator[1]), options)
     if suffix != "csv" and (entries := _cmudict_cells(file, lines, texts, options)):
         return _rows(file, entries, options, Header.YES)
-    if suffix == "csv" or not (has_tab or any(ARROW in line for line in texts)):
-        delimiter = best_delimiter(texts)
+    delimiter = best_delimiter(texts) if suffix == "csv" or not (has_tab or arrow) else None
+    if delimiter is not None or not (has_tab or arrow):
         if suffix == "csv" or delimiter is not None:
             if (delimiter or ",") != "\t":
-                return _rows(file, _quoted_cells(file, lines, delimiter or ","), options)
+                delimiter = delimiter or ","
+                is_spaced = all(_is_spaced(line, delimiter) for line in texts[:60])
+                return _rows(file, _quoted_cells(file, lines, delimiter, skip_spaces=is_spaced), options)
         elif suffix != "tsv":
-            raise DataError(
-                f"{name}, line {head[0][0]} has no separator: write source, a tab or '{ARROW}', and target."
-            )
+            raise DataError(f"{name}, line {head[0][0]} has no separator: write source, a tab or ' => ', and target.")
     if has_tab or suffix == "tsv":
         return _rows(file, _tab_cells(file, lines, options), options)
-    return _rows(file, ((number, line.rstrip("\r\n").split(ARROW)) for number, line in lines if line.strip()), options)
+    assert arrow is not None
+    return _rows(file, ((number, line.rstrip("\r\n").split(arrow)) for number, line in lines if line.strip()), options)
+
+
+def _is_spaced(line: str, delimiter: str) -> bool:
+    """Return ``True`` if a space, and then a quote, follows every delimiter outside of quotes."""
+    outside = "".join(line.split('"')[::2])
+    return outside.count(delimiter) == outside.count(f"{delimiter} ") > 0 and f'{delimiter} "' in line
 
 
 def best_delimiter(lines: Sequence[str]) -> str | None:
@@ -88,7 +98,7 @@ def _rows(file: TextFile, lines: Iterator[Line], options: ReadOptions, header: H
     if len(set(names)) < width and (options.names or (options.source, options.target) == (None, None)):
         twice = next(name for name in names if names.count(name) > 1)
         raise DataError(f"{name}, line {line:,}: two columns are named '{twice}'; rename one of them.")
-    source, target = options.choose(names, are_numbers=header is not Header.YES)
+    source, target = options.choose(names, are_numbers=header is not Header.YES, subject=f"{name}, line {line:,}")
     shown = ", ".join(first)
     if header is Header.YES and not is_known and {*map(str.lower, first)} != {"source", "target"}:
         options.notes.append(f"{name}, line {line:,} ({shown:.80}) is read as a header.")
@@ -125,8 +135,10 @@ class _without_size_limit:
         csv.field_size_limit(self._limit)
 
 
-def _quoted_cells(file: TextFile, lines: Iterable[tuple[int, str]], delimiter: str) -> Iterator[Line]:
-    """Yield rows with the line on which each begins; cells may be in quotes.
+def _quoted_cells(
+    file: TextFile, lines: Iterable[tuple[int, str]], delimiter: str, *, skip_spaces: bool = False
+) -> Iterator[Line]:
+    """Yield rows with the line on which each begins; cells may be in quotes, after spaces with ``skip_spaces``.
 
     Raises:
         DataError: for a quote that is not closed, or that is closed only after other rows; names the line.
@@ -146,7 +158,7 @@ def _quoted_cells(file: TextFile, lines: Iterable[tuple[int, str]], delimiter: s
     if first is None:
         return
     number, numbered = first[0], chain([first], numbered)
-    reader = csv.reader(counted(), delimiter=delimiter, strict=True)
+    reader = csv.reader(counted(), delimiter=delimiter, strict=True, skipinitialspace=skip_spaces)
     batch_size, lines_read, plain = 1, 0, list[list[str]]()
     while True:
         batch, size = list[list[str]](), 0

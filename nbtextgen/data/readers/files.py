@@ -14,10 +14,10 @@ from typing import Any
 from nbtextgen.core.errors import DataError
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.data.readers.columns import ColumnPath, ReadOptions, value_at
-from nbtextgen.data.readers.delimited import ARROW, rows_of_table
+from nbtextgen.data.readers.delimited import SEPARATORS, rows_of_table
 from nbtextgen.data.readers.memory import ROW_BYTES, check_fits, check_text_fits, free_memory
 from nbtextgen.data.readers.records import rows_of_json
-from nbtextgen.data.readers.text import PARQUET, TextFile, byte_pieces
+from nbtextgen.data.readers.text import PARQUET, TextFile, byte_pieces, is_packed
 from nbtextgen.data.rows import Row
 
 SUFFIXES = (".tsv", ".csv", ".txt", ".jsonl", ".json", ".parquet")
@@ -43,6 +43,8 @@ def rows_of_file(path: Path, options: ReadOptions) -> Iterator[Row]:
         MemoryShortError: if the rows are to be kept and would not fit into memory.
     """
     head = next(byte_pieces(path), b"")
+    if head.startswith(PARQUET) and is_packed(path):
+        raise DataError(f"{path} is a Parquet file packed with gzip; unpack it first.")
     if head.startswith(PARQUET) or _suffix(path) == ".parquet":
         return _parquet_rows(path, options)
     if options.in_memory:
@@ -93,7 +95,7 @@ def looks_like_table(path: Path, encoding: str | None = None) -> bool:
     if _suffix(path) in (".csv", ".json", ".jsonl", ".parquet"):
         return True
     lines = list(islice((line for line in TextFile(path, encoding).lines() if line.strip()), 50))
-    return sum("\t" in line or ARROW in line for line in lines) > len(lines) / 2
+    return sum(any(mark in line for mark in ("\t", *SEPARATORS)) for line in lines) > len(lines) / 2
 
 
 def _parquet_rows(path: Path, options: ReadOptions) -> Iterator[Row]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -101,6 +102,7 @@ def files_of(data: Any) -> list[Path]:
 
 def _matching_files(name: str) -> list[Path]:
     """The file of a name, or all files that a pattern such as ``parts/*.tsv.gz`` fits."""
+    name = os.path.expanduser(name)
     is_pattern = any(mark in name for mark in "*?[") and not _exists(name)
     return [Path(each) for each in sorted(glob.glob(name))] if is_pattern else [Path(name)]
 
@@ -138,6 +140,10 @@ def _rows_of_name(name: str, options: ReadOptions) -> Iterator[Row]:
     """Rows of a built-in set, of one file, or of all files that a pattern fits."""
     if name.startswith("builtin:"):
         return _rows_of_pairs(rows_from_name(name))
+    if not name.strip():
+        raise DataError("The name of the file is empty.")
+    if "://" in name:
+        raise DataError(f"{name:.200} is an address; download the file, or read it with pandas and give the frame.")
     files = _matching_files(name)
     if not files:
         raise DataError(f"No file fits {name}; check the pattern and the folder.")
@@ -203,12 +209,19 @@ def _column(table: Any, index: int, key: Any) -> list[Any]:
         if hasattr(column, method):
             return getattr(column, method)()
     if isinstance(column, (str, bytes)) or not hasattr(column, "__iter__"):
-        raise DataError(f"The column '{key}' is {column!r:.40}, not a list of texts; give a list for every column.")
+        raise DataError(
+            f"The column '{key}' is {column!r:.40}, not a list of texts; give a list for every column, or for a mapping of sources to targets list(data.items())."
+        )
     return list(column)
 
 
 def _is_matrix(data: Any) -> bool:
     return _is(data, np.ndarray) and data.dtype.names is None
+
+
+def _is_lazy(data: object) -> bool:
+    """Return ``True`` for a frame whose rows are not computed yet."""
+    return hasattr(type(data), "collect") and hasattr(type(data), "columns")
 
 
 def _is(data: object, kind: type) -> bool:
@@ -235,7 +248,7 @@ def table_of(data: Any) -> Table | None:
         if data.ndim != 2 and names is None:
             return None
         keys = list(range(1, data.shape[1] + 1)) if names is None else list(names)
-    elif all(hasattr(cast("type", type(data)), name) for name in ("collect", "columns")):
+    elif _is_lazy(data):
         raise DataError(f"A {type(data).__name__} holds no rows yet; give the result of its method collect().")
     else:
         keys = getattr(data, "column_names", None)
@@ -267,6 +280,8 @@ def _sample(table: Any, index: int, key: Any) -> list[Any]:
 
 def _rows_of_sequence(data: Iterable[Any], options: ReadOptions) -> Iterator[Row]:
     """Rows of (source, target), of records, or of names of files."""
+    if hasattr(data, "read"):
+        raise DataError(f"An open file ({type(data).__name__}) cannot be read twice; give its name.")
     rows = iter(data)
     first = list(islice(rows, SAMPLE))
     rows = chain(first, rows)
@@ -274,6 +289,8 @@ def _rows_of_sequence(data: Iterable[Any], options: ReadOptions) -> Iterator[Row
         return rows_of_records(_records(rows), options)
     if first and all(map(_names_file, first)):
         return (row for name in rows for row in _rows_of_name(str(name), options))
+    if first and isinstance(first[0], (list, tuple)) and parallel_files(first[0], options):
+        return (row for names in rows for row in read_rows(names, options))
     if (options.source, options.target) != (None, None) and first and isinstance(first[0], (list, tuple, np.ndarray)):
         width = len(cast("Sequence[Any]", first[0]))
         indices = options.choose([str(number + 1) for number in range(width)], are_numbers=True)

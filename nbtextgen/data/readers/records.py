@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice, zip_longest
 from typing import Any, cast
 
 from nbtextgen.core.errors import DataError
-from nbtextgen.data.readers.columns import SAMPLE, ReadOptions, record_paths, value_at
+from nbtextgen.data.readers.columns import SAMPLE, ReadOptions, column_roles, record_paths, value_at
 from nbtextgen.data.readers.text import LARGEST_ROW, TextFile
 from nbtextgen.data.rows import Place, Row, place_text
 
@@ -48,10 +48,14 @@ def rows_of_json(file: TextFile, options: ReadOptions) -> Iterator[Row]:
     if not head:
         raise DataError(f"{file.path} is empty; write one JSON object per line.")
     lines = chain(head, lines)
-    if head[0][1].lstrip().startswith("["):
+    if head[0][1].lstrip().startswith("[") and not _are_lists([line for _, line in head]):
         records = _list_records(file, lines)
     elif (content := _single_object(file, [line for _, line in head])) is not None:
-        records = ((("record", number), record, None) for number, record in enumerate(_content_records(content), 1))
+        is_mapping = all(isinstance(value, str) for value in content.values()) and not options.names
+        if is_mapping and column_roles(list(content)) is None:
+            raise DataError(f"{file.path} holds one JSON object of texts; give a list of objects, one for each pair.")
+        place = f"{file.path.name}, record"
+        records = (((place, number), record, None) for number, record in enumerate(_content_records(content), 1))
     else:
         records = _line_records(file, lines)
     first = list(islice(records, SAMPLE))
@@ -63,18 +67,28 @@ def rows_of_json(file: TextFile, options: ReadOptions) -> Iterator[Row]:
     yield from rows_of_records(chain(first, records), options)
 
 
+def _are_lists(lines: Sequence[str]) -> bool:
+    """Return ``True`` if every line is a JSON list."""
+    try:
+        return len(lines) > 1 and all(isinstance(json.loads(line), list) for line in lines)
+    except (ValueError, RecursionError):
+        return False
+
+
 def _line_records(file: TextFile, lines: Iterator[tuple[int, str]]) -> Iterator[Record]:
     """Yield the object of every line."""
     place = f"{file.path.name}, line"
     for number, line in lines:
         try:
             value = json.loads(line)
+            if isinstance(value, list):
+                value = dict(enumerate(cast("list[Any]", value), 1))
         except (ValueError, RecursionError) as error:
             if not line.isspace():
                 yield (place, number), {}, _json_problem(error)
             continue
         if isinstance(value, dict):
-            record = cast("dict[str, Any]", value)
+            record = cast("dict[Any, Any]", value)
             yield (place, number), record, file.problem(record.values()) if file.has_surrogates else None
         else:
             yield (place, number), {}, NO_RECORD
@@ -100,7 +114,11 @@ def _list_records(file: TextFile, lines: Iterator[tuple[int, str]]) -> Iterator[
                 mark, position = ",", position + 1
                 continue
             if text[position] == "]" and mark != ",":
-                break
+                rest = text[position + 1 :] + _take(lines, 1 << 16)
+                if rest.strip():
+                    line = first_line + text.count("\n", 0, position)
+                    raise DataError(f"{file.path.name}, line {line:,} is not JSON: there is more after the list.")
+                return
             if mark == "item":
                 problem, more = "Expecting ',' delimiter", ""
             else:
@@ -134,10 +152,12 @@ def _take(lines: Iterator[tuple[int, str]], size: int) -> str:
     return "".join(taken)
 
 
-def _checked(file: TextFile, value: object) -> tuple[dict[str, Any], str | None]:
+def _checked(file: TextFile, value: object) -> tuple[dict[Any, Any], str | None]:
+    if isinstance(value, list):
+        value = dict(enumerate(cast("list[Any]", value), 1))
     if not isinstance(value, dict):
         return {}, NO_RECORD
-    record = cast("dict[str, Any]", value)
+    record = cast("dict[Any, Any]", value)
     return record, file.problem(record.values()) if file.has_surrogates else None
 
 
@@ -145,10 +165,9 @@ def _single_object(file: TextFile, head: list[str]) -> dict[str, Any] | None:
     """The object that a file holds, in one line or several; ``None`` if it holds an object per line."""
     try:
         value = json.loads(head[0])
-        is_whole = (
-            len(head) == 1
-            and isinstance(value, dict)
-            and any(isinstance(item, (list, dict)) for item in cast("dict[str, Any]", value).values())
+        items = list(cast("dict[str, Any]", value).values()) if len(head) == 1 and isinstance(value, dict) else []
+        is_whole = any(isinstance(item, (list, dict)) for item in items) or (
+            all(isinstance(item, str) for item in items) and file.path.suffix.lower() == ".json"
         )
     except ValueError:
         text = _take(enumerate(TextFile(file.path, file.encoding).lines()), LARGEST_ROW)

@@ -9,6 +9,8 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from encodings.aliases import aliases
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -46,6 +48,11 @@ _OTHER_FORMATS = (
     (b"\x89HDF\r\n", "an HDF5 file", "read it with pandas.read_hdf and give the frame"),
     (b"\x80\x04\x95", "a pickled object", "load it and give the object"),
     (b"\x80\x05\x95", "a pickled object", "load it and give the object"),
+    (b"version https://git-lfs", "a pointer of Git LFS", "fetch the file with git lfs pull"),
+    (b"<!DOCTYPE html", "an HTML page", "give a file of text"),
+    (b"<!doctype html", "an HTML page", "give a file of text"),
+    (b"<html", "an HTML page", "give a file of text"),
+    (b"<?xml ", "an XML document", "give its texts as .tsv or as JSON lines"),
 )
 """First bytes of files that are not text, what they are, and what to do."""
 _HEAD = 4000
@@ -92,6 +99,10 @@ class TextFile:
         head = b""
         while len(head) < _HEAD and (piece := next(pieces, b"")):
             head += piece
+        if head.startswith(GZIP):
+            raise DataError(f"{self.path} is packed twice; unpack it first.")
+        if head[257:262] == b"ustar":
+            raise DataError(f"{self.path} is a tar archive; unpack it and give the file.")
         mark, encoding = next((each for each in _BYTE_ORDER_MARKS if head.startswith(each[0])), (b"", "utf-8"))
         if not mark and self.encoding is not None:
             encoding = self.encoding
@@ -106,7 +117,9 @@ class TextFile:
             try:
                 text, error = decode(piece, is_final), None
             except UnicodeDecodeError as caught:  # never for UTF-8
-                text, error = caught.object[: caught.start].decode(encoding), caught
+                text, error = caught.object[: caught.start].decode(encoding, "replace"), caught
+            except UnicodeError as caught:  # UTF-16 without the mark that its name asks for
+                text, error = "", caught
             if text:
                 self._left -= len(text)
                 if self._left < 0:
@@ -162,11 +175,11 @@ def check_encoding(name: str | None) -> str | None:
     if name is None:
         return None
     try:
+        "".encode(name)  # raises the same error for codecs that are not of text, as base64
         return codecs.lookup(name).name
-    except LookupError:
-        from encodings.aliases import aliases
-
-        raise OptionError(f"There is no encoding '{name}'.{nearest(name, aliases)}") from None
+    except (LookupError, ValueError):
+        near = "" if name in aliases else nearest(name, aliases)
+        raise OptionError(f"There is no encoding of text '{name}'.{near}") from None
 
 
 def encoding_problem(cells: Iterable[object]) -> str | None:
@@ -174,7 +187,8 @@ def encoding_problem(cells: Iterable[object]) -> str | None:
     for cell in cells:
         if isinstance(cell, str) and not cell.isascii() and has_surrogate(cell):
             guess = _guess_encoding(cell)
-            return f"is not UTF-8 text; {f'give --encoding={guess}, or ' if guess else ''}save the file as UTF-8"
+            way_out = f"give --encoding={guess}" if guess else "give its --encoding"
+            return f"is not UTF-8 text; {way_out}, or save the file as UTF-8"
     return None
 
 
@@ -191,6 +205,9 @@ def _guess_encoding(text: str) -> str | None:
     words = re.findall(r"[^\W\d_]+", cyrillic)
     if sum(map(len, words)) >= 0.9 * high and all(word[1:].islower() or len(word) == 1 for word in words):
         return "cp1251"
+    with suppress(UnicodeDecodeError):
+        if re.search("[\u3041-\u30fa]", raw.decode("euc_jp")):
+            return "euc_jp"
     for name in ("shift_jis", "gb18030", "euc_kr", "big5"):
         try:
             text = raw.decode(name)
@@ -229,12 +246,17 @@ def byte_pieces(path: Path) -> Iterator[bytes]:
     try:
         with path.open("rb") as file:
             head = file.peek(8)
-            is_packed = head.startswith(GZIP)
-            if not is_packed:
+            if not head.startswith(GZIP):
                 _check_format(path, head)
-            yield from _unpacked(path, file) if is_packed else iter(partial(file.read, PIECE), b"")
+            yield from _unpacked(path, file) if head.startswith(GZIP) else iter(partial(file.read, PIECE), b"")
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from None
+
+
+def is_packed(path: Path) -> bool:
+    """Return ``True`` for a file that is packed with gzip."""
+    with path.open("rb") as file:
+        return file.read(len(GZIP)) == GZIP
 
 
 def check_file(path: Path) -> None:
@@ -265,7 +287,9 @@ def _check_format(path: Path, head: bytes) -> None:
         except (zipfile.BadZipFile, OSError):
             names = []
         if any(name.startswith(("xl/", "word/", "ppt/")) for name in names):
-            raise DataError(f"{path} is an Office document; save it as .csv or .tsv.")
+            raise DataError(
+                f"{path} is an Office document; save it as .csv, or read it with pandas.read_excel and give the frame."
+            )
         content = f" of {', '.join(names[:3])}" + (f" and {len(names) - 3:,} more" if len(names) > 3 else "")
         raise DataError(f"{path} is a zip archive{content if names else ''}; unpack it and give the file.")
 

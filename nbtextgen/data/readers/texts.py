@@ -90,7 +90,9 @@ def pair_columns(data: Any, targets: Any) -> Any:
     """
     if isinstance(data, (str, Path)) and isinstance(targets, (str, Path)):
         return Path(data), Path(targets)
-    columns = [read_texts(each) for each in (data, targets)]
+    columns = [
+        list(stream_texts(each)) if isinstance(each, (str, Path)) else read_texts(each) for each in (data, targets)
+    ]
     sources, answers = columns
     if len(sources) != len(answers):
         raise DataError(f"There are {len(sources):,} sources but {len(answers):,} targets; give one target per source.")
