@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
+from weakref import WeakSet
 
 from nbtextgen.core.errors import DataError, NotTrainedError, OptionError, nearest
 from nbtextgen.core.files import checked_path
@@ -369,6 +370,13 @@ class TextGenerator(TrainedModel):
             model._plan, model.background = plan, kept_sources(Path(folder))
         model._predictor = predictor.to(torch_device)
         return model
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickle and joblib: settings and model; a training under way and outputs in use are left out."""
+        return {**vars(self), "_session": None, "generated": ()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, generated=WeakSet())
 
     def __repr__(self) -> str:
         known = fit_options()

@@ -37,7 +37,8 @@ class Lock:
                     OSError
                 ):  # the name of the holder is optional: a full disk does not prevent locking
                     os.ftruncate(handle, 0)
-                    os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+                    now = time.strftime("%Y-%m-%d %H:%M:%S %Z")
+                    os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()} since {now}".encode(), 0)
                 return
             # A process in ``held`` shares the lock for a moment, which may be long on a busy machine.
             if attempt >= 10 and not try_lock(handle, shared=True):
