@@ -73,6 +73,7 @@ class GeneratorOptions(TypedDict, total=False):
     threads: int | None
     valid_fraction: float
     valid_limit: int
+    allow_overlap: bool
     select_by: Literal["accuracy", "loss", "exact", "bleu", "chrf", "ter", "rouge", "error-rate"] | OwnMetric | None
     patience: int | None
     validate_every: int | None

@@ -16,12 +16,10 @@ from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.data.readers.texts import pair_columns
 from nbtextgen.model.isolation import isolated
 from nbtextgen.pipeline.continuation import TextSource
+from nbtextgen.pipeline.data_checks import MIN_PAIRS, data_warnings, without_leaks
 from nbtextgen.pipeline.defaults import Plan, fit_options, plan
 from nbtextgen.pipeline.streamed import StreamedSource
 from nbtextgen.pipeline.training_data import PreparedData, TrainingData
-
-MIN_PAIRS = 2
-"""Fewest distinct pairs to train on."""
 
 
 class TrainingSource(Protocol):
@@ -93,7 +91,7 @@ class PairSource:
     Attributes:
         plan: all settings.
         train, valid: the pairs, cleaned and split.
-        notes: what the reader assumed, and what cleaning did.
+        notes: what the reader assumed, what cleaning did, and which pairs were left out, as warnings for the user.
     """
 
     plan: Plan
@@ -113,14 +111,20 @@ class PairSource:
     ) -> PairSource:
         """Read, clean and split the pairs; arguments and errors as ``prepare_data``."""
         cleaned, valid = read_pairs(data, valid, options["clean"], source, target, encoding)
-        train, valid = split(options, cleaned.pairs, valid)
+        leak = ""
+        if valid is None:
+            train, valid = split(options, cleaned.pairs)
+        else:
+            train, leak = without_leaks(cleaned.pairs, valid, allowed=bool(options["allow_overlap"]))
+            train, valid = split(options, train, valid)
         chosen = plan({**options, "clean": cleaned.steps or None, "context": None}, train)
-        return cls(chosen, train, valid, tuple(filter(None, [*cleaned.pairs.notes, cleaning_note(cleaned)])))
+        return cls(chosen, train, valid, tuple(filter(None, [*cleaned.pairs.notes, cleaning_note(cleaned), leak])))
 
     def prepare(self) -> PreparedData:
         """Train the tokenizers and encode the pairs."""
         encoded = TrainingData.of(self.plan, self.train, self.valid)
-        return PreparedData(self.plan, encoded, self.train, self.valid, self.notes)
+        notes = (*self.notes, *data_warnings(self.train, encoded))
+        return PreparedData(self.plan, encoded, self.train, self.valid, notes)
 
     def sample(self, size: int) -> tuple[TrainingData, int]:
         """Some of the pairs, and the number of all."""

@@ -92,7 +92,7 @@ class PreparedData:
         training_data: what the trainer reads.
         train: training pairs, or a sample of them.
         valid: validation pairs as texts, or ``None``.
-        notes: what cleaning did, as warnings for the user.
+        notes: warnings for the user, about cleaning, leaks and pairs that little can be learned from.
         seconds: how long the preparation took.
     """
 

@@ -71,13 +71,19 @@ class TrainingConfig:
         0.1, "share of the pairs held out when no validation pairs are given", minimum=0.0, below=1.0, usual=(0, 0.5)
     )
     valid_limit: int = option(1000, "most pairs held out", minimum=1, usual=(64, 16384))
+    allow_overlap: bool = option(False, "train also on pairs that are validation pairs")
     select_by: str | None = option(
         None,
         "validation metric that chooses the best checkpoint; default: accuracy of the next token",
         choices=METRICS,
         own_metrics=True,
     )
-    patience: int | None = option(None, "validations without improvement before stopping", minimum=1, usual=(1, 20))
+    patience: int | None = option(
+        None,
+        "validations without improvement before stopping; default: those of a quarter of the training",
+        minimum=1,
+        usual=(1, 20),
+    )
     validate_every: int | None = option(
         None, "updates between validations; default: once an epoch", minimum=1, usual=(16, 16384)
     )

@@ -16,7 +16,9 @@ MIN_UPDATES = 100
 MAX_VALIDATION_SHARE = 0.05
 """With a time limit, validation takes at most this fraction of the time."""
 PLATEAU = 0.25
-"""Fraction of the planned run without an improvement after which the learning rate begins to decay."""
+"""Fraction of the planned run without an improvement after which the learning rate begins to decay, or the run ends."""
+MIN_STALE = 3
+"""Validations without an improvement before a run ends early, at least, unless ``patience`` is given."""
 _TIMED_STEPS = 10_000
 """Resolution of a schedule that follows the clock alone."""
 
@@ -51,7 +53,8 @@ class RunLength:
     Without a time limit everything is counted in updates, so that a resumed run repeats it exactly. With one, the
     schedule follows the clock or the updates, whichever is further on: the learning rate has decayed when the time is up.
 
-    A ``stable-decay`` run whose validation stops improving begins its decay at once, and ends after it.
+    A run whose validation stops improving ends early. In the first half of ``stable-decay`` it begins its decay at once, and
+    ends after that. ``patience`` counts validations instead.
 
     Attributes:
         steps: most updates, or ``None``: until the time is up.
@@ -144,7 +147,13 @@ class RunLength:
             return "time"
         if progress.decay_from and self._position(progress, seconds) >= 1.0:
             return "early"
-        return "early" if self.patience and progress.stale >= self.patience else ""
+        if self.patience:
+            early = progress.stale >= self.patience
+        elif progress.decay_from:
+            early = False
+        else:
+            early = progress.stale >= MIN_STALE and self.share(progress, seconds) - progress.improved > PLATEAU - 1e-9
+        return "early" if early else ""
 
 
 def _decay_length(progress: Progress) -> float:

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from nbtextgen.core.errors import ModelFileError
 
 Weights = dict[str, Tensor]
-_LATER = ("best_loss", "improved", "decay_from", "validated", "validated_step")
-"""Fields that checkpoints of version 0.1 lack."""
+_LATER = ("best_loss", "improved", "decay_from", "validated", "validated_step", "first_loss")
+"""Fields that earlier checkpoints lack."""
 _MAY_BE_INFINITE = ("best", "best_loss")
 """Fields that are infinite before the first validation; JSON has ``null`` for them."""
 
@@ -40,6 +40,7 @@ class Progress:
         decay_from: fraction of the planned run at which an early decay of the learning rate began; zero before.
         validated: ``seconds`` at the end of the last validation.
         validated_step: the update it was made after.
+        first_loss: training loss of the first update, nats per token.
     """
 
     step: int = 0
@@ -57,6 +58,7 @@ class Progress:
     decay_from: float = 0.0
     validated: float = 0.0
     validated_step: int = 0
+    first_loss: float = 0.0
 
     def as_dict(self) -> dict[str, float | None]:
         """Plain values that strict JSON can hold."""

@@ -24,6 +24,8 @@ from nbtextgen.training.distributed import ProcessGroup
 from nbtextgen.training.events import Step
 
 Rows = NDArray[np.int64]
+IDLE_UPDATES = 3
+"""First updates with gradients of zero after which the user is warned."""
 REPORT_SECONDS = 0.2
 """Seconds of training between two ``Step`` events."""
 
@@ -84,6 +86,7 @@ class Updater:
         self._loss = group.wrapped(_Loss(model, config), device)
         self._most = math.inf
         self._once = self._fitted = np.zeros(2)  # the most that fitted once, and twice
+        self._idle: int | None = 0  # first updates whose gradients were all zero
         self._notes = list[str]()
 
     def use(self, train: Examples) -> None:
@@ -124,12 +127,27 @@ class Updater:
             needs = self._needs(batches)
             self._fitted = np.maximum(self._fitted, np.minimum(needs, self._once))
             self._once = np.maximum(self._once, needs)
+        self._check_gradients()
         if self.config.clip:
             norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip)
             summed = summed if torch.isfinite(norm) else math.nan
         if math.isfinite(summed):
             self.optimizer.step()
         return Update(summed, tokens, int(seen))
+
+    def _check_gradients(self) -> None:
+        """Warn if all gradients of the first updates are zero, so that nothing is learned."""
+        if self._idle is None:
+            return
+        self._idle += 1
+        if any(bool(each.grad.any()) for each in self.model.parameters() if each.grad is not None):
+            self._idle = None
+        elif self._idle == IDLE_UPDATES:
+            self._idle = None
+            self._notes.append(
+                f"All gradients were zero in the first {IDLE_UPDATES} updates, so nothing is learned; try another --seed or "
+                "--precision=fp32, and check the pretrained embeddings if there are any."
+            )
 
     def arithmetic(self) -> AbstractContextManager[object]:
         """A block that computes in bf16, if that was chosen."""

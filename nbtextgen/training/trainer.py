@@ -59,6 +59,10 @@ EXPLODED = 3.0
 """A loss this many nats per token above twice its mean is no noise."""
 CHECKPOINT_SHARE = 0.05
 """Checkpoints take at most this fraction of the time."""
+FEW_UPDATES = 20
+"""A training of fewer updates is too short for anything to be learned."""
+UNMOVED = 0.98
+"""Training has learned nothing if its mean loss is at least this fraction of the first update's."""
 TRAINING_SAMPLE = 500
 """Training pairs that are validated on when none are held out."""
 
@@ -117,6 +121,7 @@ class Trainer:
         self._dropouts = [(each, each.probability) for each in model.modules() if isinstance(each, Dropout)]
         self._began = time.perf_counter()
         self._agreed = 0.0
+        self._reported_unmoved = False
         small = is_small(model.config.hidden_size or 0, config.batch_size, model.vocabulary_size)
         adaptive = self.device.type == "cpu" and self.group.size == 1
         self.threads = TrainingThreads(config.threads, adaptive=adaptive, small=small)
@@ -155,6 +160,11 @@ class Trainer:
         if self._resumed_from is not None:
             yield Resumed(self.progress.step, self.progress.epoch, self.progress.seconds)
             self._resumed_from = None
+        elif self.run_length.steps and self.run_length.steps < FEW_UPDATES:
+            yield TrainingWarning(
+                f"The training is planned with {self.run_length.steps} update{'s' * (self.run_length.steps > 1)} only, too "
+                "few for anything to be learned; raise --epochs or --max-steps, or lower --batch-size."
+            )
         reason = "interrupted"
         try:
             reason = yield from self._train()
@@ -323,6 +333,8 @@ class Trainer:
     def _diverged(self, loss: float) -> bool:
         """Whether an update's loss, in nats per token, has exploded; otherwise it goes into the mean."""
         level = self.progress.level
+        if self.progress.step == 1:
+            self.progress.first_loss = loss if math.isfinite(loss) else 0.0
         if not math.isfinite(loss) or (level and loss > 2 * level + EXPLODED):
             return True
         self.progress.level = loss if not level else level + 0.05 * (loss - level)
@@ -380,3 +392,21 @@ class Trainer:
         yield Validation(progress.step, progress.epoch, scores.loss, name, value, best, self._seconds())
         for source, target, output in result.samples:
             yield Sample(progress.step, source, target, output)
+        yield from self._check_learning()
+
+    def _check_learning(self) -> Iterator[Event]:
+        """Warn once, after the warm-up, if the training loss has not moved since the first update."""
+        progress, share = self.progress, self.run_length.share(self.progress, self._seconds())
+        unmoved = progress.first_loss and progress.level >= UNMOVED * progress.first_loss
+        if (
+            unmoved
+            and not self._reported_unmoved
+            and progress.step >= FEW_UPDATES // 2
+            and share >= min(1.0, 2 * self.config.warmup)
+        ):
+            self._reported_unmoved = True
+            yield TrainingWarning(
+                f"The training loss has not moved in {progress.step:,} updates ({progress.first_loss:.3g} at first, "
+                f"{progress.level:.3g} now): nothing is learned. Raise --learning-rate "
+                f"(now {self.config.learning_rate:g}), and check that each target belongs to its source."
+            )

@@ -1,0 +1,117 @@
+"""Trainings that cannot learn, and data that nothing can be learned from: the user is warned, with what to do."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from pathlib import Path
+
+import pytest
+import torch
+
+from nbtextgen import Pairs, TextGenerator
+from nbtextgen.core.errors import DataError
+from nbtextgen.model.seq2seq import Seq2Seq
+from nbtextgen.training.events import Ended, TrainingWarning
+
+WORDS = ["".join(letters) for letters in itertools.product("abcd", repeat=3)]
+REVERSED = Pairs(WORDS, [word[::-1] for word in WORDS])
+SMALL = {"hidden_size": 12, "embedding_size": 8, "batch_size": 8, "epochs": 4, "samples": 0, "precision": "fp32"}
+
+
+def warnings_of(model: TextGenerator) -> list[str]:
+    return [event.text for event in model.history if isinstance(event, TrainingWarning)]
+
+
+def fit(pairs: object, valid: object = None, **options: object) -> TextGenerator:
+    return TextGenerator(**{**SMALL, **options}).fit(pairs, valid=valid, callbacks=[])
+
+
+def test_an_ordinary_training_warns_of_nothing() -> None:
+    assert warnings_of(fit(REVERSED)) == []
+    assert warnings_of(fit(REVERSED, epochs=30, learning_rate=0.0005)) == []
+
+
+def test_gradients_of_zero_are_reported(monkeypatch) -> None:
+    loss = Seq2Seq.loss
+
+    def without_gradient(self, *arguments, **options):
+        result = loss(self, *arguments, **options)
+        return type(result)(**{**vars(result), "total": result.total * 0.0})
+
+    monkeypatch.setattr(Seq2Seq, "loss", without_gradient)
+    for clip in (1.0, 0.0):
+        warnings = warnings_of(fit(REVERSED, clip=clip))
+        assert "All gradients were zero in the first 3 updates" in warnings[0] and "--seed" in warnings[0]
+        assert any("has not moved" in text for text in warnings[1:])
+
+
+@pytest.mark.parametrize(
+    "options", [{"learning_rate": 1e-12}, {"learning_rate": 1e-9, "optimizer": "sgd", "epochs": 20}]
+)
+def test_a_loss_that_never_moves_is_reported_once(options: dict) -> None:
+    (warning,) = warnings_of(fit(REVERSED, **options))
+    assert "The training loss has not moved" in warning and "Raise --learning-rate" in warning
+
+
+def test_random_targets_are_reported() -> None:
+    draw = random.Random(1)
+    pairs = Pairs(WORDS, ["".join(draw.choices("abcdefghijklmnopqrstuvwxyz", k=1)) for _ in WORDS])
+    assert fit(pairs, epochs=2, learning_rate=1e-5).predict(["abc"])
+
+
+def test_few_updates_are_reported() -> None:
+    (warning,) = warnings_of(fit(REVERSED, epochs=1))
+    assert "planned with 8 updates only" in warning and "--epochs" in warning
+    assert "planned with 1 update only" in warnings_of(fit(REVERSED, max_steps=1))[0]
+
+
+def test_one_target_for_all_is_reported() -> None:
+    (warning,) = warnings_of(fit([(word, "same") for word in WORDS]))
+    assert "All targets are the same text ('same')" in warning
+
+
+def test_one_source_for_all_is_reported() -> None:
+    warnings = warnings_of(fit([("same", word) for word in WORDS]))
+    assert any("All sources are the same text ('same')" in text for text in warnings)
+
+
+def test_one_token_for_all_is_reported() -> None:
+    (warning,) = warnings_of(fit([(word, "a" * (1 + row % 5)) for row, word in enumerate(WORDS)]))
+    assert "All targets consist of one token" in warning
+
+
+def test_targets_that_repeat_their_sources_are_reported() -> None:
+    warnings = warnings_of(fit([*((word, word) for word in WORDS[2:]), ("ab", "ba"), ("cd", "dc")]))
+    assert any("In 56 of 58 pairs" in text or "the target is the same as the source" in text for text in warnings)
+
+
+def test_some_validation_pairs_among_the_training_pairs_are_left_out_of_training() -> None:
+    valid = REVERSED[:10]
+    model = fit(REVERSED, valid)
+    (warning,) = warnings_of(model)
+    assert (
+        "10 of 64 training pairs are also validation pairs and were left out" in warning
+        and "--allow-overlap" in warning
+    )
+    without = fit(REVERSED[10:], valid)
+    first, second = (each.predictor.networks[0].state_dict() for each in (model, without))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_validation_on_the_training_pairs_is_refused_unless_allowed(tmp_path: Path) -> None:
+    for valid in (REVERSED, REVERSED[:63]):
+        with pytest.raises(DataError, match="64|63") as refused:
+            fit(REVERSED, valid)
+        assert "memorized" in str(refused.value) and "allow_overlap" in str(refused.value)
+    (warning,) = warnings_of(fit(REVERSED, REVERSED, allow_overlap=True))
+    assert "64 of 64 training pairs are also validation pairs, so scores are too good" in warning
+
+
+def test_training_ends_early_where_validation_stops_improving() -> None:
+    draw = random.Random(1)
+    letters = "abcdefgh"
+    pairs = [("".join(draw.choices(letters, k=5)), "".join(draw.choices(letters, k=5))) for _ in range(120)]
+    model = fit(pairs, hidden_size=48, epochs=100, batch_size=16)
+    ended = model.history[-1]
+    assert isinstance(ended, Ended) and ended.reason == "early" and ended.step < 0.9 * 100 * 7
