@@ -158,6 +158,18 @@ HEADERS = {
 }
 
 
+def test_headers_of_frames_without_names_and_with_unseen_characters(tmp_path: Path) -> None:
+    frame = pandas.DataFrame(ROWS)
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    assert read(tmp_path / "a.csv") == read(tmp_path / "a.csv", source=0, target=1) == ROWS
+    frame.to_csv(tmp_path / "a.csv")
+    assert read(tmp_path / "a.csv") == ROWS
+    assert read(write(tmp_path / "b.csv", "\ufeff\u200bsource,target\na,b\n")) == [("a", "b")]
+    letters = [("a", "b"), *(("c" * n, "d" * n) for n in range(1, 40))]
+    assert read(write(tmp_path / "c.tsv", "".join(f"{a}\t{b}\n" for a, b in letters))) == letters
+    assert read(([a for a, _ in ROWS], [b for _, b in ROWS])) == ROWS
+
+
 @pytest.mark.parametrize("delimiter", [",", "\t", ";"])
 @pytest.mark.parametrize("header", HEADERS)
 def test_a_header_is_known_and_said(header: str, delimiter: str, tmp_path: Path) -> None:

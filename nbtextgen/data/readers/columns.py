@@ -67,6 +67,8 @@ class ReadOptions:
             index = self.choose_one(names, are_numbers=are_numbers, is_first=len(names) == 2)
             return index, index
         listed = _listed(names)
+        if not names:
+            raise DataError(f"{subject} has no columns; two are needed, source and target.")
         if len(names) < 2:
             raise DataError(f"{subject} has {len(names)} column ({listed}); two are needed, source and target.")
         first = 0 if "0" in (str(self.source), str(self.target)) else 1

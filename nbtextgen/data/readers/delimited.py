@@ -11,7 +11,7 @@ from itertools import chain, islice
 
 from nbtextgen.core.errors import DataError
 from nbtextgen.data.readers.columns import SAMPLE, ReadOptions
-from nbtextgen.data.readers.header import Header, recognise_header
+from nbtextgen.data.readers.header import BLANKS, Header, recognise_header
 from nbtextgen.data.readers.text import LARGEST_ROW, TextFile
 from nbtextgen.data.rows import Row
 
@@ -94,7 +94,11 @@ def _rows(file: TextFile, lines: Iterator[Line], options: ReadOptions, header: H
     line, first = head[0]
     width, is_known = len(first), header is not None or bool(options.names)
     header = header or (Header.YES if options.names else recognise_header(first, [cells for _, cells in head[1:]]))
-    names = first if header is Header.YES else [str(column + 1) for column in range(width)]
+    names = (
+        [name.strip(BLANKS) or name for name in first]
+        if header is Header.YES
+        else [str(column + 1) for column in range(width)]
+    )
     if len(set(names)) < width and (options.names or (options.source, options.target) == (None, None)):
         twice = next(name for name in names if names.count(name) > 1)
         raise DataError(f"{name}, line {line:,}: two columns are named '{twice}'; rename one of them.")
@@ -108,7 +112,7 @@ def _rows(file: TextFile, lines: Iterator[Line], options: ReadOptions, header: H
             "if it is one, name its columns as source and target."
         )
     place = f"{name}, line"
-    repeated = names if header is Header.YES else None
+    repeated = first if header is Header.YES else None
     for number, cells in chain(head[1:] if repeated else head, lines):
         if len(cells) == width:
             if cells != repeated:

@@ -30,6 +30,10 @@ _LANGUAGE_CODES = frozenset(_CODES.split())
 _NAME = re.compile(r"[^\W\d_][\w .:/()-]{0,39}")
 
 
+BLANKS = " \t\u200b\ufeff"
+"""Characters that may stand around a name unseen."""
+
+
 class Header(Enum):
     """Whether the first line is a header."""
 
@@ -43,9 +47,14 @@ def recognise_header(first: Sequence[str], rows: Sequence[Sequence[str]]) -> Hea
         first: cells of the first row.
         rows: cells of some rows after it.
     """
-    names = [cell.strip() for cell in first]
+    names = [cell.strip(BLANKS) for cell in first]
     if column_roles(names) is not None or len({name.lower() for name in names} & _SURE) >= 2:
         return Header.YES
+    numbered = names if names[0] else names[1:]
+    if numbered == [str(number) for number in range(len(numbered))] and any(
+        not cell.strip().isdigit() for row in rows for cell in row
+    ):
+        return Header.YES  # as pandas writes a frame whose columns have no names
     is_index = [not name for name in names[:1]]  # pandas leaves the name of its index empty
     names = names[sum(is_index) :] if len(names) > 2 else names
     if not all(_NAME.fullmatch(name) for name in names) or len({name.casefold() for name in names}) < len(names):
@@ -88,7 +97,7 @@ def _is_unlike(name: str, column: Sequence[str]) -> bool:
     alphabet = set[str]().union(*cells)
     letters = [char for char in name if char.isalpha()]
     shared = sum(char in alphabet for char in letters)
-    if shared == 0 or (len(cells) >= 20 and shared < 0.5 * len(letters)):
+    if len(letters) > 1 and len(alphabet) >= 8 and (shared == 0 or (len(cells) >= 20 and shared < 0.5 * len(letters))):
         return True
     if all(any(char.isdigit() for char in cell) for cell in cells) and not any(char.isdigit() for char in name):
         return True

@@ -289,6 +289,8 @@ def _rows_of_sequence(data: Iterable[Any], options: ReadOptions) -> Iterator[Row
         return rows_of_records(_records(rows), options)
     if first and all(map(_names_file, first)):
         return (row for name in rows for row in _rows_of_name(str(name), options))
+    if len(first) == 2 and all(_is_column(row) for row in first) and len(first[0]) == len(first[1]):
+        return _rows_of_pairs(zip(*first, strict=True))
     if first and isinstance(first[0], (list, tuple)) and parallel_files(first[0], options):
         return (row for names in rows for row in read_rows(names, options))
     if (options.source, options.target) != (None, None) and first and isinstance(first[0], (list, tuple, np.ndarray)):
@@ -296,6 +298,14 @@ def _rows_of_sequence(data: Iterable[Any], options: ReadOptions) -> Iterator[Row
         indices = options.choose([str(number + 1) for number in range(width)], are_numbers=True)
         return _rows_of_pairs(_cells_of(rows, width, indices))
     return _rows_of_pairs(rows)
+
+
+def _is_column(value: object) -> bool:
+    """Return ``True`` for a list of three texts or more, which is no pair."""
+    if not isinstance(value, (list, tuple)):
+        return False
+    cells = cast("Sequence[object]", value)
+    return len(cells) > 2 and all(isinstance(cell, str) for cell in cells)
 
 
 def _cells_of(rows: Iterable[Any], width: int, indices: tuple[int, int]) -> Iterator[Any]:

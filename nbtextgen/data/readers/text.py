@@ -199,7 +199,7 @@ def _guess_encoding(text: str) -> str | None:
     letters = sum(chr(byte).isalpha() for byte in raw if byte < 0x80)
     if high == 0:
         return None
-    if high <= 0.4 * (high + letters):
+    if high <= max(2, 0.4 * (high + letters)):
         return "cp1252" if not {0x81, 0x8D, 0x8F, 0x90, 0x9D} & set(raw) else None
     cyrillic = raw.decode("cp1251", "replace")
     words = re.findall(r"[^\W\d_]+", cyrillic)
