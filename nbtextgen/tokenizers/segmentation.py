@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 # Most texts of European languages have only these characters; for them ``re`` finds the same pieces three times faster.
 _LETTERS = "A-Za-zªµºÀ-ÖØ-öø-ʯΑ-ΡΣ-ωЀ-џ"  # noqa: RUF001
 _SIMPLE = re.compile(rf"[{_LETTERS} \t\n!-~\xa0¡¿«»„“”–—…€£§°]*")  # noqa: RUF001
-_SIMPLE_WORD = rf"\w+(?:(?:(?<=[{_LETTERS}])[.':](?=[{_LETTERS}])|(?<=[0-9])[.,;'](?=[0-9]))\w+)*"
+_SIMPLE_WORD = rf"\w+(?:[.,:;'](?:(?<=[{_LETTERS}][.:'])(?=[{_LETTERS}])|(?<=[0-9][.,;'])(?=[0-9]))\w+)*"
 _SIMPLE_PIECE = re.compile(rf" ?{_SIMPLE_WORD}| ?[^\w\s]|\s")
 _PIECE = r"(?w) ?(?:['’]|\S\S*?(?:\b|(?=\s)))|\s"  # noqa: RUF001
 # An apostrophe before a word is a piece of its own, which regex leaves with a vowel after it.
@@ -33,7 +33,7 @@ def word_pieces(text: str) -> list[str]:
 
     Joined, the pieces are the text. Scripts without spaces are split into characters, as UAX 29 has it.
     """
-    if _SIMPLE.fullmatch(text):
+    if (text.isascii() and text.isprintable()) or _SIMPLE.fullmatch(text):
         return _SIMPLE_PIECE.findall(text)
     return _compiled(_PIECE).findall(text)
 
