@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import random
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -179,3 +181,42 @@ def test_survey_adds_up_and_tells_ignoring_from_opposing(words: TextGenerator) -
 def test_bytes_are_named_after_their_character() -> None:
     assert name_bytes(["ok", "\\xf0", "\\x9f\\x91", "\\x8d", "x"]) == ["ok", "👍 1/3", "👍 2/3", "👍 3/3", "x"]
     assert name_bytes(["\\x20\\xc3", "\\xa9", "\\xff"]) == ["é 1/2", "é 2/2", "\\xff"]
+
+
+GOLDEN = Path(__file__).parents[1] / "data" / "golden"
+NETWORKS = json.loads((GOLDEN / "expected.json").read_text())["models"]
+METHODS = ("shap", "occlusion", "lime", "integrated-gradients", "input-x-gradient", "attention", "context")
+
+
+@pytest.mark.parametrize("missing", ["mask", "delete", "sample"])
+@pytest.mark.parametrize("name", list(NETWORKS))
+def test_every_method_holds_for_every_kind_of_network(name: str, missing: Any) -> None:
+    """The golden models are a covering array: every allowed pair of values of the network's options."""
+    model = TextGenerator.load(GOLDEN / "models" / name)
+    source = NETWORKS[name]["outputs"][0]["source"]
+    weights = [parameter.clone() for parameter in model.predictor.networks[0].parameters()]
+    methods = [method for method in METHODS if method != "attention" or model.plan.model.attention != "none"]
+    options: dict[str, Any] = {
+        "missing": missing,
+        "exact_units": 8,
+        "budget": 120,
+        "background": ["a b c", source[::-1]],
+        "donors": 2,
+    }
+    found, again = (model.explain(source, method=methods, **options) for _ in range(2))
+    for method, explanation in found.items():
+        assert np.isfinite(explanation.values).all()
+        np.testing.assert_array_equal(explanation.values, again[method].values)
+        np.testing.assert_allclose(explanation.log_probabilities, found["shap"].log_probabilities, atol=1e-5)
+    for method in ("shap", "context"):
+        gained = found[method].log_probabilities - found[method].base_values
+        np.testing.assert_allclose(found[method].values.sum(1), gained, atol=1e-4)
+    delta = found["integrated-gradients"].convergence_delta
+    assert delta is not None and np.abs(delta).max() < 0.05
+    if "attention" in found:
+        np.testing.assert_allclose(found["attention"].values.sum(1), 1, atol=1e-4)
+    if found["shap"].text:
+        expected = model.log_probabilities([(source, found["shap"].text)])
+        np.testing.assert_allclose(found["shap"].log_probabilities.sum(), expected, atol=1e-3)
+    for before, after in zip(weights, model.predictor.networks[0].parameters(), strict=True):
+        assert torch.equal(before, after) and after.grad is None

@@ -22,6 +22,7 @@ test("attributes that are null, undefined or false are left out, and true is emp
 test("control characters and invisible marks become visible", () => {
   assert.equal(visible("a\u0000b\n\u001b\u007f"), "a\u2400b\u240a\u241b\u2421");
   assert.equal(visible("\u202eevil\u2066\u200b\ufeff\u00ad"), "⟨U+202E⟩evil⟨U+2066⟩⟨U+200B⟩⟨U+FEFF⟩⟨U+00AD⟩");
+  assert.equal(visible("\u009b\u2028\ud800\u{e0001}👍"), "⟨U+009B⟩⟨U+2028⟩⟨U+D800⟩⟨U+E0001⟩👍");
   assert.equal(visible("plain שלום 😀"), "plain שלום 😀");
 });
 

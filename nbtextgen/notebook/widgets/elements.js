@@ -18,7 +18,9 @@
 /** @typedef {Record<string, string | number | boolean | null | undefined | ((event: Event) => void)>} Attributes */
 
 const SVG = "http://www.w3.org/2000/svg";
-const INVISIBLE = /[\u202a-\u202e\u2066-\u2069\u200e\u200f\u200b\u2060\ufeff\u00ad]/g;
+// As in core/escaping.py: C1 controls, direction marks, what shows as nothing, and half surrogates.
+const INVISIBLE =
+  /[\u0080-\u009f\u00ad\u034f\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e001f}]/gu;
 
 /**
  * Creates an HTML element. `text` becomes a text node, functions become event listeners, everything else an attribute;
@@ -96,7 +98,7 @@ function visible(text) {
       // eslint-disable-next-line no-control-regex -- these are the characters to show
       .replace(/[\u0000-\u001f]/g, (character) => String.fromCharCode(0x2400 + character.charCodeAt(0)))
       .replace(/\u007f/g, "\u2421")
-      .replace(INVISIBLE, (mark) => `⟨U+${mark.charCodeAt(0).toString(16).toUpperCase().padStart(4, "0")}⟩`)
+      .replace(INVISIBLE, (mark) => `⟨U+${(mark.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}⟩`)
   );
 }
 
