@@ -81,6 +81,8 @@ def test_a_minimum_length_above_the_maximum_is_refused(model: TextGenerator) -> 
     with pytest.raises(OptionError, match="min.length=50 is more than .*max.length=10"):
         model.generate("abc", min_length=50, max_length=10)
     assert len(model.generate("abc", min_length=4, max_length=4).tokens) == 4
+    with pytest.raises(OptionError, match="min_length must be a whole number"):
+        model.generate("abc", min_length="x", max_length=3)
 
 
 @pytest.mark.parametrize("text", ["abc", ["abc"] * 40])

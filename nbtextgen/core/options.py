@@ -7,6 +7,7 @@ fields.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 import types
 import typing
@@ -173,8 +174,9 @@ class Option:
         return OptionError(f"{self.flag} must be {self.range()} (got {shown}).")
 
 
+@functools.cache
 def options_of(config: type) -> dict[str, Option]:
-    """The options of a configuration dataclass by name, in their order."""
+    """The options of a configuration dataclass by name, in their order; not to be changed."""
     hints = typing.get_type_hints(config)
     options = dict[str, Option]()
     for field in dataclasses.fields(config):

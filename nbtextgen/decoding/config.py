@@ -59,7 +59,8 @@ class DecodingConfig:
     )
 
     def __post_init__(self) -> None:
-        if self.max_length is not None and self.min_length > self.max_length:
+        lengths = (self.min_length, self.max_length)  # not checked yet
+        if all(isinstance(length, int) for length in lengths) and self.min_length > (self.max_length or 0):
             raise OptionError(
                 f"--min-length={self.min_length} is more than --max-length={self.max_length}; change one of them."
             )
