@@ -96,10 +96,9 @@ def _sources(name: str, text: str, cell: str | None) -> str | list[str]:
     if cell is not None:
         if text:
             raise OptionError("Give one source per line in the cell, or a text on the line, not both.")
-        sources = [text for text in cell.replace("\r\n", "\n").split("\n") if text.strip()]
-        if not sources:
+        if not cell.strip():
             raise DataError("There is nothing to generate from: write one source per line in the cell.")
-        return sources
+        return cell.replace("\r\n", "\n").rstrip().split("\n")  # a blank line keeps its place
     if not text.strip():
         raise DataError(f'There is nothing to generate from: write %textgen_generate {name} "some text".')
     return text
