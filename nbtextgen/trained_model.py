@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, overload
 from weakref import WeakSet
@@ -19,7 +20,7 @@ from nbtextgen.data.readers.texts import read_texts
 from nbtextgen.data.seen import SeenSources
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.inference.bulk import GeneratedTable, ProgressPrinter, generate_table
-from nbtextgen.inference.generation import Generation, Generations
+from nbtextgen.inference.generation import Generation, GenerationInterrupted, Generations
 from nbtextgen.inference.text_codec import validate_sources
 from nbtextgen.pipeline.dataset import group_references, to_pairs
 from nbtextgen.pipeline.defaults import Plan
@@ -157,7 +158,14 @@ class TrainedModel(ABC):
 
     def continue_text(self, text: str, length: int = 200, **decoding: Unpack[DecodingOptions]) -> str:
         """The text and its continuation; see ``stream_continuation``."""
-        return text + "".join(self.stream_continuation(text, length, **decoding))
+        pieces = [text]
+        try:
+            pieces.extend(self.stream_continuation(text, length, **decoding))
+        except KeyboardInterrupt as interrupt:
+            written = replace(Generation.empty(text, self.predictor.fingerprint), text="".join(pieces))
+            message = f"Interrupted after {len(written.text) - len(text):,} characters; see .generations."
+            raise GenerationInterrupted(Generations([written]), message) from interrupt
+        return "".join(pieces)
 
     def stream_continuation(self, text: str, length: int = 200, **decoding: Unpack[DecodingOptions]) -> Iterator[str]:
         """Yield the continuation of a text piece by piece; needs a model trained with ``fit_text``.

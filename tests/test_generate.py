@@ -98,6 +98,16 @@ def test_an_interrupt_keeps_what_was_generated(text: str | list[str]) -> None:
     assert isinstance(interrupt.value, KeyboardInterrupt) and ".generations" in str(interrupt.value)
 
 
+def test_an_interrupted_continuation_keeps_what_was_generated() -> None:
+    text = "the cat sat on the mat. " * 40
+    poet = TextGenerator(**(SETTINGS | {"max_steps": 2, "copy": None, "context": 10})).fit_text(text, callbacks=[])
+    threading.Timer(1.0, lambda: signal.raise_signal(signal.SIGINT)).start()
+    with pytest.raises(GenerationInterrupted, match=r"Interrupted after [1-9][0-9,]* characters") as interrupt:
+        poet.continue_text("the", 10_000_000, sample=True, seed=1)
+    [output] = interrupt.value.generations
+    assert output.text.startswith("the") and len(output.text) > 20
+
+
 @pytest.mark.parametrize("options", [{}, {"beam": 3, "n_best": 2}, {"sample": True, "seed": 3}])
 def test_batch_is_split_if_the_memory_is_short(
     model: TextGenerator, monkeypatch: pytest.MonkeyPatch, options: dict[str, int]
