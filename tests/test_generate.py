@@ -19,7 +19,6 @@ from nbtextgen.core.errors import DataError, MemoryShortError, ModelFileError, O
 from nbtextgen.core.files import checksum
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.inference import predictor as predictor_module
-from nbtextgen.inference import text_codec
 from nbtextgen.inference.generation import GenerationInterrupted
 from nbtextgen.model.pretrained import load_embeddings
 
@@ -70,11 +69,21 @@ def test_words_that_a_copy_head_can_copy_are_not_called_unknown() -> None:
 
 
 def test_a_long_source_is_cut_in_bounded_time(model: TextGenerator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(text_codec, "MAX_SOURCE_TOKENS", 40)
+    monkeypatch.setattr(model.predictor, "max_source", 40)
     output = model.generate("abcd" * 20)
     assert output.notes == ("The source has 80 characters; only the first 40 were read.",)
     assert len(output.input_tokens) == 40 and output.attention.shape[1] == 40
     assert output.text == model.generate("abcd" * 10).text
+
+
+def test_a_model_that_may_train_on_long_sources_reads_them(tmp_path: Path) -> None:
+    model = train(max_steps=2, max_length=2500)
+    for reader in (
+        model,
+        TextGenerator.load(model.save(tmp_path / "m")),
+        OnnxGenerator.load(model.export("onnx", tmp_path / "o")),
+    ):
+        assert len(reader.generate("abcd" * 700, max_length=3).input_tokens) == 2500
 
 
 def test_a_minimum_length_above_the_maximum_is_refused(model: TextGenerator) -> None:
@@ -280,5 +289,5 @@ def test_pretrained_embeddings_that_hold_nan_are_refused(tmp_path: Path, model: 
 
 def test_a_source_of_50_000_tokens_takes_bounded_time(model: TextGenerator) -> None:
     output = model.generate("abcd" * 12_500, max_length=20)
-    assert output.notes == ("The source has 50,000 characters; only the first 8,192 were read.",)
+    assert output.notes == ("The source has 50,000 characters; only the first 2,000 were read.",)
     assert DecodingConfig(max_length=20).min_length == 0

@@ -116,4 +116,6 @@ def randomized(predictor: Predictor, seed: int) -> Predictor:
         for network in predictor.networks:
             fresh = Seq2Seq(network.config, network.source_embedding.num_embeddings, network.vocabulary_size)
             networks.append(fresh.to(predictor.device).eval())
-    return Predictor(predictor.source, predictor.target, networks, predictor.limit, predictor.copy)
+    return Predictor(
+        predictor.source, predictor.target, networks, predictor.limit, predictor.copy, predictor.max_source
+    )

@@ -39,6 +39,7 @@ def export(format: str, folder: Path, predictor: Predictor, plan: Plan) -> Path:
             "copy": predictor.networks[0].config.copy,
             "limit": asdict(predictor.limit),
             "clean": plan.data.clean,
+            "max_source": predictor.max_source,
             "fingerprint": predictor.fingerprint,
             "settings": plan.as_dict(),
             "files": checksums(work),

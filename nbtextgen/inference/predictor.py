@@ -26,7 +26,7 @@ from nbtextgen.decoding.search import decode
 from nbtextgen.decoding.stepper import Ensemble, Stepper
 from nbtextgen.decoding.streaming import stream
 from nbtextgen.inference.generation import Generation, Generations
-from nbtextgen.inference.text_codec import EncodedSources, LengthLimit, TextCodec
+from nbtextgen.inference.text_codec import MAX_SOURCE_TOKENS, EncodedSources, LengthLimit, TextCodec
 from nbtextgen.model.int8 import Int8Seq2Seq, int8_is_faster
 from nbtextgen.model.isolation import isolated
 from nbtextgen.model.memory import is_out_of_memory, memory_errors
@@ -64,6 +64,7 @@ class Predictor:
         networks: one, or several used as an ensemble.
         limit: longest output for a source length.
         copy: maps source tokens to target-side ids; only with a copy head.
+        max_source: source tokens that are read.
     """
 
     source: Tokenizer
@@ -71,6 +72,7 @@ class Predictor:
     networks: list[Seq2Seq]
     limit: LengthLimit
     copy: CopyMap | None = field(default=None)
+    max_source: int = MAX_SOURCE_TOKENS
     _quantized: dict[int, Int8Seq2Seq] = field(default_factory=dict[int, Int8Seq2Seq], repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -83,7 +85,9 @@ class Predictor:
     def codec(self) -> TextCodec:
         """The tokenizers and the copy map."""
         has_attention = self.networks[0].config.attention != "none"
-        return TextCodec(self.source, self.target, self.limit, has_attention, self.copy, self.fingerprint)
+        return TextCodec(
+            self.source, self.target, self.limit, has_attention, self.copy, self.fingerprint, self.max_source
+        )
 
     @cached_property
     def fingerprint(self) -> str:

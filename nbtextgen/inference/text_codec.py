@@ -23,9 +23,9 @@ from nbtextgen.tokenizers.truncated import TruncatedTokenizer
 MAX_PADDED_IDS = 1 << 23
 """Token ids, including padding, that one search is given: 64 MB."""
 
-MAX_SOURCE_TOKENS = 8192
-"""Source tokens that are read; the rest of a longer source is cut. Each output token attends to all of them, and the limit of
-the output grows with them, so a source of 50,000 tokens would take minutes."""
+MAX_SOURCE_TOKENS = 2000
+"""Source tokens that every model reads. The rest of a longer source is cut, unless the model was trained on longer ones: each
+output token attends to the whole source, and the limit of the output grows with it, so 50,000 tokens would take minutes."""
 
 UNITS = {"char": "characters", "word": "words", "symbol": "symbols", "bpe": "tokens"}
 """What the tokens of each kind of tokenizer are called."""
@@ -118,6 +118,7 @@ class TextCodec:
         has_attention: whether the networks have attention.
         copy: maps source tokens to target-side ids; only with a copy head.
         fingerprint: of the model, for its generations.
+        max_source: source tokens that are read.
     """
 
     source: Tokenizer
@@ -126,6 +127,7 @@ class TextCodec:
     has_attention: bool
     copy: CopyMap | None = None
     fingerprint: str = ""
+    max_source: int = MAX_SOURCE_TOKENS
 
     def encode(
         self,
@@ -142,12 +144,12 @@ class TextCodec:
             ids: their token ids, if they have been computed.
             prefix: token ids that every output begins with, instead of ``config.prefix``.
         """
-        rows = [row[:MAX_SOURCE_TOKENS] or [UNK] for row in (self.source.encode_batch(texts) if ids is None else ids)]
+        rows = [row[: self.max_source] or [UNK] for row in (self.source.encode_batch(texts) if ids is None else ids)]
         copies = None if self.copy is None else [self.copy.ids(text) for text in texts]
         return EncodedSources(
             texts,
             _padded(rows),
-            None if copies is None else _padded([row[:MAX_SOURCE_TOKENS].tolist() or [UNK] for row, _ in copies]),
+            None if copies is None else _padded([row[: self.max_source].tolist() or [UNK] for row, _ in copies]),
             [[] for _ in texts] if copies is None else [words for _, words in copies],
             [config.max_length or self.limit(len(row)) for row in rows],
             self.token_rules(config, prefix),
@@ -200,7 +202,7 @@ class TextCodec:
             GenerationInterrupted: if the search is interrupted; it holds the outputs so far.
         """
         encoded = self.source.encode_batch(list(texts))
-        lengths = [min(len(ids), MAX_SOURCE_TOKENS) for ids in encoded]
+        lengths = [min(len(ids), self.max_source) for ids in encoded]
         results = {
             index: Generation.empty(text, self.fingerprint) for index, text in enumerate(texts) if not text.strip()
         }
@@ -247,7 +249,7 @@ class TextCodec:
         With ``replace_unknown``, an unknown token is replaced by the source token with the most attention.
         """
         encoding = self.source.encode(text)
-        pieces = encoding.tokens[:MAX_SOURCE_TOKENS]
+        pieces = encoding.tokens[: self.max_source]
         unknown = tuple(
             piece.strip() or piece for piece, number in zip(pieces, encoding.ids, strict=False) if number == UNK
         )

@@ -11,6 +11,7 @@ from nbtextgen.data.batching import CopyMap
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.evaluation.metrics import find_metrics, higher_is_better, score
 from nbtextgen.inference.predictor import Predictor
+from nbtextgen.inference.text_codec import MAX_SOURCE_TOKENS
 from nbtextgen.model.isolation import forked_generators
 from nbtextgen.model.pretrained import load_embeddings
 from nbtextgen.model.seq2seq import Seq2Seq
@@ -163,7 +164,8 @@ class LocalTraining:
         return best[1]
 
     def _predictor(self, networks: list[Seq2Seq]) -> Predictor:
-        return Predictor(self.data.source, self.data.target, networks, self.data.limit, self.copy)
+        data, longest = self.data, max(MAX_SOURCE_TOKENS, self.plan.training.max_length)
+        return Predictor(data.source, data.target, networks, data.limit, self.copy, longest)
 
     def _load_embeddings(self, network: Seq2Seq) -> None:
         model = self.plan.model

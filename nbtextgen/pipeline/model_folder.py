@@ -28,7 +28,7 @@ from nbtextgen.core.files import (
 )
 from nbtextgen.core.options import Settings
 from nbtextgen.inference.predictor import Predictor
-from nbtextgen.inference.text_codec import LengthLimit
+from nbtextgen.inference.text_codec import MAX_SOURCE_TOKENS, LengthLimit
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.isolation import forked_generators, isolated
 from nbtextgen.model.seq2seq import Seq2Seq
@@ -112,7 +112,8 @@ def load(folder: Path) -> tuple[Predictor, Plan, dict[str, Any]]:
         ]
         options = read_options(manifest["options"])
         check_seal(folder / MANIFEST, manifest)  # last, since the errors above say more
-        return Predictor(source, target, networks, limit), plan, options
+        longest = max(MAX_SOURCE_TOKENS, plan.training.max_length)
+        return Predictor(source, target, networks, limit, max_source=longest), plan, options
     except NbTextGenError as error:
         raise ModelFileError(f"{folder} is not a usable saved model: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:

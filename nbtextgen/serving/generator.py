@@ -15,7 +15,7 @@ from nbtextgen.data.readers.texts import read_texts
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.decoding.hypothesis import Hypothesis
 from nbtextgen.inference.generation import Generation, Generations
-from nbtextgen.inference.text_codec import EncodedSources, LengthLimit, TextCodec, validate_sources
+from nbtextgen.inference.text_codec import MAX_SOURCE_TOKENS, EncodedSources, LengthLimit, TextCodec, validate_sources
 from nbtextgen.serving.network import (
     DECODER,
     ENCODER,
@@ -86,7 +86,13 @@ class OnnxGenerator:
                 for number in numbers
             ]
             codec = TextCodec(
-                source, target, limit, bool(manifest["attention"]), copy, str(manifest.get("fingerprint", ""))
+                source,
+                target,
+                limit,
+                bool(manifest["attention"]),
+                copy,
+                str(manifest.get("fingerprint", "")),
+                int(manifest.get("max_source", MAX_SOURCE_TOKENS)),
             )
             return cls(codec, OnnxEnsemble(networks), manifest["clean"])
         except NbTextGenError:
