@@ -32,8 +32,8 @@ def builtin_rows(name: str, count: int | None = None, seed: int = 1) -> list[tup
         return numbers(count or 20_000, seed)
     if name == "pronunciation":
         return pronunciation(count, seed)
-    known = ", ".join(BUILTIN_NAMES)
-    raise DataError(f"There is no built-in data set '{name}' (there are {known}).{nearest(name, BUILTIN_NAMES)}")
+    names = ", ".join(BUILTIN_NAMES)
+    raise DataError(f"There is no built-in data set '{name}' (there are {names}).{nearest(name, BUILTIN_NAMES)}")
 
 
 def rows_from_name(text: str) -> list[tuple[str, str]]:

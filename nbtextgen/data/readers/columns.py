@@ -72,33 +72,37 @@ class ReadOptions:
         if len(names) < 2:
             raise DataError(f"{subject} has {len(names)} column ({listed}); two are needed, source and target.")
         first = 0 if "0" in (str(self.source), str(self.target)) else 1
-        known = () if are_numbers else names
         indices = [
-            None if column is None else column_index(column, known, side, first, len(names))
+            None if column is None else column_index(column, () if are_numbers else names, side, first, len(names))
             for side, column in (("source", self.source), ("target", self.target))
         ]
-        if indices == [None, None] and (roles := column_roles(names)) is not None:
-            if roles != (0, 1):
-                source, target = (names[index] for index in roles)
-                self.notes.append(f"Columns are taken by name: source is '{source}', target '{target}'.")
-            return roles
-        if indices == [None, None] and len(names) == 3 and names[0] in INDEX_NAMES:
-            self.notes.append(f"The first column ('{names[0]}') is read as an index and left out.")
-            return 1, 2
-        if len(names) == 2:
-            if indices == [None, None] and names[0] == names[1]:
-                raise DataError(_twice(names[0]))
-            indices = indices if indices != [None, None] else [0, 1]
+        if indices == [None, None]:
+            indices = self._usual_columns(names)
+        elif len(names) == 2 and None in indices:
             indices = [
-                index if index is not None else 1 - (other or 0)
+                1 - (other or 0) if index is None else index
                 for index, other in zip(indices, indices[::-1], strict=True)
             ]
         source, target = indices
-        if source == target and source is not None:
-            self.notes.append(f"Source and target are the same column, '{names[source]}'.")
         if source is None or target is None:
             raise DataError(f"{subject} has columns {listed}; say which with --source=NAME --target=NAME.")
+        if source == target:
+            self.notes.append(f"Source and target are the same column, '{names[source]}'.")
         return source, target
+
+    def _usual_columns(self, names: Sequence[str]) -> list[int | None]:
+        """The columns if none is asked for: those named so, or the two there are, an index left out."""
+        if (roles := column_roles(names)) is not None:
+            if roles != (0, 1):
+                source, target = (names[index] for index in roles)
+                self.notes.append(f"Columns are taken by name: source is '{source}', target '{target}'.")
+            return list(roles)
+        if len(names) == 3 and names[0] in INDEX_NAMES:
+            self.notes.append(f"The first column ('{names[0]}') is read as an index and left out.")
+            return [1, 2]
+        if len(names) == 2 and names[0] == names[1]:
+            raise DataError(_twice(names[0]))
+        return [0, 1] if len(names) == 2 else [None, None]
 
     def choose_one(self, names: Sequence[str], *, are_numbers: bool = False, is_first: bool = False) -> int:
         """Return the index of the source column alone.

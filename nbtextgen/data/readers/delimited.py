@@ -33,27 +33,27 @@ def rows_of_table(file: TextFile, options: ReadOptions) -> Iterator[Row]:
     if not texts:
         raise DataError(f"{file.path} is empty; write one pair per line.")
     lines = chain(head, lines)
-    has_tab = any("\t" in line for line in texts)
-    arrow = next((each for each in SEPARATORS if sum(each in line for line in texts) > len(texts) / 2), None)
-    arrow = arrow or next((each for each in SEPARATORS if any(each in line for line in texts)), None)
     if separator := _SEPARATOR_LINE.fullmatch(texts[0]):
         next(lines)
         return _rows(file, _quoted_cells(file, lines, separator[1]), options)
     if suffix != "csv" and (entries := _cmudict_cells(file, lines, texts, options)):
         return _rows(file, entries, options, Header.YES)
-    delimiter = best_delimiter(texts) if suffix == "csv" or not (has_tab or arrow) else None
-    if delimiter is not None or not (has_tab or arrow):
-        if suffix == "csv" or delimiter is not None:
-            if (delimiter or ",") != "\t":
-                delimiter = delimiter or ","
-                is_spaced = all(_is_spaced(line, delimiter) for line in texts[:60])
-                return _rows(file, _quoted_cells(file, lines, delimiter, skip_spaces=is_spaced), options)
-        elif suffix != "tsv":
-            raise DataError(f"{name}, line {head[0][0]} has no separator: write source, a tab or ' => ', and target.")
-    if has_tab or suffix == "tsv":
+    has_tab = any("\t" in line for line in texts)
+    separator = max(SEPARATORS, key=lambda mark: sum(mark in line for line in texts))
+    is_separated = any(separator in line for line in texts)
+    if suffix != "csv" and (has_tab or is_separated):
+        delimiter = "\t" if has_tab else None
+    else:
+        delimiter = best_delimiter(texts) or (None if is_separated else {"csv": ",", "tsv": "\t"}.get(suffix))
+    if delimiter == "\t":
         return _rows(file, _tab_cells(file, lines, options), options)
-    assert arrow is not None
-    return _rows(file, ((number, line.rstrip("\r\n").split(arrow)) for number, line in lines if line.strip()), options)
+    if delimiter is not None:
+        is_spaced = all(_is_spaced(line, delimiter) for line in texts[:60])
+        return _rows(file, _quoted_cells(file, lines, delimiter, skip_spaces=is_spaced), options)
+    if not is_separated:
+        raise DataError(f"{name}, line {head[0][0]} has no separator: write source, a tab or ' => ', and target.")
+    cells = ((number, line.rstrip("\r\n").split(separator)) for number, line in lines if line.strip())
+    return _rows(file, cells, options)
 
 
 def _is_spaced(line: str, delimiter: str) -> bool:
@@ -65,7 +65,8 @@ def _is_spaced(line: str, delimiter: str) -> bool:
 def best_delimiter(lines: Sequence[str]) -> str | None:
     """The character that cuts the first lines most evenly into at least two cells; ``None`` if none does.
 
-    With the right one, quotes begin and end cells. Of equals, one that is not followed by spaces, as in a sentence, is better, and then one that makes two columns.
+    With the right one, quotes begin and end cells. Of equals, one that is not followed by spaces, as in a sentence, is
+    better, and then one that makes two columns.
     """
 
     def score(delimiter: str) -> tuple[bool, float, bool, bool]:
@@ -94,17 +95,15 @@ def _rows(file: TextFile, lines: Iterator[Line], options: ReadOptions, header: H
     line, first = head[0]
     width, is_known = len(first), header is not None or bool(options.names)
     header = header or (Header.YES if options.names else recognise_header(first, [cells for _, cells in head[1:]]))
-    names = (
-        [name.strip(BLANKS) or name for name in first]
-        if header is Header.YES
-        else [str(column + 1) for column in range(width)]
-    )
-    if len(set(names)) < width and (options.names or (options.source, options.target) == (None, None)):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise DataError(f"{name}, line {line:,}: two columns are named '{twice}'; rename one of them.")
+    names = [str(number) for number in range(1, width + 1)]
+    if header is Header.YES:
+        names = [cell.strip(BLANKS) or cell for cell in first]
+        if len(set(names)) < width and (options.names or (options.source, options.target) == (None, None)):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise DataError(f"{name}, line {line:,}: two columns are named '{twice}'; rename one of them.")
     source, target = options.choose(names, are_numbers=header is not Header.YES, subject=f"{name}, line {line:,}")
     shown = ", ".join(first)
-    if header is Header.YES and not is_known and {*map(str.lower, first)} != {"source", "target"}:
+    if header is Header.YES and not is_known and {*map(str.lower, names)} != {"source", "target"}:
         options.notes.append(f"{name}, line {line:,} ({shown:.80}) is read as a header.")
     elif header is Header.MAYBE:
         options.notes.append(

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from nbtextgen.core.errors import MemoryShortError
-from nbtextgen.data.readers.text import GZIP, TextFile
+from nbtextgen.data.readers.text import GZIP, TextFile, byte_pieces
 
 ROW_BYTES = 190
 """Bytes of a row beside its text: the second text object, a place, and their positions in lists."""
@@ -30,7 +30,7 @@ def check_text_fits(path: Path, encoding: str | None) -> None:
     text = "".join(islice(TextFile(path, encoding).pieces(), 4))
     lines = text.split("\n")
     sample = sum(map(sys.getsizeof, lines)) + ROW_BYTES * len(lines)
-    raw = len(text.encode("utf-8" if encoding is None else encoding, "surrogateescape"))
+    raw = sum(map(len, islice(byte_pieces(path), 4)))
     check_fits(path, size * ratio / max(1, raw) * sample)
 
 
