@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -38,9 +40,11 @@ def _network_weights(network: Seq2Seq, source: Tensor, copies: Tensor | None, in
     layer = network.decoder.attention
     assert layer is not None
     calls: list[Tensor] = []
+    thread = threading.get_ident()
 
     def record(module: Attention, arguments: tuple[Tensor, Memory, Tensor | None], _: object) -> None:
-        calls.append(module.head_weights(*arguments))
+        if threading.get_ident() == thread:  # not the calls of another thread that uses the model at the same time
+            calls.append(module.head_weights(*arguments))
 
     memory, summary = network.encode(source, copies)
     handle = layer.register_forward_hook(record)

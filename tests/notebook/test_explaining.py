@@ -168,3 +168,10 @@ def test_changes_are_marked_by_words_or_by_characters() -> None:
     )
     assert changes("2009", "2019")[1] == (("same", "20"), ("new", "1"), ("same", "9"))
     assert changes("", "x") == ((), (("new", "x"),))
+
+
+def test_two_threads_explain_one_model(model: TextGenerator) -> None:
+    panel = ExplanationPanel.of(model, "abc" * 5, method="shap", budget=2000)
+    for _ in range(20):
+        assert model.explain("abc", method="attention").values.shape[1] == 3
+    panel.cancel()
