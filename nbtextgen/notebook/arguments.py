@@ -71,6 +71,11 @@ def help_table(options: Mapping[str, Option]) -> str:
     return "\n".join(rows)
 
 
+COLUMNS = (
+    text_option("source", "name or number of the source column"),
+    text_option("target", "name or number of the target column"),
+)
+ENCODING = text_option("encoding", "encoding of the files, such as cp1252; by default Unicode")
 TEXT = text_option("text", "variable or expression that holds the text, instead of a text on the line")
 COMMON = by_name(
     flag_option("show_code", "print the equivalent Python code instead of running it"),

@@ -60,6 +60,7 @@ class DataView:
         columns: statistics of sources and targets.
         samples: some pairs, spread over the data.
         report: possible problems; ``None`` if they were not checked.
+        notes: what the reader assumed; the report says so as well.
     """
 
     pairs: int
@@ -67,6 +68,7 @@ class DataView:
     columns: tuple[Column, ...]
     samples: tuple[tuple[str, str], ...]
     report: DataReport | None
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, rows: RawPairs, report: DataReport | None) -> DataView:
@@ -80,13 +82,14 @@ class DataView:
             Column.of(name, [pair[side] for pair in usable]) for side, name in enumerate(("source", "target"))
         )
         step = max(1, len(usable) // SAMPLES)
-        return cls(len(usable), len(rows) - len(usable), columns, tuple(usable[::step][:SAMPLES]), report)
+        notes = () if report is not None else tuple(rows.notes)
+        return cls(len(usable), len(rows) - len(usable), columns, tuple(usable[::step][:SAMPLES]), report, notes)
 
     def _other(self) -> str:
         return f" and {self.other:,} rows that are not pairs" if self.other else ""
 
     def __repr__(self) -> str:
-        lines = [f"{self.pairs:,} pairs{self._other()}"]
+        lines = [f"{self.pairs:,} pairs{self._other()}", *map(pictured, self.notes)]
         for column in self.columns:
             low, high = (min(column.lengths), max(column.lengths)) if column.lengths else (0, 0)
             lines.append(
@@ -119,6 +122,7 @@ class DataView:
         report = "" if self.report is None else self.report._repr_mimebundle_()["text/html"]
         return (
             f"<div><b>{self.pairs:,} pairs</b>{self._other()}</div>"
+            f"{''.join(f'<div>{visible(note)}</div>' for note in self.notes)}"
             f'<div style="display:flex;flex-wrap:wrap;gap:8px 32px;max-width:760px">{columns}</div>{table}{report}'
         )
 

@@ -9,7 +9,7 @@ from IPython.core.magic import line_cell_magic, magics_class
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import options_of
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.notebook.arguments import COMMON, by_name, flag_option, text_option, words_option
+from nbtextgen.notebook.arguments import COLUMNS, COMMON, by_name, flag_option, text_option, words_option
 from nbtextgen.notebook.code import Values, call, print_code
 from nbtextgen.notebook.lines import ParsedLine
 from nbtextgen.notebook.magics.base import Commands, command
@@ -17,8 +17,7 @@ from nbtextgen.notebook.magics.base import Commands, command
 OPTIONS = (
     by_name(
         text_option("data", "test pairs: a variable or expression of the notebook, a file, or builtin:NAME"),
-        text_option("source", "name of the source column"),
-        text_option("target", "name of the target column"),
+        *COLUMNS,
         words_option(
             "metrics",
             "exact, bleu, chrf, ter, rougeL, error-rate, ...; or a function of the notebook; default: depends on the tokens",

@@ -12,7 +12,16 @@ from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import build, options_of
 from nbtextgen.data.config import DataConfig
 from nbtextgen.model.config import ModelConfig
-from nbtextgen.notebook.arguments import COMMON, by_name, choice_option, flag_option, read_config, text_option
+from nbtextgen.notebook.arguments import (
+    COLUMNS,
+    COMMON,
+    ENCODING,
+    by_name,
+    choice_option,
+    flag_option,
+    read_config,
+    text_option,
+)
 from nbtextgen.notebook.code import Values, call, keywords, print_code
 from nbtextgen.notebook.lines import ParsedLine, Syntax, parse_line
 from nbtextgen.notebook.magics.base import Commands, awaitable, command
@@ -36,8 +45,8 @@ FIT = {name: option for section in SECTIONS.values() for name, option in section
 OWN = (
     by_name(
         text_option("data", "a variable or expression of the notebook, a file, or builtin:NAME"),
-        text_option("source", "name of the source column"),
-        text_option("target", "name of the target column"),
+        *COLUMNS,
+        ENCODING,
         text_option("valid", "validation pairs, as --data"),
         text_option("text", "text to learn to continue, instead of pairs: a file, a pattern, a variable"),
         text_option("config", "TOML or JSON file of settings; options on the line take precedence"),
@@ -78,7 +87,9 @@ class Request:
     @property
     def fit_options(self) -> Values:
         """Column names, run folder and processes, as keywords of ``fit``."""
-        return {name: self.own[name] for name in ("source", "target", "run") if name in self.own} | self.launch
+        return {
+            name: self.own[name] for name in ("source", "target", "encoding", "run") if name in self.own
+        } | self.launch
 
     def code(self, session: Session) -> list[str]:
         """Return the Python that does the same."""
@@ -214,9 +225,9 @@ class TrainCommands(Commands):
 
 def _check_resume(cell: str | None, own: Values, settings: Values) -> None:
     """Raise ``OptionError`` for data and settings on the line of a resumed run, which has its own."""
-    names = [name for name in ("data", "text", "valid", "source", "target", "config", "run") if name in own] + list(
-        settings
-    )
+    names = [
+        name for name in ("data", "text", "valid", "source", "target", "encoding", "config", "run") if name in own
+    ] + list(settings)
     if names or cell is not None:
         what = f"--{names[0].replace('_', '-')}" if names else "a cell of pairs"
         raise OptionError(f"A resumed run has its own data and settings: leave out {what}.")
