@@ -37,8 +37,10 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InteractiveShell:
     """A shell in a folder with the names that README uses."""
     monkeypatch.chdir(tmp_path)
     table = "".join(f"{source}\t{target}\n" for source, target in PAIRS)
-    for name in ("words", "valid", "test", "pairs"):
+    for name in ("words", "pairs"):
         Path(f"{name}.tsv").write_text(table)
+    for name in ("valid", "test"):
+        Path(f"{name}.tsv").write_text(table.replace("number", "place"))
     Path("corpus.txt").write_text("Once upon a time there was a man. " * 50)
     Path("parts").mkdir()
     Path("parts/one.tsv.gz").write_bytes(gzip.compress(table.encode()))
