@@ -195,6 +195,7 @@ def test_files_have_an_encoding_and_columns_have_numbers(shell: InteractiveShell
     Path("old.csv").write_bytes("n;mot;word\n1;été;summer\n2;forêt;forest\n".encode("cp1252"))
     view = run(shell, "%textgen_data old.csv --source mot --target word --encoding cp1252 --brief")
     assert view.samples[0] == ("été", "summer")
-    assert run(shell, "%textgen_data [('a','b','c'),('d','e','f'),('g','h','i')] --source 3 --target 1").samples[0] == ("c", "a")
+    view = run(shell, "%textgen_data [('a','b','c'),('d','e','f'),('g','h','i')] --source 3 --target 1")
+    assert view.samples[0] == ("c", "a")
     run(shell, f"%textgen_train n --data old.csv --source word --target mot --encoding cp1252 {FAST} --max-steps 1")
     assert "--encoding" in refusal(shell, f"%textgen_train n --data old.csv --source 2 --target 3 {FAST}")
