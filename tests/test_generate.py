@@ -58,6 +58,7 @@ def test_unknown_characters_of_a_source_are_named_beside_its_output(model: TextG
     assert output.notes == ("3 of 3 characters are unknown to this model: 日, 本, 語",)
     assert output.unknown == ("日", "本", "語")
     assert output.notes[0] in repr(output) and output.notes[0] in output._repr_mimebundle_()["text/html"]
+    assert model.generate("a b").notes == ("1 of 3 characters is unknown to this model: ' '",)
     outputs = model.generate(["abc", "abx", "abx"])
     assert outputs.notes == ("Source 2 and 1 more: 1 of 3 characters is unknown to this model: x",)
     assert outputs[0].notes == ()

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nbtextgen.core.errors import DataError
 from nbtextgen.core.files import checked_path
@@ -64,7 +64,7 @@ class GeneratedTable:
 
 def generate_table(
     generate: Callable[[list[str]], Generations],
-    data: Any,
+    data: object,
     into: str | Path | None,
     *,
     source: str | int | None,

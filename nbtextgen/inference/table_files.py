@@ -24,6 +24,8 @@ FORMAT = 1
 """Version of an unfinished table's format."""
 PARQUET_ROWS = 4096
 """Rows of a Parquet file that are held in memory."""
+Columns = dict[str, str | float | list[str] | None]
+"""The values of a row by column."""
 
 
 class GeneratedRow(NamedTuple):
@@ -45,9 +47,9 @@ class GeneratedRow(NamedTuple):
     candidates: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
-    def columns(self, *, candidates: bool = True, notes: bool = True) -> dict[str, Any]:
+    def columns(self, *, candidates: bool = True, notes: bool = True) -> Columns:
         """Return the values by column."""
-        values: dict[str, Any] = {
+        values: Columns = {
             "source": _storable(self.source),
             "text": _storable(self.text),
             "log_probability": self.log_probability,
@@ -201,7 +203,7 @@ def write_table(part: PartFile, path: Path) -> tuple[str, ...]:
     return summary.sentences()
 
 
-def _write_delimited(path: Path, names: list[str], rows: Iterable[dict[str, Any]], *, delimiter: str) -> None:
+def _write_delimited(path: Path, names: list[str], rows: Iterable[Columns], *, delimiter: str) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, names, delimiter=delimiter, lineterminator="\n")
         writer.writeheader()
@@ -211,18 +213,18 @@ def _write_delimited(path: Path, names: list[str], rows: Iterable[dict[str, Any]
             writer.writerow(row)
 
 
-def _write_jsonl(path: Path, names: list[str], rows: Iterable[dict[str, Any]]) -> None:
+def _write_jsonl(path: Path, names: list[str], rows: Iterable[Columns]) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as file:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
 
 
-def _write_texts(path: Path, names: list[str], rows: Iterable[dict[str, Any]]) -> None:
+def _write_texts(path: Path, names: list[str], rows: Iterable[Columns]) -> None:
     """Write the outputs alone, one per line."""
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(" ".join(row["text"].splitlines()) + "\n" for row in rows)
+        file.writelines(" ".join(str(row["text"]).splitlines()) + "\n" for row in rows)
 
 
-def _write_parquet(path: Path, names: list[str], rows: Iterable[dict[str, Any]]) -> None:
+def _write_parquet(path: Path, names: list[str], rows: Iterable[Columns]) -> None:
     with optional_import("A Parquet file", "pyarrow", "frames"):
         pyarrow: Any = import_module("pyarrow")
         parquet: Any = import_module("pyarrow.parquet")
@@ -235,7 +237,7 @@ def _write_parquet(path: Path, names: list[str], rows: Iterable[dict[str, Any]])
             writer.write_table(pyarrow.Table.from_pylist(batch, schema=schema))
 
 
-WRITERS: dict[str, Callable[[Path, list[str], Iterable[dict[str, Any]]], None]] = {
+WRITERS: dict[str, Callable[[Path, list[str], Iterable[Columns]], None]] = {
     ".tsv": partial(_write_delimited, delimiter="\t"),
     ".csv": partial(_write_delimited, delimiter=","),
     ".jsonl": _write_jsonl,

@@ -290,7 +290,9 @@ class TextCodec:
         if read < length:
             notes.append(f"The source has {length:,} {unit}; only the first {read:,} were read.")
         if unknown and self.copy is None:  # a copy head can copy what it does not know
-            few = ", ".join(pictured(piece) for piece in list(dict.fromkeys(unknown))[:10])
+            few = ", ".join(
+                pictured(piece if piece.strip() else repr(piece)) for piece in list(dict.fromkeys(unknown))[:10]
+            )
             more = ", ..." if len(set(unknown)) > 10 else ""
             notes.append(
                 f"{len(unknown):,} of {read:,} {unit} {'is' if len(unknown) == 1 else 'are'} unknown to this model: {few}{more}"

@@ -14,7 +14,7 @@ input is as wide as its output (see ``_batch_invariant_lstm``); it runs in bf16 
 from __future__ import annotations
 
 from copy import copy, deepcopy
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -167,7 +167,7 @@ def _batch_invariant_lstm(net: nn.LSTM) -> nn.LSTM:
     return wider.eval()
 
 
-def _append_zeros(_: nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+def _append_zeros(_: nn.Module, arguments: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     return nn.functional.pad(arguments[0], (0, ADDED_INPUTS)), *arguments[1:]
 
 
