@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import tomllib
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,11 @@ def main(arguments: Sequence[str]) -> int:
         train(Path(arguments[1]))
     except NbTextGenError as error:
         print(f"nbtextgen: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    except Exception as error:  # a worker: the process that started it shows this line, and the log has the traceback
+        traceback.print_exc()
+        rank = f" in process {os.environ['RANK']}" if "RANK" in os.environ else ""
+        print(f"nbtextgen: {type(error).__name__}{rank}: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(

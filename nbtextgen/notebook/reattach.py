@@ -19,17 +19,21 @@ if TYPE_CHECKING:
     from nbtextgen.training.controls import Controls
 
 
-def reattach(session: Session, word: str) -> Training | None:
+def reattach(session: Session, word: str, name: str = "") -> Training | None:
     """Show a training of other processes, and put its best model into a variable when it ends; ``None`` if there is none.
 
-    ``word`` is the folder of a run, or a name: ``french`` means the newest of ``runs/french-...`` that is in training.
+    Args:
+        session: the user's notebook.
+        word: folder of a run, or a name: ``french`` means the newest of ``runs/french-...`` that is in training.
+        name: the variable; by default the start of the folder's name.
     """
     run = _training_run(word)
     if run is None:
         return None
-    match = re.match(r"[^\W\d]\w*", run.folder.name)
-    name = match[0] if match else "model"
-    session.check_free(name)
+    if not name:
+        match = re.match(r"[^\W\d]\w*", run.folder.name)
+        name = match[0] if match else "model"
+        session.check_free(name)
     training = Training(name, None, partial(watch_run, run))
     training.plan = run.plan
     training.at_end = lambda model: session.variables.__setitem__(name, model)

@@ -21,6 +21,12 @@ class LaunchConfig:
     def __post_init__(self) -> None:
         if self.nodes > 1 and not self.rendezvous:
             raise LaunchError("--nodes needs --rendezvous=HOST:PORT, a name and a free port of this machine.")
+        if self.rendezvous is not None:
+            host, _, port = self.rendezvous.rpartition(":")
+            if not host or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+                raise LaunchError(
+                    f"--rendezvous must be HOST:PORT, with a port from 1 to 65535 (got {self.rendezvous!r})."
+                )
 
     @classmethod
     def of(cls, processes: int, launch: LaunchConfig | None) -> LaunchConfig | None:

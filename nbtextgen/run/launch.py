@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import socket
@@ -9,8 +10,11 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Generator, Sequence
 from pathlib import Path
+
+import torch
 
 from nbtextgen.core.errors import LaunchError, ModelFileError
 from nbtextgen.core.files import as_sealed_json, read_sealed_json, replace
@@ -26,6 +30,15 @@ from nbtextgen.training.events import Ended, Event, TrainingWarning
 
 LIFELINE = "NBTEXTGEN_LIFELINE"
 WORKER_LOG = "workers.log"
+LOST_CONNECTION = (
+    "gloo/",
+    "NCCL",
+    "Connection closed by peer",
+    "Connection reset",
+    "DistNetworkError",
+    "DistBackendError",
+)
+"""In the error of a worker that fails because another one did."""
 
 
 def command(run: Run, config: LaunchConfig) -> list[str]:
@@ -61,9 +74,11 @@ def environment(config: LaunchConfig) -> dict[str, str]:
 class LaunchedTraining(RemoteTraining):
     """The ``TrainingSession`` of a run that other processes train, which this one starts."""
 
-    def __init__(self, run: Run, config: LaunchConfig, controls: Controls | None = None) -> None:
+    def __init__(
+        self, run: Run, config: LaunchConfig, controls: Controls | None = None, notes: Sequence[str] = ()
+    ) -> None:
         super().__init__(run)
-        self._config = config
+        self._config, self._notes = config, notes
         self._controls = controls or Controls()
         self._process: subprocess.Popen[bytes] | None = None
         self._lifeline = Lock(run.folder / "lifeline")
@@ -73,9 +88,12 @@ class LaunchedTraining(RemoteTraining):
         """Start the processes.
 
         Raises:
+            LaunchError: if the rendezvous is no free port of this machine.
             ModelFileError: if the run is being trained already, or its folder cannot be written.
         """
         run = self._run
+        if self._config.rendezvous:
+            _check_rendezvous(self._config.rendezvous)
         if run.lock.held():
             run.lock.acquire()  # raises the error that names its holder
         run.agent.acquire()
@@ -105,6 +123,21 @@ class LaunchedTraining(RemoteTraining):
         finally:
             run.agent.release()
 
+    def notes(self) -> list[str]:
+        """Warnings for the user about more processes than the machine or the data have work for."""
+        processes, cores, notes = self._config.processes, os.cpu_count() or 1, list(self._notes)
+        if processes > max(cores, torch.cuda.device_count()):
+            notes.append(
+                f"{processes} processes share {cores} processor core{'s' * (cores > 1)}, which is slower than one process for "
+                "each; lower --processes."
+            )
+        pairs, everyone = len(self._run.training_data().train), processes * self._config.nodes
+        if everyone > pairs:
+            notes.append(
+                f"{everyone} processes train on {pairs:,} pairs, so some of them have nothing to do; lower --processes."
+            )
+        return notes
+
     def run(self) -> Generator[Event, None, None]:
         """Start, and yield the events of the run until its processes end.
 
@@ -113,6 +146,7 @@ class LaunchedTraining(RemoteTraining):
         """
         log_start = self._run.log.stat().st_size if self._run.log.exists() else 0
         self.start()
+        yield from (TrainingWarning(note) for note in self.notes())
         if self._config.nodes > 1:
             line = " ".join(["TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1", "python", *command(self._run, self._config)[1:]])
             yield TrainingWarning(f"On each of the other machines, which must see this folder, run: {line}")
@@ -157,8 +191,10 @@ class LaunchedTraining(RemoteTraining):
             return "no log"
         lines = log.decode(errors="replace").splitlines()
         ours = [line for line in lines if line.startswith("nbtextgen: ")]
+        # Where one process fails, the others fail too, since they lose their connection to it.
+        causes = [line for line in ours if not any(sign in line for sign in LOST_CONNECTION)]
         errors = [line for line in lines if "Error" in line and "ChildFailedError" not in line]
-        return (ours or errors or lines or ["nothing was said"])[-1].strip()[:300]
+        return (causes or ours or errors or lines or ["nothing was said"])[-1].strip()[:300]
 
 
 def open_session(
@@ -178,10 +214,28 @@ def open_session(
     """
     if launch is None:
         return RunTraining(run, controls, notes)
-    session = LaunchedTraining(run, launch, controls)
+    session = LaunchedTraining(run, launch, controls, notes)
     if launch.detach:
         session.start()
+        for note in session.notes():
+            warnings.warn(note, stacklevel=2)
     return session
+
+
+def _check_rendezvous(address: str) -> None:
+    """Raise ``LaunchError`` unless other machines can be waited for at ``HOST:PORT``, which else would take minutes."""
+    host, _, port = address.rpartition(":")
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as test:
+            test.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            test.bind(place)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise LaunchError(f"Port {port} of {host} is in use; choose another one in --rendezvous.") from error
+        raise LaunchError(
+            f"--rendezvous must be a name and a free port of this machine (got {address}: {error.strerror})."
+        ) from error
 
 
 def end(run: Run) -> bool:

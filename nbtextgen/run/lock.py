@@ -4,12 +4,44 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 import time
 from pathlib import Path
+from weakref import WeakSet
 
 from nbtextgen.core.errors import ModelFileError
 from nbtextgen.core.files import try_lock
+
+_held: WeakSet[Lock] = WeakSet()
+
+
+def _release_in_child() -> None:
+    """Close the locks that a forked process has inherited; it would keep them from others after its parent's end."""
+    for lock in list(_held):
+        lock.release()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_release_in_child)
+
+
+def _holder(handle: int) -> str:
+    return os.pread(handle, 200, 0).decode(errors="replace")
+
+
+def _is_ending(holder: str) -> bool:
+    """Whether the holder was killed: its lock is free only after its last thread has ended, up to a second later."""
+    match = re.match(r"process (\d+) on (\S+)", holder)
+    if match is None or match[2] != socket.gethostname():
+        return False
+    try:
+        state = Path(f"/proc/{match[1]}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return Path("/proc/self").exists()
+    except OSError:
+        return False
+    return state in "ZX"
 
 
 class Lock:
@@ -33,6 +65,7 @@ class Lock:
         for attempt in range(500):
             if try_lock(handle):
                 self._handle = handle
+                _held.add(self)
                 with contextlib.suppress(
                     OSError
                 ):  # the name of the holder is optional: a full disk does not prevent locking
@@ -41,10 +74,10 @@ class Lock:
                     os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()} since {now}".encode(), 0)
                 return
             # A process in ``held`` shares the lock for a moment, which may be long on a busy machine.
-            if attempt >= 10 and not try_lock(handle, shared=True):
+            if attempt >= 10 and not try_lock(handle, shared=True) and not _is_ending(_holder(handle)):
                 break
             time.sleep(0.02)
-        holder = os.pread(handle, 200, 0).decode(errors="replace") or "another process"
+        holder = _holder(handle) or "another process"
         os.close(handle)
         raise ModelFileError(
             f"{self.path.parent} is being trained by {holder}; stop that one first, or watch it with .events(follow=True)."
@@ -58,6 +91,7 @@ class Lock:
 
     def release(self) -> None:
         """Release the lock."""
+        _held.discard(self)
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None

@@ -133,9 +133,10 @@ class History:
     @classmethod
     def of(cls, name: str, model: TextGenerator) -> History:
         """Return the history of a model; raises ``NotTrainedError`` for a loaded one, which has none."""
-        if not model.history:
+        history = model.history or (model.run.history() if model.run is not None else [])
+        if not history:
             raise NotTrainedError(f"{name} has no history: it was loaded, or is not trained yet.")
-        return cls(record_of(name, model.history))
+        return cls(record_of(name, history))
 
     def __repr__(self) -> str:
         return as_text(self.record)

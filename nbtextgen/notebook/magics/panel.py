@@ -57,10 +57,15 @@ class PanelCommands(Commands):
             from nbtextgen.notebook.live.panel import show_again
 
             return show_again(training, rich=self.session.rich)
-        if kind == "auto" and words and words[0] not in self.session.variables:
+        if kind == "auto" and words:
             from nbtextgen.notebook.reattach import reattach
 
-            if reattach(self.session, words[0]) is not None:
+            run = getattr(self.session.variables.get(words[0]), "run", None)  # of a detached training of this kernel
+            if words[0] not in self.session.variables:
+                training = reattach(self.session, words[0])
+            else:
+                training = reattach(self.session, str(run.folder), words[0]) if run is not None else None
+            if training is not None:
                 return None
         if kind == "auto":
             kind = self._default_kind(words, data)

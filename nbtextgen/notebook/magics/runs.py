@@ -50,7 +50,9 @@ class RunCommands(Commands):
             %textgen_runs end RUN ...             end their processes at once; the last checkpoint is kept
             %textgen_runs delete RUN ... --yes    delete their folders
 
-        Train with %textgen_train NAME --run RUN to keep a training as a run. The start of a run's name is enough.
+        RUN is the start of a run's name in the folder runs (or that of --folder), or of a run of this notebook; or the folder
+        of any run.
+        Train with %textgen_train NAME --run RUN to keep a training as a run.
 
         Example:
 
@@ -60,7 +62,7 @@ class RunCommands(Commands):
 
         folder = Path(parsed.options.get("folder") or "runs").expanduser()
         action, names = _action(parsed.words)
-        all_runs = runs(folder)
+        all_runs = [*runs(folder), *self._runs_elsewhere(folder)]
         chosen = [_named(name, all_runs, folder) for name in names]
         into = self._variable(chosen, parsed.options) if action in ONE_RUN else ""
         if parsed.options.get("show_code"):
@@ -78,6 +80,17 @@ class RunCommands(Commands):
         else:
             result = RunsView(folder, all_runs if action == "list" else chosen)
         return awaitable(result) if parsed.awaited else result
+
+    def _runs_elsewhere(self, folder: Path) -> list[RunRecord]:
+        """Return the runs of this session's models and trainings that are in other folders."""
+        from nbtextgen.generator import TextGenerator
+        from nbtextgen.run.folder import Run
+        from nbtextgen.run.listing import record
+
+        models = [*self.session.variables.values(), *(training.model for training in self.session.trainings.values())]
+        opened = [model.run for model in models if isinstance(model, TextGenerator) and model.run is not None]
+        folders = {run.folder.resolve() for run in opened}
+        return [record(path) for path in sorted(folders) if path.parent != folder.resolve() and Run.is_run(path)]
 
     def _variable(self, chosen: list[RunRecord], options: Values) -> str:
         """Return the variable for the model of a run: that of ``--into``, or the start of the run's name."""
@@ -117,11 +130,16 @@ def _action(words: list[str]) -> tuple[str, list[str]]:
 
 
 def _named(name: str, all_runs: list[RunRecord], folder: Path) -> RunRecord:
-    """Return the run with this name, or the only run whose name starts with it."""
+    """Return the run with this name, the only run whose name starts with it, or the run in this folder."""
+    from nbtextgen.run.folder import Run
+    from nbtextgen.run.listing import record
+
     exact = [run for run in all_runs if run.name == name]
     matches = exact or [run for run in all_runs if run.name.startswith(name)]
     if len(matches) == 1:
         return matches[0]
+    if not matches and Run.is_run(Path(name).expanduser()):
+        return record(Path(name).expanduser())
     if matches:
         names = ", ".join(run.name for run in matches[:5])
         raise OptionError(f"Several runs start with '{name}': {names}; give more of the name.")
