@@ -129,7 +129,7 @@ def test_the_command_line_trains_goes_on_and_refuses_other_settings(tmp_path: Pa
     assert main(["train", str(toml)]) == 0 and main(["train", str(tmp_path / "r")]) == 0
     toml.write_text(settings.replace("12", "16"))
     assert main(["train", str(toml)]) == 1
-    assert "--hidden-size 12, not 16" in capsys.readouterr().err
+    assert "hidden_size 12, not 16" in capsys.readouterr().err
     toml.write_text(settings + "hiden-size = 3\n")
     with pytest.raises(OptionError, match="Did you mean 'hidden_size'"):
         read_settings(toml)
