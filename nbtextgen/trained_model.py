@@ -77,12 +77,18 @@ class TrainedModel(ABC):
     @overload
     def generate(self, text: str, **decoding: Unpack[DecodingOptions]) -> Generation: ...  # pyright: ignore[reportOverlappingOverload]
     @overload
-    def generate(self, text: Sequence[str], **decoding: Unpack[DecodingOptions]) -> Generations: ...
-    def generate(self, text: str | Sequence[str], **decoding: Unpack[DecodingOptions]) -> Generation | Generations:
+    def generate(
+        self, text: Any, *, source: str | int | None = None, **decoding: Unpack[DecodingOptions]
+    ) -> Generations: ...
+    def generate(
+        self, text: Any, *, source: str | int | None = None, **decoding: Unpack[DecodingOptions]
+    ) -> Generation | Generations:
         """Generate the target of one source or of many.
 
         Args:
-            text: a source, or a list (or series) of them, where the output for an empty or missing source is empty.
+            text: a source, or many: a list, a series, or a column of a frame. The output for an empty or missing one of many is
+                empty.
+            source: the column of sources, by name or number, if there are several.
             decoding: fields of ``DecodingConfig``: ``beam``, ``n_best``, ``sample``, ``temperature``, ...
 
         Returns:
@@ -95,7 +101,7 @@ class TrainedModel(ABC):
             GenerationInterrupted: on an interrupt; its ``generations`` are the outputs so far.
         """
         config, single = build(DecodingConfig, decoding), isinstance(text, str)
-        sources = validate_sources(read_texts(text), self.plan.data.clean, allow_empty=not single)
+        sources = validate_sources(read_texts(text, source), self.plan.data.clean, allow_empty=not single)
         generations = self.predictor.predict(sources, config)
         self.generated.update(generations)
         return generations[0] if single else generations

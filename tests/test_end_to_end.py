@@ -184,6 +184,15 @@ def test_bad_data_is_named(data, message) -> None:
         TextGenerator(**SMALL).fit(data, callbacks=[])
 
 
+def test_one_of_several_columns_is_chosen_by_name_or_number(trained: TextGenerator) -> None:
+    frame = {"name": ["x", "y"], "text": ["abc", "cba"]}
+    expected = trained.predict(["abc", "cba"])
+    for column in ("text", 2):
+        assert [generation.text for generation in trained.generate(frame, source=column)] == expected
+    with pytest.raises(DataError, match="choose a column with source=NAME"):
+        trained.generate(frame)
+
+
 def test_errors_before_fit_and_for_empty_sources(trained: TextGenerator) -> None:
     with pytest.raises(NbTextGenError, match="not trained"):
         TextGenerator().generate("a")

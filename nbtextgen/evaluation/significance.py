@@ -229,7 +229,9 @@ def _randomised(first: Measurement, second: Measurement, trials: int, seed: int)
 
 
 def _p_value(distances: Statistics, real: float) -> float:
-    """Share of the samples that differ more than the models do; never 0."""
+    """Share of the samples that differ more than the models do; never 0, and 1 if these do not differ."""
+    if real <= ROUNDING:
+        return 1.0
     return float((np.sum(distances > real + ROUNDING) + 1) / (len(distances) + 1))
 
 

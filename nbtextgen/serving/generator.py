@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack, overload
+from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from nbtextgen.core.errors import ModelFileError, NbTextGenError, OptionError
 from nbtextgen.core.files import check_format, read_json, recover, verify
@@ -103,14 +103,19 @@ class OnnxGenerator:
     @overload
     def generate(self, text: str, **decoding: Unpack[DecodingOptions]) -> Generation: ...  # pyright: ignore[reportOverlappingOverload]
     @overload
-    def generate(self, text: Sequence[str], **decoding: Unpack[DecodingOptions]) -> Generations: ...
-    def generate(self, text: str | Sequence[str], **decoding: Unpack[DecodingOptions]) -> Generation | Generations:
+    def generate(
+        self, text: Any, *, source: str | int | None = None, **decoding: Unpack[DecodingOptions]
+    ) -> Generations: ...
+    def generate(
+        self, text: Any, *, source: str | int | None = None, **decoding: Unpack[DecodingOptions]
+    ) -> Generation | Generations:
         """Generate the target for one source or for many; the same as ``TextGenerator.generate`` does in fp32.
 
         Sampling draws from the same distribution, and repeatably for a seed, but with other random numbers than PyTorch.
 
         Args:
-            text: a source, or a list of them.
+            text: a source, or many: a list, a series, or a column of a frame.
+            source: the column of sources, by name or number, if there are several.
             decoding: fields of ``DecodingConfig``: ``beam``, ``n_best``, ``sample``, ``temperature``, ...
 
         Raises:
@@ -119,7 +124,7 @@ class OnnxGenerator:
         """
         config = _config(decoding)
         single = isinstance(text, str)
-        sources = validate_sources(read_texts(text), self.clean, allow_empty=not single)
+        sources = validate_sources(read_texts(text, source), self.clean, allow_empty=not single)
 
         def search(batch: EncodedSources, hypotheses: list[list[Hypothesis]]) -> None:
             hypotheses[:] = decode(self.networks, batch.ids, batch.copy_ids, config, batch.limits, batch.rules)

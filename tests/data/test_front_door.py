@@ -522,3 +522,13 @@ def test_the_estimate_of_memory_is_about_right(tmp_path: Path, monkeypatch: pyte
 
 def test_the_memory_that_is_free_is_bounded_by_a_limit_of_the_process() -> None:
     assert memory.free_memory() is None or memory.free_memory() > 0
+
+
+def test_texts_that_are_names_of_folders_or_files_are_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "notes").write_text("a")
+    pairs = [("data", "donnees"), ("notes", "remarques")]
+    assert list(Pairs.of(pairs)) == pairs
+    with pytest.raises(DataError, match="row 1: target is empty"):
+        Pairs.of([("a", ""), ("b", "c")])

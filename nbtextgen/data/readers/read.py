@@ -109,7 +109,7 @@ def _matching_files(name: str) -> list[Path]:
 
 def _exists(name: str) -> bool:
     try:
-        return Path(name).exists()
+        return Path(name).is_file()
     except (OSError, ValueError):  # a name that is too long, or holds NUL
         return False
 
@@ -291,7 +291,7 @@ def _rows_of_sequence(data: Iterable[Any], options: ReadOptions) -> Iterator[Row
         return (row for name in rows for row in _rows_of_name(str(name), options))
     if len(first) == 2 and all(_is_column(row) for row in first) and len(first[0]) == len(first[1]):
         return _rows_of_pairs(zip(*first, strict=True))
-    if first and isinstance(first[0], (list, tuple)) and parallel_files(first[0], options):
+    if first and all(isinstance(row, (list, tuple)) and all(map(_names_file, row)) for row in first):
         return (row for names in rows for row in read_rows(names, options))
     if (options.source, options.target) != (None, None) and first and isinstance(first[0], (list, tuple, np.ndarray)):
         width = len(cast("Sequence[Any]", first[0]))
