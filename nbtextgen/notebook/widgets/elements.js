@@ -20,7 +20,7 @@
 const SVG = "http://www.w3.org/2000/svg";
 // As in core/escaping.py: C1 controls, direction marks, what shows as nothing, and half surrogates.
 const INVISIBLE =
-  /[\u0080-\u009f\u00ad\u034f\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e001f}]/gu;
+  /[\u0080-\u009f\u00ad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u206f\u3164\ud800-\udfff\ufeff\uffa0\ufff9-\ufffb\u{e0000}-\u{e001f}]|\u034f/gu;
 
 /**
  * Creates an HTML element. `text` becomes a text node, functions become event listeners, everything else an attribute;
