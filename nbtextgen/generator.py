@@ -160,7 +160,8 @@ class TextGenerator(TrainedModel):
             session = LocalTraining(data.plan, data.training_data, controls, notes=data.notes, spent=data.seconds)
             self._train(session, callbacks)
         self.background = tuple(data.train.sources[:: max(1, len(data.train) // KEPT_SOURCES)])
-        self.held_out, self.seen = data.valid, SeenSources(data.train.sources)
+        self.held_out = data.valid
+        self.seen = None if data.plan.data.store else SeenSources(data.train.sources)  # a store has no texts
         return self
 
     def fit_text(

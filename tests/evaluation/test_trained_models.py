@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,10 +57,17 @@ def model() -> TextGenerator:
 
 
 def test_evaluate_names_the_worst_and_whether_the_data_was_trained_on(model: TextGenerator) -> None:
-    scores = model.evaluate([*PAIRS[:8], ("zz", "zz")])
+    scores = model.evaluate([*PAIRS[20:28], ("zz", "zz")])
     assert scores.notes == ["8 of 9 sources were in the training data."]
     assert scores.worst[0]["source"] == "zz"
-    assert "so the scores say what the model remembers" in repr(model.evaluate(PAIRS[:3]))
+    assert "so the scores say what the model remembers" in repr(model.evaluate(PAIRS[20:23]))
+
+
+def test_evaluate_claims_nothing_about_data_that_is_not_in_memory(tmp_path: Path) -> None:
+    file = tmp_path / "pairs.tsv"
+    file.write_text("".join(f"{source}\t{target}\n" for source, target in PAIRS * 3))
+    model = TextGenerator(**{**FAST, "epochs": 1}, store=tmp_path / "store").fit(file, callbacks=[])
+    assert model.evaluate(PAIRS[:5]).notes == []
 
 
 def test_an_unknown_metric_is_refused_before_anything_is_generated(
