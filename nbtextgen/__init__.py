@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from nbtextgen.run.folder import Run
     from nbtextgen.run.listing import runs
     from nbtextgen.serving.generator import OnnxGenerator
-    from nbtextgen.trained_model import compare
+    from nbtextgen.comparison import compare
     from nbtextgen.training import events
     from nbtextgen.training.controls import Controls
     from nbtextgen.tuning import tune
@@ -72,7 +72,7 @@ _MODULES = {
     "TextGenerator": "generator",
     "back_translate": "back_translation",
     "builtin": "data.pairs",
-    "compare": "trained_model",
+    "compare": "comparison",
     "panel": "notebook",
     "register_metric": "core.own_metrics",
     "runs": "run.listing",

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from nbtextgen.evaluation.error_rates import Errors
     from nbtextgen.evaluation.metrics import Metrics
     from nbtextgen.evaluation.scores import Scores
-    from nbtextgen.evaluation.significance import Comparison
     from nbtextgen.explanation.explanation import Explanation, Explanations
     from nbtextgen.explanation.survey import Survey
     from nbtextgen.inference.predictor import Predictor
@@ -314,8 +313,7 @@ class TrainedModel(ABC):
     ) -> Explanation | Explanations:
         """Explain which parts of a source made the model write its output.
 
-        Unknown words and repeated words are units like any other. If a source has more than ``exact_units`` units, Shapley
-        values are sampled within ``budget`` copies of it and have standard errors.
+        With more than ``exact_units`` units, Shapley values are sampled within ``budget`` copies and have standard errors.
 
         Args:
             text: the source; or a generation, to explain just that output.
@@ -329,10 +327,6 @@ class TrainedModel(ABC):
         Raises:
             DataError: for a source that is empty or not text.
             OptionError: for an unknown option or a value out of range.
-
-        Example:
-            >>> e = model.explain("3 Jan 2019", method="shap")               # doctest: +SKIP
-            >>> e.values.shape, e.input_units                                # doctest: +SKIP
         """
         from nbtextgen.explanation.config import configure
         from nbtextgen.explanation.explainer import explain
@@ -403,60 +397,3 @@ class TrainedModel(ABC):
         from nbtextgen.export.folder import export
 
         return export(format, checked_path(folder), self.predictor, self.plan)
-
-
-def compare(
-    first: TrainedModel | Sequence[str],
-    second: TrainedModel | Sequence[str],
-    data: Any,
-    targets: Any = None,
-    *,
-    metrics: Metrics | None = None,
-    names: tuple[str, str] = ("first", "second"),
-    source: str | int | None = None,
-    target: str | int | None = None,
-    group_sources: bool = False,
-    **decoding: Unpack[DecodingOptions],
-) -> Comparison:
-    """Compare two models on the same pairs: is the difference more than chance, and which outputs differ?
-
-    Args:
-        first, second: trained models; or the outputs of any system, one per source.
-        data, targets, source, target, metrics, group_sources, decoding: as in ``evaluate``; the default metrics suit the
-            second model.
-        names: of the two models, for the table.
-
-    Returns:
-        for each metric both figures, their difference with an interval, and the p-values of a paired bootstrap (1,000
-        resamples) and of approximate randomisation (10,000 trials); ``.changes`` lists the outputs that differ.
-
-    Raises:
-        DataError: if there are not as many outputs as sources.
-        OptionError: for an unknown metric, before anything is generated.
-    """
-    from nbtextgen.evaluation.metrics import find_metrics
-    from nbtextgen.evaluation.significance import compare_outputs
-
-    models = [model for model in (second, first) if isinstance(model, TrainedModel)]
-    if metrics is None:
-        metrics = models[0]._default_metrics() if models else ("chrf", "exact")  # pyright: ignore[reportPrivateUsage]
-    found = find_metrics(metrics)
-    pairs = to_pairs(data, targets, source, target)
-    sources, expected = group_references(pairs, grouped=group_sources)
-    references, outputs = list[list[str | list[str]]](), list[list[str]]()
-    for model in (first, second):
-        if isinstance(model, TrainedModel):
-            references.append(model._references(pairs, grouped=group_sources)[1])  # pyright: ignore[reportPrivateUsage]
-            outputs.append([generation.text for generation in model.generate(sources, **decoding)])
-        elif isinstance(model, str) or not all(isinstance(output, str) for output in model):
-            raise DataError("Only trained models and lists of output texts can be compared.")
-        else:
-            references.append(expected)
-            outputs.append(list(model))
-    comparison = compare_outputs(sources, (references[0], references[1]), (outputs[0], outputs[1]), found, names=names)
-    if references[0] != references[1]:
-        comparison.notes.append("The models read targets differently, so each was scored against its own form of them.")
-    for name, model in zip(names, (first, second), strict=True):
-        if isinstance(model, TrainedModel) and model.seen is not None:
-            comparison.notes.append(f"{name}: {model.seen.sentence(model._sources(sources))}")  # pyright: ignore[reportPrivateUsage]
-    return comparison

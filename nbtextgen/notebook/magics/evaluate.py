@@ -70,7 +70,7 @@ class EvaluateCommands(Commands):
 
             %textgen_compare french french2 --data test.tsv --metrics bleu,chrf
         """
-        from nbtextgen.trained_model import compare
+        from nbtextgen.comparison import compare
 
         if len(parsed.words) != 2:
             raise OptionError(
