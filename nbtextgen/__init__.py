@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from nbtextgen.back_translation import back_translate
+    from nbtextgen.comparison import compare
     from nbtextgen.core.errors import NbTextGenError
     from nbtextgen.core.own_metrics import register_metric
     from nbtextgen.data.corpus import Corpus
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from nbtextgen.run.folder import Run
     from nbtextgen.run.listing import runs
     from nbtextgen.serving.generator import OnnxGenerator
-    from nbtextgen.comparison import compare
     from nbtextgen.training import events
     from nbtextgen.training.controls import Controls
     from nbtextgen.tuning import tune
