@@ -88,7 +88,7 @@ class TextProgress:
         self._width = 0
         self._steps = 0
         self._printed = -math.inf
-        self._skipped = list[Event]()
+        self._skipped: list[Validation | Sample] = []
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
