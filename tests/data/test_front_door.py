@@ -455,6 +455,14 @@ def test_one_column_of_texts() -> None:
         pair_columns(texts, ["x"])
 
 
+def test_texts_are_no_names_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "data", "x\n")
+    assert read([("data", "donnees"), ("b", "c")]) == [("data", "donnees"), ("b", "c")]
+    with pytest.raises(DataError, match="row 1: target is empty"):
+        Pairs.of([("a", ""), ("b", "c")])
+
+
 def test_odd_values_are_refused_in_one_sentence() -> None:
     for data in (None, 3, b"ab", {"a": "x", "b": "y"}, {"a": 1, "b": 2}, [b"ab"], ["ab", "cd"], [np.array(["a"])]):
         with pytest.raises(DataError) as caught:

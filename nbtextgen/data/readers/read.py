@@ -114,10 +114,14 @@ def _exists(name: str) -> bool:
         return False
 
 
+def _is_file(name: str) -> bool:
+    return _exists(name) and Path(name).is_file()
+
+
 def _names_file(value: object) -> bool:
     if isinstance(value, Path):
         return True
-    return isinstance(value, str) and "\n" not in value and (is_pairs_file(Path(value)) or _exists(value))
+    return isinstance(value, str) and "\n" not in value and (is_pairs_file(Path(value)) or _is_file(value))
 
 
 def parallel_files(data: Any, options: ReadOptions) -> tuple[Path, Path] | None:
