@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 def compare(
-    first: TrainedModel | Sequence[str],
-    second: TrainedModel | Sequence[str],
+    first: TrainedModel | Sequence[Any],
+    second: TrainedModel | Sequence[Any],
     data: Any,
     targets: Any = None,
     *,
