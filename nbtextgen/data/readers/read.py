@@ -124,6 +124,10 @@ def _names_file(value: object) -> bool:
     return isinstance(value, str) and "\n" not in value and (is_pairs_file(Path(value)) or _is_file(value))
 
 
+def _names_files(values: object) -> bool:
+    return isinstance(values, (list, tuple)) and all(map(_names_file, cast("Sequence[object]", values)))
+
+
 def parallel_files(data: Any, options: ReadOptions) -> tuple[Path, Path] | None:
     """The two files if the data is two names of text files whose lines belong together, such as ``train.en``."""
     if not isinstance(data, (list, tuple)):
@@ -295,7 +299,7 @@ def _rows_of_sequence(data: Iterable[Any], options: ReadOptions) -> Iterator[Row
         return (row for name in rows for row in _rows_of_name(str(name), options))
     if len(first) == 2 and all(_is_column(row) for row in first) and len(first[0]) == len(first[1]):
         return _rows_of_pairs(zip(*first, strict=True))
-    if first and all(isinstance(row, (list, tuple)) and all(map(_names_file, row)) for row in first):
+    if first and all(map(_names_files, first)):
         return (row for names in rows for row in read_rows(names, options))
     if (options.source, options.target) != (None, None) and first and isinstance(first[0], (list, tuple, np.ndarray)):
         width = len(cast("Sequence[Any]", first[0]))
