@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from nbtextgen.notebook.lines import EXPRESSIONS, escape_references, quoted, spelled
+from nbtextgen.notebook.lines import EXPRESSIONS, spelled
+from nbtextgen.notebook.quoting import quoted
+from nbtextgen.notebook.references import escape_references
 
 Values = dict[str, Any]
 """Options, settings or JSON values by name."""

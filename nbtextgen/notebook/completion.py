@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbtextgen.core.options import Option
-from nbtextgen.notebook.lines import split_words
+from nbtextgen.notebook.quoting import split_words
 from nbtextgen.notebook.variables import column_names, data_variables, names_file
 
 if TYPE_CHECKING:

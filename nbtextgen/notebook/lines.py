@@ -1,4 +1,4 @@
-r"""The one parser of what follows a magic's name, and of the cell below it.
+r"""The one parser of what follows a magic's name.
 
 A line is read as people type it:
 
@@ -13,27 +13,23 @@ Quotes around a whole word, value or text are removed. The only escape is ``\"``
 
 from __future__ import annotations
 
-import ast
 import re
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from nbtextgen.core.errors import DataError, OptionError, nearest
+from nbtextgen.core.errors import OptionError, nearest
 from nbtextgen.core.options import Option
+from nbtextgen.notebook.quoting import QuotedItem, QuotedItems, end_of_word, next_word, quoted
+from nbtextgen.notebook.references import BRACES, expand, expand_options, is_expression
 
 EXPRESSIONS = ("data", "valid", "background", "text", "gold", "into")
 """Options that take an expression or a path; it is evaluated by ``Session``, and not expanded here."""
 _FLAG = re.compile(r"--([A-Za-z][\w-]*)(=?)")
 _END_OF_OPTIONS = re.compile(r"--(?=\s|$)")
-_BRACES = re.compile(r"\{([^{}]+)\}")
-_REFERENCE = re.compile(r"\{\{([^{}]+)\}\}|\{([^{}]+)\}|(\$?)\$([^\W\d]\w*(?:\.[^\W\d]\w*)*)")
 _STRING = re.compile(r'"""(?:[^\\]|\\.)*?"""|\'\'\'(?:[^\\]|\\.)*?\'\'\'|"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'')
 _SUFFIX = re.compile(r"\.\w{2,7}$")
-_GAP = re.compile(r"(?<=\S) {2,}(?=\S)")
 _BOOLEAN = "true|false|yes|no|on|off"
 _OPENING = {")": "(", "]": "[", "}": "{"}
 
@@ -85,7 +81,7 @@ def parse_line(line: str, syntax: Syntax, variables: Mapping[str, Any] | None = 
         OptionError: for an unknown option (with the nearest), one that is given twice, a missing or bad value, an open quote, or
             ``$name`` in a text if there is no such variable.
     """
-    return _Reader(line, syntax, variables).read()
+    return _Reader(line if variables is None else expand_options(line, variables), syntax, variables).read()
 
 
 class _Reader:
@@ -95,11 +91,11 @@ class _Reader:
         self.line, self.syntax, self.variables = line, syntax, variables
         self.position = 0
         self.parsed = ParsedLine()
-        self.quoted = _QuotedItems(line)
+        self.quoted = QuotedItems(line)
 
     def read(self) -> ParsedLine:
         parsed, syntax, texts = self.parsed, self.syntax, list[str]()
-        while self._go_to_next_word():
+        while self._go_tonext_word():
             flag = _FLAG.match(self.line, self.position)
             if flag is not None:
                 self._read_option(flag)
@@ -118,7 +114,7 @@ class _Reader:
             raise OptionError("The line ends with a backslash, but no line follows it.")
         return parsed
 
-    def _go_to_next_word(self) -> bool:
+    def _go_tonext_word(self) -> bool:
         """Skip spaces; return whether there is a word before the end or a comment."""
         while self.position < len(self.line) and self.line[self.position].isspace():
             self.position += 1
@@ -151,7 +147,7 @@ class _Reader:
 
     def _go_to_value(self, option: Option, *, joined: bool) -> int:
         """Go to the value of an option, which stands after a space or is ``joined`` to it by ``=``."""
-        missing = self.line[self.position : self.position + 1].strip() == "" if joined else not self._go_to_next_word()
+        missing = self.line[self.position : self.position + 1].strip() == "" if joined else not self._go_tonext_word()
         if missing or (not joined and _FLAG.match(self.line, self.position)):
             raise OptionError(f"{option.flag} needs a value: {option.range()}.")
         return self.position
@@ -190,34 +186,34 @@ class _Reader:
         self._check_open_quote()
         end = self.position
         while end < len(self.line) and not self.line[end].isspace():
-            braces = _BRACES.match(self.line, end)  # {1 + 1} is part of one word
+            braces = BRACES.match(self.line, end)  # {1 + 1} is part of one word
             end = braces.end() if braces and is_expression(braces[1]) else end + 1
         return end
 
     def _read_run(self, *, options: bool = True) -> str:
         """Read words up to the next option or a comment, as they are typed."""
-        self._go_to_next_word()
+        self._go_tonext_word()
         self._check_open_quote()
         start = end = self.position
-        while self._go_to_next_word() and not (options and _FLAG.match(self.line, self.position)):
+        while self._go_tonext_word() and not (options and _FLAG.match(self.line, self.position)):
             item = self.quoted.get(self.position)
-            end = item.end if item is not None else _end_of_word(self.line, self.position)
+            end = item.end if item is not None else end_of_word(self.line, self.position)
             self.position = end
         return self.line[start:end]
 
     def _as_text(self, run: str) -> str:
         """Return a text, without its quotes if it consists of quoted items only."""
-        quoted, position, parts = _QuotedItems(run), 0, list[str]()
+        quoted, position, parts = QuotedItems(run), 0, list[str]()
         while (item := quoted.get(position)) is not None:
             parts.append(self._unquoted(item, strict=True))
-            position = _next_word(run, item.end)
+            position = next_word(run, item.end)
         return " ".join(parts) if parts and position == len(run) else self._expanded(run, strict=True)
 
     def _check_open_quote(self) -> None:
         if self.line.startswith('"', self.position) and self.quoted.get(self.position) is None:
             raise OptionError(f"A quote is not closed in: {self.line.strip()}")
 
-    def _unquoted(self, item: _QuotedItem, *, strict: bool = False) -> str:
+    def _unquoted(self, item: QuotedItem, *, strict: bool = False) -> str:
         return "".join(self._expanded(text, dollars=quote == '"', strict=strict) for quote, text in item.parts)
 
     def _expanded(self, text: str, *, constants: bool = False, dollars: bool = True, strict: bool = False) -> str:
@@ -245,21 +241,6 @@ class _Reader:
         return self.line[start : self.position]
 
 
-def is_expression(text: str) -> bool:
-    """Return whether a text is a Python expression."""
-    return parsed_expression(text) is not None
-
-
-def parsed_expression(text: str) -> ast.expr | None:
-    """Return the syntax tree of a Python expression, or ``None`` if the text is none."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of "\w" in a string
-        try:
-            return ast.parse(text.strip(), mode="eval").body
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            return None
-
-
 def _is_complete(text: str) -> bool:
     if is_expression(text):
         return True
@@ -284,7 +265,7 @@ def _expression_ends(line: str, start: int, *, strings: bool, brackets: bool = T
             opened.pop()
         elif character.isspace() and not opened:
             ends.append(position)
-            position = _next_word(line, position)
+            position = next_word(line, position)
             if position == len(line) or line[position] == "#" or _FLAG.match(line, position):
                 return ends
             continue
@@ -292,75 +273,6 @@ def _expression_ends(line: str, start: int, *, strings: bool, brackets: bool = T
     if opened:  # a bracket in the name of a file
         return _expression_ends(line, start, strings=strings, brackets=False)
     return [*ends, len(line)]
-
-
-def _next_word(line: str, position: int) -> int:
-    return position + len(line[position:]) - len(line[position:].lstrip())
-
-
-def _end_of_word(line: str, position: int) -> int:
-    space = re.compile(r"\s").search(line, position)
-    return space.start() if space else len(line)
-
-
-# Quotes ---------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _QuotedItem:
-    """Quoted parts without a space between them, each with its kind of quote; ``end`` is the position after the last."""
-
-    parts: tuple[tuple[str, str], ...]
-    end: int
-
-    @property
-    def text(self) -> str:
-        return "".join(text for _, text in self.parts)
-
-
-class _QuotedItems:
-    """The quoted items of a line. A closing quote is followed by a space, the end of the line, or another quoted part."""
-
-    def __init__(self, line: str) -> None:
-        self.line = line
-        self._closing: dict[int, int] = {}  # of every quote that opens an item
-        nearest_closing: dict[str, int] = {}
-        for position in range(len(line) - 1, -1, -1):
-            quote = line[position]
-            if quote not in "'\"":
-                continue
-            if quote in nearest_closing:
-                self._closing[position] = nearest_closing[quote]
-            after = line[position + 1 : position + 2]
-            if quote == '"' and line[:position].endswith("\\"):
-                closes = re.match(r"\s*(#|--[A-Za-z]|$)", line[position + 1 :]) is not None  # "C:\folder\"
-            else:
-                closes = not after.strip() or position + 1 in self._closing
-            if closes:
-                nearest_closing[quote] = position
-
-    def get(self, position: int) -> _QuotedItem | None:
-        """Return the item that begins at a position."""
-        parts = list[tuple[str, str]]()
-        while position in self._closing:
-            quote, closing = self.line[position], self._closing[position]
-            text = self.line[position + 1 : closing]
-            parts.append((quote, text.replace('\\"', '"') if quote == '"' else text))
-            position = closing + 1
-        return _QuotedItem(tuple(parts), position) if parts else None
-
-
-def split_words(line: str) -> tuple[list[str], str]:
-    """Return the words of an unfinished line, without their quotes, and the part of a word at its end (empty after a space)."""
-    items, words, position = _QuotedItems(line), list[str](), _next_word(line, 0)
-    while position < len(line):
-        item = items.get(position)
-        end = item.end if item is not None else _end_of_word(line, position)
-        if end == len(line):
-            return words, line[position:]
-        words.append(item.text if item is not None else line[position:end])
-        position = _next_word(line, end)
-    return words, ""
 
 
 def spelled(value: str, *, expression: bool = False) -> str:
@@ -373,131 +285,3 @@ def spelled(value: str, *, expression: bool = False) -> str:
     except OptionError:
         same = False
     return value if same else quoted(value)
-
-
-def escape_references(text: str) -> str:
-    """Return a text in which nothing is expanded: ``{name}`` and ``$name`` are spelled so that they stay."""
-    text = _BRACES.sub(lambda match: f"{{chr(123)}}{match[0][1:]}" if is_expression(match[1]) else match[0], text)
-    return re.sub(r"\$(?=\$*[^\W\d])", "{chr(36)}", text)
-
-
-def quoted(text: str) -> str:
-    """Return a text as a word of a line that is read back as the same text; in double quotes where that is enough."""
-    escaped = text.replace('"', '\\"')
-    apart = "".join(f"'{part}'" if part[0] != "'" else f'"{part}"' for part in re.findall(r"'+|[^']+", text))
-    for spelling in (f'"{text}"', f"'{text}'", f'"{escaped}"'):
-        items = [_QuotedItems(spelling + following).get(0) for following in ("", " --x", " a")]
-        if all(item is not None and item.end == len(spelling) and item.text == text for item in items):
-            return spelling
-    return apart
-
-
-# Variables ------------------------------------------------------------------------------------------------------------
-
-
-def expand(
-    text: str, variables: Mapping[str, Any], *, constants: bool = False, dollars: bool = True, strict: bool = False
-) -> str:
-    """Replace ``{expression}`` and ``$name`` by their values; ``{{name}}`` and ``$$name`` stand for ``{name}`` and ``$name``.
-
-    Braces around what is no expression of variables stay as they are.
-
-    Args:
-        text: what is typed.
-        variables: the notebook's variables.
-        constants: whether to replace also an expression without a variable, such as ``{1 + 1}``.
-        dollars: whether to replace ``$name``.
-        strict: whether to refuse ``$name`` if there is no such variable.
-
-    Raises:
-        OptionError: for ``$name`` without a variable.
-    """
-
-    def value(match: re.Match[str]) -> str:
-        doubled, braces, escape, name = match.groups()
-        if name is None:
-            values = _value(doubled or braces, variables, constants=constants)
-            return match[0] if not values else f"{{{doubled}}}" if doubled else f"{values[0]}"
-        if not dollars:
-            return match[0]
-        if escape:
-            return f"${name}"
-        values = _value(name, variables) or _value(name.partition(".")[0], variables)
-        if not values:
-            if strict:
-                raise OptionError(f"There is no variable {name} for ${name}; write $${name} if it is text.")
-            return match[0]
-        return f"{values[0]}" if _value(name, variables) else f"{values[0]}{name[name.index('.') :]}"
-
-    return _REFERENCE.sub(value, text)
-
-
-def _value(expression: str, variables: Mapping[str, Any], *, constants: bool = False) -> list[Any]:
-    """Return the value of an expression in a list, which is empty if it has none or names no variable."""
-    if character := re.fullmatch(r"chr\((\d{2,5})\)", expression):  # how a brace or a dollar can be spelled
-        return [chr(int(character[1]))]
-    tree = parsed_expression(expression)
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} if tree is not None else set[str]()
-    if tree is None or not (constants or any(name in variables for name in names)):
-        return []
-    try:
-        return [eval(expression.strip(), dict(variables))]  # the user's own code
-    except Exception:
-        return []
-
-
-# Cells ----------------------------------------------------------------------------------------------------------------
-
-
-def continue_line(line: str, cell: str | None) -> tuple[str, str | None]:
-    """Return the line of a cell magic with those of the cell that continue it after a backslash, and the rest of the cell."""
-    while cell and line.rstrip().endswith("\\"):
-        first, _, rest = cell.partition("\n")
-        before = line.rstrip()[:-1]
-        if before and not before[-1].isspace() and not _FLAG.match(first.lstrip()):
-            break  # the end of a path
-        line, cell = f"{before.rstrip()} {first.strip()}", rest or None
-    return line, cell
-
-
-def cell_magics(lines: list[str]) -> list[str]:
-    """Transform the lines of a cell (``input_transformers_cleanup``) so that our cell magics work where IPython's do not.
-
-    One below other lines, as in documentation that is pasted, takes the lines up to a blank one or the next magic as its cell.
-    One without a cell gets a blank line, so that the magic itself says what is missing.
-    """
-    if not any(line.startswith("%%textgen_") for line in lines):
-        return lines
-    if lines[0].startswith("%%"):
-        return lines if len(lines) > 1 else [lines[0].rstrip("\n") + "\n", "\n"]
-    transformed, rest = list[str](), list(lines)
-    while rest:
-        line = rest.pop(0)
-        match = re.match(r"%%(textgen_\w+)[ \t]*(.*)", line)
-        if match is None:
-            transformed.append(line)
-            continue
-        cell = list(takewhile(lambda line: line.strip() and not line.startswith("%"), rest))
-        del rest[: len(cell)]
-        arguments = (match[1], match[2], "".join(cell) or "\n")
-        transformed.append(f"get_ipython().run_cell_magic{arguments!r}\n" + "\n" * len(cell))
-    return transformed
-
-
-def pairs_in_cell(cell: str) -> str:
-    """Return the pairs of a cell, with a tab in place of the spaces that the Tab key types there.
-
-    Raises:
-        DataError: if some lines have such a gap and others have none, or several.
-    """
-    rows = [(number, row) for number, row in enumerate(cell.split("\n"), 1) if row.strip()]
-    gaps = [len(_GAP.findall(row.strip())) for _, row in rows]
-    if "\t" in cell or " => " in cell or not any(gaps):
-        return cell
-    number = next((number for (number, _), count in zip(rows, gaps, strict=True) if count != 1), None)
-    if number is not None:
-        raise DataError(
-            f"cell, line {number} has no separator: write source, a tab or ' => ', and target. The Tab key types spaces here, "
-            "which separate the two if every line has exactly one gap of two or more spaces."
-        )
-    return "\n".join(_GAP.sub("\t", row.strip()) for row in cell.split("\n"))

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbtextgen.core.errors import DataError, OptionError, nearest
+from nbtextgen.notebook.cells import pairs_in_cell
 from nbtextgen.notebook.code import PythonCode, Values
-from nbtextgen.notebook.lines import expand, is_expression, pairs_in_cell, parsed_expression
+from nbtextgen.notebook.references import expand, is_expression, parsed_expression
 from nbtextgen.notebook.variables import is_generator, names_file
 
 if TYPE_CHECKING:

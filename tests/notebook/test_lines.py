@@ -13,18 +13,10 @@ from hypothesis import strategies as st
 from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.options import options_of
 from nbtextgen.notebook.arguments import TEXT, by_name, flag_option, text_option, words_option
-from nbtextgen.notebook.lines import (
-    ParsedLine,
-    Syntax,
-    continue_line,
-    escape_references,
-    expand,
-    pairs_in_cell,
-    parse_line,
-    quoted,
-    spelled,
-    split_words,
-)
+from nbtextgen.notebook.cells import continue_line, pairs_in_cell
+from nbtextgen.notebook.lines import ParsedLine, Syntax, parse_line, spelled
+from nbtextgen.notebook.quoting import quoted, split_words
+from nbtextgen.notebook.references import escape_references, expand
 from nbtextgen.training.config import TrainingConfig
 
 EXAMPLES = int(os.environ.get("NBTEXTGEN_LINES", "300"))
@@ -282,3 +274,11 @@ def test_gap_of_spaces_separates_pairs_if_every_line_has_one() -> None:
 
 def test_parsed_line_without_anything_is_empty() -> None:
     assert parse_line("  # only a comment", TRAIN) == ParsedLine()
+
+
+@pytest.mark.parametrize("word", ["{more}", "$more"])
+def test_options_in_a_variable_are_options(word: str) -> None:
+    variables = {"more": "--schedule constant --epochs 5", "rows": [("a", "b")]}
+    parsed = parse_line(f"m --data rows {word} --quiet", TRAIN, variables)
+    assert parsed.options == {"data": "rows", "schedule": "constant", "epochs": 5, "quiet": True}
+    assert parse_line(f'm "{{more}} {word}"', GENERATE, {"more": "--tokens"}).options == {}

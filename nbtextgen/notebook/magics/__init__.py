@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from nbtextgen.notebook.awaiting import AwaitMagics
+from nbtextgen.notebook.cells import cell_magics
 from nbtextgen.notebook.code import Values
 from nbtextgen.notebook.completion import Completer
-from nbtextgen.notebook.lines import cell_magics
 from nbtextgen.notebook.magics.base import Commands
 from nbtextgen.notebook.magics.continuation import ContinueCommands
 from nbtextgen.notebook.magics.data import DataCommands

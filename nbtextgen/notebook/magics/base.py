@@ -16,8 +16,9 @@ from nbtextgen.core.errors import NbTextGenError, OptionError
 from nbtextgen.core.escaping import pictured
 from nbtextgen.notebook.arguments import help_table
 from nbtextgen.notebook.awaiting import unmark
+from nbtextgen.notebook.cells import continue_line
 from nbtextgen.notebook.completion import MagicCompletion, Options
-from nbtextgen.notebook.lines import ParsedLine, Syntax, continue_line, parse_line
+from nbtextgen.notebook.lines import ParsedLine, Syntax, parse_line
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell

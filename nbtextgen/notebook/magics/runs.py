@@ -12,8 +12,9 @@ from nbtextgen.core.errors import OptionError, nearest
 from nbtextgen.notebook.arguments import COMMON, by_name, flag_option, text_option
 from nbtextgen.notebook.awaiting import MARK, QUIET
 from nbtextgen.notebook.code import Values, print_code
-from nbtextgen.notebook.lines import ParsedLine, quoted
+from nbtextgen.notebook.lines import ParsedLine
 from nbtextgen.notebook.magics.base import Commands, awaitable, command
+from nbtextgen.notebook.quoting import quoted
 from nbtextgen.notebook.runs_view import RunsView
 
 if TYPE_CHECKING:

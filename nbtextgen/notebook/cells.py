@@ -1,0 +1,65 @@
+"""The cell below a magic: lines that it continues, and pairs that are typed in it."""
+
+from __future__ import annotations
+
+import re
+from itertools import takewhile
+
+from nbtextgen.core.errors import DataError
+
+_OPTION = re.compile(r"--[A-Za-z]")
+_GAP = re.compile(r"(?<=\S) {2,}(?=\S)")
+
+
+def continue_line(line: str, cell: str | None) -> tuple[str, str | None]:
+    """Return the line of a cell magic with those of the cell that continue it after a backslash, and the rest of the cell."""
+    while cell and line.rstrip().endswith("\\"):
+        first, _, rest = cell.partition("\n")
+        before = line.rstrip()[:-1]
+        if before and not before[-1].isspace() and not _OPTION.match(first.lstrip()):
+            break  # the end of a path
+        line, cell = f"{before.rstrip()} {first.strip()}", rest or None
+    return line, cell
+
+
+def cell_magics(lines: list[str]) -> list[str]:
+    """Transform the lines of a cell (``input_transformers_cleanup``) so that our cell magics work where IPython's do not.
+
+    One below other lines, as in documentation that is pasted, takes the lines up to a blank one or the next magic as its cell.
+    One without a cell gets a blank line, so that the magic itself says what is missing.
+    """
+    if not any(line.startswith("%%textgen_") for line in lines):
+        return lines
+    if lines[0].startswith("%%"):
+        return lines if len(lines) > 1 else [lines[0].rstrip("\n") + "\n", "\n"]
+    transformed, rest = list[str](), list(lines)
+    while rest:
+        line = rest.pop(0)
+        match = re.match(r"%%(textgen_\w+)[ \t]*(.*)", line)
+        if match is None:
+            transformed.append(line)
+            continue
+        cell = list(takewhile(lambda line: line.strip() and not line.startswith("%"), rest))
+        del rest[: len(cell)]
+        arguments = (match[1], match[2], "".join(cell) or "\n")
+        transformed.append(f"get_ipython().run_cell_magic{arguments!r}\n" + "\n" * len(cell))
+    return transformed
+
+
+def pairs_in_cell(cell: str) -> str:
+    """Return the pairs of a cell, with a tab in place of the spaces that the Tab key types there.
+
+    Raises:
+        DataError: if some lines have such a gap and others have none, or several.
+    """
+    rows = [(number, row) for number, row in enumerate(cell.split("\n"), 1) if row.strip()]
+    gaps = [len(_GAP.findall(row.strip())) for _, row in rows]
+    if "\t" in cell or " => " in cell or not any(gaps):
+        return cell
+    number = next((number for (number, _), count in zip(rows, gaps, strict=True) if count != 1), None)
+    if number is not None:
+        raise DataError(
+            f"cell, line {number} has no separator: write source, a tab or ' => ', and target. The Tab key types spaces here, "
+            "which separate the two if every line has exactly one gap of two or more spaces."
+        )
+    return "\n".join(_GAP.sub("\t", row.strip()) for row in cell.split("\n"))
