@@ -19,7 +19,7 @@ from nbtextgen import Pairs
 from nbtextgen.core.errors import DataError
 from nbtextgen.data.readers.read import stream_pairs
 
-EXAMPLES = int(os.environ.get("NBTEXTGEN_FUZZ_TABLES", "300"))
+EXAMPLES = int(os.environ.get("NBTEXTGEN_FUZZ_TABLES", "150"))
 """Tables that are tried; set the variable for more."""
 PLACE = re.compile(r"(line|row|record) \d|\d columns? \(|columns .*say which|is empty|no pairs|two columns are named")
 

@@ -19,7 +19,7 @@ from nbtextgen.notebook.quoting import quoted, split_words
 from nbtextgen.notebook.references import escape_references, expand
 from nbtextgen.training.config import TrainingConfig
 
-EXAMPLES = int(os.environ.get("NBTEXTGEN_LINES", "300"))
+EXAMPLES = int(os.environ.get("NBTEXTGEN_LINES", "100"))
 """Examples for each property; 10,000 take minutes."""
 many = settings(max_examples=EXAMPLES, deadline=None)
 OPTIONS = options_of(TrainingConfig) | by_name(
