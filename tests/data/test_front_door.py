@@ -540,3 +540,13 @@ def test_texts_that_are_names_of_folders_or_files_are_texts(tmp_path: Path, monk
     assert list(Pairs.of(pairs)) == pairs
     with pytest.raises(DataError, match="row 1: target is empty"):
         Pairs.of([("a", ""), ("b", "c")])
+
+
+def test_rows_of_three_texts_are_rows_if_columns_are_chosen_by_number() -> None:
+    rows = [("a", "b", "c"), ("d", "e", "f")]
+    assert list(Pairs.of(rows, source=3, target=1)) == [("c", "a"), ("f", "d")]
+
+
+def test_two_series_are_two_columns() -> None:
+    sides = pandas.Series(["a", "b", "c"]), pandas.Series(["d", "e", "f"])
+    assert list(Pairs.of(sides)) == [("a", "d"), ("b", "e"), ("c", "f")]

@@ -297,11 +297,12 @@ def _rows_of_sequence(data: Iterable[Any], options: ReadOptions) -> Iterator[Row
         return rows_of_records(_records(rows), options)
     if first and all(map(_names_file, first)):
         return (row for name in rows for row in _rows_of_name(str(name), options))
-    if len(first) == 2 and all(_is_column(row) for row in first) and len(first[0]) == len(first[1]):
+    is_numbered = (options.source, options.target) != (None, None)
+    if len(first) == 2 and not is_numbered and all(map(_is_column, first)) and len(first[0]) == len(first[1]):
         return _rows_of_pairs(zip(*first, strict=True))
     if first and all(map(_names_files, first)):
         return (row for names in rows for row in read_rows(names, options))
-    if (options.source, options.target) != (None, None) and first and isinstance(first[0], (list, tuple, np.ndarray)):
+    if is_numbered and first and isinstance(first[0], (list, tuple, np.ndarray)):
         width = len(cast("Sequence[Any]", first[0]))
         indices = options.choose([str(number + 1) for number in range(width)], are_numbers=True)
         return _rows_of_pairs(_cells_of(rows, width, indices))
@@ -309,10 +310,11 @@ def _rows_of_sequence(data: Iterable[Any], options: ReadOptions) -> Iterator[Row
 
 
 def _is_column(value: object) -> bool:
-    """Return ``True`` for a list of three texts or more, which is no pair."""
-    if not isinstance(value, (list, tuple)):
+    """Return ``True`` for a list, series or array of three texts or more, which is no pair."""
+    cells: object = cast("Any", value).tolist() if hasattr(value, "tolist") else value
+    if not isinstance(cells, (list, tuple)):
         return False
-    cells = cast("Sequence[object]", value)
+    cells = cast("Sequence[object]", cells)
     return len(cells) > 2 and all(isinstance(cell, str) for cell in cells)
 
 
