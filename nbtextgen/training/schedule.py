@@ -62,13 +62,21 @@ class RunLength:
         every: updates between validations, or ``None`` where the clock decides.
     """
 
-    def __init__(self, config: TrainingConfig, updates_per_epoch: int, seconds: float | None = None) -> None:
+    def __init__(
+        self,
+        config: TrainingConfig,
+        updates_per_epoch: int,
+        seconds: float | None = None,
+        *,
+        has_validation: bool = True,
+    ) -> None:
         """Plan a run.
 
         Args:
             config: with ``epochs``, or a time limit.
             updates_per_epoch: updates in one pass over the training pairs.
             seconds: time limit; replaces ``config.max_minutes``.
+            has_validation: whether there are validation pairs; without them only ``patience`` ends a run early.
         """
         limits = [updates_per_epoch * config.epochs if config.epochs else None, config.max_steps]
         self.steps = min([limit for limit in limits if limit], default=None)
@@ -76,6 +84,7 @@ class RunLength:
         self.seconds = limit if seconds is None else seconds
         assert self.steps or self.seconds, "a run needs epochs, updates or a time limit"
         self.schedule, self.warmup, self.patience = config.schedule or "constant", config.warmup, config.patience
+        self.has_validation = has_validation
         self.every = config.validate_every
         if self.every is None and self.seconds is None and self.steps:
             self.every = min(updates_per_epoch, max(MIN_UPDATES, math.ceil(self.steps / VALIDATIONS)))
@@ -149,7 +158,7 @@ class RunLength:
             return "early"
         if self.patience:
             early = progress.stale >= self.patience
-        elif progress.decay_from:
+        elif progress.decay_from or not self.has_validation:
             early = False
         else:
             early = progress.stale >= MIN_STALE and self.share(progress, seconds) - progress.improved > PLATEAU - 1e-9

@@ -128,7 +128,7 @@ class Trainer:
         self._updater = Updater(self.model, train, config, self.device, self.precision, self.group)
         self._weights = KeptWeights(model, config)
         updates_per_epoch = math.ceil(len(self.epoch_batches(0)) / config.accumulate)
-        self.run_length = RunLength(config, updates_per_epoch, seconds)
+        self.run_length = RunLength(config, updates_per_epoch, seconds, has_validation=valid is not None)
 
     # The loop -----------------------------------------------------------------------------------------------------
 

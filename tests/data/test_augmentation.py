@@ -186,7 +186,7 @@ def test_synonyms_come_from_the_users_table(tmp_path) -> None:
         ("swop:0.1", "Did you mean 'swap'"),
         ("swap:2", "rate from 0 to 1"),
         ("swap:x", "got 'x'"),
-        ("synonyms", "--synonyms"),
+        ("synonyms", "synonyms"),
     ],
 )
 def test_bad_pipelines_are_named(spec: str, message: str) -> None:
