@@ -13,6 +13,7 @@ from .lab import TOO_WIDE, WAIT, Lab, Notebook, nothing_wrong, pictures
 
 SMALL = "--hidden-size 16 --embedding-size 16 --batch-size 16 --validate-every 20 --epochs 100000"
 ROWS = "%load_ext nbtextgen\nrows = [(a + b + c, c + b + a) for a in 'abcde' for b in 'abcde' for c in 'abcde']"
+EVERY_UPDATE = SMALL.replace("--validate-every 20", "--validate-every 1")
 QUICK = (
     "%textgen_train words --data rows --hidden-size 24 --embedding-size 8 --batch-size 32 --learning-rate 0.01 "
     "--schedule constant --warmup 0 --samples 4 --validate-every 10 --epochs 100000"
@@ -250,9 +251,7 @@ def test_hostile_texts_stay_texts_in_the_panel(lab: Lab) -> None:
         "javascript:window.hit=1",
     ]
     cells = ["%load_ext nbtextgen", f"rows = [(a + str(n), a) for a in {hostile!r} for n in range(6)]"]
-    cells.append(
-        f"%textgen_train odd --data rows --samples 6 --max-length 20000 {SMALL} --max-steps 3 --validate-every 1"
-    )
+    cells.append(f"%textgen_train odd --data rows --samples 6 --max-length 20000 {EVERY_UPDATE} --max-steps 3")
     cells += ["%textgen_data rows", f"odd.generate({hostile[:7]!r})"]
     notebook = lab.open(cells)
     notebook.run(0)

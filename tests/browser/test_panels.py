@@ -12,7 +12,8 @@ from .lab import TOO_WIDE, Lab, Notebook, nothing_wrong, pictures
 
 ROWS = """%load_ext nbtextgen
 rows = [(a + b + c, c + b + a) for a in "abcde" for b in "abcde" for c in "abcde"]"""
-FAST = "--hidden-size 24 --embedding-size 8 --batch-size 32 --learning-rate 0.02 --epochs 25 --quiet"
+TINY = "--hidden-size 24 --embedding-size 8 --learning-rate 0.02 --quiet"
+FAST = f"{TINY} --batch-size 32 --epochs 25"
 TOLD = """def told(line):
     name, rest = line.split(" ", 1)
     found = get_ipython().run_line_magic(name[1:], rest)
@@ -136,7 +137,9 @@ def test_generating_with_each_slider_gives_what_the_magic_line_gives(lab: Lab) -
 
 
 def test_going_on_from_another_token_comparing_and_explaining(lab: Lab, tmp_path: Path) -> None:
-    notebook = lab.open([TRAINED, f"%textgen_train second --data rows {FAST} --cell rnn --epochs 2"], run=True)
+    notebook = lab.open(
+        [TRAINED, f"%textgen_train second --data rows {TINY} --batch-size 32 --cell rnn --epochs 2"], run=True
+    )
     panel = notebook.run(notebook.add("%textgen_panel first"))
     written = panel.get_by_label("output of first")
     panel.get_by_label("text", exact=True).press_sequentially("abc")
@@ -201,7 +204,7 @@ def test_hostile_and_right_to_left_texts_in_a_narrow_window(lab: Lab, tmp_path: 
     cell = f'''%load_ext nbtextgen
 attack = "{attack}"
 rows = [("\u05e9\u05dc\u05d5\u05dd " + str(n), "\u0645\u0631\u062d\u0628\u0627 " + str(n)) for n in range(40)] + [(attack + str(n), attack) for n in range(40)]
-%textgen_train hostile --data rows {FAST} --epochs 12 --tokens word --batch-size 8 --copy false
+%textgen_train hostile --data rows {TINY} --epochs 12 --tokens word --batch-size 8 --copy false
 %textgen_panel hostile'''
     notebook = lab.open([cell], width=420, height=900, run=True)
     panel = notebook.output(0)
