@@ -236,10 +236,8 @@ def joeynmt_decode(work: Path, beam: int, name: str, sentences: int) -> dict[str
     arguments = settings.test._replace(beam_size=beam, beam_alpha=-1)
 
     def decode() -> list[str]:
-        predictions = predict(
-            model, dev, settings.device, 0, compute_loss=False, autocast=settings.autocast, args=arguments
-        )
-        return [" ".join(token for token in line if token != "</s>") for line in predictions[3]]
+        output = predict(model, dev, settings.device, 0, compute_loss=False, autocast=settings.autocast, args=arguments)
+        return [" ".join(token for token in line if token != "</s>") for line in output[3]]
 
     return timed(work, name, decode)
 

@@ -106,14 +106,14 @@ def write_page(path: str | Path, text: str, name: str) -> Path:
     return path
 
 
-def _hidden(path: Path) -> Path:
+def hidden_name(path: Path) -> Path:
     """A new hidden name beside ``path``."""
     return path.with_name(f".{path.name[:200]}.{uuid.uuid4().hex[:8]}")
 
 
 def replace(path: Path, content: bytes) -> None:
     """Replace a file atomically: a reader sees the old content or the new."""
-    work = _hidden(path)
+    work = hidden_name(path)
     try:
         write(work, content)
         work.replace(path)
@@ -134,7 +134,7 @@ def committed(folder: Path) -> Generator[Path]:
     Raises:
         OSError: if it cannot be written or ``folder`` exists; nothing is left behind.
     """
-    work = _hidden(folder)
+    work = hidden_name(folder)
     try:
         work.mkdir()
         yield work
@@ -160,7 +160,7 @@ def replaced(folder: Path, manifest: str, what: str) -> Generator[Path]:
     recover(folder, manifest)
     if folder.exists() and not (folder / manifest).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise ModelFileError(f"{folder} holds something that is not {what}; choose another folder.")
-    work = _hidden(folder)
+    work = hidden_name(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         work.mkdir()
@@ -179,7 +179,7 @@ def swap(work: Path, folder: Path) -> None:
     """Put a finished folder in its place; an older one is renamed first, which ``recover`` can undo."""
     if folder.exists():
         _remove_old(folder)
-        old = Path(f"{_hidden(folder)}.old")
+        old = Path(f"{hidden_name(folder)}.old")
         folder.rename(old)
         try:
             work.rename(folder)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import os
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
@@ -16,7 +15,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from nbtextgen.core.errors import DataError, nearest
-from nbtextgen.core.files import try_lock
+from nbtextgen.core.files import hidden_name, try_lock
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.inference.generation import NoteSummary
 
@@ -188,7 +187,7 @@ def write_table(part: PartFile, path: Path) -> tuple[str, ...]:
         has_candidates = has_candidates or len(row.candidates) > 1
     rows = (row.columns(candidates=has_candidates, notes=summary.any) for row in part.rows())
     empty = GeneratedRow("", "", None, None).columns(candidates=has_candidates, notes=summary.any)
-    work = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
+    work = hidden_name(path)
     try:
         WRITERS[path.suffix.lower()](work, list(empty), rows)
         os.replace(work, path)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from nbtextgen.core.files import (
     check_seal,
     checksums,
     committed,
+    hidden_name,
     read_json,
     read_tensors,
     sync,
@@ -94,7 +94,7 @@ class CheckpointSeries:
     def _hide(self, step: int, suffix: str = "") -> Path:
         """Rename a folder before it is removed: a process killed while it removes files would leave a broken one."""
         path = self.path(step)
-        return path.rename(path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}{suffix}"))
+        return path.rename(f"{hidden_name(path)}{suffix}")
 
     def sweep(self) -> None:
         """Remove what a killed process left half-written, and restore what that was to replace."""
