@@ -235,18 +235,30 @@ def test_mistakes_are_named(words: TextGenerator) -> None:
 
 @pytest.fixture(scope="module")
 def copying() -> TextGenerator:
-    """Says the word between two others, which it can only copy."""
-    pairs = Pairs([f"say {w} now" for w in "abcdefgh"], [w for w in "abcdefgh"])
-    options = {**SMALL, "tokens": "word", "copy": True, "vocabulary_size": 8, "batch_size": 4, "epochs": 60}
-    return TextGenerator(**options, learning_rate=0.01, source_masking=0.2, valid_fraction=0.0).fit(pairs, callbacks=[])
+    """Repeats the word beside "say" and "now", which may be missing; words outside the vocabulary can only be copied.
+
+    The vocabulary holds ten words that are frequent, so that a masked word is rarely an unknown one.
+    """
+    frequent = [first + second for first in "bdgkm" for second in "ao"]
+    rare = [first + second + "x" for first in "bdfgklmn" for second in "aeo"]
+    pairs = [
+        (f"{before} {word} {after}".split(), word)
+        for word in [*frequent * 18, *rare]
+        for before, after in (("say", "now"), ("say", ""), ("", "now"), ("", ""))
+    ]
+    pairs += [(source.split(), "nothing") for source in ("say now", "say", "now")] * 20
+    options = {**SMALL, "tokens": "word", "copy": True, "minimum_frequency": 10, "batch_size": 16, "epochs": 5}
+    return TextGenerator(**options, learning_rate=0.01, source_masking=0.2, valid_fraction=0.0).fit(
+        Pairs([" ".join(source) for source, _ in pairs], [target for _, target in pairs]), callbacks=[]
+    )
 
 
 @pytest.mark.parametrize("missing", ["mask", "delete", "sample"])
 def test_copied_words_are_explained_and_do_not_leak_when_they_are_missing(copying: TextGenerator, missing: str) -> None:
-    found = copying.explain("say zebra now", target="zebra", missing=missing, background=["say b now", "say c now"])
+    found = copying.explain("say zebra now", target="zebra", missing=missing, background=["say ba now", "say do now"])
     assert found.input_units[found.values[0].argmax()] == "zebra"
     config = ExplanationConfig(target="zebra", missing=missing)
-    asked = Explainer(copying.predictor, "say zebra now", config, background=["say b now", "say c now"])
+    asked = Explainer(copying.predictor, "say zebra now", config, background=["say ba now", "say do now"])
     hidden = asked.value(np.array([[True, False, True]]))[0, 0]
     assert hidden < found.log_probabilities[0] - 1
     assert np.isfinite(copying.explain("say zebra now", unit="char").values).all()
