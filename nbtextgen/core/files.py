@@ -9,7 +9,6 @@ import json
 import os
 import re
 import shutil
-import uuid
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -108,7 +107,7 @@ def write_page(path: str | Path, text: str, name: str) -> Path:
 
 def hidden_name(path: Path) -> Path:
     """A new hidden name beside ``path``."""
-    return path.with_name(f".{path.name[:200]}.{uuid.uuid4().hex[:8]}")
+    return path.with_name(f".{path.name[:200]}.{os.urandom(4).hex()}")
 
 
 def replace(path: Path, content: bytes) -> None:

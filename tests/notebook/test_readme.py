@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+import shlex
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from nbtextgen import TextGenerator
+from nbtextgen.cli import main
 from nbtextgen.run.config import LaunchConfig
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +43,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> InteractiveShell:
         Path(f"{name}.tsv").write_text(table)
     for name in ("valid", "test"):
         Path(f"{name}.tsv").write_text(table.replace("number", "place"))
+    Path("english.txt").write_text("a man is number 3\na man\n")
     Path("corpus.txt").write_text("Once upon a time there was a man. " * 50)
     Path("parts").mkdir()
     Path("parts/one.tsv.gz").write_bytes(gzip.compress(table.encode()))
@@ -64,6 +67,9 @@ def test_every_block_of_readme_runs_as_it_stands(shell: InteractiveShell) -> Non
     for block in found:
         if block.startswith(SHELL):
             assert all(line.split()[1] in targets for line in block.split("\n") if line.startswith("make "))
+            continue
+        if block.startswith("nbtextgen "):
+            assert [main(shlex.split(line)[1:]) for line in block.split("\n")] == [0] * len(block.split("\n"))
             continue
         shell.run_cell(block).raise_error()
         for training in shell.magics_manager.registry["TrainCommands"].session.trainings.values():  # type: ignore[union-attr]

@@ -1,63 +1,21 @@
-"""Training without a notebook: ``python -m nbtextgen train run.toml``, alone or under torchrun."""
+"""Training that is described by a file: ``nbtextgen train run.toml``, alone or under torchrun."""
 
 from __future__ import annotations
 
 import os
 import sys
 import tomllib
-import traceback
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from nbtextgen.core.errors import NbTextGenError, OptionError, nearest
 from nbtextgen.pipeline.defaults import fit_options
 from nbtextgen.run.folder import Run
-from nbtextgen.run.launch import hold_lifeline
 from nbtextgen.run.training import RunTraining
 from nbtextgen.training.distributed import ProcessGroup
 from nbtextgen.training.progress import TextProgress
 
-USAGE = """Train without a notebook:
-
-    python -m nbtextgen train run.toml                            one process
-    torchrun --nproc-per-node 8 -m nbtextgen train run.toml       eight
-    python -m nbtextgen train runs/french                         go on with a run
-
-run.toml holds the settings of fit, and where things are:
-
-    run = "runs/french"          # its folder; when it is there already, the run goes on
-    data = "pairs.tsv"           # a file, or builtin:NAME
-    valid = "valid.tsv"          # optional, as are source and target: names of columns
-    hidden-size = 512
-    epochs = 20
-"""
 PLACES = ("run", "data", "valid", "source", "target")
-
-
-def main(arguments: Sequence[str]) -> int:
-    """Run the command line and return the exit status."""
-    if len(arguments) != 2 or arguments[0] != "train":
-        print(USAGE, file=sys.stdout if "--help" in arguments else sys.stderr)
-        return 0 if "--help" in arguments else 2
-    hold_lifeline()
-    try:
-        train(Path(arguments[1]))
-    except NbTextGenError as error:
-        print(f"nbtextgen: {type(error).__name__}: {error}", file=sys.stderr)
-        return 1
-    except Exception as error:  # a worker: the process that started it shows this line, and the log has the traceback
-        traceback.print_exc()
-        rank = f" in process {os.environ['RANK']}" if "RANK" in os.environ else ""
-        print(f"nbtextgen: {type(error).__name__}{rank}: {' '.join(str(error).split())}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print(
-            "nbtextgen: interrupted; start the run again to resume from its last checkpoint.",
-            file=sys.stderr,
-        )
-        return 130
-    return 0
 
 
 def train(path: Path) -> None:

@@ -1,0 +1,36 @@
+"""The command line: ``nbtextgen train``, ``generate``, ``evaluate``, ``explain``, ``compare``, ``export`` and ``runs``."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from nbtextgen.cli.commands import parse
+from nbtextgen.core.errors import NbTextGenError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return the exit status: 1 for an error that a message explains, 130 after an interrupt."""
+    command = parse(sys.argv[1:] if arguments is None else arguments)
+    try:
+        command()
+    except NbTextGenError as error:
+        print(f"nbtextgen: {type(error).__name__}: {error.message}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the reader of the output is gone, for instance `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:  # a worker: the process that started it shows this line, and the log has the traceback
+        traceback.print_exc()
+        rank = f" in process {os.environ['RANK']}" if "RANK" in os.environ else ""
+        print(f"nbtextgen: {type(error).__name__}{rank}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(
+            "nbtextgen: interrupted; if this trained a run, start it again to resume from its last checkpoint.",
+            file=sys.stderr,
+        )
+        return 130
+    return 0

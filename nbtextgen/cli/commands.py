@@ -1,0 +1,292 @@
+"""What each command does. Options are the fields of the same configurations as in Python and in the magics."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from nbtextgen.core.errors import DataError, OptionError, nearest
+from nbtextgen.core.options import Option, options_of
+from nbtextgen.decoding.config import DecodingConfig
+from nbtextgen.explanation.config import ExplanationConfig
+
+if TYPE_CHECKING:
+    from nbtextgen.inference.generation import Generation, Generations
+    from nbtextgen.run.listing import RunRecord
+    from nbtextgen.serving.generator import OnnxGenerator
+    from nbtextgen.trained_model import TrainedModel
+
+Values = dict[str, Any]
+Command = Callable[[argparse.Namespace, Values], None]
+
+DESCRIPTION = (
+    "Train, use and understand small text-to-text models. `nbtextgen COMMAND --help` lists the options of a command."
+)
+TRAIN = """Train a model.
+
+    nbtextgen train pairs.tsv --save french --epochs 20        a file of pairs, or builtin:NAME
+    nbtextgen train --text corpus.txt --save poet              a text to learn to continue
+    nbtextgen train pairs.tsv --run french                     kept in runs/french-TIME, from where it can be resumed
+    nbtextgen train runs/french-TIME                           go on with a run
+    nbtextgen train run.toml                                   a run that a file describes:
+
+        run = "runs/french"          # its folder; if it exists, the run goes on
+        data = "pairs.tsv"           # a file, or builtin:NAME
+        valid = "valid.tsv"          # optional, as are source and target: names of columns
+        hidden-size = 512
+        epochs = 20
+
+    torchrun --nproc-per-node 8 -m nbtextgen train run.toml    eight processes
+"""
+GENERATE = """Generate.
+
+    nbtextgen generate french "a man" "a dog"                  one output per line
+    nbtextgen generate french --data en.txt --into fr.tsv      a column or a file; an interrupted call can be repeated
+    cat en.txt | nbtextgen generate french                     line by line; a line break in an output is written \\n
+
+MODEL is a folder that `save` or `export onnx` wrote. With --n-best, the outputs of a source are separated by tabs."""
+EVALUATE = """Measure a model on pairs that it was not trained on.
+
+    nbtextgen evaluate french test.tsv --metrics bleu,chrf --beam 5"""
+COMPARE = """Compare two models on the same pairs: is the difference more than chance?
+
+    nbtextgen compare french french2 test.tsv --metrics chrf"""
+EXPLAIN = """Show which parts of a source made the model write its output.
+
+    nbtextgen explain french "a man is sleeping"
+    nbtextgen explain french "a man is sleeping" --method shap,attention --page why.html"""
+EXPORT = """Write a model for programs without PyTorch.
+
+    nbtextgen export french french-onnx"""
+RUNS = """List the runs of a folder, newest first.
+
+    nbtextgen runs
+    nbtextgen runs experiments"""
+
+
+def parse(arguments: Sequence[str]) -> Callable[[], None]:
+    """Return the command that the arguments ask for; a wrong one ends the process with status 2 and a sentence."""
+    name = arguments[0] if arguments else ""
+    settings = _settings(name)
+    switches = {option.flag for option in settings.values() if option.type is bool}
+    spelled = [f"{word}=true" if word in switches else word for word in arguments]  # or a text would be its value
+    parser, commands = _parsers(name, settings)
+    if name not in commands:
+        parser.parse_args(arguments)  # ends the process, with the help or a refusal
+    namespace, unknown = commands[name].parse_known_intermixed_args(spelled[1:])
+    if unknown:
+        flag = unknown[0].split("=")[0]
+        hint = nearest(flag, [option.flag for option in settings.values()]) if flag.startswith("-") else ""
+        namespace.parser.error(f"there is no place for {unknown[0]!r}.{hint}")
+    values: Values = {}
+    try:
+        for name, option in settings.items():
+            if (text := getattr(namespace, name)) is not None:
+                values[name] = option.parse(text)
+    except OptionError as error:
+        namespace.parser.error(error.message)
+    return partial(namespace.command, namespace, values)
+
+
+def _settings(command: str) -> Mapping[str, Option]:
+    """The settings of a command; those of training are in a module that imports torch."""
+    if command == "train":
+        from nbtextgen.pipeline.defaults import fit_options
+
+        return fit_options()
+    if command == "explain":
+        return options_of(ExplanationConfig)
+    return options_of(DecodingConfig) if command in ("generate", "evaluate", "compare") else {}
+
+
+def _parsers(
+    requested: str, settings: Mapping[str, Option]
+) -> tuple[argparse.ArgumentParser, Mapping[str, argparse.ArgumentParser]]:
+    """A parser of the whole line, and one of each command; ``settings`` are those of the requested command."""
+    parser = argparse.ArgumentParser("nbtextgen", description=DESCRIPTION, allow_abbrev=False)
+    parser.add_argument(
+        "--version",
+        action="version",
+        help="print the version",
+        version=metadata.version("nbtextgen") if requested == "--version" else "",
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    def add(name: str, usage: str, command: Command, description: str) -> Callable[..., Any]:
+        each = commands.add_parser(
+            name,
+            usage=f"nbtextgen {name} {usage}",
+            help=description.split("\n")[0],
+            description=description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        each.set_defaults(command=command, parser=each)
+        group = each.add_argument_group("settings")
+        for option in settings.values() if name == requested else ():
+            text = f"{option.help}: {option.range()}".replace("%", "%%")
+            group.add_argument(option.flag, dest=option.name, metavar="VALUE", help=text)
+        return each.add_argument
+
+    train = add("train", "DATA [options]", _train, TRAIN)
+    train("data", nargs="?", help="pairs, a run's folder, or a .toml file that describes a run")
+    train("--text", metavar="FILE", help="a text to learn to continue, instead of pairs")
+    train("--save", metavar="FOLDER", help="folder for the trained model")
+    train("--run", metavar="NAME", help="name or folder of a run to keep")
+    train("--valid", metavar="DATA", help="validation pairs; by default a share of the data")
+    train("--encoding", help="encoding of the files; by default Unicode")
+    train("--processes", type=int, default=1, metavar="N", help="processes that train together")
+    generate = add("generate", "MODEL [TEXT ...] [options]", _generate, GENERATE)
+    generate("model", help="folder of a saved or exported model")
+    generate("text", nargs="*", help="sources; by default the lines of the standard input")
+    generate("--data", metavar="FILE", help="a file of sources")
+    generate("--source", metavar="COLUMN", help="name or number of its column")
+    generate("--into", metavar="FILE", help="file for the outputs: .tsv, .csv, .jsonl, .parquet or .txt")
+    evaluate = add("evaluate", "MODEL DATA [options]", _evaluate, EVALUATE)
+    evaluate("model", help="folder of a saved model")
+    compare = add("compare", "FIRST SECOND DATA [options]", _compare, COMPARE)
+    compare("first", help="folder of a saved model")
+    compare("second", help="folder of another")
+    for argument in (evaluate, compare):
+        argument("data", help="pairs: a file, or builtin:NAME")
+        argument("--metrics", help="names of metrics, separated by commas")
+        argument("--group-sources", action="store_true", help="pairs with one source are several references for it")
+    for argument in (train, evaluate, compare):
+        argument("--source", metavar="COLUMN", help="name or number of the source column")
+        argument("--target", metavar="COLUMN", help="name or number of the target column")
+    explain = add("explain", "MODEL TEXT [options]", _explain, EXPLAIN)
+    explain("model", help="folder of a saved model")
+    explain("text", help="the source")
+    explain("--page", metavar="FILE", help="HTML file for the explanation")
+    export = add("export", "MODEL FOLDER [options]", _export, EXPORT)
+    export("model", help="folder of a saved model")
+    export("folder", help="where to write")
+    export("--format", default="onnx", choices=["onnx"], help="default: onnx")
+    add("runs", "[FOLDER]", _runs, RUNS)("folder", nargs="?", default="runs", help="parent folder of the runs")
+    return parser, commands.choices
+
+
+# Commands -------------------------------------------------------------------------------------------------------------
+
+
+def _train(arguments: argparse.Namespace, settings: Values) -> None:
+    from nbtextgen.cli import run_file
+    from nbtextgen.run.launch import hold_lifeline
+
+    data: str | None = arguments.data
+    if data is not None and (data.endswith(".toml") or Path(data).is_dir()):
+        hold_lifeline()
+        run_file.train(Path(data))
+        return
+    if (data is None) == (arguments.text is None):
+        raise OptionError("Name the data to train on: a file of pairs, or a text with --text.")
+    if arguments.save is None and arguments.run is None:
+        raise OptionError("Say where the model is to be kept: --save FOLDER, or --run NAME.")
+    from nbtextgen.generator import TextGenerator
+
+    model, keep = TextGenerator(**settings), {"run": arguments.run, "processes": arguments.processes}
+    if data is None:
+        model.fit_text(arguments.text, **keep)
+    else:
+        columns = {name: getattr(arguments, name) for name in ("valid", "source", "target", "encoding")}
+        model.fit(data, **columns, **keep)
+    if arguments.save is not None:
+        print(f"The model is saved to {model.save(arguments.save)}")
+
+
+def _generate(arguments: argparse.Namespace, decoding: Values) -> None:
+    texts: list[str] = arguments.text
+    if arguments.data is not None:
+        if texts:
+            raise OptionError("Give the texts either on the line or with --data.")
+        if arguments.into is None:
+            raise OptionError("Name the file for the outputs with --into.")
+        table = _saved(arguments.model).generate_file(
+            arguments.data, arguments.into, source=arguments.source, **decoding
+        )
+        print(table)
+        return
+    model = _load(arguments.model)
+    batches = [texts] if texts else ([line.rstrip("\n")] for line in sys.stdin)
+    for batch in batches:
+        generations: Generations = model.generate(batch, **decoding)
+        for generation in generations:
+            print(_line(generation), flush=True)
+            for note in generation.notes:
+                print(f"nbtextgen: {note}", file=sys.stderr)
+
+
+def _line(generation: Generation) -> str:
+    """The outputs for one source on one line."""
+    texts = [candidate.text for candidate in generation.candidates or (generation,)]
+    return "\t".join(text.replace("\n", "\\n").replace("\t", "\\t") for text in texts)
+
+
+def _evaluate(arguments: argparse.Namespace, decoding: Values) -> None:
+    print(_saved(arguments.model).evaluate(arguments.data, **_measuring(arguments), **decoding))
+
+
+def _compare(arguments: argparse.Namespace, decoding: Values) -> None:
+    from nbtextgen.comparison import compare
+
+    models = _saved(arguments.first), _saved(arguments.second)
+    names = (Path(arguments.first).name, Path(arguments.second).name)
+    print(compare(*models, arguments.data, names=names, **_measuring(arguments), **decoding))
+
+
+def _measuring(arguments: argparse.Namespace) -> Values:
+    """The arguments of ``evaluate`` and ``compare`` that are no settings of the search."""
+    metrics = None if arguments.metrics is None else [name for name in arguments.metrics.split(",") if name]
+    names = ("source", "target", "group_sources")
+    return {"metrics": metrics, **{name: getattr(arguments, name) for name in names}}
+
+
+def _explain(arguments: argparse.Namespace, options: Values) -> None:
+    explanation = _saved(arguments.model).explain(arguments.text, **options)
+    print(explanation)
+    if arguments.page is not None:
+        print(f"The explanation is saved to {explanation.save(arguments.page)}")
+
+
+def _export(arguments: argparse.Namespace, _: Values) -> None:
+    print(f"The model is exported to {_saved(arguments.model).export(arguments.format, arguments.folder)}")
+
+
+def _runs(arguments: argparse.Namespace, _: Values) -> None:
+    from nbtextgen.run.listing import runs
+
+    records = runs(arguments.folder)
+    if not records:
+        raise DataError(f"There are no runs in {arguments.folder}.")
+    rows = [("name", "state", "update", "best", "created"), *map(_row, records)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _row(record: RunRecord) -> tuple[str, ...]:
+    if record.problem:
+        return record.name, record.state, "", record.problem, ""
+    best = "" if math.isnan(record.metric) else f"{record.metric_name} {record.metric:.4g}"
+    return record.name, record.state, f"{record.step} of {record.steps}", best, record.created
+
+
+def _saved(folder: str) -> TrainedModel:
+    from nbtextgen.generator import TextGenerator
+
+    return TextGenerator.load(folder)
+
+
+def _load(folder: str) -> TrainedModel | OnnxGenerator:
+    """A saved model, or an exported one, which needs no PyTorch."""
+    if (Path(folder) / "decoder-1.onnx").is_file():
+        from nbtextgen.serving.generator import OnnxGenerator
+
+        return OnnxGenerator.load(folder)
+    return _saved(folder)

@@ -1,0 +1,123 @@
+"""The command line, in this process; runs that a file describes are tested with distributed training."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+
+from nbtextgen import TextGenerator
+from nbtextgen.cli import main
+
+PAIRS = [(word, word[::-1]) for word in ("ab", "abc", "bca", "cab", "acb", "ba", "cba", "bac") * 4]
+SMALL = ["--hidden-size", "16", "--embedding-size=8", "--epochs", "2", "--samples", "0", "--device=cpu", "--threads=1"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table of pairs, and a model that the command line trained on it."""
+    folder = tmp_path_factory.mktemp("cli")
+    (folder / "pairs.tsv").write_text("".join(f"{source}\t{target}\n" for source, target in PAIRS))
+    assert main(["train", str(folder / "pairs.tsv"), "--save", str(folder / "model"), "--layer-norm", *SMALL]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(folder: Path) -> TextGenerator:
+    """The model, as Python loads it."""
+    return TextGenerator.load(folder / "model")
+
+
+def output(capsys: pytest.CaptureFixture[str], *arguments: object, status: int = 0) -> str:
+    """What a command prints; for an error what it prints as one."""
+    capsys.readouterr()
+    assert main([str(argument) for argument in arguments]) == status
+    written = capsys.readouterr()
+    return written.err if status else written.out
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The sentence with which the arguments of a command are refused."""
+    with pytest.raises(SystemExit) as end:
+        main(arguments)
+    assert end.value.code == 2
+    return capsys.readouterr().err
+
+
+def test_settings_are_those_of_python(model: TextGenerator) -> None:
+    assert model.plan.model.hidden_size == 16 and model.plan.model.layer_norm and model.plan.training.epochs == 2
+
+
+def test_texts_lines_and_files_give_what_python_gives(
+    folder: Path, model: TextGenerator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved = folder / "model"
+    expected = "".join(f"{text}\n" for text in model.predict(["ab", "cab"]))
+    assert output(capsys, "generate", saved, "ab", "cab") == expected
+    monkeypatch.setattr(sys, "stdin", io.StringIO("ab\ncab\n"))
+    assert output(capsys, "generate", saved) == expected
+    (folder / "sources.txt").write_text("ab\ncab\n")
+    output(capsys, "generate", saved, "--data", folder / "sources.txt", "--into", folder / "out.txt")
+    assert (folder / "out.txt").read_text() == expected
+    candidates = [each.text for each in model.generate("ab", beam=3, n_best=3).candidates]
+    assert output(capsys, "generate", saved, "ab", "--beam=3", "--n-best=3") == "\t".join(candidates) + "\n"
+    drawn = model.generate("ab", sample=True, seed=4).text
+    assert output(capsys, "generate", saved, "--sample", "ab", "--seed", "4") == drawn + "\n"
+
+
+def test_evaluating_comparing_explaining(
+    folder: Path, model: TextGenerator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved, pairs = folder / "model", folder / "pairs.tsv"
+    scores = model.evaluate(str(pairs), metrics=["exact", "chrf"])
+    assert (
+        output(capsys, "evaluate", saved, pairs, "--metrics", "exact,chrf").split("\n")[0]
+        == repr(scores).split("\n")[0]
+    )
+    assert "exact" in output(capsys, "compare", saved, saved, pairs, "--metrics=exact")
+    page = folder / "why.html"
+    shown = output(capsys, "explain", saved, "cab", "--method", "occlusion", "--page", page)
+    assert shown.startswith(repr(model.explain("cab", method="occlusion"))) and "<html" in page.read_text()
+
+
+def test_exported_models_are_used_without_torch(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("onnx")
+    output(capsys, "export", folder / "model", folder / "onnx")
+    assert output(capsys, "generate", folder / "onnx", "ab") == output(capsys, "generate", folder / "model", "ab")
+
+
+def test_runs_are_listed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output(capsys, "train", folder / "pairs.tsv", "--run", folder / "runs" / "first", *SMALL)
+    listed = output(capsys, "runs", folder / "runs").splitlines()
+    assert listed[0].split() == ["name", "state", "update", "best", "created"]
+    assert listed[1].startswith("first") and "finished" in listed[1]
+    assert "There are no runs" in output(capsys, "runs", folder / "none", status=1)
+
+
+def test_a_text_is_learned(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "corpus.txt").write_text("the cat sat on the mat. " * 40)
+    output(
+        capsys,
+        "train",
+        "--text",
+        folder / "corpus.txt",
+        "--save",
+        folder / "poet",
+        "--max-steps=2",
+        "--window=40",
+        *SMALL,
+    )
+    assert output(capsys, "generate", folder / "poet", "the cat").strip()
+
+
+def test_a_wrong_line_is_refused_in_a_sentence(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    saved = str(folder / "model")
+    assert "'--bea'. Did you mean '--beam'?" in refusal(capsys, "generate", saved, "ab", "--bea", "5")
+    assert "--beam must be a whole number" in refusal(capsys, "generate", saved, "ab", "--beam", "0")
+    assert "usage" in refusal(capsys)
+    assert "--save FOLDER, or --run NAME" in output(capsys, "train", folder / "pairs.tsv", status=1)
+    assert "file of pairs, or a text with --text" in output(capsys, "train", "--save", folder / "x", status=1)
+    assert "There is no saved model" in output(capsys, "evaluate", folder / "none", folder / "pairs.tsv", status=1)
+    assert "--into" in output(capsys, "generate", saved, "--data", folder / "pairs.tsv", status=1)
