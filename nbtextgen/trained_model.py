@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from nbtextgen.evaluation.metrics import Metrics
     from nbtextgen.evaluation.scores import Scores
     from nbtextgen.explanation.explanation import Explanation, Explanations
+    from nbtextgen.explanation.minimal_edits import MinimalEdits
     from nbtextgen.explanation.survey import Survey
     from nbtextgen.inference.predictor import Predictor
 
@@ -333,10 +334,43 @@ class TrainedModel(ABC):
 
         config = configure(options)
         donors = self.background if background is None else tuple(background)
-        if isinstance(text, Generation) and text.model not in ("", self.predictor.fingerprint):
+        return explain(self.predictor, self._explained(text), config, background=donors)
+
+    def _explained(self, text: str | Generation) -> str | Generation:
+        """A validated source, or a generation of this model."""
+        if not isinstance(text, Generation):
+            return self._sources([text])[0]
+        if text.model not in ("", self.predictor.fingerprint):
             raise DataError("This generation comes from another model; explain it with the model that generated it.")
-        source = text if isinstance(text, Generation) else self._sources([text])[0]
-        return explain(self.predictor, source, config, background=donors)
+        return text
+
+    def counterfactual(
+        self,
+        text: str | Generation,
+        *,
+        token: int | str | None = None,
+        background: Iterable[str] | None = None,
+        **options: Unpack[ExplanationOptions],
+    ) -> MinimalEdits:
+        """Find the smallest edits of a source that change its output, and the fewest units that keep it.
+
+        Args:
+            text: the source; or a generation.
+            token: the part of the output that is to change: the index of a token, or a piece of the text such as
+                ``"01"``; all of the output by default.
+            background: texts whose units are plausible replacements; by default a sample of the training sources.
+            options: as in ``explain``; ``unit`` and ``missing`` say what is removed and how, ``budget`` how many changed
+                inputs each search may try.
+
+        Raises:
+            DataError: for a source or part that is empty, or an output that a greedy search does not write.
+            OptionError: for an unknown option or a value out of range.
+        """
+        from nbtextgen.explanation.config import configure
+        from nbtextgen.explanation.minimal_edits import minimal_edits
+
+        donors = self.background if background is None else tuple(background)
+        return minimal_edits(self.predictor, self._explained(text), configure(options), token=token, background=donors)
 
     def explain_data(
         self,

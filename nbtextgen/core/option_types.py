@@ -125,6 +125,7 @@ class ExplanationOptions(TypedDict, total=False):
     budget: int
     donors: int
     steps: int
+    interactions: bool
     faithfulness: bool
     batch_size: int
     seed: int

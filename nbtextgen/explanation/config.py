@@ -33,7 +33,9 @@ class ExplanationConfig:
     unit: str = option("auto", "what the input is cut into; auto: tokens, or words for BPE", choices=UNITS)
     spans: str = option("", "parts of the input that are units of their own, separated by |")
     target: str | None = option(None, "explain this output instead of the one the model writes")
-    contrast: str | None = option(None, "explain why the output was written and not this one")
+    contrast: str | None = option(
+        None, "explain why the output was written and not this one; runner-up: the model's second choice"
+    )
     missing: str = option(
         "auto",
         "what stands for a missing unit: the mask token (auto), nothing, or text sampled from data",
@@ -48,6 +50,7 @@ class ExplanationConfig:
     budget: int = option(2000, "most masked copies of the input read by a sampling method", minimum=50)
     donors: int = option(8, "texts that missing units are sampled from", minimum=1, maximum=1000)
     steps: int = option(32, "points on the path of integrated gradients", minimum=1, maximum=10_000)
+    interactions: bool = option(False, "also compute Shapley interactions of pairs of units (with method shap)")
     faithfulness: bool = option(True, "score each explanation by removing units")
     batch_size: int = option(256, "masked copies read together", minimum=1, maximum=100_000)
     seed: int = option(1, "seed of everything that samples", minimum=0, maximum=2**32 - 1)

@@ -57,14 +57,20 @@ def counterfactual(
     for index, edit in edits.items():
         if edit.action not in ACTIONS or not 0 <= index < len(units):
             raise OptionError(f"A unit can be masked, deleted or replaced (got {edit.action!r} for unit {index}).")
-    text, masked = _edited(source, units, edits)
+    text, masked = edited(source, units, edits)
     if not text.strip():
         raise DataError("Nothing is left of the input; keep some of it.")
     encoding = predictor.source.encode(text)
-    ids = [
-        MASK if any(begin < stop and start < end for begin, end in masked) else token
-        for token, (start, stop) in zip(encoding.ids, encoding.offsets, strict=True)
-    ]
+    if units.member is not None and all(edit.action == "mask" for edit in edits.values()):
+        # Exactly the tokens that an explanation masks, the white space that belongs to a unit included.
+        ids = [
+            MASK if unit in edits else token for token, unit in zip(encoding.ids, units.member.tolist(), strict=True)
+        ]
+    else:
+        ids = [
+            MASK if any(begin < stop and start < end for begin, end in masked) else token
+            for token, (start, stop) in zip(encoding.ids, encoding.offsets, strict=True)
+        ]
     generation = predictor.predict_ids(text, ids, DecodingConfig())
     shown = text
     for start, stop in reversed(masked):
@@ -73,7 +79,7 @@ def counterfactual(
     return Counterfactual(shown, generation, before, after)
 
 
-def _edited(source: str, units: Units, edits: Mapping[int, Edit]) -> tuple[str, list[Span]]:
+def edited(source: str, units: Units, edits: Mapping[int, Edit]) -> tuple[str, list[Span]]:
     """The changed text, and the offsets of masked units in it."""
     text, masked, end = "", list[Span](), 0
     for index, (start, stop) in enumerate(units.offsets):

@@ -14,6 +14,7 @@ from nbtextgen.explanation.attributions import Attributions, Values
 from nbtextgen.explanation.config import ExplanationConfig
 from nbtextgen.explanation.explanation import Explanation, Explanations
 from nbtextgen.explanation.faithfulness import faithfulness
+from nbtextgen.explanation.interactions import exact_interactions, sampled_interactions
 from nbtextgen.explanation.lime import lime
 from nbtextgen.explanation.occlusion import CONTEXT_PARTS, all_and_none, context, occlusion
 from nbtextgen.explanation.removal import ByCutting, ByDeletion, ByMask, BySampling, Removal, sample_donors
@@ -87,6 +88,8 @@ class Explainer:
             on_progress: called with the number of copies of the input read since the last call.
         """
         self.predictor, self.config, self.on_progress = predictor, config, on_progress
+        if config.interactions and "shap" not in config.method:
+            raise OptionError("--interactions are Shapley interactions; add shap to --method.")
         target = generation if config.target is None else config.target
         self.subject = make_subject(predictor, source, target, config.contrast)
         spans = find_spans(source, config.spans)
@@ -124,6 +127,8 @@ class Explainer:
     def explain(self, method: str) -> Explanation:
         """Attribute the output by one method, and score its faithfulness unless the configuration says not to."""
         *_, explanation = self.refine(method)
+        if self.config.interactions and method == "shap":
+            explanation = self.with_interactions(explanation)
         return self.with_faithfulness(explanation) if self.config.faithfulness else explanation
 
     def with_faithfulness(self, explanation: Explanation) -> Explanation:
@@ -134,6 +139,23 @@ class Explainer:
             self.value, explanation.values, contrast=self.subject.contrast is not None, seed=self.config.seed
         )
         return explanation.replace(faithfulness=score)
+
+    def with_interactions(self, explanation: Explanation) -> Explanation:
+        """The explanation with the interactions of its units: exact where Shapley values are, otherwise sampled.
+
+        Raises:
+            OptionError: for more units than pairs can be estimated of.
+        """
+        count, before = len(self.units), self.value.evaluations
+        if count <= self.config.exact_units:
+            pairs = exact_interactions(self.value, count)
+        else:
+            pairs = sampled_interactions(self.value, count, self.config.budget, self.config.seed)
+        return explanation.replace(
+            interactions=pairs.values,
+            interaction_errors=pairs.standard_errors,
+            evaluations=explanation.evaluations + self.value.evaluations - before,
+        )
 
     def expected_evaluations(self, method: str) -> int:
         """About how many copies of the input a method will read, for a progress bar."""

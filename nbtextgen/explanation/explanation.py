@@ -16,6 +16,7 @@ from nbtextgen.explanation.agreement import Agreement
 from nbtextgen.explanation.attributions import Values
 from nbtextgen.explanation.display import Drawn, Page
 from nbtextgen.explanation.faithfulness import Faithfulness
+from nbtextgen.explanation.sentences import output_sentence, token_sentences
 from nbtextgen.tokenizers.normalization import Span
 
 if TYPE_CHECKING:
@@ -51,6 +52,9 @@ class Explanation(Page, Drawn):
         heads: attention of every head, ``(heads, output tokens, input units)``, if there are several. The decoder has a
             single layer of attention, so there are no layers to tell apart.
         faithfulness: how well the ranking of the units holds when they are removed, or ``None``.
+        interactions: Shapley interactions of pairs of units, ``(output tokens, input units, input units)`` in nats, symmetric
+            with a zero diagonal, or ``None``; see ``explanation/interactions.py``.
+        interaction_errors: standard errors of interactions that were sampled, likewise, or ``None``.
         evaluations: masked copies of the input that the model read.
         seconds: wall time.
     """
@@ -75,6 +79,8 @@ class Explanation(Page, Drawn):
     convergence_delta: Values | None = None
     heads: Values | None = None
     faithfulness: Faithfulness | None = None
+    interactions: Values | None = None
+    interaction_errors: Values | None = None
     evaluations: int = 0
     seconds: float = 0.0
 
@@ -98,6 +104,41 @@ class Explanation(Page, Drawn):
             raise OptionError(f"There is no head {number}; this explanation {available}.")
         algorithm = f"head {number} of {count}"
         return self.replace(values=self.heads[number - 1], heads=None, faithfulness=None, algorithm=algorithm)
+
+    def sentence(self, token: int | None = None) -> str:
+        """Where the output comes from, in a plain sentence; or where the word comes from that an output token is part of."""
+        return output_sentence(self) if token is None else token_sentences(self)[token]
+
+    def strongest_interactions(self, token: int | None = None, count: int = 5) -> list[tuple[int, int, float]]:
+        """Pairs of input units with the largest interactions, and those in nats; largest absolute value first.
+
+        Args:
+            token: the index of an output token; by default the whole output.
+            count: most pairs.
+
+        Raises:
+            OptionError: for an explanation without interactions.
+        """
+        if self.interactions is None:
+            raise OptionError("This explanation has no interactions; ask for them by --interactions.")
+        values = self.interactions.sum(0) if token is None else self.interactions[token]
+        rows, columns = np.triu_indices(len(self.input_units), 1)
+        pairs = values[rows, columns]
+        order = np.argsort(-np.abs(pairs), kind="stable")[:count]
+        return [(int(rows[pair]), int(columns[pair]), float(pairs[pair])) for pair in order]
+
+    def main_effects(self) -> Values:
+        """What each unit adds apart from its interactions, ``(output tokens, input units)``.
+
+        Shapley values less half of the unit's interactions. Main effects and pairs add up to v(all) - v(none): the k-SII of
+        order 2 (Bord and von Luxburg 2023).
+
+        Raises:
+            OptionError: for an explanation without interactions.
+        """
+        if self.interactions is None:
+            raise OptionError("This explanation has no interactions; ask for them by --interactions.")
+        return self.values - self.interactions.sum(2) / 2
 
     def shap(self) -> shap.Explanation:
         """As ``shap.Explanation``, ``(input units, output tokens)``, as the library lays out generated text.

@@ -93,11 +93,11 @@ def _standard_errors(total: Values, squares: Values, count: int) -> Values:
     deviations = np.maximum(0.0, squares - total**2 / count)
     freedom = count - 1 + PRIOR_PAIRS
     pooled = deviations.mean(1, keepdims=True) / max(1, count - 1)
-    errors = np.sqrt((deviations + PRIOR_PAIRS * pooled) / (freedom * count)) * _t_ratio(freedom)
+    errors = np.sqrt((deviations + PRIOR_PAIRS * pooled) / (freedom * count)) * t_ratio(freedom)
     return errors if count > 1 else np.full_like(errors, np.inf)
 
 
-def _t_ratio(freedom: float) -> float:
+def t_ratio(freedom: float) -> float:
     """The 97.5 % quantile of Student's t over that of the normal distribution."""
     if freedom < 3:  # where the expansion (Abramowitz & Stegun 1964, eq. 26.7.5) is not exact enough
         return 3.0698 if freedom < 2 else 1.8238

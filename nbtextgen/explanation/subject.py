@@ -18,6 +18,10 @@ from nbtextgen.tokenizers.normalization import Span
 
 END = "■"
 """How the end mark is shown among the output tokens."""
+RUNNER_UP = "runner-up"
+"""The contrast that stands for the second-best output of a beam search."""
+RUNNER_UP_BEAM = 4
+"""Beam of the search for it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +97,10 @@ def make_subject(predictor: Predictor, source: str, target: str | Generation | N
         predictor: the model.
         source: the input.
         target: the output to explain: a text, a generation, or ``None`` for what the model generates (greedily).
-        contrast: the alternative output.
+        contrast: the alternative output; ``runner-up`` for the model's second choice.
+
+    Raises:
+        DataError: for a source without tokens, an empty output, or a runner-up that does not exist.
     """
     encoding = predictor.source.encode(source)
     if not encoding.ids:
@@ -106,8 +113,20 @@ def make_subject(predictor: Predictor, source: str, target: str | Generation | N
         output = _output(predictor, ids, extra, target.text, target.tokens)
     else:
         output = _encoded(predictor, target, extra, "--target")
+    if contrast == RUNNER_UP:
+        contrast = _runner_up(predictor, source, output.text)
     alternative = None if contrast is None else _encoded(predictor, contrast, extra, "--contrast")
     return Subject(source, encoding, copy_ids, output, alternative)
+
+
+def _runner_up(predictor: Predictor, source: str, text: str) -> str:
+    """The likeliest other output that a small beam search ends with."""
+    config = DecodingConfig(beam=RUNNER_UP_BEAM, n_best=RUNNER_UP_BEAM)
+    candidates = predictor.predict([source], config)[0].candidates
+    others = [each.text for each in candidates if each.text != text and each.text.strip()]
+    if not others:
+        raise DataError("The model has no second choice for this source; give the --contrast as a text.")
+    return others[0]
 
 
 def _encoded(predictor: Predictor, text: str, extra: list[str], flag: str) -> ExplainedOutput:

@@ -4,7 +4,8 @@ import { enter, fakeModel, labelled, load, press, savedFiles, show } from "./pag
 
 const explain = await load("ExplanationPanel");
 const { tokenName, formatSigned, largest, strongest, textDirection, codePoints, headAnswer } = explain;
-const { chipRow, shade, TextView, matrixLabel, matrixSvg, matrixView, cellAt, matrixLayout, changeView } = explain;
+const { chipRow, shade, TextView, matrixLabel, matrixOf, matrixSvg, matrixView, cellAt, matrixLayout } = explain;
+const { changeView, colourBar, drawArcs, caption } = explain;
 
 const part = (text, start, stop = start + [...text].length) => ({ text, start, stop });
 
@@ -30,6 +31,9 @@ function answer(changes = {}) {
     logs: [-0.1, -0.2, -0.3],
     total: [1.5, 1.75],
     measure: "nats",
+    sentence: "“XY” comes from “ab”.",
+    sentences: ["“X” comes from “ab”.", "“Y” comes from “c”.", "The end hardly depends on the source."],
+    pairs: null,
     notes: [],
     final: true,
     ...changes,
@@ -162,7 +166,6 @@ test("sentences name the strongest attributions of what is active", () => {
         [0, 0],
       ],
     }),
-    null,
   );
   document.body.replaceChildren(view.node);
   assert.match(view.summary.textContent, /^Attributions for the whole output/);
@@ -179,7 +182,7 @@ test("sentences name the strongest attributions of what is active", () => {
 });
 
 test("an output token stays selected until it is pressed again or Escape is", () => {
-  const view = new TextView(answer(), null);
+  const view = new TextView(answer());
   const [first] = view.output.chips;
   first.click();
   view.input.chips[0].dispatchEvent(new window.Event("mouseenter"));
@@ -204,7 +207,6 @@ test("the context method compares the source with the earlier output", () => {
         [0, 0],
       ],
     }),
-    null,
   );
   assert.deepEqual(numbers(view.output.chips), ["+1.00", "+2.00", ""]);
   view.showOutput(1);
@@ -213,10 +215,10 @@ test("the context method compares the source with the earlier output", () => {
 });
 
 test("the matrix leaves out cells of next to nothing and numbers large ones", () => {
-  const small = matrixSvg(answer(), 20);
+  const small = matrixSvg(matrixOf(answer()), 20);
   assert.equal(small.querySelectorAll("rect").length, 1 + 3); // the frame, and three cells above 2 % of the largest
-  assert.equal(small.querySelectorAll("text").length, 5);
-  const large = matrixSvg(answer(), 40);
+  assert.equal(small.querySelectorAll("text").length, 5 + 2); // labels, and what rows and columns are
+  const large = matrixSvg(matrixOf(answer()), 40);
   assert.deepEqual(
     [...large.querySelectorAll("text")].map((node) => node.textContent).filter((text) => /\d/.test(text)),
     ["+1.50", "\u22120.25", "+2.00"],
@@ -226,8 +228,8 @@ test("the matrix leaves out cells of next to nothing and numbers large ones", ()
 });
 
 test("cells stand in their row and column, and are found again under the pointer", () => {
-  const layout = matrixLayout(answer(), 20);
-  const cells = [...matrixSvg(answer(), 20).querySelectorAll("rect")].slice(1);
+  const layout = matrixLayout(matrixOf(answer()), 20);
+  const cells = [...matrixSvg(matrixOf(answer()), 20).querySelectorAll("rect")].slice(1);
   const place = (node) => [Number(node.getAttribute("x")), Number(node.getAttribute("y"))];
   for (const [node, row, column] of [
     [cells[0], 0, 0],
@@ -236,10 +238,63 @@ test("cells stand in their row and column, and are found again under the pointer
   ]) {
     const [x, y] = place(node);
     assert.deepEqual([x, y], [layout.left + 20 * column + 0.5, layout.top + 20 * row + 0.5]);
-    assert.deepEqual(cellAt(answer(), 20, x + 5, y + 5), { row, column });
+    assert.deepEqual(cellAt(matrixOf(answer()), 20, x + 5, y + 5), { row, column });
   }
-  assert.equal(cellAt(answer(), 20, layout.left - 1, layout.top + 5), null);
-  assert.equal(cellAt(answer(), 20, layout.left + 5, layout.top + 61), null);
+  assert.equal(cellAt(matrixOf(answer()), 20, layout.left - 1, layout.top + 5), null);
+  assert.equal(cellAt(matrixOf(answer()), 20, layout.left + 5, layout.top + 61), null);
+});
+
+test("column labels stand upright where they fit, and lean where they do not", () => {
+  const turned = (cell) => matrixSvg(matrixOf(answer()), cell).querySelectorAll("text[transform]").length;
+  assert.deepEqual([turned(44), turned(11)], [0, 2]);
+});
+
+test("earlier output tokens have columns of their own, behind a gap", () => {
+  const earlierValues = [
+    [0, 0],
+    [0.5, 0],
+    [0.25, -2],
+  ];
+  const joint = answer({ earlier: [part("X", 0), part("Y", 1)], earlierValues });
+  const matrix = matrixOf(joint);
+  const { left, top } = matrixLayout(matrix, 20);
+  assert.deepEqual(matrix.values[1], [0, 2, 0.5, 0]);
+  assert.deepEqual(cellAt(matrix, 20, left + 2 * 20 + 15, top + 25), { row: 1, column: 2 });
+  assert.deepEqual(cellAt(matrix, 20, left + 20 + 5, top + 25), { row: 1, column: 1 });
+  const view = new TextView(joint);
+  view.showCell(2, 3);
+  assert.equal(view.summary.textContent, "“■” from “Y”: \u22122.000 nats");
+  view.showOutput(2);
+  assert.deepEqual(numbers(view.output.chips), ["+0.25", "\u22122.00", ""]);
+});
+
+test("the colour bar names its ends and its unit; weights have no negative side", () => {
+  const texts = (bar) => [...bar.querySelectorAll("text")].map((node) => node.textContent);
+  assert.deepEqual(texts(colourBar(2, "nats", 1)), ["\u22122.00", "0", "+2.00", "log-probability (nats)"]);
+  assert.deepEqual(texts(colourBar(0.5, "weight", 1)), ["0", "+0.50", "attention weight"]);
+});
+
+test("interactions are arcs between chips, and a list in words", () => {
+  const pairs = { total: [[0, 1, -0.5]], tokens: [[], [[0, 1, 1.25]], []] };
+  const view = new TextView(answer({ pairs }), { arcs: true });
+  const arcs = () => [...view.input.node.querySelectorAll("path")].map((path) => path.getAttribute("stroke-dasharray"));
+  assert.deepEqual(arcs(), ["5 3"]);
+  assert.match(view.summary.textContent, /“ab” with “c” \u22120.50/);
+  view.showOutput(1);
+  assert.deepEqual(arcs(), ["none"]);
+  view.showOutput(0);
+  assert.match(view.summary.textContent, /none above/);
+  const picture = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  drawArcs(picture, view.input.node, [[0, 7, 1]]);
+  assert.equal(picture.children.length, 0); // a unit that is not there
+});
+
+test("a plain sentence follows what is selected", () => {
+  const view = new TextView(answer(), { selected: 1 });
+  assert.equal(view.sentence.textContent, "“Y” comes from “c”.");
+  view.select(null);
+  assert.equal(view.sentence.textContent, "“XY” comes from “ab”.");
+  assert.match(caption(answer({ model: "1f2e" }), 0), /^Attributions of “X” in the output “XY”.*Model 1f2e\.$/);
 });
 
 test("long labels are cut between characters", () => {
@@ -252,7 +307,7 @@ test("the matrix is read and zoomed by keys", () => {
   const cells = [];
   const node = matrixView(answer(), zoom, (cell) => cells.push(cell));
   document.body.replaceChildren(node);
-  const frame = node.querySelector("[role=img]");
+  const frame = node.querySelector(".nte-scroll");
   assert.equal(zoom.cell, 44);
   for (const key of ["ArrowDown", "ArrowRight", "ArrowRight", "ArrowUp", "-"]) press(frame, key);
   assert.deepEqual(
@@ -319,6 +374,7 @@ function state(changes = {}) {
     status: { busy: false, text: "" },
     sentences: { "word|": "The methods agree." },
     change: {},
+    found: {},
     ...changes,
   };
 }
@@ -382,6 +438,56 @@ test("an input unit is edited in a menu, and restored", async () => {
   press(root.querySelector(".nte-menu"), "Escape");
   assert.equal(root.querySelector(".nte-menu"), null);
   assert.equal(model.sent.length, requests);
+});
+
+test("interactions and the smallest changes are asked of the kernel", () => {
+  const model = fakeModel(state());
+  const { root } = show(explain.default, model);
+  root.querySelectorAll(".nte-row")[1].querySelectorAll(".nte-chip")[1].click();
+  named(root, "Smallest change").click();
+  const edits = [{ name: "left out", source: "ab ▒", before: [["gone", "XY"]], after: [["new", "<i>"]], same: false }];
+  model.set("found", {
+    group: "word|",
+    token: 1,
+    sentences: ["Without “c”, the output is “<i>”."],
+    proof: "All.",
+    edits,
+  });
+  const found = labelled(root, "Smallest changes");
+  assert.match(found.textContent, /^Without “c”, the output is “<i>”\./);
+  assert.equal(found.querySelector("i"), null);
+  labelled(found, "Close the smallest changes").click();
+  assert.equal(labelled(root, "Smallest changes"), null);
+  radio(root, "Attention").click();
+  named(root, "Interactions").click();
+  assert.equal(radio(root, "SHAP").getAttribute("aria-checked"), "true");
+  assert.deepEqual(
+    model.sent.map(({ kind, method, token }) => [kind, method, token]),
+    [
+      ["find", "shap", 1],
+      ["ask", "attention", undefined],
+      ["interactions", "shap", undefined],
+    ],
+  );
+  named(root, "runner-up").click();
+  assert.equal(model.sent.at(-1).contrast, "runner-up");
+  assert.equal(labelled(root, "Why this and not").value, "");
+});
+
+test("a panel that is drawn anew keeps what was chosen, and is closed by the kernel or by who opened it", () => {
+  const model = fakeModel(state());
+  const { root: before } = show(explain.default, model);
+  before.querySelectorAll(".nte-row")[1].querySelectorAll(".nte-chip")[1].click();
+  radio(before, "Matrix").click();
+  const { root } = show(explain.default, model);
+  assert.equal(radio(root, "Matrix").getAttribute("aria-checked"), "true");
+  assert.equal(root.querySelector(".nte-title").textContent, "Explanation of “XY”");
+  assert.equal(root.querySelector(".nte-sentence").textContent, "“Y” comes from “c”.");
+  labelled(root, "Close the explanation").click();
+  assert.deepEqual(model.sent, [{ kind: "close" }]);
+  root.addEventListener("ntg-close", (event) => event.preventDefault());
+  labelled(root, "Close the explanation").click();
+  assert.equal(model.sent.length, 1);
 });
 
 test("progress is shown with a way to cancel, and an error is named", () => {

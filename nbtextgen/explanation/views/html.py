@@ -23,7 +23,7 @@ def fragment(value: Explanation | Explanations) -> str:
     """The shaded texts and the matrix of each method, for a notebook's output."""
     several = value if isinstance(value, Explanations) else Explanations({value.method: value})
     sections = [_section(explanation, first=index == 0) for index, explanation in enumerate(several.values())]
-    verdict = f"<p><strong>{visible(several.sentence())}</strong></p>" if several.sentence() else ""
+    verdict = f"<p>{visible(several.sentence())}</p>" if several.sentence() else ""
     return f"<div style='line-height:1.7'>{verdict}{''.join(sections)}</div>"
 
 
@@ -54,7 +54,7 @@ def _section(explanation: Explanation, *, first: bool) -> str:
     heads = [explanation.head(number) for number in range(1, count + 1)]
     matrices = [_matrix("every output token", explanation, opened), *(_matrix(each.algorithm, each) for each in heads)]
     return (
-        f"<section><div><strong>{head}</strong></div>"
+        f"<section><div><strong>{visible(explanation.sentence())}</strong></div><div>{head}</div>"
         f"<div><small>in</small> <bdi style='white-space:pre-wrap'>{source}</bdi></div>"
         f"<div><small>out</small> <bdi style='white-space:pre-wrap'>{visible(explanation.text)}</bdi></div>"
         f"{contrast}{remarks}{''.join(matrices)}</section>"

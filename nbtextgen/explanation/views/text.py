@@ -15,7 +15,7 @@ MAX_ROWS = 60
 
 def explanation_text(explanation: Explanation) -> str:
     """A line per output token with its strongest units."""
-    lines = [title(explanation)]
+    lines = [explanation.sentence(), title(explanation)]
     for index, token in enumerate(explanation.output_tokens[:MAX_ROWS]):
         row = explanation.values[index]
         parts = ", ".join(f"{shown(explanation.input_units[unit])} {row[unit]:+.2f}" for unit in strongest(row, 3))
@@ -51,11 +51,26 @@ def notes(explanation: Explanation) -> list[str]:
         sentences.append(f"Fit of the linear surrogate: R squared {fit:.2f} (mean over tokens).")
     if explanation.convergence_delta is not None:
         sentences.append(f"Largest convergence delta: {np.abs(explanation.convergence_delta).max():.4f} nats.")
+    if explanation.interactions is not None and len(explanation.input_units) > 1:
+        sentences.append(_interaction_note(explanation))
     if explanation.heads is not None:
         sentences.append(f"Mean over {len(explanation.heads)} heads; .head(1) is the first of them alone.")
     if explanation.faithfulness is not None:
         sentences.append(explanation.faithfulness.sentence())
     return sentences
+
+
+def _interaction_note(explanation: Explanation) -> str:
+    """The pairs of units that do most together, over the whole output."""
+    pairs = ", ".join(
+        f"{shown(explanation.input_units[first])} with {shown(explanation.input_units[second])} {value:+.2f}"
+        for first, second, value in explanation.strongest_interactions(count=3)
+    )
+    error = ""
+    if explanation.interaction_errors is not None:
+        sampled = np.sqrt((explanation.interaction_errors**2).sum(0).mean())
+        error = f" (standard error {sampled:.2f})"
+    return f"Strongest interactions, whole output: {pairs} nats{error}."
 
 
 def strongest(values: Values, count: int) -> list[int]:

@@ -28,6 +28,8 @@ ESM = module(
     "format.js",
     "chips.js",
     "matrix.js",
+    "arcs.js",
+    "colour_bar.js",
     "counterfactual.js",
     "text_view.js",
     "export.js",
@@ -52,6 +54,7 @@ class ExplanationPanel(anywidget.AnyWidget):
         status: what is being computed, and how much of it is done.
         sentences: agreement of the methods by ``unit|contrast``.
         change: the output for an edited input.
+        found: the smallest edits that change the output or a token of it.
     """
 
     _esm = ESM
@@ -62,6 +65,7 @@ class ExplanationPanel(anywidget.AnyWidget):
     status = traitlets.Dict().tag(sync=True)
     sentences = traitlets.Dict().tag(sync=True)
     change = traitlets.Dict().tag(sync=True)
+    found = traitlets.Dict().tag(sync=True)
 
     def __init__(self, worker: ExplanationWorker, methods: Sequence[str]) -> None:
         """Compute the cheap methods, and start on ``methods``; the first of them is shown."""
@@ -137,7 +141,7 @@ class ExplanationPanel(anywidget.AnyWidget):
         if name in ("answers", "sentences"):
             setattr(self, name, {**getattr(self, name), **value})
         else:
-            setattr(self, name, {**value, "at": time.time()} if name == "change" else dict(value))
+            setattr(self, name, {**value, "at": time.time()} if name in ("change", "found") else dict(value))
 
     def _receive(self, _: object, content: Mapping[str, Any], buffers: object = None) -> None:
         """Handle a message from the page."""
@@ -149,6 +153,14 @@ class ExplanationPanel(anywidget.AnyWidget):
                 self._worker.cancel()
             elif kind == "edit":
                 self._worker.submit_edit(_request(content), dict(content.get("edits") or {}))
+            elif kind == "interactions":
+                self._worker.submit_interactions(_request(content))
+            elif kind == "find":
+                token = content.get("token")
+                self._worker.submit_search(_request(content), token if isinstance(token, int) else None)
+            elif kind == "close":
+                self.cancel()
+                self.close()
             elif kind == "page":
                 self.send({"kind": "page", "html": self.html()})
         except NbTextGenError as error:

@@ -10,8 +10,15 @@ from numpy.typing import NDArray
 from nbtextgen.explanation.config import method_title
 from nbtextgen.explanation.counterfactual import Counterfactual
 from nbtextgen.explanation.explanation import Explanation
+from nbtextgen.explanation.minimal_edits import MinimalEdits
+from nbtextgen.explanation.views.minimal import proof
 from nbtextgen.explanation.views.text import notes
 from nbtextgen.notebook.code import Values
+
+MAX_PAIRS = 6
+"""Interactions that are drawn at a time."""
+MIN_INTERACTION = 0.05
+"""Nats below which an interaction is not drawn."""
 
 
 def explanation_payload(explanation: Explanation, *, final: bool) -> Values:
@@ -33,8 +40,38 @@ def explanation_payload(explanation: Explanation, *, final: bool) -> Values:
         "logs": _rounded(explanation.log_probabilities),
         "total": _rounded(explanation.total()),
         "measure": "weight" if explanation.method == "attention" else "nats",
+        "sentence": explanation.sentence(),
+        "sentences": [explanation.sentence(token) for token in range(len(explanation.output_tokens))] if final else [],
+        "pairs": None if explanation.interactions is None else _pairs(explanation),
         "notes": notes(explanation),
         "final": final,
+    }
+
+
+def _pairs(explanation: Explanation) -> Values:
+    """The strongest interactions, of the whole output and of each of its tokens, as ``[unit, unit, nats]``."""
+    tokens: list[int | None] = [None, *range(len(explanation.output_tokens))]
+    whole, *rows = [
+        [
+            [first, second, round(value, 5)]
+            for first, second, value in explanation.strongest_interactions(token, MAX_PAIRS)
+            if abs(value) >= MIN_INTERACTION
+        ]
+        for token in tokens
+    ]
+    return {"total": whole, "tokens": rows}
+
+
+def edits_payload(found: MinimalEdits) -> Values:
+    """Return the smallest edits as JSON values."""
+    edits = {"left out": found.removal, "replaced": found.replacement, "sufficient": found.sufficient}
+    return {
+        "part": found.part,
+        "sentences": found.sentences(),
+        "proof": proof(found),
+        "edits": [
+            {"name": name, **counterfactual_payload(edit.change)} for name, edit in edits.items() if edit is not None
+        ],
     }
 
 

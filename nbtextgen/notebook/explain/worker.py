@@ -15,11 +15,12 @@ from nbtextgen.explanation.config import METHOD_NAMES, METHODS, ExplanationConfi
 from nbtextgen.explanation.counterfactual import Edit, counterfactual
 from nbtextgen.explanation.explainer import Explainer
 from nbtextgen.explanation.explanation import Explanation
+from nbtextgen.explanation.minimal_edits import search_minimal_edits
 from nbtextgen.inference.generation import Generation
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.inference.text_codec import validate_sources
 from nbtextgen.notebook.background import BackgroundWorker, describe
-from nbtextgen.notebook.explain.payload import counterfactual_payload, explanation_payload
+from nbtextgen.notebook.explain.payload import counterfactual_payload, edits_payload, explanation_payload
 from nbtextgen.notebook.progress import Throttle
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ class ExplanationWorker:
         background: Sequence[str],
         generation: Generation | None = None,
     ) -> None:
-        self.predictor, self.source, self.config = predictor, source, replace(config, faithfulness=False)
+        self.predictor, self.source, self.background = predictor, source, background
+        self.config = replace(config, faithfulness=False, interactions=False)
         if config.target is None and generation is None:
             # Once, so that all explanations are of the same output.
             generation = predictor.predict([source], DecodingConfig())[0]
@@ -123,6 +125,15 @@ class ExplanationWorker:
     def submit_edit(self, request: ExplanationRequest, edits: Mapping[str, Mapping[str, str]]) -> None:
         """Generate for a changed input, before everything that waits; ``edits`` is ``{unit: {"action": ..., "text": ...}}``."""
         self._worker.submit(partial(self._run, lambda: self._edit(request, edits)), first=True)
+
+    def submit_interactions(self, request: ExplanationRequest) -> None:
+        """Compute Shapley values with their interactions, before everything that waits."""
+        request = replace(request, method="shap")
+        self._worker.submit(partial(self._run, lambda: self._interactions(request)), first=True)
+
+    def submit_search(self, request: ExplanationRequest, token: int | None) -> None:
+        """Search for the smallest edits that change a token, or the whole output, before everything that waits."""
+        self._worker.submit(partial(self._run, lambda: self._search(request, token)), first=True)
 
     def cancel(self) -> None:
         """Cancel what runs or waits; results so far stay."""
@@ -199,6 +210,21 @@ class ExplanationWorker:
         if self._token is not None:
             self._token.raise_if_cancelled()
         self.on_update("change", {"group": request.group, "edits": dict(edits), **counterfactual_payload(change)})
+
+    def _interactions(self, request: ExplanationRequest) -> None:
+        explainer = self._explainer(request)
+        self._evaluations, self._expected = 0, explainer.expected_evaluations("shap")
+        self.on_update("status", {"busy": True, "text": "interactions ...", "done": 0.0})
+        explanation = self._explanations.get(request) or explainer.explain("shap")
+        if explanation.interactions is None:
+            self._publish(request, explainer.with_interactions(explanation), final=True)
+
+    def _search(self, request: ExplanationRequest, token: int | None) -> None:
+        self.on_update("status", {"busy": True, "text": "searching for the smallest change ..."})
+        explainer = self._explainer(replace(request, contrast=None))
+        self._evaluations, self._expected = 0, 3 * self.config.budget
+        found = search_minimal_edits(explainer, token, self.background)
+        self.on_update("found", {"group": request.group, "token": token, **edits_payload(found)})
 
     def _on_progress(self, evaluations: int) -> None:
         """Report progress, and stop if the job was cancelled; the quick methods run outside of a job."""

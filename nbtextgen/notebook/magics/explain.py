@@ -25,6 +25,8 @@ OWN = by_name(
     text_option("gold", "word alignments of --data such as 0-0 1-2, one line a pair: a variable or a file"),
     text_option("background", "texts that missing units are sampled from, as --data"),
     text_option("save", "file for the explanation as a page of HTML"),
+    flag_option("counterfactual", "find the smallest edits that change the output, and the fewest units that keep it"),
+    text_option("token", "with --counterfactual: the part of the output that is to change, a piece of its text"),
     flag_option("sanity", "compare with models of random weights"),
     flag_option("static", "show a table that needs no kernel, instead of the panel"),
 )
@@ -44,6 +46,7 @@ class ExplainCommands(Commands):
             e = %textgen_explain NAME "some text"      e.explanation, e.explanations
             %textgen_explain NAME --text VARIABLE
             %textgen_explain NAME --data DATA          over a data set
+            %textgen_explain NAME "some text" --counterfactual [--token 01]
 
         Examples:
 
@@ -57,12 +60,16 @@ class ExplainCommands(Commands):
             raise OptionError(f"Give a text or --data, not both (got {text!r} and --data {own['data']}).")
         if own["data"] is None and not text:
             raise DataError(f'There is nothing to explain: write %textgen_explain {parsed.words[0]} "some text".')
+        if own["token"] is not None and not own["counterfactual"]:
+            raise OptionError("--token names the part of the output that --counterfactual changes; give both.")
         if own["show_code"]:
             return print_code(*self._code(parsed.words[0], text, own, options))
         if own["background"] is not None:
             options = options | {"background": self._background(own["background"])}
         if own["data"] is not None:
             explanation: Any = self._explain_data(model, own, options)
+        elif own["counterfactual"]:
+            explanation = model.counterfactual(text, token=own["token"], **options)
         elif own["sanity"]:
             from nbtextgen.explanation.sanity import sanity_check
 
@@ -75,7 +82,9 @@ class ExplainCommands(Commands):
             explanation = ExplanationPanel.of(model, text, **options)
         if own["save"] is not None:
             if not hasattr(explanation, "save"):
-                raise OptionError("--save keeps the explanation of one text; leave out --data and --sanity.")
+                raise OptionError(
+                    "--save keeps the explanation of one text; leave out --data, --sanity and --counterfactual."
+                )
             print(f"saved to {explanation.save(own['save'])}")
         return explanation
 
@@ -121,6 +130,9 @@ class ExplainCommands(Commands):
             data = f"{name}.held_out" if self._is_held_out(own["data"]) else code["data"]
             arguments = [data, *background, *([f"gold={code['gold']}"] if "gold" in code else [])]
             return [call(f"{name}.explain_data", ", ".join(arguments), {"limit": own["limit"] or 200, **options})]
+        if own["counterfactual"]:
+            part = {} if own["token"] is None else {"token": own["token"]}
+            return [call(f"{name}.counterfactual", ", ".join([repr(text), *background]), {**part, **options})]
         if own["sanity"]:
             checked = call("sanity_check", ", ".join([name, repr(text), *background]), options)
             return ["from nbtextgen.explanation.sanity import sanity_check", checked]

@@ -63,6 +63,11 @@ function initialize({ model }) {
     for (const [other, { place }] of opened) if (place.previousElementSibling === texts) close(other);
     const place = el("div", { class: "ntg-explanation" }, el("span", { role: "status", text: "Explaining …" }));
     place.style.margin = "8px 0";
+    place.addEventListener("ntg-close", (event) => {
+      event.preventDefault();
+      close(number);
+      pressed.focus();
+    });
     opened.set(number, { button: pressed, place, panel: null });
     texts?.after(place);
     pressed.setAttribute("aria-expanded", "true");
@@ -86,6 +91,7 @@ function initialize({ model }) {
       explanation.panel = panel;
       const view = await model.widget_manager.create_view(await model.widget_manager.get_model(panel));
       explanation.place.replaceChildren(view.el);
+      explanation.place.scrollIntoView?.({ block: "nearest" });
     } else explanation.place.replaceChildren(el("span", { role: "alert", text: visible(error ?? "") }));
   };
   /** When the kernel ends, its buttons and explanations go. */

@@ -97,9 +97,10 @@ function moveFocus(event, chips, row) {
  * @param {ChipRow} row
  * @param {number[] | null} values null removes the shading
  * @param {string} [meaning] what the values are attributions for, read after the number
+ * @param {number | null} [within] the value of the strongest shade; the largest of the values by default
  */
-function shade(row, values, meaning = "") {
-  const scale = values ? largest(values) : 1;
+function shade(row, values, meaning = "", within = null) {
+  const scale = values ? (within ?? largest(values)) : 1;
   for (const [index, chip] of row.chips.entries()) {
     const value = values ? values[index] : 0;
     const share = Math.abs(value) / scale;

@@ -18,6 +18,18 @@
  */
 
 /**
+ * The smallest edits that were found; empty before a search.
+ *
+ * @typedef {object} Found
+ * @property {string} [group] the question it belongs to
+ * @property {number | null} [token] the output token that was to change; null for the whole output
+ * @property {string} [part] its text
+ * @property {string[]} [sentences]
+ * @property {string} [proof] which edits are certainly the smallest
+ * @property {({ name: string } & Change)[]} [edits]
+ */
+
+/**
  * A menu of edits at a chip of the input.
  *
  * @param {HTMLElement} chip
@@ -81,23 +93,70 @@ function editMenu(chip, word, edited, onEdit, onClose) {
  */
 function changeView({ source = "", before, after, same }, onReset) {
   if (!before || !after) return null;
-  /** @param {DiffPieces} pieces */
-  const diff = (pieces) =>
-    el(
-      "bdi",
-      { class: "nte-text" },
-      ...pieces.map(([kind, text]) => {
-        const tag = kind === "gone" ? "del" : kind === "new" ? "ins" : "span";
-        return el(tag, { text: visible(text) });
-      }),
-    );
   return el(
     "section",
     { class: "nte-change", "aria-label": "Changed input" },
     line("changed", el("bdi", { class: "nte-text", text: visible(source) }), button("Reset", onReset)),
-    line("before", diff(before)),
-    line("after", diff(after), same ? el("span", { class: "ntg-muted", text: "the same" }) : null),
+    line("before", diffText(before)),
+    line("after", diffText(after), same ? el("span", { class: "ntg-muted", text: "the same" }) : null),
   );
+}
+
+/** @param {DiffPieces} pieces */
+function diffText(pieces) {
+  const parts = pieces.map(([kind, text]) => {
+    const tag = kind === "gone" ? "del" : kind === "new" ? "ins" : "span";
+    return el(tag, { text: visible(text) });
+  });
+  return el("bdi", { class: "nte-text" }, ...parts);
+}
+
+/**
+ * The smallest edits: sentences, and each changed input with its output.
+ *
+ * @param {Found} found
+ * @param {() => void} onClose
+ */
+function foundView({ sentences, proof = "", edits = [] }, onClose) {
+  if (!sentences) return null;
+  return el(
+    "section",
+    { class: "nte-change nte-found", "aria-label": "Smallest changes" },
+    el(
+      "div",
+      { class: "nte-line" },
+      el("div", { class: "nte-sentences" }, ...sentences.map((text) => el("div", { text: visible(text) }))),
+      closeButton("Close the smallest changes", onClose),
+    ),
+    ...edits.map(({ name, source = "", after = [] }) =>
+      line(name, el("bdi", { class: "nte-text", text: visible(source) }), el("span", { text: "→" }), diffText(after)),
+    ),
+    el("p", { class: "ntg-muted", text: proof }),
+  );
+}
+
+/**
+ * @param {string} label
+ * @param {() => void} onClose
+ */
+function closeButton(label, onClose) {
+  const attributes = { type: "button", class: "nte-close", "aria-label": label, title: label };
+  return el("button", { ...attributes, text: "×", click: onClose });
+}
+
+/**
+ * Puts a menu into the top layer under an element, where no box cuts it; above it where there is no room below.
+ *
+ * @param {HTMLElement} menu
+ * @param {HTMLElement} anchor
+ */
+function showMenu(menu, anchor) {
+  menu.popover = "manual";
+  menu.showPopover?.();
+  const [box, size] = [anchor.getBoundingClientRect(), menu.getBoundingClientRect()];
+  const below = box.bottom + 4 + size.height <= window.innerHeight;
+  menu.style.top = `${below ? box.bottom + 4 : Math.max(4, box.top - 4 - size.height)}px`;
+  menu.style.left = `${Math.max(4, Math.min(box.left, window.innerWidth - size.width - 4))}px`;
 }
 
 /**

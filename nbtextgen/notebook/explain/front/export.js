@@ -1,6 +1,6 @@
 // The panel as a picture: a copy of it is laid out out of sight, and every box and word is drawn where it stands.
 
-const NOT_IN_PICTURES = ".nte-menu, .ntg-button, .nte-label, .nte-card .nte-summary, [data-cursor]";
+const NOT_IN_PICTURES = ".nte-menu, .ntg-button, .nte-close, .nte-label, .nte-summary, [data-cursor]";
 
 /**
  * What the panel shows, dark on white whatever the theme: the texts, the matrix, the changed output, the pins.
@@ -12,14 +12,33 @@ function panelPicture(panel, answer) {
   const contrast = answer.contrast === null ? "" : `, against ${visible(answer.contrast)}`;
   const title = el("strong", { text: `${answer.name}${contrast} (${answer.measure})` });
   const paper = el("div", { class: "ntg nte nte-paper" }, title);
-  paper.append(...[panel.body, panel.change, panel.pins.node].map((part) => part.cloneNode(true)));
+  const parts = [panel.body, panel.change, panel.found, panel.pins.node];
+  const originals = parts.flatMap((part) => [...part.querySelectorAll(".nte-arcs")]);
+  paper.append(...parts.map((part) => part.cloneNode(true)));
   for (const node of paper.querySelectorAll(NOT_IN_PICTURES)) node.remove();
+  paper.append(el("p", { class: "ntg-muted", text: caption(answer, panel.selected) }));
   panel.root.append(paper);
+  for (const [index, picture] of [...paper.querySelectorAll(".nte-arcs")].entries()) {
+    const row = /** @type {HTMLElement} */ (picture.parentElement);
+    drawArcs(/** @type {SVGElement} */ (picture), row, drawnPairs.get(originals[index]) ?? []);
+  }
   try {
     return drawPaper(paper);
   } finally {
     paper.remove();
   }
+}
+
+/**
+ * What a picture shows, for a reader who has nothing else.
+ *
+ * @param {Answer} answer
+ * @param {number | null} selected the output token whose attributions are shown
+ */
+function caption({ name, algorithm, source, text, outputs, unit, model }, selected) {
+  const part = selected === null ? "the output" : `“${tokenName(outputs[selected].text)}” in the output`;
+  const by = model ? ` Model ${model}.` : "";
+  return `Attributions of ${part} “${visible(text)}” to the input “${visible(source)}” by ${unit}: ${name}, ${algorithm}.${by}`;
 }
 
 /** @param {HTMLElement} paper */

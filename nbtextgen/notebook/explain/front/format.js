@@ -21,6 +21,12 @@
  * @property {number[]} logs log-probabilities of the output tokens
  * @property {number[]} total attributions for the whole output
  * @property {string} measure unit of the values
+ * @property {string} sentence where the output comes from, in plain words
+ * @property {string[]} sentences the same for each output token; empty before the answer is final
+ * @property {{ total: Pair[], tokens: Pair[][] } | null} pairs strongest interactions of input units
+ * @property {TextPart[]} [earlier] output tokens that the values of later ones are attributed to as well
+ * @property {number[][]} [earlierValues] attributions to them; zero where they come later
+ * @property {string} [model] short fingerprint of the model
  * @property {string[]} notes
  * @property {boolean} final whether no better values will come
  */

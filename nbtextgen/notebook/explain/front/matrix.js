@@ -8,7 +8,34 @@ const MAX_LABEL = 14; // characters
 const [WIDTH, HEIGHT] = [760, 500]; // pixels that a matrix fills at first
 const [MIN_CELL, MAX_CELL] = [5, 64];
 const NUMBERED_CELL = 34; // pixels from which a cell shows its number
+const MATRIX_STRENGTH = 0.85; // opacity of the largest value
 const INVISIBLE_SHARE = 0.02; // cells below this share of the largest value are left out, so that long texts stay light
+
+const DIVIDER = 10; // pixels between the input units and the earlier output
+
+/**
+ * The matrix of an answer: its columns are the input units, then the earlier output tokens if they are part of the game.
+ *
+ * @param {Answer} answer
+ */
+function matrixOf({ inputs, outputs, values, earlier = [], earlierValues, measure }) {
+  const joined = earlierValues ? values.map((row, index) => [...row, ...earlierValues[index]]) : values;
+  const columns = earlierValues ? [...inputs, ...earlier] : inputs;
+  return { columns, rows: outputs, values: joined, inputs: inputs.length, measure };
+}
+
+/** @typedef {ReturnType<typeof matrixOf>} Matrix */
+
+/**
+ * Left edge of a column, counted from the left edge of the first.
+ *
+ * @param {Matrix} matrix
+ * @param {number} column
+ * @param {number} cell
+ */
+function columnLeft(matrix, column, cell) {
+  return cell * column + (column >= matrix.inputs && column > 0 && matrix.columns.length > matrix.inputs ? DIVIDER : 0);
+}
 
 /** @param {string} text */
 function matrixLabel(text) {
@@ -17,52 +44,97 @@ function matrixLabel(text) {
 }
 
 /**
- * Sizes of the cells and margins, in pixels.
+ * Sizes of the cells and margins, in pixels. Column labels stand upright where they fit, and lean where they do not.
  *
- * @param {Answer} answer
+ * @param {Matrix} matrix
  * @param {number} cell
  */
-function matrixLayout(answer, cell) {
+function matrixLayout(matrix, cell) {
   /** @param {TextPart[]} parts */
-  const longest = (parts) => Math.max(1, ...parts.map((part) => codePoints(matrixLabel(part.text)).length));
-  const font = Math.max(7, Math.min(13, cell * 0.62));
-  const left = longest(answer.outputs) * font * 0.66 + 14;
-  const top = longest(answer.inputs) * font * 0.66 + 12;
-  const width = left + cell * answer.inputs.length + 6;
-  const height = top + cell * answer.outputs.length + 6;
-  return { cell, font, left, top, width, height };
+  const longest = (parts) => Math.max(1, ...parts.map((part) => textWidth(matrixLabel(part.text))));
+  const font = Math.max(8, Math.min(13, cell * 0.62));
+  const upright = longest(matrix.columns) * font * 0.62 <= cell - 2;
+  const slope = longest(matrix.columns) * font * 0.62 * Math.SQRT1_2;
+  const left = Math.max(longest(matrix.rows) * font * 0.66 + 14, 62);
+  const top = (upright ? font : slope + font) + 26;
+  const size = {
+    width: columnLeft(matrix, matrix.columns.length, cell),
+    height: cell * matrix.rows.length,
+  };
+  const width = left + size.width + (upright ? 6 : slope + 8);
+  return { cell, font, upright, left, top, size, width, height: top + size.height + 6 };
 }
 
 /**
  * Draws the matrix.
  *
- * @param {Answer} answer
+ * @param {Matrix} matrix
  * @param {number} cell
  */
-function matrixSvg(answer, cell) {
-  const layout = matrixLayout(answer, cell);
-  const { font, left, top, width, height } = layout;
+function matrixSvg(matrix, cell) {
+  const layout = matrixLayout(matrix, cell);
+  const { font, left, top, size, width, height } = layout;
   const root = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, class: "nte-svg" });
-  const size = { width: cell * answer.inputs.length, height: cell * answer.outputs.length };
-  root.append(svg("rect", { x: left, y: top, ...size, fill: "none", stroke: "currentColor", "stroke-opacity": 0.25 }));
-  const text = { "font-size": font, fill: "currentColor", "dominant-baseline": "central" };
-  const every = Math.ceil(font / cell); // small cells have room for some of the labels
-  for (const [column, part] of answer.inputs.entries()) {
-    if (column % every) continue;
-    const [x, y] = [left + cell * (column + 0.5), top - 6];
-    root.append(svg("text", { x, y, ...text, transform: `rotate(-90 ${x} ${y})` }, matrixLabel(part.text)));
+  root.append(...matrixTitles(matrix, layout));
+  const every = Math.ceil((font + 1) / cell); // small cells have room for some of the labels
+  for (const [column, part] of matrix.columns.entries()) {
+    if (column % every === 0)
+      root.append(columnLabel(part, left + columnLeft(matrix, column, cell) + cell / 2, layout));
   }
-  const scale = largest(answer.values.flat());
-  for (const [row, part] of answer.outputs.entries()) {
+  root.append(svg("rect", { x: left, y: top, ...size, fill: "none", stroke: "currentColor", "stroke-opacity": 0.25 }));
+  const scale = largest(matrix.values.flat());
+  const text = { "font-size": font, fill: "currentColor", "dominant-baseline": "central", "text-anchor": "end" };
+  for (const [row, part] of matrix.rows.entries()) {
     const y = top + cell * (row + 0.5);
-    if (row % every === 0) {
-      root.append(svg("text", { x: left - 6, y, ...text, "text-anchor": "end" }, matrixLabel(part.text)));
-    }
-    for (const [column, value] of answer.values[row].entries()) {
-      root.append(...matrixCell(value, Math.abs(value) / scale, left + cell * column, top + cell * row, cell));
+    if (row % every === 0) root.append(svg("text", { x: left - 6, y, ...text }, matrixLabel(part.text)));
+    for (const [column, value] of matrix.values[row].entries()) {
+      const x = left + columnLeft(matrix, column, cell);
+      root.append(...matrixCell(value, Math.abs(value) / scale, x, top + cell * row, cell));
     }
   }
   return root;
+}
+
+/**
+ * @param {TextPart} part
+ * @param {number} x middle of the column
+ * @param {ReturnType<typeof matrixLayout>} layout
+ */
+function columnLabel(part, x, { font, top, upright }) {
+  const y = top - 7;
+  const text = svg("text", { x, y, "font-size": font, fill: "currentColor" }, matrixLabel(part.text));
+  if (upright) text.setAttribute("text-anchor", "middle");
+  else text.setAttribute("transform", `rotate(-45 ${x} ${y})`);
+  return text;
+}
+
+/**
+ * What rows and columns are.
+ *
+ * @param {Matrix} matrix
+ * @param {ReturnType<typeof matrixLayout>} layout
+ */
+function matrixTitles(matrix, { cell, left, top }) {
+  const look = { "font-size": 11, fill: "currentColor", "fill-opacity": 0.75 };
+  const titles = [
+    svg("text", { x: left, y: 11, ...look }, "input →"),
+    svg("text", { x: left - 6, y: top - 6, "text-anchor": "end", ...look }, "output ↓"),
+  ];
+  if (matrix.columns.length === matrix.inputs) return titles;
+  const x = left + columnLeft(matrix, matrix.inputs, cell);
+  return [...titles, svg("text", { x: Math.max(x, left + 52), y: 11, ...look }, "earlier output →")];
+}
+
+/**
+ * Width of a text in characters of average width; East Asian ones are twice as wide.
+ *
+ * @param {string} text
+ */
+function textWidth(text) {
+  return codePoints(text).reduce(
+    (sum, character) => sum + (/[\u1100-\u115f\u2e80-\uffdc]/.test(character) ? 1.7 : 1),
+    0,
+  );
 }
 
 /**
@@ -74,7 +146,7 @@ function matrixSvg(answer, cell) {
  */
 function matrixCell(value, share, x, y, cell) {
   if (share < INVISIBLE_SHARE) return [];
-  const fill = `rgba(${value > 0 ? FOR : AGAINST},${(0.85 * share).toFixed(3)})`;
+  const fill = valueColour(Math.sign(value) * share, MATRIX_STRENGTH);
   const size = { width: cell - 1, height: cell - 1, rx: Math.min(3, cell / 8) };
   const rectangle = svg("rect", { x: x + 0.5, y: y + 0.5, ...size, fill });
   if (cell < NUMBERED_CELL) return [rectangle];
@@ -86,15 +158,16 @@ function matrixCell(value, share, x, y, cell) {
 /**
  * The cell under a point of the picture, or null outside.
  *
- * @param {Answer} answer
+ * @param {Matrix} matrix
  * @param {number} cell
  * @param {number} x
  * @param {number} y
  */
-function cellAt(answer, cell, x, y) {
-  const { left, top } = matrixLayout(answer, cell);
-  const [row, column] = [Math.floor((y - top) / cell), Math.floor((x - left) / cell)];
-  const inside = row >= 0 && column >= 0 && row < answer.outputs.length && column < answer.inputs.length;
+function cellAt(matrix, cell, x, y) {
+  const { left, top } = matrixLayout(matrix, cell);
+  const beyond = x - left >= columnLeft(matrix, matrix.inputs, cell) && matrix.columns.length > matrix.inputs;
+  const [row, column] = [Math.floor((y - top) / cell), Math.floor((x - left - (beyond ? DIVIDER : 0)) / cell)];
+  const inside = row >= 0 && column >= 0 && row < matrix.rows.length && column < matrix.columns.length;
   return inside ? { row, column } : null;
 }
 
@@ -106,11 +179,13 @@ function cellAt(answer, cell, x, y) {
  * @param {(cell: { row: number, column: number } | null) => void} onCell the cell that is read, or null
  */
 function matrixView(answer, zoom, onCell) {
-  const [rows, columns] = [answer.outputs.length, answer.inputs.length];
+  const matrix = matrixOf(answer);
+  const [rows, columns] = [matrix.rows.length, matrix.columns.length];
   const slider = el("input", { type: "range", min: MIN_CELL, max: MAX_CELL, "aria-label": "Zoom", class: "nte-zoom" });
   const fitting = Math.max(9, Math.min(44, WIDTH / (columns + 3), HEIGHT / (rows + 2)));
   slider.value = String(Math.round(zoom.cell ?? fitting));
-  const label = `Matrix of ${rows} output tokens by ${columns} input units; arrow keys read its cells`;
+  const earlier = columns > matrix.inputs ? "earlier output tokens and " : "";
+  const label = `Matrix of ${rows} output tokens by ${columns} ${earlier}input units; arrow keys read its cells`;
   const frame = el("div", { class: "nte-scroll", tabindex: "0", role: "img", "aria-label": label });
   const cursor = svg("rect", { fill: "none", stroke: "currentColor", "stroke-width": 2, "data-cursor": "" });
   let current = { row: 0, column: 0 };
@@ -121,7 +196,7 @@ function matrixView(answer, zoom, onCell) {
     cursor.setAttribute("width", slider.value);
     cursor.setAttribute("height", slider.value);
     cursor.setAttribute("visibility", "hidden");
-    const picture = matrixSvg(answer, zoom.cell);
+    const picture = matrixSvg(matrix, zoom.cell);
     picture.append(cursor);
     frame.replaceChildren(picture);
   };
@@ -130,8 +205,8 @@ function matrixView(answer, zoom, onCell) {
     cursor.setAttribute("visibility", cell ? "visible" : "hidden");
     if (cell) {
       current = cell;
-      const { left, top } = matrixLayout(answer, cellSize());
-      cursor.setAttribute("x", String(left + cellSize() * cell.column));
+      const { left, top } = matrixLayout(matrix, cellSize());
+      cursor.setAttribute("x", String(left + columnLeft(matrix, cell.column, cellSize())));
       cursor.setAttribute("y", String(top + cellSize() * cell.row));
     }
     onCell(cell);
@@ -154,7 +229,7 @@ function matrixView(answer, zoom, onCell) {
   };
   frame.addEventListener("mousemove", (event) => {
     const box = /** @type {Element} */ (frame.firstElementChild).getBoundingClientRect();
-    read(cellAt(answer, cellSize(), event.clientX - box.left, event.clientY - box.top));
+    read(cellAt(matrix, cellSize(), event.clientX - box.left, event.clientY - box.top));
   });
   frame.addEventListener("mouseleave", () => read(null));
   frame.addEventListener("focus", () => read(current));
@@ -166,7 +241,9 @@ function matrixView(answer, zoom, onCell) {
   });
   slider.addEventListener("input", draw);
   draw();
-  return el("div", { class: "nte-matrix" }, el("label", { class: "nte-label" }, "Zoom ", slider), frame);
+  const bar = colourBar(largest(matrix.values.flat()), matrix.measure, MATRIX_STRENGTH);
+  const tools = el("div", { class: "nte-tools" }, el("label", { class: "nte-label" }, "Zoom ", slider), bar);
+  return el("div", { class: "nte-matrix" }, tools, frame);
 }
 
 /**

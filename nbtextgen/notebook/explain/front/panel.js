@@ -12,18 +12,30 @@
  * @property {{ busy?: boolean, text?: string, done?: number, error?: string }} status
  * @property {Record<string, string | undefined>} sentences how far the methods agree
  * @property {Change} change
+ * @property {Found} found
  */
 
 /**
  * @typedef {| (Question & { kind: "ask" })
  *   | (Question & { kind: "edit", edits: Edits })
+ *   | (Question & { kind: "interactions" })
+ *   | (Question & { kind: "find", token: number | null })
  *   | { kind: "cancel" }
+ *   | { kind: "close" }
  *   | { kind: "page" }} PanelRequest
  */
 
 /** @typedef {{ kind: string, html: string }} PageMessage the panel as a page of its own */
 
 /** @typedef {WidgetModel<PanelState, PanelRequest, PageMessage>} PanelModel */
+
+/**
+ * The panel that showed a model last. A page may draw an output anew, for instance to save its still; what the reader had chosen
+ * there stays.
+ *
+ * @type {WeakMap<object, Panel>}
+ */
+const lastPanels = new WeakMap();
 
 const FOCUS_DELAY = 50; // milliseconds; JupyterLab takes the focus after a click
 
@@ -45,15 +57,30 @@ class Panel {
     this.edits = {};
     /** @type {HTMLElement | null} */
     this.menu = null;
+    /** @type {number | null} */
+    this.selected = null; // the output token that stays selected
+    this.arcs = false; // whether interactions are shown
+    this.top = el("div", { class: "nte-head" });
     this.bar = el("div", { class: "nte-bar" });
     this.progress = el("div", { class: "nte-progress", role: "status" });
     this.body = el("div", { class: "nte-body" });
     this.change = el("div");
+    this.found = el("div");
     this.notes = el("div", { class: "nte-notes" });
     this.pins = new Pins();
     root.classList.add("ntg", "nte");
-    root.append(this.bar, this.body, this.change, this.notes, this.pins.node);
+    root.append(this.top, this.bar, this.body, this.change, this.found, this.notes, this.pins.node);
+    const last = lastPanels.get(model);
+    if (last) this.restore(last);
+    lastPanels.set(model, this);
     this.draw();
+  }
+
+  /** @param {Panel} last what the reader had chosen */
+  restore({ mode, head, zoom, edits, selected, arcs, pins }) {
+    Object.assign(this, { mode, head, zoom, edits, selected, arcs });
+    this.pins.answers = pins.answers;
+    this.pins.draw();
   }
 
   get view() {
@@ -91,11 +118,49 @@ class Panel {
 
   draw() {
     const focused = focusedChip(this.body);
+    this.drawTop();
     this.bar.replaceChildren(...toolbar(this), this.progress);
     this.drawBody();
     this.drawStatus();
     this.drawChange();
+    this.drawFound();
     if (focused) rowChips(this.body)[focused.row]?.[focused.chip]?.focus();
+  }
+
+  /** What is explained, and a button that closes it. */
+  drawTop() {
+    const text = this.answer?.text ?? Object.values(this.model.get("answers"))[0]?.text ?? "";
+    const title = el("h3", { class: "nte-title" }, "Explanation of ", el("bdi", { text: `“${visible(text)}”` }));
+    this.top.replaceChildren(title, ...(this.saved ? [] : [closeButton("Close the explanation", () => this.close())]));
+  }
+
+  /** Closes the panel; whoever opened it removes it, otherwise the kernel does. */
+  close() {
+    const event = new window.CustomEvent("ntg-close", { bubbles: true, cancelable: true });
+    if (this.root.dispatchEvent(event)) this.model.send({ kind: "close" });
+  }
+
+  /** Shows interactions, or hides them; the kernel is asked for unknown ones. */
+  toggleArcs() {
+    this.arcs = !this.arcs;
+    const shap = { ...this.view, method: "shap" };
+    if (this.arcs && this.view.method !== "shap") this.go({ method: "shap" });
+    if (this.arcs && !this.model.get("answers")[this.key(shap)]?.pairs) {
+      this.model.send({ kind: "interactions", ...shap });
+    }
+    this.mode = this.arcs ? "text" : this.mode;
+    this.draw();
+  }
+
+  /** Asks for the smallest changes, of the selected token or of the whole output. */
+  find() {
+    this.model.send({ kind: "find", ...this.view, token: this.selected });
+  }
+
+  drawFound() {
+    const found = this.saved ? {} : this.model.get("found");
+    const view = found.group === this.group ? foundView(found, () => this.found.replaceChildren()) : null;
+    this.found.replaceChildren(...(view ? [view] : []));
   }
 
   drawBody() {
@@ -106,7 +171,14 @@ class Panel {
       return;
     }
     const editable = !this.saved && answer.unit === this.view.unit && answer.method !== "context";
-    const text = new TextView(answer, editable ? (index, chip) => this.edit(answer, index, chip) : null);
+    const text = new TextView(answer, {
+      onEdit: editable ? (index, chip) => this.edit(answer, index, chip) : null,
+      selected: this.selected,
+      onSelect: (index) => {
+        this.selected = index;
+      },
+      arcs: this.arcs,
+    });
     for (const [index, chip] of text.input.chips.entries()) chip.classList.toggle("nte-edited", index in this.edits);
     this.body.replaceChildren(text.node);
     if (this.mode === "matrix") {
@@ -157,9 +229,7 @@ class Panel {
     const menu = editMenu(chip, tokenName(answer.inputs[index].text), index in this.edits, onEdit, onClose);
     this.menu = menu;
     this.body.append(menu);
-    const [box, body] = [chip.getBoundingClientRect(), this.body.getBoundingClientRect()];
-    menu.style.top = `${box.bottom - body.top + 4}px`;
-    menu.style.left = `${Math.max(0, Math.min(box.left - body.left, body.width - menu.offsetWidth))}px`;
+    showMenu(menu, chip);
     setTimeout(() => menu.querySelector("button")?.focus(), FOCUS_DELAY);
   }
 
@@ -207,7 +277,7 @@ class Pins {
       "section",
       { class: "nte-card", "aria-label": `Pinned: ${answer.name}` },
       el("div", { class: "nte-line" }, el("strong", { text: answer.name }), unit, button("Unpin", unpin)),
-      new TextView(answer, null).node,
+      new TextView(answer).node,
     );
   }
 }
@@ -244,6 +314,7 @@ function render({ model, el: root }) {
     "change:sentences": draw,
     "change:status": () => panel.drawStatus(),
     "change:change": () => panel.drawChange(),
+    "change:found": () => panel.drawFound(),
     "msg:custom": (message) => {
       if (message.kind === "page") saveFile(new Blob([message.html], { type: "text/html" }), "explanation.html");
     },

@@ -2,6 +2,8 @@
 
 /** @typedef {{ id: string, name: string, mark?: string, faint?: boolean, disabled?: boolean }} RadioOption */
 
+const RUNNER_UP = "runner-up"; // the contrast that stands for the model's second choice
+
 /** @type {Record<string, string>} */
 const UNITS = { char: "characters", token: "tokens", word: "words", spans: "my spans" };
 
@@ -22,7 +24,7 @@ function radioGroup(label, options, current, onPick) {
       "aria-checked": String(checked),
       tabindex: checked ? "0" : "-1",
       disabled,
-      class: `nte-option${faint ? " nte-faint" : ""}`,
+      class: "nte-option",
       title: faint ? "computed when selected" : null,
       click: () => onPick(id, false),
     };
@@ -48,7 +50,8 @@ function radioGroup(label, options, current, onPick) {
  */
 function toolbar(panel) {
   const parts = [methodChoice(panel), headSelect(panel), unitSelect(panel), contrastForm(panel)];
-  return [...parts.filter((part) => part !== null), modeChoice(panel), actionButtons(panel)];
+  const shown = [...parts, modeChoice(panel), questionButtons(panel), actionButtons(panel)];
+  return shown.filter((part) => part !== null);
 }
 
 /** @param {Panel} panel */
@@ -96,14 +99,18 @@ function contrastForm(panel) {
   if (panel.saved) return null;
   const contrast = panel.view.contrast;
   const attributes = { type: "text", class: "nte-input", "aria-label": "Why this and not", placeholder: "why not …" };
-  const input = el("input", { ...attributes, value: contrast || null });
-  const form = el("form", { class: "nte-contrast" }, input);
+  const input = el("input", { ...attributes, value: contrast === RUNNER_UP ? null : contrast || null });
+  const runnerUp = button("runner-up", () => panel.go({ contrast: contrast === RUNNER_UP ? "" : RUNNER_UP }), {
+    title: "why this output and not the model's second choice",
+    "aria-pressed": String(contrast === RUNNER_UP),
+  });
+  const form = el("form", { class: "nte-contrast" }, input, runnerUp);
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     panel.go({ contrast: input.value.trim() });
   });
   input.addEventListener("change", () => {
-    if (input.value.trim() === "" && contrast) panel.go({ contrast: "" });
+    if (input.value.trim() === "" && contrast && contrast !== RUNNER_UP) panel.go({ contrast: "" });
   });
   return form;
 }
@@ -119,6 +126,25 @@ function modeChoice(panel) {
     panel.draw();
     if (byKey) focusChecked(panel.bar, "View");
   });
+}
+
+/**
+ * Interactions, and the search for the smallest change.
+ *
+ * @param {Panel} panel
+ */
+function questionButtons(panel) {
+  const known = panel.model.get("answers")[panel.key({ ...panel.view, method: "shap" })]?.pairs;
+  if (panel.saved && !known) return null;
+  const arcs = button("Interactions", () => panel.toggleArcs(), {
+    title: "what pairs of input units do together, beyond what each does alone (Shapley interactions)",
+    "aria-pressed": String(panel.arcs),
+  });
+  if (panel.saved) return el("div", { class: "nte-actions" }, arcs);
+  const find = button("Smallest change", () => panel.find(), {
+    title: "search for the fewest changes of the input that change the output, or the selected token",
+  });
+  return el("div", { class: "nte-actions" }, arcs, find);
 }
 
 /** @param {Panel} panel */

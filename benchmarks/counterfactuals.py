@@ -1,0 +1,88 @@
+"""Are the edits that ``counterfactual`` finds the smallest, and how long does the search take?
+
+    python benchmarks/counterfactuals.py [--texts 30] [--epochs 12]
+
+Dates and numbers in words (built-in) by a character model, with characters as units. For sources of 13 to 16
+units, all subsets are scored, and the sizes of the smallest removal and of the smallest sufficient set are compared with the ones
+that the search finds, for the whole output and for every token. For sources of 25 to 30 units, processor time on one thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator
+from itertools import islice
+
+import numpy as np
+import torch
+
+from nbtextgen import TextGenerator, builtin
+from nbtextgen.explanation.config import ExplanationConfig
+from nbtextgen.explanation.explainer import Explainer
+from nbtextgen.explanation.margins import Margins
+from nbtextgen.explanation.minimal_edits import minimal_edits
+from nbtextgen.explanation.shapley import power_set
+from nbtextgen.explanation.subset_search import smallest_set
+
+BUDGET = ExplanationConfig().budget
+
+
+def smallest(reached: np.ndarray, sizes: np.ndarray) -> int:
+    """The smallest size of the subsets that have a property; -1 if none has."""
+    return int(sizes[reached].min()) if reached.any() else -1
+
+
+def comparisons(model: TextGenerator, source: str) -> Iterator[tuple[str, bool]]:
+    """For the whole output and some tokens: which search, and whether its set is as small as the smallest of all."""
+    explainer = Explainer(model.predictor, source, ExplanationConfig(unit="char", faithfulness=False))
+    count = len(explainer.units)
+    subsets = power_set(count)
+    sizes = subsets.sum(1)
+    margins = Margins(model.predictor.networks, explainer.subject, explainer.value.removal)
+    by_step = np.concatenate([margins.by_step(margins.removal(rows)) for rows in np.array_split(subsets, 32)])
+    for scores in (by_step.min(1), *by_step.T):
+        if scores[-1] <= 0:
+            continue
+        lookup = lambda sets, scores=scores: scores[sets @ (1 << np.arange(count))]  # noqa: E731
+        removal = smallest_set(lambda removed: -lookup(~removed), count, BUDGET).units  # noqa: B023
+        kept = smallest_set(lookup, count, BUDGET).units
+        yield "removal", (-1 if removal is None else len(removal)) == smallest(scores <= 0, count - sizes)
+        yield "sufficient", (-1 if kept is None else len(kept)) == smallest(scores > 0, sizes)
+
+
+def main() -> None:
+    """Train two models, compare, time, print."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--texts", type=int, default=30)
+    parser.add_argument("--epochs", type=int, default=12)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    results = {"removal": list[bool](), "sufficient": list[bool]()}
+    for name in ("dates", "numbers"):
+        options = {"hidden_size": 128, "embedding_size": 64, "samples": 0, "learning_rate": 0.003, "threads": 1}
+        model = TextGenerator(**options, epochs=args.epochs, source_masking=0.1).fit(builtin(name, 4000), callbacks=[])
+        sources = builtin(name, 6000, seed=2).sources
+        short = [source for source in sources if 13 <= len(source) <= 16]
+        counts = {"removal": list[bool](), "sufficient": list[bool]()}
+        for source in islice(short, args.texts):
+            for kind, minimal in comparisons(model, source):
+                counts[kind].append(minimal)
+        for kind, hits in counts.items():
+            results[kind] += hits
+            print(f"{name:<8} {kind:<11} minimal in {100 * np.mean(hits):.1f} % of {len(hits)}", flush=True)
+        longer = list(islice((source for source in sources if 25 <= len(source) <= 30), 20))
+        seconds = list[float]()
+        for source in longer:
+            began = time.process_time()
+            minimal_edits(model.predictor, source, ExplanationConfig(), background=sources[:500])
+            seconds.append(time.process_time() - began)
+        if seconds:
+            print(f"{name:<8} {len(seconds)} sources of 25 to 30 units: all three searches {np.median(seconds):.2f} s (median), "
+                  f"{max(seconds):.2f} s at most", flush=True)  # fmt: skip
+    total = [hit for hits in results.values() for hit in hits]
+    print(f"in all, minimal in {100 * np.mean(total):.1f} % of {len(total)}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,280 @@
+"""Counterfactuals that are found: the smallest edit that changes an output, and the fewest units that keep it."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from nbtextgen.core.errors import DataError, OptionError
+from nbtextgen.explanation.attributions import Coalitions, Values
+from nbtextgen.explanation.config import ExplanationConfig
+from nbtextgen.explanation.counterfactual import Counterfactual, Edit, counterfactual, edited
+from nbtextgen.explanation.display import Displayed
+from nbtextgen.explanation.explainer import Explainer
+from nbtextgen.explanation.margins import Margins
+from nbtextgen.explanation.removal import tokenize_copies
+from nbtextgen.explanation.replacements import replacements
+from nbtextgen.explanation.subset_search import smallest_set
+from nbtextgen.inference.generation import Generation
+from nbtextgen.inference.predictor import Predictor
+from nbtextgen.model.isolation import isolated
+from nbtextgen.tokenizers.segmentation import word_spans
+
+CANDIDATES = 24
+"""Texts that are tried in the place of a unit."""
+PAIRED = 40
+"""Single replacements that are tried in pairs."""
+MAX_REPLACED = 4
+"""Most units that are replaced together."""
+
+
+@dataclass(frozen=True, eq=False)
+class MinimalEdit:
+    """An edit of the input, and the output for it.
+
+    Attributes:
+        edits: what is done to each unit, by its index.
+        change: the changed input, and its output compared with the original one.
+        proved: whether all smaller edits of this kind were tried.
+    """
+
+    edits: Mapping[int, Edit]
+    change: Counterfactual
+    proved: bool
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MinimalEdits(Displayed):
+    """The smallest edits that change an output, or some tokens of it, and the fewest units that keep it.
+
+    A token changes if the model would write another one after the same beginning.
+
+    Attributes:
+        source, text: the input, and the output.
+        part: the part of the output that was asked for; all of it by default.
+        input_units: the units as they stand in the source.
+        removal: the fewest units without which the part changes; ``None`` if it never changed.
+        replacement: the fewest units whose replacement by plausible ones changes the part; ``None`` if none did.
+        sufficient: the fewest units that are enough for the part: all others are removed; no edits if all are needed.
+        evaluations: changed inputs that were tried.
+        seconds: wall time.
+    """
+
+    source: str
+    text: str
+    part: str
+    input_units: tuple[str, ...]
+    removal: MinimalEdit | None
+    replacement: MinimalEdit | None
+    sufficient: MinimalEdit | None
+    evaluations: int = 0
+    seconds: float = field(default=0.0)
+
+    def sentences(self) -> list[str]:
+        """What was found, a sentence for each search."""
+        part, units = f"“{self.part}”", self.input_units
+        lines = list[str]()
+        if self.removal is None:
+            lines.append(f"{part} stays, whatever is left out.")
+        else:
+            lines.append(f"Without {_names(units, self.removal.edits)}, the output is “{self._after(self.removal)}”.")
+        if self.replacement is not None:
+            edits = self.replacement.edits.items()
+            swaps = _listed([f"“{edit.text}” instead of “{units[unit].strip()}”" for unit, edit in edits])
+            lines.append(f"With {swaps}, the output is “{self._after(self.replacement)}”.")
+        if self.sufficient is not None and self.sufficient.edits:
+            kept = self.sufficient_units
+            enough = (
+                f"{_names(units, kept)} {'is' if len(kept) == 1 else 'are'} enough" if kept else "No unit is needed"
+            )
+            lines.append(f"{enough} for {part}.")
+        elif self.sufficient is not None:
+            lines.append(f"All units are needed for {part}.")
+        return lines
+
+    def _after(self, edit: MinimalEdit) -> str:
+        return edit.change.generation.text
+
+    @property
+    def sufficient_units(self) -> tuple[int, ...]:
+        """Indices of the units that are enough."""
+        removed = dict[int, Edit]() if self.sufficient is None else self.sufficient.edits
+        return tuple(unit for unit in range(len(self.input_units)) if unit not in removed)
+
+
+def _names(units: Sequence[str], chosen: Iterable[int]) -> str:
+    return _listed([f"“{units[unit].strip() or '␣'}”" for unit in chosen])
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+@isolated()
+def minimal_edits(
+    predictor: Predictor,
+    text: str | Generation,
+    config: ExplanationConfig,
+    *,
+    token: int | str | None = None,
+    background: Sequence[str] = (),
+) -> MinimalEdits:
+    """Search for the smallest edits; see ``TextGenerator.counterfactual``.
+
+    Args:
+        predictor: the model.
+        text: the source; or a generation of it.
+        config: settings; units are removed as ``missing`` says.
+        token: the part of the output that is to change: an index of a token, a piece of the text, or all of it.
+        background: texts whose units are plausible replacements.
+
+    Raises:
+        DataError: for an output that the model does not write for this source, or a part that is not in it.
+        OptionError: for units that are sampled instead of removed.
+    """
+    if config.missing == "sample":
+        raise OptionError("--counterfactual removes units for good; use --missing=mask or delete.")
+    generation = text if isinstance(text, Generation) else None
+    source = text.source if isinstance(text, Generation) else text
+    explainer = Explainer(
+        predictor, source, replace(config, contrast=None), generation=generation, background=background
+    )
+    return search_minimal_edits(explainer, token, background)
+
+
+def search_minimal_edits(explainer: Explainer, token: int | str | None, background: Sequence[str]) -> MinimalEdits:
+    """As ``minimal_edits``, for an output that is being explained already."""
+    start = time.perf_counter()
+    subject, units, predictor = explainer.subject, explainer.units, explainer.predictor
+    steps = _steps(explainer, token)
+    margins = Margins(predictor.networks, subject, explainer.value.removal, steps, on_progress=explainer.on_progress)
+    whole = np.ones((1, len(units)), bool)
+    if margins(whole)[0] <= 0:
+        raise DataError(
+            "A greedy search writes another output for this source, so no edit is needed to change it; leave out --target, "
+            "or name a part of the output that the search writes too."
+        )
+    search = _EditSearch(explainer, margins, background)
+    part = subject.output.text if token is None else "".join(subject.output.tokens[step] for step in steps)
+    if isinstance(token, str):
+        part = token
+    return MinimalEdits(
+        source=subject.source,
+        text=subject.output.text,
+        part=part,
+        input_units=units.texts,
+        removal=search.removal(),
+        replacement=search.replacement(),
+        sufficient=search.sufficient(),
+        evaluations=margins.evaluations,
+        seconds=time.perf_counter() - start,
+    )
+
+
+def _steps(explainer: Explainer, token: int | str | None) -> list[int]:
+    """Indices of the output tokens that a part of the output consists of."""
+    output = explainer.subject.output
+    if token is None:
+        return list(range(len(output)))
+    if isinstance(token, int):
+        if not 0 <= token < len(output):
+            raise DataError(f"--token={token} is not in the output, which has tokens 0 to {len(output) - 1}.")
+        return [token]
+    start = _start(output.text, token)
+    if start < 0:
+        raise DataError(f"--token={token} is not in the output {output.text!r}.")
+    stop = start + len(token)
+    return [step for step, (begin, end) in enumerate(output.offsets) if begin < stop and start < end]
+
+
+def _start(text: str, part: str) -> int:
+    """Where a part begins in a text, as a word rather than inside one if it can; -1 if it is not there."""
+    starts = [match.start() for match in re.finditer(re.escape(part), text)] if part else []
+    borders = {border for span in word_spans(text) for border in span}
+    whole = [start for start in starts if start in borders and start + len(part) in borders]
+    return next(iter([*whole, *starts]), -1)
+
+
+class _EditSearch:
+    """The three searches over one output, which share scores."""
+
+    def __init__(self, explainer: Explainer, margins: Margins, background: Sequence[str]) -> None:
+        self.explainer, self.margins, self.background = explainer, margins, background
+        self.count, self.budget = len(explainer.units), explainer.config.budget
+        self.action = "mask" if explainer.missing == "mask" else "delete"
+
+    def removal(self) -> MinimalEdit | None:
+        """The fewest units without which the part changes."""
+
+        def goal(removed: Coalitions) -> Values:
+            return self._unless_empty(~removed, -self.margins(~removed))
+
+        smallest = smallest_set(goal, self.count, self.budget)
+        return None if smallest.units is None else self._removed(smallest.units, smallest.proved)
+
+    def sufficient(self) -> MinimalEdit | None:
+        """The fewest units that keep the part when all others are removed."""
+
+        def goal(kept: Coalitions) -> Values:
+            return self._unless_empty(kept, self.margins(kept))
+
+        smallest = smallest_set(goal, self.count, self.budget)
+        if smallest.units is None:
+            return None
+        removed = [unit for unit in range(self.count) if unit not in smallest.units]
+        return self._removed(removed, smallest.proved)
+
+    def _unless_empty(self, kept: Coalitions, values: Values) -> Values:
+        """Refuse to delete everything: a source that is all masks can be read, one that is empty cannot."""
+        return values if self.action == "mask" else np.where(kept.any(1), values, -np.inf)
+
+    def _removed(self, units: Sequence[int], proved: bool) -> MinimalEdit:
+        return self._edited({unit: Edit(self.action) for unit in units}, proved)
+
+    def _edited(self, edits: Mapping[int, Edit], proved: bool) -> MinimalEdit:
+        explainer = self.explainer
+        change = counterfactual(
+            explainer.predictor, explainer.subject.source, explainer.units, edits, explainer.subject.output.text
+        )
+        return MinimalEdit(edits, change, proved)
+
+    def replacement(self) -> MinimalEdit | None:
+        """The fewest replacements that change the part: one at a time, then the most promising together."""
+        explainer = self.explainer
+        texts = replacements(
+            explainer.predictor, explainer.subject.source, explainer.units, self.background, self._candidates()
+        )
+        level: list[dict[int, str]] = [{unit: text} for unit, options in enumerate(texts) for text in options]
+        tried, promising = len(level), list[dict[int, str]]()
+        for size in range(1, MAX_REPLACED + 1):
+            scores = self._margins_of(level)
+            if len(level) and scores.min() <= 0:
+                best = level[int(scores.argmin())]
+                return self._edited({unit: Edit("replace", text) for unit, text in best.items()}, proved=size <= 2)
+            top: list[dict[int, str]] = [level[row] for row in np.argsort(scores, kind="stable")[:PAIRED]]
+            promising = promising or top
+            joined: list[dict[int, str]] = [
+                edits | other for edits in top for other in promising if not edits.keys() & other.keys()
+            ]
+            level = list({frozenset(edits.items()): edits for edits in joined}.values())
+            tried += len(level)
+            if not level or tried > 2 * self.budget:
+                break
+        return None
+
+    def _candidates(self) -> int:
+        """Texts tried for each unit, so that all of them are within the budget."""
+        return max(2, min(CANDIDATES, self.budget // max(1, self.count)))
+
+    def _margins_of(self, edits: Sequence[Mapping[int, str]]) -> Values:
+        source, explainer = self.explainer.subject.source, self.explainer
+        as_edits = [{unit: Edit("replace", text) for unit, text in each.items()} for each in edits]
+        texts = [edited(source, explainer.units, each)[0] for each in as_edits]
+        size = self.margins.batch
+        batches = [texts[start : start + size] for start in range(0, len(texts), size)]
+        scores = [self.margins.of(tokenize_copies(batch, explainer.predictor, source)) for batch in batches]
+        return np.concatenate(scores) if scores else np.zeros(0)

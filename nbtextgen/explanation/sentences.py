@@ -1,0 +1,235 @@
+"""An explanation in a plain sentence: “01” comes mainly from “January” (62 %).
+
+Tokens and units that are pieces of words are joined to words first, their values added. The share of a part is its value among
+all that speak for the output. What cannot be told apart from sampling noise, is spread over many parts, or hardly depends on the
+source at all is said to be so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from nbtextgen.explanation.attributions import Values
+from nbtextgen.explanation.faithfulness import Faithfulness
+from nbtextgen.tokenizers.normalization import Span
+from nbtextgen.tokenizers.segmentation import word_spans
+
+MAIN = 0.5
+"""Share from which an output comes mainly from one part."""
+NEGLIGIBLE = 0.1
+"""Nats below which a word does not depend on the source."""
+FEWEST_RANKED = 4
+"""Units from which a random order is much of a comparison."""
+NAMED = 3
+"""Most parts, and most words of the output, that a sentence names."""
+
+
+class Explained(Protocol):
+    """The part of an ``Explanation`` that is put into words."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def contrast(self) -> str | None: ...
+    @property
+    def unit(self) -> str: ...
+    @property
+    def input_units(self) -> tuple[str, ...]: ...
+    @property
+    def input_offsets(self) -> tuple[Span, ...]: ...
+    @property
+    def output_tokens(self) -> tuple[str, ...]: ...
+    @property
+    def output_offsets(self) -> tuple[Span, ...]: ...
+    @property
+    def values(self) -> Values: ...
+    @property
+    def standard_errors(self) -> Values | None: ...
+    @property
+    def log_probabilities(self) -> Values: ...
+    @property
+    def without_source(self) -> Values: ...
+    @property
+    def faithfulness(self) -> Faithfulness | None: ...
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A word, or another piece of a text: its name in a sentence, and the indices of its tokens or units."""
+
+    name: str
+    members: list[int]
+
+
+@dataclass(frozen=True, eq=False)
+class _Cause:
+    """Where a word of the output comes from.
+
+    Attributes:
+        clear: whether some parts stand out.
+        text: as the rest of a sentence that begins with the word, and shorter, after another clause of the same kind.
+        weight: nats that speak for the word.
+    """
+
+    word: str
+    clear: bool
+    text: str
+    short: str
+    weight: float
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.word} {self.text}."
+
+
+def output_sentence(explanation: Explained) -> str:
+    """The whole output in a sentence: where its words come from, the most dependent ones first named, in their order."""
+    inputs = _input_parts(explanation)
+    whole = _cause(explanation, _Part(f"“{_brief(explanation.text)}”", _all_tokens(explanation)), inputs)
+    if explanation.contrast is not None:
+        return whole.sentence + _caution(explanation)
+    causes = [_cause(explanation, part, inputs) for part in _output_parts(explanation)]
+    clear = [cause for cause in causes if cause.clear]
+    if not clear:
+        return whole.sentence + _caution(explanation)
+    strongest = sorted(clear, key=lambda cause: -cause.weight)[:NAMED]
+    named = [cause for cause in clear if cause in strongest]
+    clauses = [f"{named[0].word} {named[0].text}", *(f"{cause.word} {cause.short}" for cause in named[1:])]
+    return f"{', '.join(clauses)}." + _caution(explanation)
+
+
+def token_sentences(explanation: Explained) -> list[str]:
+    """A sentence for each output token, about the word that it is part of."""
+    inputs = _input_parts(explanation)
+    sentences = [""] * len(explanation.output_tokens)
+    for part in [*_output_parts(explanation, every=True), _Part("The end of the output", [len(sentences) - 1])]:
+        text = _cause(explanation, part, inputs).sentence
+        for token in part.members:
+            sentences[token] = sentences[token] or text
+    return sentences
+
+
+def _caution(explanation: Explained) -> str:
+    """A warning where the explanation ranks the units no better than chance."""
+    score = explanation.faithfulness
+    if score is None or score.gain > 0.02 or len(explanation.input_units) < FEWEST_RANKED:
+        return ""
+    return " But removing these parts first changes the output no faster than a random order, so do not rely on it."
+
+
+def _all_tokens(explanation: Explained) -> list[int]:
+    return list(range(len(explanation.output_tokens)))
+
+
+def _output_parts(explanation: Explained, *, every: bool = False) -> list[_Part]:
+    """The words of the output without the end mark; without punctuation unless there is nothing else."""
+    parts = _words(explanation.text, explanation.output_offsets[:-1], explanation.output_tokens[:-1])
+    words = [part for part in parts if any(character.isalnum() for character in part.name)]
+    return parts if every or not words else words
+
+
+def _input_parts(explanation: Explained) -> list[_Part]:
+    if explanation.method == "context":
+        return [_Part(name, [index]) for index, name in enumerate(explanation.input_units)]
+    if explanation.unit in ("char", "token"):
+        return _words(explanation.source, explanation.input_offsets, explanation.input_units)
+    return [_Part(f"“{text.strip() or '␣'}”", [index]) for index, text in enumerate(explanation.input_units)]
+
+
+def _words(text: str, offsets: Sequence[Span], names: Sequence[str]) -> list[_Part]:
+    """Tokens or units by the words that they are part of; one that crosses words, or is in none, stays alone."""
+    words = word_spans(text)
+    parts, last = list[_Part](), -1
+    for index, ((start, stop), name) in enumerate(zip(offsets, names, strict=True)):
+        touched = [number for number, (begin, end) in enumerate(words) if start < end and begin < stop]
+        if len(touched) == 1 and touched[0] == last:
+            parts[-1].members.append(index)
+            continue
+        last = touched[0] if len(touched) == 1 else -1
+        own = text[slice(*words[last])] if last >= 0 else name.strip()
+        if own or last >= 0:
+            parts.append(_Part(f"“{_brief(own)}”", [index]))
+    return parts
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= 40 else text[:39] + "…"
+
+
+def _cause(explanation: Explained, part: _Part, inputs: Sequence[_Part]) -> _Cause:
+    """Where a part of the output comes from, in words."""
+    values, errors = _effects(explanation, part, inputs)
+    gains = np.maximum(0.0, values)
+    total = float(gains.sum())
+    order = [int(index) for index in np.argsort(-gains, kind="stable")]
+    unclear = _unclear(explanation, part, inputs, values, errors)
+    if unclear:
+        return _Cause(part.name, False, unclear, unclear, total)
+    shares = gains[order] / total
+    spread = [1.96 * errors[index] / total for index in order]
+    named = next((count for count in range(1, NAMED + 1) if shares[:count].sum() >= MAIN), 0)
+    described = [
+        f"{inputs[index].name} ({_percent(shares[rank], spread[rank])})"
+        for rank, index in enumerate(order[: named or 2])
+    ]
+    source = _listed([text for text, index in zip(described, order, strict=False) if gains[index] > 0])
+    if explanation.method == "attention":
+        verb, preposition = "attends", "to"
+    else:
+        verb, preposition = "comes", "from"
+    if explanation.contrast is not None:
+        verb, preposition = f"rather than “{_brief(explanation.contrast)}” comes", "from"
+    if not named:
+        text = f"{verb} {preposition} many parts of the source, most {preposition} {source}"
+        return _Cause(part.name, False, text, text, total)
+    mainly = "mainly " if named == 1 else ""
+    return _Cause(part.name, True, f"{verb} {mainly}{preposition} {source}", f"{preposition} {source}", total)
+
+
+def _effects(explanation: Explained, part: _Part, inputs: Sequence[_Part]) -> tuple[Values, Values]:
+    """Values of the input parts for a part of the output, and their standard errors, ``(input parts,)`` each.
+
+    The errors of a word's tokens come from the same samples, so they are added; those of its units are taken as independent.
+    """
+    rows = explanation.values[part.members]
+    tokens = rows.mean(0) if explanation.method == "attention" else rows.sum(0)
+    values = np.array([tokens[each.members].sum() for each in inputs])
+    if explanation.standard_errors is None:
+        return values, np.zeros(len(inputs))
+    errors = explanation.standard_errors[part.members].sum(0)
+    return values, np.array([np.sqrt((errors[each.members] ** 2).sum()) for each in inputs])
+
+
+def _unclear(explanation: Explained, part: _Part, inputs: Sequence[_Part], values: Values, errors: Values) -> str:
+    """Why no part of the source can be named, as the rest of a sentence; empty where one can."""
+    best = int(values.argmax())
+    if explanation.method in ("attention", "context"):
+        return "" if values[best] > 0 else "has no cause among these parts"
+    if np.abs(values).max() < NEGLIGIBLE:
+        if explanation.contrast is not None:
+            return "is not decided by the source against the alternative"
+        given = np.exp(explanation.log_probabilities[part.members].sum())
+        without = np.exp(explanation.without_source[part.members].sum())
+        return f"hardly depends on the source (p = {_percent(given)} with it, {_percent(without)} without)"
+    if not np.isfinite(errors).all() or values[best] <= 1.96 * errors[best] and errors[best] > 0:
+        return "comes from parts that sampling noise hides; give a larger --budget"
+    if values.sum() < -NEGLIGIBLE and -values.min() > values[best]:
+        return f"is written against the source, most of all against {inputs[int(values.argmin())].name}"
+    return "" if values[best] > 0 else "has no part of the source that speaks for it"
+
+
+def _percent(share: float, spread: float = 0.0) -> str:
+    error = f" ± {100 * spread:.0f}" if spread >= 0.005 else ""
+    return f"{100 * share:.0f}{error} %"
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"

@@ -1,0 +1,52 @@
+"""``MinimalEdits`` as text and as HTML."""
+
+from __future__ import annotations
+
+from nbtextgen.core.escaping import visible
+from nbtextgen.explanation.counterfactual import Pieces
+from nbtextgen.explanation.minimal_edits import MinimalEdit, MinimalEdits
+
+MARKS = {"same": "span", "gone": "del", "new": "ins"}
+
+
+def minimal_text(found: MinimalEdits) -> str:
+    """The sentences, and what the searches cost."""
+    head = f"Smallest edits for {found.part!r} in {found.text!r} ({found.evaluations:,} changed inputs tried)"
+    return "\n".join([head, *(f"  {sentence}" for sentence in found.sentences()), f"  {proof(found)}"])
+
+
+def proof(found: MinimalEdits) -> str:
+    """Which of the edits are certainly the smallest."""
+    names = {"left out": found.removal, "replaced": found.replacement, "sufficient": found.sufficient}
+    proved = [name for name, edit in names.items() if edit is not None and edit.proved]
+    open_ = [name for name, edit in names.items() if edit is not None and not edit.proved]
+    sentences = list[str]()
+    if proved:
+        sentences.append(f"No smaller set exists among what was tried: {', '.join(proved)}.")
+    if open_:
+        sentences.append(f"Not every smaller set could be tried: {', '.join(open_)}.")
+    return " ".join(sentences)
+
+
+def minimal_html(found: MinimalEdits) -> str:
+    """The sentences, and each changed input with its output, in which changes are marked."""
+    sentences = "".join(f"<div><strong>{visible(sentence)}</strong></div>" for sentence in found.sentences())
+    rows = [("left out", found.removal), ("replaced", found.replacement), ("sufficient", found.sufficient)]
+    body = "".join(_row(name, edit) for name, edit in rows if edit is not None)
+    return (
+        f"<div style='line-height:1.7'>{sentences}<table><thead><tr><th></th><th style='text-align:left'>input</th>"
+        f"<th style='text-align:left'>output</th></tr></thead><tbody>{body}</tbody></table>"
+        f"<small>{visible(proof(found))}</small></div>"
+    )
+
+
+def _row(name: str, edit: MinimalEdit) -> str:
+    cell = "<td style='text-align:left;white-space:pre-wrap'>"
+    return (
+        f"<tr><th style='text-align:left'>{name}</th>{cell}<bdi>{visible(edit.change.source)}</bdi></td>"
+        f"{cell}<bdi>{_diff(edit.change.after)}</bdi></td></tr>"
+    )
+
+
+def _diff(pieces: Pieces) -> str:
+    return "".join(f"<{MARKS[kind]}>{visible(text)}</{MARKS[kind]}>" for kind, text in pieces)

@@ -1,0 +1,101 @@
+"""Counterfactuals that are found: the search against exhaustive search, margins against greedy outputs, and what is shown."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nbtextgen import TextGenerator
+from nbtextgen.core.errors import DataError, OptionError
+from nbtextgen.decoding.config import DecodingConfig
+from nbtextgen.explanation.attributions import Coalitions, Values
+from nbtextgen.explanation.config import ExplanationConfig
+from nbtextgen.explanation.explainer import Explainer
+from nbtextgen.explanation.margins import Margins
+from nbtextgen.explanation.shapley import power_set
+from nbtextgen.explanation.subset_search import smallest_set
+
+
+def planted_goal(units: int, seed: int) -> tuple[Values, int]:
+    """Margins of all subsets of a game like a network's: a few conjunctions of units, and noise; and the smallest size."""
+    rng = np.random.default_rng(seed)
+    subsets = power_set(units)
+    scores = -2.0 + 0.05 * rng.normal(size=len(subsets))
+    for _ in range(6):
+        members = rng.choice(units, rng.integers(1, 6), replace=False)
+        scores += rng.uniform(0.3, 2.5) * subsets[:, members].all(1)
+    return scores, int(subsets[scores > 0].sum(1).min(initial=units + 1))
+
+
+@pytest.mark.parametrize("budget", [400, 100_000])
+def test_the_smallest_set_is_as_small_as_exhaustive_search_finds(budget: int) -> None:
+    units, right, proofs = 13, 0, 0
+    for seed in range(20):
+        scores, size = planted_goal(units, seed)
+
+        def goal(sets: Coalitions, scores: Values = scores) -> Values:
+            return scores[sets @ (1 << np.arange(units))]
+
+        found = smallest_set(goal, units, budget)
+        got = units + 1 if found.units is None else len(found.units)
+        assert got >= size
+        if found.units is not None:
+            assert scores[sum(1 << unit for unit in found.units)] > 0
+        right += got == size
+        proofs += found.proved
+        assert not (found.proved and got > size)
+    assert right >= 19
+    assert proofs == 20 if budget > 2**units else proofs < 20
+
+
+def test_margins_say_what_a_greedy_search_writes(dates: TextGenerator) -> None:
+    predictor, source = dates.predictor, "3 May 2019"
+    explainer = Explainer(predictor, source, ExplanationConfig(missing="mask"))
+    margins = Margins(predictor.networks, explainer.subject, explainer.value.removal)
+    kept = np.random.default_rng(1).random((40, len(explainer.units))) < 0.8
+    outputs = [
+        predictor.predict_ids(source, row.tolist(), DecodingConfig()).text for row in explainer.value.removal(kept).ids
+    ]
+    same = [text == explainer.subject.output.text for text in outputs]
+    assert (margins(kept) > 0).tolist() == same and 0 < sum(same) < 40
+
+
+def test_the_smallest_edits_of_a_known_translation(words: TextGenerator) -> None:
+    edits = words.counterfactual("the red cat is here", token="rot")
+    assert edits.part == "rot" and edits.removal is not None and edits.replacement is not None
+    assert [words_of(edits.input_units, edit.edits) for edit in (edits.removal, edits.replacement)] == [
+        ["red"],
+        ["red"],
+    ]
+    assert edits.removal.proved and "rot" not in edits.removal.change.generation.text
+    assert words_of(edits.input_units, edits.sufficient_units) == ["red"]
+    assert edits.replacement.edits[1].text in ("blue", "green", "black")
+    assert edits.sentences()[0].startswith("Without “red”, the output is “")
+    html = edits._repr_mimebundle_()["text/html"]
+    assert "<ins>" in html and "No smaller set" in repr(edits)
+    whole = words.counterfactual("the red cat is here", missing="delete", unit="word")
+    assert whole.removal is not None and len(whole.removal.edits) == 1
+    assert len(whole.sufficient_units) >= 2
+
+
+def words_of(units: tuple[str, ...], chosen: object) -> list[str]:
+    return [units[unit].strip() for unit in sorted(chosen)]  # type: ignore[call-overload]
+
+
+def test_the_runner_up_is_a_contrast(words: TextGenerator) -> None:
+    explanation = words.explain("the red cat is here", contrast="runner-up", faithfulness=False)
+    assert explanation.contrast not in (None, "runner-up", explanation.text)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"token": "blau"}, "not in the output"),
+        ({"token": 99}, "tokens 0 to"),
+        ({"target": "Hund gruen"}, "writes another output"),
+        ({"missing": "sample"}, "removes units for good"),
+    ],
+)
+def test_what_cannot_be_searched_is_refused(words: TextGenerator, options: dict[str, object], message: str) -> None:
+    with pytest.raises((DataError, OptionError), match=message):
+        words.counterfactual("the red cat is here", **options)  # type: ignore[arg-type]

@@ -1,0 +1,76 @@
+"""The plain sentence of an explanation: what it names, and when it refuses to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from nbtextgen import Explanation, TextGenerator
+
+
+def explanation(values: object, **changes: object) -> Explanation:
+    """Of the output "01 rot", by characters, from the source "Jan red x"."""
+    array = np.array(values, float)
+    plain = Explanation(
+        method="shap",
+        source="Jan red x",
+        text="01 rot",
+        contrast=None,
+        unit="char",
+        missing="mask",
+        input_units=("J", "an", " ", "red", "x"),
+        input_offsets=((0, 1), (1, 3), (3, 4), (4, 7), (8, 9)),
+        output_tokens=("0", "1", " ", "rot", "■"),
+        output_offsets=((0, 1), (1, 2), (2, 3), (3, 6), (6, 6)),
+        values=array,
+        base_values=np.zeros(5),
+        log_probabilities=np.log([0.9, 0.9, 0.99, 0.5, 0.9]),
+        without_source=np.log([0.5, 0.5, 0.98, 0.1, 0.9]),
+    )
+    return replace(plain, **changes)  # type: ignore[arg-type]
+
+
+CLEAR = [[1, 0.5, 0, 0.2, 0], [0.5, 1, 0, 0, -0.4], [0, 0.01, 0, 0, 0], [0, 0, 0, 2, 0], [0, 0, 0, 0, 0]]
+
+
+def test_pieces_are_joined_to_words_and_shares_count_what_speaks_for_them() -> None:
+    shown = explanation(CLEAR)
+    assert shown.sentence() == "“01” comes mainly from “Jan” (94 %), “rot” from “red” (100 %)."
+    assert shown.sentence(0) == shown.sentence(1) == "“01” comes mainly from “Jan” (94 %)."
+    assert shown.sentence(4) == "The end of the output hardly depends on the source (p = 90 % with it, 90 % without)."
+    assert shown.sentence() in repr(shown) and "94 %" in shown._repr_mimebundle_()["text/html"]
+
+
+@pytest.mark.parametrize(
+    ("values", "changes", "start"),
+    [
+        (0.001 * np.ones((5, 5)), {}, "“01 rot” hardly depends on the source (p = 36 % with it, 2 % without)."),
+        (-np.ones((5, 5)) + 0.2 * np.eye(5), {}, "“01 rot” is written against the source, most of all against “Jan”."),
+        ([*CLEAR[:3], [0.2, 0, 0, -2, 0], CLEAR[4]], {}, "“01” comes mainly from “Jan” (94 %)."),
+        (CLEAR, {"standard_errors": 0.1 * np.ones((5, 5))}, "“01” comes mainly from “Jan” (94 ± 17 %)"),
+        (CLEAR, {"standard_errors": 9 * np.ones((5, 5))}, "“01 rot” comes from parts that sampling noise hides"),
+        (CLEAR, {"method": "attention"}, "“01” attends mainly to “Jan”"),
+        (CLEAR, {"contrast": "blau"}, "“01 rot” rather than “blau” comes mainly from “Jan” (58 %)."),
+    ],
+)
+def test_the_sentence_says_what_the_values_allow(values: object, changes: dict[str, object], start: str) -> None:
+    assert explanation(values, **changes).sentence().startswith(start)
+
+
+def test_what_is_spread_over_many_parts_is_said_to_be() -> None:
+    units = tuple("abcdefghij")
+    even = explanation(
+        np.ones((5, 10)),
+        source=" ".join(units),
+        input_units=units,
+        input_offsets=tuple((2 * at, 2 * at + 1) for at in range(10)),
+    )
+    assert even.sentence(3) == "“rot” comes from many parts of the source, most from “a” (10 %) and “b” (10 %)."
+
+
+def test_a_model_that_translates_word_by_word_is_explained_so(words: TextGenerator) -> None:
+    said = words.explain("the red cat is here", faithfulness=False).sentence()
+    assert "“Katze” comes mainly from “cat”" in said or "“Katze” from “cat”" in said
+    assert "“red”" in said
