@@ -4,7 +4,7 @@ BIN := .venv/bin
 COVERAGE_FLOOR := 92
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test lint test-front pytest lab dev test-lowest test-torch-free
+.PHONY: help demo test lint test-front pytest lab docs dev test-lowest test-torch-free
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -37,6 +37,14 @@ pytest: .venv/installed  ## every test; fails below COVERAGE_FLOOR percent of th
 
 lab: .venv/installed  ## JupyterLab on the quickstart
 	$(BIN)/jupyter lab notebooks/01-quickstart.ipynb
+
+.venv/docs: .venv/installed
+	$(PIP) -e ".[docs]"
+	touch $@
+
+docs: .venv/docs  ## the documentation as docs/_build/html/index.html; warnings and broken links within it are errors
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
+	$(BIN)/python scripts/check_docs.py docs/_build/html
 
 dev: .venv/installed  ## install the pre-commit hooks
 	$(PIP) -e ".[dev]"

@@ -1,0 +1,42 @@
+"""Sphinx configuration of the documentation; ``make docs`` builds it, offline and with warnings as errors."""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE.parent), str(HERE / "_extensions")]
+
+from nbtextgen import __version__  # noqa: E402
+
+project, author, release = "nbtextgen", "the nbtextgen authors", __version__
+copyright = "the nbtextgen authors, BSD-3-Clause"
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "mathml",
+    "generated_pages",
+]
+exclude_patterns = ["_build", "pictures"]
+
+html_theme = "furo"
+html_title = f"nbtextgen {release}"
+html_static_path = ["_static"]
+html_css_files = ["nbtextgen.css"]
+html_show_sphinx = False
+html_math_renderer = "mathml"  # written into the page: nothing is fetched when it is read
+
+myst_enable_extensions = ["amsmath", "attrs_block", "attrs_inline", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+nb_execution_mode = "off"  # notebooks are shown with the outputs that they were saved with
+nb_ipywidgets_js = {}  # their widgets are saved as plain HTML; the default would fetch scripts
+nb_mime_priority_overrides = [("html", "application/vnd.jupyter.widget-view+json", None)]
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # signatures show the types; option keywords are listed on the page of settings
+autodoc_inherit_docstrings = False
+napoleon_numpy_docstring = False
+napoleon_use_ivar = True
+copybutton_prompt_text = r"\$ "
+copybutton_prompt_is_regexp = True

@@ -1,0 +1,67 @@
+"""Every block of the documentation runs, in small; the rules for default settings are complete and true."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from small_shell import run, run_commands, small_shell
+
+from nbtextgen.core.options import options_of
+from nbtextgen.decoding.config import DecodingConfig
+from nbtextgen.explanation.config import ExplanationConfig
+from nbtextgen.pipeline.defaults import fit_options
+from nbtextgen.run.config import LaunchConfig
+
+DOCS = Path(__file__).parents[2] / "docs"
+BLOCK = re.compile(r"^```(\S+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+NOT_RUN = "not-run"
+"""Behind the language of a block: it shows what needs a server, several machines or more packages."""
+
+
+def runnable(page: Path) -> list[tuple[str, str]]:
+    """The blocks of Python, of magics and of command lines on a page, each with its language."""
+    blocks = BLOCK.findall(page.read_text(encoding="utf-8"))
+    kinds = ("python", "ipython3", "bash")
+    return [(language, block) for language, mark, block in blocks if language in kinds and NOT_RUN not in mark]
+
+
+PAGES = {
+    page.relative_to(DOCS).as_posix(): page
+    for page in sorted(DOCS.rglob("*.md"))
+    if not {"_build", "generated"} & set(page.parts) and runnable(page)
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_block_of_a_page_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell = small_shell(tmp_path, monkeypatch)
+    for language, block in runnable(PAGES[name]):
+        run_commands(block) if language == "bash" else run(shell, block)
+
+
+def test_few_blocks_are_left_out() -> None:
+    texts = [page.read_text(encoding="utf-8") for page in DOCS.rglob("*.md") if "_build" not in page.parts]
+    marked = [mark for text in texts for _, mark, _ in BLOCK.findall(text) if NOT_RUN in mark]
+    assert len(marked) <= 12
+
+
+def default_rules() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("default_rules", DOCS / "_extensions" / "default_rules.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_setting_without_a_default_has_a_rule() -> None:
+    rules = default_rules()
+    configs = (LaunchConfig, DecodingConfig, ExplanationConfig)
+    options = {**fit_options(), **{name: option for config in configs for name, option in options_of(config).items()}}
+    open_settings = {name for name, option in options.items() if option.default is None}
+    seeds = {"seed", "max_length", "batch_size"}  # which training has defaults for, and decoding rules
+    assert set(rules.RULES) | set(rules.NO_RULE) == open_settings | (seeds & set(rules.RULES))
+    assert not set(rules.RULES) & set(rules.NO_RULE)
