@@ -114,7 +114,9 @@ def test_the_range_test_climbs_until_it_hurts_and_suggests_a_rate_that_learns() 
     assert list(found.rates) == sorted(found.rates) and all(map(math.isfinite, found.losses))
     assert found.losses[-1] > min(found.losses) < found.losses[0]
     assert 1e-4 < found.suggestion < found.rates[found.losses.index(min(found.losses))]
-    assert found.chart().startswith("<svg") and f"suggested: {found.suggestion:g}" in found.chart()
+    assert f"suggested: {found.suggestion:g}" in found.chart().svg and found.chart().description.startswith(
+        "Training loss"
+    )
 
     def loss(rate: float) -> float:
         model = TextGenerator(**SMALL, max_steps=30, learning_rate=rate).fit(REVERSED, callbacks=[])

@@ -1,8 +1,8 @@
-"""Small charts as SVG text: no library, no script, values on hover; they follow the light or dark theme around them."""
+"""Small charts as pictures in SVG: no library, no script, values on hover, a description in words, readable on white and on black."""
 
 from nbtextgen.charts.bars import bar_chart, histogram
 from nbtextgen.charts.keeping import figure
-from nbtextgen.charts.lines import Curve, line_chart, smoothed
-from nbtextgen.charts.scale import COLOURS
+from nbtextgen.charts.lines import Curve, Plot, line_chart, plots, smoothed
+from nbtextgen.charts.scale import COLOURS, Chart
 
-__all__ = ["COLOURS", "Curve", "bar_chart", "figure", "histogram", "line_chart", "smoothed"]
+__all__ = ["COLOURS", "Chart", "Curve", "Plot", "bar_chart", "figure", "histogram", "line_chart", "plots", "smoothed"]

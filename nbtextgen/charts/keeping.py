@@ -1,11 +1,18 @@
-"""Buttons that save a chart; they need scripts, but no kernel."""
+"""Charts as HTML that needs no kernel: an image with words instead of it, values on hover, and buttons that save it.
+
+An image, since what cleans the HTML of notebooks from others (JupyterLab, GitHub) drops ``<svg>`` but keeps its texts.
+"""
 
 from __future__ import annotations
 
+import base64
 import html
 import re
 from functools import cache
 from pathlib import Path
+
+from nbtextgen.charts.scale import WIDTH, Chart
+from nbtextgen.core.escaping import escaped
 
 BUTTON = (
     "padding:0 8px;font:11px system-ui,sans-serif;line-height:18px;color:inherit;background:transparent;"
@@ -13,27 +20,54 @@ BUTTON = (
 )
 
 
-def figure(svg: str, name: str) -> str:
-    """A chart with buttons that save it as SVG and as PNG.
+def figure(chart: Chart | None, name: str) -> str:
+    """A chart with buttons that save it as SVG and as PNG; empty if there is nothing to show.
 
     Args:
-        svg: the chart; an empty text stays empty.
+        chart: the chart, if any.
         name: of the files, without suffix. Not escaped, so never text from data.
     """
-    if not svg:
+    if not chart:
         return ""
     buttons = " ".join(
-        f'<button type="button" value="{name}.{kind}" aria-label="Save {name} chart as {kind.upper()}" '
-        f'style="{BUTTON}">{kind.upper()}</button>'
+        # The text is an attribute: where buttons are dropped, nothing is left of it.
+        f'<input type="button" value="{kind.upper()}" title="{name}.{kind}" '
+        f'aria-label="Save {name} chart as {kind.upper()}" style="{BUTTON}">'
         for kind in ("svg", "png")
     )
-    return f'<figure style="margin:0;overflow-x:auto">{svg}<div onclick="{handler()}">{buttons}</div></figure>'
+    picture = f'<div style="position:relative;min-width:{chart.min_width}px;max-width:{WIDTH}px">{image(chart)}{_labels(chart)}</div>'
+    return f'<figure style="margin:0;overflow-x:auto">{picture}<div onclick="{handler()}">{buttons}</div></figure>'
+
+
+def image(chart: Chart) -> str:
+    """The chart alone, as an image element with its description."""
+    data = base64.b64encode(chart.svg.encode()).decode()
+    description = html.escape(chart.description, quote=True)
+    return (
+        f'<img src="data:image/svg+xml;base64,{data}" alt="{description}" '
+        f'style="display:block;width:100%;max-width:{WIDTH}px">'
+    )
+
+
+def _labels(chart: Chart) -> str:
+    """Invisible columns over the picture whose tooltips show the values there."""
+    if not chart.labels:
+        return ""
+    left, top, right, bottom = (f"{100 * part:.4g}%" for part in chart.area)
+    columns = "".join(f'<i title="{escaped_lines(label)}" style="flex:1"></i>' for label in chart.labels)
+    place = f"left:{left};top:{top};width:calc({right} - {left});height:calc({bottom} - {top})"
+    return f'<div aria-hidden="true" style="position:absolute;display:flex;{place}">{columns}</div>'
+
+
+def escaped_lines(text: str) -> str:
+    """Escape text for an attribute; line breaks stay."""
+    return "&#10;".join(map(escaped, text.split("\n")))
 
 
 @cache
 def handler() -> str:
     """The ``onclick`` attribute of the buttons."""
-    code = (Path(__file__).parent / "save.js").read_text(encoding="utf-8")
+    code = (Path(__file__).parent / "save_image.js").read_text(encoding="utf-8")
     code = re.sub(r"/\*.*?\*/|^\s*//[^\n]*", "", code, flags=re.MULTILINE | re.DOTALL)
-    call = "const b=event.target.closest('button');if(b)saveChart(this.closest('figure').querySelector('svg'),b.value)"
+    call = "const b=event.target;if(b.title)saveImage(this.closest('figure').querySelector('img'),b.title)"
     return html.escape(re.sub(r"\s+", " ", code).strip() + call, quote=True)

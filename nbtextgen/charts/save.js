@@ -1,5 +1,4 @@
-// Saves a chart as a file: its SVG, dark on white, or drawn on a canvas as a PNG.
-// In a handler that stands in an attribute, names of the document come first: there `URL` is the address of the page.
+// Saves a chart of the page as a file: its SVG, dark on white, or the same as a PNG.
 
 /**
  * Saves a chart.
@@ -21,20 +20,12 @@ function saveChart(chart, file) {
     saveFile(drawing, file);
     return;
   }
-  const address = window.URL.createObjectURL(drawing);
   const image = new Image();
   image.onload = () => {
-    const canvas = document.createElement("canvas");
-    canvas.width = 2 * width;
-    canvas.height = 2 * height;
-    const pen = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
-    pen.fillStyle = "#fff";
-    pen.fillRect(0, 0, canvas.width, canvas.height);
-    pen.drawImage(image, 0, 0, canvas.width, canvas.height);
-    window.URL.revokeObjectURL(address);
-    canvas.toBlob((png) => png && saveFile(png, file), "image/png");
+    saveImage(image, file);
+    window.URL.revokeObjectURL(image.src);
   };
-  image.src = address;
+  image.src = window.URL.createObjectURL(drawing);
 }
 
 /**

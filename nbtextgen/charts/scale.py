@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import html
 import math
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,7 +11,31 @@ COLOURS = ("#2b7bba", "#d9730d", "#1a936f", "#a05fb0", "#b58900", "#c2456b", "#7
 """After Okabe and Ito (2008), darkened or lightened to have contrast on white and on black."""
 DASHES = ("", "6 3", "2 2", "8 3 2 3", "12 3", "4 4", "1 3")
 """Curves differ in their dashes too, for readers who cannot tell the colours apart."""
+INK = "#777"
+"""Texts and axes: a picture does not know the theme around it, and this grey can be read on white and on black."""
 WIDTH = 640
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A chart as a picture, and as words for those who do not see it.
+
+    Attributes:
+        svg: the picture; empty if there is nothing to show.
+        description: what it shows, in a sentence or two.
+        labels: the values at equal columns of ``area``, from left to right.
+        area: what the columns cover: left, top, right, bottom, in fractions of the picture.
+        min_width: in pixels; a narrower page scrolls, so that labels stay readable.
+    """
+
+    svg: str
+    description: str
+    labels: tuple[str, ...] = ()
+    area: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+    min_width: int = 440
+
+    def __bool__(self) -> bool:
+        return bool(self.svg)
 
 
 @dataclass(frozen=True)
@@ -39,31 +63,48 @@ class AxisScale:
     def _transformed(self, value: float) -> float:
         return math.log10(value) if self.logarithmic else value
 
-    def ticks(self, count: int = 5) -> list[float]:
-        """Round values to label, about ``count``."""
+    def ticks(self, count: int = 5, *, whole: bool = False) -> list[float]:
+        """Round values to label, about ``count``; with ``whole``, whole numbers only."""
         if not self.logarithmic:
-            return ticks(self.low, self.high, count)
-        first, last = math.ceil(math.log10(self.low) - 1e-9), math.floor(math.log10(self.high) + 1e-9)
+            return ticks(self.low, self.high, count, smallest=1.0 if whole else 0.0)
+        first, last = math.floor(math.log10(self.low)), math.ceil(math.log10(self.high))
         every = max(1, math.ceil((last - first) / 6))
-        decades = [10.0**power for power in range(first, last + 1, every)]
-        return decades if len(decades) > 1 else [self.low, self.high]
+        for factors in ((1,), (1, 2, 5)):
+            values = [factor * 10.0**power for power in range(first, last + 1, every) for factor in factors]
+            inside = [value for value in values if self.low * (1 - 1e-9) <= value <= self.high * (1 + 1e-9)]
+            if len(inside) > 2:
+                return inside
+        return inside if len(inside) > 1 else [self.low, self.high]
 
 
-def ticks(low: float, high: float, count: int = 5) -> list[float]:
-    """Round values that cover the range, about ``count`` of them."""
+def ticks(low: float, high: float, count: int = 5, *, smallest: float = 0.0) -> list[float]:
+    """Round values that cover the range, about ``count`` of them, at least ``smallest`` apart."""
     if not high > low:
         return [low]
     raw = (high - low) / count
     size = 10.0 ** math.floor(math.log10(raw))
-    step = next(size * factor for factor in (1, 2, 2.5, 5, 10) if size * factor >= raw * 0.999)
+    step = max(smallest, next(size * factor for factor in (1, 2, 2.5, 5, 10) if size * factor >= raw * 0.999))
+    if smallest:  # a multiple of it
+        step = math.ceil(step / smallest - 1e-9) * smallest
     first = math.ceil(low / step - 1e-9)
     return [index * step for index in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def span(values: Sequence[float]) -> tuple[float, float]:
+MANY_TIMES = 10.0
+"""Positive values that differ by this factor are shown on a logarithmic axis."""
+
+
+def is_wide(values: Sequence[float]) -> bool:
+    """Whether finite values are positive and differ so much that a logarithmic axis shows them better."""
+    return bool(values) and min(values) > 0 and max(values) >= MANY_TIMES * min(values)
+
+
+def span(values: Sequence[float], *, logarithmic: bool = False) -> tuple[float, float]:
     """The range to show for finite values: from zero if that is near; the top two percent may be cut off."""
     ordered = sorted(values)
     low, high = ordered[0], ordered[min(len(ordered) - 1, math.ceil(len(ordered) * 0.98))]
+    if logarithmic:
+        return low * 0.9, max(low, high) * 1.1
     low = 0.0 if 0 <= low < 0.4 * high else low
     if high > low:
         return low, high + 0.05 * (high - low)
@@ -79,19 +120,19 @@ def number(value: float) -> str:
     return f"{value:,.6g}"
 
 
-def picture(title: str, height: float, body: str, min_width: int = 440) -> str:
-    """An SVG element that shrinks with the page.
+def text_width(text: str) -> float:
+    """About how wide a text is in a chart, in pixels; East Asian characters are twice as wide as Latin ones."""
+    return sum(12.5 if unicodedata.east_asian_width(character) in "WF" else 7.0 for character in text)
+
+
+def picture(height: float, body: str) -> str:
+    """A whole SVG picture, which needs nothing of the page around it.
 
     Args:
-        title: description for screen readers.
         height: in pixels at full width.
         body: SVG elements.
-        min_width: in pixels; a narrower page scrolls, so that labels stay readable.
     """
-    label = html.escape(title, quote=True)
     return (
-        # The classes keep MathJax 3 and 2 out.
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="mathjax_ignore tex2jax_ignore" viewBox="0 0 {WIDTH} {height:g}" role="img" aria-label="{label}" '
-        f'style="display:block;width:100%;min-width:{min_width}px;max-width:{WIDTH}px;height:auto;color:inherit;font:12px system-ui,sans-serif" '
-        f'fill="currentColor">{body}</svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:g}" width="{WIDTH}" height="{height:g}" '
+        f'font-family="system-ui,sans-serif" font-size="12" fill="{INK}">{body}</svg>'
     )

@@ -24,6 +24,18 @@ def escaped(text: str) -> str:
     return html.escape(pictured(text), quote=True)
 
 
+MAX_SHORT = 160
+"""Characters of a text that is shown whole, about two lines."""
+
+
+def folded(text: str) -> str:
+    """A text as HTML: a long one shows its beginning, and the whole on request."""
+    if len(text) <= MAX_SHORT:
+        return f"<bdi>{visible(text)}</bdi>"
+    first = f"<summary><bdi>{visible(text[: MAX_SHORT - 1])}</bdi>\u2026</summary>"
+    return f"<details>{first}<bdi>{visible(text)}</bdi></details>"
+
+
 def html_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table of texts as HTML."""
     heads = "".join(f"<th>{visible(text)}</th>" for text in head)

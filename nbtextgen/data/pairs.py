@@ -16,7 +16,8 @@ from nbtextgen.core.errors import DataError
 from nbtextgen.core.escaping import pictured
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.data.builtin import builtin_rows
-from nbtextgen.data.cleaning.clean import Dropped, StepResult, clean_rows
+from nbtextgen.data.cleaning.clean import Dropped, StepResult, clean_rows, parse_steps
+from nbtextgen.data.cleaning.steps import REWRITES
 from nbtextgen.data.readers.columns import ColumnName, ReadOptions
 from nbtextgen.data.readers.read import read_rows
 from nbtextgen.data.report.report import DataReport, report
@@ -282,6 +283,10 @@ class RawPairs:
         return cls(sources, targets, places, problems)
 
 
+CLEANED_BY = "nbtextgen_clean"
+"""Where a pandas frame notes the steps that rewrote its texts (``DataFrame.attrs``)."""
+
+
 @dataclass(frozen=True, eq=False)
 class Cleaned:
     """The result of cleaning; has a table view in a notebook.
@@ -313,6 +318,22 @@ class Cleaned:
             import pandas
         names = ["row", "place", "source", "target", "step", "why"]
         return pandas.DataFrame([vars(row) for row in self.dropped], columns=names)
+
+    def frame(self, data: pandas.DataFrame, source: ColumnName | None = None, target: ColumnName | None = None) -> Any:
+        """The rows that were kept as the frame that was cleaned, with its other columns and its index.
+
+        Args:
+            data: the frame that was cleaned.
+            source, target: its columns, as they were read.
+        """
+        chosen = ReadOptions(source, target).choose([str(name) for name in data.columns])
+        dropped = {row.row for row in self.dropped}
+        frame = data.iloc[[index for index in range(len(data)) if index not in dropped]].copy()
+        for column, texts in zip(chosen, (self.pairs.sources, self.pairs.targets), strict=True):
+            frame.isetitem(column, texts)
+        rewrites = [name for name in parse_steps(self.steps) if name in REWRITES or name == "text"]
+        frame.attrs = {**frame.attrs, CLEANED_BY: ",".join(rewrites)}
+        return frame
 
     def _kept(self) -> str:
         return f"{len(self.pairs):,} of {len(self.pairs) + len(self.dropped):,} rows kept"

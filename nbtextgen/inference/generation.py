@@ -13,6 +13,8 @@ from nbtextgen.core.escaping import pictured, visible
 
 MAX_NOTES = 5
 """Notes shown for many outputs."""
+MAX_SHADED = 400
+"""Most tokens of an output that are shaded."""
 MAX_COUNTED_NOTES = 1000
 """Different notes that are counted."""
 
@@ -77,7 +79,7 @@ class Generation:
         return "\n".join([f"Generation({self.text!r}) with {len(lines)} candidates:", *lines, *self.notes])
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        return {"text/plain": repr(self), "text/html": table(self.candidates or (self,), with_source=False)}
+        return {"text/plain": repr(self), "text/html": table(self.candidates or (self,))}
 
 
 class GenerationInterrupted(KeyboardInterrupt):
@@ -145,40 +147,65 @@ class Generations(list[Generation]):
         return "\n".join([*rows, *self.notes]) or "[]"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        return {"text/plain": repr(self), "text/html": table(self, with_source=True)}
+        return {"text/plain": repr(self), "text/html": table(self)}
 
 
-def table(rows: Sequence[Generation], *, with_source: bool, beside: Sequence[str] = ()) -> str:
-    """Return an HTML table of outputs, with unlikely tokens shaded, and their notes; all text is escaped.
+SCORE = "log-probability divided by the length penalty; higher is better"
+
+
+def table(rows: Sequence[Generation], *, beside: Sequence[str] = ()) -> str:
+    """Return an HTML table of sources and outputs, with unlikely tokens shaded, and their notes; all text is escaped.
 
     Args:
-        rows: the outputs.
-        with_source: whether to show the source of each output.
+        rows: the outputs; the candidates of one source show it once.
         beside: HTML of the last cell in the first rows.
     """
-    body = list[str]()
+    body, candidates = list[str](), bool(rows) and len(rows) > 1 and rows[0].candidates[:2] == tuple(rows[:2])
     for row, more in zip(rows, [*beside, *[""] * (len(rows) - len(beside))], strict=True):
-        source = f"<td style='text-align:left'><bdi>{visible(row.source)}</bdi></td>" if with_source else ""
+        text = "" if candidates and body else visible(row.source)
+        source = f"<td style='text-align:left'><bdi>{text}</bdi></td>"
         last = f"<td>{more}</td>" if more else ""
         body.append(
             f"<tr>{source}<td style='text-align:left'>{_shaded(row)}</td>"
             f"<td style='text-align:right;opacity:.75'>{row.score:.3f}</td>{last}</tr>"
         )
-    first = "<th style='text-align:left'>source</th>" if with_source else ""
     last = "<td></td>" if any(beside) else ""
-    head = f"<tr>{first}<th style='text-align:left'>output</th><th style='text-align:right'>score</th>{last}</tr>"
-    notes = Generations(rows).notes if with_source else rows[0].notes
+    left = "<th style='text-align:left'>"
+    head = f"<tr>{left}input</th>{left}output</th><th style='text-align:right' title='{SCORE}'>score</th>{last}</tr>"
+    notes = [*(rows[0].notes if candidates or len(rows) == 1 else Generations(rows).notes)]
+    if "rgba(" in "".join(body):
+        notes.append("shaded: tokens of less than 90 % probability, the darker the less likely")
     below = "".join(f"<div style='opacity:.75'>{visible(note)}</div>" for note in notes)
     return f"<table><thead>{head}</thead><tbody>{''.join(body)}</tbody></table>{below}"
 
 
+def spaced_tokens(generation: Generation) -> list[tuple[str, str]]:
+    """Return each token with the white space before it in the text."""
+    spaced: list[tuple[str, str]] = []
+    position = 0
+    for token in generation.tokens:
+        start = generation.text.find(token, position) if token else -1
+        if start >= 0 and not generation.text[position:start].strip():
+            spaced.append((generation.text[position:start], token))
+            position = start + len(token)
+        elif token.strip() and generation.text.startswith(token.strip(), position):
+            spaced.append(("", token.strip()))  # byte pairs put a space before the first word
+            position += len(token.strip())
+        else:
+            spaced.append((" " if spaced and " " in generation.text else "", token))
+    return spaced
+
+
 def _shaded(row: Generation) -> str:
-    """Return the text as HTML; if it is the concatenation of its tokens, unlikely tokens are shaded."""
-    if "".join(row.tokens) != row.text or len(row.tokens) > 400:
+    """Return the text as HTML; if its tokens can be found in it, unlikely ones are shaded."""
+    spaced = spaced_tokens(row) if len(row.tokens) <= MAX_SHADED else []
+    if "".join(space + token for space, token in spaced) != row.text:
         return f"<bdi>{visible(row.text)}</bdi>"
     parts = list[str]()
-    for token, logged in zip(row.tokens, row.log_probabilities, strict=False):
+    for (space, token), logged in zip(spaced, row.log_probabilities, strict=False):
         probability = float(np.exp(logged))
         doubt = f"background:rgba(230,120,0,{0.55 * (1 - probability):.2f})" if probability < 0.9 else ""
-        parts.append(f"<span title='p = {probability:.3f}' style='{doubt}'>{visible(token)}</span>")
+        parts.append(
+            f"{visible(space)}<span title='p = {100 * probability:.3g} %' style='{doubt}'>{visible(token)}</span>"
+        )
     return f"<bdi style='white-space:pre-wrap;overflow-wrap:anywhere'>{''.join(parts)}</bdi>"

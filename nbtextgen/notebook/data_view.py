@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nbtextgen.charts import figure, histogram
-from nbtextgen.core.escaping import pictured, visible
+from nbtextgen.core.escaping import folded, pictured, visible
 
 if TYPE_CHECKING:
     from nbtextgen.data.pairs import RawPairs
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 SAMPLES = 5
 MAX_BARS = 24
-MAX_CHARACTERS = 200
+MAX_CHARACTERS = 1000
 SHOWN_CHARACTERS = 80
 
 
@@ -112,8 +112,7 @@ class DataView:
         )
         left = "text-align:left;vertical-align:top;overflow-wrap:anywhere"
         rows = "".join(
-            f'<tr><td style="{left}"><bdi>{visible(_cut(source))}</bdi></td>'
-            f'<td style="{left}"><bdi>{visible(_cut(target))}</bdi></td></tr>'
+            f'<tr><td style="{left}">{folded(_cut(source))}</td><td style="{left}">{folded(_cut(target))}</td></tr>'
             for source, target in self.samples
         )
         table = (

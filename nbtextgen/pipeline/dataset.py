@@ -11,7 +11,7 @@ from nbtextgen.core.options import Settings
 from nbtextgen.data.cleaning.clean import parse_steps
 from nbtextgen.data.cleaning.steps import REWRITES
 from nbtextgen.data.corpus import Corpus
-from nbtextgen.data.pairs import Cleaned, Pairs, RawPairs
+from nbtextgen.data.pairs import CLEANED_BY, Cleaned, Pairs, RawPairs
 from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.data.readers.texts import pair_columns
 from nbtextgen.model.isolation import isolated
@@ -150,9 +150,17 @@ def read_pairs(
     """
     if isinstance(data, Cleaned) and steps is None:
         return Cleaned(data.pairs, (), (), data.steps), _read_valid(valid, data.steps, source, target, encoding)
+    steps = steps or _steps_of_frame(data)
     valid = _read_valid(valid, steps, source, target, encoding)
     rows = RawPairs.of(data, source=source, target=target, encoding=encoding)
     return rows.clean(steps, valid=valid) if steps else Cleaned(rows.pairs(), (), (), ""), valid
+
+
+def _steps_of_frame(data: object) -> str | None:
+    """The steps that ``Cleaned.frame`` notes in a pandas frame, so that the model applies them to its inputs as well."""
+    attributes: object = getattr(data, "attrs", None)
+    steps: object = attributes.get(CLEANED_BY) if isinstance(attributes, dict) else None  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return steps if isinstance(steps, str) else None
 
 
 def _read_valid(

@@ -17,6 +17,7 @@ from nbtextgen.model.pretrained import load_embeddings
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.pipeline.training_data import METRIC_PAIRS, TrainingData, epoch_examples
+from nbtextgen.tokenizers.truncated import TruncatedTokenizer
 from nbtextgen.training.config import TOKEN_METRICS
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.device import choose_device
@@ -26,6 +27,9 @@ from nbtextgen.training.state import Progress, TrainerState, Weights
 from nbtextgen.training.trainer import Trainer
 from nbtextgen.training.validation import ValidationResult
 from nbtextgen.training.weight_averaging import put
+
+TASK_PAIRS = 32
+"""Held-out pairs that a validation generates for, to tell how good the model is at its task."""
 
 
 class LocalTraining:
@@ -178,14 +182,23 @@ class LocalTraining:
         """Generate for validation sources: for samples, and for the metric that selects if it is one of generated texts."""
         name, count = self.plan.training.select_by, self.plan.training.samples
         by_tokens = name in (None, *TOKEN_METRICS)
-        pairs = self.data.valid_texts[: count if by_tokens else max(count, METRIC_PAIRS)]
+        least = METRIC_PAIRS if not by_tokens else TASK_PAIRS if count else 0
+        pairs = self.data.valid_texts[: max(count, least)]
         if not pairs:
             return ValidationResult()
         sources, targets = [source for source, _ in pairs], [target for _, target in pairs]
         outputs = [each.text for each in self._predictor([network]).predict(sources, DecodingConfig())]
         samples = tuple(zip(sources, targets, outputs, strict=True))[:count]
-        if name is None or by_tokens:
-            return ValidationResult(samples=samples)
-        metric = "rougeL" if name == "rouge" else name
         references = list(map(self.data.target.normalize, targets))
-        return ValidationResult(score(metric, references, outputs), higher_is_better(metric), samples)
+        if isinstance(self.data.source, TruncatedTokenizer):  # a continuation has no one right text
+            return ValidationResult(samples=samples)
+        if name is None or by_tokens:
+            task = "exact" if self.plan.tokenizer.target_tokens in ("char", "symbol") else "chrf"
+            return ValidationResult(
+                samples=samples, task_name=task, task=score(task, references, outputs), task_pairs=len(pairs)
+            )
+        metric = "rougeL" if name == "rouge" else name
+        result = ValidationResult(score(metric, references, outputs), higher_is_better(metric), samples)
+        if is_own_metric(metric):
+            return result  # its unit is not known
+        return replace(result, task_name=metric, task=result.metric, task_pairs=len(pairs))

@@ -38,6 +38,16 @@ class LiveSettings:
         if forcing is not None and not (_is_number(forcing) and 0.0 <= forcing <= 1.0):
             raise OptionError(f"Teacher forcing must be a number from 0 to 1 (got {forcing!r}).")
 
+    def risks(self) -> str:
+        """What was changed by hand and may make the loss rise, in words; empty if nothing was."""
+        rate = [f"the learning rate times {self.rate_factor:g}"] if self.rate_factor > 1.0 else []
+        values = {"dropout": self.dropout, "teacher forcing": self.teacher_forcing}
+        return ", ".join([*rate, *(f"{name} {value:g}" for name, value in values.items() if value is not None)])
+
+    def without_risks(self) -> LiveSettings:
+        """The settings with everything that ``risks`` names as configured."""
+        return replace(self, rate_factor=min(1.0, self.rate_factor), dropout=None, teacher_forcing=None)
+
     def as_numbers(self) -> list[float]:
         """Numbers that another process can be sent; NaN stands for ``None``."""
         return [math.nan if value is None else float(value) for value in vars(self).values()]

@@ -55,6 +55,9 @@ class Validation:
         metric_name, metric: the metric that selects the best checkpoint.
         best: whether it is the best so far.
         seconds: since the start.
+        task_name, task: a metric of what the model generates for some held-out sources (percent); ``None`` if it generates
+            none.
+        task_pairs: how many sources those are.
     """
 
     step: int
@@ -64,6 +67,9 @@ class Validation:
     metric: float
     best: bool
     seconds: float
+    task_name: str = ""
+    task: float | None = None
+    task_pairs: int = 0
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from nbtextgen.charts import Curve, figure, line_chart
+from nbtextgen.charts import Chart, Curve, figure, line_chart
 from nbtextgen.training.config import TrainingConfig
 from nbtextgen.training.trainer import Trainer
 
@@ -36,8 +36,8 @@ class RangeTest:
     losses: tuple[float, ...]
     suggestion: float
 
-    def chart(self) -> str:
-        """The loss over the rate as an SVG image, with the suggestion marked."""
+    def chart(self) -> Chart:
+        """The loss over the rate, with the suggestion marked."""
         return line_chart(
             [Curve("loss", list(zip(self.rates, self.losses, strict=True)))],
             title=f"Training loss over the learning rate; suggested: {self.suggestion:g}",

@@ -60,6 +60,10 @@ class Progress:
     validated_step: int = 0
     first_loss: float = 0.0
 
+    def measure_anew(self) -> None:
+        """Forget the losses so far: with what was changed by hand they may rise, which is no divergence and no standstill."""
+        self.level, self.best_loss, self.stale = 0.0, math.inf, 0
+
     def as_dict(self) -> dict[str, float | None]:
         """Plain values that strict JSON can hold."""
         values = dataclasses.asdict(self)

@@ -241,6 +241,8 @@ class Trainer:
             for name in ("rate_factor", "dropout", "teacher_forcing", "paused"):
                 value = getattr(requested, name)
                 if value != getattr(before, name):
+                    if name != "paused":
+                        self.progress.measure_anew()
                     yield Changed(name, value, self.progress.step)
             if requested.stop or not requested.paused:
                 return
@@ -343,6 +345,15 @@ class Trainer:
     def _go_back(self, loss: float) -> Generator[Event, None, bool]:
         """Return to the last good weights, with half the rate and a fresh optimizer; gives whether that may help."""
         progress = self.progress
+        if by_hand := self._steering.risks():
+            self.controls.steer(LiveSettings.without_risks)
+            self._weights.go_back()
+            self._updater.optimizer.state.clear()
+            yield TrainingWarning(
+                f"The loss went up to {loss:.3g} at update {progress.step:,} with {by_hand}, set by hand: that is undone, and "
+                "training goes on from the last good state."
+            )
+            return True
         if progress.setbacks == SETBACKS:
             yield TrainingWarning(
                 f"The loss went up to {loss:.3g} again at update {progress.step:,}, after {SETBACKS} returns to the last good "
@@ -389,7 +400,8 @@ class Trainer:
                 progress.halvings += 1
         progress.best_loss = min(progress.best_loss, scores.loss)
         self.run_length.validated(progress, began, self._agreed_clock())
-        yield Validation(progress.step, progress.epoch, scores.loss, name, value, best, self._seconds())
+        task = (result.task_name, result.task, result.task_pairs)
+        yield Validation(progress.step, progress.epoch, scores.loss, name, value, best, self._seconds(), *task)
         for source, target, output in result.samples:
             yield Sample(progress.step, source, target, output)
         yield from self._check_learning()

@@ -16,11 +16,21 @@ from nbtextgen.training.step import Updater, memory_short
 
 @dataclass(frozen=True)
 class ValidationResult:
-    """What the model generates for held-out sources: the metric that selects checkpoints (or none), and samples."""
+    """What the model generates for held-out sources.
+
+    Attributes:
+        metric: the metric that selects checkpoints, or ``None`` if that is not one of generated texts.
+        higher_is_better: whether a higher ``metric`` is better.
+        samples: source, reference and output of some pairs.
+        task_name, task, task_pairs: see ``Validation``.
+    """
 
     metric: float | None = None
     higher_is_better: bool = False
     samples: tuple[tuple[str, str, str], ...] = ()
+    task_name: str = ""
+    task: float | None = None
+    task_pairs: int = 0
 
 
 ValidationMetric = Callable[[Seq2Seq], ValidationResult]

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from nbtextgen.charts import Curve, bar_chart, figure, line_chart
+from nbtextgen.charts import Chart, Curve, bar_chart, figure, line_chart
 from nbtextgen.core.escaping import visible
 
 if TYPE_CHECKING:
@@ -68,8 +68,8 @@ class Tuning:
             return True
         return value > self.best_trial.value if self.higher_is_better else value < self.best_trial.value
 
-    def curves(self) -> str:
-        """The curve of every trial as an SVG picture, the best one in front."""
+    def curves(self) -> Chart:
+        """The curve of every trial, the best one in front."""
         lines = [Curve(str(trial), trial.curve, faint=True) for trial in self.trials if trial is not self.best_trial]
         if self.best_trial is not None:
             lines.insert(0, Curve(f"best: {self.best_trial}", self.best_trial.curve))
@@ -80,8 +80,8 @@ class Tuning:
             y_label=f"validation {self.metric}",
         )
 
-    def importances(self) -> str:
-        """The importance of each setting as an SVG picture."""
+    def importances(self) -> Chart:
+        """The importance of each setting."""
         shares = {_words(name): share for name, share in self.importance.items()}
         return bar_chart(shares, title="Importance of each setting", show="{:.0%}".format)
 

@@ -56,9 +56,9 @@ ALIVE = """async () => {
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
     const ours = /^(on(click|pointermove|pointerleave|blur|keydown))$/;
-    const bad = [...document.body.querySelectorAll('script, img, iframe, object, embed, math, a, form[action], base, meta, link, style')];
+    const bad = [...document.body.querySelectorAll('script, img:not([src^="data:image/svg+xml;base64,"]), iframe, object, embed, math, a, form[action], base, meta, link, style')];
     const handled = [...document.body.querySelectorAll('*')].filter((one) => [...one.attributes].some(
-        ({name, value}) => name.startsWith('on') && !(name === 'onclick' && value.startsWith('function saveChart(')) || name === 'srcdoc'));
+        ({name, value}) => name.startsWith('on') && !(name === 'onclick' && value.startsWith('function saveImage(')) || name === 'srcdoc'));
     const hidden = [...document.body.querySelectorAll('*')].flatMap((one) => [...one.childNodes].filter((node) => node.nodeType === 3
         && /[\\0-\\x08\\x0b-\\x1f\\x7f\\u202a-\\u202e\\u2066-\\u2069]/.test(node.data)).map(() => one.outerHTML.slice(0, 150)));
     return [window.hit ?? null, bad.map((one) => one.outerHTML.slice(0, 200)), handled.map((one) => one.outerHTML.slice(0, 200)), hidden];
@@ -103,7 +103,7 @@ def pages(texts: list[str]) -> list[str]:
     trials = [Trial(at, {"cell": text}, [(1.0, 1.0)], 1.0, "complete") for at, text in enumerate(short)]
     found += [
         Generations(map(generation, texts))._repr_mimebundle_()["text/html"],
-        table(list(map(generation, texts)), with_source=True, beside=[explain_button("1.1", text) for text in texts]),
+        table(list(map(generation, texts)), beside=[explain_button("1.1", text) for text in texts]),
         DataView.of(rows, rows.report())._repr_mimebundle_()["text/html"],
         rows.report().html() + cleaned.html(),
         RunsView(Path(short[0]), records)._repr_mimebundle_()["text/html"],

@@ -76,7 +76,7 @@ test("smoothing has no bias at the start", () => {
     [0, 0],
     [1, 1],
   ]);
-  assert.ok(Math.abs(second[1] - 0.2 / 0.36) < 1e-12);
+  assert.ok(Math.abs(second[1] - 0.5 / 0.75) < 1e-12);
 });
 
 test("the range begins at zero when the values are near it, and an outlier does not stretch it", () => {
@@ -127,8 +127,10 @@ test("figures are written with as many digits as they deserve", () => {
     update: "30 / 1,200",
     "training loss": "1.235",
     "validation loss": "",
+    task: "",
     "learning rate": "0.00123",
     "tokens/s": "862",
+    elapsed: "",
     "time left": "1:15",
     memory: "",
   });
@@ -151,6 +153,7 @@ test("the state is named in words", () => {
   assert.equal(of({ step: 1 }, { paused: true }), "paused");
   assert.equal(of({ step: 1 }, { paused: true, stopping: true }), "stopping…");
   assert.equal(of({ ended: "time", seconds: 61 }), "time limit reached after 1:01");
+  assert.equal(of({ ended: "interrupted", seconds: 61 }), "stopped after 1:01; the best model is kept");
   assert.equal(of({ ended: "failed" }, {}, "no \u202e memory"), "failed: no ⟨U+202E⟩ memory");
   assert.equal(
     aboutText(STATE.about),
@@ -173,10 +176,11 @@ test("the panel shows the state, the curves and the samples as text", async () =
   );
   assert.deepEqual(
     [...first.querySelectorAll(".ntg-live-earlier")].map((node) => node.textContent),
-    ["epoch 3: oe", "epoch 2: on"],
+    ["update 3: oe", "update 2: on"],
   );
   assert.equal(second.querySelector(".ntg-live-correct"), null);
   assert.equal(root.querySelector("[role=progressbar]").getAttribute("aria-valuenow"), "3");
+  assert.equal(text(".ntg-live-legend").includes("best so far"), true);
   assert.deepEqual(
     [...root.querySelectorAll("th")].map((node) => node.textContent),
     ["validation input", "reference", "prediction"],
@@ -271,9 +275,55 @@ test("a panel whose messages the kernel does not read says so, until there is an
   assert.equal(model.sent.length, sent, "after an answer, nothing more is asked");
 });
 
+test("what was changed by hand is marked, told and can be undone", async () => {
+  const changes = [
+    [10, "dropout 0.3"],
+    [20, "dropout 0.9"],
+  ];
+  const about = { ...STATE.about, configured: { dropout: 0.1 } };
+  const { root, model } = await panel({ ...STATE, about, changes });
+  const [, note] = root.querySelectorAll(".ntg-live-note");
+  assert.match(note.textContent, /^Since update 20: dropout 0\.9\. .* not comparable\. Undo$/);
+  const marks = [...root.querySelectorAll("svg g text")].map((node) => node.textContent);
+  assert.deepEqual(marks, ["dropout 0.3", "dropout 0.9"]);
+  note.querySelector("button").click();
+  assert.deepEqual(model.sent.at(-1), { action: "undo" });
+  const controls = { ...STATE.controls, dropout: 0.1 };
+  model.emit("msg:custom", { controls, add: { changes: [...changes, [30, "dropout as configured"]] } });
+  await frame();
+  assert.ok(note.hidden, "nothing is left to undo");
+  assert.equal(root.querySelector("input[aria-label=Dropout]").value, "0.1");
+});
+
+test("the metric of the task has a tile, a strip of the chart and a line of the legend", async () => {
+  const now = { ...STATE.now, seconds: 65, task: 62.5, task_name: "exact match", task_pairs: 32 };
+  const task = [
+    [10, 0],
+    [20, 62.5],
+  ];
+  const { root, text } = await panel({ ...STATE, now, task });
+  const tiles = [...root.querySelectorAll(".ntg-live-figures > div")].map((node) => node.textContent);
+  assert.ok(tiles.includes("exact match (32 inputs)63 %") && tiles.includes("elapsed1:05"), `${tiles}`);
+  assert.ok(text(".ntg-live-legend").includes("exact match"));
+  assert.ok([...root.querySelectorAll("svg text")].some((node) => node.textContent === "exact match (%)"));
+  assert.equal(root.querySelectorAll("polyline").length, 5);
+});
+
+test("losses that differ tenfold are on a logarithmic axis", async () => {
+  const valid = [
+    [10, 2.4],
+    [20, 0.02],
+  ];
+  const { root } = await panel({ ...STATE, valid });
+  const texts = [...root.querySelectorAll("svg text")].map((node) => node.textContent);
+  assert.ok(texts.includes("loss (nats per token, logarithmic)") && texts.includes("0.1"), `${texts}`);
+});
+
 test("after the end there is nothing to steer", async () => {
   const { root, text, model } = await panel({ ...STATE, now: { ...STATE.now, ended: "early", seconds: 90 } });
   assert.equal(text(".ntg-live-state"), "stopped early: no improvement after 1:30");
+  assert.equal(root.querySelector("[role=progressbar]").getAttribute("aria-valuenow"), "100");
+  assert.match(text(".ntg-live-legend"), /best$/);
   assert.ok(root.querySelector(".ntg-live-sliders").hidden);
   assert.deepEqual(model.sent, []);
 });
@@ -285,7 +335,7 @@ test("the saved chart has its legend and colours of its own", async () => {
   const text = await files[0].blob.text();
   assert.equal(files[0].name, "training.svg");
   assert.ok(!text.includes("var("), "no colour of the theme is left");
-  for (const name of ["training loss", "validation loss", "learning rate (lower strip)", "best so far"]) {
+  for (const name of ["training loss (thin: as measured)", "validation loss", "learning rate", "best so far"]) {
     assert.ok(text.includes(`>${name}</text>`), name);
   }
   assert.match(text, /#d9730d/);

@@ -6,7 +6,7 @@ import pandas
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from nbtextgen import Pairs, RawPairs
+from nbtextgen import Pairs
 
 FRAME = pandas.DataFrame(
     {
@@ -33,14 +33,15 @@ def test_data_is_reported_on_and_cleaned_into_a_variable(shell: InteractiveShell
     }
     line = f"df --source en --target fr --clean {report.steps} --into tidy"
     cleaned = shell.run_line_magic("textgen_data", line)
-    assert shell.user_ns["tidy"] is cleaned
+    tidy = shell.user_ns["tidy"]  # a frame for a frame
+    assert list(zip(tidy.en, tidy.fr, strict=True)) == list(cleaned.pairs) and list(tidy.n) == [1, 2, 5, 7]
     assert list(cleaned.pairs) == [
         ("a cat", "un chat"),
         ("a dog", "un chien"),
         ("a bird", "un oiseau"),
         ("étoile", "star"),
     ]
-    options = "--data tidy --hidden-size 8 --embedding-size 8 --epochs 1 --quiet"
+    options = "--data tidy --source en --target fr --hidden-size 8 --embedding-size 8 --epochs 1 --quiet"
     shell.run_line_magic("textgen_train", f"words {options}")
     assert "markup" in shell.user_ns["words"].plan.data.clean
     assert shell.run_line_magic("textgen_generate", "words '<i>a  cat</i>'").source == "a cat"
@@ -101,20 +102,20 @@ def test_a_text_is_learned_and_continued(shell: InteractiveShell, tmp_path, caps
 
 
 def test_the_cleaning_panel_shows_what_would_change_before_it_does(shell: InteractiveShell) -> None:
-    from nbtextgen.notebook.panels.cleaning import cleaning_panel
-
-    kept = []
-    rows = RawPairs.of(FRAME, source="en", target="fr")
-    panel = cleaning_panel(rows, None, {"tokens": "char"}, kept.append, "df_clean")
-    report, boxes, outcome, bottom = panel.children
-    assert "<b>a bird" not in report.value and "<b>a bird" not in outcome.value
-    assert "4 of 7 rows kept" in outcome.value
-    for box in (cell.children[0] for cell in boxes.children):
-        box.value = box.description == "zero-width"
-    assert "5 of 7 rows kept" in outcome.value and not kept
-    bottom.children[0].click()
-    assert len(kept[0].pairs) == 5 and kept[0].steps == "zero-width"
-    assert "df_clean" in bottom.children[1].value
+    panel = shell.run_line_magic("textgen_data", "df --source en --target fr --tokens char --panel")
+    assert "<b>a bird" not in panel.summary()[1]
+    assert panel.steps == ["dedupe", "nfc", "whitespace"]  # what is right for every task; not markup
+    assert "4 of 7 rows kept; 3 will be lost" in panel.kept.value
+    for step, box in panel.boxes.items():
+        box.value = step == "zero-width"
+    assert "5 of 7 rows kept" in panel.kept.value and "df_clean" not in shell.user_ns
+    assert panel.code.pieces[0]["code"] == "%textgen_data df --source en --target fr --clean zero-width --into df_clean"
+    panel.apply.click()
+    assert "5 rows are a data frame in df_clean" in panel.message.value and panel.message.value in panel.summary()[1]
+    kept = shell.user_ns["df_clean"]
+    assert list(kept.columns) == ["en", "fr", "n"] and list(kept.n) == [1, 2, 3, 5, 7]
+    shell.run_line_magic("textgen_data", panel.code.pieces[0]["code"].partition(" ")[2])
+    assert kept.equals(shell.user_ns["df_clean"])
 
 
 def test_the_writing_panel_writes_and_escapes(shell: InteractiveShell) -> None:

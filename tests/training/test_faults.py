@@ -17,7 +17,7 @@ import torch
 from nbtextgen import Pairs, Run, TextGenerator, runs
 from nbtextgen.core.errors import ModelFileError
 from nbtextgen.training.controls import Controls
-from nbtextgen.training.events import Checkpoint, Ended, Event, TrainingWarning, Validation
+from nbtextgen.training.events import Checkpoint, Ended, Event, Step, TrainingWarning, Validation
 
 WORDS = ["".join(letters) for letters in itertools.product("abcd", repeat=3)]
 REVERSED = Pairs(WORDS, [word[::-1] for word in WORDS])
@@ -132,22 +132,39 @@ def test_an_exploding_loss_goes_back_to_the_good_state_once_and_recovers() -> No
     def burst(event: Event) -> None:
         if isinstance(event, Validation) and event.epoch == 2:
             controls.rate_factor = 1000.0
-        if isinstance(event, TrainingWarning):
-            controls.rate_factor = 1.0
 
     model = TextGenerator(**{**SMALL, "epochs": 8, "optimizer": "sgd", "learning_rate": 1.0, "clip": 0.0}).fit(
         REVERSED, callbacks=[burst], controls=controls
     )
     assert len(notes(model)) == 1 and "last good state" in notes(model)[0]
+    assert "the learning rate times 1000, set by hand: that is undone" in notes(model)[0] and controls.rate_factor == 1
     assert isinstance(model.history[-1], Ended) and model.history[-1].reason == "finished"
     assert all(torch.isfinite(value).all() for value in model.predictor.networks[0].state_dict().values())
 
 
+def test_a_setting_changed_by_hand_never_ends_a_run() -> None:
+    def steer(event: Event) -> None:
+        if isinstance(event, Validation) and event.epoch == 5:
+            controls.dropout = 0.99
+
+    controls = Controls()
+    # Learned within some epochs; with this dropout nothing is left of it.
+    rows = Pairs(WORDS, [word[0] * 12 for word in WORDS])
+    model = TextGenerator(**{**SMALL, "epochs": 15, "learning_rate": 0.02, "patience": 99}).fit(
+        rows, callbacks=[steer], controls=controls
+    )
+    assert (
+        not any("went up" in note for note in notes(model))
+        and model.history[-1].reason == "finished"
+        and controls.dropout == 0.99
+    )
+    losses = [event.loss for event in model.history if isinstance(event, Step)]
+    assert losses[-1] > 2 * min(losses) + 0.5
+
+
 def test_a_loss_that_stays_hopeless_stops_after_three_returns() -> None:
     model = TextGenerator(**{**SMALL, "epochs": 50, "optimizer": "sgd", "learning_rate": 100.0, "clip": 0.0})
-    controls = Controls()
-    controls.rate_factor = 1000.0
-    model.fit(REVERSED, callbacks=[], controls=controls)
+    model.fit(REVERSED, callbacks=[])
     assert len(notes(model)) == 2 and "after 3 returns" in notes(model)[1]
     assert isinstance(model.history[-1], Ended) and model.history[-1].reason == "diverged"
     assert all(torch.isfinite(value).all() for value in model.predictor.networks[0].state_dict().values())

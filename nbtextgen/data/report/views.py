@@ -108,7 +108,7 @@ def finding_table(findings: Iterable[Finding]) -> str:
                 f"<code>{visible(finding.step)}</code>" if finding.step else "",
             ]
         )
-    return _table(["matters", "rows", "finding", "cleaning step"], rows) if rows else ""
+    return _table(["severity", "rows", "finding", "cleaning step"], rows) if rows else ""
 
 
 def step_lines(results: Iterable[StepResult]) -> list[str]:
@@ -126,12 +126,17 @@ def step_table(results: Iterable[StepResult]) -> str:
     """A table of the cleaning steps with their examples."""
     rows = list[list[str]]()
     for result in results:
-        examples = "".join(
-            _example(place, f"{_marked(before)} <b>&rarr;</b> {_marked(after)}")
-            for place, before, after in result.examples
+        rows.append(
+            [f"<code>{result.name}</code>", f"{result.dropped:,}", f"{result.changed:,}", step_examples(result)]
         )
-        rows.append([f"<code>{result.name}</code>", f"{result.dropped:,}", f"{result.changed:,}", examples])
     return _table(["step", "rows dropped", "texts changed", "examples"], rows)
+
+
+def step_examples(result: StepResult) -> str:
+    """Texts before and after a cleaning step, as HTML."""
+    return "".join(
+        _example(place, f"{_marked(before)} <b>&rarr;</b> {_marked(after)}") for place, before, after in result.examples
+    )
 
 
 def _example(place: str, content: str) -> str:

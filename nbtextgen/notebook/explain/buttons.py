@@ -120,7 +120,7 @@ def bundle(models: Sequence[TextGenerator], output: Generation | Generations) ->
         return data
     buttons = kernel_buttons()
     beside = ["" if author is None else buttons.button(author, row) for author, row in zip(authors, rows, strict=False)]
-    return data | {"text/html": table(rows, with_source=several, beside=beside)}
+    return data | {"text/html": table(rows, beside=beside)}
 
 
 def _author(models: Sequence[TextGenerator], generation: Generation) -> TextGenerator | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,9 @@ class LivePanel(anywidget.AnyWidget):
         """Return the state as the base class does, with ``state`` as it is now."""
         state = super().get_state(key, drop_defaults)
         if key is None or "state" in key:
-            state["state"] = self._training.record.as_dict() | {"controls": controls_of(self._training)}
+            current = self._training.record.as_dict() | {"controls": controls_of(self._training)}
+            current["about"] = {**current["about"], "configured": self._training.configured}
+            state["state"] = current
         return state
 
     def _receive(self, _: object, content: Values, buffers: object = None) -> None:
@@ -53,7 +56,9 @@ class LivePanel(anywidget.AnyWidget):
             "resume": controls.resume,
             "ping": lambda: None,
         }
-        if action in actions:
+        if action == "undo":
+            controls.steer(lambda now: replace(now, rate_factor=1.0, dropout=None, teacher_forcing=None))
+        elif action in actions:
             actions[action]()
         elif action in ("rate_factor", "dropout", "teacher_forcing") and isinstance(value, (int, float)):
             setattr(controls, action, float(value))
@@ -129,10 +134,13 @@ class PanelView:
         elif isinstance(event, Validation):
             self._pending.setdefault("valid", []).append(record.valid.points()[-1])
             self._pending["best"] = record.best
+            self._pending["task"] = record.task.points()
         elif isinstance(event, Sample):
             self._pending["samples"] = record.samples_as_list()
         elif isinstance(event, TrainingWarning):
             self._pending["warnings"] = record.warnings
+        elif isinstance(event, Changed):
+            self._pending["changes"] = record.changes_as_list()
         elif isinstance(event, Started):
             self._panel.send_state("state")
             return

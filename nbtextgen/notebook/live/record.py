@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from nbtextgen.notebook.code import Values
-from nbtextgen.training.events import Ended, Event, Sample, Started, Step, TrainingWarning, Validation
+from nbtextgen.training.events import Changed, Ended, Event, Sample, Started, Step, TrainingWarning, Validation
 
 
 def memory() -> int:
@@ -23,6 +23,12 @@ MAX_OUTPUTS = 6
 """Outputs kept for each sample source: the first, and the latest."""
 MAX_CHARACTERS = 300
 """Characters kept of a sample text."""
+MAX_CHANGES = 20
+"""Changes by hand that are kept, the latest."""
+STEERED = {"rate_factor": "learning rate", "dropout": "dropout", "teacher_forcing": "teacher forcing"}
+"""Settings that can be changed by hand, in words."""
+TASK_NAMES = {"exact": "exact match", "chrf": "chrF", "bleu": "BLEU", "ter": "TER", "rougeL": "ROUGE-L"}
+"""Metrics of generated texts, as they are written."""
 
 
 class PointSeries:
@@ -68,13 +74,32 @@ class Samples:
     target: str
     outputs: list[tuple[int, str]] = field(default_factory=list)
 
-    def add(self, epoch: int, output: str) -> None:
+    def add(self, step: int, output: str) -> None:
         """Add an output, unless it is the same as the one before."""
         if self.outputs and self.outputs[-1][1] == output:
             return
-        self.outputs.append((epoch, output))
+        self.outputs.append((step, output))
         if len(self.outputs) > MAX_OUTPUTS:
             del self.outputs[1]
+
+
+@dataclass(frozen=True)
+class Change:
+    """A setting that was changed by hand: what it is from this update on, in words."""
+
+    step: int
+    setting: str
+    text: str
+
+    @classmethod
+    def of(cls, event: Changed, step: int) -> Change:
+        """Read an event; ``step`` counts the updates of all networks."""
+        name, value = STEERED[event.setting], event.value
+        if event.setting == "rate_factor":
+            text = f"{name} \u00d7 {value:g}"
+        else:
+            text = f"{name} as configured" if value is None else f"{name} {value:g}"
+        return cls(step, event.setting, text)
 
 
 class Record:
@@ -85,15 +110,17 @@ class Record:
         self.train = PointSeries(mean=True)
         self.rate = PointSeries(mean=False)
         self.valid = PointSeries(mean=False)
+        self.task = PointSeries(mean=False)
+        self.changes: list[Change] = []
         self.best: tuple[float, float] | None = None
         self.samples: dict[str, Samples] = {}
         self.warnings: list[str] = []
         self.started: Started | None = None
         self.step: Step | None = None
         self.validation: Validation | None = None
+        self.best_validation: Validation | None = None
         self.ended: Ended | None = None
         self.error = ""
-        self._epoch = 0
         self._base = 0  # updates of the networks of an ensemble that are done
 
     def __call__(self, event: Event) -> None:
@@ -106,10 +133,14 @@ class Record:
             self.train.add(self._base + event.step, event.loss)
             self.rate.add(self._base + event.step, event.learning_rate)
         elif isinstance(event, Validation):
-            self.validation, self._epoch = event, event.epoch
+            self.validation = event
             self.valid.add(self._base + event.step, event.loss)
+            if event.task is not None:
+                self.task.add(self._base + event.step, event.task)
             if event.best:
-                self.best = (self._base + event.step, event.loss)
+                self.best, self.best_validation = (self._base + event.step, event.loss), event
+        elif isinstance(event, Changed) and event.setting in STEERED:
+            self._change(Change.of(event, self._base + event.step))
         elif isinstance(event, Sample):
             self._sample(event)
         elif isinstance(event, TrainingWarning):
@@ -117,11 +148,18 @@ class Record:
         elif isinstance(event, Ended):
             self.ended = event
 
+    def _change(self, change: Change) -> None:
+        """Keep a change; a slider that is dragged makes many, of which the last counts."""
+        last, validated = (self.changes or [None])[-1], self.valid.points()[-1:]
+        if last is not None and last.setting == change.setting and (not validated or validated[0][0] <= last.step):
+            self.changes.pop()
+        self.changes = [*self.changes[-MAX_CHANGES + 1 :], change]
+
     def _sample(self, event: Sample) -> None:
         source = cut(event.source)
         if source not in self.samples and len(self.samples) >= MAX_SAMPLES:
             return
-        self.samples.setdefault(source, Samples(cut(event.target))).add(self._epoch, cut(event.output))
+        self.samples.setdefault(source, Samples(cut(event.target))).add(self._base + event.step, cut(event.output))
 
     def now(self) -> Values:
         """Return the latest figures, as plain values."""
@@ -141,7 +179,14 @@ class Record:
             }
         if valid is not None:
             figures |= {"valid": valid.loss, "metric_name": valid.metric_name, "metric": valid.metric}
+            if valid.task is not None:
+                name = TASK_NAMES.get(valid.task_name, valid.task_name)
+                figures |= {"task_name": name, "task": valid.task, "task_pairs": valid.task_pairs}
         return figures
+
+    def changes_as_list(self) -> list[tuple[int, str]]:
+        """Return the changes by hand: the update, and what was changed to what."""
+        return [(change.step, change.text) for change in self.changes]
 
     def as_dict(self) -> Values:
         """Return everything that a panel needs to draw itself, as plain values."""
@@ -161,6 +206,8 @@ class Record:
             "train": self.train.points(),
             "rate": self.rate.points(),
             "valid": self.valid.points(),
+            "task": self.task.points(),
+            "changes": self.changes_as_list(),
             "best": self.best,
             "samples": self.samples_as_list(),
             "warnings": self.warnings,

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from nbtextgen.charts import Curve, figure, line_chart, smoothed
+from nbtextgen.charts import Curve, Plot, figure, plots, smoothed
 from nbtextgen.core.errors import NotTrainedError
-from nbtextgen.core.escaping import pictured, visible
-from nbtextgen.notebook.live.record import Record, chosen, record_of
+from nbtextgen.core.escaping import folded, pictured, visible
+from nbtextgen.notebook.live.record import TASK_NAMES, Record, chosen, record_of
+from nbtextgen.notebook.live.verdict import verdict
+from nbtextgen.training.events import Validation
 from nbtextgen.training.progress import clock, of
 
 if TYPE_CHECKING:
     from nbtextgen.generator import TextGenerator
 
+TASK_HEIGHT, RATE_HEIGHT = 64, 44
+"""Heights of the smaller plots, in pixels."""
+SMOOTHING = 0.5
+"""Weight of earlier points in the training curve, which are means already."""
 REASONS = {
     "finished": "finished",
     "interrupted": "stopped",
     "early": "stopped early: no improvement",
     "time": "time limit reached",
-    "diverged": "stopped: the loss is not a number",
+    "diverged": "stopped: the loss kept rising",
     "failed": "failed",
 }
 
@@ -40,7 +47,8 @@ def headline(record: Record) -> str:
     else:
         text = "training starts"
     if record.best is not None:
-        text += f"; best so far: validation loss {record.best[1]:.4f} at update {record.best[0]:,g}"
+        best = "best" if record.ended is not None else "best so far"
+        text += f"; {best}: validation loss {record.best[1]:.4f} at update {record.best[0]:,g}"
     return text
 
 
@@ -58,29 +66,51 @@ def about(record: Record) -> str:
 
 
 def curves(record: Record) -> str:
-    """Return training and validation loss as a chart; empty before the first step."""
-    raw, valid = record.train.points(), record.valid.points()
+    """Return losses, the task's metric and the learning rate as a chart; empty before the first step."""
+    raw, valid, task = record.train.points(), record.valid.points(), record.task.points()
     lines = [
         Curve("", raw, faint=True, style=0),
-        Curve("training loss", smoothed(raw), style=0),
+        Curve("training loss", smoothed(raw, SMOOTHING), style=0),
         Curve("validation loss", valid, style=1, dots=True),
     ]
     if not raw and not valid:
         return ""
-    title = "Training and validation loss by update"
-    drawn = line_chart(lines, title=title, x_label="update", y_label="loss (nats per token)", star=record.best)
+    parts = [Plot(lines, "loss (nats per token)", star=record.best, wide=True)]
+    if record.validation is not None and task:
+        name = task_name(record.validation)
+        parts.append(Plot([Curve(name, task, style=2, dots=True)], f"{name} (%)", TASK_HEIGHT, limits=(0.0, 100.0)))
+    parts.append(Plot([Curve("learning rate", record.rate.points(), style=6)], "learning rate", RATE_HEIGHT))
+    drawn = plots(
+        parts,
+        title="Training by update",
+        x_label="update",
+        whole=True,
+        marks=record.changes_as_list(),
+        star_name="best" if record.ended is not None else "best so far",
+    )
     return figure(drawn, "training")
+
+
+def task_name(validation: Validation) -> str:
+    """Return the name of the metric of generated texts, as it is written."""
+    return TASK_NAMES.get(validation.task_name, validation.task_name)
 
 
 def as_html(record: Record) -> str:
     """Return the view as HTML; all text from data or model is escaped."""
     notes = "".join(f"<div>Note: {visible(text)}</div>" for text in record.warnings)
     return (
-        '<div style="max-width:720px">'
+        '<div style="max-width:900px">'
         f"<div><b>{visible(record.name)}</b> &middot; {visible(headline(record))}</div>"
+        f"{_verdict(record)}"
         f'<div style="opacity:.75;font-size:12px">{visible(about(record) + _figures(record))}</div>{notes}'
         f"{curves(record)}{_samples(record)}</div>"
     )
+
+
+def _verdict(record: Record) -> str:
+    text = verdict(record)
+    return f'<div style="margin:4px 0">{visible(text)}</div>' if text else ""
 
 
 def _figures(record: Record) -> str:
@@ -88,7 +118,17 @@ def _figures(record: Record) -> str:
     if "step" not in now:
         return ""
     metric = "" if now.get("metric_name", "loss") == "loss" else f"; {now['metric_name']} {now['metric']:.2f}"
-    return f"; {now['step']:,} updates in {clock(now['seconds'])}, {now['speed']:,.0f} tokens/s{metric}"
+    task = f"; {now['task_name']} {now['task']:.0f} % of {now['task_pairs']} held-out inputs" if "task" in now else ""
+    changes = "".join(f"; {text} from update {step:,}" for step, text in record.changes_as_list())
+    return f"; {now['step']:,} updates in {clock(now['seconds'])}, {now['speed']:,.0f} tokens/s{metric}{task}{changes}"
+
+
+def _earlier(outputs: Sequence[tuple[int, str]]) -> str:
+    """Return the outputs before the last one, folded; each text once, with the update that gave it."""
+    if not outputs:
+        return ""
+    lines = "".join(f"<div>update {step:,}: <bdi>{visible(text)}</bdi></div>" for step, text in reversed(outputs))
+    return f'<details style="opacity:.75"><summary>earlier</summary>{lines}</details>'
 
 
 def _samples(record: Record) -> str:
@@ -99,13 +139,10 @@ def _samples(record: Record) -> str:
     for source, sample in record.samples.items():
         last = sample.outputs[-1][1]
         mark = " &#10003;" if last == sample.target else ""
-        earlier = "".join(
-            f'<div style="opacity:.65">epoch {epoch}: <bdi>{visible(text)}</bdi></div>'
-            for epoch, text in sample.outputs[:-1]
-        )
+        earlier = _earlier(sample.outputs[:-1])
         rows.append(
-            f'<tr><td style="{left}"><bdi>{visible(source)}</bdi></td><td style="{left}"><bdi>{visible(sample.target)}</bdi></td>'
-            f'<td style="{left}"><bdi>{visible(last)}</bdi>{mark}{earlier}</td></tr>'
+            f'<tr><td style="{left}">{folded(source)}</td><td style="{left}">{folded(sample.target)}</td>'
+            f'<td style="{left}">{folded(last)}{mark}{earlier}</td></tr>'
         )
     heads = "".join(f'<th style="{left}">{name}</th>' for name in ("validation input", "reference", "prediction"))
     return f"<table style='width:100%;table-layout:fixed'><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
@@ -117,6 +154,7 @@ def as_text(record: Record) -> str:
     now = record.now()
     if "step" in now:
         lines.append(f"training loss {now['loss']:.3f}, {now['speed']:,.0f} tokens/s")
+    lines += [text for text in (verdict(record),) if text]
     lines += [f"Note: {text}" for text in record.warnings]
     for source, sample in record.samples.items():
         last = sample.outputs[-1][1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from IPython.core.magic import line_cell_magic, magics_class
@@ -9,7 +10,7 @@ from IPython.core.magic import line_cell_magic, magics_class
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import options_of
 from nbtextgen.notebook.arguments import COLUMNS, COMMON, ENCODING, by_name, flag_option, text_option
-from nbtextgen.notebook.code import Values, call, print_code
+from nbtextgen.notebook.code import MagicLine, Values, call, print_code
 from nbtextgen.notebook.lines import ParsedLine
 from nbtextgen.notebook.magics.base import Commands, command
 from nbtextgen.tokenizers.config import TokenizerConfig
@@ -28,6 +29,9 @@ OPTIONS = (
     )
     | COMMON
 )
+
+MAGIC_OPTIONS = ("source", "target", "encoding")
+"""Options that a magic on the cleaned data needs as well."""
 
 
 @magics_class
@@ -50,7 +54,8 @@ class DataCommands(Commands):
             %textgen_data df --source en --target fr
 
         Train on the cleaned pairs with %textgen_train french --data cleaned. The model stores the steps, and applies those that
-        rewrite a text to every input. `cleaned.dropped_frame()` returns the rows that were removed.
+        rewrite a text to every input. `cleaned.dropped_frame()` returns the rows that were removed. With --into, a data frame
+        gives a data frame.
         """
         from nbtextgen.data.pairs import Pairs, RawPairs
         from nbtextgen.notebook.data_view import DataView
@@ -65,19 +70,39 @@ class DataCommands(Commands):
         rows = RawPairs.of(data, **sides)
         valid = Pairs.of(self.session.data(own["valid"], "--valid"), **sides) if "valid" in own else None
         if own.get("panel"):
-            from nbtextgen.notebook.panels.cleaning import cleaning_panel
-
-            return cleaning_panel(rows, valid, tokens, lambda cleaned: self._keep(cleaned, into), into)
+            return self._panel(parsed, data, rows, valid, tokens, into)
         if "clean" not in own:
             return DataView.of(rows, None if own.get("brief") else rows.report(valid=valid, **tokens))
         cleaned = rows.clean(own["clean"], valid=valid)
         if "into" in own:
-            self._keep(cleaned, into)
+            self._keep(data, cleaned, into, sides)
         return cleaned
 
-    def _keep(self, cleaned: Any, name: str) -> None:
-        """Put the cleaned pairs into a variable; they keep the steps, which a model trained on them applies as well."""
-        self.session.variables[name] = cleaned
+    def _keep(self, data: Any, cleaned: Any, name: str, sides: Values) -> None:
+        """Put what was cleaned into a variable: a frame if it was one, otherwise pairs.
+
+        Both keep the steps, which a model trained on them applies as well.
+        """
+        columns = {side: sides[side] for side in ("source", "target") if side in sides}
+        self.session.variables[name] = cleaned.frame(data, **columns) if _is_frame(data) else cleaned
+
+    def _panel(self, parsed: ParsedLine, data: object, rows: Any, valid: Any, tokens: Values, into: str) -> object:
+        """Return the Clean panel; its button gives back a frame for a frame, and pairs for everything else."""
+        from nbtextgen.notebook.panels.cleaning import CleaningPanel
+
+        own = {name: value for name, value in parsed.options.items() if value is not None and name in MAGIC_OPTIONS}
+        sides = {name: own[name] for name in ("source", "target") if name in own}
+
+        def keep(cleaned: Any) -> str:
+            self._keep(data, cleaned, into, sides)
+            what = "rows are a data frame" if _is_frame(data) else "pairs are"
+            train = MagicLine("textgen_train", "NAME", {"data": into, **(sides if _is_frame(data) else {})})
+            return f"{len(cleaned.pairs):,} {what} in {into}; train with {train.magic()}"
+
+        def line(steps: str) -> MagicLine:
+            return MagicLine("textgen_data", parsed.text or "", own | {"clean": steps, "into": into})
+
+        return CleaningPanel(rows, valid, tokens, keep, line)
 
     def _code(self, expression: str, own: Values, sides: Values, tokens: Values) -> list[str]:
         """Return the Python that does the same."""
@@ -88,8 +113,16 @@ class DataCommands(Commands):
             valid = "valid=valid"
         if "clean" in own:
             first = ", ".join(part for part in (repr(own["clean"]), valid) if part)
-            return [*lines, f"{own.get('into', 'cleaned')} = rows.clean({first})"]
+            frame = call(".frame", expression, {side: sides[side] for side in ("source", "target") if side in sides})
+            is_frame = "into" in own and _is_frame(self.session.scope.get(expression))
+            return [*lines, f"{own.get('into', 'cleaned')} = rows.clean({first}){frame if is_frame else ''}"]
         return [*lines, call("rows.report", valid, tokens)]
+
+
+def _is_frame(data: object) -> bool:
+    """Return whether the data is a pandas frame; pandas is not imported for that."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and isinstance(data, pandas.DataFrame)
 
 
 def _variable(name: str, own: Values) -> str:

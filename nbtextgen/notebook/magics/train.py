@@ -147,13 +147,23 @@ class TrainCommands(Commands):
                 self.session.variables[request.name] = training.model
             training.start()
             return training.model
-        return self._keep(training.run(), request)
+        model = self._keep(training.run(), request)
+        self._offer_next(request)
+        return model
 
     async def _await_training(self, request: Request, training: Training, quiet: bool) -> Any:
         """Train in the background while the kernel handles the panel's messages."""
         training.start()
         model = self._keep(await training.ended(getattr(self.shell, "kernel", None)), request)
+        self._offer_next(request)
         return None if quiet else model
+
+    def _offer_next(self, request: Request) -> None:
+        """Show a bar of what usually comes next, under the panel of a training that has ended."""
+        if self.session.rich and request.progress in ("auto", "panel") and "text" not in request.own:
+            from nbtextgen.notebook.panels.result import ResultBar
+
+            ResultBar(self.session, request.name)._ipython_display_()
 
     def _finish(self, request: Request, model: Any) -> None:
         """Keep the model of a background training that has ended; a resumed run has none before."""

@@ -1,77 +1,180 @@
-"""The Clean panel: the report, a check box for each cleaning step, a preview, and a button that cleans."""
+"""The Clean panel: one list of findings and steps with check boxes, what would be kept, and a button that cleans."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 
 from nbtextgen.core.errors import NbTextGenError
 from nbtextgen.core.escaping import visible
-from nbtextgen.data.cleaning.clean import STEPS
+from nbtextgen.data.cleaning.clean import STEPS, StepResult
 from nbtextgen.data.pairs import Cleaned, Pairs, RawPairs
-from nbtextgen.notebook.panels.static import PlainBox
+from nbtextgen.data.report.findings import Finding
+from nbtextgen.data.report.views import step_examples
+from nbtextgen.notebook.code import MagicLine
+from nbtextgen.notebook.panels.static import StaticForm
+from nbtextgen.notebook.panels.widgets import CodeView, row, status
+
+if TYPE_CHECKING:
+    from nbtextgen.data.report.report import DataReport
+
+SAFE = ("control", "nfc", "whitespace", "dedupe")
+"""Steps that are ticked if the report advises them: right for every task. The others are for the user to choose."""
+LIST_HEIGHT = "420px"
+COLOURS = {"high": "#c62828", "medium": "#b26a00", "low": "#5f6b7a"}
 
 
-def cleaning_panel(
-    rows: RawPairs, valid: Pairs | None, tokens: Mapping[str, Any], keep: Callable[[Cleaned], None], name: str
-) -> widgets.VBox:
-    """Return a panel to choose cleaning steps, preview their changes, and keep the result.
+class CleaningPanel(StaticForm, widgets.VBox):
+    """What the report found, with a check box for each step that mends it, and what would be kept.
 
-    ``tokens`` are settings of the tokenizers, for the report. A click calls ``keep``, which fills the variable ``name``.
+    Attributes:
+        report: what is wrong with the data.
+        boxes: the check boxes by step.
+        cleaned: the result of the steps that are ticked; ``None`` if they are refused.
     """
-    report = rows.report(valid=valid, **tokens)
-    recommended = dict.fromkeys(step for step in report.steps.split(",") if step)
-    others = [step for step in STEPS if step not in {each.partition(":")[0] for each in recommended}]
-    not_useful = {"language", "empty"} | (set() if valid is not None else {"overlap"})
-    boxes = {step: _box(step, checked=True) for step in recommended}
-    boxes |= {step: _box(step, checked=False) for step in others if step not in not_useful}
-    preview, message = widgets.HTML(), widgets.HTML()
-    apply = widgets.Button(description=f"Clean into {name}", button_style="primary", layout={"width": "auto"})
-    state: dict[str, Cleaned] = {}
 
-    def refresh(_: object = None) -> None:
-        state.clear()
-        steps = [step for step, box in boxes.items() if box.value]
-        try:
-            state["cleaned"] = rows.clean(steps, valid=valid)
-            preview.value = "<b>Preview:</b>" + state["cleaned"].html()
-        except NbTextGenError as error:
-            preview.value = f"<b>{visible(error.in_form)}</b>"
-        apply.disabled, message.value = not state, ""
+    def __init__(
+        self,
+        rows: RawPairs,
+        valid: Pairs | None,
+        tokens: Mapping[str, Any],
+        keep: Callable[[Cleaned], str],
+        line: Callable[[str], MagicLine],
+    ) -> None:
+        """Look at the rows.
 
-    def clean(_: object) -> None:
-        keep(state["cleaned"])
-        kept = len(state["cleaned"].pairs)
-        message.value = (
-            f"{kept:,} pairs are in <code>{visible(name)}</code>; train with <code>--data {visible(name)}</code>"
+        Args:
+            rows: the data.
+            valid: held-out pairs, for the step ``overlap``.
+            tokens: settings of the tokenizers, for the report.
+            keep: puts the result into a variable; returns what to do with it.
+            line: the magic that applies the steps.
+        """
+        self._rows, self._valid, self._keep, self._line = rows, valid, keep, line
+        self.report: DataReport = rows.report(valid=valid, **tokens)
+        self.cleaned: Cleaned | None = None
+        self.boxes: dict[str, widgets.Checkbox] = {}
+        self._effects: dict[str, widgets.HTML] = {}
+        self.kept, self.message, self.code = widgets.HTML(), widgets.HTML(), CodeView()
+        name = line("").options["into"]
+        self.apply = widgets.Button(description=f"Clean into {name}", button_style="primary", layout={"width": "auto"})
+        self.apply.on_click(lambda _: self._clean())
+        findings = [self._finding_row(finding) for finding in self.report.findings]
+        findings = findings or [widgets.HTML("<i>Nothing was found that should be cleaned.</i>")]
+        title = f"<b>{len(rows):,} rows</b>, {len(self.report.findings)} findings"
+        scrolled = widgets.Layout(
+            max_height=LIST_HEIGHT, overflow="auto", border="1px solid var(--jp-border-color2, #ccc)"
         )
+        parts = [
+            widgets.HTML(f"<div style='font-size:15px'>{title}</div>"),
+            row(self.kept, self.apply),
+            self.message,
+            widgets.VBox(findings, layout=scrolled),
+            self._other_steps(),
+            self.code,
+            self.hidden_style(),
+        ]
+        super().__init__(parts)
+        for box in self.boxes.values():
+            box.observe(lambda _: self._refresh(), "value")
+        self._refresh()
 
-    for box in boxes.values():
-        box.observe(refresh, "value")
-    apply.on_click(clean)
-    refresh()
-    columns = widgets.Layout(
-        grid_template_columns="repeat(auto-fill, minmax(min(100%, 36em), 1fr))", grid_gap="0 1.5em"
+    @property
+    def steps(self) -> list[str]:
+        """The steps that are ticked."""
+        return [step for step, box in self.boxes.items() if box.value]
+
+    def _finding_row(self, finding: Finding) -> widgets.HBox:
+        """A finding, with the check box of the step that mends it."""
+        step = finding.step
+        new = step is not None and step not in self.boxes
+        left = self._box(step, checked=step in SAFE) if step is not None and new else widgets.HTML(_mended_by(step))
+        left.layout.width = "11em"
+        colour = COLOURS[finding.severity]
+        examples = "".join(
+            f"<div>{visible(place)}: <bdi>{visible(text)}</bdi></div>" for place, text in finding.examples
+        )
+        words = (
+            f"<div style='line-height:1.4;border-left:4px solid {colour};padding-left:8px'><b>{visible(finding.name)}</b> "
+            f"({finding.severity}): {finding.count:,} rows ({finding.share:.1%}); {visible(finding.what)}"
+            f"<details><summary>Examples</summary>{examples}</details></div>"
+        )
+        return self._row(left, words, step if new else None)
+
+    def _other_steps(self) -> widgets.Accordion:
+        """The steps that no finding asks for, folded."""
+        names = {step.partition(":")[0] for step in self.boxes}
+        useless = {"language", "empty", *(() if self._valid is not None else ("overlap",))}
+        others = [
+            self._row(self._box(step), visible(STEPS[step]), step) for step in STEPS if step not in names | useless
+        ]
+        return widgets.Accordion([widgets.VBox(others)], titles=("Other steps",), selected_index=None)
+
+    def _box(self, step: str, *, checked: bool = False) -> widgets.Checkbox:
+        """The check box of a step."""
+        tooltip = STEPS[step.partition(":")[0]]
+        box = widgets.Checkbox(checked, description=step, indent=False, tooltip=tooltip, layout={"width": "11em"})
+        self.boxes[step] = box
+        return box
+
+    def _row(self, left: widgets.Widget, words: str, step: str | None) -> widgets.HBox:
+        """A check box beside what it is for, and what its step does."""
+        effect = widgets.HTML()
+        if step is not None:
+            self._effects[step.partition(":")[0]] = effect
+        right = widgets.VBox([widgets.HTML(words), effect], layout={"flex": "1 1 0", "min_width": "0"})
+        return widgets.HBox([left, right], layout={"min_height": "min-content", "flex": "0 0 auto"})
+
+    def _refresh(self) -> None:
+        """Apply the steps that are ticked, and show what they do."""
+        try:
+            self.cleaned = self._rows.clean(self.steps, valid=self._valid)
+            self.kept.value = status(_kept(self.cleaned))
+        except NbTextGenError as error:
+            self.cleaned = None
+            self.kept.value = status(error.in_form, alert=True)
+        results = {} if self.cleaned is None else {result.name: result for result in self.cleaned.results}
+        for name, effect in self._effects.items():
+            effect.value = _effect(results.get(name))
+        self.apply.disabled, self.message.value = self.cleaned is None, ""
+        self.code.show({"Magic": self._line(",".join(self.steps) or "empty").magic()})
+        self.refresh_still()
+
+    def _clean(self) -> None:
+        assert self.cleaned is not None
+        self.message.value = status(self._keep(self.cleaned))
+        self.refresh_still()
+
+    def summary(self) -> tuple[str, str]:
+        """Return the panel as text and as static HTML."""
+        text = f"Clean panel: {self.code.pieces[0]['code']}"
+        account = "" if self.cleaned is None else self.cleaned.html()
+        return text, self.report.html() + account + self.message.value
+
+
+def _mended_by(step: str | None) -> str:
+    return "" if step is None else f"<span style='opacity:.8'>{visible(step)}, see above</span>"
+
+
+def _kept(cleaned: Cleaned) -> str:
+    """What would be kept and lost, in a sentence."""
+    total = len(cleaned.pairs) + len(cleaned.dropped)
+    lost = [f"{result.name} {result.dropped:,}" for result in cleaned.results if result.dropped]
+    unreadable = len(cleaned.dropped) - sum(result.dropped for result in cleaned.results)
+    lost += [f"unusable rows {unreadable:,}"] if unreadable else []
+    text = f"{len(cleaned.pairs):,} of {total:,} rows kept"
+    return (
+        f"{text}; {len(cleaned.dropped):,} will be lost ({', '.join(lost)})" if lost else f"{text}; none will be lost"
     )
-    steps_grid = widgets.GridBox(list(map(_explained, boxes.values())), layout=columns)
-
-    def summary() -> tuple[str, str]:
-        steps = ",".join(step for step, box in boxes.items() if box.value)
-        return f"Cleaning panel: --clean {steps or 'none'} --into {name}", report.html() + preview.value
-
-    parts = [widgets.HTML(report.html()), steps_grid, preview, widgets.HBox([apply, message])]
-    return PlainBox(parts, summary)
 
 
-def _box(step: str, *, checked: bool) -> widgets.Checkbox:
-    """Return the check box of a step."""
-    tooltip = STEPS[step.partition(":")[0]]
-    return widgets.Checkbox(checked, description=step, indent=False, tooltip=tooltip, layout={"width": "10.5em"})
-
-
-def _explained(box: widgets.Checkbox) -> widgets.HBox:
-    """Return a check box with a description of its step beside it."""
-    description = f"<span style='opacity:.8;line-height:1.4'>{visible(box.tooltip)}</span>"
-    return widgets.HBox([box, widgets.HTML(description, layout={"flex": "1 1 0", "min_width": "0"})])
+def _effect(result: StepResult | None) -> str:
+    """What a step does now, as HTML."""
+    if result is None:
+        return ""
+    effects = [f"drops {result.dropped:,} rows"] if result.dropped else []
+    effects += [f"rewrites {result.changed:,} texts"] if result.changed else []
+    text = ", ".join(effects) or "changes nothing"
+    return f"<div style='line-height:1.4'>{text}{step_examples(result)}</div>"

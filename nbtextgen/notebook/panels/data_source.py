@@ -77,6 +77,13 @@ class DataSource:
         return {}
 
 
+def field_of(error: NbTextGenError, values: Mapping[str, Any]) -> str:
+    """Return the field that an error about the data belongs to."""
+    words = error.in_form
+    sides = [side for side in ("source", "target") if f"{side} column" in words or (values.get(side) or "\0") in words]
+    return sides[0] if sides else "data"
+
+
 def columns_of(values: Mapping[str, Any]) -> dict[str, str]:
     """Return the columns that the user named."""
     return {side: values[side] for side in ("source", "target") if values.get(side)}

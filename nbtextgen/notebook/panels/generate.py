@@ -12,16 +12,18 @@ import ipywidgets
 
 from nbtextgen.core.cancellation import CancellationToken
 from nbtextgen.core.errors import NbTextGenError
+from nbtextgen.core.escaping import visible
 from nbtextgen.core.options import build, options_of
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.inference.generation import Generation
 from nbtextgen.inference.text_codec import validate_sources
 from nbtextgen.notebook.background import BackgroundWorker, describe
 from nbtextgen.notebook.code import MagicLine, Values
+from nbtextgen.notebook.explain.panel import ExplanationPanel
 from nbtextgen.notebook.panels.fields import check_settings, choice_field, defaults, field, text_field
 from nbtextgen.notebook.panels.output_tokens import mark_differences, output_rows, visible_space
 from nbtextgen.notebook.panels.static import StaticForm
-from nbtextgen.notebook.panels.widgets import CodeView, Form, OutputsView
+from nbtextgen.notebook.panels.widgets import CodeView, Form, OutputsView, row
 from nbtextgen.tokenizers.base import EOS
 
 if TYPE_CHECKING:
@@ -32,6 +34,10 @@ OPTIONS = options_of(DecodingConfig)
 MAIN_OPTIONS = ("beam", "n_best", "length_penalty", "sample", "temperature", "top_k", "top_p", "seed")
 HIDDEN_OPTIONS = ("batch_size",)
 """Settings that do not matter for one text."""
+SEARCH_OPTIONS = ("beam", "length_penalty", "coverage_penalty")
+"""Settings that sampling does not use."""
+SAMPLING_OPTIONS = tuple(name for name, option in OPTIONS.items() if option.help.startswith("sampling:"))
+"""Settings that only sampling uses."""
 DELAY = 0.12
 """Seconds without a key press before the models generate."""
 ALTERNATIVES = 8
@@ -42,7 +48,7 @@ NO_MODEL = "none"
 
 
 class GeneratePanel(StaticForm, ipywidgets.VBox):
-    """A text box and sliders for one model, or two side by side."""
+    """A text box, the outputs of one model or two side by side, and below them the settings of decoding."""
 
     def __init__(self, session: Session, name: str, text: str = "") -> None:
         """Create the panel for the model in the variable ``name``; ``text`` is the first source."""
@@ -51,11 +57,13 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
         self._prefixes: dict[int, tuple[int, ...]] = {}
         self._generations: list[Generation | None] = []
         self._choices: Sequence[Alternative] = ()
-        self.form = _form(session.models() or [name], name, text)
-        self.writing, self.code = OutputsView(), CodeView()
-        self.below = ipywidgets.VBox()
-        super().__init__([self.form, self.writing, self.code, self.below])
+        self._seed: int | None = None  # of the last draw, if the user set none
+        self.form, self.decoding = _form(session.models() or [name], name, text), _decoding_form()
+        self.writing, self.code, self.below = OutputsView(), CodeView(), ipywidgets.VBox()
+        parts = [self.form, self.writing, self.below, self.decoding, self.code, self.hidden_style()]
+        super().__init__(parts)
         self.form.observe(self._changed, "values")
+        self.decoding.observe(self._changed, "values")
         self.writing.on_msg(self._receive)
         self._show_code()
         if text:
@@ -67,6 +75,7 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
         old, new = change["old"], change["new"]
         if any(old.get(key) != new.get(key) for key in ("model", "compare", "text")):
             self._prefixes.clear()  # a forced prefix belongs to one text and one model
+        self.writing.sampling = bool(self.decoding.values["sample"])
         self._show_code()
         self._generate()
 
@@ -75,7 +84,12 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
         kind, column = message.get("kind"), message.get("column", 0)
         if kind == "release":
             self._prefixes.pop(column, None)
+            self._show_code()
             self._generate()
+        elif kind == "draw":
+            self._generate()
+        elif kind == "close":
+            self._close_explanation()
         elif message.get("version") != self.writing.version or column >= len(self._generations):
             return
         elif kind == "explain":
@@ -86,6 +100,7 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
             row = self._row(message)
             if row is not None and message["choice"] < len(self._choices):
                 self._prefixes[column] = (*row.ids[: message["at"]], self._choices[message["choice"]].id)
+                self._show_code()
                 self._generate()
 
     def _row(self, message: Values) -> Generation | None:
@@ -110,6 +125,9 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
         start = time.perf_counter()
         config, errors = self._config()
         text = self.form.values["text"] or ""
+        if config is not None and config.sample and config.seed is None:
+            # Do not use PyTorch's shared random generator: a training may be running.
+            config = dataclasses.replace(config, seed=random.randrange(2**32))
         generations: list[Generation | None] = []
         columns: list[Values] = []
         for index, name in enumerate(self.names):
@@ -122,20 +140,34 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
         if len(generations) == 2 and all(generations):
             mark_differences(columns[0]["rows"][0]["tokens"], columns[1]["rows"][0]["tokens"])
         self._generations = generations
-        self.form.errors = errors
+        self.decoding.errors = errors
+        self._seed = config.seed if config is not None and config.sample else None
         with self.writing.hold_sync():
             self.writing.version += 1
             self.writing.columns = columns
             self.writing.alternatives = {}
             milliseconds = 1000 * (time.perf_counter() - start)
-            done = f"generated in {milliseconds:.0f} ms; click a token to see alternatives"
+            done = f"generated in {milliseconds:.0f} ms" + ("" if self._seed is None else f", seed {self._seed}")
             notes = dict.fromkeys(note for generation in generations if generation for note in generation.notes)
             self.writing.status = "; ".join([done, *notes]) if any(generations) else ""
+        self._show_code()
+        self.refresh_still()
+
+    def _settings(self) -> tuple[Values, dict[str, str]]:
+        """Return the settings that differ from their defaults and have an effect, and an error for each that is refused."""
+        settings, errors = check_settings(self.decoding.values, OPTIONS)
+        unused = SEARCH_OPTIONS if settings.get("sample") else SAMPLING_OPTIONS
+        return {name: value for name, value in settings.items() if name not in unused}, errors
 
     def _config(self) -> tuple[DecodingConfig | None, dict[str, str]]:
         """Return the decoding settings, or ``None`` and an error for each setting that is refused."""
-        settings, errors = check_settings(self.form.values, OPTIONS)
-        return (None if errors else build(DecodingConfig, settings)), errors
+        settings, errors = self._settings()
+        if errors:
+            return None, errors
+        try:
+            return build(DecodingConfig, settings), {}
+        except NbTextGenError as error:
+            return None, {"max_length": error.in_form}
 
     def _predict(
         self, name: str, text: str, config: DecodingConfig, prefix: Sequence[int], token: CancellationToken
@@ -145,9 +177,6 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
             return None, ""
         try:
             model = self.session.model([name])
-            if config.sample and config.seed is None:
-                # Do not use PyTorch's shared random generator: a training may be running.
-                config = dataclasses.replace(config, seed=random.randrange(2**32))
             sources = validate_sources([text], model.plan.data.clean)
             return model.predictor.predict(sources, config, prefix, cancellation=token)[0], ""
         except NbTextGenError as error:
@@ -174,24 +203,50 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
         place = {key: message[key] for key in ("version", "column", "row", "at")}
         self.writing.alternatives = {**place, "options": options}
 
-    def _explain(self, column: int, row: Generation | None) -> None:
+    def _explain(self, column: int, output: Generation | None) -> None:
         """Open the explanation of an output."""
-        from nbtextgen.notebook.explain.panel import ExplanationPanel
-
-        if row is None:
+        if output is None:
             return
         try:
-            self.below.children = [ExplanationPanel.of(self.session.model([self.names[column]]), row)]
+            panel = ExplanationPanel.of(self.session.model([self.names[column]]), output)
         except NbTextGenError as error:
             self.writing.status = error.in_form
+            return
+        self._close_explanation()
+        close = ipywidgets.Button(description="Close", tooltip="Close the explanation", layout={"width": "auto"})
+        close.on_click(lambda _: self._close_explanation())
+        title = ipywidgets.HTML(
+            f"<b>Why {visible(self.names[column])} wrote \u201c<bdi>{visible(output.text)}</bdi>\u201d</b>"
+        )
+        self.below.children = [row(title, close), panel]
+        self.refresh_still()
+
+    def _close_explanation(self) -> None:
+        """Close the explanation that is open, with its computation and its widgets."""
+        opened, self.below.children = self.below.children, []
+        for part in opened:
+            if isinstance(part, ExplanationPanel):
+                part.cancel()
+            part.close()
 
     # Code and static form ------------------------------------------------------------------------------------------
 
     def _show_code(self) -> None:
         name, text = self.names[0], self.form.values["text"] or ""
-        settings, errors = check_settings(self.form.values, OPTIONS)
+        settings, errors = self._settings()
+        if self._seed is not None and settings.get("sample"):
+            settings |= {"seed": self._seed}
+        settings |= self._forced(name)
         line = MagicLine("textgen_generate", name, {} if errors else settings, text)
         self.code.show({"Magic": line.magic(), "Python": line.python(f"{name}.generate", [repr(text)])})
+
+    def _forced(self, name: str) -> Values:
+        """Return the settings that make the magic begin with the tokens that the user chose."""
+        ids = [each for each in self._prefixes.get(0, ()) if each != EOS]
+        if not self._prefixes.get(0):
+            return {}
+        prefix = {"prefix": self.session.model([name]).predictor.target.decode(ids)} if ids else {}
+        return prefix if len(ids) == len(self._prefixes[0]) else prefix | {"max_length": max(1, len(ids))}
 
     def summary(self) -> tuple[str, str]:
         """Return the panel as text and as static HTML; waits a little for the first output."""
@@ -200,28 +255,41 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
         code = self.code.pieces[0]["code"]
         if generation is None:
             return f"Generate panel: {code}", ""
-        bundle = generation._repr_mimebundle_()
-        return f"Generate panel: {code}\n{bundle['text/plain']}", bundle["text/html"]
+        text, page = f"Generate panel: {code}", ""
+        for name, each in zip(self.names, self._generations, strict=False):
+            bundle = each._repr_mimebundle_() if each is not None else {"text/plain": "", "text/html": ""}
+            text += f"\n{name}: {bundle['text/plain']}"
+            page += f"<div><b>{visible(name)}</b></div>{bundle['text/html']}"
+        for part in self.below.children:
+            if isinstance(part, ExplanationPanel):
+                page += part.explanations._repr_mimebundle_()["text/html"]
+        return text, page
 
 
 def _form(names: list[str], name: str, text: str) -> Form:
-    more = [option for option in OPTIONS if option not in (*MAIN_OPTIONS, *HIDDEN_OPTIONS)]
     models = [
         choice_field("model", names, "the variable that holds the model"),
-        choice_field("compare", [NO_MODEL, *names], "a second model, shown side by side"),
-        text_field("text", "the source; the output changes while you type", kind="area"),
+        choice_field("compare", [NO_MODEL, *names], "a second model, shown side by side") | {"label": "compare with"},
+        text_field("text", "the input; the output changes while you type", kind="area", placeholder="Type an input."),
     ]
     return Form(
+        sections=[{"title": "Generate", "fields": models}],
+        values={"model": name, "compare": NO_MODEL, "text": text},
+    )
+
+
+def _decoding_form() -> Form:
+    more = [option for option in OPTIONS if option not in (*MAIN_OPTIONS, *HIDDEN_OPTIONS)]
+    return Form(
         sections=[
-            {"title": "Generate", "fields": models},
-            {"title": "Decoding", "fields": [_field(option) for option in MAIN_OPTIONS]},
+            {"title": "Decoding", "closed": True, "fields": [_field(option) for option in MAIN_OPTIONS]},
             {"title": "More settings", "closed": True, "fields": [_field(option) for option in more]},
         ],
-        values={"model": name, "compare": NO_MODEL, "text": text, **defaults(OPTIONS)},
+        values=defaults(OPTIONS),
     )
 
 
 def _field(name: str) -> Values:
-    """Return the field of a decoding setting; those of sampling need its switch."""
-    needs = {"needs": "sample"} if OPTIONS[name].help.startswith("sampling:") else {}
+    """Return the field of a decoding setting; those of sampling need its switch, those of a search need it off."""
+    needs = {"needs": "sample"} if name in SAMPLING_OPTIONS else {"unless": "sample"} if name in SEARCH_OPTIONS else {}
     return field(OPTIONS[name]) | needs

@@ -7,7 +7,7 @@ import difflib
 import numpy as np
 
 from nbtextgen.core.escaping import pictured
-from nbtextgen.inference.generation import Generation
+from nbtextgen.inference.generation import Generation, spaced_tokens
 from nbtextgen.notebook.code import Values
 
 
@@ -28,29 +28,12 @@ def output_rows(generation: Generation | None, forced: int) -> list[Values]:
                 "p": round(probabilities[index], 5),
                 "forced": index == forced - 1,
             }
-            for index, (space, token) in enumerate(_with_spaces(candidate))
+            for index, (space, token) in enumerate(spaced_tokens(candidate))
         ]
         last = {"p": round(probabilities[-1], 5), "forced": len(tokens) == forced - 1}
         end = {"text": "", "before": "", "end": True} | last
         rows.append({"score": f"{candidate.score:.3f}", "text": pictured(candidate.text), "tokens": [*tokens, end]})
     return rows
-
-
-def _with_spaces(generation: Generation) -> list[tuple[str, str]]:
-    """Return each token with the white space before it in the text."""
-    spaced: list[tuple[str, str]] = []
-    position = 0
-    for token in generation.tokens:
-        start = generation.text.find(token, position) if token else -1
-        if start >= 0 and not generation.text[position:start].strip():
-            spaced.append((generation.text[position:start], token))
-            position = start + len(token)
-        elif token.strip() and generation.text.startswith(token.strip(), position):
-            spaced.append(("", token.strip()))  # byte pairs put a space before the first word
-            position += len(token.strip())
-        else:
-            spaced.append((" " if spaced and " " in generation.text else "", token))
-    return spaced
 
 
 def visible_space(token: str) -> str:

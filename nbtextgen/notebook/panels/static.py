@@ -1,7 +1,8 @@
-"""The static form of a panel in a saved notebook: text and HTML that need no kernel."""
+"""The static form of a panel in a saved notebook: text and HTML that need no kernel, as the panel was last on screen."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -11,19 +12,47 @@ from nbtextgen.core.escaping import visible
 
 
 class StaticForm:
-    """Adds a static form to a widget, which is shown where widgets are not available; ``summary`` returns it."""
+    """Gives a widget a static form: a second output beside it, which is hidden while the widget lives.
+
+    A widget's own output cannot be brought up to date, since a notebook would draw the widget anew and the focus would be
+    lost. So the static form has an output of its own; ``summary`` returns it, and ``refresh_still`` brings it up to date.
+    """
+
+    _still_id = ""
+    _shown_still: dict[str, str] | None = None
 
     def summary(self) -> tuple[str, str]:
         """Return text, and HTML to show under it (already escaped)."""
         raise NotImplementedError
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)  # type: ignore[misc]
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+    def still(self) -> dict[str, str]:
+        """Return the static form as a mime bundle."""
         text, page = self.summary()
         lines = "\n".join(map(visible, text.split("\n")))
-        plain = {"text/plain": text, "text/html": f"<div><pre>{lines}</pre>{page}</div>"}
-        return (data or {}) | plain, metadata
+        mark = f' class="{self._still_id}"' if self._still_id else ""
+        return {"text/plain": text, "text/html": f"<div{mark}><pre>{lines}</pre>{page}</div>"}
+
+    def hidden_style(self) -> ipywidgets.Widget:
+        """Return a part of the widget that hides the static form for as long as the page shows the widget."""
+        self._still_id = f"ntg-still-{uuid.uuid4().hex[:12]}"
+        rule = f".jp-OutputArea-child:has(.{self._still_id}),.{self._still_id}{{display:none}}"
+        return ipywidgets.HTML(f"<style>{rule}</style>", layout={"display": "none"})
+
+    def refresh_still(self) -> None:
+        """Bring the static form up to date, if it is shown; may be called from any thread."""
+        if self._shown_still is None:
+            return
+        still = self.still()
+        if still != self._shown_still:
+            self._shown_still = still
+            _display(still, self._still_id, update=True)
+
+    def _ipython_display_(self) -> None:
+        """Show the widget, and its static form beside it."""
+        view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}  # type: ignore[attr-defined]
+        _display({"application/vnd.jupyter.widget-view+json": view, "text/plain": ""}, uuid.uuid4().hex)
+        self._shown_still = self.still()
+        _display(self._shown_still, self._still_id)
 
 
 class PlainBox(StaticForm, ipywidgets.VBox):
@@ -31,8 +60,14 @@ class PlainBox(StaticForm, ipywidgets.VBox):
 
     def __init__(self, children: Sequence[ipywidgets.Widget], summary: Callable[[], tuple[str, str]]) -> None:
         self._summary = summary
-        super().__init__(children)
+        super().__init__([*children, self.hidden_style()])
 
     def summary(self) -> tuple[str, str]:
         """Return text, and HTML to show under it."""
         return self._summary()
+
+
+def _display(data: dict[str, Any], display_id: str, *, update: bool = False) -> None:
+    from IPython.display import display
+
+    display(data, raw=True, display_id=display_id, update=update)

@@ -10,15 +10,20 @@ import ipywidgets
 from nbtextgen.charts import figure
 from nbtextgen.core.cancellation import CancellationToken
 from nbtextgen.core.errors import NbTextGenError
+from nbtextgen.core.escaping import visible
 from nbtextgen.notebook.background import BackgroundWorker, describe
 from nbtextgen.notebook.code import MagicLine, Values
 from nbtextgen.notebook.live.panel import PanelView
-from nbtextgen.notebook.panels.data_source import FIELDS, DataSource, columns_of, fit_code, suggestions
+from nbtextgen.notebook.live.record import Record
+from nbtextgen.notebook.live.static_view import as_html, as_text
+from nbtextgen.notebook.panels.data_source import FIELDS, DataSource, columns_of, field_of, fit_code, suggestions
 from nbtextgen.notebook.panels.fields import check_settings, defaults, field
 from nbtextgen.notebook.panels.generate import GeneratePanel
 from nbtextgen.notebook.panels.static import StaticForm
 from nbtextgen.notebook.panels.widgets import CodeView, Form, row, status
+from nbtextgen.notebook.progress import Throttle
 from nbtextgen.pipeline.defaults import fit_options
+from nbtextgen.training.events import Event, Validation
 
 if TYPE_CHECKING:
     from nbtextgen.data.pairs import Pairs
@@ -33,6 +38,10 @@ SECTIONS = {
     "Network": ("cell", "attention", "hidden_size", "embedding_size", "encoder_layers", "decoder_layers", "dropout"),
     "Training": ("learning_rate", "schedule", "batch_size", "epochs", "max_minutes", "seed"),
 }
+RANGE_UPDATES = 150
+"""Most updates of a range test."""
+STILL_SECONDS = 5.0
+"""Shortest time between two updates of the static form while a training runs."""
 DELAY = 0.4
 """Seconds without a change before a new estimate begins."""
 
@@ -47,21 +56,38 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         self.form = _form(session, name, data)
         self.cost = ipywidgets.HTML()
         self.finder = ipywidgets.Button(
-            description="Find learning rate", tooltip="Train a temporary network with a rising learning rate"
+            description="Find learning rate",
+            tooltip="Train a temporary network with a rising learning rate",
+            layout={"width": "auto"},
         )
+        self.cancel = ipywidgets.Button(description="Cancel", layout={"display": "none"})
+        self.progress = ipywidgets.IntProgress(max=RANGE_UPDATES, layout={"display": "none"})
         self.use = ipywidgets.Button(description="Use", layout={"display": "none"})
         self.chart = ipywidgets.HTML()
         self.code = CodeView()
         self.start = ipywidgets.Button(description="Start", button_style="primary", tooltip="Train with these settings")
         self.status = ipywidgets.HTML()
         self.below = ipywidgets.VBox()
-        finder, start = row(self.finder, self.use), row(self.start)
-        super().__init__([self.form, self.cost, finder, self.chart, self.code, start, self.status, self.below])
-        self.finder.on_click(lambda _: self._worker.replace(self._find))
+        finder, start = row(self.finder, self.progress, self.cancel, self.use), row(self.start)
+        parts = [
+            self.form,
+            self.cost,
+            finder,
+            self.chart,
+            self.code,
+            start,
+            self.status,
+            self.below,
+            self.hidden_style(),
+        ]
+        super().__init__(parts)
+        self.finder.on_click(lambda _: self._begin_finding())
+        self.cancel.on_click(lambda _: self._worker.cancel())
         self.use.on_click(lambda _: self.form.put(learning_rate=self._suggested))
         self.start.on_click(lambda _: self._start())
         self.form.observe(self._changed, "values")
         self._suggested = 0.0
+        self._record: Record | None = None
         self._about = ""
         self._changed()
 
@@ -82,7 +108,8 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         if change is not None and change["old"].get("data") != values.get("data"):
             self.form.suggestions = suggestions(self.session, values.get("data") or "")
         settings, errors = self.settings()
-        self.form.errors = errors | self._source.problems(values)
+        self.form.errors = errors = errors | self._source.problems(values)
+        self.start.disabled = self.finder.disabled = bool(errors) or not values.get("data")
         self.code.show({"Magic": self.line().magic(), "Python": fit_code(self.session, values, settings)})
         if values.get("data"):
             self._worker.replace(self._estimate)
@@ -104,7 +131,11 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         if errors:
             self.cost.value = status("")
             return None
-        ready = self._source.prepared(self.form.values, settings.pop("clean", None))
+        try:
+            ready = self._source.prepared(self.form.values, settings.pop("clean", None))
+        except NbTextGenError as error:
+            self._refuse(field_of(error, self.form.values), error.in_form)
+            return None
         trial = trial_run(TextGenerator(**settings).get_params(), ready)
         self.form.autos = _chosen_values(trial.plan)
         self._about = f"{len(ready.pairs):,} pairs, for instance {_example(ready.pairs)}. {cleaning_note(ready)}"
@@ -114,10 +145,20 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
     def _show_error(self, error: BaseException) -> None:
         """Show an error beside the setting that it names, or under the form."""
         message = describe(error)
-        first = next((name for name, option in OPTIONS.items() if message.startswith(option.flag)), None)
+        labels = {name: name.replace("_", " ") for name in OPTIONS}
+        first = next((name for name, label in labels.items() if message.startswith(f"{label} ")), None)
         if first is not None:
-            self.form.errors = {**self.form.errors, first: message}
-        self.cost.value = status("" if first else message, alert=True)
+            self._refuse(first, message)
+        else:
+            self.cost.value = status(message, alert=True)
+            self.refresh_still()
+
+    def _refuse(self, name: str, message: str) -> None:
+        """Show an error at a field; nothing can be started with it."""
+        self.form.errors = {**self.form.errors, name: message}
+        self.cost.value = status("")
+        self.start.disabled = self.finder.disabled = True
+        self.refresh_still()
 
     def _estimate(self, token: CancellationToken) -> None:
         trial = self._trial_run()
@@ -127,21 +168,36 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         estimate = trial.estimate(lambda: not token.cancelled)
         token.raise_if_cancelled()
         self.cost.value = status(self._about, str(estimate))
+        self.refresh_still()
+
+    def _begin_finding(self) -> None:
+        self._show_finding(True)
+        self._worker.replace(self._find)
+
+    def _show_finding(self, on: bool) -> None:
+        """Show that a range test runs, with a bar and a button that cancels it."""
+        self.finder.disabled = on
+        self.progress.value = 0
+        self.progress.layout.display = self.cancel.layout.display = "" if on else "none"
 
     def _find(self, token: CancellationToken) -> None:
         """Run the learning-rate range test, in the background."""
         trial = self._trial_run()
         if trial is None:
+            self._show_finding(False)
             return
 
         def on_progress(update: int) -> bool:
-            if update % 10 == 0:
-                self.chart.value = status(f"Range test: update {update} of at most 150 …")
+            if update % 5 == 0:
+                self.progress.value = update
             return not token.cancelled
 
-        result = trial.find_learning_rate(on_progress=on_progress)
+        try:
+            result = trial.find_learning_rate(on_progress=on_progress)
+        finally:
+            self._show_finding(False)
         if token.cancelled:
-            self.chart.value = status("The settings changed, so the range test was stopped.")
+            self.chart.value = status("The range test was stopped.")
             return
         self._suggested = result.suggestion
         self.chart.value = figure(result.chart(), "learning-rate")
@@ -165,40 +221,61 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
             return
         self._enable(False)
         self.status.value = ""
-        view = _EmbeddedView(training, self._over)
+        view = _EmbeddedView(training, self._over, self.refresh_still)
         training.view = view
         training.callbacks.append(view)
+        self._record = training.record
         self.below.children = [view.widget]
         training.start()
+        self.refresh_still()
 
     def _over(self, training: Training) -> None:
         """Show the result of a training that has ended or failed; called in its thread."""
         self._enable(True)
         if training.record.error:
             self.status.value = status(training.record.error, alert=True)
+            self.refresh_still()
             return
         sample = self._source.prepared(self.form.values, self.settings()[0].get("clean")).pairs.sources[0]
         self.below.children = [*self.below.children, GeneratePanel(self.session, training.name, sample)]
+        self.refresh_still()
 
     def _enable(self, on: bool) -> None:
         self.form.disabled = self.start.disabled = self.finder.disabled = not on
 
     def summary(self) -> tuple[str, str]:
         """Return the panel as text and as static HTML."""
-        return f"Train panel: {self.code.pieces[0]['code']}", self.cost.value + self.chart.value
+        text, page = (
+            f"Train panel: {self.code.pieces[0]['code']}",
+            self.cost.value + self.chart.value + self.status.value,
+        )
+        page += "".join(f"<div>{visible(name)}: {visible(error)}</div>" for name, error in self.form.errors.items())
+        if self._record is not None:
+            text, page = f"{text}\n{as_text(self._record)}", page + as_html(self._record)
+        for part in self.below.children:
+            if isinstance(part, GeneratePanel):
+                more = part.summary()
+                text, page = f"{text}\n{more[0]}", page + more[1]
+        return text, page
 
 
 class _EmbeddedView(PanelView):
     """The live panel of a training as a part of the Train panel."""
 
-    def __init__(self, training: Training, ended: Callable[[Training], None]) -> None:
+    def __init__(self, training: Training, ended: Callable[[Training], None], changed: Callable[[], object]) -> None:
         super().__init__(training)
-        self._ended = ended
+        self._ended, self._changed, self._still = ended, changed, Throttle(STILL_SECONDS)
 
     @property
     def widget(self) -> ipywidgets.Widget:
         """The live panel."""
         return self._panel
+
+    def __call__(self, event: Event) -> None:
+        """Take in an event; now and then, the static form follows."""
+        super().__call__(event)
+        if isinstance(event, Validation) and self._still.due():
+            self._changed()
 
     def over(self) -> None:
         """Show the result of the training."""

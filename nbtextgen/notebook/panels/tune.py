@@ -65,6 +65,7 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         self.below = ipywidgets.VBox()
         buttons = row(self.start, self.stop)
         parts = [self.form, self.ranges, self.code, buttons, self.status, self.charts, self.table, self.below]
+        parts.append(self.hidden_style())
         super().__init__(parts)
         self.start.on_click(lambda _: self._start())
         self.stop.on_click(lambda _: self._controls.stop())
@@ -153,6 +154,7 @@ class TunePanel(StaticForm, ipywidgets.VBox):
             self.below.children = [GeneratePanel(self.session, name, ready.pairs.sources[0])]
         finally:
             self._enable(True)
+            self.refresh_still()
 
     def _show_error(self, error: BaseException) -> None:
         self.status.value = status(describe(error), alert=True)
@@ -183,7 +185,7 @@ class TunePanel(StaticForm, ipywidgets.VBox):
     def summary(self) -> tuple[str, str]:
         """Return the panel as text and as static HTML."""
         html = "" if self.tuning is None else self.tuning._repr_mimebundle_()["text/html"]
-        return f"Tune panel: {self.code.pieces[0]['code']}", html
+        return f"Tune panel: {self.code.pieces[0]['code']}", self.status.value + html
 
 
 def _as_code(values: Domain) -> str:

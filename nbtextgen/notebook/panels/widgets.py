@@ -63,6 +63,7 @@ class OutputsView(anywidget.AnyWidget):
         alternatives: the alternatives at one token, for the menu.
         version: rises with every new result; answers to older ones are dropped.
         status: a line under the outputs.
+        sampling: whether outputs are drawn at random, so that they can be drawn again.
     """
 
     _esm = module(FRONT, "alternatives.js", "outputs.js")
@@ -71,6 +72,7 @@ class OutputsView(anywidget.AnyWidget):
     alternatives = traitlets.Dict().tag(sync=True)
     version = traitlets.Int(0).tag(sync=True)
     status = traitlets.Unicode("").tag(sync=True)
+    sampling = traitlets.Bool(False).tag(sync=True)
 
 
 class Ranges(anywidget.AnyWidget):

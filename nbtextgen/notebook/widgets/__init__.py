@@ -9,13 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 
 SHARED = Path(__file__).parent
-SAVE = SHARED.parents[1] / "charts" / "save.js"
-"""Saves a chart, or any content, as a file; static charts carry the same functions."""
+SAVE = tuple(SHARED.parents[1] / "charts" / name for name in ("save_image.js", "save.js"))
+"""Save a chart, or any content, as a file; static charts carry the first of them."""
 
 
 def module(folder: Path, *names: str) -> str:
-    """Return the ES module of a widget: ``elements.js``, ``save.js``, then its own parts in order; the last one exports ``render``."""
-    return _joined(SHARED / "elements.js", SAVE, *(folder / name for name in names))
+    """Return the ES module of a widget: ``elements.js``, those of ``SAVE``, then its own parts in order; the last one exports ``render``."""
+    return _joined(SHARED / "elements.js", *SAVE, *(folder / name for name in names))
 
 
 def style(folder: Path, *names: str) -> str:

@@ -2,19 +2,32 @@
 
 /** @typedef {(value: number) => number} Scale a value to a position in pixels */
 
-/** @typedef {{ x: Scale, y: Scale, low: number, high: number, lastStep: number, width: number }} Axes */
+/**
+ * @typedef {object} Axes
+ * @property {Scale} x
+ * @property {Scale} y of the losses
+ * @property {number} low
+ * @property {number} high
+ * @property {boolean} logarithmic whether the losses are on a logarithmic axis
+ * @property {number} lastStep
+ * @property {number} width
+ */
 
-const [LEFT, RIGHT, TOP, LOSS_HEIGHT, RATE_HEIGHT, GAP] = [48, 10, 18, 190, 36, 14];
-const BASE = TOP + LOSS_HEIGHT + GAP + RATE_HEIGHT;
+/** @typedef {{ task: number, rate: number, base: number }} Layout tops of the strips (`task` is 0 without one), and the foot */
+
+const [LEFT, RIGHT, TOP, LOSS_HEIGHT] = [48, 10, 18, 190];
+const [TASK_HEIGHT, RATE_HEIGHT, GAP] = [48, 36, 24];
 const KEY_STEP = 12; // pixels that an arrow key moves the pointer
 const MAX_DOTS = 60; // validations that are marked by dots
 
-/** @type {{ name: string, color: Color, dash?: string, starred?: boolean }[]} */
+/** @type {{ name: string, color: Color, dash?: string, sign?: string }[]} */
 const LEGEND = [
-  { name: "training loss", color: "train" },
+  { name: "training loss (thin: as measured)", color: "train" },
   { name: "validation loss", color: "valid", dash: "6 3" },
-  { name: "learning rate (lower strip)", color: "muted" },
-  { name: "best so far", color: "best", starred: true },
+  { name: "", color: "task" },
+  { name: "learning rate", color: "muted" },
+  { name: "changed by hand", color: "hand", dash: "4 3" },
+  { name: "best so far", color: "best", sign: "\u2605" },
 ];
 
 /** @typedef {keyof typeof COLORS} Color */
@@ -24,10 +37,36 @@ const COLORS = {
   train: "#2b7bba",
   valid: "#d9730d",
   best: "#1a936f",
+  task: "#1a936f",
+  hand: "#a05fb0",
   muted: "#5a5a5a",
   line: "#bdbdbd",
   field: "#ffffff",
 };
+
+/**
+ * The lines of the legend that there is something of.
+ *
+ * @param {TrainingState} state
+ */
+function legendEntries(state) {
+  return LEGEND.filter(
+    ({ color }) => !(color === "task" && !state.task.length) && !(color === "hand" && !state.changes.length),
+  ).map((entry) => {
+    if (entry.color === "task") return { ...entry, name: state.now.task_name ?? "" };
+    return entry.color === "best" && state.now.ended ? { ...entry, name: "best" } : entry;
+  });
+}
+
+/**
+ * @param {TrainingState} state
+ * @returns {Layout}
+ */
+function chartLayout(state) {
+  const task = state.task.length ? TOP + LOSS_HEIGHT + GAP : 0;
+  const rate = (task ? task + TASK_HEIGHT : TOP + LOSS_HEIGHT) + GAP;
+  return { task, rate, base: rate + RATE_HEIGHT };
+}
 
 /**
  * Draws the chart anew.
@@ -38,34 +77,28 @@ const COLORS = {
  */
 function drawChart(view, state, pointer) {
   const width = view.size.width;
-  view.svg.setAttribute("viewBox", `0 0 ${width} ${BASE + 18}`);
-  view.svg.style.height = `${BASE + 18}px`;
+  const layout = chartLayout(state);
+  view.svg.setAttribute("viewBox", `0 0 ${width} ${layout.base + 18}`);
+  view.svg.style.height = `${layout.base + 18}px`;
   const smoothed = smooth(state.train);
   const axes = chartAxes(state, smoothed, width);
   const { x, y } = axes;
-  const maxRate = Math.max(1e-12, ...state.rate.map(([, rate]) => rate));
   const parts = [
-    ...drawAxes(axes),
-    curve(state.train, x, y, {
-      stroke: "var(--ntg-train)",
-      "stroke-opacity": 0.3,
-    }),
+    ...drawAxes(axes, layout, state),
+    curve(state.train, x, y, { stroke: "var(--ntg-train)", "stroke-opacity": 0.3 }),
     curve(smoothed, x, y, { stroke: "var(--ntg-train)", "stroke-width": 2 }),
-    curve(state.valid, x, y, {
-      stroke: "var(--ntg-valid)",
-      "stroke-width": 2,
-      "stroke-dasharray": "6 3",
-    }),
+    curve(state.valid, x, y, { stroke: "var(--ntg-valid)", "stroke-width": 2, "stroke-dasharray": "6 3" }),
     ...(state.valid.length > MAX_DOTS ? [] : state.valid.map(([step, loss]) => dot(x(step), y(loss)))),
-    curve(state.rate, x, (rate) => BASE - (rate / maxRate) * RATE_HEIGHT, {
-      stroke: "var(--ntg-muted)",
-    }),
+    curve(state.rate, x, stripScale(layout.rate, RATE_HEIGHT, maxRate(state)), { stroke: "var(--ntg-muted)" }),
+    ...drawTask(state, x, layout),
+    ...state.changes.map((change) => drawChange(change, x, layout, width)),
   ];
   if (state.best) parts.push(star(x(state.best[0]), y(state.best[1])));
   view.tip.hidden = pointer === null || !state.train.length;
   if (pointer !== null && state.train.length) {
     const step = ((pointer - LEFT) / (width - LEFT - RIGHT)) * axes.lastStep;
-    parts.push(showValues(view, state, smoothed, Math.min(Math.max(step, 0), axes.lastStep), x));
+    const place = Math.min(Math.max(step, 0), axes.lastStep);
+    parts.push(showValues(view, { state, smoothed, step: place, x, base: layout.base }));
   }
   view.svg.replaceChildren(...parts);
 }
@@ -78,43 +111,115 @@ function drawChart(view, state, pointer) {
  */
 function chartAxes(state, smoothed, width) {
   const lastStep = Math.max(1, state.now.step ?? 1, state.valid.at(-1)?.[0] ?? 1);
-  const [low, high] = valueRange([...smoothed, ...state.valid, ...state.train].map(([, loss]) => loss));
+  const losses = [...smoothed, ...state.valid, ...state.train].map(([, loss]) => loss);
+  const logarithmic = isWide(losses);
+  const [low, high] = valueRange(losses, logarithmic);
+  const position = logarithmic ? Math.log : Number;
+  const span = position(high) - position(low);
   return {
     x: (step) => LEFT + (step / lastStep) * (width - LEFT - RIGHT),
-    y: (loss) => TOP + ((high - Math.min(Math.max(loss, low), high)) / (high - low)) * LOSS_HEIGHT,
+    y: (loss) => TOP + ((position(high) - position(Math.min(Math.max(loss, low), high))) / span) * LOSS_HEIGHT,
     low,
     high,
+    logarithmic,
     lastStep,
     width,
   };
 }
 
-/** @param {Axes} axes */
-function drawAxes({ x, y, low, high, lastStep, width }) {
-  const frame = `M${LEFT} ${TOP}V${TOP + LOSS_HEIGHT}H${width - RIGHT}M${LEFT} ${BASE}H${width - RIGHT}`;
+/** @param {TrainingState} state */
+function maxRate(state) {
+  return Math.max(1e-12, ...state.rate.map(([, rate]) => rate));
+}
+
+/**
+ * The scale of a strip that begins at zero.
+ *
+ * @param {number} top
+ * @param {number} height
+ * @param {number} highest
+ * @returns {Scale}
+ */
+function stripScale(top, height, highest) {
+  return (value) => top + height - (Math.min(Math.max(value, 0), highest) / highest) * height;
+}
+
+/**
+ * @param {Axes} axes
+ * @param {Layout} layout
+ * @param {TrainingState} state
+ */
+function drawAxes({ x, y, low, high, logarithmic, lastStep, width }, { task, rate, base }, state) {
+  /** @param {number} top @param {number} foot */
+  const frame = (top, foot) => `M${LEFT} ${top}V${foot}H${width - RIGHT}`;
+  const frames = [frame(TOP, TOP + LOSS_HEIGHT), ...(task ? [frame(task, task + TASK_HEIGHT)] : []), frame(rate, base)];
+  const unit = logarithmic ? "loss (nats per token, logarithmic)" : "loss (nats per token)";
   /** @type {SVGElement[]} */
   const parts = [
-    svg("path", { d: frame, fill: "none", stroke: "var(--ntg-line)" }),
-    svg("text", { x: LEFT, y: 11 }, "loss (nats per token)"),
-    svg("text", { x: LEFT - 6, y: BASE + 14, "text-anchor": "end" }, "update"),
+    svg("path", { d: frames.join(""), fill: "none", stroke: "var(--ntg-line)" }),
+    svg("text", { x: 4, y: 11 }, unit),
+    svg("text", { x: 4, y: rate - 6 }, "learning rate"),
+    svg("text", { x: LEFT - 6, y: base + 14, "text-anchor": "end" }, "update"),
+    ...axisTexts(rate, base, formatShort(maxRate(state))),
   ];
-  for (const loss of ticks(low, high, 5)) {
+  if (task) {
+    parts.push(svg("text", { x: 4, y: task - 6 }, visible(`${state.now.task_name} (%)`)));
+    parts.push(...axisTexts(task, task + TASK_HEIGHT, "100"));
+  }
+  for (const loss of logarithmic ? logTicks(low, high) : ticks(low, high, 5)) {
     const line = `M${LEFT} ${y(loss)}H${width - RIGHT}`;
-    parts.push(
-      svg("path", {
-        d: line,
-        stroke: "var(--ntg-line)",
-        "stroke-opacity": 0.5,
-      }),
-    );
+    parts.push(svg("path", { d: line, stroke: "var(--ntg-line)", "stroke-opacity": 0.5 }));
     const place = { x: LEFT - 6, y: y(loss) + 4, "text-anchor": "end" };
     parts.push(svg("text", place, String(Number(loss.toPrecision(6)))));
   }
   for (const step of ticks(0, lastStep, Math.max(2, Math.floor(width / 110))).filter(Number.isInteger)) {
     const anchor = step === 0 ? "start" : x(step) > width - 30 ? "end" : "middle";
-    parts.push(svg("text", { x: x(step), y: BASE + 14, "text-anchor": anchor }, formatCount(step)));
+    parts.push(svg("text", { x: x(step), y: base + 14, "text-anchor": anchor }, formatCount(step)));
   }
   return parts;
+}
+
+/**
+ * The numbers at the ends of a strip's axis.
+ *
+ * @param {number} top
+ * @param {number} foot
+ * @param {string} highest
+ */
+function axisTexts(top, foot, highest) {
+  return [
+    svg("text", { x: LEFT - 6, y: top + 8, "text-anchor": "end" }, highest),
+    svg("text", { x: LEFT - 6, y: foot, "text-anchor": "end" }, "0"),
+  ];
+}
+
+/**
+ * @param {TrainingState} state
+ * @param {Scale} x
+ * @param {Layout} layout
+ */
+function drawTask(state, x, { task }) {
+  if (!task) return [];
+  return [curve(state.task, x, stripScale(task, TASK_HEIGHT, 100), { stroke: "var(--ntg-task)", "stroke-width": 2 })];
+}
+
+/**
+ * A line where a setting was changed by hand.
+ *
+ * @param {Change} change
+ * @param {Scale} x
+ * @param {Layout} layout
+ * @param {number} width
+ */
+function drawChange([step, text], x, { base }, width) {
+  const place = x(step);
+  const left = place > 0.7 * width;
+  const group = svg("g");
+  group.append(
+    svg("path", { d: `M${place} ${TOP}V${base}`, stroke: "var(--ntg-hand)", "stroke-dasharray": "4 3" }),
+    svg("text", { x: place + (left ? -5 : 5), y: TOP + 10, "text-anchor": left ? "end" : "start" }, visible(text)),
+  );
+  return group;
 }
 
 /**
@@ -163,13 +268,10 @@ function star(x, y) {
  * Writes the values nearest to a step into the tip.
  *
  * @param {View} view
- * @param {TrainingState} state
- * @param {Point[]} smoothed
- * @param {number} step
- * @param {Scale} x
+ * @param {{ state: TrainingState, smoothed: Point[], step: number, x: Scale, base: number }} place
  * @returns {SVGElement} the line that marks the step
  */
-function showValues(view, state, smoothed, step, x) {
+function showValues(view, { state, smoothed, step, x, base }) {
   /** @param {Point[]} points */
   const nearest = (points) =>
     points.reduce((best, point) => (Math.abs(point[0] - step) < Math.abs(best[0] - step) ? point : best));
@@ -179,6 +281,8 @@ function showValues(view, state, smoothed, step, x) {
     const [validStep, validLoss] = nearest(state.valid);
     lines.push(`validation ${formatFixed(validLoss, 4)} (update ${formatCount(validStep)})`);
   }
+  if (state.task.length)
+    lines.push(`${visible(state.now.task_name ?? "")} ${formatFixed(nearest(state.task)[1], 0)} %`);
   if (state.rate.length) lines.push(`learning rate ${formatShort(nearest(state.rate)[1])}`);
   setText(view.tip, lines.join("\n"));
   const place = x(trainStep);
@@ -187,7 +291,7 @@ function showValues(view, state, smoothed, step, x) {
   view.tip.style.left = right ? "auto" : `${place + 10}px`;
   view.tip.style.right = right ? `${width - place + 10}px` : "auto";
   return svg("path", {
-    d: `M${place} ${TOP}V${BASE}`,
+    d: `M${place} ${TOP}V${base}`,
     stroke: "var(--ntg-muted)",
     "stroke-dasharray": "2 2",
   });
@@ -221,11 +325,13 @@ function readValues(view, onMove) {
  * The chart as a picture that needs no page: with its legend and colours of its own, dark on white.
  *
  * @param {View} view
+ * @param {TrainingState} state
  */
-function chartPicture(view) {
+function chartPicture(view, state) {
   const picture = /** @type {SVGSVGElement} */ (view.svg.cloneNode(true));
-  let [place, row] = [LEFT, BASE + 36];
-  for (const { name, color, dash, starred } of LEGEND) {
+  const first = chartLayout(state).base + 36;
+  let [place, row] = [LEFT, first];
+  for (const { name, color, dash, sign } of legendEntries(state)) {
     const width = 44 + 6.5 * name.length;
     if (place > LEFT && place + width > view.size.width) [place, row] = [LEFT, row + 18];
     const stroke = {
@@ -233,10 +339,10 @@ function chartPicture(view) {
       "stroke-width": 2,
       "stroke-dasharray": dash ?? "none",
     };
-    const sign = starred
-      ? svg("text", { x: place + 6, y: row, fill: `var(--ntg-${color})` }, "\u2605")
+    const sample = sign
+      ? svg("text", { x: place + 6, y: row, fill: `var(--ntg-${color})` }, sign)
       : svg("path", { d: `M${place} ${row - 4}h20`, ...stroke });
-    picture.append(sign, svg("text", { x: place + 26, y: row }, name));
+    picture.append(sample, svg("text", { x: place + 26, y: row }, name));
     place += width;
   }
   picture.setAttribute("viewBox", `0 0 ${view.size.width} ${row + 10}`);

@@ -16,13 +16,18 @@
  * @property {number} [left] seconds
  * @property {number} [seconds]
  * @property {number} [memory] bytes
+ * @property {string} [task_name] the metric of generated texts
+ * @property {number} [task] its latest value, in percent
+ * @property {number} [task_pairs] held-out inputs that it was measured on
  */
 
 /** @typedef {"rate_factor" | "dropout" | "teacher_forcing"} SliderName */
 
+/** @typedef {[step: number, text: string]} Change a setting that was changed by hand */
+
 /** @typedef {{ paused?: boolean, stopping?: boolean } & Partial<Record<SliderName, number | null>>} Controls */
 
-/** @typedef {{ source: string, target: string, outputs: [epoch: number, text: string][] }} Sample */
+/** @typedef {{ source: string, target: string, outputs: [step: number, text: string][] }} Sample */
 
 /**
  * @typedef {object} About
@@ -31,6 +36,7 @@
  * @property {number} [parameters]
  * @property {string} [device]
  * @property {string} [precision]
+ * @property {Partial<Record<"dropout" | "teacher_forcing", number>>} [configured] settings that sliders change
  * @property {Record<string, string>} [choices] settings chosen from the data
  */
 
@@ -44,6 +50,8 @@
  * @property {Point[]} train
  * @property {Point[]} rate
  * @property {Point[]} valid
+ * @property {Point[]} task the metric of generated texts
+ * @property {Change[]} changes
  * @property {Point | null} best
  * @property {Sample[]} samples
  * @property {string[]} warnings
@@ -56,10 +64,10 @@ const EARLIER = 2; // predictions of a sample that are shown beside the latest
 /** @type {Record<string, string>} */
 const REASONS = {
   finished: "finished",
-  interrupted: "stopped; the best model is kept",
+  interrupted: "stopped",
   early: "stopped early: no improvement",
   time: "time limit reached",
-  diverged: "stopped: the loss is NaN or infinite",
+  diverged: "stopped: the loss kept rising",
   failed: "failed",
 };
 
@@ -78,10 +86,15 @@ function showState(view, state) {
   view.pause.disabled = view.stop.disabled = ended || Boolean(controls.stopping);
   view.sliderBox.hidden = ended;
   for (const slider of view.sliders) slider.set(controls[slider.name]);
-  const percent = now.steps ? Math.min(100, (100 * (now.step ?? 0)) / now.steps) : 0;
+  showChanges(view, state);
+  const percent = ended ? 100 : now.steps ? Math.min(100, (100 * (now.step ?? 0)) / now.steps) : 0;
   view.done.style.width = `${percent}%`;
   view.bar.setAttribute("aria-valuenow", percent.toFixed(0));
   for (const [name, text] of Object.entries(figureTexts(now))) setText(view.figures[name], text || "\u2013");
+  setText(view.taskLabel, now.task_name ? `${visible(now.task_name)} (${now.task_pairs} inputs)` : "task");
+  const task = /** @type {HTMLElement} */ (view.taskLabel.parentElement);
+  task.hidden = now.task === undefined;
+  showLegend(view, state);
   setText(view.warnings, state.warnings.map(visible).join("\n"));
   setText(view.about, visible(aboutText(state.about)));
   showSamples(view, state.samples);
@@ -97,8 +110,10 @@ function figureTexts(now) {
     update: now.steps ? `${formatCount(now.step)} / ${formatCount(now.steps)}` : "",
     "training loss": formatFixed(now.loss, 3),
     "validation loss": formatFixed(now.valid, 4),
+    task: now.task === undefined ? "" : `${formatFixed(now.task, 0)} %`,
     "learning rate": formatShort(now.rate),
     "tokens/s": now.speed ? formatCount(now.speed) : "",
+    elapsed: now.seconds === undefined ? "" : formatTime(now.seconds),
     "time left": now.ended || now.left === undefined ? "" : formatTime(now.left),
     memory: now.memory ? `${(now.memory / 1e6).toFixed(0)} MB` : "",
   };
@@ -107,10 +122,61 @@ function figureTexts(now) {
 /** @param {TrainingState} state */
 function stateText({ now, controls, error }) {
   if (error) return `failed: ${visible(error)}`;
-  if (now.ended) return `${REASONS[now.ended] ?? now.ended} after ${formatTime(now.seconds ?? 0)}`;
+  const kept = now.ended === "interrupted" || now.ended === "diverged" ? "; the best model is kept" : "";
+  if (now.ended) return `${REASONS[now.ended] ?? now.ended} after ${formatTime(now.seconds ?? 0)}${kept}`;
   if (controls.stopping) return "stopping\u2026";
   if (controls.paused) return "paused";
   return now.step ? "training" : "preparing\u2026";
+}
+
+/**
+ * Says what was changed by hand, and offers to undo it.
+ *
+ * @param {View} view
+ * @param {TrainingState} state
+ */
+function showChanges(view, { changes, controls, now, about }) {
+  const steered = isSteered(controls, about);
+  const last = changes.at(-1);
+  view.changeBox.hidden = Boolean(now.ended) || !last || !steered;
+  if (last) {
+    const text = `Since update ${formatCount(last[0])}: ${visible(last[1])}. Losses before and after are not comparable.`;
+    setText(view.change, text);
+  }
+}
+
+/**
+ * Whether a slider is not where the settings of the training put it.
+ *
+ * @param {Controls} controls
+ * @param {About} about
+ */
+function isSteered(controls, { configured = {} }) {
+  if (controls.rate_factor !== undefined && controls.rate_factor !== 1) return true;
+  /** @type {("dropout" | "teacher_forcing")[]} */
+  const names = ["dropout", "teacher_forcing"];
+  return names.some((name) => configured[name] !== undefined && controls[name] !== configured[name]);
+}
+
+/**
+ * Draws the legend, unless it is the one that is shown.
+ *
+ * @param {View} view
+ * @param {TrainingState} state
+ */
+function showLegend(view, state) {
+  const entries = legendEntries(state);
+  const key = JSON.stringify(entries);
+  if (view.drawn.legend === key) return;
+  view.drawn.legend = key;
+  view.legend.replaceChildren(
+    ...entries.map(({ name, color, dash, sign }) => {
+      const entry = el("span", { class: sign ? "ntg-live-best" : null, text: visible(name) });
+      entry.style.setProperty("--color", `var(--ntg-${color})`);
+      entry.style.setProperty("--dash", dash ? "dashed" : "solid");
+      return entry;
+    }),
+  );
 }
 
 /** @param {About} about */
@@ -138,9 +204,12 @@ function showSamples(view, samples) {
   view.table.hidden = !samples.length;
   const heads = ["validation input", "reference", "prediction"].map((text) => el("th", { scope: "col", text }));
   view.table.replaceChildren(el("thead", {}, el("tr", {}, ...heads)), el("tbody", {}, ...samples.map(sampleRow)));
-  // A text that scrolls must be reachable by keyboard.
-  for (const text of view.table.querySelectorAll("bdi"))
-    if (text.scrollHeight > text.clientHeight + 1) text.tabIndex = 0;
+  // A text that is cut is shown whole while it has the focus.
+  for (const text of view.table.querySelectorAll("bdi")) {
+    if (text.scrollHeight <= text.clientHeight + 1) continue;
+    text.tabIndex = 0;
+    text.title = "Press to see the whole text";
+  }
 }
 
 /** @param {Sample} sample */
@@ -159,8 +228,13 @@ function sampleRow({ source, target, outputs }) {
         class: correct ? "ntg-live-correct" : null,
         text: visible(latest || EMPTY) + (correct ? " \u2713" : ""),
       }),
-      ...earlier.map(([epoch, text]) =>
-        el("div", { class: "ntg-live-earlier" }, `epoch ${epoch}: `, el("bdi", { text: visible(text || EMPTY) })),
+      ...earlier.map(([step, text]) =>
+        el(
+          "div",
+          { class: "ntg-live-earlier" },
+          `update ${formatCount(step)}: `,
+          el("bdi", { text: visible(text || EMPTY) }),
+        ),
       ),
     ),
   );

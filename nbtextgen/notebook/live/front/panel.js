@@ -2,7 +2,7 @@
 
 /** @typedef {{ state: TrainingState }} LiveState */
 
-/** @typedef {{ action: "stop" | "pause" | "resume" | "ping" } | { action: SliderName, value: number }} Action */
+/** @typedef {{ action: "stop" | "pause" | "resume" | "ping" | "undo" } | { action: SliderName, value: number }} Action */
 
 /**
  * News of a training. `add` holds new points of the curves, and the whole of what is not a curve.
@@ -11,7 +11,7 @@
  * @property {string} [acknowledged] the action that the kernel has carried out
  * @property {Controls} [controls]
  * @property {Figures} [now]
- * @property {Partial<Pick<TrainingState, "train" | "rate" | "valid" | "best" | "samples" | "warnings">>} [add]
+ * @property {Partial<Pick<TrainingState, "train" | "rate" | "valid" | "task" | "changes" | "best" | "samples" | "warnings">>} [add]
  */
 
 const TIMEOUT = 2500; // milliseconds without an answer after which the kernel is taken not to read messages
@@ -21,7 +21,7 @@ const UNREAD =
 
 /** @returns {TrainingState} */
 function emptyState() {
-  const curves = { train: [], rate: [], valid: [], best: null };
+  const curves = { train: [], rate: [], valid: [], task: [], changes: [], best: null };
   return {
     name: "",
     about: {},
@@ -81,9 +81,9 @@ function sender(model, onTimeout) {
 
 /** @param {{ model: WidgetModel<LiveState, Action, News>, el: HTMLElement }} context */
 function render({ model, el: root }) {
-  const view = buildView(root);
-  const releaseKeys = keepKeys(view.root);
   let state = emptyState();
+  const view = buildView(root, () => state);
+  const releaseKeys = keepKeys(view.root);
   let frame = 0;
   /** @type {number | null} */
   let pointer = null;
@@ -117,6 +117,10 @@ function render({ model, el: root }) {
 
   view.stop.addEventListener("click", () => actions.send({ action: "stop" }));
   view.pause.addEventListener("click", () => actions.send({ action: state.controls.paused ? "resume" : "pause" }));
+  view.undo.addEventListener("click", () => {
+    for (const slider of view.sliders) slider.release();
+    actions.send({ action: "undo" });
+  });
   for (const slider of view.sliders) slider.listen((action, value) => actions.send({ action, value }));
   readValues(view, (move) => {
     pointer = move(pointer);

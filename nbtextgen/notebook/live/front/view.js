@@ -10,14 +10,19 @@ const FIGURES = [
   "update",
   "training loss",
   "validation loss",
+  "task",
   "learning rate",
   "tokens/s",
+  "elapsed",
   "time left",
   "memory",
 ];
 
-/** @param {HTMLElement} root */
-function buildView(root) {
+/**
+ * @param {HTMLElement} root
+ * @param {() => TrainingState} currentState
+ */
+function buildView(root, currentState) {
   const done = el("div");
   const progress = {
     role: "progressbar",
@@ -37,6 +42,7 @@ function buildView(root) {
     createSlider("dropout", "Dropout", [0, 0.9, 0.01]),
     createSlider("teacher_forcing", "Teacher forcing", [0, 1, 0.01]),
   ];
+  const labels = Object.fromEntries(FIGURES.map((name) => [name, el("div", { class: "ntg-live-label", text: name })]));
   const description = "Loss and learning rate by update; arrow keys read values";
   const view = {
     name: el("span", { class: "ntg-live-name" }),
@@ -49,6 +55,11 @@ function buildView(root) {
     bar: el("div", { class: "ntg-live-bar", ...progress }, done),
     notice: el("div", { class: "ntg-live-note", role: "status" }),
     figures,
+    taskLabel: labels.task,
+    legend: el("div", { class: "ntg-live-legend" }),
+    change: el("span"),
+    undo: button("Undo", null, { title: "Set the sliders as configured again" }),
+    changeBox: el("div", { class: "ntg-live-note", role: "status", hidden: true }),
     svg: svg("svg", { tabindex: 0, role: "img", "aria-label": description }),
     tip: el("div", { class: "ntg-live-tip", hidden: true }),
     size: { width: MIN_WIDTH }, // until the chart has been laid out
@@ -64,10 +75,11 @@ function buildView(root) {
     ),
     warnings: el("div", { class: "ntg-live-note" }),
     table: el("table", { hidden: true }),
-    drawn: { samples: "" }, // the samples in the table, as JSON
+    drawn: { samples: "", legend: "" }, // the samples in the table and the legend, as JSON
     about: el("div", { class: "ntg-live-about" }),
     announcement: el("div", { class: "ntg-hidden", role: "status" }),
   };
+  view.changeBox.append(view.change, " ", view.undo);
   const chart = el("div", { class: "ntg-live-chart" }, view.svg, view.tip);
   const section = el(
     "section",
@@ -81,19 +93,16 @@ function buildView(root) {
     ),
     view.bar,
     view.notice,
-    el(
-      "div",
-      { class: "ntg-live-figures" },
-      ...FIGURES.map((name) => el("div", {}, el("div", { class: "ntg-live-label", text: name }), figures[name])),
-    ),
+    el("div", { class: "ntg-live-figures" }, ...FIGURES.map((name) => el("div", {}, labels[name], figures[name]))),
     chart,
     el(
       "div",
       { class: "ntg-live-footer" },
-      legend(),
+      view.legend,
       el("div", { class: "ntg-live-buttons" }, saveButton("svg"), saveButton("png")),
     ),
     view.sliderBox,
+    view.changeBox,
     view.warnings,
     el("div", { class: "ntg-live-scroll" }, view.table),
     view.about,
@@ -102,7 +111,7 @@ function buildView(root) {
   /** @param {"svg" | "png"} format */
   function saveButton(format) {
     const label = `Save training chart as ${format.toUpperCase()}`;
-    const save = () => saveChart(chartPicture(whole), `training.${format}`);
+    const save = () => saveChart(chartPicture(whole, currentState()), `training.${format}`);
     return button(format.toUpperCase(), save, {
       class: "ntg-button ntg-small",
       "aria-label": label,
@@ -111,19 +120,6 @@ function buildView(root) {
   const whole = { ...view, chart, root: section };
   root.append(section);
   return whole;
-}
-
-function legend() {
-  const entries = LEGEND.map(({ name, color, dash, starred }) => {
-    const entry = el("span", {
-      class: starred ? "ntg-live-best" : null,
-      text: name,
-    });
-    entry.style.setProperty("--color", `var(--ntg-${color})`);
-    entry.style.setProperty("--dash", dash ? "dashed" : "solid");
-    return entry;
-  });
-  return el("div", { class: "ntg-live-legend" }, ...entries);
 }
 
 /**
@@ -183,6 +179,11 @@ function createSlider(name, title, [low, high, step], { toPosition, toValue, for
           Math.max(0, SEND_INTERVAL - (movedAt - sentAt)),
         );
       });
+    },
+    /** From now on, messages move the slider again. */
+    release() {
+      clearTimeout(timer);
+      movedAt = -Infinity;
     },
     /** @param {number | null | undefined} value none hides the slider */
     set(value) {

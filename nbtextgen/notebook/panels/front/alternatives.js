@@ -7,6 +7,7 @@
 /** @typedef {Partial<TokenPlace> & { version?: number, options?: Alternative[] }} Alternatives empty when no menu is open */
 
 const MENU_WIDTH = 230; // pixels, as in the style sheet
+const GAP = 4; // pixels between a token and its menu
 
 /** @param {number} probability */
 function formatPercent(probability) {
@@ -27,7 +28,8 @@ function alternativesMenu(alternatives, anchor, id, onChoose, onClose) {
     item.addEventListener("click", () => onChoose(index));
     return item;
   });
-  const menu = el("div", { id, class: "ntg-menu", role: "menu", "aria-label": "Other tokens" }, ...items);
+  const attributes = { id, class: "ntg-menu", popover: "manual", role: "menu", "aria-label": "Other tokens" };
+  const menu = el("div", attributes, ...items);
   menu.addEventListener("keydown", (event) => {
     const index = items.findIndex((item) => item === document.activeElement);
     const next = { ArrowDown: index + 1, ArrowUp: index - 1, Home: 0, End: items.length - 1 }[event.key];
@@ -38,11 +40,17 @@ function alternativesMenu(alternatives, anchor, id, onChoose, onClose) {
     event.preventDefault();
     event.stopPropagation(); // the notebook's own keys must not act on it
   });
-  const box = anchor.getBoundingClientRect();
-  const frame = /** @type {HTMLElement} */ (anchor.closest(".ntg-outputs")).getBoundingClientRect();
-  menu.style.top = `${box.bottom - frame.top + 4}px`;
-  menu.style.left = `${Math.max(0, Math.min(box.left - frame.left, frame.width - MENU_WIDTH))}px`;
-  return { menu, focus: () => items[0]?.focus() };
+  /** Opens the menu above everything else, so that no box cuts it off. */
+  function open() {
+    menu.showPopover?.();
+    const box = anchor.getBoundingClientRect();
+    const height = menu.offsetHeight;
+    const below = box.bottom + GAP + height <= window.innerHeight;
+    menu.style.top = `${below ? box.bottom + GAP : Math.max(0, box.top - GAP - height)}px`;
+    menu.style.left = `${Math.max(0, Math.min(box.left, window.innerWidth - MENU_WIDTH - GAP))}px`;
+    items[0]?.focus({ preventScroll: true });
+  }
+  return { menu, open };
 }
 
 /** @param {Alternative} alternative */

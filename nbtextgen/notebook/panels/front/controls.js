@@ -13,6 +13,7 @@
  * @property {SettingValue} default
  * @property {boolean} [auto] whether the setting may be left open
  * @property {string} [needs] the switch without which the setting has no effect
+ * @property {string} [unless] the switch with which the setting has no effect
  * @property {string[]} [choices] of a list
  * @property {number[]} [stops] of a slider
  * @property {string} [placeholder] of a text

@@ -50,7 +50,8 @@ function formRow(field, id, onChange) {
     last = (open ? chosen : value) ?? last;
     if (suggestions[field.name]) control.suggest?.(suggestions[field.name]);
     control.set(open && auto ? (chosen ?? null) : value);
-    const idle = Boolean(disabled || (field.needs && !values[field.needs]));
+    const unused = (field.needs && !values[field.needs]) || (field.unless && values[field.unless]);
+    const idle = Boolean(disabled || unused);
     control.enable(!idle && !(auto && open));
     if (auto) {
       auto.checked = open;

@@ -22,16 +22,21 @@
  * @property {Alternatives} alternatives
  * @property {number} version rises with every new result; messages about older ones are dropped
  * @property {string} status
+ * @property {boolean} sampling whether outputs are drawn at random
  */
 
 /**
  * @typedef {| (TokenPlace & { kind: "ask" })
  *   | (TokenPlace & { kind: "choose", choice: number })
  *   | { kind: "release", column: number }
+ *   | { kind: "draw" }
  *   | { kind: "explain", column: number, row: number }} OutputAction
  */
 
 /** @typedef {(action: OutputAction) => void} SendAction */
+
+const SCORE = "log-probability divided by the length penalty; outputs are ranked by it, higher is better";
+const EXPLANATION_TIME = 5000; // milliseconds until the page no longer waits for an explanation to appear
 
 /** @type {WeakMap<Element, TokenPlace>} */
 const PLACES = new WeakMap();
@@ -54,7 +59,7 @@ function tokenElement(token, place) {
     "aria-haspopup": "menu",
     "aria-expanded": "false",
     "aria-label": `${label}, probability ${formatPercent(token.p)}${forced}; other tokens`,
-    title: `${label}: ${formatPercent(token.p)}${forced}`,
+    title: `${label}: p = ${formatPercent(token.p)}${forced}`,
     text: token.end ? "■" : token.text,
   });
   node.style.setProperty("--doubt", (0.55 * (1 - token.p)).toFixed(3));
@@ -76,7 +81,7 @@ function rowElement(output, { column, row, title }, send) {
     if (at === 0) node.tabIndex = 0;
     tokens.append(node);
   }
-  const score = el("span", { class: "ntg-score", title: "score that ranks the outputs", text: output.score });
+  const score = el("span", { class: "ntg-score", title: SCORE, text: output.score });
   const explain = button("Explain", () => send({ kind: "explain", column, row }), {
     class: "ntg-button ntg-small",
     title: "show which parts of the input led to this output",
@@ -105,6 +110,33 @@ function columnElement(output, column, send) {
     error ? el("div", { class: "ntg-error", role: "alert", text: visible(error) }) : null,
     items.length ? el("ol", {}, ...items) : null,
   );
+}
+
+/** What the shading of tokens means. */
+function legendElement() {
+  const steps = [1, 0.75, 0.5, 0.25, 0].map((p) => {
+    const step = el("span", { class: "ntg-shade" });
+    step.style.setProperty("--doubt", (0.55 * (1 - p)).toFixed(3));
+    return step;
+  });
+  const text = "probability of a token (%): ";
+  return el("div", { class: "ntg-legend" }, text, "100 ", ...steps, " 0; press a token to see its alternatives");
+}
+
+/**
+ * Brings the explanation that was asked for into view, as soon as it is there.
+ *
+ * @param {HTMLElement} root
+ */
+function showExplanation(root) {
+  const before = root.parentElement?.querySelector(".nte");
+  const end = performance.now() + EXPLANATION_TIME;
+  const look = () => {
+    const explanation = root.parentElement?.querySelector(".nte");
+    if (explanation && explanation !== before) explanation.scrollIntoView({ block: "nearest" });
+    else if (performance.now() < end) setTimeout(look, 100);
+  };
+  setTimeout(look, 100);
 }
 
 /**
@@ -140,15 +172,20 @@ function render({ model, el: root }) {
   root.classList.add("ntg", "ntg-outputs");
   const releaseKeys = keepKeys(root);
   const columns = el("div", { class: "ntg-columns", "aria-live": "off" });
-  const status = el("div", { class: "ntg-status", role: "status" });
-  root.replaceChildren(columns, status);
+  const status = el("span", { role: "status" });
+  const again = button("Draw again", () => send({ kind: "draw" }), { class: "ntg-button ntg-small" });
+  const legend = legendElement();
+  root.replaceChildren(columns, legend, el("div", { class: "ntg-status" }, status, again));
   /** @type {{ menu: HTMLElement, anchor: HTMLElement } | null} */
   let opened = null;
   /** @type {TokenPlace | undefined} */
   let asked;
 
   /** @type {SendAction} */
-  const send = (action) => model.send({ version: model.get("version"), ...action });
+  function send(action) {
+    model.send({ version: model.get("version"), ...action });
+    if (action.kind === "explain") showExplanation(root);
+  }
   /** @param {Partial<TokenPlace>} place */
   const tokenAt = ({ column, row, at }) => {
     const tokens = /** @type {NodeListOf<HTMLElement>} */ (columns.querySelectorAll(".ntg-token"));
@@ -176,6 +213,7 @@ function render({ model, el: root }) {
     const focused = root.contains(document.activeElement) ? document.activeElement : null;
     const place = focused ? (PLACES.get(focused) ?? asked) : undefined;
     columns.replaceChildren(...model.get("columns").map((column, index) => columnElement(column, index, send)));
+    legend.hidden = !columns.querySelector(".ntg-token");
     if (place) tokenAt(place)?.focus();
   }
   function drawMenu() {
@@ -189,14 +227,15 @@ function render({ model, el: root }) {
       close(true);
       send({ kind: "choose", ...place, choice });
     };
-    const { menu, focus } = alternativesMenu(options, anchor, menuId, choose, () => close(true));
+    const { menu, open } = alternativesMenu(options, anchor, menuId, choose, () => close(true));
     root.append(menu);
     anchor.setAttribute("aria-expanded", "true");
     opened = { menu, anchor };
-    focus();
+    open();
   }
   const drawStatus = () => {
     status.textContent = visible(model.get("status"));
+    again.hidden = !model.get("sampling");
   };
 
   columns.addEventListener("click", (event) => {
@@ -221,7 +260,9 @@ function render({ model, el: root }) {
   const onPointerDown = (event) => {
     if (opened && event.target instanceof Node && !opened.menu.contains(event.target)) close(false);
   };
+  const onScroll = () => close(false); // the menu has a place of its own in the window
   document.addEventListener("pointerdown", onPointerDown);
+  document.addEventListener("scroll", onScroll, true);
 
   drawColumns();
   drawStatus();
@@ -229,11 +270,13 @@ function render({ model, el: root }) {
     "change:columns": drawColumns,
     "change:alternatives": drawMenu,
     "change:status": drawStatus,
+    "change:sampling": drawStatus,
   });
   return () => {
     releaseKeys();
     release();
     document.removeEventListener("pointerdown", onPointerDown);
+    document.removeEventListener("scroll", onScroll, true);
   };
 }
 

@@ -1,0 +1,117 @@
+"""The bar under a training that has ended: try the model, explain it, evaluate it, save it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import ipywidgets
+
+from nbtextgen.core.errors import NbTextGenError
+from nbtextgen.notebook.background import BackgroundWorker, describe
+from nbtextgen.notebook.panels.static import StaticForm
+from nbtextgen.notebook.panels.widgets import row, status
+
+if TYPE_CHECKING:
+    from nbtextgen.generator import TextGenerator
+    from nbtextgen.notebook.session import Session
+
+SAMPLE_CHARACTERS = 200
+"""A longer held-out input is not offered as an example."""
+
+
+class ResultBar(StaticForm, ipywidgets.VBox):
+    """Buttons for what usually comes next; each opens below the bar, in the place of the one before."""
+
+    def __init__(self, session: Session, name: str) -> None:
+        """Create the bar for the model in the variable ``name``."""
+        self.session, self.name = session, name
+        self._worker = BackgroundWorker("nbtextgen result", on_error=self._show_error)
+        self.status, self.below = ipywidgets.HTML(), ipywidgets.VBox()
+        self.buttons = {
+            "Try it": self._button("Try it", "Generate while you type", self._try),
+            "Explain": self._button("Explain", "Why the model writes what it writes", self._explain),
+            "Evaluate": self._button("Evaluate", "Measure it on the held-out pairs", self._evaluate),
+            "Save": self._button("Save", f"Save the model to the folder {name}-model", self._save),
+        }
+        super().__init__([row(*self.buttons.values()), self.status, self.below, self.hidden_style()])
+
+    def _button(self, text: str, tooltip: str, action: Callable[[TextGenerator], object]) -> ipywidgets.Button:
+        button = ipywidgets.Button(description=text, tooltip=tooltip, layout={"width": "auto"})
+
+        def press(_: object) -> None:
+            try:
+                action(self.session.model([self.name]))
+            except NbTextGenError as error:
+                self._show_error(error)
+            self.refresh_still()
+
+        button.on_click(press)
+        return button
+
+    def _try(self, model: TextGenerator) -> None:
+        from nbtextgen.notebook.panels.generate import GeneratePanel
+
+        self._open(GeneratePanel(self.session, self.name, example(model)))
+
+    def _explain(self, model: TextGenerator) -> None:
+        from nbtextgen.notebook.explain.panel import ExplanationPanel
+
+        self._open(ExplanationPanel.of(model, example(model)))
+
+    def _evaluate(self, model: TextGenerator) -> None:
+        pairs = model.held_out
+        if pairs is None:
+            self._show(f"No pairs were held out; give test pairs: %textgen_evaluate {self.name} --data test.tsv")
+            return
+        self._show("Evaluating \u2026")
+
+        def work(_: object) -> None:
+            scores = model.evaluate(pairs)
+            self._show("")
+            self._open(ipywidgets.HTML(scores._repr_mimebundle_()["text/html"]))
+            self.refresh_still()
+
+        self._worker.replace(work)
+
+    def _save(self, model: TextGenerator) -> None:
+        folder = model.save(f"{self.name}-model")
+        self._show(f"Saved to {folder}; load it with %textgen_load {self.name} {self.name}-model")
+
+    def _open(self, part: ipywidgets.Widget) -> None:
+        opened, self.below.children = self.below.children, [part]
+        for each in opened:
+            each.close()
+
+    def _show(self, text: str) -> None:
+        self.status.value = status(text) if text else ""
+
+    def _show_error(self, error: BaseException) -> None:
+        self.status.value = status(describe(error), alert=True)
+
+    def summary(self) -> tuple[str, str]:
+        """Return what is open below the bar as text and as static HTML."""
+        texts, pages = [f"{self.name}: %textgen_panel {self.name}"], [self.status.value]
+        for part in self.below.children:
+            if isinstance(part, StaticForm):
+                text, page = part.summary()
+                texts.append(text)
+                pages.append(page)
+            elif isinstance(part, ipywidgets.HTML):
+                pages.append(part.value)
+            else:
+                pages.append(part.explanations._repr_mimebundle_()["text/html"])
+        return "\n".join(texts), "".join(pages)
+
+    def still(self) -> dict[str, str]:
+        """Return the static form: nothing before a button was pressed."""
+        if not self.below.children and not self.status.value:
+            return {"text/plain": "", "text/html": f'<div class="{self._still_id}"></div>'}
+        text, page = self.summary()
+        return {"text/plain": text, "text/html": f'<div class="{self._still_id}">{page}</div>'}
+
+
+def example(model: TextGenerator) -> str:
+    """Return an input to begin with: a short held-out one, or a training source."""
+    texts = [*(model.held_out.sources if model.held_out is not None else ()), *model.background]
+    return next((text for text in texts if len(text) <= SAMPLE_CHARACTERS), "")
