@@ -271,6 +271,10 @@ class Notebook:
         """The output area of a cell."""
         return self.cell(at).locator(".jp-Cell-outputArea")
 
+    def panel(self, at: int) -> Locator:
+        """The panel that a cell shows, without the hidden still beside it."""
+        return self.output(at).locator(".jp-OutputArea-child:not(:has([class^='ntg-still']))").first
+
     def theme(self, name: str) -> None:
         """``light`` or ``dark``."""
         full = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}[name]

@@ -6,6 +6,7 @@ import ast
 import re
 from pathlib import Path
 
+import nbformat
 from playwright.sync_api import Locator, expect
 
 from .lab import TOO_WIDE, Lab, Notebook, nothing_wrong, pictures
@@ -57,7 +58,7 @@ def shows_what_the_line_writes(notebook: Notebook, panel: Locator) -> None:
 
 def test_starting_from_the_panel_gives_the_weights_of_the_magic_line_it_shows(lab: Lab, tmp_path: Path) -> None:
     notebook = lab.open([ROWS, "%textgen_panel mine --data rows"], run=True)
-    panel = notebook.output(1)
+    panel = notebook.panel(1)
     panel.get_by_label("cell", exact=True).select_option("gru")
     panel.get_by_label("hidden size: automatic").uncheck()
     slider = panel.get_by_label("hidden size, slider")
@@ -85,7 +86,7 @@ def test_starting_from_the_panel_gives_the_weights_of_the_magic_line_it_shows(la
 
 def test_a_setting_that_cannot_be_is_marked_and_a_rate_is_found(lab: Lab, tmp_path: Path) -> None:
     notebook = lab.open([ROWS, "%textgen_panel --data rows"], run=True)
-    panel = notebook.output(1)
+    panel = notebook.panel(1)
     for label, value in (("hidden size", "16"), ("embedding size", "8")):
         panel.get_by_label(f"{label}: automatic").uncheck()
         put(panel, label, value)
@@ -109,9 +110,10 @@ def test_a_setting_that_cannot_be_is_marked_and_a_rate_is_found(lab: Lab, tmp_pa
 
 def test_generating_with_each_slider_gives_what_the_magic_line_gives(lab: Lab) -> None:
     notebook = lab.open([TRAINED, TOLD, "%textgen_panel first"], run=True)
-    panel = notebook.output(2)
+    panel = notebook.panel(2)
     panel.get_by_label("text", exact=True).press_sequentially("abc")
     panel.get_by_label("first output 1: cba").wait_for()
+    panel.get_by_text("Decoding", exact=True).press("Enter")
 
     def moved(label: str, *keys: str) -> None:
         """The slider of a setting is moved, and the page shows what the magic line that it now shows would write."""
@@ -127,6 +129,9 @@ def test_generating_with_each_slider_gives_what_the_magic_line_gives(lab: Lab) -
     moved("length penalty", "End")
     assert panel.locator(".ntg-score").all_inner_texts() != before  # longer texts are held dearer
     panel.get_by_label("sample", exact=True).check()
+    expect(panel.get_by_label("beam", exact=True)).to_be_disabled()
+    panel.get_by_role("button", name="Draw again").press("Enter")
+    panel.get_by_text(re.compile(r"ms, seed \d+")).wait_for()
     panel.get_by_label("seed: automatic").uncheck()
     moved("seed", "ArrowRight")
     moved("temperature", "End")
@@ -140,15 +145,18 @@ def test_going_on_from_another_token_comparing_and_explaining(lab: Lab, tmp_path
     notebook = lab.open(
         [TRAINED, f"%textgen_train second --data rows {TINY} --batch-size 32 --cell rnn --epochs 2"], run=True
     )
-    panel = notebook.run(notebook.add("%textgen_panel first"))
+    at = notebook.add("%textgen_panel first")
+    notebook.run(at)
+    panel = notebook.panel(at)
     written = panel.get_by_label("output of first")
     panel.get_by_label("text", exact=True).press_sequentially("abc")
     written.get_by_label("first output 1: cba").wait_for()
+    panel.get_by_text("Decoding", exact=True).press("Enter")
     slide(panel, "beam", *["ArrowRight"] * 3)
     slide(panel, "n best", *["ArrowRight"] * 2)
     slide(panel, "length penalty", "ArrowLeft")
     written.get_by_role("listitem").nth(2).wait_for()
-    panel.get_by_label("compare").select_option("second")
+    panel.get_by_label("compare with").select_option("second")
     panel.get_by_label("output of second").get_by_role("listitem").nth(2).wait_for()
 
     # By keyboard alone: to the first token, its alternatives, the second of them.
@@ -167,18 +175,33 @@ def test_going_on_from_another_token_comparing_and_explaining(lab: Lab, tmp_path
     release.wait_for()
     for row in written.get_by_role("listitem").all():
         assert row.locator(".ntg-token").nth(1).inner_text() == wanted
+    forced = code(panel).inner_text().partition(" ")[2]
+    assert "--prefix" in forced  # what reproduces the output
+    text = written.locator(".ntg-tokens").first.get_attribute("aria-label") or ""
+    same = f"get_ipython().run_line_magic('textgen_generate', {forced!r}).text"
+    assert notebook.value(same) == text.partition(": ")[2]
     release.click()
     written.get_by_label("first output 1: cba").wait_for()
 
     written.get_by_role("button", name="Explain: cba").first.press("Enter")
+    panel.get_by_text("Why first wrote \u201ccba\u201d").wait_for()
     why = panel.locator(".nte")
     why.get_by_role("group", name="Output").wait_for()
     assert "".join(why.get_by_role("group", name="Output").locator(".nte-word").all_inner_texts()).startswith("cba")
+    saved = nbformat.read(notebook.save(), as_version=4).cells[at].outputs
+    assert ["ntg-still" in output["data"].get("text/html", "") for output in saved] == [False, True]
+    assert (
+        "cba" in saved[1]["data"]["text/plain"]
+        and "<img" in saved[1]["data"]["text/html"]
+        or "<table" in saved[1]["data"]["text/html"]
+    )
+    panel.get_by_role("button", name="Close").press("Enter")
+    expect(why).to_have_count(0)
 
 
 def test_tuning_in_the_background_leaves_the_best_in_the_variable(lab: Lab, tmp_path: Path) -> None:
     notebook = lab.open([ROWS, "%textgen_panel best --data rows --kind tune"], run=True)
-    panel = notebook.output(1)
+    panel = notebook.panel(1)
     put(panel, "minutes", "3")
     put(panel, "fixed", "--embedding-size 8 --batch-size 32 --max-steps 25")
     panel.get_by_label("dropout", exact=True).uncheck()
@@ -207,7 +230,7 @@ rows = [("\u05e9\u05dc\u05d5\u05dd " + str(n), "\u0645\u0631\u062d\u0628\u0627 "
 %textgen_train hostile --data rows {TINY} --epochs 12 --tokens word --batch-size 8 --copy false
 %textgen_panel hostile'''
     notebook = lab.open([cell], width=420, height=900, run=True)
-    panel = notebook.output(0)
+    panel = notebook.panel(0)
     written = panel.get_by_label("output of hostile")
     panel.get_by_label("text", exact=True).fill("\u05e9\u05dc\u05d5\u05dd 7")
     tokens = written.locator(".ntg-tokens").first
