@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbtextgen.core.errors import DataError, OptionError
-from nbtextgen.core.files import checked_path
 from nbtextgen.core.options import as_dict, build
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.readers.texts import read_texts
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from nbtextgen.explanation.explanation import Explanation, Explanations
     from nbtextgen.explanation.minimal_edits import MinimalEdits
     from nbtextgen.explanation.survey import Survey
+    from nbtextgen.export.page.document import PageOptions
     from nbtextgen.inference.predictor import Predictor
 
 
@@ -417,17 +417,17 @@ class TrainedModel(ABC):
             on_progress=on_progress,
         )
 
-    def export(self, format: str, folder: str | Path) -> Path:
-        """Write the model for programs without PyTorch; ``OnnxGenerator.load`` reads it and generates the same texts.
+    def export(self, format: str, path: str | Path, **page: Unpack[PageOptions]) -> Path:
+        """Write the model for programs without PyTorch, or as a page for any browser.
 
         Args:
-            format: ``onnx``: encoder and decoder step as graphs, beside the tokenizers.
-            folder: where to write; it appears complete or not at all, and may hold an older export.
+            format: ``onnx``: a folder of graphs and tokenizers for ``OnnxGenerator.load``; ``html``: one self-contained page.
+            path: where to write; an older export is replaced when the new one is complete.
+            page: options of a page, see ``PageOptions``: ``bits`` of a weight (16 or 8), ``title``, ``example``, ``score``.
 
         Raises:
-            ModelFileError: if the folder holds something else, or cannot be written.
-            MissingPackageError: without onnx.
+            ModelFileError, OptionError: if the path holds something else or cannot be written; if a page cannot do it.
         """
-        from nbtextgen.export.folder import export
+        from nbtextgen.export.formats import export_model
 
-        return export(format, checked_path(folder), self.predictor, self.plan)
+        return export_model(format, path, self, page)

@@ -72,6 +72,10 @@ def test_scores_and_looks_are_values(shell: InteractiveShell) -> None:
 def test_a_model_is_saved_and_loaded(shell: InteractiveShell, tmp_path: Path) -> None:
     _, said = run(shell, "textgen_save", f"words {tmp_path}/onnx --format onnx")
     assert "is exported to" in said and (tmp_path / "onnx" / "decoder-1.onnx").is_file()
+    _, said = run(shell, "textgen_save", f"words {tmp_path}/words.html --bits 8 --example abc --show-code")
+    assert said.strip() == f"words.export('html', '{tmp_path}/words.html', bits=8, example='abc')"
+    _, said = run(shell, "textgen_save", f"words {tmp_path}/words.html")
+    assert "is exported to" in said and (tmp_path / "words.html").read_text().startswith("<!DOCTYPE html>")
     _, said = run(shell, "textgen_save", f"words {tmp_path}/model")
     assert "words is saved to" in said
     run(shell, "textgen_load", f"again {tmp_path}/model")

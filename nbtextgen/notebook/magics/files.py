@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from IPython.core.magic import line_magic, magics_class
 
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import Option
-from nbtextgen.notebook.arguments import COMMON, by_name, choice_option
+from nbtextgen.notebook.arguments import COMMON, by_name, choice_option, text_option
 from nbtextgen.notebook.code import call, print_code
 from nbtextgen.notebook.lines import ParsedLine
 from nbtextgen.notebook.magics.base import Commands, command
@@ -22,9 +23,20 @@ KEEP_SOURCES = Option(
     *(0, 200, None, None, None),
 )
 FORMAT = choice_option(
-    "format", "own", ("own", "onnx"), "own is loaded by %textgen_load; onnx by OnnxGenerator, without PyTorch"
+    "format",
+    "own",
+    ("own", "onnx", "html"),
+    "own is loaded by %textgen_load; onnx by OnnxGenerator, without PyTorch; html is one page for any browser, and the "
+    "default for a name that ends in .html",
 )
-SAVE_OPTIONS = COMMON | by_name(KEEP_SOURCES, FORMAT)
+BITS = choice_option("bits", "16", ("8", "16"), "of each weight in a page; 8 makes it half as large")
+PAGE = by_name(
+    BITS,
+    text_option("title", "heading of a page; default: the name of the file"),
+    text_option("example", "source that a page begins with; default: a training source, if the model remembers any"),
+    text_option("score", "what a page says about the quality of the model; default: the validation metric, if known"),
+)
+SAVE_OPTIONS = COMMON | by_name(KEEP_SOURCES, FORMAT) | PAGE
 
 
 @magics_class
@@ -34,28 +46,30 @@ class FileCommands(Commands):
     @line_magic
     @command(SAVE_OPTIONS, "file", rest="path")
     def textgen_save(self, parsed: ParsedLine) -> Path | None:
-        """Save a model to a folder, as safetensors and JSON; or export it as ONNX.
+        """Save a model to a folder, as safetensors and JSON; or export it as ONNX, or as a page for any browser.
 
             %textgen_save NAME FOLDER
+            %textgen_save NAME PAGE.html
 
         Example:
 
             %textgen_save french french-model
             %textgen_save french french-model --keep-sources 100
             %textgen_save french french-onnx --format onnx
+            %textgen_save french french.html --example "a man is sleeping"
         """
         model = self.session.model(parsed.words, "save")
-        name, folder = _name_and_folder(parsed, "%textgen_save french french-model")
-        onnx, path = parsed.options.get("format") == "onnx", Path(folder).expanduser()
-        options = {"keep_sources": parsed.options["keep_sources"]} if parsed.options.get("keep_sources") else {}
-        if onnx and options:
-            raise OptionError("Exported models cannot be explained, so --keep-sources does not apply.")
+        name, file = _name_and_file(parsed, "%textgen_save french french-model")
+        path = Path(file).expanduser()
+        format = parsed.options.get("format") or ("html" if path.suffix.lower() == ".html" else "own")
+        options = _save_options(parsed, format)
         if parsed.options.get("show_code"):
-            return print_code(
-                f"{name}.export('onnx', {folder!r})" if onnx else call(f"{name}.save", repr(folder), options)
-            )
-        saved = model.export("onnx", path) if onnx else model.save(path, **options)
-        print(f"{name} is exported to {saved}" if onnx else f"{name} is saved to {saved}")
+            method, arguments = f"{name}.save", repr(file)
+            if format != "own":
+                method, arguments = f"{name}.export", f"{format!r}, {file!r}"
+            return print_code(call(method, arguments, options))
+        saved = model.save(path, **options) if format == "own" else model.export(format, path, **options)
+        print(f"{name} is {'saved' if format == 'own' else 'exported'} to {saved}")
         return None
 
     @line_magic
@@ -70,7 +84,7 @@ class FileCommands(Commands):
             %textgen_load french french-model
         """
         name = self.session.new_name(parsed.words, "%textgen_load")
-        _, folder = _name_and_folder(parsed, "%textgen_load french french-model")
+        _, folder = _name_and_file(parsed, "%textgen_load french french-model")
         if parsed.options.get("show_code"):
             return print_code("from nbtextgen import TextGenerator", f"{name} = TextGenerator.load({folder!r})")
         self.session.check_free(name)
@@ -81,7 +95,19 @@ class FileCommands(Commands):
         return None
 
 
-def _name_and_folder(parsed: ParsedLine, example: str) -> tuple[str, str]:
+def _save_options(parsed: ParsedLine, format: str) -> dict[str, Any]:
+    """Return the options of ``save`` or ``export``, of which each applies to some formats only."""
+    options = {option: parsed.options[option] for option in ("keep_sources", *PAGE) if parsed.options.get(option)}
+    if format != "own" and "keep_sources" in options:
+        raise OptionError("Exported models cannot be explained in Python, so --keep-sources does not apply.")
+    if format != "html" and options.keys() & PAGE.keys():
+        raise OptionError(f"--{min(options.keys() & PAGE.keys())} applies to pages only; use --format=html.")
+    if "bits" in options:
+        options["bits"] = int(options["bits"])
+    return options
+
+
+def _name_and_file(parsed: ParsedLine, example: str) -> tuple[str, str]:
     if not parsed.text:
         raise OptionError(f"A name and a folder are expected, for instance: {example}")
     return parsed.words[0], parsed.text

@@ -1,0 +1,197 @@
+"""The page of a model: its description and weights as data, the engine as one script, and a policy that forbids the network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cache
+from pathlib import Path
+from typing import Any, NotRequired, TypedDict
+
+from nbtextgen.core.errors import ModelFileError, OptionError
+from nbtextgen.core.escaping import escaped
+from nbtextgen.core.files import write_page
+from nbtextgen.export.page.facts import facts, validation_score
+from nbtextgen.export.page.packing import pack
+from nbtextgen.export.page.tables import cleaning, word_breaks
+from nbtextgen.inference.predictor import Predictor
+from nbtextgen.model.config import ModelConfig
+from nbtextgen.pipeline.defaults import Plan
+from nbtextgen.tokenizers.base import Tokenizer
+from nbtextgen.training.events import Event
+
+FORMAT = 1
+"""Version of the description that the engine reads."""
+BITS = (8, 16)
+MAX_BYTES = 300 * 2**20
+"""Bytes of weights in a page: a text in Chromium can have 2 ** 29 characters."""
+
+_FRONT = Path(__file__).parent / "front"
+_ELEMENTS = Path(__file__).parents[2] / "notebook" / "widgets" / "elements.js"
+"""Elements and escaping, which the page shares with the notebook's widgets."""
+ENGINE = [
+    "weights",
+    "arithmetic",
+    "recurrent",
+    "attention",
+    "network",
+    "ensemble",
+    "segmentation",
+    "tokenizers",
+    "bpe",
+    "cleaning",
+    "codec",
+    "rules",
+    "search",
+    "model",
+    "units",
+    "shapley",
+]
+"""The scripts that compute, in their order; they need no browser."""
+VIEWS = ["tasks", "output", "decoding", "explanation", "page"]
+"""The scripts that show."""
+_OPTIONS = [
+    "cell",
+    "attention",
+    "heads",
+    "hidden_size",
+    "encoder_layers",
+    "decoder_layers",
+    "bidirectional",
+    "input_feeding",
+    "layer_norm",
+    "copy",
+    "coverage",
+]
+
+
+class PageOptions(TypedDict):
+    """Options of a page.
+
+    Attributes:
+        bits: of each weight, 16 or 8; 8 makes the page half as large, and its outputs a little less like the model's.
+        title: shown at the top; by default the name of the file.
+        example: a source to begin with; by default one of the training sources, if the model remembers any.
+        score: what is known about the quality of the model, in words; by default the validation metric, if it is known.
+    """
+
+    bits: NotRequired[int]
+    title: NotRequired[str]
+    example: NotRequired[str]
+    score: NotRequired[str]
+
+
+def export_page(
+    path: Path, predictor: Predictor, plan: Plan, sources: Sequence[str], history: Sequence[Event], options: PageOptions
+) -> Path:
+    """Write a model as one page; see ``TextGenerator.export``.
+
+    Args:
+        path: the file.
+        predictor, plan: the model.
+        sources: some training sources, the first of which becomes the example.
+        history: events of the training, for the score.
+        options: see ``PageOptions``.
+    """
+    bits = options.get("bits", 16)
+    if bits not in BITS:
+        raise OptionError(f"--bits must be 8 or 16 (got {bits!r}).")
+    predictor.check_finite()
+    score = options.get("score") or validation_score(history)
+    description = {
+        "name": options.get("title") or path.stem,
+        "example": options.get("example", sources[0] if sources else ""),
+        "facts": facts(predictor, plan, bits, score),
+    }
+    return write_page(path, page(description, predictor, plan, bits), "The page")
+
+
+def page(description: dict[str, Any], predictor: Predictor, plan: Plan, bits: int) -> str:
+    """Return the page; ``description`` has its name, example and facts."""
+    model, weights = describe(predictor, plan, bits)
+    return _document(description["name"], _json({**description, **model}), weights)
+
+
+def describe(predictor: Predictor, plan: Plan, bits: int) -> tuple[dict[str, Any], str]:
+    """Return what the engine needs to know about a model, as values for JSON, and its weights in base64.
+
+    Raises:
+        ModelFileError: if the weights are too large for a page.
+        OptionError: if the model does something that a page cannot do.
+    """
+    packed = pack(predictor.networks, bits)
+    if len(packed.content) > MAX_BYTES:
+        raise ModelFileError(
+            f"The weights take {len(packed.content) / 1e6:,.0f} MB, more than the {MAX_BYTES / 1e6:,.0f} MB that a page can hold; "
+            + ("use --bits=8, or export the model as onnx." if bits == 16 else "export the model as onnx.")
+        )
+    source, target = predictor.source, predictor.target
+    networks = zip(predictor.networks, packed.names, strict=True)
+    context = plan.data.context
+    return {
+        "format": FORMAT,
+        "networks": [{"options": _options(network.config), "names": names} for network, names in networks],
+        "tensors": packed.tensors,
+        "source": _tokenizer(source),
+        "target": None if target is source else _tokenizer(target),
+        "limit": asdict(predictor.limit),
+        "max_source": predictor.max_source,
+        "clean": cleaning(plan.data.clean),
+        "continuation": None if context is None else {"context": context, "window": plan.data.window or 4 * context},
+        "word_breaks": word_breaks(),
+    }, base64.b64encode(packed.content).decode()
+
+
+def _options(config: ModelConfig) -> dict[str, object]:
+    """Return the options of a network that the engine reads."""
+    return {name: getattr(config, name) or 0 if name == "hidden_size" else getattr(config, name) for name in _OPTIONS}
+
+
+def _tokenizer(tokenizer: Tokenizer) -> dict[str, Any]:
+    """Return a tokenizer's values; merges are pairs of positions in the vocabulary, which takes half the space."""
+    values: dict[str, Any] = tokenizer.to_dict()
+    if "merges" in values:
+        numbers = {piece: number for number, piece in enumerate(values["vocabulary"])}
+        values["merges"] = [[numbers[first], numbers[second]] for first, second in values["merges"]]
+    return values
+
+
+@cache
+def script(*, views: bool = True) -> str:
+    """Return the script of a page, or with ``views=False`` the engine alone."""
+    paths = [_FRONT / f"{name}.js" for name in ENGINE]
+    if views:
+        paths += [_ELEMENTS, *(_FRONT / f"{name}.js" for name in VIEWS)]
+    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
+
+
+def _json(values: object) -> str:
+    """Return JSON for a script element, which a closing tag in a text would end."""
+    text = json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    # Lone surrogates have no UTF-8; JSON can spell them.
+    text = "".join(f"\\u{ord(each):04x}" if 0xD800 <= ord(each) < 0xE000 else each for each in text)
+    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+
+
+def _document(title: str, model: str, weights: str) -> str:
+    style, code = (_FRONT / "page.css").read_text(encoding="utf-8"), script()
+    policy = f"default-src 'none'; script-src {_digest(code)}; style-src {_digest(style)}; base-uri 'none'; form-action 'none'"
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n<meta name="referrer" content="no-referrer">\n'
+        f"<title>{escaped(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
+        '<main id="page"><noscript>This page computes with JavaScript, which is turned off.</noscript></main>\n'
+        f'<script type="application/json" id="model">{model}</script>\n'
+        f'<script type="text/plain" id="weights">{weights}</script>\n'
+        f"<script>{code}</script>\n</body>\n</html>\n"
+    )
+
+
+def _digest(text: str) -> str:
+    """Return how a policy names an inline script or style sheet."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
