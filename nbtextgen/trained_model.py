@@ -320,7 +320,9 @@ class TrainedModel(ABC):
             text: the source; or a generation, to explain just that output.
             background: source texts that missing units are sampled from (``missing="sample"``); by default a sample of
                 the training sources, which a loaded model only has if ``save`` kept them.
-            options: fields of ``ExplanationConfig``: ``method``, ``unit``, ``target``, ``contrast``, ``missing``, ...
+            options: fields of ``ExplanationConfig``: ``method``, ``unit``, ``target``, ``contrast``, ``missing``, ... The
+                ``score`` may be a function of log-probabilities ``(..., vocabulary)`` and token ids ``(...)``, both
+                tensors, that returns scores ``(...)``.
 
         Returns:
             an ``Explanation``; for several methods (``method="shap,attention"``) an ``Explanations`` by method.
@@ -329,12 +331,12 @@ class TrainedModel(ABC):
             DataError: for a source that is empty or not text.
             OptionError: for an unknown option or a value out of range.
         """
-        from nbtextgen.explanation.config import configure
+        from nbtextgen.explanation.config import configure, own_score
         from nbtextgen.explanation.explainer import explain
 
         config = configure(options)
         donors = self.background if background is None else tuple(background)
-        return explain(self.predictor, self._explained(text), config, background=donors)
+        return explain(self.predictor, self._explained(text), config, background=donors, score_token=own_score(options))
 
     def _explained(self, text: str | Generation) -> str | Generation:
         """A validated source, or a generation of this model."""
@@ -399,7 +401,7 @@ class TrainedModel(ABC):
             faithfulness of each method with intervals, an induced lexicon, where the source is ignored, hubs of
             attention.
         """
-        from nbtextgen.explanation.config import configure
+        from nbtextgen.explanation.config import configure, own_score
         from nbtextgen.explanation.survey import survey
 
         pairs = to_pairs(data, targets)
@@ -414,6 +416,7 @@ class TrainedModel(ABC):
             background=self.background if background is None else tuple(background),
             gold=None if gold is None else [gold[row] for row in rows],
             gold_start=gold_start,
+            score_token=own_score(options),
             on_progress=on_progress,
         )
 

@@ -15,6 +15,8 @@ from nbtextgen.pipeline.defaults import CONFIGS
 FILE = Path(__file__).parents[1] / "nbtextgen" / "core" / "option_types.py"
 PATHS = ("synonyms", "store", "source_embeddings", "target_embeddings")
 """Options that name a file or folder, and so also take a path object."""
+FUNCTIONS = ("score",)
+"""Options that also take a function."""
 WORD_LISTS = ("spans",)
 """Text options that also take a sequence of texts."""
 HEADER = '''\
@@ -25,7 +27,7 @@ HEADER = '''\
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import Literal, TypedDict
 
@@ -45,6 +47,8 @@ def annotation(option: Option) -> str:
         kind = option.type.__name__
     if option.own_metrics:
         kind += " | OwnMetric"
+    if option.name in FUNCTIONS:
+        kind += " | Callable[..., object]"
     return f"{kind} | None" if option.optional else kind
 
 

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import Literal, TypedDict
 
@@ -119,6 +119,8 @@ class ExplanationOptions(TypedDict, total=False):
     spans: str | Sequence[str]
     target: str | None
     contrast: str | None
+    score: Literal["log-probability", "entropy"] | Callable[..., object]
+    prefix: bool | None
     missing: Literal["auto", "mask", "delete", "sample"]
     algorithm: Literal["auto", "exact", "permutation", "partition"]
     exact_units: int

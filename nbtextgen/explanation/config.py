@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from nbtextgen.core.errors import OptionError, nearest
 from nbtextgen.core.options import build, option
+
+if TYPE_CHECKING:
+    from nbtextgen.explanation.scoring import TokenScore
 
 METHOD_NAMES = {
     "shap": "SHAP",
@@ -22,6 +25,7 @@ METHOD_NAMES = {
 METHODS = tuple(METHOD_NAMES)
 UNITS = ("auto", "char", "token", "word")
 MISSING = ("auto", "mask", "delete", "sample")
+SCORES = ("log-probability", "entropy")
 ALGORITHMS = ("auto", "exact", "permutation", "partition")
 
 
@@ -35,6 +39,14 @@ class ExplanationConfig:
     target: str | None = option(None, "explain this output instead of the one the model writes")
     contrast: str | None = option(
         None, "explain why the output was written and not this one; runner-up: the model's second choice"
+    )
+    score: str = option(
+        "log-probability",
+        "what is explained of each output token: its log-probability, or the entropy of the choice",
+        choices=SCORES,
+    )
+    prefix: bool | None = option(
+        None, "attribute to earlier output tokens as well; auto: in models without an encoder, which continue a text"
     )
     missing: str = option(
         "auto",
@@ -59,6 +71,8 @@ class ExplanationConfig:
 def configure(options: Mapping[str, object]) -> ExplanationConfig:
     """A checked configuration from keywords; ``method`` may be one text with commas, ``spans`` a list of parts.
 
+    A function as ``score`` is left out; see ``own_score``.
+
     Raises:
         OptionError: for an unknown option, or a value out of range.
     """
@@ -70,7 +84,15 @@ def configure(options: Mapping[str, object]) -> ExplanationConfig:
         values["method"] = check_methods(map(str, cast("Iterable[object]", method)))
     if isinstance(spans, Iterable) and not isinstance(spans, str):
         values["spans"] = "|".join(map(str, cast("Iterable[object]", spans)))
+    if own_score(options) is not None:
+        del values["score"]
     return build(ExplanationConfig, values)
+
+
+def own_score(options: Mapping[str, object]) -> TokenScore | None:
+    """The user's function of log-probabilities and token ids, if ``score`` is one."""
+    score = options.get("score")
+    return cast("TokenScore", score) if callable(score) else None
 
 
 def check_methods(methods: Iterable[str]) -> tuple[str, ...]:

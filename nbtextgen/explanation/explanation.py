@@ -6,22 +6,42 @@ import dataclasses
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.optional_imports import optional_import
+from nbtextgen.explanation import archive
 from nbtextgen.explanation.agreement import Agreement
 from nbtextgen.explanation.attributions import Values
 from nbtextgen.explanation.display import Drawn, Page
 from nbtextgen.explanation.faithfulness import Faithfulness
+from nbtextgen.explanation.merging import words_of
 from nbtextgen.explanation.sentences import output_sentence, token_sentences
 from nbtextgen.tokenizers.normalization import Span
 
 if TYPE_CHECKING:
     import pandas
     import shap
+
+
+ARRAYS = {
+    "values": 2,
+    "base_values": 1,
+    "log_probabilities": 1,
+    "without_source": 1,
+    "standard_errors": 2,
+    "r_squared": 1,
+    "convergence_delta": 1,
+    "heads": 3,
+    "prefix_values": 2,
+    "prefix_errors": 2,
+    "interactions": 3,
+    "interaction_errors": 3,
+}
+"""The fields of ``Explanation`` that are arrays, and their numbers of dimensions."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -49,9 +69,18 @@ class Explanation(Page, Drawn):
         r_squared: fit of a LIME surrogate, ``(output tokens,)``, or ``None``.
         convergence_delta: for integrated gradients, the sum of the values minus f(input) - f(baseline),
             ``(output tokens,)``.
+        score: what is explained of each output token: ``log-probability``, ``entropy``, or the name of a function. Values,
+            ``log_probabilities`` (v(all)) and ``without_source`` are of this score.
+        prefix_tokens: the earlier output tokens that took part as players, as shown; empty if only the source did.
+        prefix_offsets: start and end of each in ``text``.
+        prefix_values: what each of them gives each output token, ``(output tokens, prefix tokens)``, exactly 0 for the token
+            itself and later ones; or ``None``. With them, Shapley values add up: ``values.sum(1) + prefix_values.sum(1)`` is
+            ``log_probabilities - base_values``.
+        prefix_errors: standard errors of ``prefix_values`` that were sampled, or ``None``.
         heads: attention of every head, ``(heads, output tokens, input units)``, if there are several. The decoder has a
             single layer of attention, so there are no layers to tell apart.
-        faithfulness: how well the ranking of the units holds when they are removed, or ``None``.
+        faithfulness: how well the ranking of the units holds when they are removed and all that was written stays, or
+            ``None``.
         interactions: Shapley interactions of pairs of units, ``(output tokens, input units, input units)`` in nats, symmetric
             with a zero diagonal, or ``None``; see ``explanation/interactions.py``.
         interaction_errors: standard errors of interactions that were sampled, likewise, or ``None``.
@@ -78,6 +107,11 @@ class Explanation(Page, Drawn):
     r_squared: Values | None = None
     convergence_delta: Values | None = None
     heads: Values | None = None
+    score: str = "log-probability"
+    prefix_tokens: tuple[str, ...] = ()
+    prefix_offsets: tuple[Span, ...] = ()
+    prefix_values: Values | None = None
+    prefix_errors: Values | None = None
     faithfulness: Faithfulness | None = None
     interactions: Values | None = None
     interaction_errors: Values | None = None
@@ -88,9 +122,96 @@ class Explanation(Page, Drawn):
         """A copy with some fields changed."""
         return dataclasses.replace(self, **changes)
 
+    def save(self, path: str | Path) -> Path:
+        """Write to a file and return its path: data if the name ends in ``.json``, which ``load`` reads, else a page.
+
+        Raises:
+            ModelFileError: if the file cannot be written.
+        """
+        if Path(path).suffix != archive.SUFFIX:
+            return super().save(path)
+        return archive.save(path, "explanation", self.as_data())
+
+    @classmethod
+    def load(cls, path: str | Path) -> Explanation:
+        """Read an explanation that ``save`` wrote as data; every number is equal to the bit.
+
+        Raises:
+            ModelFileError: if the file cannot be read, or holds something else.
+        """
+        content = archive.load(path, "explanation")
+        return cls.of_data({name: value for name, value in content.items() if name not in archive.HEAD}, path)
+
+    def as_data(self) -> dict[str, object]:
+        """Every field as a value for JSON."""
+        return {field.name: archive.plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
+
+    @classmethod
+    def of_data(cls, content: Mapping[str, object], path: str | Path) -> Explanation:
+        """The explanation of ``as_data``; ``path`` is where the data comes from, for errors.
+
+        Raises:
+            ModelFileError: if the data are of other types or sizes.
+        """
+        with archive.damage_named(path):
+            explanation = cls(**archive.fields(cls, content, ARRAYS))
+            shape = (len(explanation.output_tokens), len(explanation.input_units))
+            if explanation.values.shape != shape:
+                raise ValueError(f"values are {explanation.values.shape} and not {shape}")
+            return explanation
+
+    def merge(self, unit: str = "word") -> Explanation:
+        """Join output tokens: the log-probability of a word is the sum of its tokens', and so are its attributions.
+
+        Exact for every method whose values are linear in the score: Shapley values, gradients, occlusion, LIME. Attention
+        is averaged. A standard error is the sum of its tokens', since they come from the same samples: an upper bound.
+        Earlier tokens that took part are joined too, so that what the tokens of a word give one another stands on the
+        diagonal of ``prefix_values``.
+
+        Args:
+            unit: ``word``, or ``output`` for a single row. The end mark stays by itself as ``word``.
+
+        Raises:
+            OptionError: for another unit.
+        """
+        words = words_of(self.output_tokens, self.output_offsets, self.text, unit)
+        rows, earlier = words.members, len(self.prefix_tokens)
+        columns = rows[rows[:, :earlier].any(1), :earlier].T
+
+        def summed(values: Values | None) -> Values | None:
+            return None if values is None else rows @ values
+
+        def joined(values: Values | None) -> Values | None:
+            return None if values is None else rows @ values @ columns
+
+        values = rows @ self.values
+        return self.replace(
+            output_tokens=words.tokens,
+            output_offsets=words.offsets,
+            values=values / rows.sum(1, keepdims=True) if self.method == "attention" else values,
+            base_values=rows @ self.base_values,
+            log_probabilities=rows @ self.log_probabilities,
+            without_source=rows @ self.without_source,
+            standard_errors=summed(self.standard_errors),
+            convergence_delta=summed(self.convergence_delta),
+            r_squared=None,
+            heads=None,
+            faithfulness=None,
+            interactions=None if self.interactions is None else np.einsum("wt,tij->wij", rows, self.interactions),
+            interaction_errors=None,
+            prefix_tokens=words.tokens[: columns.shape[1]],
+            prefix_offsets=words.offsets[: columns.shape[1]],
+            prefix_values=joined(self.prefix_values),
+            prefix_errors=joined(self.prefix_errors),
+        )
+
     def total(self) -> Values:
         """Attribution of the whole output: the sum over its tokens (the mean for attention), ``(input units,)``."""
         return self.values.mean(0) if self.method == "attention" else self.values.sum(0)
+
+    def prefix_total(self) -> Values:
+        """What each earlier output token gives the tokens after it in all, ``(prefix tokens,)``."""
+        return np.zeros(len(self.prefix_tokens)) if self.prefix_values is None else self.prefix_values.sum(0)
 
     def head(self, number: int) -> Explanation:
         """The attention of one head, counted from 1, as an explanation of its own.
@@ -140,22 +261,51 @@ class Explanation(Page, Drawn):
             raise OptionError("This explanation has no interactions; ask for them by --interactions.")
         return self.values - self.interactions.sum(2) / 2
 
-    def shap(self) -> shap.Explanation:
-        """As ``shap.Explanation``, ``(input units, output tokens)``, as the library lays out generated text.
+    def shap(self, rows: str = "units") -> shap.Explanation:
+        """As ``shap.Explanation``; earlier output tokens that took part follow the input units.
+
+        Args:
+            rows: ``units``, ``(input units, output tokens)``, as the library lays out generated text; or ``outputs``, the
+                other way round, for the plots that compare rows.
+
+        Raises:
+            OptionError: now for another layout; later from a plot that does not apply to this one.
 
         Example:
-            >>> shap.plots.text(e.shap())                 # every output token, on hover     # doctest: +SKIP
-            >>> shap.plots.waterfall(e.shap()[:, 0])      # one output token; bar likewise   # doctest: +SKIP
+            >>> shap.plots.text(e.shap())                        # every output token, on hover     # doctest: +SKIP
+            >>> shap.plots.waterfall(e.shap()[:, 0])             # one output token; bar, force     # doctest: +SKIP
+            >>> shap.plots.beeswarm(e.shap(rows="outputs"))      # all of them; bar, heatmap        # doctest: +SKIP
         """
-        import shap
+        from nbtextgen.explanation.shap_tables import of_one_text
 
-        return shap.Explanation(
-            values=self.values.T.copy(),
-            base_values=self.base_values.copy(),
-            data=np.array(self.input_units, dtype=object),
-            feature_names=list(self.input_units),
-            output_names=list(self.output_tokens),
-        )
+        values, names = self.values, list(self.input_units)
+        if self.prefix_values is not None:
+            values = np.concatenate([values, self.prefix_values], 1)
+            names += [f"(output) {token}" for token in self.prefix_tokens]
+        return of_one_text(values, self.base_values, names, self.output_tokens, rows)
+
+    def to_frame(self) -> pandas.DataFrame:
+        """As a long pandas frame: a row per output token and input unit or earlier output token.
+
+        The columns are ``output``, ``position``, ``part`` (``source`` or ``output``), ``unit``, ``unit_position``, ``value``
+        and ``standard_error``.
+
+        Raises:
+            MissingPackageError: without pandas.
+        """
+        with optional_import("A data frame", "pandas", "frames"):
+            import pandas
+        tables = [("source", self.input_units, self.values, self.standard_errors)]
+        if self.prefix_values is not None:
+            tables.append(("output", self.prefix_tokens, self.prefix_values, self.prefix_errors))
+        rows = [
+            (token, row, part, unit, column, values[row, column], np.nan if errors is None else errors[row, column])
+            for part, units, values, errors in tables
+            for row, token in enumerate(self.output_tokens)
+            for column, unit in enumerate(units)
+        ]
+        names = ["output", "position", "part", "unit", "unit_position", "value", "standard_error"]
+        return pandas.DataFrame(rows, columns=pandas.Index(names))
 
     def frame(self) -> pandas.DataFrame:
         """As a pandas frame, a row per output token and a column per input unit, numbered where a unit is repeated.
@@ -184,6 +334,37 @@ class Explanations(Page, Mapping[str, Explanation]):
 
     def __len__(self) -> int:
         return len(self._explanations)
+
+    def save(self, path: str | Path) -> Path:
+        """Write to a file and return its path: data if the name ends in ``.json``, which ``load`` reads, else a page.
+
+        Raises:
+            ModelFileError: if the file cannot be written.
+        """
+        if Path(path).suffix != archive.SUFFIX:
+            return super().save(path)
+        explanations = {method: explanation.as_data() for method, explanation in self.items()}
+        return archive.save(path, "set of explanations", {"explanations": explanations})
+
+    @classmethod
+    def load(cls, path: str | Path) -> Explanations:
+        """Read explanations that ``save`` wrote as data.
+
+        Raises:
+            ModelFileError: if the file cannot be read, or holds something else.
+        """
+        content = archive.load(path, "set of explanations")
+        with archive.damage_named(path):
+            return cls({method: Explanation.of_data(data, path) for method, data in content["explanations"].items()})
+
+    def to_frame(self) -> pandas.DataFrame:
+        """The long frames of all methods, with a column ``method``; see ``Explanation.to_frame``."""
+        with optional_import("A data frame", "pandas", "frames"):
+            import pandas
+        frames = [explanation.to_frame() for explanation in self.values()]
+        for method, frame in zip(self, frames, strict=True):
+            frame.insert(0, "method", method)
+        return pandas.concat(frames, ignore_index=True)
 
     def agreement(self) -> Agreement:
         """Rank correlation of every two methods."""

@@ -13,6 +13,9 @@ import numpy as np
 from nbtextgen.explanation.attributions import Attributions, Coalitions, ScoreFunction, Values
 from nbtextgen.explanation.shapley import power_set
 
+KERNEL_WIDTH, RIDGE = 0.25, 1e-3
+"""Of the weights of perturbations, and of the penalty on coefficients."""
+
 
 def lime(
     score: ScoreFunction,
@@ -20,41 +23,51 @@ def lime(
     *,
     samples: int,
     seed: int,
-    kernel_width: float = 0.25,
-    ridge: float = 1e-3,
+    relevant: Coalitions | None = None,
 ) -> Attributions:
     """Fit the surrogate (Ribeiro et al. 2016, sec. 3.3 and 3.4).
 
     As in the authors' text explainer, a perturbation leaves out a random number of units, and its weight falls with the
-    cosine distance d of its presence bits from all ones: sqrt(exp(- d ** 2 / kernel_width ** 2)).
+    cosine distance d of its presence bits from all ones: sqrt(exp(- d ** 2 / KERNEL_WIDTH ** 2)).
 
     Args:
         score: scores coalitions of this number of ``units``.
         samples: perturbations; if there are no more coalitions than that, all of them are used.
         seed: of the perturbations.
-        ridge: penalty on the coefficients, so that units that always occur together share their weight.
+        relevant: units that each output depends on, ``(outputs, units)``, which alone enter its surrogate. By default all.
     """
     coalitions = power_set(units)[1:] if 2**units - 1 <= samples else _perturbations(units, samples, seed)
     scores = score(coalitions)
+    if relevant is None:
+        values, base, r_squared = _surrogate(coalitions, scores)
+    else:
+        values = np.zeros(relevant.shape)
+        base, r_squared = np.zeros((2, len(relevant)))
+        for output, chosen in enumerate(relevant):
+            fit = _surrogate(coalitions[:, chosen], scores[:, [output]])
+            values[output, chosen], base[output], r_squared[output] = fit[0][0], fit[1][0], fit[2][0]
+    full = score(np.ones((1, units), dtype=bool))[0]
+    return Attributions(values, base, full, "weighted ridge regression", r_squared=r_squared)
+
+
+def _surrogate(coalitions: Coalitions, scores: Values) -> tuple[Values, Values, Values]:
+    """Coefficients ``(outputs, units)``, intercepts and R squared ``(outputs,)`` of one regression for all outputs.
+
+    The penalty ``RIDGE`` lets units that always occur together share their weight.
+    """
     cosine = np.sqrt(coalitions.mean(1))  # between the presence bits and all ones
-    weights = np.sqrt(np.exp(-(((1 - cosine) / kernel_width) ** 2)))
+    weights = np.sqrt(np.exp(-(((1 - cosine) / KERNEL_WIDTH) ** 2)))
     share = weights / weights.sum()
     bits = coalitions.astype(float)
     bit_means, score_means = share @ bits, share @ scores
     centred_bits, centred_scores = bits - bit_means, scores - score_means
-    gram = (centred_bits * weights[:, None]).T @ centred_bits + ridge * np.eye(units)
+    gram = (centred_bits * weights[:, None]).T @ centred_bits + RIDGE * np.eye(bits.shape[1])
     slopes: Values = (centred_bits * weights[:, None]).T @ centred_scores
     coefficients = np.asarray(np.linalg.solve(gram, slopes), dtype=float)  # (units, outputs)
     residual = share @ (centred_scores - centred_bits @ coefficients) ** 2
     variance = share @ centred_scores**2
     r_squared = np.where(variance > 1e-12, 1 - residual / np.maximum(variance, 1e-12), 1.0)
-    return Attributions(
-        coefficients.T,
-        score_means - bit_means @ coefficients,
-        score(np.ones((1, units), dtype=bool))[0],
-        "weighted ridge regression",
-        r_squared=r_squared,
-    )
+    return coefficients.T, score_means - bit_means @ coefficients, r_squared
 
 
 def _perturbations(units: int, samples: int, seed: int) -> Coalitions:

@@ -89,6 +89,7 @@ class BySampling:
     subject: Subject
     member: Ids
     donors: MaskedSources  # a row for each, as long as the source
+    texts: tuple[str, ...] = ()  # the texts that they come from
 
     @property
     def repeats(self) -> int:
@@ -140,8 +141,10 @@ def _copy_ids(text: str, copy: CopyMap, source_words: list[str]) -> Ids:
     return np.array(known or [UNK], dtype=np.int64)
 
 
-def sample_donors(texts: Sequence[str], predictor: Predictor, subject: Subject, count: int, seed: int) -> MaskedSources:
-    """Draw donors from texts and stretch or shrink them to the source's length, ``(count, source_length)``."""
+def sample_donors(
+    texts: Sequence[str], predictor: Predictor, subject: Subject, count: int, seed: int
+) -> tuple[tuple[str, ...], MaskedSources]:
+    """Draw donors from texts; also stretch or shrink them to the source's length, ``(count, source_length)``."""
     candidates = [text for text in texts if text.strip()]
     if not candidates:
         raise OptionError(
@@ -149,8 +152,9 @@ def sample_donors(texts: Sequence[str], predictor: Predictor, subject: Subject, 
             "unless it was saved with --keep-sources)."
         )
     chosen = np.random.default_rng(seed).choice(len(candidates), count, replace=len(candidates) < count)
-    donors = tokenize_copies([candidates[int(index)] for index in chosen], predictor, subject.source)
+    drawn = tuple(candidates[int(index)] for index in chosen)
+    donors = tokenize_copies(drawn, predictor, subject.source)
     lengths = np.maximum(1, (donors.ids != PAD).sum(1))
     positions = np.arange(len(subject.ids))[None, :] * lengths[:, None] // len(subject.ids)
     copies = None if donors.copy_ids is None else np.take_along_axis(donors.copy_ids, positions, 1)
-    return MaskedSources(np.take_along_axis(donors.ids, positions, 1), copies)
+    return drawn, MaskedSources(np.take_along_axis(donors.ids, positions, 1), copies)

@@ -1,14 +1,15 @@
-"""Teacher-forced passes through the network, for scores of given tokens only."""
+"""Teacher-forced passes through the network, and the score of every token of a given output."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
 
+from nbtextgen.core.errors import OptionError
 from nbtextgen.model.attention import Memory
 from nbtextgen.model.copy_loss import MIN_PROBABILITY
 from nbtextgen.model.decoder import Decoded
@@ -16,10 +17,22 @@ from nbtextgen.model.loss import position_blocks
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.tokenizers.base import UNK
 
+TokenScore = Callable[[Tensor, Tensor], Tensor]
+"""Scores tokens: log-probabilities ``(..., vocabulary)`` and token ids ``(...)`` to scores ``(...)``."""
+MAX_LOGITS = 1 << 24
+"""Log-probabilities of whole vocabularies that are computed together: 64 MB."""
+
 
 def decode(network: Seq2Seq, inputs: Tensor, memory: Memory, summary: Tensor) -> Decoded:
-    """All steps of one output for many sources: ``inputs (steps,)``, a row of ``memory`` per source."""
-    embedded = _embedded(network, inputs, summary)
+    """All steps of one output for many sources, a row of ``memory`` each.
+
+    ``inputs`` are the decoder's inputs: ``(steps,)``, the same for all sources, or ``(batch, steps)``.
+    """
+    return decode_embedded(network, _embedded(network, inputs, summary), memory, summary)
+
+
+def decode_embedded(network: Seq2Seq, embedded: Tensor, memory: Memory, summary: Tensor) -> Decoded:
+    """As ``decode``, from vectors ``(batch, steps, embedding_size)`` instead of token ids."""
     return network.decoder(embedded, network.decoder.initial_state(summary, memory), memory)
 
 
@@ -46,7 +59,7 @@ def encode_embedded(network: Seq2Seq, embedded: Tensor, mask: Tensor, copy_ids: 
 def token_scores(
     network: Seq2Seq, decoded: Decoded, memory: Memory, targets: Tensor, present: Tensor | None = None
 ) -> Tensor:
-    """Log-probability of the tokens ``targets (steps,)`` in every row, ``(batch, steps)``.
+    """Log-probability of the tokens ``targets``, ``(steps,)`` or ``(batch, steps)``, in every row, ``(batch, steps)``.
 
     Only the normaliser reads the whole vocabulary, block by block while a block is in the cache; no softmax is written
     out. With a copy head, the mixture of generating and copying (See et al. 2017, eq. 9); ``present (batch, source_length)``
@@ -68,9 +81,9 @@ def token_scores(
     gate = decoded.gate.clamp(1e-6, 1 - 1e-6)
     generated, either = gate * logs.exp(), (targets == UNK) | copied_only
     if present is None and not bool(either.any()):
-        copied = (decoded.weights * (memory.copy_ids[:, None, :] == targets[:, None])).sum(-1)
+        copied = (decoded.weights * (memory.copy_ids[:, None, :] == targets[..., None])).sum(-1)
         return (generated + (1 - gate) * copied).clamp_min(MIN_PROBABILITY).log()
-    matches = (memory.copy_ids[:, None, :] == targets[:, None]).float()
+    matches = (memory.copy_ids[:, None, :] == targets[..., None]).float()
     unknown = (memory.copy_ids == UNK).float()[:, None, :]
     if present is not None:
         share = present[:, None, :]
@@ -81,6 +94,88 @@ def token_scores(
     elsewhere = generated + (1 - gate) * torch.where(either, copied_unknown, 0.0)
     copied = torch.where(targets == UNK, 0.0, copied)
     return ((1 - gate) * copied + absent * elsewhere).clamp_min(MIN_PROBABILITY).log()
+
+
+def entropy(logs: Tensor, ids: Tensor) -> Tensor:
+    """Entropy of the distribution over the next token, in nats; a ``TokenScore`` that reads no ``ids``."""
+    return -(logs.exp() * logs).sum(-1)
+
+
+def position_scores(
+    networks: Sequence[Seq2Seq],
+    decoded: Sequence[Decoded],
+    memories: Sequence[Memory],
+    targets: Tensor,
+    score: TokenScore | None,
+    present: Tensor | None = None,
+) -> Tensor:
+    """Score of every token of the output, ``(batch, steps)``: its log-probability, or ``score`` of the distribution there.
+
+    Args:
+        networks: one, or an ensemble, whose probabilities are averaged.
+        decoded, memories: the passes of each network.
+        targets: the tokens, ``(steps,)`` or ``(batch, steps)``; ids beyond the vocabulary are copied words.
+        score: a function of the log-probabilities of all next tokens, or ``None``.
+        present: as in ``token_scores``.
+
+    Raises:
+        OptionError: if ``score`` returns another shape than that of the ids.
+    """
+    if score is None:
+        passes = zip(networks, decoded, memories, strict=True)
+        return ensemble_mean([token_scores(*each, targets, present) for each in passes])
+    size = max(networks[0].vocabulary_size, int(targets.max()) + 1)
+    rows, steps = decoded[0].hidden.shape[:2]
+    per_block = rows if torch.is_grad_enabled() else max(1, MAX_LOGITS // (steps * size))
+    blocks = list[Tensor]()
+    for start in range(0, rows, per_block):
+        block = slice(start, start + per_block)
+        logs = ensemble_mean(
+            [
+                _all_log_probabilities(network, _part(result, block), memory.copy_ids, block, size, present)
+                for network, result, memory in zip(networks, decoded, memories, strict=True)
+            ]
+        )
+        ids = (targets if targets.dim() == 1 else targets[block]).expand(logs.shape[:-1])
+        blocks.append(_checked(score(logs, ids), ids))
+    return torch.cat(blocks)
+
+
+def _part(decoded: Decoded, block: slice) -> Decoded:
+    gate = None if decoded.gate is None else decoded.gate[block]
+    return Decoded(decoded.hidden[block], decoded.weights[block], gate)
+
+
+def _checked(scores: object, ids: Tensor) -> Tensor:
+    if isinstance(scores, Tensor) and scores.shape == ids.shape:
+        return scores
+    result = f"shape {tuple(scores.shape)}" if isinstance(scores, Tensor) else type(scores).__name__
+    raise OptionError(
+        "--score must be a function of log-probabilities (..., vocabulary) and token ids (...) that returns a tensor of the "
+        f"shape of the ids, here {tuple(ids.shape)} (got {result})."
+    )
+
+
+def _all_log_probabilities(
+    network: Seq2Seq, decoded: Decoded, copy_ids: Tensor | None, rows: slice, size: int, present: Tensor | None
+) -> Tensor:
+    """Log-probabilities of all tokens, and of copied words up to the id ``size``, ``(batch, steps, size)``.
+
+    ``decoded`` has the ``rows`` of ``copy_ids`` and ``present``.
+    """
+    logs = nn.functional.linear(decoded.hidden, network.output_weight, network.output_bias).float().log_softmax(-1)
+    if decoded.gate is None or copy_ids is None:
+        return logs
+    gate, ids = decoded.gate.clamp(1e-6, 1 - 1e-6)[..., None], copy_ids[rows, None]
+    copied = (1 - gate) * decoded.weights
+    mixture = nn.functional.pad(gate * logs.exp(), (0, size - logs.shape[-1]))
+    ids = ids.masked_fill(ids >= size, UNK).expand(copied.shape)
+    if present is not None:
+        share = present[rows, None]
+        unknown = nn.functional.one_hot(torch.tensor(UNK, device=ids.device), size)
+        mixture = mixture + unknown * (copied * (1 - share)).sum(-1)[..., None]
+        copied = copied * share
+    return mixture.scatter_add(-1, ids, copied).clamp_min(MIN_PROBABILITY).log()
 
 
 def ensemble_mean(logs: Sequence[Tensor]) -> Tensor:

@@ -41,7 +41,12 @@ def power_set(units: int) -> Coalitions:
 
 
 def permutations(
-    score: ScoreFunction, units: int, budget: int, seed: int, batch_size: int = 256
+    score: ScoreFunction,
+    units: int,
+    budget: int,
+    seed: int,
+    batch_size: int = 256,
+    relevant: Coalitions | None = None,
 ) -> Iterator[Attributions]:
     """Permutation sampling in antithetic pairs (Castro et al. 2009; Mitchell et al. 2022, sec. 3.1).
 
@@ -58,6 +63,7 @@ def permutations(
         budget: most coalitions scored.
         seed: of the permutations.
         batch_size: coalitions scored between two results.
+        relevant: units that each output depends on, ``(outputs, units)``; the others get exactly 0. By default all.
 
     Yields:
         the estimate so far, after every batch of pairs.
@@ -69,10 +75,11 @@ def permutations(
     )  # coalitions of a permutation, and one: fewer than units join units
     pairs = max(1, (budget - 2) // (2 * (steps - 1)))
     pairs_per_batch = max(1, batch_size // (2 * (steps - 1)))
-    total, squares, count = np.zeros((ends.shape[1], units)), np.zeros((ends.shape[1], units)), 0
+    relevant = np.ones((ends.shape[1], units), dtype=bool) if relevant is None else relevant
+    total, squares, count = np.zeros(relevant.shape), np.zeros(relevant.shape), 0
     while count < pairs:
         orders = [rng.permutation(units) for _ in range(min(pairs_per_batch, pairs - count))]
-        for halves in _pair_gains(score, orders, ends, steps):
+        for halves in _pair_gains(score, orders, ends, steps, relevant):
             for estimate in halves if pairs == 1 else halves.mean(0, keepdims=True):
                 total += estimate
                 squares += estimate**2
@@ -83,18 +90,18 @@ def permutations(
             ends[0],
             ends[1],
             f"{count} antithetic pair{'s' if count > 1 else ''} of permutations",
-            standard_errors=_standard_errors(total, squares, samples),
+            standard_errors=_standard_errors(total, squares, samples, relevant),
             rounds=count,
         )
 
 
-def _standard_errors(total: Values, squares: Values, count: int) -> Values:
+def _standard_errors(total: Values, squares: Values, count: int, relevant: Coalitions) -> Values:
     """Of the mean of ``count`` estimates, from their sum and sum of squares; value +- 1.96 of them is a 95 % interval."""
     deviations = np.maximum(0.0, squares - total**2 / count)
     freedom = count - 1 + PRIOR_PAIRS
-    pooled = deviations.mean(1, keepdims=True) / max(1, count - 1)
+    pooled = deviations.sum(1, keepdims=True) / relevant.sum(1, keepdims=True) / max(1, count - 1)
     errors = np.sqrt((deviations + PRIOR_PAIRS * pooled) / (freedom * count)) * t_ratio(freedom)
-    return errors if count > 1 else np.full_like(errors, np.inf)
+    return np.where(relevant, errors if count > 1 else np.inf, 0.0)
 
 
 def t_ratio(freedom: float) -> float:
@@ -110,14 +117,16 @@ def t_ratio(freedom: float) -> float:
     return 1 + sum(terms) / z
 
 
-def _pair_gains(score: ScoreFunction, orders: list[Ids], ends: Values, steps: int) -> Iterator[Values]:
+def _pair_gains(
+    score: ScoreFunction, orders: list[Ids], ends: Values, steps: int, relevant: Coalitions
+) -> Iterator[Values]:
     """Gain of every unit over an order and over its mirror, ``(2, outputs, units)``, for each order."""
     both = [mirrored for order in orders for mirrored in (order, order[::-1])]
     if steps > 1 and len(orders[0]) > 1:
         scores = score(np.concatenate([_growing(order, steps) for order in both])).reshape(len(both), steps - 1, -1)
     else:
         scores = np.empty((len(both), 0, ends.shape[1]))
-    gains = [_gains(order, path, ends) for order, path in zip(both, scores, strict=True)]
+    gains = [_gains(order, path, ends, relevant) for order, path in zip(both, scores, strict=True)]
     for first in range(0, len(both), 2):
         yield np.stack(gains[first : first + 2])
 
@@ -134,12 +143,17 @@ def _sizes(units: int, steps: int) -> Ids:
     return np.round(np.linspace(0, units, steps + 1)).astype(np.int64)
 
 
-def _gains(order: Ids, scores: Values, ends: Values) -> Values:
-    """By how much each unit raised v when it was added, ``(outputs, units)``; units added together share equally."""
+def _gains(order: Ids, scores: Values, ends: Values, relevant: Coalitions) -> Values:
+    """By how much each unit raised v when it was added, ``(outputs, units)``.
+
+    Units added together share equally, as far as the output depends on them.
+    """
     path = np.concatenate([ends[:1], scores, ends[1:]])
-    sizes = np.diff(_sizes(len(order), len(path) - 1))
-    gains = np.empty((len(order), path.shape[1]))
-    gains[order] = np.repeat(np.diff(path, axis=0) / sizes[:, None], sizes, axis=0)
+    borders = _sizes(len(order), len(path) - 1)
+    sharing = relevant.T[order].astype(float)  # (units, outputs) in this order
+    counts = np.add.reduceat(sharing, borders[:-1], axis=0)
+    gains = np.empty(sharing.shape)
+    gains[order] = np.repeat(np.diff(path, axis=0) / np.maximum(1, counts), np.diff(borders), axis=0) * sharing
     return gains.T
 
 

@@ -18,6 +18,14 @@ from nbtextgen.tokenizers.segmentation import character_spans, word_spans
 
 _BYTES = re.compile(r"(?:\\x[0-9a-f]{2})+")
 """A token that is no whole character."""
+_UNSPACED = {
+    "Thai": "\u0e01-\u0e4e",
+    "Lao": "\u0e81-\u0ece",
+    "Burmese": "\u1000-\u104f",
+    "Khmer": "\u1780-\u17d3",
+    "Chinese or Japanese": "\u3041-\u309f\u3400-\u9fff",
+}
+"""Scripts without spaces between words, and their letters; UAX 29 leaves their words to dictionaries (sec. 4)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +79,17 @@ def cut(source: str, encoding: Encoding, tokenizer: Tokenizer, kind: str = "auto
         return _grouped("char", source, encoding, characters)
     visible = [(start, stop) for start, stop in characters if not source[start:stop].isspace()]
     return Units("char", tuple(source[start:stop] for start, stop in visible), tuple(visible), None)
+
+
+def unspaced_note(source: str) -> list[str]:
+    """A sentence if the source is partly in a script without spaces, whose words cannot be found without a dictionary."""
+    scripts = [name for name, letters in _UNSPACED.items() if re.search(f"[{letters}]", source)]
+    if not scripts:
+        return []
+    return [
+        f"{' and '.join(scripts)} {'is' if len(scripts) == 1 else 'are'} written without spaces between words, which only a "
+        "dictionary can find; there the units are characters, or the model's tokens where those are longer."
+    ]
 
 
 def _tokens(source: str, encoding: Encoding) -> Units:

@@ -16,11 +16,13 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from nbtextgen.explanation.attributions import Coalitions, Ids, Values
-from nbtextgen.explanation.removal import Removal
-from nbtextgen.explanation.scoring import decode, ensemble_mean, token_scores
+from nbtextgen.explanation.removal import MaskedSources, Removal
+from nbtextgen.explanation.scoring import TokenScore, decode, position_scores
 from nbtextgen.explanation.subject import ExplainedOutput, Subject
+from nbtextgen.model.attention import Memory
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.tokenizers.base import PAD
 
@@ -42,6 +44,7 @@ class ValueFunction:
         removal: Removal,
         *,
         batch_size: int = 256,
+        score_token: TokenScore | None = None,
         on_progress: ProgressCallback | None = None,
     ) -> None:
         """Create a value function.
@@ -51,9 +54,10 @@ class ValueFunction:
             subject: the source and its output; with an alternative, v is the difference of the two log-probabilities.
             removal: makes copies of the source without the missing units.
             batch_size: copies read together.
+            score_token: what v is in place of the log-probability of each token.
             on_progress: called after every batch.
         """
-        self.networks, self.subject, self.removal = networks, subject, removal
+        self.networks, self.subject, self.removal, self.score_token = networks, subject, removal, score_token
         self.batch_size, self.on_progress = batch_size, on_progress
         self.evaluations = 0
         self._pairing = None if subject.contrast is None else subject.pairing()
@@ -89,20 +93,29 @@ class ValueFunction:
 
         With ``hide_written`` the decoder sees that tokens were written, but not which.
         """
-        ours = self._log_probabilities(ids, copy_ids, self.subject.output, hide_written)
+        encoded = self.encode(MaskedSources(ids, copy_ids))
+        ours = self._score_output(encoded, self.subject.output, hide_written)
         if self.subject.contrast is None or self._pairing is None:
             return ours
-        return ours - self._log_probabilities(ids, copy_ids, self.subject.contrast, hide_written) @ self._pairing.T
+        return ours - self._score_output(encoded, self.subject.contrast, hide_written) @ self._pairing.T
 
-    def _log_probabilities(self, ids: Ids, copy_ids: Ids | None, output: ExplainedOutput, hide_written: bool) -> Values:
+    def encode(self, sources: MaskedSources) -> list[tuple[Memory, Tensor]]:
+        """Memory and summary of the sources, for each network."""
         device = self.networks[0].output_bias.device
-        source = torch.as_tensor(np.ascontiguousarray(ids), device=device)
+        source = torch.as_tensor(np.ascontiguousarray(sources.ids), device=device)
+        copy_ids = sources.copy_ids
         copies = None if copy_ids is None else torch.as_tensor(np.ascontiguousarray(copy_ids), device=device)
+        return [network.encode(source, copies) for network in self.networks]
+
+    def _score_output(
+        self, encoded: list[tuple[Memory, Tensor]], output: ExplainedOutput, hide_written: bool
+    ) -> Values:
+        device = encoded[0][1].device
         inputs, targets = torch.as_tensor(output.inputs, device=device), torch.as_tensor(output.ids, device=device)
         if hide_written:
             inputs[1:] = PAD  # whose embedding is the zero vector
-        logs = list[torch.Tensor]()
-        for network in self.networks:
-            memory, summary = network.encode(source, copies)
-            logs.append(token_scores(network, decode(network, inputs, memory, summary), memory, targets))
-        return ensemble_mean(logs).double().cpu().numpy()
+        networks = zip(self.networks, encoded, strict=True)
+        decoded = [decode(network, inputs, memory, summary) for network, (memory, summary) in networks]
+        memories = [memory for memory, _ in encoded]
+        scores = position_scores(self.networks, decoded, memories, targets, self.score_token)
+        return scores.double().cpu().numpy()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,15 +13,15 @@ import pytest
 import torch
 
 from nbtextgen import TextGenerator
-from nbtextgen.core.errors import DataError
+from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.explanation import shapley
 from nbtextgen.explanation.agreement import Agreement
 from nbtextgen.explanation.alignment import read_gold
 from nbtextgen.explanation.attributions import Coalitions, Values
 from nbtextgen.explanation.explanation import Explanation
 from nbtextgen.explanation.sanity import sanity_check
-from nbtextgen.explanation.units import name_bytes
-from nbtextgen.tokenizers.base import BOS, EOS, MASK, UNK
+from nbtextgen.explanation.units import cut, name_bytes
+from nbtextgen.tokenizers.base import BOS, EOS, MASK, UNK, Encoding
 
 WORDS = ["cat", "owl", "pig", "dog", "cow", "hen", "fox"]
 
@@ -167,6 +168,51 @@ def test_gold_alignments_may_count_from_one() -> None:
             read_gold([line], [("a b", "x y z")], start)
 
 
+def test_gold_alignments_start_at_zero_or_one(words: TextGenerator) -> None:
+    pairs = [("the red cat is here", "Katze rot")]
+    for start, line in ((0, "2-0 1-1"), (1, "3-1 2-2")):
+        survey = words.explain_data(pairs, gold=[line], gold_start=start, faithfulness=False)
+        assert survey.alignment_error["shap"] == 0
+    with pytest.raises(OptionError, match="gold_start"):
+        words.explain_data(pairs, gold=["3-1 2-2"], gold_start=2)
+
+
+@pytest.mark.parametrize(
+    ("text", "units"),
+    [
+        ("हिन्दी 3.14", ["हिन्दी", "3.14"]),
+        ("বাংলা ভাষা", ["বাংলা", "ভাষা"]),
+        ("שָׁלוֹם עֲלֵיכֶם", ["שָׁלוֹם", "עֲלֵיכֶם"]),
+        ("السَّلَامُ عَلَيْكُمْ", ["السَّلَامُ", "عَلَيْكُمْ"]),
+        ("hi 👩‍👩‍👧 👍🏽", ["hi", "👩‍👩‍👧", "👍🏽"]),
+        ("10,000 co-op", ["10,000", "co-op"]),
+        ("ไทย", ["ไ", "ท", "ย"]),
+        ("ດີ ok", ["ດີ", "ok"]),
+    ],
+)
+def test_word_units_are_those_of_unicode(text: str, units: list[str]) -> None:
+    offsets = [(index, index + 1) for index in range(len(text))]
+    encoding = Encoding([UNK] * len(text), list(text), offsets)
+    found = cut(text, encoding, words_tokenizer(), "word")
+    assert [unit.strip() for unit in found.texts] == units
+
+
+def words_tokenizer() -> Any:
+    """Only the kind of the tokenizer is read."""
+    return SimpleNamespace(kind="bpe")
+
+
+def test_units_of_scripts_without_spaces_are_explained(words: TextGenerator) -> None:
+    thai = words.explain("ไทย cat", unit="word", method="occlusion", faithfulness=False)
+    assert "Thai is written without spaces between words" in repr(thai)
+    assert "without spaces" not in repr(words.explain("red cat", unit="word", method="occlusion", faithfulness=False))
+
+
+def test_outputs_that_are_little_grounded_are_not_called_wrong(words: TextGenerator) -> None:
+    survey = words.explain_data([("the red cat is here", "x")], faithfulness=False)
+    assert "not a sign of errors" in repr(survey)
+
+
 def test_survey_adds_up_and_tells_ignoring_from_opposing(words: TextGenerator) -> None:
     survey = words.explain_data(
         [(f"the {colour} {thing} is here", "x") for colour in ("red", "blue") for thing in ("cat", "dog")]
@@ -185,34 +231,55 @@ def test_bytes_are_named_after_their_character() -> None:
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
 NETWORKS = json.loads((GOLDEN / "expected.json").read_text())["models"]
+TOKEN_METHODS = ("integrated-gradients", "input-x-gradient", "attention")
 METHODS = ("shap", "occlusion", "lime", "integrated-gradients", "input-x-gradient", "attention", "context")
 
 
 @pytest.mark.parametrize("missing", ["mask", "delete", "sample"])
 @pytest.mark.parametrize("name", list(NETWORKS))
 def test_every_method_holds_for_every_kind_of_network(name: str, missing: Any) -> None:
-    """The golden models are a covering array: every allowed pair of values of the network's options."""
+    """The golden models are a covering array: every allowed pair of values of the network's options.
+
+    Units, and whether earlier output tokens take part, go round with them.
+    """
+    turn = int(name, 36) + len(missing)
+    joint = bool(turn % 2)
     model = TextGenerator.load(GOLDEN / "models" / name)
-    source = NETWORKS[name]["outputs"][0]["source"]
+    source, written = NETWORKS[name]["outputs"][0]["source"], NETWORKS[name]["outputs"][0]["greedy"]["text"]
     weights = [parameter.clone() for parameter in model.predictor.networks[0].parameters()]
     methods = [method for method in METHODS if method != "attention" or model.plan.model.attention != "none"]
     options: dict[str, Any] = {
         "missing": missing,
         "exact_units": 8,
+        "steps": 64,
+        "target": written[:8].strip() or None,
         "budget": 120,
         "background": ["a b c", source[::-1]],
         "donors": 2,
+        "prefix": joint,
+        "unit": "char" if missing == "delete" and turn % 3 == 0 else ("token", "word")[turn // 2 % 2],
     }
+    if options["unit"] == "char" and model.predictor.source.kind != "char":
+        methods = [method for method in methods if method not in TOKEN_METHODS]
     found, again = (model.explain(source, method=methods, **options) for _ in range(2))
     for method, explanation in found.items():
         assert np.isfinite(explanation.values).all()
         np.testing.assert_array_equal(explanation.values, again[method].values)
         np.testing.assert_allclose(explanation.log_probabilities, found["shap"].log_probabilities, atol=1e-5)
+        prefix = explanation.prefix_values
+        assert (prefix is not None) == (joint and method not in ("attention", "context"))
+        if prefix is not None:
+            assert not np.triu(prefix).any() and np.isfinite(prefix).all()
+            np.testing.assert_array_equal(prefix, again[method].prefix_values)
     for method in ("shap", "context"):
         gained = found[method].log_probabilities - found[method].base_values
-        np.testing.assert_allclose(found[method].values.sum(1), gained, atol=1e-4)
-    delta = found["integrated-gradients"].convergence_delta
-    assert delta is not None and np.abs(delta).max() < 0.05
+        given = found[method].values.sum(1)
+        if found[method].prefix_values is not None:
+            given = given + found[method].prefix_values.sum(1)
+        np.testing.assert_allclose(given, gained, atol=1e-9 if method == "shap" else 1e-4)
+    if "integrated-gradients" in found:
+        delta = found["integrated-gradients"].convergence_delta
+        assert delta is not None and np.abs(delta).max() < 0.05
     if "attention" in found:
         np.testing.assert_allclose(found["attention"].values.sum(1), 1, atol=1e-4)
     if found["shap"].text:

@@ -10,6 +10,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from nbtextgen import TextGenerator
 from nbtextgen.explanation.counterfactual import Edit, changes, counterfactual
+from nbtextgen.explanation.survey import Survey
 from nbtextgen.explanation.units import cut
 from nbtextgen.notebook.explain.panel import ExplanationPanel
 
@@ -54,6 +55,9 @@ def test_it_explains_a_data_set(shell: InteractiveShell) -> None:
     assert len(found.first) <= 4 and "random" in found.faithfulness
     aligned = explain(shell, "back --data rows --limit 2 --gold gold --method shap")
     assert aligned.alignment_error["shap"] == 0.0  # a single word on either side
+    shell.user_ns["gold"] = ["1-1"] * len(PAIRS)
+    aligned = explain(shell, "back --data rows --limit 2 --gold gold --gold-start 1 --method shap")
+    assert aligned.alignment_error["shap"] == 0.0
     held = explain(shell, "back --data valid") if shell.user_ns["back"].held_out is not None else found
     assert held.first
     assert "random weights" in repr(explain(shell, "back abc --sanity"))
@@ -62,6 +66,9 @@ def test_it_explains_a_data_set(shell: InteractiveShell) -> None:
 def test_it_saves_a_page(shell: InteractiveShell, tmp_path, capsys) -> None:
     explain(shell, f"back abc --save {tmp_path}/why.html")
     assert "saved to" in capsys.readouterr().out
+    shell.user_ns["rows"] = PAIRS
+    explain(shell, f"back --data rows --limit 2 --save {tmp_path}/all.json")
+    assert len(Survey.load(tmp_path / "all.json").first) == 2
     assert "<html>" in (tmp_path / "why.html").read_text()
 
 
@@ -79,7 +86,7 @@ def test_it_shows_the_python_that_does_the_same(shell: InteractiveShell, capsys)
         ("back abc --method shapp", "Did you mean 'shap'"),
         ("back abc --data rows", "not both"),
         ("back abc --unit sentence", "--unit must be one of"),
-        ("back --data valid --save x.html", "held-out|one text"),
+        ("back --data valid --save x.html", "held-out|one text's"),
         ("back --data builtin:dates?count=20 --gold nowhere.txt", "neither a variable nor a file"),
     ],
 )

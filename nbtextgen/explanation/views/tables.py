@@ -36,7 +36,9 @@ def survey_tables(survey: Survey) -> list[Table]:
     rows = [[shown(token), f"{100 * share:.0f} %", str(count)] for token, share, count in survey.opposed()]
     tables.append(("Tokens that the source speaks against", ["output", "of its occurrences", "times"], rows))
     rows = [[source, text, f"{nats:.2f}"] for source, text, nats in survey.least_grounded(5)]
-    tables.append(("Outputs least grounded in the source", ["source", "output", "nats per token"], rows))
+    tables.append(
+        ("Outputs least grounded in the source (not a sign of errors)", ["source", "output", "nats per token"], rows)
+    )
     rows = [[shown(unit), f"{share:.1f} x", str(count)] for unit, share, count in survey.hubs()]
     tables.append(("Hubs of attention", ["input", "uniform attention", "times"], rows))
     return [table for table in tables if table[2]]

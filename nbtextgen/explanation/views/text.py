@@ -8,6 +8,7 @@ from nbtextgen.core.escaping import pictured
 from nbtextgen.explanation.attributions import Values
 from nbtextgen.explanation.config import METHOD_NAMES
 from nbtextgen.explanation.explanation import Explanation, Explanations
+from nbtextgen.explanation.units import unspaced_note
 
 MAX_ROWS = 60
 """Output tokens that are listed."""
@@ -42,7 +43,9 @@ def title(explanation: Explanation) -> str:
 
 def notes(explanation: Explanation) -> list[str]:
     """How far the values can be trusted: errors, fits and scores, each in a sentence."""
-    sentences: list[str] = []
+    sentences = [] if explanation.unit != "word" else unspaced_note(explanation.source)
+    if explanation.score != "log-probability":
+        sentences.append(f"Values explain the score {explanation.score} of each output token, not its log-probability.")
     if explanation.standard_errors is not None:
         error = np.sqrt((explanation.standard_errors**2).mean())
         sentences.append(f"Standard error of a value: {error:.3f} nats (root mean square).")

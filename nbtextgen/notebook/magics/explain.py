@@ -23,8 +23,9 @@ OWN = by_name(
     ),
     Option("limit", int, False, 200, "most pairs of --data that are looked at", 1, None, None, None, None),
     text_option("gold", "word alignments of --data such as 0-0 1-2, one line a pair: a variable or a file"),
+    Option("gold_start", int, False, 0, "number of the first word in --gold", 0, 1, None, None, None),
     text_option("background", "texts that missing units are sampled from, as --data"),
-    text_option("save", "file for the explanation as a page of HTML"),
+    text_option("save", "file for the explanation: a page of HTML, or data if its name ends in .json"),
     flag_option("counterfactual", "find the smallest edits that change the output, and the fewest units that keep it"),
     text_option("token", "with --counterfactual: the part of the output that is to change, a piece of its text"),
     flag_option("sanity", "compare with models of random weights"),
@@ -82,18 +83,18 @@ class ExplainCommands(Commands):
             explanation = ExplanationPanel.of(model, text, **options)
         if own["save"] is not None:
             if not hasattr(explanation, "save"):
-                raise OptionError(
-                    "--save keeps the explanation of one text; leave out --data, --sanity and --counterfactual."
-                )
+                raise OptionError("--save keeps explanations; leave out --sanity and --counterfactual.")
             print(f"saved to {explanation.save(own['save'])}")
         return explanation
 
     def _explain_data(self, model: Any, own: Values, options: Values) -> Any:
         """Explain a data set with a progress line; an interrupt keeps the results so far."""
         pairs = self._pairs(model, own["data"])
-        gold = None if own["gold"] is None else self._alignments(own["gold"])
+        gold = {} if own["gold"] is None else {"gold": self._alignments(own["gold"])}
+        if own["gold_start"] is not None:
+            gold["gold_start"] = own["gold_start"]
         with ProgressLine("texts explained", rich=self.session.rich) as counter:
-            return model.explain_data(pairs, limit=own["limit"] or 200, gold=gold, on_progress=counter, **options)
+            return model.explain_data(pairs, limit=own["limit"] or 200, on_progress=counter, **gold, **options)
 
     def _alignments(self, text: str) -> list[str]:
         """Return alignments from a variable, or the lines of a file."""
@@ -129,7 +130,9 @@ class ExplainCommands(Commands):
         if "data" in code:
             data = f"{name}.held_out" if self._is_held_out(own["data"]) else code["data"]
             arguments = [data, *background, *([f"gold={code['gold']}"] if "gold" in code else [])]
-            return [call(f"{name}.explain_data", ", ".join(arguments), {"limit": own["limit"] or 200, **options})]
+            counts = {name: own[name] for name in ("limit", "gold_start") if own[name] is not None}
+            explained = call(f"{name}.explain_data", ", ".join(arguments), {"limit": 200, **counts, **options})
+            return [_saved(explained, own["save"])]
         if own["counterfactual"]:
             part = {} if own["token"] is None else {"token": own["token"]}
             return [call(f"{name}.counterfactual", ", ".join([repr(text), *background]), {**part, **options})]
@@ -137,8 +140,12 @@ class ExplainCommands(Commands):
             checked = call("sanity_check", ", ".join([name, repr(text), *background]), options)
             return ["from nbtextgen.explanation.sanity import sanity_check", checked]
         explained = call(f"{name}.explain", ", ".join([repr(text), *background]), options)
-        return [f"{explained}.save({own['save']!r})" if own["save"] is not None else explained]
+        return [_saved(explained, own["save"])]
 
     def _is_held_out(self, text: str) -> bool:
         """Return whether ``--data valid`` means the pairs that training held out."""
         return text == "valid" and text not in self.session.scope
+
+
+def _saved(code: str, path: str | None) -> str:
+    return code if path is None else f"{code}.save({path!r})"
