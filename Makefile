@@ -4,7 +4,7 @@ BIN := .venv/bin
 COVERAGE_FLOOR := 92
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test lint test-front pytest lab docs dev test-lowest test-torch-free
+.PHONY: help demo test lint test-front pytest lab docs dev test-lowest test-torch-free release
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1: /p' Makefile
@@ -55,3 +55,6 @@ test-lowest:  ## the tests outside the browser, with the lowest allowed version 
 
 test-torch-free:  ## the tests that need no torch, in an environment without it, on Python 3.12 and 3.13
 	tools/test_torch_free.sh
+
+release:  ## build the sdist and the wheel, check their metadata, and try the wheel in an environment of its own
+	tools/release.sh

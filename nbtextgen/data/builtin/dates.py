@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import random
 
+from nbtextgen.core.optional_imports import optional_import
+
 LOCALES = ("en_US", "en_GB", "fr", "de", "es", "it", "nl", "sv", "pt", "pl")
 # Every pattern names the month by its name or puts the year first, so that no text has two readings.
 PATTERNS = (
@@ -27,8 +29,8 @@ def dates(count: int, seed: int) -> list[tuple[str, str]]:
     The days run from 1900 to 2099. Sources are in ten locales and nine patterns, English also with ordinals
     ("the 4th of July, 1976").
     """
-    from babel.dates import format_date
-
+    with optional_import("builtin:dates", "babel", "dates"):
+        from babel.dates import format_date
     rng = random.Random(seed)
     iso_dates: dict[str, str] = {}
     while len(iso_dates) < count:
@@ -50,7 +52,7 @@ def dates(count: int, seed: int) -> list[tuple[str, str]]:
 
 def _ordinal(day: datetime.date, rng: random.Random) -> str:
     """English with an ordinal number."""
-    from babel.dates import format_date
+    from babel.dates import format_date  # `dates` has found it
 
     ending = "th" if day.day in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(day.day % 10, "th")
     patterns = ("the {n} of {month}, {year}", "{month} {n}, {year}", "{n} {month} {year}", "{n} of {month} {year}")

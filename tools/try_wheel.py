@@ -1,0 +1,41 @@
+"""Uses an installed nbtextgen as a new user would; run by tools/release.sh outside the checkout, with the core dependencies alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import nbtextgen
+from IPython.core.interactiveshell import InteractiveShell
+
+COMMAND = Path(sys.executable).with_name("nbtextgen")
+SMALL = ["--hidden-size=32", "--epochs=2", "--samples=0"]
+
+
+def run(*arguments: str) -> str:
+    """Run the command line; return what it prints."""
+    return subprocess.run([COMMAND, *arguments], check=True, capture_output=True, text=True).stdout
+
+
+def main() -> None:
+    """Train, generate, evaluate and explain, in a shell and in IPython."""
+    assert Path(sys.prefix) in Path(nbtextgen.__file__).parents, f"not the wheel: {nbtextgen.__file__}"
+    words = [f"{number:b}".replace("0", "a").replace("1", "b") for number in range(100, 300)]
+    Path("pairs.tsv").write_text("".join(f"{word}\t{word[::-1]}\n" for word in words))
+    assert nbtextgen.__version__ in run("--version")
+    run("train", "pairs.tsv", "--save", "model", *SMALL)
+    assert run("generate", "model", "abba", "baab").count("\n") == 2
+    assert "exact" in run("evaluate", "model", "pairs.tsv")
+    assert "Explanation" in run("explain", "model", "abba", "--page", "why.html") and Path("why.html").stat().st_size > 1000
+    shell = InteractiveShell.instance()
+    shell.run_cell("%load_ext nbtextgen").raise_error()
+    shell.run_cell(f"%textgen_train again --data pairs.tsv {' '.join(SMALL)}").raise_error()
+    shell.run_cell("text = again.generate('abba').text").raise_error()
+    shell.run_cell("again.explain('abba')").raise_error()
+    shell.run_cell("%textgen_data builtin:dates")  # babel is an extra: one sentence, no traceback
+    print(f"nbtextgen {nbtextgen.__version__} works from its wheel")
+
+
+if __name__ == "__main__":
+    main()
