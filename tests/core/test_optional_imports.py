@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from nbtextgen import Pairs
+from nbtextgen import Pairs, builtin
 from nbtextgen.core.errors import MissingPackageError
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.evaluation.metrics import measure
@@ -21,7 +21,7 @@ def test_missing_package_is_named_with_its_install_command() -> None:
 
 
 def test_features_use_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("pandas", "rapidfuzz.distance", "sacrebleu.metrics.bleu", "ftfy"):
+    for name in ("pandas", "rapidfuzz.distance", "sacrebleu.metrics.bleu", "ftfy", "babel.dates"):
         monkeypatch.setitem(sys.modules, name, None)
     cleaned = Pairs([("a"), ("b")], ["x", "y"]).clean("nfc")
     with pytest.raises(MissingPackageError, match=r"^A data frame needs pandas: pip install nbtextgen\[frames\]\.$"):
@@ -31,3 +31,5 @@ def test_features_use_it(monkeypatch: pytest.MonkeyPatch) -> None:
             measure(["a"], ["b"], [metric])
     with pytest.raises(MissingPackageError, match=r"'mojibake' needs ftfy: pip install nbtextgen\[clean\]\.$"):
         Pairs(["é"], ["x"]).clean("mojibake")
+    with pytest.raises(MissingPackageError, match=r"^builtin:dates needs babel: pip install nbtextgen\[dates\]\.$"):
+        builtin("dates", 10)
