@@ -6,8 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nbtextgen
 from IPython.core.interactiveshell import InteractiveShell
+
+import nbtextgen
 
 COMMAND = Path(sys.executable).with_name("nbtextgen")
 SMALL = ["--hidden-size=32", "--epochs=2", "--samples=0"]
@@ -27,7 +28,10 @@ def main() -> None:
     run("train", "pairs.tsv", "--save", "model", *SMALL)
     assert run("generate", "model", "abba", "baab").count("\n") == 2
     assert "exact" in run("evaluate", "model", "pairs.tsv")
-    assert "Explanation" in run("explain", "model", "abba", "--page", "why.html") and Path("why.html").stat().st_size > 1000
+    assert (
+        "Explanation" in run("explain", "model", "abba", "--page", "why.html")
+        and Path("why.html").stat().st_size > 1000
+    )
     shell = InteractiveShell.instance()
     shell.run_cell("%load_ext nbtextgen").raise_error()
     shell.run_cell(f"%textgen_train again --data pairs.tsv {' '.join(SMALL)}").raise_error()
