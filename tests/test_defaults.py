@@ -36,7 +36,7 @@ def test_the_copy_head_is_chosen_where_targets_repeat_their_source() -> None:
     ],
     ids=["few repeated", "not wanted", "no attention", "characters", "symbols"],
 )
-def test_else_it_is_off_and_not_spoken_of(given: dict, pairs: Pairs) -> None:
+def test_copy_head_is_off_and_not_reported_otherwise(given: dict, pairs: Pairs) -> None:
     found = plan(given, pairs)
     assert found.model.copy is False
     assert "copy" not in found.choices

@@ -35,7 +35,7 @@ def test_augmented_pairs_are_counted_in() -> None:
     assert estimate.updates * 2 == model.fit(REVERSED, callbacks=[]).history[0].steps  # type: ignore[union-attr]
 
 
-def test_a_text_is_estimated_as_it_is_learned() -> None:
+def test_text_to_continue_is_estimated() -> None:
     model = TextGenerator(**SMALL, tokens="char", context=10, window=20, epochs=2)
     text = Corpus(" ".join(WORDS) * 3)
     estimate = model.estimate(text)
@@ -44,7 +44,7 @@ def test_a_text_is_estimated_as_it_is_learned() -> None:
     assert abs(estimate.updates * 2 - started.steps) <= 2  # type: ignore[union-attr]
 
 
-def test_a_file_that_is_never_in_memory_is_estimated_from_its_beginning(tmp_path) -> None:
+def test_streamed_file_is_estimated_from_its_first_rows(tmp_path) -> None:
     lines = "".join(f"{one}\t{other}\n" for one, other in REVERSED)
     (tmp_path / "pairs.tsv").write_text(lines, encoding="utf-8")
     model = TextGenerator(**SMALL, epochs=1, store=str(tmp_path / "store"))
@@ -97,7 +97,7 @@ def test_memory_grows_with_the_batch_and_is_at_least_the_weights() -> None:
     assert many.memory > few.memory > 4 * 4 * few.parameters
 
 
-def test_a_rehearsal_does_not_change_what_training_gives() -> None:
+def test_estimate_does_not_change_training() -> None:
     def weights(model: TextGenerator) -> list[torch.Tensor]:
         fitted = model.fit(REVERSED, callbacks=[])
         return list(fitted.predictor.networks[0].state_dict().values())
@@ -109,7 +109,7 @@ def test_a_rehearsal_does_not_change_what_training_gives() -> None:
     assert all(torch.equal(one, other) for one, other in zip(plain, weights(rehearsed), strict=True))
 
 
-def test_the_range_test_climbs_until_it_hurts_and_suggests_a_rate_that_learns() -> None:
+def test_range_test_raises_the_rate_until_the_loss_grows_and_suggests_a_rate_that_learns() -> None:
     found = TextGenerator(**SMALL).find_learning_rate(REVERSED, updates=100)
     assert list(found.rates) == sorted(found.rates) and all(map(math.isfinite, found.losses))
     assert found.losses[-1] > min(found.losses) < found.losses[0]

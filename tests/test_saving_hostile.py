@@ -37,7 +37,7 @@ def saved(tmp_path_factory) -> tuple[dict[str, bytes], dict[str, bytes]]:
 
 
 @pytest.mark.parametrize("name", ["characters", "symbols"])
-def test_models_of_format_1_load_and_write_what_they_wrote_then(name: str) -> None:
+def test_models_of_format_1_load_and_generate_the_same(name: str) -> None:
     model = TextGenerator.load(OLD / name)
     for then in json.loads((OLD / "outputs.json").read_text())[name]:
         now = model.generate(then["source"])

@@ -24,7 +24,7 @@ def tuned() -> Tuning:
     return tune(REVERSED, search, 30.0, options=FIXED | {"max_steps": 30}, trials=8)
 
 
-def test_the_best_trial_is_the_best_and_its_model_writes(tuned: Tuning) -> None:
+def test_best_trial_has_the_best_score_and_its_model_generates(tuned: Tuning) -> None:
     assert tuned.best is not None and tuned.best_trial is not None
     values = [trial.value for trial in tuned.trials if trial.value is not None]
     assert tuned.best_trial.value == min(values)
@@ -91,12 +91,12 @@ def test_settings_that_fail_do_not_end_the_search() -> None:
         ([], {}, "nothing to search"),
     ],
 )
-def test_a_search_that_makes_no_sense_is_refused(settings, options, message) -> None:
+def test_invalid_search_is_refused(settings, options, message) -> None:
     with pytest.raises(OptionError, match=message):
         search_space(settings, options)
 
 
-def test_tokens_can_be_searched_when_the_written_text_is_compared() -> None:
+def test_tokens_can_be_searched_if_a_text_metric_is_compared() -> None:
     assert search_space({"tokens": ["char", "bpe"]}, {"select_by": "chrf"}) == {"tokens": ("char", "bpe")}
 
 

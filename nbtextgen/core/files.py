@@ -240,13 +240,19 @@ def verify(folder: Path, files: object, manifest: str) -> None:
 
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object; raises ``ModelFileError`` if the file holds none."""
+    return read_json_bytes(path)[0]
+
+
+def read_json_bytes(path: Path) -> tuple[dict[str, Any], bytes]:
+    """Read a JSON object; returns it with the content of the file, which ``check_seal`` takes."""
     try:
-        content = json.loads(path.read_bytes())
+        raw = path.read_bytes()
+        content = json.loads(raw)
     except (OSError, ValueError, RecursionError) as error:
         raise ModelFileError(f"{path} cannot be read: {error}.") from error
     if not isinstance(content, dict):
         raise ModelFileError(f"{path} is damaged: it should hold an object.")
-    return cast("dict[str, Any]", content)
+    return cast("dict[str, Any]", content), raw
 
 
 def as_json(content: object) -> bytes:
@@ -264,24 +270,29 @@ def _seal(body: bytes) -> bytes:
     return f',\n  "{SEAL}": "{hashlib.sha256(body).hexdigest()}"\n}}'.encode()
 
 
-def read_sealed_json(path: Path) -> dict[str, Any]:
+def read_sealed_json(path: Path, newest: int | None = None) -> dict[str, Any]:
     """Read a JSON object and check its seal; files of earlier versions have none.
 
+    Args:
+        path: the file.
+        newest: the last format that can be read, if the object names its format.
+
     Raises:
-        ModelFileError: if the file cannot be read, or was changed.
+        ModelFileError: if the file cannot be read, is of a later format, or was changed.
     """
-    content = read_json(path)
-    check_seal(path, content)
+    content, raw = read_json_bytes(path)
+    if newest is not None:
+        check_format(content, path, newest)
+    check_seal(path, content, raw)
     return content
 
 
-def check_seal(path: Path, content: Mapping[str, Any]) -> None:
+def check_seal(path: Path, content: Mapping[str, Any], raw: bytes) -> None:
     """Raise ``ModelFileError`` if a JSON object that was read from a file is not what ``as_sealed_json`` wrote."""
     key: str = next(reversed(list(content)), "")
     value: object = content.get(key)
     if key != SEAL and not (isinstance(value, str) and len(value) == 64):  # a damaged key leaves its checksum
         return
-    raw = path.read_bytes()
     body = raw[: raw.rfind(b',\n  "')]
     if raw != body + _seal(body):
         raise ModelFileError(f"{path} was changed or damaged since it was saved (its checksum differs).")

@@ -18,6 +18,7 @@ from nbtextgen.core.files import (
     checked_path,
     checksums,
     read_json,
+    read_json_bytes,
     read_tensors,
     recover,
     replaced,
@@ -100,7 +101,7 @@ def load(folder: Path) -> tuple[Predictor, Plan, dict[str, Any]]:
     recover(checked_path(folder), MANIFEST)
     if not folder.is_dir():
         raise ModelFileError(f"There is no saved model at {folder}; give the folder that was saved to.")
-    manifest = _read_manifest(folder)
+    manifest, raw = _read_manifest(folder)
     try:
         verify(folder, manifest["files"], MANIFEST)
         source, target = read_tokenizers(folder, manifest["files"])
@@ -111,7 +112,7 @@ def load(folder: Path) -> tuple[Predictor, Plan, dict[str, Any]]:
             for number in range(1, network_count(manifest["networks"]) + 1)
         ]
         options = read_options(manifest["options"])
-        check_seal(folder / MANIFEST, manifest)  # last, since the errors above say more
+        check_seal(folder / MANIFEST, manifest, raw)  # last, since the errors above say more
         longest = max(MAX_SOURCE_TOKENS, plan.training.max_length)
         return Predictor(source, target, networks, limit, max_source=longest), plan, options
     except NbTextGenError as error:
@@ -122,7 +123,7 @@ def load(folder: Path) -> tuple[Predictor, Plan, dict[str, Any]]:
 
 def kept_sources(folder: Path) -> tuple[str, ...]:
     """The training sources in a folder that ``load`` has read; usually there are none."""
-    if KEPT not in _read_manifest(folder)["files"]:
+    if KEPT not in _read_manifest(folder)[0]["files"]:
         return ()
     sources: list[Any] | None = read_json(folder / KEPT).get("sources")
     if not isinstance(sources, list) or not all(isinstance(text, str) for text in sources):
@@ -138,14 +139,15 @@ def read_options(values: dict[str, Any] | None) -> dict[str, Any]:
     return {name: options[name].check(value) for name, value in values.items()}
 
 
-def _read_manifest(folder: Path) -> dict[str, Any]:
+def _read_manifest(folder: Path) -> tuple[dict[str, Any], bytes]:
+    """The manifest of a saved model, and the bytes it was read from; its seal is not checked."""
     if not (folder / MANIFEST).is_file():
         if (folder / EXPORTED).is_file():
             raise ModelFileError(f"{folder} is an exported model; load it with OnnxGenerator.load.")
         raise ModelFileError(f"{folder} is not a saved model: it has no {MANIFEST}.")
-    manifest = read_json(folder / MANIFEST)
+    manifest, raw = read_json_bytes(folder / MANIFEST)
     check_format(manifest, folder / MANIFEST, FORMAT)
-    return manifest
+    return manifest, raw
 
 
 def _network(path: Path, config: ModelConfig, source_size: int, target_size: int) -> Seq2Seq:

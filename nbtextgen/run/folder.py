@@ -17,8 +17,6 @@ from typing import Any
 from nbtextgen.core.errors import ModelFileError, NbTextGenError
 from nbtextgen.core.files import (
     as_sealed_json,
-    check_format,
-    check_seal,
     checked_path,
     checksum,
     checksums,
@@ -140,10 +138,7 @@ class Run:
         folder = checked_path(folder)
         if not (folder / MANIFEST).is_file():
             raise ModelFileError(f"There is no run at {folder}: it has no {MANIFEST}; runs() lists those there are.")
-        manifest = read_json(folder / MANIFEST)
-        check_format(manifest, folder / MANIFEST, FORMAT)
-        check_seal(folder / MANIFEST, manifest)
-        return cls(folder, manifest)
+        return cls(folder, read_sealed_json(folder / MANIFEST, FORMAT))
 
     @staticmethod
     def is_run(folder: Path) -> bool:
@@ -188,7 +183,8 @@ class Run:
         """Tokenizers and encoded pairs; raises ``ModelFileError`` if they are damaged."""
         folder = self.folder / "material"
         files: dict[str, Any] = read_sealed_json(folder / "material.json").get("files", {})
-        if self._manifest.get("material", checksum(folder / "material.json")) != checksum(folder / "material.json"):
+        fingerprint = checksum(folder / "material.json")
+        if self._manifest.get("material", fingerprint) != fingerprint:
             raise ModelFileError(
                 f"{folder} does not hold the data that this run was created with (its fingerprint differs); put the "
                 "original folder back, or train a new run."

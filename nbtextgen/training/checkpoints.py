@@ -13,12 +13,10 @@ from typing import Any, Generic, TypeVar
 from nbtextgen.core.errors import ModelFileError
 from nbtextgen.core.files import (
     as_sealed_json,
-    check_format,
-    check_seal,
     checksums,
     committed,
     hidden_name,
-    read_json,
+    read_sealed_json,
     read_tensors,
     sync,
     verify,
@@ -139,9 +137,7 @@ def read_state(folder: Path) -> TrainerState:
     Raises:
         ModelFileError: naming what is missing, damaged or of a later format.
     """
-    manifest = read_json(folder / MANIFEST)
-    check_format(manifest, folder / MANIFEST, FORMAT)
-    check_seal(folder / MANIFEST, manifest)
+    manifest = read_sealed_json(folder / MANIFEST, FORMAT)
     files: dict[str, Any] | None = manifest.get("files")
     if not isinstance(files, dict) or TENSORS not in files:
         raise ModelFileError(f"{folder / MANIFEST} is damaged: it does not list {TENSORS}.")

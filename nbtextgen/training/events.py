@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from nbtextgen.core.errors import python_words
+
 
 @dataclass(frozen=True)
 class Started:
@@ -84,9 +86,16 @@ class Sample:
 
 @dataclass(frozen=True)
 class TrainingWarning:
-    """Something the user should know; training goes on."""
+    """Something the user should know; training goes on.
+
+    Attributes:
+        text: names options as in ``--hidden-size``; ``str`` gives it for Python, with ``hidden_size``.
+    """
 
     text: str
+
+    def __str__(self) -> str:
+        return python_words(self.text)
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Callable
 from typing import TextIO
 
+from nbtextgen.core.errors import python_words
 from nbtextgen.core.escaping import pictured
 from nbtextgen.training.events import (
     Changed,
@@ -39,8 +41,8 @@ def _threads(number: int) -> str:
     return f" {number} thread{'' if number == 1 else 's'}" if number else ""
 
 
-def line(event: Event) -> str:
-    """An event in one line of text."""
+def line(event: Event, words: Callable[[str], str] = python_words) -> str:
+    """An event in one line of text; ``words`` names the options in a warning as the user writes them."""
     if isinstance(event, Started):
         chosen = ", ".join(f"{name}={value}" for name, value in event.choices.items())
         return (
@@ -61,7 +63,7 @@ def line(event: Event) -> str:
         source, output, target = map(pictured, (event.source, event.output, event.target))
         return f"    {source} -> {output}" + ("" if event.output == event.target else f"  ({target})")
     if isinstance(event, TrainingWarning):
-        return f"Note: {pictured(event.text)}"
+        return f"Note: {pictured(words(event.text))}"
     if isinstance(event, Changed) and event.setting == "threads":
         return f"update {event.step:,}: training uses{_threads(int(event.value or 0))}"
     if isinstance(event, Changed):
@@ -82,8 +84,10 @@ class TextProgress:
     or whose reader is gone, does not end the training: nothing more is printed.
     """
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self, stream: TextIO | None = None, words: Callable[[str], str] = python_words) -> None:
+        """Prepare to print; ``words`` names the options in a warning as the user writes them, by default as in Python."""
         self.stream: TextIO | None = stream or sys.stdout
+        self._words = words
         self._live = _is_terminal(self.stream)
         self._width = 0
         self._steps = 0
@@ -111,7 +115,7 @@ class TextProgress:
         self._print(event)
 
     def _print(self, event: Event) -> None:
-        text = line(event)
+        text = line(event, self._words)
         if not isinstance(event, Step):
             self._write(("\r" + " " * self._width + "\r" if self._width else "") + text + "\n")
             self._width = 0

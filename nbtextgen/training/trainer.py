@@ -44,13 +44,7 @@ from nbtextgen.training.state import (
 )
 from nbtextgen.training.step import ThroughputMeter, Update, Updater
 from nbtextgen.training.threads import TrainingThreads, is_small
-from nbtextgen.training.validation import (
-    ValidationMetric,
-    ValidationResult,
-    selected_metric,
-    selection_key,
-    validation_scores,
-)
+from nbtextgen.training.validation import FEW_UPDATES, ValidationMetric, Validator, unmoved_warning
 from nbtextgen.training.weight_averaging import KeptWeights
 
 SETBACKS = 3
@@ -59,10 +53,6 @@ EXPLODED = 3.0
 """A loss this many nats per token above twice its mean is no noise."""
 CHECKPOINT_SHARE = 0.05
 """Checkpoints take at most this fraction of the time."""
-FEW_UPDATES = 20
-"""A training of fewer updates is too short for anything to be learned."""
-UNMOVED = 0.98
-"""Training has learned nothing if its mean loss is at least this fraction of the first update's."""
 TRAINING_SAMPLE = 500
 """Training pairs that are validated on when none are held out."""
 
@@ -106,7 +96,7 @@ class Trainer:
         """
         assert config.learning_rate and config.schedule and config.batch_tokens and config.batch_size
         self.config = config
-        self.train, self.valid, self.metric = train, valid, metric
+        self.train, self.valid = train, valid
         self.controls = controls or Controls()
         self.group = group or ProcessGroup()
         self.choices = dict(choices or {})
@@ -127,6 +117,8 @@ class Trainer:
         self.threads = TrainingThreads(config.threads, adaptive=adaptive, small=small)
         self._updater = Updater(self.model, train, config, self.device, self.precision, self.group)
         self._weights = KeptWeights(model, config)
+        held_out = train.take(range(min(len(train), TRAINING_SAMPLE))) if valid is None else valid
+        self._validator = Validator(self._updater, self._weights, held_out, config, self.threads, metric)
         updates_per_epoch = math.ceil(len(self.epoch_batches(0)) / config.accumulate)
         self.run_length = RunLength(config, updates_per_epoch, seconds, has_validation=valid is not None)
 
@@ -378,47 +370,20 @@ class Trainer:
     # Validation ---------------------------------------------------------------------------------------------------
 
     def _validate(self) -> Iterator[Event]:
-        """Measure, keep the weights if they are the best, and report."""
-        config, progress, began = self.config, self.progress, self._agreed_clock()
-        held = self.valid if self.valid is not None else self.train.take(range(min(len(self.train), TRAINING_SAMPLE)))
-        with self._weights.averaged():
-            self.model.eval()
-            scores = validation_scores(self._updater, held)
-            with self.threads.all_threads():
-                result = self.group.once(lambda: self.metric(self.model) if self.metric else ValidationResult())
-            name, value = selected_metric(config.select_by, scores, result)
-            key = selection_key(name, value, scores, result)
-            best = self._weights.best is None or key < progress.best
-            if best:
-                self._weights.keep_best()
-                progress.best, progress.best_step = key, progress.step
-        if best or scores.loss < progress.best_loss:
-            progress.stale = 0
-        else:
-            progress.stale += 1
-            if config.schedule == "plateau":
-                progress.halvings += 1
-        progress.best_loss = min(progress.best_loss, scores.loss)
+        """Validate and report."""
+        progress, began = self.progress, self._agreed_clock()
+        outcome = self._validator.validate(progress)
         self.run_length.validated(progress, began, self._agreed_clock())
-        task = (result.task_name, result.task, result.task_pairs)
-        yield Validation(progress.step, progress.epoch, scores.loss, name, value, best, self._seconds(), *task)
-        for source, target, output in result.samples:
+        generated, named = outcome.generated, (outcome.metric_name, outcome.metric, outcome.best)
+        task = (generated.task_name, generated.task, generated.task_pairs)
+        yield Validation(progress.step, progress.epoch, outcome.loss, *named, self._seconds(), *task)
+        for source, target, output in generated.samples:
             yield Sample(progress.step, source, target, output)
         yield from self._check_learning()
 
     def _check_learning(self) -> Iterator[Event]:
-        """Warn once, after the warm-up, if the training loss has not moved since the first update."""
-        progress, share = self.progress, self.run_length.share(self.progress, self._seconds())
-        unmoved = progress.first_loss and progress.level >= UNMOVED * progress.first_loss
-        if (
-            unmoved
-            and not self._reported_unmoved
-            and progress.step >= FEW_UPDATES // 2
-            and share >= min(1.0, 2 * self.config.warmup)
-        ):
+        """Warn once if the training loss has not moved since the first update."""
+        share = self.run_length.share(self.progress, self._seconds())
+        if not self._reported_unmoved and (warning := unmoved_warning(self.progress, share, self.config)):
             self._reported_unmoved = True
-            yield TrainingWarning(
-                f"The training loss has not moved in {progress.step:,} updates ({progress.first_loss:.3g} at first, "
-                f"{progress.level:.3g} now): nothing is learned. Raise --learning-rate "
-                f"(now {self.config.learning_rate:g}), and check that each target belongs to its source."
-            )
+            yield TrainingWarning(warning)

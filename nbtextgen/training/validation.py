@@ -1,4 +1,4 @@
-"""Validation of a network on held-out pairs: by loss and accuracy, and by what it generates."""
+"""Validation of a network on held-out pairs: by loss and accuracy, and by what it generates; its best weights are kept."""
 
 from __future__ import annotations
 
@@ -11,7 +11,11 @@ import torch
 from nbtextgen.data.batching import Examples, Ids, padded_batches
 from nbtextgen.model.memory import is_out_of_memory
 from nbtextgen.model.seq2seq import Seq2Seq, TokenScores
+from nbtextgen.training.config import TrainingConfig
+from nbtextgen.training.state import Progress
 from nbtextgen.training.step import Updater, memory_short
+from nbtextgen.training.threads import TrainingThreads
+from nbtextgen.training.weight_averaging import KeptWeights
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,10 @@ class ValidationResult:
 
 
 ValidationMetric = Callable[[Seq2Seq], ValidationResult]
+FEW_UPDATES = 20
+"""A training of fewer updates is too short for anything to be learned."""
+UNMOVED = 0.98
+"""Training has learned nothing if its mean loss is at least this fraction of the first update's."""
 ACCURACY_TIE = 1e-3
 """Percentage points of accuracy that one nat of validation loss is worth: far less than one token of a validation set."""
 
@@ -49,6 +57,93 @@ class ValidationScores:
 
     loss: float
     accuracy: float
+
+
+@dataclass(frozen=True)
+class ValidationOutcome:
+    """What a validation found.
+
+    Attributes:
+        loss: negative log-likelihood in nats per token.
+        metric_name, metric: the metric that selects the best weights.
+        best: whether these weights are the best so far.
+        generated: what the network generates for held-out sources.
+    """
+
+    loss: float
+    metric_name: str
+    metric: float
+    best: bool
+    generated: ValidationResult
+
+
+class Validator:
+    """Validates the network that an ``Updater`` trains, and decides whether its weights are the best so far."""
+
+    def __init__(
+        self,
+        updater: Updater,
+        weights: KeptWeights,
+        held_out: Examples,
+        config: TrainingConfig,
+        threads: TrainingThreads,
+        metric: ValidationMetric | None,
+    ) -> None:
+        """Prepare validations.
+
+        Args:
+            updater: has the network, its device, and the processes that train together.
+            weights: keeps the best weights; gives those to validate.
+            held_out: the examples to validate on.
+            config: how the best weights are selected, and the schedule.
+            threads: generation uses all of them.
+            metric: generates with the network; ``None``: loss and accuracy only.
+        """
+        self._updater, self._weights, self._held_out = updater, weights, held_out
+        self._config, self._threads, self._metric = config, threads, metric
+
+    def validate(self, progress: Progress) -> ValidationOutcome:
+        """Measure; keep the weights if they are the best; write into ``progress`` whether anything improved."""
+        with self._weights.averaged():
+            self._updater.model.eval()
+            scores = validation_scores(self._updater, self._held_out)
+            with self._threads.all_threads():
+                result = self._updater.group.once(self._generated)
+            name, value = selected_metric(self._config.select_by, scores, result)
+            key = selection_key(name, value, scores, result)
+            best = self._weights.best is None or key < progress.best
+            if best:
+                self._weights.keep_best()
+                progress.best, progress.best_step = key, progress.step
+        if best or scores.loss < progress.best_loss:
+            progress.stale = 0
+        else:
+            progress.stale += 1
+            if self._config.schedule == "plateau":
+                progress.halvings += 1
+        progress.best_loss = min(progress.best_loss, scores.loss)
+        return ValidationOutcome(scores.loss, name, value, best, result)
+
+    def _generated(self) -> ValidationResult:
+        return self._metric(self._updater.model) if self._metric else ValidationResult()
+
+
+def unmoved_warning(progress: Progress, share: float, config: TrainingConfig) -> str:
+    """What to tell the user if the loss has not moved since the first update, after the warm-up; else an empty string.
+
+    Args:
+        progress: how far the run is.
+        share: fraction of the planned run that is done.
+        config: its settings.
+    """
+    moved = not progress.first_loss or progress.level < UNMOVED * progress.first_loss
+    if moved or progress.step < FEW_UPDATES // 2 or share < min(1.0, 2 * config.warmup):
+        return ""
+    return (
+        f"The training loss has not moved in {progress.step:,} updates ({progress.first_loss:.3g} at first, "
+        f"{progress.level:.3g} now): nothing is learned. Raise --learning-rate "
+        f"(now {config.learning_rate:g}), and check that each target belongs to its source."
+    )
 
 
 def selected_metric(select_by: str | None, scores: ValidationScores, result: ValidationResult) -> tuple[str, float]:

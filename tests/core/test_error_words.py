@@ -1,4 +1,4 @@
-"""An error speaks the language of the place where it is met: Python, a magic's line, a panel."""
+"""Errors and warnings name options as the user writes them there: in Python, on the line of a magic, in a panel."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ import pickle
 import pytest
 
 from nbtextgen import TextGenerator
-from nbtextgen.core.errors import DataError, NbTextGenError, OptionError
+from nbtextgen.core.errors import DataError, NbTextGenError, OptionError, form_words
+from nbtextgen.notebook.live.record import Record
+from nbtextgen.training.events import TrainingWarning
+from nbtextgen.training.progress import line
 
 
 @pytest.mark.parametrize(
@@ -37,3 +40,12 @@ def test_an_error_in_ipython_shows_the_users_own_lines_and_the_message() -> None
 def test_an_error_survives_pickling() -> None:
     error = pickle.loads(pickle.dumps(DataError("raise --max-length")))
     assert error.in_magic == "raise --max-length"
+
+
+def test_a_warning_of_training_names_options_as_the_user_writes_them() -> None:
+    warning, record = TrainingWarning("raise --max-length"), Record("model")
+    assert str(warning) == "raise max_length" and line(warning) == "Note: raise max_length"
+    record(warning)
+    record.words = form_words
+    record(warning)
+    assert record.warnings == ["raise --max-length", "raise max length"]

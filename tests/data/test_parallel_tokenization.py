@@ -38,7 +38,7 @@ def same(first: Examples, second: Examples) -> bool:
 
 @pytest.mark.parametrize("workers", [1, 2])
 @pytest.mark.parametrize("copy", [False, True])
-def test_the_store_holds_what_memory_would(workers: int, copy: bool, tmp_path, monkeypatch) -> None:
+def test_store_holds_the_same_examples_as_memory(workers: int, copy: bool, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(parallel_tokenization, "CHUNK", 50)
     monkeypatch.setattr(parallel_tokenization, "SERIAL_LIMIT", 100)
     source, target = train_tokenizer(SOURCES, "word", size=60), train_tokenizer(TARGETS, "word", size=60)
@@ -56,7 +56,7 @@ def test_too_long_pairs_are_left_out_and_counted(tmp_path) -> None:
     assert max(map(len, store.examples.sources)) <= 13
 
 
-def test_a_store_is_known_again_only_when_it_was_made_from_the_same(tmp_path) -> None:
+def test_store_is_reused_only_for_the_same_data_and_settings(tmp_path) -> None:
     (tmp_path / "a.tsv").write_text("\n".join("\t".join(row) for row in ROWS))
     source = train_tokenizer(SOURCES + TARGETS, "char")
     key = store_key(tmp_path / "a.tsv", source, source)
@@ -70,7 +70,7 @@ def test_a_store_is_known_again_only_when_it_was_made_from_the_same(tmp_path) ->
         tokenize_pairs(ROWS, tmp_path / "mine", source, source)
 
 
-def test_an_error_in_a_row_leaves_nothing_behind(tmp_path) -> None:
+def test_error_in_a_row_leaves_no_files(tmp_path) -> None:
     source = train_tokenizer(SOURCES, "char")
 
     def rows():
@@ -82,7 +82,7 @@ def test_an_error_in_a_row_leaves_nothing_behind(tmp_path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_killed_tokenising_leaves_no_store_and_the_next_one_clears_up(tmp_path) -> None:
+def test_killed_tokenization_leaves_no_store_and_the_next_one_cleans_up(tmp_path) -> None:
     code = f"""
 import time
 from pathlib import Path
@@ -140,7 +140,7 @@ def workers_of(process: int) -> list[int]:
     return [one for one in children(process) if any("spawn_main" in word for word in psutil.Process(one).cmdline())]
 
 
-def test_processes_that_tokenise_end_with_the_one_they_work_for(tmp_path) -> None:
+def test_workers_exit_when_their_parent_exits(tmp_path) -> None:
     process = begun(tmp_path)
     workers = workers_of(process.pid)
     process.kill()
@@ -148,7 +148,7 @@ def test_processes_that_tokenise_end_with_the_one_they_work_for(tmp_path) -> Non
     assert wait_for(lambda: not any(map(alive, workers)))
 
 
-def test_a_process_that_tokenises_and_dies_is_named_and_nothing_is_left_behind(tmp_path) -> None:
+def test_dead_worker_is_named_and_no_files_are_left(tmp_path) -> None:
     process = begun(tmp_path)
     os.kill(workers_of(process.pid)[0], signal.SIGKILL)
     said = process.communicate()[1].decode()

@@ -93,7 +93,7 @@ def test_overlap_with_validation_ignores_case_and_spacing() -> None:
     assert "overlap" not in pairs.clean("overlap", valid=held).pairs.report(valid=held, tokens="char")
 
 
-def test_unknown_words_are_foretold() -> None:
+def test_unknown_words_are_predicted() -> None:
     rows = [(f"word{number} the cat", "the cat") for number in range(300)]
     found = Pairs.of(rows).report(tokens="word")
     assert found.tokens[0].unknown > 0.2

@@ -169,7 +169,7 @@ def events(text: str) -> list[Event]:
 
 
 @pytest.mark.parametrize("part", range(10))
-def test_five_hundred_hostile_texts_stay_texts_in_every_still_picture(part: int) -> None:
+def test_five_hundred_hostile_texts_stay_texts_in_every_static_view(part: int) -> None:
     texts = hostile(500)[part::10]
     for text in texts:
         check(generation(text)._repr_mimebundle_())

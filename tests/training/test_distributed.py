@@ -108,7 +108,7 @@ def test_a_killed_kernel_leaves_no_process_and_a_run_that_can_be_ended(tmp_path:
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
-def test_a_batch_is_shared_out_whole_and_by_tokens(size: int) -> None:
+def test_batches_are_split_between_processes_by_tokens(size: int) -> None:
     lengths = np.arange(1, 200)
     rows = np.arange(40, 140)
     parts = [ProcessGroup(rank, size).share(rows, lengths) for rank in range(size)]
@@ -118,7 +118,7 @@ def test_a_batch_is_shared_out_whole_and_by_tokens(size: int) -> None:
     assert sum(len(ProcessGroup(rank, 5).share(rows[:2], lengths)) for rank in range(5)) == 2
 
 
-def test_the_command_line_trains_goes_on_and_refuses_other_settings(tmp_path: Path, capsys) -> None:
+def test_command_line_trains_resumes_and_refuses_changed_settings(tmp_path: Path, capsys) -> None:
     (tmp_path / "pairs.tsv").write_text("\n".join(f"{word}\t{word[::-1]}" for word in WORDS))
     settings = (
         f'run = "{tmp_path}/r"\ndata = "{tmp_path}/pairs.tsv"\nhidden-size = 12\nembedding_size = 8\nepochs = 1\n'
@@ -136,7 +136,7 @@ def test_the_command_line_trains_goes_on_and_refuses_other_settings(tmp_path: Pa
         read_settings(toml)
 
 
-def test_the_command_for_other_machines_names_rendezvous_and_folder(tmp_path: Path) -> None:
+def test_launch_command_has_rendezvous_and_folder(tmp_path: Path) -> None:
     options = TextGenerator(**SMALL).get_params()
     run = Run.create(tmp_path / "r", prepare_data(options, REVERSED), options)
     words = command(run, LaunchConfig(nodes=4, processes=2, rendezvous="host:29500"))

@@ -99,13 +99,13 @@ def results(tmp_path_factory) -> dict[str, dict]:
 
 @pytest.mark.parametrize("who", ["0 of 1", "0 of 2", "1 of 2"])
 @pytest.mark.parametrize("when", ["roomy", "forward", "backward"])
-def test_batches_split_for_want_of_memory_give_the_same_losses_and_weights(results, who: str, when: str) -> None:
+def test_batches_split_to_fit_memory_give_the_same_losses_and_weights(results, who: str, when: str) -> None:
     expected, found = results["0 of 1"]["roomy"], results[who][when]
     torch.testing.assert_close(torch.tensor(found["losses"]), torch.tensor(expected["losses"]), atol=1e-4, rtol=1e-5)
     torch.testing.assert_close(torch.tensor(found["weights"]), torch.tensor(expected["weights"]), atol=1e-4, rtol=1e-3)
 
 
-def test_a_split_is_said_once_by_the_process_that_leads(results) -> None:
+def test_split_is_reported_once_by_the_first_process(results) -> None:
     assert results["0 of 2"]["roomy"]["notes"] == []
     for who in ("0 of 1", "0 of 2"):
         for when in ("forward", "backward"):
@@ -113,7 +113,7 @@ def test_a_split_is_said_once_by_the_process_that_leads(results) -> None:
             assert "did not fit into the memory" in note
 
 
-def test_a_memory_that_holds_nothing_is_named_in_one_sentence_by_every_process(results) -> None:
+def test_every_process_raises_the_same_error_if_not_one_pair_fits(results) -> None:
     said = {found["hopeless"] for found in results.values()}
     assert len(said) == 1
     assert "not enough memory for the training of one pair" in said.pop()

@@ -188,5 +188,5 @@ def kills(tmp_path_factory) -> dict[str, int]:
 
 
 @pytest.mark.parametrize(("what", "least"), [("checkpoints", 40), ("saved", 8), ("store", 10), ("run", 10)])
-def test_a_kill_before_any_change_to_the_disk_leaves_all_whole_and_nothing_in_the_way(kills, what, least) -> None:
+def test_kill_before_any_disk_write_leaves_valid_files(kills, what, least) -> None:
     assert kills[what] >= least

@@ -46,7 +46,7 @@ def small_disk(tmp_path: Path):
     subprocess.run(["umount", "-l", str(place)], check=True)
 
 
-def test_a_full_disk_is_said_once_and_the_run_goes_on_from_what_was_written(small_disk: Path | None) -> None:
+def test_full_disk_is_reported_once_and_the_run_can_be_resumed(small_disk: Path | None) -> None:
     if small_disk is None:
         device = Path("/dev/full")
         with pytest.raises(OSError) as refused, device.open("wb", buffering=0) as file:
@@ -105,7 +105,7 @@ def test_a_run_on_a_read_only_disk_is_read_but_not_written(small_disk: Path | No
         subprocess.run(["chmod", "-R", "u+w", str(place)], capture_output=True)
 
 
-def test_a_folder_deleted_while_it_trains_costs_the_files_and_not_the_model(tmp_path: Path) -> None:
+def test_folder_deleted_during_training_loses_the_files_but_not_the_model(tmp_path: Path) -> None:
     def delete(event: Event) -> None:
         if isinstance(event, Checkpoint) and event.step == 5:
             shutil.rmtree(tmp_path / "r")
@@ -117,7 +117,7 @@ def test_a_folder_deleted_while_it_trains_costs_the_files_and_not_the_model(tmp_
     assert TextGenerator.load(model.save(tmp_path / "m")).generate("abc").text == model.generate("abc").text
 
 
-def test_a_clock_that_jumps_changes_nothing(tmp_path: Path, monkeypatch) -> None:
+def test_clock_jumps_do_not_change_the_result(tmp_path: Path, monkeypatch) -> None:
     real = time.time
     jumps = itertools.count()
     monkeypatch.setattr(time, "time", lambda: real() + 1e6 * (-1) ** next(jumps))
@@ -126,7 +126,7 @@ def test_a_clock_that_jumps_changes_nothing(tmp_path: Path, monkeypatch) -> None
     assert [event for event in Run.open(tmp_path / "r").events() if isinstance(event, Ended)][-1].seconds >= 0
 
 
-def test_an_exploding_loss_goes_back_to_the_good_state_once_and_recovers() -> None:
+def test_exploding_loss_restores_the_last_good_weights_and_recovers() -> None:
     controls = Controls()
 
     def burst(event: Event) -> None:
@@ -162,7 +162,7 @@ def test_a_setting_changed_by_hand_never_ends_a_run() -> None:
     assert losses[-1] > 2 * min(losses) + 0.5
 
 
-def test_a_loss_that_stays_hopeless_stops_after_three_returns() -> None:
+def test_training_stops_if_the_loss_explodes_after_three_setbacks() -> None:
     model = TextGenerator(**{**SMALL, "epochs": 50, "optimizer": "sgd", "learning_rate": 100.0, "clip": 0.0})
     model.fit(REVERSED, callbacks=[])
     assert len(notes(model)) == 2 and "after 3 returns" in notes(model)[1]
@@ -170,7 +170,7 @@ def test_a_loss_that_stays_hopeless_stops_after_three_returns() -> None:
     assert all(torch.isfinite(value).all() for value in model.predictor.networks[0].state_dict().values())
 
 
-def test_a_batch_that_the_memory_does_not_hold_is_split_and_said_once() -> None:
+def test_batch_too_large_for_memory_is_split_and_reported_once() -> None:
     code = """
 import resource, sys
 import torch

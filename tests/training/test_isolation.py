@@ -36,7 +36,7 @@ def same(first: TextGenerator, second: TextGenerator) -> bool:
     return all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
-def test_a_callback_that_raises_leaves_a_run_that_can_be_resumed(tmp_path: Path, plain: TextGenerator) -> None:
+def test_run_can_be_resumed_after_a_callback_raised(tmp_path: Path, plain: TextGenerator) -> None:
     def fail(event: Event) -> None:
         if isinstance(event, Checkpoint) and event.step == 9:
             raise RuntimeError("my own mistake")
@@ -87,7 +87,7 @@ def test_global_settings_of_torch_change_nothing(name: str, tmp_path: Path, plai
     assert perplexities == pytest.approx([plain.perplexity(REVERSED)] * 2)
 
 
-def test_the_users_random_numbers_stay_as_they_are(tmp_path: Path, plain: TextGenerator) -> None:
+def test_random_state_of_the_user_is_unchanged(tmp_path: Path, plain: TextGenerator) -> None:
     folder = plain.save(tmp_path / "m")
     torch.manual_seed(7)
     np.random.seed(7)
@@ -108,7 +108,7 @@ def test_the_users_random_numbers_stay_as_they_are(tmp_path: Path, plain: TextGe
     assert torch.equal(torch.rand(1), expected[3:]) and (np.random.rand(4) == expected_numpy).all()
 
 
-def test_a_closed_output_does_not_end_the_training(plain: TextGenerator, monkeypatch) -> None:
+def test_closed_output_does_not_end_training(plain: TextGenerator, monkeypatch) -> None:
     stream = io.StringIO()
     monkeypatch.setattr(sys, "stdout", stream)
 
@@ -123,7 +123,7 @@ def test_a_closed_output_does_not_end_the_training(plain: TextGenerator, monkeyp
     assert same(TextGenerator(**SMALL).fit(REVERSED), plain)
 
 
-def test_a_reader_that_goes_away_does_not_end_the_training(tmp_path: Path) -> None:
+def test_broken_pipe_does_not_end_training(tmp_path: Path) -> None:
     (tmp_path / "pairs.tsv").write_text("\n".join(f"{word}\t{word[::-1]}" for word in WORDS))
     settings = (
         f'run = "{tmp_path}/r"\ndata = "{tmp_path}/pairs.tsv"\nhidden-size = 12\nembedding-size = 8\nepochs = 4\n'
@@ -138,7 +138,7 @@ def test_a_reader_that_goes_away_does_not_end_the_training(tmp_path: Path) -> No
     assert isinstance(list(Run.open(tmp_path / "r").events())[-1], Ended)
 
 
-def test_an_output_that_lacks_characters_shows_their_escapes() -> None:
+def test_characters_outside_the_encoding_are_escaped() -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     TextProgress(stream)(Sample(1, "é \x1b[31m", "b", "\ud800"))
     stream.seek(0)
@@ -156,7 +156,7 @@ def test_small_sets_print_few_lines(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", ["x", "0.1", -0.1, 1.0, float("nan"), True, [0.1]])
-def test_impossible_live_settings_are_refused_in_a_sentence(value: object) -> None:
+def test_invalid_live_settings_are_refused(value: object) -> None:
     controls = Controls()
     controls.dropout = 0.5
     with pytest.raises(OptionError, match="Dropout must be a number from 0 to below 1 .got"):
@@ -171,6 +171,6 @@ def test_impossible_live_settings_are_refused_in_a_sentence(value: object) -> No
     assert controls.dropout == 0.25
 
 
-def test_events_of_a_session_that_is_run_directly_are_the_same(tmp_path: Path, plain: TextGenerator) -> None:
+def test_run_training_yields_its_events(tmp_path: Path, plain: TextGenerator) -> None:
     TextGenerator(**{**SMALL, "epochs": 1}).fit(REVERSED, callbacks=[], run=tmp_path / "r")
     assert isinstance(list(RunTraining(Run.open(tmp_path / "r")).run())[-1], Ended)

@@ -29,7 +29,7 @@ def make_run(folder: Path, pairs: Pairs = REVERSED) -> Run:
     return Run.create(folder, prepare_data(options, pairs), options)
 
 
-def test_the_error_of_a_worker_is_in_the_error_of_the_cell(tmp_path: Path, monkeypatch) -> None:
+def test_error_of_fit_names_the_error_of_the_worker(tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "sitecustomize.py").write_text(
         "import os, sys\n"
         "if os.environ.get('RANK') == '1':\n"
@@ -44,7 +44,7 @@ def test_the_error_of_a_worker_is_in_the_error_of_the_cell(tmp_path: Path, monke
     assert not Run.open(tmp_path / "r").training
 
 
-def test_a_taken_port_is_refused_at_once(tmp_path: Path) -> None:
+def test_port_in_use_is_refused_at_once(tmp_path: Path) -> None:
     run, began = make_run(tmp_path / "r"), time.monotonic()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -58,7 +58,7 @@ def test_a_taken_port_is_refused_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("address", ["host", "host:", ":29500", "host:x", "host:0", "host:70000", "29500"])
-def test_an_impossible_rendezvous_is_refused(address: str) -> None:
+def test_invalid_rendezvous_is_refused(address: str) -> None:
     with pytest.raises(LaunchError, match="rendezvous must be HOST:PORT"):
         LaunchConfig(nodes=2, rendezvous=address)
 
@@ -71,7 +71,7 @@ def test_more_processes_than_cores_or_pairs_are_reported(tmp_path: Path) -> None
     assert LaunchedTraining(run, LaunchConfig(processes=1)).notes() == []
 
 
-def test_the_error_of_a_second_training_names_process_host_and_time(tmp_path: Path) -> None:
+def test_error_of_a_second_training_names_process_host_and_time(tmp_path: Path) -> None:
     lock = Lock(tmp_path / "lock")
     lock.acquire()
     pattern = rf"process {os.getpid()} on {socket.gethostname()} since \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d"
@@ -81,7 +81,7 @@ def test_the_error_of_a_second_training_names_process_host_and_time(tmp_path: Pa
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
-def test_a_forked_child_does_not_keep_the_lock(tmp_path: Path) -> None:
+def test_forked_child_does_not_keep_the_lock(tmp_path: Path) -> None:
     lock = Lock(tmp_path / "lock")
     lock.acquire()
     child = os.fork()
@@ -97,7 +97,7 @@ def test_a_forked_child_does_not_keep_the_lock(tmp_path: Path) -> None:
         os.waitpid(child, 0)
 
 
-def test_a_lock_is_waited_for_while_its_killed_holder_ends(tmp_path: Path) -> None:
+def test_acquire_waits_until_a_killed_holder_has_ended(tmp_path: Path) -> None:
     code = (
         "import os, sys, threading, time, torch\n"
         "from pathlib import Path\n"

@@ -80,7 +80,7 @@ def same(first: TextGenerator, second: TextGenerator) -> bool:
     ],
 )
 @pytest.mark.parametrize("at", [3, 11])
-def test_a_killed_run_resumes_to_the_same_bits_in_the_middle_of_an_epoch(tmp_path: Path, options, at) -> None:
+def test_killed_run_resumes_to_the_same_bits_in_mid_epoch(tmp_path: Path, options, at) -> None:
     settings = {**SMALL, **options}
     straight = TextGenerator(**settings).fit(REVERSED, callbacks=[])
     with pytest.raises(Killed):
@@ -97,7 +97,7 @@ def test_a_killed_run_resumes_to_the_same_bits_in_the_middle_of_an_epoch(tmp_pat
 
 
 @pytest.mark.parametrize(("options", "at"), [({}, 0), ({"optimizer": "sgd", "momentum": 0.0}, 3)])
-def test_a_checkpoint_whose_optimizer_has_no_moments_yet_is_gone_on_from(tmp_path: Path, options, at: int) -> None:
+def test_run_resumes_from_a_checkpoint_without_optimizer_moments(tmp_path: Path, options, at: int) -> None:
     settings = {**SMALL, **options}
     with pytest.raises(Killed):
         TextGenerator(**settings).fit(REVERSED, callbacks=[killer(at)], run=tmp_path / "r")
@@ -107,7 +107,7 @@ def test_a_checkpoint_whose_optimizer_has_no_moments_yet_is_gone_on_from(tmp_pat
     )
 
 
-def test_a_stopped_run_goes_on_as_if_it_had_not_been_stopped(tmp_path: Path) -> None:
+def test_stopped_run_resumes_to_the_same_weights(tmp_path: Path) -> None:
     controls = Controls()
 
     def stop(event: Event) -> None:
@@ -120,7 +120,7 @@ def test_a_stopped_run_goes_on_as_if_it_had_not_been_stopped(tmp_path: Path) -> 
     assert same(TextGenerator(**SMALL).fit(REVERSED, callbacks=[]), resumed)
 
 
-def test_a_finished_run_gives_its_model_at_once(tmp_path: Path) -> None:
+def test_resuming_a_finished_run_returns_its_model(tmp_path: Path) -> None:
     trained = TextGenerator(**SMALL).fit(REVERSED, callbacks=[], run=tmp_path / "r")
     again = TextGenerator.resume(tmp_path / "r", callbacks=[])
     assert same(trained, again)
@@ -178,7 +178,7 @@ def test_the_log_holds_every_event_and_survives_half_a_line(tmp_path: Path) -> N
     assert b"Ste{" not in run.log.read_bytes()
 
 
-def test_who_follows_a_log_misses_nothing_where_half_a_line_is_cut_off(tmp_path: Path) -> None:
+def test_following_a_log_misses_nothing_when_a_torn_line_is_removed(tmp_path: Path) -> None:
     log, going_on = tmp_path / "events.jsonl", [True]
     first, second = Resumed(7, 1, 0.5), Resumed(8, 1, 0.5)
     predictor = LogWriter(log)
@@ -193,7 +193,7 @@ def test_who_follows_a_log_misses_nothing_where_half_a_line_is_cut_off(tmp_path:
     assert list(found) == []
 
 
-def test_a_process_that_is_started_in_the_place_of_another_follows_what_was_asked_of_that(tmp_path: Path) -> None:
+def test_restarted_worker_obeys_earlier_requests(tmp_path: Path) -> None:
     with pytest.raises(Killed):
         TextGenerator(**SMALL).fit(REVERSED, callbacks=[killer(6)], run=tmp_path / "r")
     run = Run.open(tmp_path / "r")
@@ -206,7 +206,7 @@ def test_a_process_that_is_started_in_the_place_of_another_follows_what_was_aske
     assert TextGenerator.resume(tmp_path / "r", callbacks=[]).history[-1].reason == "finished"  # type: ignore[union-attr]
 
 
-def test_asking_whether_a_run_is_trained_neither_looks_like_training_nor_keeps_it_from_beginning(
+def test_checking_a_lock_does_not_hold_it(
     tmp_path: Path,
 ) -> None:
     lock, over = Lock(tmp_path / "lock"), threading.Event()
@@ -236,7 +236,7 @@ def test_asking_whether_a_run_is_trained_neither_looks_like_training_nor_keeps_i
     lock.release()
 
 
-def test_two_writers_on_one_run_are_kept_apart(tmp_path: Path) -> None:
+def test_second_process_can_neither_train_nor_delete_a_run_in_training(tmp_path: Path) -> None:
     said = []
 
     def second(event: Event) -> None:
@@ -251,7 +251,7 @@ def test_two_writers_on_one_run_are_kept_apart(tmp_path: Path) -> None:
     assert "process" in said[0]
 
 
-def test_damage_falls_back_to_the_checkpoint_before_and_says_so(tmp_path: Path) -> None:
+def test_damaged_checkpoint_falls_back_to_the_previous_one_with_a_warning(tmp_path: Path) -> None:
     straight = TextGenerator(**SMALL).fit(REVERSED, callbacks=[])
     with pytest.raises(Killed):
         TextGenerator(**SMALL).fit(REVERSED, callbacks=[killer(13)], run=tmp_path / "r")
@@ -292,14 +292,14 @@ def test_runs_are_listed_with_settings_and_scores_and_deleted(tmp_path: Path, mo
         Run.open(first.run.folder)
 
 
-def test_a_run_never_takes_a_folder_that_is_in_use(tmp_path: Path) -> None:
+def test_run_refuses_a_folder_with_other_files(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("precious")
     with pytest.raises(ModelFileError, match="already exists"):
         TextGenerator(**SMALL).fit(REVERSED, callbacks=[], run=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
 
 
-def test_live_dropout_and_teacher_forcing_act_at_once_and_are_logged() -> None:
+def test_live_settings_take_effect_at_once_and_are_logged() -> None:
     controls = Controls()
     during: list[float] = []
 
@@ -323,7 +323,7 @@ def test_live_dropout_and_teacher_forcing_act_at_once_and_are_logged() -> None:
     assert {each.probability for each in model.predictor.networks[0].modules() if hasattr(each, "probability")} == {0.2}
 
 
-def test_steering_is_kept_over_a_resume(tmp_path: Path) -> None:
+def test_live_settings_survive_a_resume(tmp_path: Path) -> None:
     def run(callbacks, folder):
         controls = Controls()
 
@@ -339,7 +339,7 @@ def test_steering_is_kept_over_a_resume(tmp_path: Path) -> None:
     assert same(straight, TextGenerator.resume(tmp_path / "two", callbacks=[]))
 
 
-def test_pause_holds_training_and_costs_no_training_time() -> None:
+def test_pause_does_not_count_as_training_time() -> None:
     controls = Controls()
     events: list[tuple[float, Event]] = []
 
@@ -369,7 +369,7 @@ def test_a_run_without_a_first_update_can_still_be_resumed(tmp_path: Path) -> No
     assert same(resumed, TextGenerator(**SMALL).fit(REVERSED, callbacks=[]))
 
 
-def test_training_a_run_twice_in_a_row_starts_from_its_own_folder(tmp_path: Path) -> None:
+def test_finished_run_ends_at_once_when_run_again(tmp_path: Path) -> None:
     TextGenerator(**SMALL).fit(REVERSED, callbacks=[], run=tmp_path / "r")
     training = RunTraining(Run.open(tmp_path / "r"))
     events = list(training.run())
@@ -377,6 +377,6 @@ def test_training_a_run_twice_in_a_row_starts_from_its_own_folder(tmp_path: Path
     assert training.predictor() is not None
 
 
-def test_the_function_runs_is_not_hidden_by_a_room_of_that_name() -> None:
+def test_function_runs_is_not_hidden_by_a_module() -> None:
     code = "import nbtextgen, nbtextgen.notebook; from nbtextgen import Run, runs; print(runs('.'))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"

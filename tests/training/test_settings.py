@@ -56,7 +56,7 @@ def test_bf16_is_refused_by_a_cpu_that_cannot_train_in_it() -> None:
     ],
     ids=lambda options: ", ".join(f"{name}={value}" for name, value in options.items()),
 )
-def test_it_learns(options: dict[str, object], tmp_path) -> None:
+def test_every_setting_learns(options: dict[str, object], tmp_path) -> None:
     model = TextGenerator(**{**SMALL, **options}).fit(SWAPPED, callbacks=[])
     assert model.perplexity(SWAPPED[:50]) < max(3.0, model.predictor.target.size / 10)  # untrained: about the size
     again = TextGenerator.load(model.save(tmp_path / "m"))
@@ -111,7 +111,7 @@ def test_a_very_long_source_is_read(tmp_path) -> None:
     assert model.generate("abcd" * 25_000, max_length=5).tokens is not None
 
 
-def test_pairs_longer_than_the_limit_are_left_out_and_said() -> None:
+def test_pairs_longer_than_the_limit_are_left_out_with_a_warning() -> None:
     model = TextGenerator(**SMALL, max_length=50).fit([*SWAPPED, ("a" * 100_000, "b")], callbacks=[])
     assert any("1 of" in getattr(event, "text", "") and "left out" in event.text for event in model.history)
 

@@ -74,7 +74,7 @@ def watch(training: Training, progress: str, *, rich: bool) -> None:
     if not rich:
         from nbtextgen.training.progress import TextProgress
 
-        training.callbacks.append(TextProgress())
+        training.callbacks.append(TextProgress(words=training.record.words))
         return
     view = TextView(training) if progress == "text" else PanelView(training)
     view.show()

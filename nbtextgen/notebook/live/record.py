@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from nbtextgen.core.errors import magic_words
 from nbtextgen.notebook.code import Values
 from nbtextgen.training.events import Changed, Ended, Event, Sample, Started, Step, TrainingWarning, Validation
 
@@ -103,10 +104,15 @@ class Change:
 
 
 class Record:
-    """A callback that keeps what a panel or a static view shows of a training."""
+    """A callback that keeps what a panel or a static view shows of a training.
+
+    Attributes:
+        words: names the options in warnings and errors as the user writes them, by default on the line of a magic.
+    """
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.words: Callable[[str], str] = magic_words
         self.train = PointSeries(mean=True)
         self.rate = PointSeries(mean=False)
         self.valid = PointSeries(mean=False)
@@ -144,7 +150,7 @@ class Record:
         elif isinstance(event, Sample):
             self._sample(event)
         elif isinstance(event, TrainingWarning):
-            self.warnings = [*self.warnings[-4:], event.text]
+            self.warnings = [*self.warnings[-4:], self.words(event.text)]
         elif isinstance(event, Ended):
             self.ended = event
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
+from nbtextgen.core.errors import NbTextGenError
 from nbtextgen.notebook.background import BackgroundWorker
 from nbtextgen.notebook.live.ipykernel6 import dispatch_widget_messages
 from nbtextgen.notebook.live.record import Record
@@ -70,7 +71,7 @@ class Training:
                 self.model = self._fit(callbacks=[self.notify], controls=self.controls)
                 return self.model
         except Exception as error:
-            self.record.error = str(error)
+            self.record.error = self.record.words(error.message) if isinstance(error, NbTextGenError) else str(error)
             raise
         finally:
             if self.view is not None:

@@ -9,7 +9,7 @@ import ipywidgets
 
 from nbtextgen.charts import figure
 from nbtextgen.core.cancellation import CancellationToken
-from nbtextgen.core.errors import NbTextGenError
+from nbtextgen.core.errors import NbTextGenError, form_words
 from nbtextgen.core.escaping import visible
 from nbtextgen.notebook.background import BackgroundWorker, describe
 from nbtextgen.notebook.code import MagicLine, Values
@@ -223,6 +223,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         self.status.value = ""
         view = _EmbeddedView(training, self._over, self.refresh_still)
         training.view = view
+        training.record.words = form_words
         training.callbacks.append(view)
         self._record = training.record
         self.below.children = [view.widget]
