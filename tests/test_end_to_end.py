@@ -11,6 +11,7 @@ import torch
 
 from nbtextgen import Pairs, TextGenerator
 from nbtextgen.core.errors import DataError, ModelFileError, NbTextGenError, OptionError
+from tests.test_golden import make
 
 WORDS = ["".join(letters) for letters in itertools.product("abcd", repeat=3)]
 REVERSED = Pairs(WORDS, [word[::-1] for word in WORDS])
@@ -107,22 +108,16 @@ def test_saving_never_replaces_what_is_not_a_model(trained: TextGenerator, tmp_p
     assert (tmp_path / "mine.txt").read_text() == "precious"
 
 
-@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
-@pytest.mark.parametrize("attention", ["none", "dot", "general", "additive", "multihead"])
-@pytest.mark.parametrize("feeding", [False, True])
-@pytest.mark.parametrize("layers", [1, 3])
-def test_every_network_trains_decodes_and_saves(cell, attention, feeding, layers, tmp_path) -> None:
-    extras = attention != "none"
-    for more in ({}, {"copy": True, "coverage": True, "layer_norm": True, "bidirectional": False}):
-        if more and not extras:
-            more = {"layer_norm": True, "bidirectional": False, "tied_embeddings": "none"}
-        options = {"cell": cell, "attention": attention, "input_feeding": feeding}
-        model = TextGenerator(
-            **SMALL, **options, **more, encoder_layers=layers, decoder_layers=layers, max_steps=3, teacher_forcing=0.5
-        ).fit(REVERSED, callbacks=[])
-        found = model.generate(WORDS[:3], beam=2, max_length=6)
-        again = TextGenerator.load(model.save(tmp_path / "m")).generate(WORDS[:3], beam=2, max_length=6)
-        assert [one.text for one in found] == [one.text for one in again]
+@pytest.mark.parametrize("options", make.covering(), ids=lambda options: "-".join(map(str, options.values())))
+def test_every_network_trains_decodes_and_saves(options, tmp_path) -> None:
+    """Every allowed pair of values of the network's options is in one of these networks."""
+    deep = {name: 3 for name in ("encoder_layers", "decoder_layers") if options[name] == 2}
+    pairs = make.pairs("" if options["tokens"] == "char" else " ")
+    model = TextGenerator(**SMALL, **options | deep, max_steps=3, teacher_forcing=0.5).fit(pairs, callbacks=[])
+    sources = pairs.sources[:3]
+    found = model.generate(sources, beam=2, max_length=6)
+    again = TextGenerator.load(model.save(tmp_path / "m")).generate(sources, beam=2, max_length=6)
+    assert [one.text for one in found] == [one.text for one in again]
 
 
 def test_same_seed_gives_the_same_weights_to_the_bit() -> None:

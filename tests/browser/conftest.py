@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -56,12 +56,35 @@ def _server(browser_path: str, tmp_path_factory: pytest.TempPathFactory) -> Iter
     server.stop()
 
 
+@pytest.fixture(scope="package")
+def _shared(_server, _context) -> Iterator:
+    """One page with JupyterLab for most of them."""
+    from .lab import SharedPage
+
+    shared = SharedPage(_server, _context)
+    yield shared
+    shared.drop()
+
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note a failed test, which may leave anything in the page."""
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
+
+
 @pytest.fixture
-def lab(_server, _context) -> Iterator:
+def lab(request: pytest.FixtureRequest, _server, _context, _shared) -> Iterator:
     """Opens notebooks; at the end no page may have asked for anything outside this machine."""
     from .lab import Lab
 
-    opened = Lab(_server, _context)
+    opened = Lab(_server, _context, _shared)
     yield opened
+    if request.node.stash.get(FAILED, False):
+        _shared.drop()
     opened.close()
     assert not opened.foreign, f"the page asked for {opened.foreign}"

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-from playwright.sync_api import BrowserContext, Locator, Page, Request, expect
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, expect
 
 ROOT = Path(__file__).parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
@@ -158,12 +158,54 @@ TOO_WIDE = """part => { const scrolls = one => one !== part && (getComputedStyle
 """Elements that stick out of a part of the page and cannot be scrolled."""
 
 
+class SharedPage:
+    """One page with JupyterLab in it, which the tests use one after another: loading it takes most of a short test.
+
+    Attributes:
+        lab: of the test that uses it now, which receives what the page asks for and what it prints on the console.
+    """
+
+    def __init__(self, server: Server, context: BrowserContext) -> None:
+        self._server, self._context = server, context
+        self._page: Page | None = None
+        self.lab: Lab | None = None
+
+    def get(self) -> Page:
+        """The page, with JupyterLab loaded and no document open."""
+        if self._page is None:
+            self._page = self._context.new_page()
+            self._page.set_default_timeout(WAIT * 1000)
+            self._page.on("request", lambda request: self.lab and self.lab.note_request(request))
+            self._page.on("pageerror", lambda error: self.lab and self.lab.complaints.append(str(error)))
+            self._page.on("console", lambda message: self.lab and self.lab.note_console(message))
+            self._page.goto(self._server.url("lab/workspaces/tests?reset"))
+            self._page.wait_for_function("() => window.jupyterapp?.restored.then(() => true)")
+        return self._page
+
+    def clear(self) -> None:
+        """Close all documents without saving them."""
+        if self._page is None:
+            return
+        self._page.mouse.move(0, 0)
+        self._page.evaluate(
+            "() => { for (const document of [...jupyterapp.shell.widgets('main')]) document.dispose(); "
+            "delete window.ran; delete window.hit; delete window.pwned; }"
+        )
+
+    def drop(self) -> None:
+        """Close the page: the next test gets a fresh one."""
+        page, self._page = self._page, None
+        if page is not None:
+            page.close()
+
+
 @dataclass
 class Lab:
     """What a test holds: opens notebooks, and knows what the pages asked of the network and said on the console."""
 
     server: Server
     context: BrowserContext
+    shared: SharedPage
     foreign: list[str] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
     pages: list[Page] = field(default_factory=list)
@@ -185,29 +227,48 @@ class Lab:
             metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
         )
         nbformat.write(made, self.server.folder / name)
-        page = self.context.new_page()
-        self.pages.append(page)
-        page.set_default_timeout(WAIT * 1000)
+        page = self._page_of_its_own() if classic else self.shared.get()
         page.set_viewport_size({"width": width, "height": height})
-        page.on("request", self._note)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
         notebook = Notebook(page, self.server, name)
-        page.goto(self.server.url(f"notebooks/{name}" if classic else f"doc/workspaces/{name[:-6]}/tree/{name}"))
+        if classic:
+            page.goto(self.server.url(f"notebooks/{name}"))
+        else:
+            self.shared.lab = self
+            page.evaluate(
+                "path => jupyterapp.commands.execute('docmanager:open', {path, factory: 'Notebook'}).then(() => null)",
+                name,
+            )
         notebook.wait_ready()
         if run:
             for at in range(len(cells)):
                 notebook.run(at)
         return notebook
 
-    def _note(self, request: Request) -> None:
+    def _page_of_its_own(self) -> Page:
+        page = self.context.new_page()
+        self.pages.append(page)
+        page.set_default_timeout(WAIT * 1000)
+        page.on("request", self.note_request)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", self.note_console)
+        return page
+
+    def note_request(self, request: Request) -> None:
+        """Remember a request that leaves this machine."""
         if not re.match(r"(data|blob):|(http|ws)s?://127\.0\.0\.1[:/]", request.url):
             self.foreign.append(request.url)
 
+    def note_console(self, message: ConsoleMessage) -> None:
+        """Remember an error on the console."""
+        if message.type == "error":
+            self.complaints.append(message.text)
+
     def close(self) -> None:
-        """Close the pages and end their kernels."""
+        """Close the notebooks, and the pages that were opened for this test, and end their kernels."""
         for page in self.pages:
             page.close()
+        self.shared.clear()
+        self.shared.lab = None
         self.server.end_kernels()
 
 
@@ -275,8 +336,15 @@ class Notebook:
         """The panel that a cell shows, without the hidden still beside it."""
         return self.output(at).locator(".jp-OutputArea-child:not(:has([class^='ntg-still']))").first
 
+    def themes(self) -> tuple[str, str]:
+        """Both themes, the present one first: a change takes about a second."""
+        light = self.page.evaluate("() => document.body.dataset.jpThemeLight") == "true"
+        return ("light", "dark") if light else ("dark", "light")
+
     def theme(self, name: str) -> None:
         """``light`` or ``dark``."""
+        if name == self.themes()[0]:
+            return
         full = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}[name]
         self.page.evaluate("theme => jupyterapp.commands.execute('apputils:change-theme', {theme})", full)
         self.page.wait_for_function(
@@ -290,15 +358,14 @@ class Notebook:
         window, box = self.page.viewport_size, target.bounding_box()
         if window and box and box["height"] > window["height"] - 200:
             self.page.set_viewport_size({**window, "height": int(box["height"]) + 300})
-        for theme in ("light", "dark"):
+        for theme in self.themes():
             self.theme(theme)
             self.page.wait_for_timeout(300)
             made.append(stem.with_name(f"{stem.name}-{theme}.png"))
             target.screenshot(path=made[-1])
-        self.theme("light")
         if window:
             self.page.set_viewport_size(window)
-        return made
+        return sorted(made, reverse=True)
 
     def accessibility(self, part: Locator) -> list[str]:
         """What axe-core finds wrong with a part of the page, by the rules of WCAG 2.1 A and AA and its best practices."""
@@ -337,8 +404,8 @@ class Notebook:
         return self.server.folder / self.name
 
     def reload(self) -> None:
-        """Reload the page, as the browser's button does; the kernel goes on."""
-        self.page.reload()
+        """Load the page of the notebook anew, as the browser's button does; the kernel goes on."""
+        self.page.goto(self.server.url(f"doc/workspaces/{self.name[:-6]}/tree/{self.name}"))
         self.wait_ready()
 
     def restart_kernel(self) -> None:
@@ -359,6 +426,6 @@ def pictures(notebook: Notebook, part: Locator, name: str, tmp_path: Path) -> No
 
 def nothing_wrong(notebook: Notebook, part: Locator) -> None:
     """Neither theme has anything that axe-core finds wrong."""
-    for theme in ("dark", "light"):
+    for theme in notebook.themes():
         notebook.theme(theme)
         assert notebook.accessibility(part) == []

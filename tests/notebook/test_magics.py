@@ -94,7 +94,7 @@ def test_notebook_executes(path: Path, monkeypatch) -> None:
     import nbformat
     from nbclient import NotebookClient
 
-    monkeypatch.setenv("NBTEXTGEN_COUNT", "400")
-    monkeypatch.setenv("NBTEXTGEN_MINUTES", "0.1")
+    monkeypatch.setenv("NBTEXTGEN_COUNT", "300")
+    monkeypatch.setenv("NBTEXTGEN_MINUTES", "0.04")
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     NotebookClient(nbformat.read(path, as_version=4), timeout=600, startup_timeout=300).execute()

@@ -145,14 +145,18 @@ def test_characters_outside_the_encoding_are_escaped() -> None:
     assert stream.read() == "    \\xe9 \\u241b[31m -> \\u27e8U+D800\\u27e9  (b)\n"
 
 
-def test_small_sets_print_few_lines(tmp_path: Path) -> None:
+def test_many_validations_print_few_lines() -> None:
     stream = io.StringIO()
-    options = {**SMALL, "epochs": 150, "samples": 3, "schedule": "constant"}
-    model = TextGenerator(**options).fit(REVERSED[:40], callbacks=[TextProgress(stream)])
+    show = TextProgress(stream)
+    show(Started(1000, 40, 4, 150 * 5, 150, "cpu", "fp32"))
+    for epoch in range(1, 151):
+        show(Validation(5 * epoch, epoch, 1 / epoch, "loss", 1 / epoch, True, 0.1 * epoch))
+        for number in range(3):
+            show(Sample(5 * epoch, f"source {number}", "target", f"output {epoch}"))
+    show(Ended("finished", 750, 750, 15.0))
     lines = stream.getvalue().splitlines()
-    validations = [event for event in model.history if isinstance(event, Validation)]
-    assert len(validations) == 150 and len(lines) < 120
-    assert f"{validations[-1].loss:.4f}" in "".join(lines[-6:])
+    assert 60 < len(lines) < 120
+    assert f"{1 / 150:.4f}" in lines[-5] and all("output 150" in text for text in lines[-4:-1])
 
 
 @pytest.mark.parametrize("value", ["x", "0.1", -0.1, 1.0, float("nan"), True, [0.1]])

@@ -99,12 +99,12 @@ def test_forked_child_does_not_keep_the_lock(tmp_path: Path) -> None:
 
 def test_acquire_waits_until_a_killed_holder_has_ended(tmp_path: Path) -> None:
     code = (
-        "import os, sys, threading, time, torch\n"
+        "import os, sys, threading, time, numpy\n"
         "from pathlib import Path\n"
         "from nbtextgen.run.lock import Lock\n"
         "Lock(Path(sys.argv[1])).acquire()\n"
-        "memory = [torch.ones(40_000_000) for _ in range(4)]\n"
-        "for _ in range(6): threading.Thread(target=lambda: [memory[0].add_(1) for _ in range(10**9)], daemon=True).start()\n"
+        "memory = [numpy.ones(40_000_000, 'float32') for _ in range(4)]\n"
+        "for _ in range(6): threading.Thread(target=lambda: [memory[0].sum() for _ in range(10**9)], daemon=True).start()\n"
         "print(flush=True)\n"
         "time.sleep(1000)\n"
     )
