@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from nbtextgen.core.errors import DataError
 from nbtextgen.data.pairs import Pairs
+from nbtextgen.data.readers.columns import ColumnName
+from nbtextgen.data.readers.texts import read_texts
 from nbtextgen.generator import TextGenerator
 
 
 def back_translate(
     pairs: Any,
-    targets: Iterable[str],
+    targets: Any,
     *,
+    source: ColumnName | None = None,
+    target: ColumnName | None = None,
+    encoding: str | None = None,
     reverse: TextGenerator | None = None,
     temperature: float = 1.0,
     seed: int = 1,
@@ -26,7 +30,8 @@ def back_translate(
 
     Args:
         pairs: real pairs, as ``Pairs.of`` reads them.
-        targets: texts of the target side, without sources.
+        targets: texts of the target side, without sources: a list, a column of a frame, or a ``Path`` of lines.
+        source, target, encoding: as in ``fit``.
         reverse: a trained model from target to source; by default one is trained here.
         temperature: temperature of the sampling; low values come near the most probable sources.
         seed: seed of the sampling.
@@ -42,8 +47,8 @@ def back_translate(
         >>> made = back_translate(pairs, more_german, max_minutes=5)      # doctest: +SKIP
         >>> model = TextGenerator().fit(Pairs.of(pairs) + made)           # doctest: +SKIP
     """
-    real = Pairs.of(pairs)
-    texts = [text for text in targets if text.strip()]
+    real = Pairs.of(pairs, source=source, target=target, encoding=encoding)
+    texts = [text for text in read_texts(targets, target, encoding) if text.strip()]
     if not texts:
         raise DataError("There are no target texts to write sources for; give at least one.")
     if reverse is None:

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 from nbtextgen.core.errors import DataError
+from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.evaluation.metrics import find_metrics
 from nbtextgen.evaluation.significance import compare_outputs
 from nbtextgen.pipeline.dataset import group_references, to_pairs
+from nbtextgen.pipeline.model_data import default_metrics, model_references, model_sources
 from nbtextgen.trained_model import TrainedModel
 
 if TYPE_CHECKING:
@@ -25,8 +27,9 @@ def compare(
     *,
     metrics: Metrics | None = None,
     names: tuple[str, str] = ("first", "second"),
-    source: str | int | None = None,
-    target: str | int | None = None,
+    source: ColumnName | None = None,
+    target: ColumnName | None = None,
+    encoding: str | None = None,
     group_sources: bool = False,
     **decoding: Unpack[DecodingOptions],
 ) -> Comparison:
@@ -34,8 +37,8 @@ def compare(
 
     Args:
         first, second: trained models; or the outputs of any system, one per source.
-        data, targets, source, target, metrics, group_sources, decoding: as in ``evaluate``; the default metrics suit the
-            second model.
+        data, targets, source, target, encoding, metrics, group_sources, decoding: as in ``evaluate``; the default
+            metrics suit the second model.
         names: of the two models, for the table.
 
     Returns:
@@ -48,14 +51,14 @@ def compare(
     """
     models = [model for model in (second, first) if isinstance(model, TrainedModel)]
     if metrics is None:
-        metrics = models[0]._default_metrics() if models else ("chrf", "exact")  # pyright: ignore[reportPrivateUsage]
+        metrics = default_metrics(models[0].plan) if models else ("chrf", "exact")
     chosen = find_metrics(metrics)
-    pairs = to_pairs(data, targets, source, target)
+    pairs = to_pairs(data, targets, source, target, encoding)
     sources, expected = group_references(pairs, grouped=group_sources)
     references, outputs = list[list[str | list[str]]](), list[list[str]]()
     for model in (first, second):
         if isinstance(model, TrainedModel):
-            references.append(model._references(pairs, grouped=group_sources)[1])  # pyright: ignore[reportPrivateUsage]
+            references.append(model_references(model.plan, model.predictor, pairs, grouped=group_sources)[1])
             outputs.append([generation.text for generation in model.generate(sources, **decoding)])
         elif isinstance(model, str) or not all(isinstance(output, str) for output in model):
             raise DataError("Only trained models and lists of output texts can be compared.")
@@ -67,5 +70,5 @@ def compare(
         comparison.notes.append("The models read targets differently, so each was scored against its own form of them.")
     for name, model in zip(names, (first, second), strict=True):
         if isinstance(model, TrainedModel) and model.seen is not None:
-            comparison.notes.append(f"{name}: {model.seen.sentence(model._sources(sources))}")  # pyright: ignore[reportPrivateUsage]
+            comparison.notes.append(f"{name}: {model.seen.sentence(model_sources(model.plan, sources))}")
     return comparison

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
@@ -11,10 +9,13 @@ from weakref import WeakSet
 
 from nbtextgen.core.errors import DataError, NotTrainedError, OptionError, nearest
 from nbtextgen.core.files import checked_path
+from nbtextgen.core.options import signature_of
 from nbtextgen.data.pairs import Pairs
+from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.data.seen import SeenSources
 from nbtextgen.pipeline.dataset import prepare_data, to_pairs
 from nbtextgen.pipeline.defaults import Plan, fit_options
+from nbtextgen.pipeline.model_data import score_metric
 from nbtextgen.pipeline.session import Callback, TrainingSession, run_session
 from nbtextgen.trained_model import TrainedModel
 from nbtextgen.training.events import Event
@@ -94,17 +95,22 @@ class TextGenerator(TrainedModel):
     def __sklearn_is_fitted__(self) -> bool:
         return self._predictor is not None
 
-    def score(self, sources: Any, targets: Any = None) -> float:
+    def score(
+        self,
+        sources: Any,
+        targets: Any = None,
+        *,
+        source: ColumnName | None = None,
+        target: ColumnName | None = None,
+        encoding: str | None = None,
+    ) -> float:
         """A score between 0 and 1, higher is better: exact match for short outputs, else chrF / 100.
 
         Args:
-            sources: source texts, or pairs if ``targets`` is not given.
-            targets: target texts.
+            sources, targets, source, target, encoding: as in ``fit``.
         """
-        pairs = to_pairs(sources, targets)
-        metric = self._options["select_by"]
-        if metric not in ("exact", "bleu", "chrf"):
-            metric = "exact" if self._writes_short_texts() else "chrf"
+        pairs = to_pairs(sources, targets, source, target, encoding)
+        metric = score_metric(self.plan, self._options["select_by"])
         return self.evaluate(pairs, metrics=[metric])[metric].value / 100
 
     # Training -----------------------------------------------------------------------------------------------------
@@ -115,8 +121,8 @@ class TextGenerator(TrainedModel):
         targets: Any = None,
         *,
         valid: Any = None,
-        source: str | int | None = None,
-        target: str | int | None = None,
+        source: ColumnName | None = None,
+        target: ColumnName | None = None,
         encoding: str | None = None,
         callbacks: Iterable[Callback] | None = None,
         controls: Controls | None = None,
@@ -168,6 +174,7 @@ class TextGenerator(TrainedModel):
         self,
         text: Any,
         *,
+        encoding: str | None = None,
         callbacks: Iterable[Callback] | None = None,
         controls: Controls | None = None,
         run: str | Path | bool | None = None,
@@ -178,6 +185,7 @@ class TextGenerator(TrainedModel):
 
         Args:
             text: a file name (or a pattern, or a list of them), or the text itself.
+            encoding: of the files; by default Unicode.
             callbacks, controls, run, processes, launch: as in ``fit``.
 
         Raises:
@@ -189,7 +197,7 @@ class TextGenerator(TrainedModel):
         """
         from nbtextgen.data.corpus import Corpus
 
-        data = Corpus.of(text)
+        data = Corpus.of(text, encoding)
         return self.fit(data, callbacks=callbacks, controls=controls, run=run, processes=processes, launch=launch)
 
     @classmethod
@@ -250,18 +258,24 @@ class TextGenerator(TrainedModel):
             self._session = None
 
     def estimate(
-        self, data: Any, targets: Any = None, *, source: str | int | None = None, target: str | int | None = None
+        self,
+        data: Any,
+        targets: Any = None,
+        *,
+        source: ColumnName | None = None,
+        target: ColumnName | None = None,
+        encoding: str | None = None,
     ) -> CostEstimate:
         """Estimate parameters, memory and time of ``fit``, from a few real updates on a sample of the data.
 
         With ``store``, the first pairs and the size of the files stand for all.
 
         Args:
-            data, targets, source, target: as in ``fit``.
+            data, targets, source, target, encoding: as in ``fit``.
         """
         from nbtextgen.pipeline.estimate import trial_run
 
-        return trial_run(self._options, data, targets, source, target).estimate()
+        return trial_run(self._options, data, targets, source, target, encoding).estimate()
 
     def find_learning_rate(
         self,
@@ -269,13 +283,14 @@ class TextGenerator(TrainedModel):
         targets: Any = None,
         *,
         updates: int = 150,
-        source: str | int | None = None,
-        target: str | int | None = None,
+        source: ColumnName | None = None,
+        target: ColumnName | None = None,
+        encoding: str | None = None,
     ) -> RangeTest:
         """Train a throw-away network at increasing learning rates (range test: Smith 2017, sec. 3.3).
 
         Args:
-            data, targets, source, target: as in ``fit``.
+            data, targets, source, target, encoding: as in ``fit``.
             updates: most updates.
 
         Returns:
@@ -283,7 +298,7 @@ class TextGenerator(TrainedModel):
         """
         from nbtextgen.pipeline.estimate import trial_run
 
-        return trial_run(self._options, data, targets, source, target).find_learning_rate(updates=updates)
+        return trial_run(self._options, data, targets, source, target, encoding).find_learning_rate(updates=updates)
 
     # The trained model --------------------------------------------------------------------------------------------
 
@@ -303,8 +318,7 @@ class TextGenerator(TrainedModel):
     def predictor(self) -> Predictor:
         """The trained networks with their tokenizers; while ``fit`` runs in another thread, the best so far.
 
-        Raises:
-            NotTrainedError: before ``fit``, or before the first validation of a first ``fit``.
+        Raises ``NotTrainedError`` before ``fit``, or before the first validation of a first ``fit``.
         """
         session = self._session
         predictor = (None if session is None else session.best_so_far()) or self._predictor
@@ -361,10 +375,7 @@ class TextGenerator(TrainedModel):
         if Run.is_run(Path(folder)):
             run = Run.open(folder)
             model = cls(**run.options)
-            best = run.best_model()
-            for reason in best.skipped:
-                warnings.warn(f"{reason} The model before it is used.", stacklevel=2)
-            predictor, model._plan, model.run = best.content, run.plan, run
+            predictor, model._plan, model.run = run.load_best(), run.plan, run
         else:
             predictor, plan, options = load(Path(folder))
             model = cls(**options)
@@ -385,14 +396,5 @@ class TextGenerator(TrainedModel):
         return f"TextGenerator({', '.join(options)})" + ("" if self._predictor else "  # not trained yet")
 
 
-def _signature() -> inspect.Signature:
-    """The constructor's signature, from the configuration dataclasses, so that help and Tab show every option."""
-    keyword = inspect.Parameter.KEYWORD_ONLY
-    parameters = [
-        inspect.Parameter(name, keyword, default=option.default, annotation=option.type)
-        for name, option in fit_options().items()
-    ]
-    return inspect.Signature([inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD), *parameters])
-
-
-TextGenerator.__init__.__signature__ = _signature()  # type: ignore[attr-defined]
+# Help and Tab show every option of the configuration dataclasses.
+TextGenerator.__init__.__signature__ = signature_of(fit_options())  # type: ignore[attr-defined]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, overload
 from weakref import WeakSet
@@ -13,16 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbtextgen.core.errors import DataError, OptionError
-from nbtextgen.core.options import as_dict, build
-from nbtextgen.data.pairs import Pairs
+from nbtextgen.core.options import build
+from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.data.readers.texts import read_texts
 from nbtextgen.data.seen import SeenSources
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.inference.bulk import GeneratedTable, ProgressPrinter, generate_table
+from nbtextgen.inference.bulk import GeneratedTable, generate_table
 from nbtextgen.inference.generation import Generation, GenerationInterrupted, Generations
 from nbtextgen.inference.text_codec import validate_sources
-from nbtextgen.pipeline.dataset import group_references, to_pairs
+from nbtextgen.pipeline.dataset import to_pairs
 from nbtextgen.pipeline.defaults import Plan
+from nbtextgen.pipeline.model_data import default_metrics, evenly_spread, model_pairs, model_references, model_sources
 
 if TYPE_CHECKING:
     from nbtextgen.core.option_types import DecodingOptions, ExplanationOptions
@@ -65,30 +65,33 @@ class TrainedModel(ABC):
         """Settings that ``fit`` chose from the data."""
         return dict(self.plan.choices)
 
-    def _writes_short_texts(self) -> bool:
-        return self.plan.tokenizer.target_tokens in ("char", "symbol")
-
-    def _sources(self, texts: Any) -> list[str]:
-        """Validated sources, rewritten by the cleaning steps that the model was trained with."""
-        return validate_sources(texts, self.plan.data.clean)
-
     # Generating ---------------------------------------------------------------------------------------------------
 
     @overload
     def generate(self, text: str, **decoding: Unpack[DecodingOptions]) -> Generation: ...  # pyright: ignore[reportOverlappingOverload]
     @overload
     def generate(
-        self, text: Any, *, source: str | int | None = None, **decoding: Unpack[DecodingOptions]
+        self,
+        text: Any,
+        *,
+        source: ColumnName | None = None,
+        encoding: str | None = None,
+        **decoding: Unpack[DecodingOptions],
     ) -> Generations: ...
     def generate(
-        self, text: Any, *, source: str | int | None = None, **decoding: Unpack[DecodingOptions]
+        self,
+        text: Any,
+        *,
+        source: ColumnName | None = None,
+        encoding: str | None = None,
+        **decoding: Unpack[DecodingOptions],
     ) -> Generation | Generations:
         """Generate the target of one source or of many.
 
         Args:
             text: a source, or many: a list, a series, or a column of a frame. The output for an empty or missing one of many is
                 empty.
-            source: the column of sources, by name or number, if there are several.
+            source, encoding: the column of sources, by name or number, if there are several; and the encoding of a ``Path``.
             decoding: fields of ``DecodingConfig``: ``beam``, ``n_best``, ``sample``, ``temperature``, ...
 
         Returns:
@@ -101,7 +104,7 @@ class TrainedModel(ABC):
             GenerationInterrupted: on an interrupt; its ``generations`` are the outputs so far.
         """
         config, single = build(DecodingConfig, decoding), isinstance(text, str)
-        sources = validate_sources(read_texts(text, source), self.plan.data.clean, allow_empty=not single)
+        sources = validate_sources(read_texts(text, source, encoding), self.plan.data.clean, allow_empty=not single)
         generations = self.predictor.predict(sources, config)
         self.generated.update(generations)
         return generations[0] if single else generations
@@ -111,7 +114,8 @@ class TrainedModel(ABC):
         data: Any,
         into: str | Path | None = None,
         *,
-        source: str | int | None = None,
+        source: ColumnName | None = None,
+        encoding: str | None = None,
         on_progress: Callable[[int, int], None] | None = None,
         **decoding: Unpack[DecodingOptions],
     ) -> GeneratedTable:
@@ -126,7 +130,7 @@ class TrainedModel(ABC):
             into: a file whose name ends in ``.tsv``, ``.csv``, ``.jsonl`` or ``.parquet``, with the columns source, text,
                 log_probability, confidence, and candidates with ``n_best``; or in ``.txt``, with the outputs alone. An older
                 file is replaced at the end. By default the rows are returned.
-            source: name or number of the column, if there are several.
+            source, encoding: name or number of the column, if there are several; and the encoding of files.
             on_progress: called with (rows done, rows in all); by default progress is printed.
             decoding: as in ``generate``.
 
@@ -143,10 +147,10 @@ class TrainedModel(ABC):
         def generate(texts: list[str]) -> Generations:
             return self.predictor.predict(validate_sources(texts, self.plan.data.clean, allow_empty=True), config)
 
-        settings = {"model": self.predictor.fingerprint, **as_dict(config)}
-        del settings["batch_size"]  # changes no output
-        progress = ProgressPrinter() if on_progress is None else on_progress
-        return generate_table(generate, data, into, source=source, settings=settings, on_progress=progress)
+        model = self.predictor.fingerprint
+        return generate_table(
+            generate, data, into, source=source, encoding=encoding, config=config, model=model, on_progress=on_progress
+        )
 
     def predict(self, sources: Iterable[str]) -> list[str]:
         """The generated texts alone."""
@@ -160,7 +164,7 @@ class TrainedModel(ABC):
             decoding: as in ``generate``.
         """
         config = build(DecodingConfig, decoding)
-        yield from self.predictor.stream(self._sources([text])[0], config)
+        yield from self.predictor.stream(model_sources(self.plan, [text])[0], config)
 
     def continue_text(self, text: str, length: int = 200, **decoding: Unpack[DecodingOptions]) -> str:
         """The text and its continuation; see ``stream_continuation``."""
@@ -168,9 +172,7 @@ class TrainedModel(ABC):
         try:
             pieces.extend(self.stream_continuation(text, length, **decoding))
         except KeyboardInterrupt as interrupt:
-            written = replace(Generation.empty(text, self.predictor.fingerprint), text="".join(pieces))
-            message = f"Interrupted after {len(written.text) - len(text):,} characters; see .generations."
-            raise GenerationInterrupted(Generations([written]), message) from interrupt
+            raise GenerationInterrupted.in_text(text, pieces, self.predictor.fingerprint) from interrupt
         return "".join(pieces)
 
     def stream_continuation(self, text: str, length: int = 200, **decoding: Unpack[DecodingOptions]) -> Iterator[str]:
@@ -198,8 +200,9 @@ class TrainedModel(ABC):
         targets: Any = None,
         *,
         metrics: Metrics | None = None,
-        source: str | int | None = None,
-        target: str | int | None = None,
+        source: ColumnName | None = None,
+        target: ColumnName | None = None,
+        encoding: str | None = None,
         group_sources: bool = False,
         **decoding: Unpack[DecodingOptions],
     ) -> Scores:
@@ -208,7 +211,7 @@ class TrainedModel(ABC):
         The targets pass through what the training targets passed through: cleaning steps, Unicode form, lower case.
 
         Args:
-            data, targets, source, target: as in ``fit``.
+            data, targets, source, target, encoding: as in ``fit``.
             metrics: names of metrics, ``bleu:`` with a tokenizer of sacrebleu (``bleu:zh``), or functions of a reference and
                 an output; by default those that suit the tokens.
             group_sources: treat the targets of the same source as several acceptable references.
@@ -223,34 +226,16 @@ class TrainedModel(ABC):
         from nbtextgen.evaluation.error_rates import errors
         from nbtextgen.evaluation.metrics import find_metrics, measure
 
-        found = find_metrics(self._default_metrics() if metrics is None else metrics)
-        sources, references = self._references(to_pairs(data, targets, source, target), grouped=group_sources)
+        found = find_metrics(default_metrics(self.plan) if metrics is None else metrics)
+        sources, references = model_references(
+            self.plan, self.predictor, to_pairs(data, targets, source, target, encoding), grouped=group_sources
+        )
         outputs = [generation.text for generation in self.generate(sources, **decoding)]
         scores = measure(references, outputs, found)
         scores.worst = errors(sources, references, outputs, limit=10)
         if self.seen is not None:
-            scores.notes.append(self.seen.sentence(self._sources(sources)))
+            scores.notes.append(self.seen.sentence(model_sources(self.plan, sources)))
         return scores
-
-    def _default_metrics(self) -> tuple[str, ...]:
-        short = ("exact", "error-rate", "character-error-rate")
-        return short if self._writes_short_texts() else ("bleu", "chrf", "ter", "rougeL")
-
-    def _references(self, pairs: Pairs, *, grouped: bool) -> tuple[list[str], list[str | list[str]]]:
-        """Sources, and their targets as the model read those that it was trained on."""
-        from nbtextgen.evaluation.references import normalized
-
-        sources, references = group_references(pairs, grouped=grouped)
-        return sources, normalized(references, self._target)
-
-    def _target(self, text: str) -> str:
-        """A target, rewritten and normalized as in training."""
-        clean = self.plan.data.clean
-        if clean:
-            from nbtextgen.data.cleaning.clean import rewriter
-
-            text = rewriter(clean)(text)
-        return self.predictor.target.normalize(text)
 
     def errors(
         self,
@@ -258,15 +243,16 @@ class TrainedModel(ABC):
         targets: Any = None,
         *,
         limit: int = 50,
-        source: str | int | None = None,
-        target: str | int | None = None,
+        source: ColumnName | None = None,
+        target: ColumnName | None = None,
+        encoding: str | None = None,
         group_sources: bool = False,
         **decoding: Unpack[DecodingOptions],
     ) -> Errors:
         """Generate for the sources of pairs and list the wrong outputs, the worst first.
 
         Args:
-            data, targets, source, target, group_sources, decoding: as in ``evaluate``.
+            data, targets, source, target, encoding, group_sources, decoding: as in ``evaluate``.
             limit: most rows.
 
         Returns:
@@ -274,34 +260,46 @@ class TrainedModel(ABC):
         """
         from nbtextgen.evaluation.error_rates import errors
 
-        if limit < 0:
-            raise OptionError(f"limit must be a whole number of at least 0 (got {limit}).")
-        sources, references = self._references(to_pairs(data, targets, source, target), grouped=group_sources)
+        sources, references = model_references(
+            self.plan, self.predictor, to_pairs(data, targets, source, target, encoding), grouped=group_sources
+        )
         outputs = [generation.text for generation in self.generate(sources, **decoding)]
         return errors(sources, references, outputs, limit)
 
-    def perplexity(self, data: Any, targets: Any = None) -> float:
+    def perplexity(
+        self,
+        data: Any,
+        targets: Any = None,
+        *,
+        source: ColumnName | None = None,
+        target: ColumnName | None = None,
+        encoding: str | None = None,
+    ) -> float:
         """Perplexity per target token: exp of the mean negative log-likelihood of the targets given their sources."""
-        return self.predictor.perplexity(self._cleaned(to_pairs(data, targets)))
+        pairs = to_pairs(data, targets, source, target, encoding)
+        return self.predictor.perplexity(model_pairs(self.plan, self.predictor, pairs))
 
     def log_probabilities(
-        self, data: Any, targets: Any = None, *, source: str | int | None = None, target: str | int | None = None
+        self,
+        data: Any,
+        targets: Any = None,
+        *,
+        source: ColumnName | None = None,
+        target: ColumnName | None = None,
+        encoding: str | None = None,
     ) -> NDArray[np.float64]:
         """Natural logarithm of the probability of each target given its source, to rank or filter texts.
 
         The sum over the target's tokens and its end; ``perplexity`` is exp of minus its mean per token.
 
         Args:
-            data, targets, source, target: as in ``fit``.
+            data, targets, source, target, encoding: as in ``fit``.
 
         Example:
             >>> best = max(candidates, key=lambda text: model.log_probabilities([(source, text)])[0])  # doctest: +SKIP
         """
-        return self.predictor.target_scores(self._cleaned(to_pairs(data, targets, source, target)))[0]
-
-    def _cleaned(self, pairs: Pairs) -> Pairs:
-        """Pairs, rewritten and normalized as in training."""
-        return Pairs(self._sources(pairs.sources), list(map(self._target, pairs.targets)), pairs.places)
+        pairs = to_pairs(data, targets, source, target, encoding)
+        return self.predictor.target_scores(model_pairs(self.plan, self.predictor, pairs))[0]
 
     def bits_per_character(self, text: str) -> float:
         """Bits per character that a model trained with ``fit_text`` assigns to a text (lower is better)."""
@@ -341,7 +339,7 @@ class TrainedModel(ABC):
     def _explained(self, text: str | Generation) -> str | Generation:
         """A validated source, or a generation of this model."""
         if not isinstance(text, Generation):
-            return self._sources([text])[0]
+            return model_sources(self.plan, [text])[0]
         if text.model not in ("", self.predictor.fingerprint):
             raise DataError("This generation comes from another model; explain it with the model that generated it.")
         return text
@@ -374,11 +372,14 @@ class TrainedModel(ABC):
         donors = self.background if background is None else tuple(background)
         return minimal_edits(self.predictor, self._explained(text), configure(options), token=token, background=donors)
 
-    def explain_data(
+    def explain_data(  # pyright: ignore[reportGeneralTypeIssues]  # here, the target is a column
         self,
         data: Any,
         targets: Any = None,
         *,
+        source: ColumnName | None = None,
+        target: ColumnName | None = None,
+        encoding: str | None = None,
         limit: int = 200,
         gold: Sequence[str] | None = None,
         gold_start: int = 0,
@@ -389,7 +390,7 @@ class TrainedModel(ABC):
         """Explain the outputs of many sources and summarise the explanations.
 
         Args:
-            data, targets: as in ``evaluate``.
+            data, targets, source, target, encoding: as in ``evaluate``.
             limit: most pairs explained, evenly spread over the data.
             gold_start: the number of the first word in ``gold``, 0 or 1.
             gold: word alignments such as ``0-0 1-2``, one per pair: then the targets are explained, and an alignment
@@ -404,17 +405,13 @@ class TrainedModel(ABC):
         from nbtextgen.explanation.config import configure, own_score
         from nbtextgen.explanation.survey import survey
 
-        pairs = to_pairs(data, targets)
-        if gold is not None and len(gold) != len(pairs):
-            raise DataError(f"There are {len(pairs):,} pairs but {len(gold):,} gold alignments; give one for each.")
-        rows = range(0, len(pairs), -(-len(pairs) // max(1, limit)))
-        sample = pairs.take(rows)
+        sample, gold = evenly_spread(to_pairs(data, targets, source, target, encoding), gold, limit)
         return survey(
             self.predictor,
-            self._cleaned(sample),
+            model_pairs(self.plan, self.predictor, sample),
             configure(options),
             background=self.background if background is None else tuple(background),
-            gold=None if gold is None else [gold[row] for row in rows],
+            gold=gold,
             gold_start=gold_start,
             score_token=own_score(options),
             on_progress=on_progress,

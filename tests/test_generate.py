@@ -40,7 +40,7 @@ def model() -> TextGenerator:
 def test_outputs_stay_beside_their_sources_where_some_are_empty(model: TextGenerator, missing: object) -> None:
     outputs = model.generate(["abc", missing, "bcd"])
     assert [output.text for output in outputs] == [model.generate("abc").text, "", model.generate("bcd").text]
-    assert outputs.notes == ("1 of 3 sources are empty, and so are their outputs.",)
+    assert outputs.notes == ("1 of 3 sources is empty, and so is its output.",)
     assert repr(outputs).count("empty") == outputs._repr_mimebundle_()["text/html"].count("empty") == 1
     assert outputs[1].confidence == 0.0 and outputs[0].confidence > 0.0
     assert model.predict(["abc", missing]) == [outputs[0].text, ""]

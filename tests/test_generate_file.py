@@ -71,7 +71,7 @@ def test_tables_hold_outputs_in_the_order_of_the_sources(model: TextGenerator, t
             assert row["confidence"] == pytest.approx(output.confidence, abs=1e-4) and 0 < row["confidence"] <= 1
     assert rows[1]["log_probability"] is None or math.isnan(rows[1]["log_probability"])
     assert "2 of 2 characters are unknown" in rows[6]["notes"]
-    assert table.notes[0] == "1 of 28 sources are empty, and so are their outputs."
+    assert table.notes[0] == "1 of 28 sources is empty, and so is its output."
     assert repr(table).startswith(f"28 generated rows in {tmp_path}") and list(tmp_path.iterdir()) == [table.path]
 
 

@@ -25,7 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # a worker: the process that started it shows this line, and the log has the traceback
         traceback.print_exc()
         rank = f" in process {os.environ['RANK']}" if "RANK" in os.environ else ""
-        print(f"nbtextgen: {type(error).__name__}{rank}: {' '.join(str(error).split())}", file=sys.stderr)
+        place = "".join(f", {note}" for note in getattr(error, "__notes__", ()))
+        print(f"nbtextgen: {type(error).__name__}{rank}: {' '.join(f'{error}{place}'.split())}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(

@@ -38,7 +38,7 @@ TRAIN = """Train a model.
 
         run = "runs/french"          # its folder; if it exists, the run goes on
         data = "pairs.tsv"           # a file, or builtin:NAME
-        valid = "valid.tsv"          # optional, as are source and target: names of columns
+        valid = "valid.tsv"          # optional, as are source and target (names of columns) and encoding
         hidden-size = 512
         epochs = 20
 
@@ -140,7 +140,6 @@ def _parsers(
     train("--save", metavar="FOLDER", help="folder for the trained model")
     train("--run", metavar="NAME", help="name or folder of a run to keep")
     train("--valid", metavar="DATA", help="validation pairs; by default a share of the data")
-    train("--encoding", help="encoding of the files; by default Unicode")
     train("--processes", type=int, default=1, metavar="N", help="processes that train together")
     generate = add("generate", "MODEL [TEXT ...] [options]", _generate, GENERATE)
     generate("model", help="folder of a saved or exported model")
@@ -157,6 +156,8 @@ def _parsers(
         argument("data", help="pairs: a file, or builtin:NAME")
         argument("--metrics", help="names of metrics, separated by commas")
         argument("--group-sources", action="store_true", help="pairs with one source are several references for it")
+    for argument in (train, generate, evaluate, compare):
+        argument("--encoding", help="encoding of the files; by default Unicode")
     for argument in (train, evaluate, compare):
         argument("--source", metavar="COLUMN", help="name or number of the source column")
         argument("--target", metavar="COLUMN", help="name or number of the target column")
@@ -208,7 +209,7 @@ def _generate(arguments: argparse.Namespace, decoding: Values) -> None:
         if arguments.into is None:
             raise OptionError("Name the file for the outputs with --into.")
         table = _saved(arguments.model).generate_file(
-            arguments.data, arguments.into, source=arguments.source, **decoding
+            arguments.data, arguments.into, source=arguments.source, encoding=arguments.encoding, **decoding
         )
         print(table)
         return
@@ -243,7 +244,7 @@ def _compare(arguments: argparse.Namespace, decoding: Values) -> None:
 def _measuring(arguments: argparse.Namespace) -> Values:
     """The arguments of ``evaluate`` and ``compare`` that are no settings of the search."""
     metrics = None if arguments.metrics is None else [name for name in arguments.metrics.split(",") if name]
-    names = ("source", "target", "group_sources")
+    names = ("source", "target", "encoding", "group_sources")
     return {"metrics": metrics, **{name: getattr(arguments, name) for name in names}}
 
 

@@ -15,7 +15,7 @@ from nbtextgen.run.training import RunTraining
 from nbtextgen.training.distributed import ProcessGroup
 from nbtextgen.training.progress import TextProgress
 
-PLACES = ("run", "data", "valid", "source", "target")
+PLACES = ("run", "data", "valid", "source", "target", "encoding")
 
 
 def train(path: Path) -> None:
@@ -84,7 +84,7 @@ def _create_run(folder: Path, settings: dict[str, Any]) -> str:
     try:
         options = TextGenerator(**{name: settings[name] for name in settings if name not in PLACES}).get_params()
         if not Run.is_run(folder):
-            places = {name: settings.get(name) for name in ("valid", "source", "target")}
+            places = {name: settings.get(name) for name in ("valid", "source", "target", "encoding")}
             Run.create(folder, prepare_data(options, settings["data"], **places), options)
             return ""
         earlier = Run.open(folder).options

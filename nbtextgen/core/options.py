@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import inspect
 import math
 import types
 import typing
@@ -219,3 +220,13 @@ def as_dict(config: Any) -> dict[str, Any]:
         name: list(cast("tuple[object, ...]", value)) if isinstance(value, tuple) else value
         for name, value in values.items()
     }
+
+
+def signature_of(options: Mapping[str, Option]) -> inspect.Signature:
+    """The signature of a method that takes these options as keywords, for help and Tab."""
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    parameters = [
+        inspect.Parameter(name, keyword, default=option.default, annotation=option.type)
+        for name, option in options.items()
+    ]
+    return inspect.Signature([inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD), *parameters])

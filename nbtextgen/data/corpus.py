@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -13,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbtextgen.core.errors import DataError
+from nbtextgen.core.files import MAX_NAME
+from nbtextgen.core.wording import counted
 from nbtextgen.data.batching import Examples
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.readers.read import files_of
-from nbtextgen.data.readers.text import read_text
-from nbtextgen.data.rows import has_surrogate
+from nbtextgen.data.readers.text import TextFile
 from nbtextgen.tokenizers.base import BOS, UNK
 
 SHORTENED = 0.1
@@ -33,9 +35,9 @@ class Corpus:
     text: str
 
     @classmethod
-    def of(cls, text: Any) -> Corpus:
+    def of(cls, text: Any, encoding: str | None = None) -> Corpus:
         """Read a file, several, or a string; see ``read_corpus``."""
-        return text if isinstance(text, Corpus) else cls(read_corpus(text))
+        return text if isinstance(text, Corpus) else cls(read_corpus(text, encoding))
 
     def pieces(self, size: int = 240) -> Pairs:
         """Pairs of neighbouring pieces of the text, from which settings and explanation baselines are chosen."""
@@ -44,37 +46,47 @@ class Corpus:
         return Pairs.of(rows or [(self.text[:size], self.text[-size:])])
 
 
-def read_corpus(text: Any) -> str:
+def read_corpus(text: Any, encoding: str | None = None) -> str:
     """Read a text from files, or return the one that is passed; white space is kept.
 
     Args:
         text: the name of a file (gzip too), a pattern of names, a list of names, or the text.
+        encoding: of the files; ``None``: Unicode.
 
     Raises:
         DataError: for a missing or damaged file, one that is not UTF-8, or too little text; names the place.
     """
-    parts = [_read(item) for item in ([text] if isinstance(text, (str, Path)) else text)]
+    parts = [_read(item, encoding) for item in ([text] if isinstance(text, (str, Path)) else text)]
     joined = "\n\n".join(parts)
     if len(joined) < MIN_CHARACTERS:
         raise DataError(
-            f"The text has {len(joined):,} characters; give at least {MIN_CHARACTERS} to learn to continue it."
+            f"The text has {counted(len(joined), 'character')}; give at least {MIN_CHARACTERS} to learn to continue it."
         )
     return joined
 
 
-def _read(name: object) -> str:
-    if isinstance(name, str) and ("\n" in name or len(name) > 300):
+def _read(name: object, encoding: str | None) -> str:
+    if isinstance(name, str) and not _may_be_path(name):
         return name
     if not isinstance(name, (str, Path)):
         raise DataError(f"A text is read from a file or a string, not from {type(name).__name__}.")
-    return "\n\n".join(map(_read_file, files_of(name) or [Path(name)]))
+    return "\n\n".join(_read_file(path, encoding) for path in files_of(name) or [Path(name)])
 
 
-def _read_file(path: Path) -> str:
-    text = read_text(path)
-    if not text.isascii() and has_surrogate(text):
-        number = next(number for number, line in enumerate(text.split("\n"), 1) if has_surrogate(line))
-        raise DataError(f"{path}, line {number:,} is not UTF-8 text; save the file as UTF-8.")
+def _may_be_path(text: str) -> bool:
+    """Return ``True`` for one line that is short, or whose parts are as short as the names of files."""
+    if "\n" in text or any(len(part.encode("utf-8", "surrogatepass")) > MAX_NAME for part in re.split(r"[/\\]", text)):
+        return False
+    return len(text) <= 300 or text.count(" ") < 20
+
+
+def _read_file(path: Path, encoding: str | None) -> str:
+    file = TextFile(path, encoding)
+    text = "".join(file.pieces())
+    if file.has_surrogates:
+        lines = enumerate(text.split("\n"), 1)
+        number, problem = next((number, problem) for number, line in lines if (problem := file.problem([line])))
+        raise DataError(f"{path}, line {number:,} {problem}.")
     return text.replace("\r\n", "\n")
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from nbtextgen.core.errors import DataError
 from nbtextgen.core.escaping import pictured
 from nbtextgen.core.optional_imports import optional_import
+from nbtextgen.core.wording import counted, share
 from nbtextgen.data.builtin import builtin_rows
 from nbtextgen.data.cleaning.clean import Dropped, StepResult, clean_rows, parse_steps
 from nbtextgen.data.cleaning.steps import REWRITES
@@ -56,7 +57,9 @@ class Pairs(Sequence[tuple[str, str]]):
             DataError: for a side that is empty or not text; names the row.
         """
         if len(sources) != len(targets):
-            raise DataError(f"There are {len(sources):,} sources but {len(targets):,} targets; give one target each.")
+            raise DataError(
+                f"There are {counted(len(sources), 'source')} but {counted(len(targets), 'target')}; give one target each."
+            )
         self.places = places if places is not None else [("row", index + 1) for index in range(len(sources))]
         self.sources: list[str] = list(sources)
         self.targets: list[str] = list(targets)
@@ -266,7 +269,7 @@ class RawPairs:
         options = ReadOptions(source, target, encoding, in_memory=True)
         raw = cls.from_rows(read_rows(data.pairs if isinstance(data, Cleaned) else data, options))
         notes = options.notes
-        more = [f"There are {len(notes) - MAX_NOTES:,} more notes like these."] if len(notes) > MAX_NOTES else []
+        more = [f"{counted(len(notes) - MAX_NOTES, 'more note')} like these."] if len(notes) > MAX_NOTES else []
         return replace(raw, notes=(*notes[:MAX_NOTES], *more))
 
     @classmethod
@@ -336,7 +339,7 @@ class Cleaned:
         return frame
 
     def _kept(self) -> str:
-        return f"{len(self.pairs):,} of {len(self.pairs) + len(self.dropped):,} rows kept"
+        return f"{share(len(self.pairs), len(self.pairs) + len(self.dropped), 'row')} kept"
 
     def __repr__(self) -> str:
         return "\n".join([f"{self._kept()}, {len(self.dropped):,} dropped ({self.steps})", *step_lines(self.results)])

@@ -8,6 +8,8 @@ from hashlib import blake2b
 import numpy as np
 from numpy.typing import NDArray
 
+from nbtextgen.core.wording import share
+
 
 class SeenSources:
     """Hashes of training sources, eight bytes each."""
@@ -26,7 +28,7 @@ class SeenSources:
             return "No source was in the training data."
         if count == len(sources):
             return "All sources were in the training data, so the scores say what the model remembers."
-        return f"{count:,} of {len(sources):,} sources were in the training data."
+        return f"{share(count, len(sources), 'source', 'was', 'were')} in the training data."
 
 
 def _hashes(sources: Iterable[str]) -> NDArray[np.uint64]:

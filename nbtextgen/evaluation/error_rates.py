@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from nbtextgen.core.errors import DataError
+from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.optional_imports import optional_import
+from nbtextgen.core.wording import counted
 from nbtextgen.evaluation.references import (
     Measurement,
     References,
@@ -48,9 +49,13 @@ def errors(sources: Sequence[str], references: References, outputs: Sequence[str
     Raises:
         DataError: if the lists have different lengths, or a reference is an empty list.
     """
+    if limit < 0:
+        raise OptionError(f"limit must be a whole number of at least 0 (got {limit}).")
     check_lengths(references, outputs)
     if len(sources) != len(outputs):
-        raise DataError(f"There are {len(sources):,} sources but {len(outputs):,} outputs; they must match.")
+        raise DataError(
+            f"There are {counted(len(sources), 'source')} but {counted(len(outputs), 'output')}; they must match."
+        )
     rows = list[tuple[float, str, str, str, int]]()
     for source, reference, output in zip(sources, references, outputs, strict=True):
         closest, edits, length = nearest_reference(reference, output, characters)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbtextgen.core.errors import DataError
+from nbtextgen.core.wording import counted
 
 References = Sequence["str | list[str]"]
 """The right text of each output, or a list of acceptable ones."""
@@ -65,7 +66,9 @@ def normalized(references: References, normalize: Callable[[str], str]) -> list[
 def check_lengths(references: References, outputs: Sequence[str]) -> None:
     """Raise ``DataError`` unless every output has at least one acceptable text."""
     if len(references) != len(outputs):
-        raise DataError(f"There are {len(references):,} references but {len(outputs):,} outputs; they must match.")
+        raise DataError(
+            f"There are {counted(len(references), 'reference')} but {counted(len(outputs), 'output')}; they must match."
+        )
     for index, reference in enumerate(references, 1):
         if not acceptable(reference):
             raise DataError(f"Reference {index:,} is an empty list; give at least one acceptable text.")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nbtextgen.core.escaping import html_table, pictured, visible
+from nbtextgen.core.wording import counted
 from nbtextgen.evaluation.error_rates import Errors
 
 SHOWN = 3
@@ -90,7 +91,7 @@ class Scores(dict[str, Score]):
         count = next((score.count for score in self.values()), 0)
         signatures = [f"{name}: {score.signature}" for name, score in self.items() if score.signature]
         notes = dict.fromkeys([*self.notes, *(score.note for score in self.values() if score.note)])
-        return [f"n = {count:,} outputs", *notes, *signatures]
+        return [f"n = {counted(count, 'output')}", *notes, *signatures]
 
 
 def _short(text: object) -> str:

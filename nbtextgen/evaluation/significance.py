@@ -11,6 +11,7 @@ import numpy as np
 from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.escaping import html_table, pictured, visible
 from nbtextgen.core.optional_imports import optional_import
+from nbtextgen.core.wording import counted
 from nbtextgen.evaluation.error_rates import nearest_reference
 from nbtextgen.evaluation.metrics import Metrics, find_metrics
 from nbtextgen.evaluation.references import Measurement, References, Statistics, check_lengths
@@ -110,7 +111,7 @@ class Comparison(dict[str, Difference]):
         """The results in words, the counts, and the notes."""
         better, worse = (sum(sign * change.edits < 0 for change in self.changes) for sign in (1, -1))
         counts = (
-            f"n = {self.count:,} outputs; {len(self.changes):,} differ: {self.names[1]} is nearer to the reference in "
+            f"n = {counted(self.count, 'output')}; {len(self.changes):,} differ: {self.names[1]} is nearer to the reference in "
             f"{better:,}, {self.names[0]} in {worse:,}."
         )
         results = [difference.sentence(name, *self.names) for name, difference in self.items()]
@@ -189,7 +190,7 @@ def compare_outputs(
         check_lengths(ours, texts)
     if not sources or not len(sources) == len(outputs[0]) == len(outputs[1]):
         raise DataError(
-            f"There are {len(sources):,} sources, {len(outputs[0]):,} and {len(outputs[1]):,} outputs; they must match."
+            f"There are {counted(len(sources), 'source')}, {len(outputs[0]):,} and {len(outputs[1]):,} outputs; they must match."
         )
     comparison = Comparison(names, len(sources), _changes(sources, references, outputs))
     for name, metric in found.items():

@@ -26,7 +26,7 @@ from nbtextgen.explanation.units import cut, find_spans
 from nbtextgen.explanation.value_function import ProgressCallback, ValueFunction
 from nbtextgen.inference.generation import Generation
 from nbtextgen.inference.predictor import Predictor
-from nbtextgen.model.isolation import isolated
+from nbtextgen.model.isolation import isolated, isolated_methods
 
 SCORE_FUNCTIONS: dict[str, TokenScore | None] = {"log-probability": None, "entropy": entropy}
 """``ExplanationConfig.score``; ``None`` needs no distribution over the whole vocabulary."""
@@ -70,6 +70,7 @@ def explain(
     return next(iter(explanations.values())) if len(explanations) == 1 else Explanations(explanations)
 
 
+@isolated_methods
 class Explainer:
     """Explains one output of a model.
 

@@ -17,6 +17,7 @@ from nbtextgen.explanation.explainer import Explainer
 from nbtextgen.inference.generation import Generation
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.inference.text_codec import validate_sources
+from nbtextgen.model.isolation import isolated
 from nbtextgen.model.seq2seq import Seq2Seq
 
 MAX_CORRELATION = 0.5
@@ -67,6 +68,7 @@ class Sanity(Displayed):
         return f"Rank correlation with {self.seeds} models of random weights: {results}; {verdict}"
 
 
+@isolated()
 def sanity_check(
     model: TrainedModel | Predictor,
     text: str | Generation,

@@ -23,7 +23,6 @@ from nbtextgen.explanation.explanation import Explanation
 from nbtextgen.explanation.faithfulness import Faithfulness
 from nbtextgen.explanation.scoring import TokenScore
 from nbtextgen.inference.predictor import Predictor
-from nbtextgen.model.isolation import isolated
 
 if TYPE_CHECKING:
     import pandas
@@ -218,7 +217,6 @@ def _influence(explanation: Explanation) -> Values:
     return explanation.log_probabilities - explanation.without_source
 
 
-@isolated()
 def survey(
     predictor: Predictor,
     pairs: Sequence[tuple[str, str]],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,8 +13,13 @@ from typing import TYPE_CHECKING
 from nbtextgen.core.errors import DataError
 from nbtextgen.core.files import checked_path
 from nbtextgen.core.optional_imports import optional_import
+from nbtextgen.core.options import as_dict
+from nbtextgen.core.wording import counted, share
+from nbtextgen.data.readers.columns import ColumnName
+from nbtextgen.data.readers.read import are_files
 from nbtextgen.data.readers.texts import stream_texts
 from nbtextgen.data.rows import is_missing
+from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.inference.generation import Generation, GenerationInterrupted, Generations, NoteSummary
 from nbtextgen.inference.table_files import GeneratedRow, PartFile, check_table_name, write_table
 
@@ -59,7 +64,7 @@ class GeneratedTable:
 
     def __repr__(self) -> str:
         where = "" if self.path is None else f" in {self.path}"
-        return "\n".join([f"{self.count:,} generated row{'' if self.count == 1 else 's'}{where}", *self.notes])
+        return "\n".join([f"{counted(self.count, 'generated row')}{where}", *self.notes])
 
 
 def generate_table(
@@ -67,37 +72,52 @@ def generate_table(
     data: object,
     into: str | Path | None,
     *,
-    source: str | int | None,
-    settings: Mapping[str, object],
+    source: ColumnName | None,
+    encoding: str | None,
+    config: DecodingConfig,
+    model: str,
     on_progress: ProgressCallback | None,
 ) -> GeneratedTable:
     """Generate for a column of sources; see ``TrainedModel.generate_file``.
 
     Args:
-        generate: from sources to their outputs.
-        data, into, source, on_progress: as there.
-        settings: what the outputs depend on besides the sources; an interrupted call is only continued with the same.
+        generate: from sources to their outputs; empty ones have empty outputs.
+        data, into, source, encoding, on_progress: as there.
+        config, model: decoding settings and the model's fingerprint; an interrupted call is only continued with the same.
     """
+    settings = {"model": model, **as_dict(config)}
+    del settings["batch_size"]  # changes no output
+    on_progress = ProgressPrinter() if on_progress is None else on_progress
     path = None if into is None else checked_path(into)
     if path is not None:
         check_table_name(path)
         if isinstance(data, (str, Path)) and Path(data).resolve() == path.resolve():
             raise DataError(f"{path} is the input; give the output another name.")
-    cells = data if isinstance(data, (str, Path)) else list(stream_texts(data, source))
-    count, digest = _survey(cells, source)
+    is_file = isinstance(data, (str, Path)) or are_files(data)
+    cells = None if is_file else list(stream_texts(data, source, encoding))
+
+    def texts() -> Iterator[str]:
+        """The sources from the first one on; a file is read again."""
+        return _texts(stream_texts(data, source, encoding) if cells is None else cells)
+
+    count, digest = _survey(texts())
     if path is None:
-        return _in_memory(generate, _texts(cells, source), count, on_progress)
+        return _in_memory(generate, texts(), count, on_progress)
     part = PartFile(path, {**settings, "input": digest, "rows": count})
     done = part.open()
     with part:
         try:
-            for rows, number in _chunks(generate, _texts(cells, source), done, count, on_progress):
+            for rows, number in _chunks(generate, texts(), done, count, on_progress):
                 part.append(rows, number)
         except GenerationInterrupted as interrupt:
             message = f"{interrupt} They are in {part.path}; the same call goes on."
             raise GenerationInterrupted(interrupt.generations, message) from interrupt
     notes = write_table(part, path)
-    continued = (f"The first {done:,} rows were there from an interrupted call.",) if done else ()
+    continued = (
+        (f"The first {counted(done, 'row')} {'was' if done == 1 else 'were'} there from an interrupted call.",)
+        if done
+        else ()
+    )
     return GeneratedTable(count, path, notes=continued + notes)
 
 
@@ -105,7 +125,7 @@ def _in_memory(
     generate: Callable[[list[str]], Generations],
     texts: Iterator[str],
     count: int,
-    on_progress: ProgressCallback | None,
+    on_progress: ProgressCallback,
 ) -> GeneratedTable:
     table, summary = list[GeneratedRow](), NoteSummary()
     for rows, _ in _chunks(generate, texts, 0, count, on_progress):
@@ -120,26 +140,24 @@ def _chunks(
     texts: Iterator[str],
     done: int,
     count: int,
-    on_progress: ProgressCallback | None,
+    on_progress: ProgressCallback,
 ) -> Iterator[tuple[list[GeneratedRow], int]]:
     """Yield the rows of one chunk after another, and the number of rows done, after the first ``done`` ones."""
     for _ in range(done):
         next(texts)
     size = MIN_CHUNK
-    if on_progress is not None:
-        on_progress(done, count)
+    on_progress(done, count)
     while done < count:
         start = time.monotonic()
         chunk = [next(texts) for _ in range(min(size, count - done))]
         try:
             outputs = generate(chunk)
         except GenerationInterrupted as interrupt:
-            message = f"Interrupted: {done:,} of {count:,} rows were generated."
+            message = f"Interrupted: {share(done, count, 'row', 'was', 'were')} generated."
             raise GenerationInterrupted(interrupt.generations, message) from interrupt
         done += len(chunk)
         yield [_row(output) for output in outputs], done
-        if on_progress is not None:
-            on_progress(done, count)
+        on_progress(done, count)
         speed = len(chunk) / max(1e-6, time.monotonic() - start)
         size = int(min(MAX_CHUNK, 4 * size, max(MIN_CHUNK, CHUNK_SECONDS * speed)))
 
@@ -152,10 +170,9 @@ def _row(output: Generation) -> GeneratedRow:
     return GeneratedRow(output.source, output.text, output.log_probability, confidence, candidates, output.notes)
 
 
-def _texts(cells: str | Path | Sequence[object], source: str | int | None) -> Iterator[str]:
+def _texts(cells: Iterable[object]) -> Iterator[str]:
     """Yield the sources; a missing cell is an empty text."""
-    stream = stream_texts(cells, source) if isinstance(cells, (str, Path)) else cells
-    for number, cell in enumerate(stream, 1):
+    for number, cell in enumerate(cells, 1):
         if is_missing(cell):
             yield ""
         elif isinstance(cell, str):
@@ -166,10 +183,10 @@ def _texts(cells: str | Path | Sequence[object], source: str | int | None) -> It
             )
 
 
-def _survey(cells: str | Path | Sequence[object], source: str | int | None) -> tuple[int, str]:
+def _survey(texts: Iterable[str]) -> tuple[int, str]:
     """Return the number of sources and a digest of them all."""
     count, digest = 0, hashlib.sha256()
-    for text in _texts(cells, source):
+    for text in texts:
         content = text.encode("utf-8", "surrogatepass")
         digest.update(len(content).to_bytes(8, "little") + content)
         count += 1
@@ -192,4 +209,4 @@ class ProgressPrinter:
         self._last = now
         seconds = (now - self._start) / max(1, done - self._first) * (count - done)
         end = "\n" if done == count else ""
-        print(f"\r{done:,} of {count:,} rows, {seconds:,.0f} s left   ", end=end, file=sys.stderr, flush=True)
+        print(f"\r{share(done, count, 'row')}, {seconds:,.0f} s left   ", end=end, file=sys.stderr, flush=True)

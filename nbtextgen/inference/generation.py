@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nbtextgen.core.escaping import pictured, visible
+from nbtextgen.core.wording import counted, share
 
 MAX_NOTES = 5
 """Notes shown for many outputs."""
@@ -93,6 +94,13 @@ class GenerationInterrupted(KeyboardInterrupt):
         super().__init__(message)
         self.generations = generations
 
+    @classmethod
+    def in_text(cls, text: str, pieces: Sequence[str], model: str) -> GenerationInterrupted:
+        """Interrupted while a text was continued; ``pieces`` are the text and what was generated after it."""
+        written = replace(Generation.empty(text, model), text="".join(pieces))
+        new = counted(len(written.text) - len(text), "character")
+        return cls(Generations([written]), f"Interrupted after {new}; see .generations.")
+
 
 class NoteSummary:
     """The notes of many outputs in a few sentences.
@@ -122,12 +130,14 @@ class NoteSummary:
         """Return what to know: empty sources, and the most frequent notes with the first source that they belong to."""
         sentences = list[str]()
         if self._empty:
-            sentences.append(f"{self._empty:,} of {self._rows:,} sources are empty, and so are their outputs.")
+            sentences.append(
+                f"{share(self._empty, self._rows, 'source', 'is', 'are')} empty, and so {'is its output' if self._empty == 1 else 'are their outputs'}."
+            )
         for note, count in self._counts.most_common(MAX_NOTES):
             more = f" and {count - 1:,} more" if count > 1 else ""
             sentences.append(f"Source {self._first[note]:,}{more}: {note}")
         if len(self._counts) > MAX_NOTES:
-            sentences.append(f"{self._noted:,} of {self._rows:,} outputs have notes; see those of each.")
+            sentences.append(f"{share(self._noted, self._rows, 'output', 'has', 'have')} notes; see those of each.")
         return tuple(sentences)
 
 

@@ -28,7 +28,7 @@ from nbtextgen.decoding.streaming import stream
 from nbtextgen.inference.generation import Generation, Generations
 from nbtextgen.inference.text_codec import MAX_SOURCE_TOKENS, EncodedSources, LengthLimit, TextCodec
 from nbtextgen.model.int8 import Int8Seq2Seq, int8_is_faster
-from nbtextgen.model.isolation import isolated
+from nbtextgen.model.isolation import isolated_methods
 from nbtextgen.model.memory import is_out_of_memory, memory_errors
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.tokenizers.base import BOS, PAD, Tokenizer
@@ -55,6 +55,7 @@ class Alternative:
     probability: float
 
 
+@isolated_methods
 @dataclass
 class Predictor:
     """Trained networks with everything that generation needs.
@@ -120,7 +121,6 @@ class Predictor:
                         f"Weight {name!r} holds NaN or infinity, so the model cannot be saved; train it again."
                     )
 
-    @isolated()
     def predict(
         self,
         texts: Sequence[str],
@@ -140,7 +140,6 @@ class Predictor:
         search = partial(self._search, config=config, cancellation=cancellation)
         return self.codec.generate(texts, config, max(MAX_SEARCH_SOURCES, config.batch_size), search, prefix_ids)
 
-    @isolated()
     def predict_ids(
         self, text: str, ids: Sequence[int], config: DecodingConfig, *, cancellation: CancellationToken | None = None
     ) -> Generation:
@@ -158,7 +157,6 @@ class Predictor:
         with memory_errors(_memory_message(sources.ids[0], config)):
             yield from self.codec.stream_text((token for token, _ in tokens), sources.words[0])
 
-    @isolated()
     @memory_errors("There is not enough memory to score a target of this length; score shorter texts.")
     @torch.inference_mode()
     def target_scores(self, pairs: Pairs) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -183,7 +181,6 @@ class Predictor:
         totals, tokens = self.target_scores(pairs)
         return math.exp(-totals.sum() / max(1, tokens.sum()))
 
-    @isolated()
     @memory_errors("There is not enough memory to list alternatives for a source of this length; use a shorter source.")
     @torch.inference_mode()
     def alternatives(

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, NamedTuple, cast
 from nbtextgen.core.errors import DataError, nearest
 from nbtextgen.core.files import hidden_name, try_lock
 from nbtextgen.core.optional_imports import optional_import
+from nbtextgen.core.wording import counted
 from nbtextgen.inference.generation import NoteSummary
 
 FORMAT = 1
@@ -135,7 +136,7 @@ class PartFile:
             self._file.flush()
         except OSError as error:
             raise DataError(
-                f"{self.path} cannot be written after {done:,} rows: {error.strerror or error}; the same call continues it."
+                f"{self.path} cannot be written after {counted(done, 'row')}: {error.strerror or error}; the same call continues it."
             ) from error
 
     def rows(self) -> Iterator[GeneratedRow]:

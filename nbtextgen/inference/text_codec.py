@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from nbtextgen.core.errors import DataError, ModelFileError, OptionError
 from nbtextgen.core.escaping import pictured
+from nbtextgen.core.wording import share
 from nbtextgen.data.batching import CopyMap, Examples, pad
 from nbtextgen.data.cleaning.clean import rewriter
 from nbtextgen.data.rows import is_missing
@@ -226,7 +227,7 @@ class TextCodec:
                 finished = Generations(results[index] for index in sorted(results))
                 raise GenerationInterrupted(
                     finished,
-                    f"Interrupted: {len(finished):,} of {len(texts):,} outputs were generated; see .generations.",
+                    f"Interrupted: {share(len(finished), len(texts), 'output', 'was', 'were')} generated; see .generations.",
                 ) from interrupt
             results |= self._generations(indices, sources, hypotheses, config)
         return Generations(results[index] for index in range(len(texts)))

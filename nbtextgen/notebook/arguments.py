@@ -57,6 +57,11 @@ def choice_option(name: str, default: str, choices: tuple[str, ...], help: str) 
     return Option(name, str, False, default, help, None, None, None, None, choices)
 
 
+def columns_in(options: Mapping[str, object]) -> Values:
+    """Return what the options say about how data is read, as keywords of ``fit``, ``evaluate``, ..."""
+    return {name: options[name] for name in COLUMN_NAMES if options.get(name) is not None}
+
+
 def by_name(*options: Option) -> dict[str, Option]:
     """Return options by their names."""
     return {option.name: option for option in options}
@@ -74,8 +79,10 @@ def help_table(options: Mapping[str, Option]) -> str:
 COLUMNS = (
     text_option("source", "name or number of the source column"),
     text_option("target", "name or number of the target column"),
+    text_option("encoding", "encoding of the files, such as cp1252; by default Unicode"),
 )
-ENCODING = text_option("encoding", "encoding of the files, such as cp1252; by default Unicode")
+COLUMN_NAMES = tuple(option.name for option in COLUMNS)
+"""What says how ``--data`` is read, as keywords of every function that takes data."""
 TEXT = text_option("text", "variable or expression that holds the text, instead of a text on the line")
 COMMON = by_name(
     flag_option("show_code", "print the equivalent Python code instead of running it"),

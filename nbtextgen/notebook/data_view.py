@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from nbtextgen.charts import figure, histogram
 from nbtextgen.core.escaping import folded, pictured, visible
+from nbtextgen.core.wording import counted
 
 if TYPE_CHECKING:
     from nbtextgen.data.pairs import RawPairs
@@ -86,15 +87,19 @@ class DataView:
         return cls(len(usable), len(rows) - len(usable), columns, tuple(usable[::step][:SAMPLES]), report, notes)
 
     def _other(self) -> str:
-        return f" and {self.other:,} rows that are not pairs" if self.other else ""
+        return (
+            f" and {counted(self.other, 'row')} that {'is' if self.other == 1 else 'are'} not a pair"
+            if self.other
+            else ""
+        )
 
     def __repr__(self) -> str:
-        lines = [f"{self.pairs:,} pairs{self._other()}", *map(pictured, self.notes)]
+        lines = [f"{counted(self.pairs, 'pair')}{self._other()}", *map(pictured, self.notes)]
         for column in self.columns:
             low, high = (min(column.lengths), max(column.lengths)) if column.lengths else (0, 0)
             lines.append(
                 f"{column.name}: {column.distinct:,} different; {low:,} to {high:,} characters, median {column.median:,}; "
-                f"{len(column.characters):,} different characters: {pictured(_characters(column))}"
+                f"{counted(len(column.characters), 'different character')}: {pictured(_characters(column))}"
             )
         lines += [f"    {pictured(_cut(source))} -> {pictured(_cut(target))}" for source, target in self.samples]
         return "\n".join(lines + ([repr(self.report)] if self.report is not None else []))
@@ -104,9 +109,9 @@ class DataView:
 
     def _html(self) -> str:
         columns = "".join(
-            f'<div style="flex:1 1 280px;min-width:0"><div><b>{column.name}</b>: {column.distinct:,} different texts, median '
+            f'<div style="flex:1 1 280px;min-width:0"><div><b>{column.name}</b>: {counted(column.distinct, "different text")}, median '
             f"{column.median:,} characters</div>{_histogram(column)}"
-            f'<div style="overflow-wrap:anywhere;font-size:12px;margin-top:6px">{len(column.characters):,} different characters: '
+            f'<div style="overflow-wrap:anywhere;font-size:12px;margin-top:6px">{counted(len(column.characters), "different character")}: '
             f"<bdi>{visible(_characters(column))}</bdi></div></div>"
             for column in self.columns
         )
@@ -120,7 +125,7 @@ class DataView:
         )
         report = "" if self.report is None else self.report._repr_mimebundle_()["text/html"]
         return (
-            f"<div><b>{self.pairs:,} pairs</b>{self._other()}</div>"
+            f"<div><b>{counted(self.pairs, 'pair')}</b>{self._other()}</div>"
             f"{''.join(f'<div>{visible(note)}</div>' for note in self.notes)}"
             f'<div style="display:flex;flex-wrap:wrap;gap:8px 32px;max-width:760px">{columns}</div>{table}{report}'
         )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nbtextgen.charts import COLOURS, Curve, figure, line_chart
 from nbtextgen.core.escaping import pictured, visible
 from nbtextgen.core.optional_imports import optional_import
+from nbtextgen.core.wording import counted
 from nbtextgen.training.progress import clock
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class RunsView(Sequence["RunRecord"]):
             "<tr>" + "".join(f'<td style="text-align:left"><bdi>{visible(cell)}</bdi></td>' for cell in row) + "</tr>"
             for row in rows
         )
-        more = f"<div>and {len(self) - MAX_ROWS:,} older runs</div>" if len(self) > MAX_ROWS else ""
+        more = f"<div>and {counted(len(self) - MAX_ROWS, 'older run')}</div>" if len(self) > MAX_ROWS else ""
         table = (
             f'<div style="overflow-x:auto"><table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>'
         )
@@ -98,7 +99,7 @@ class RunsView(Sequence["RunRecord"]):
         lines = [Curve(name, points, dots=True) for name, points in islice(validated, MAX_CURVES)]
         if not lines:
             return ""
-        title = f"Validation loss by update of {len(lines)} run{'' if len(lines) == 1 else 's'}"
+        title = f"Validation loss by update of {counted(len(lines), 'run')}"
         return figure(line_chart(lines, title=title, x_label="update", y_label="validation loss"), "runs")
 
 

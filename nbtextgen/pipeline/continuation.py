@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 
 from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.options import Settings, options_of
+from nbtextgen.core.wording import counted
 from nbtextgen.data.batching import Examples, padded_batches
 from nbtextgen.data.corpus import Corpus, hold_out_end, windows
 from nbtextgen.data.pairs import Pairs
@@ -19,7 +20,7 @@ from nbtextgen.decoding.streaming import stream
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.inference.text_codec import LengthLimit
 from nbtextgen.model.config import ModelConfig
-from nbtextgen.model.isolation import isolated
+from nbtextgen.model.isolation import isolated, isolated_steps
 from nbtextgen.pipeline.defaults import Plan, plan
 from nbtextgen.pipeline.training_data import PreparedData, TrainingData
 from nbtextgen.tokenizers.base import EOS, UNK, Tokenizer
@@ -143,7 +144,9 @@ def text_training_data(settings: Plan, text: str) -> TrainingData:
     ids = target.encode_batch([text])[0]
     train, held = hold_out_end(ids, settings.training.valid_fraction, settings.training.valid_limit * 20)
     if len(train) < 2 * length:
-        raise DataError(f"The text has {len(ids):,} tokens, less than two windows of {length:,}; lower --window.")
+        raise DataError(
+            f"The text has {counted(len(ids), 'token')}, less than two windows of {length:,}; lower --window."
+        )
     return TrainingData(
         source=TruncatedTokenizer(target, context, keep_end=True),
         target=target,
@@ -189,7 +192,13 @@ def continue_text(
     """
     if config.beam > 1:
         raise OptionError("--beam does not apply to continuing a text; use sampling or --beam=1.")
-    context, window = window_of(settings)
+    return isolated_steps(_continued(predictor, window_of(settings), prompt, length, config), own_random_state=False)
+
+
+def _continued(
+    predictor: Predictor, sizes: tuple[int, int], prompt: str, length: int, config: DecodingConfig
+) -> Generator[str, None, None]:
+    context, window = sizes
     steppers: list[Stepper] = list(predictor.networks)
     stepper = steppers[0] if len(steppers) == 1 else Ensemble(steppers)
     ids = predictor.target.encode_batch([prompt])[0] or [UNK]

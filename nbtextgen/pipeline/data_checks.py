@@ -7,6 +7,7 @@ from itertools import islice
 
 from nbtextgen.core.errors import DataError
 from nbtextgen.core.escaping import pictured
+from nbtextgen.core.wording import share
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.pipeline.training_data import TrainingData
 from nbtextgen.tokenizers.base import EOS
@@ -35,19 +36,17 @@ def without_leaks(train: Pairs, valid: Pairs, *, allowed: bool) -> tuple[Pairs, 
     repeated = len(train) - len(rows)
     if not repeated:
         return train, ""
+    noun = "a validation pair" if repeated == 1 else "validation pairs"
+    repeated_pairs = f"{share(repeated, len(train), 'training pair', 'is', 'are')} also {noun}"
     if allowed:
-        return (
-            train,
-            f"{repeated:,} of {len(train):,} training pairs are also validation pairs, so scores are too good.",
-        )
+        return train, f"{repeated_pairs}, so scores are too good."
     if len({train[row] for row in rows}) < MIN_PAIRS:
         raise DataError(
-            f"{repeated:,} of {len(train):,} training pairs are also validation pairs, which would then measure only what was "
+            f"{repeated_pairs}, which would then measure only what was "
             "memorized; give other validation pairs, leave out --valid to hold some out, or set --allow-overlap."
         )
     return train.take(rows), (
-        f"{repeated:,} of {len(train):,} training pairs are also validation pairs and were left out of training; "
-        "--allow-overlap keeps them."
+        f"{repeated_pairs} and {'was' if repeated == 1 else 'were'} left out of training; --allow-overlap keeps them."
     )
 
 
@@ -73,7 +72,7 @@ def data_warnings(train: Pairs, data: TrainingData) -> Iterator[str]:
     equal = sum(source == target for source, target in train)
     if equal >= MOST * len(train):
         yield (
-            f"In {equal:,} of {len(train):,} pairs the target is the same as the source, so the model mostly learns to copy; "
+            f"In {share(equal, len(train), 'pair')} the target is the same as the source, so the model mostly learns to copy; "
             "check the columns (--source, --target)."
         )
 

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.options import Settings
+from nbtextgen.core.wording import share
 from nbtextgen.data.cleaning.clean import parse_steps
 from nbtextgen.data.cleaning.steps import REWRITES
 from nbtextgen.data.corpus import Corpus
@@ -80,8 +81,12 @@ def open_source(
         if targets is not None or valid is not None:
             raise OptionError("--store reads pairs from files or a data set and holds some out itself.")
         return StreamedSource.of(options, data, source, target, encoding)
-    data = data if targets is None else pair_columns(data, targets)
-    return PairSource.of(options, data, valid, source, target, encoding)
+    if targets is None:
+        return PairSource.of(options, data, valid, source, target, encoding)
+    columns = pair_columns(data, targets, source, target, encoding)
+    if valid is not None:
+        valid = RawPairs.of(valid, source=source, target=target, encoding=encoding)
+    return PairSource.of(options, columns, valid, None, None, encoding)
 
 
 @dataclass(frozen=True)
@@ -184,7 +189,9 @@ def cleaning_note(cleaned: Cleaned) -> str:
         if result.dropped or result.changed
     ]
     total = len(cleaned.pairs) + len(cleaned.dropped)
-    return f"Cleaning kept {len(cleaned.pairs):,} of {total:,} rows" + (f" ({', '.join(effects)})." if effects else ".")
+    return f"Cleaning kept {share(len(cleaned.pairs), total, 'row')}" + (
+        f" ({', '.join(effects)})." if effects else "."
+    )
 
 
 def split(options: Settings, pairs: Pairs, valid: Pairs | None = None) -> tuple[Pairs, Pairs | None]:
@@ -203,12 +210,16 @@ def split(options: Settings, pairs: Pairs, valid: Pairs | None = None) -> tuple[
 
 
 def to_pairs(
-    data: object, targets: object = None, source: ColumnName | None = None, target: ColumnName | None = None
+    data: object,
+    targets: object = None,
+    source: ColumnName | None = None,
+    target: ColumnName | None = None,
+    encoding: str | None = None,
 ) -> Pairs:
     """Pairs from any form that ``Pairs.of`` reads, or from two columns."""
     if targets is None:
-        return Pairs.of(data, source=source, target=target)
-    return Pairs.of(pair_columns(data, targets))
+        return Pairs.of(data, source=source, target=target, encoding=encoding)
+    return Pairs.of(pair_columns(data, targets, source, target, encoding), encoding=encoding)
 
 
 def group_references(pairs: Pairs, *, grouped: bool) -> tuple[list[str], list[str | list[str]]]:

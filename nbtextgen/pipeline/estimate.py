@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nbtextgen.core.options import Settings
+from nbtextgen.core.wording import counted
 from nbtextgen.data.batching import CopyMap, Examples, pad
 from nbtextgen.model.isolation import forked_generators, isolated
 from nbtextgen.model.seq2seq import Seq2Seq
@@ -58,8 +59,8 @@ class CostEstimate:
     def __str__(self) -> str:
         return (
             f"{self.parameters:,} parameters; vocabularies of {self.source_types:,} and {self.target_types:,}; "
-            f"about {_size(self.memory)} of memory; {self.updates:,} updates an epoch, about {_time(self.epoch_seconds)}; "
-            f"{self.epochs:,} epoch{'' if self.epochs == 1 else 's'}, about {_time(self.seconds)}"
+            f"about {_size(self.memory)} of memory; {counted(self.updates, 'update')} an epoch, about {_time(self.epoch_seconds)}; "
+            f"{counted(self.epochs, 'epoch')}, about {_time(self.seconds)}"
         )
 
 
@@ -158,9 +159,10 @@ def trial_run(
     targets: object = None,
     source: str | int | None = None,
     target: str | int | None = None,
+    encoding: str | None = None,
 ) -> TrialRun:
     """The training that ``fit`` would start, with a sample of its data; arguments and errors as ``prepare_data``."""
-    training_source = open_source(options, data, targets, None, source, target)
+    training_source = open_source(options, data, targets, None, source, target, encoding)
     return TrialRun(training_source.plan, *training_source.sample(SAMPLE))
 
 

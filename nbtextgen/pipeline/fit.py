@@ -6,7 +6,9 @@ from collections.abc import Generator, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
 
+from nbtextgen.core.escaping import pictured
 from nbtextgen.core.own_metrics import is_own_metric
+from nbtextgen.core.wording import counted, share
 from nbtextgen.data.batching import CopyMap
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.evaluation.metrics import find_metrics, higher_is_better, score
@@ -86,7 +88,7 @@ class LocalTraining:
         yield from (TrainingWarning(note) for note in self._notes)
         if data.left_out and self._state is None and not self._networks:
             yield TrainingWarning(
-                f"{data.left_out:,} of {total:,} pairs have more than {self.plan.training.max_length:,} tokens on "
+                f"{share(data.left_out, total, 'pair', 'has', 'have')} more than {self.plan.training.max_length:,} tokens on "
                 "a side and were left out; raise --max-length to keep them."
             )
         for number in range(len(self._networks), self.plan.training.ensemble):
@@ -119,9 +121,28 @@ class LocalTraining:
         if self._state is not None:
             self._trainer.restore(self._state)
             self._state = None
-        yield from self._trainer.run()
+        try:
+            yield from self._trainer.run()
+        except Exception as error:
+            error.add_note(self._update_under_way(self._trainer))
+            raise
         self._networks.append(network)
         self._trainer = None
+
+    def _update_under_way(self, trainer: Trainer) -> str:
+        """The update, and the pairs of this process in it, for an error."""
+        source, target = trainer.examples.lengths()
+        shares = [self._group.share(rows, source + target) for rows in trainer.batches]
+        rows = [row for own in shares for row in own.tolist()]
+        if not rows:
+            return f"after update {trainer.progress.step:,}"
+        first = trainer.examples.take(rows[:1])
+        texts = (
+            self.data.source.decode(first.sources[0].tolist()),
+            self.data.target.decode(first.targets[0][1:-1].tolist()),
+        )
+        shown = " -> ".join(pictured(text)[:60] for text in texts)
+        return f"in update {trainer.progress.step + 1:,}, on {counted(len(rows), 'training pair')}, the first of them {shown}"
 
     def _seconds(self) -> float | None:
         """Time limit for one network: an equal share of ``max_minutes`` after preparation, or of half of it if that is more."""

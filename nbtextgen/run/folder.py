@@ -9,6 +9,7 @@ import platform
 import re
 import shutil
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from importlib import metadata
 from pathlib import Path
@@ -227,6 +228,13 @@ class Run:
         if best is None:
             raise ModelFileError(f"{self.folder} has no model yet; the first one is there after its first validation.")
         return best
+
+    def load_best(self) -> Predictor:
+        """The best model so far; warns if a newer one is damaged, and raises ``ModelFileError`` if there is none."""
+        best = self.best_model()
+        for reason in best.skipped:
+            warnings.warn(f"{reason} The model before it is used.", stacklevel=3)
+        return best.content
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r})"

@@ -18,6 +18,7 @@ import torch
 
 from nbtextgen.core.errors import LaunchError, ModelFileError
 from nbtextgen.core.files import as_sealed_json, read_sealed_json, replace
+from nbtextgen.core.wording import counted
 from nbtextgen.pipeline.session import TrainingSession
 from nbtextgen.run.config import LaunchConfig
 from nbtextgen.run.folder import Run
@@ -128,13 +129,13 @@ class LaunchedTraining(RemoteTraining):
         processes, cores, notes = self._config.processes, os.cpu_count() or 1, list(self._notes)
         if processes > max(cores, torch.cuda.device_count()):
             notes.append(
-                f"{processes} processes share {cores} processor core{'s' * (cores > 1)}, which is slower than one process for "
+                f"{processes} processes share {counted(cores, 'processor core')}, which is slower than one process for "
                 "each; lower --processes."
             )
         pairs, everyone = len(self._run.training_data().train), processes * self._config.nodes
         if everyone > pairs:
             notes.append(
-                f"{everyone} processes train on {pairs:,} pairs, so some of them have nothing to do; lower --processes."
+                f"{everyone} processes train on {counted(pairs, 'pair')}, so some of them have nothing to do; lower --processes."
             )
         return notes
 
@@ -194,7 +195,7 @@ class LaunchedTraining(RemoteTraining):
         # Where one process fails, the others fail too, since they lose their connection to it.
         causes = [line for line in ours if not any(sign in line for sign in LOST_CONNECTION)]
         errors = [line for line in lines if "Error" in line and "ChildFailedError" not in line]
-        return (causes or ours or errors or lines or ["nothing was said"])[-1].strip()[:300]
+        return (causes or ours or errors or lines or ["nothing was said"])[-1].strip()[:600]
 
 
 def open_session(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, overload
@@ -11,9 +11,11 @@ from nbtextgen.core.errors import ModelFileError, NbTextGenError, OptionError
 from nbtextgen.core.files import check_format, read_json, recover, verify
 from nbtextgen.core.options import build
 from nbtextgen.data.batching import CopyMap
+from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.data.readers.texts import read_texts
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.decoding.hypothesis import Hypothesis
+from nbtextgen.inference.bulk import GeneratedTable, generate_table
 from nbtextgen.inference.generation import Generation, Generations
 from nbtextgen.inference.text_codec import MAX_SOURCE_TOKENS, EncodedSources, LengthLimit, TextCodec, validate_sources
 from nbtextgen.serving.network import (
@@ -104,10 +106,20 @@ class OnnxGenerator:
     def generate(self, text: str, **decoding: Unpack[DecodingOptions]) -> Generation: ...  # pyright: ignore[reportOverlappingOverload]
     @overload
     def generate(
-        self, text: Any, *, source: str | int | None = None, **decoding: Unpack[DecodingOptions]
+        self,
+        text: Any,
+        *,
+        source: ColumnName | None = None,
+        encoding: str | None = None,
+        **decoding: Unpack[DecodingOptions],
     ) -> Generations: ...
     def generate(
-        self, text: Any, *, source: str | int | None = None, **decoding: Unpack[DecodingOptions]
+        self,
+        text: Any,
+        *,
+        source: ColumnName | None = None,
+        encoding: str | None = None,
+        **decoding: Unpack[DecodingOptions],
     ) -> Generation | Generations:
         """Generate the target for one source or for many; the same as ``TextGenerator.generate`` does in fp32.
 
@@ -115,7 +127,7 @@ class OnnxGenerator:
 
         Args:
             text: a source, or many: a list, a series, or a column of a frame.
-            source: the column of sources, by name or number, if there are several.
+            source, encoding: the column of sources, by name or number, if there are several; and the encoding of a ``Path``.
             decoding: fields of ``DecodingConfig``: ``beam``, ``n_best``, ``sample``, ``temperature``, ...
 
         Raises:
@@ -124,13 +136,40 @@ class OnnxGenerator:
         """
         config = _config(decoding)
         single = isinstance(text, str)
-        sources = validate_sources(read_texts(text, source), self.clean, allow_empty=not single)
+        sources = validate_sources(read_texts(text, source, encoding), self.clean, allow_empty=not single)
+        generations = self._generations(sources, config)
+        return generations[0] if single else generations
 
+    def _generations(self, sources: list[str], config: DecodingConfig) -> Generations:
         def search(batch: EncodedSources, hypotheses: list[list[Hypothesis]]) -> None:
             hypotheses[:] = decode(self.networks, batch.ids, batch.copy_ids, config, batch.limits, batch.rules)
 
-        generations = self.codec.generate(sources, config, config.batch_size, search)
-        return generations[0] if single else generations
+        return self.codec.generate(sources, config, config.batch_size, search)
+
+    def generate_file(
+        self,
+        data: Any,
+        into: str | Path | None = None,
+        *,
+        source: ColumnName | None = None,
+        encoding: str | None = None,
+        on_progress: Callable[[int, int], None] | None = None,
+        **decoding: Unpack[DecodingOptions],
+    ) -> GeneratedTable:
+        """Generate for a column or a file of many sources; the same as ``TextGenerator.generate_file``."""
+        config = _config(decoding)
+
+        def generate(texts: list[str]) -> Generations:
+            return self._generations(validate_sources(texts, self.clean, allow_empty=True), config)
+
+        model = self.codec.fingerprint
+        return generate_table(
+            generate, data, into, source=source, encoding=encoding, config=config, model=model, on_progress=on_progress
+        )
+
+    def predict(self, sources: Iterable[str]) -> list[str]:
+        """The generated texts alone."""
+        return [generation.text for generation in self.generate(read_texts(sources))]
 
     def stream(self, text: str, **decoding: Unpack[DecodingOptions]) -> Iterator[str]:
         """Yield the output in pieces as it is generated, greedily or with ``sample=True`` by sampling."""

@@ -104,6 +104,7 @@ class Trainer:
         self.precision = choose_precision(config.precision, self.device)
         self.model = model.to(self.device)
         self.progress = Progress()
+        self.batches = list[NDArray[np.int64]]()  # of the update under way
         self._checkpoints = checkpoints
         self._epoch_examples = epoch_examples
         self._resumed_from: TrainerState | None = None
@@ -318,7 +319,9 @@ class Trainer:
         """One optimizer step over a group of batches."""
         requested = self._steering.teacher_forcing
         forcing = self.config.teacher_forcing if requested is None else requested
+        self.batches = group
         update = self._updater.update(group, self._rate(), forcing)
+        self.batches = []
         if math.isfinite(update.loss):
             self._weights.update()
         self.progress.step += 1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbtextgen.charts import Chart, Curve, bar_chart, figure, line_chart
 from nbtextgen.core.escaping import visible
+from nbtextgen.core.wording import counted
 
 if TYPE_CHECKING:
     from nbtextgen.generator import TextGenerator
@@ -75,7 +76,7 @@ class Tuning:
             lines.insert(0, Curve(f"best: {self.best_trial}", self.best_trial.curve))
         return line_chart(
             lines,
-            title=f"Validation {self.metric} of {len(self.trials)} trials over their training time",
+            title=f"Validation {self.metric} of {counted(len(self.trials), 'trial')} over training time",
             x_label="seconds of training",
             y_label=f"validation {self.metric}",
         )
@@ -109,8 +110,8 @@ class Tuning:
 
     def __repr__(self) -> str:
         if self.best_trial is None:
-            return f"Tuning({len(self.trials)} trials, none complete)"
-        return f"Tuning({len(self.trials)} trials in {self.seconds:.0f} s; best: {self.best_trial})"
+            return f"Tuning({counted(len(self.trials), 'trial')}, none complete)"
+        return f"Tuning({counted(len(self.trials), 'trial')} in {self.seconds:.0f} s; best: {self.best_trial})"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         return {"text/plain": repr(self), "text/html": f"<div>{self.charts()}{self.table()}</div>"}

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from nbtextgen.core.errors import NbTextGenError, NotTrainedError
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.data.pairs import Cleaned, Pairs
+from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.evaluation.metrics import higher_is_better
 from nbtextgen.generator import TextGenerator
 from nbtextgen.pipeline.dataset import read_pairs
@@ -38,8 +39,9 @@ def tune(
     *,
     options: Mapping[str, Any] | None = None,
     valid: Any = None,
-    source: str | int | None = None,
-    target: str | int | None = None,
+    source: ColumnName | None = None,
+    target: ColumnName | None = None,
+    encoding: str | None = None,
     trials: int | None = None,
     seed: int = 1,
     on_progress: Callable[[Tuning], None] | None = None,
@@ -57,7 +59,7 @@ def tune(
         minutes: wall time of the whole search.
         options: settings that stay the same in all trials.
         valid: validation pairs, as in ``fit``; by default a share of the data, the same in every trial.
-        source, target: column names.
+        source, target, encoding: as in ``fit``.
         trials: most trials; by default as many as fit into the time.
         seed: seed of the search; each trial trains with the seed in ``options``.
         on_progress: called with the search so far after every new trial, validation and end of a trial.
@@ -74,7 +76,7 @@ def tune(
     """
     fixed = dict(options or {})
     space = search_space(settings, fixed)
-    data, valid = read_pairs(data, valid, fixed.pop("clean", None), source, target)
+    data, valid = read_pairs(data, valid, fixed.pop("clean", None), source, target, encoding)
     search = _Search(data, valid, space, fixed, minutes * 60, trials, seed, on_progress, controls or Controls())
     try:
         search.run()

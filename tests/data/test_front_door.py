@@ -15,13 +15,15 @@ import numpy as np
 import pandas
 import polars
 import pyarrow
+import pyarrow.feather
 import pytest
 
 from nbtextgen import Pairs, RawPairs
 from nbtextgen.core.errors import DataError, MemoryShortError, OptionError
+from nbtextgen.data.corpus import Corpus
 from nbtextgen.data.readers import files, memory
 from nbtextgen.data.readers.read import stream_pairs
-from nbtextgen.data.readers.texts import pair_columns, read_texts
+from nbtextgen.data.readers.texts import pair_columns, read_texts, stream_texts
 
 ROWS = [("Go.", "Va !"), ("Run!", "Cours !"), ("I see.", "Je comprends."), ("Hello there.", "Bonjour à tous.")]
 
@@ -275,6 +277,130 @@ def test_a_quote_that_swallows_rows_is_named(tmp_path: Path) -> None:
     assert read(tmp_path / "b.csv") == [("a", poem), ("b", "c")]
 
 
+def zipped(files: dict[str, str | bytes]) -> bytes:
+    """A zip archive of some files."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return packed.getvalue()
+
+
+SHEET = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+
+
+def workbook(sheets: dict[str, list[list[str]]], texts: str = "", styles: str = "") -> bytes:
+    """An Excel file; a cell is the XML of a cell."""
+    names = "".join(f'<sheet name="{name}" sheetId="{n}" r:id="r{n}"/>' for n, name in enumerate(sheets, 1))
+    files = {
+        "xl/workbook.xml": f'<workbook xmlns="{SHEET}" xmlns:r="{RELATIONS}"><sheets>{names}</sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": "<Relationships>"
+        + "".join(f'<Relationship Id="r{n}" Target="worksheets/sheet{n}.xml"/>' for n in range(1, len(sheets) + 1))
+        + "</Relationships>",
+        "xl/sharedStrings.xml": f'<sst xmlns="{SHEET}">{texts}</sst>',
+        "xl/styles.xml": f'<styleSheet xmlns="{SHEET}"><cellXfs>{styles}</cellXfs></styleSheet>',
+    }
+    for number, rows in enumerate(sheets.values(), 1):
+        body = "".join(f'<row r="{n}">{"".join(cells)}</row>' for n, cells in enumerate(rows, 1))
+        files[f"xl/worksheets/sheet{number}.xml"] = (
+            f'<worksheet xmlns="{SHEET}"><sheetData>{body}</sheetData></worksheet>'
+        )
+    return zipped(files)
+
+
+def shared(number: int, place: str) -> str:
+    return f'<c r="{place}" t="s"><v>{number}</v></c>'
+
+
+def inline(text: str) -> str:
+    return f'<c t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>'
+
+
+TEXTS = (
+    "<si><t>word</t></si><si><t>mot</t></si>"
+    "<si><r><t>old</t></r><r><rPr><b/></rPr><t> house</t></r><rPh sb='0' eb='1'><t>x</t></rPh></si>"
+    "<si><t>tab_x0009_here</t></si>"
+)
+
+
+def test_an_excel_file_is_read(tmp_path: Path) -> None:
+    rows = [
+        [shared(0, "A1"), shared(1, "B1")],
+        [shared(2, "A2"), shared(3, "B2"), '<c r="C2" s="0"/>'],
+        [],
+        ['<c r="A4"><v>1976</v></c>', '<c r="B4" s="0"><v>0.1</v></c>'],
+        ['<c r="A5" t="str"><f>A1</f><v>sum</v></c>', '<c r="B5" t="b"><v>1</v></c>'],
+    ]
+    styles = '<xf numFmtId="0"/><xf numFmtId="14"/>'
+    read_rows = [("word", "mot"), ("old house", "tab\there"), ("1976", "0.1"), ("sum", "TRUE")]
+    path = write(tmp_path / "a.xlsx", workbook({"Tabelle1": rows, "Tabelle2": []}, TEXTS, styles))
+    assert read(path) == read_rows
+    assert read(write(tmp_path / "a.tsv", path.read_bytes())) == read_rows  # by its content
+    named = workbook(
+        {"a": [[inline("english"), inline("french"), inline("n")], *[list(map(inline, (*row, "1"))) for row in ROWS]]}
+    )
+    path = write(tmp_path / "b.xlsx", named)
+    assert read(path, source="english", target="french") == read(path, source=1, target=2) == ROWS
+    with pytest.raises(DataError, match="b.xlsx, row 1 has columns english, french, n; say which"):
+        Pairs.of(path)
+    assert list(stream_texts(path, "french")) == [target for _, target in ROWS]
+    dated = workbook({"a": [[inline("a"), inline("b")], [inline("c"), '<c s="1"><v>28340</v></c>']]}, "", styles)
+    with pytest.raises(DataError, match="c.xlsx, row 2 has a date or a formatted number; format its column as text"):
+        Pairs.of(write(tmp_path / "c.xlsx", dated))
+    for content, message in (
+        (
+            workbook({"one": rows[:2], "two": rows[:2]}, TEXTS),
+            "has several sheets .one, two.; save the one with the pairs",
+        ),
+        (workbook({"one": []}), "is empty"),
+        (workbook({"one": [[shared(9, "A1"), shared(1, "B1")]]}, TEXTS), "cannot be read as Excel"),
+        (zipped({"xl/workbook.xml": "<"}), "cannot be read as Excel"),
+    ):
+        with pytest.raises(DataError, match=message):
+            Pairs.of(write(tmp_path / "d.xlsx", content))
+
+
+def test_a_zip_archive_of_one_file_is_read(tmp_path: Path) -> None:
+    table = "".join(f"{a}\t{b}\n" for a, b in ROWS)
+    lines = "".join(json.dumps({"source": a, "target": b}) + "\n" for a, b in ROWS)
+    commas = "".join(f'"{a}";"{b}"\n' for a, b in ROWS)
+    for name, content in (("a.tsv", table), ("data/a.jsonl", lines), ("a.csv", commas), ("a.txt", table), ("a", lines)):
+        files = {"data/": "", name: content, "__MACOSX/._a.tsv": "x", ".DS_Store": "x"}
+        assert read(write(tmp_path / "a.zip", zipped(files))) == ROWS
+        assert read(write(tmp_path / "a.tsv", zipped(files))) == ROWS
+    assert list(stream_texts(write(tmp_path / "b.zip", zipped({"b.txt": "one\n\ntwo\n"})))) == ["one", "", "two"]
+    damaged = bytearray(zipped({"a.tsv": table * 20}))
+    damaged[60] ^= 255
+    with pytest.raises(DataError, match="line 1: the zip data is damaged from here on"):
+        read(write(tmp_path / "c.zip", bytes(damaged)))
+    with pytest.raises(DataError, match="in the format Parquet, packed with zip; unpack it first"):
+        pandas.DataFrame(ROWS, columns=["a", "b"]).to_parquet(tmp_path / "d.parquet")
+        read(write(tmp_path / "d.zip", zipped({"d.parquet": (tmp_path / "d.parquet").read_bytes()})))
+
+
+def test_arrow_files_and_streams_are_read(tmp_path: Path) -> None:
+    table = pyarrow.table({"en": [a for a, _ in ROWS], "fr": [b for _, b in ROWS], "n": [1, 2, 3, 4]})
+    pyarrow.feather.write_feather(table, tmp_path / "a.feather")
+    pyarrow.feather.write_feather(table, tmp_path / "b.data", compression="zstd", chunksize=2)
+    with pyarrow.OSFile(str(tmp_path / "c.arrow"), "wb") as file, pyarrow.ipc.new_stream(file, table.schema) as writer:
+        writer.write_table(table, 3)
+    for name in ("a.feather", "b.data", "c.arrow"):
+        assert read(tmp_path / name, source="en", target="fr") == ROWS
+        assert list(stream_texts(tmp_path / name, "fr")) == [b for _, b in ROWS]
+        with pytest.raises(DataError, match="columns en, fr, n; say which"):
+            Pairs.of(tmp_path / name)
+    nested = pyarrow.Table.from_pylist(NESTED)
+    pyarrow.feather.write_feather(nested, tmp_path / "d.feather")
+    assert read(tmp_path / "d.feather", source="en", target="fr") == ROWS
+    content = (tmp_path / "a.feather").read_bytes()
+    for part in (content[:200], content[:-30]):
+        with pytest.raises(DataError, match="cannot be read as Arrow"):
+            read(write(tmp_path / "e.feather", part), source="en", target="fr")
+    with pytest.raises(DataError, match="is a table in a binary format, not lines of text"):
+        Corpus.of(tmp_path / "a.feather")
+
+
 # Files known by their content ---------------------------------------------------------------------------------------
 
 
@@ -296,11 +422,16 @@ def test_files_are_known_by_their_content(tmp_path: Path) -> None:
 
 
 def test_what_is_no_text_is_named(tmp_path: Path) -> None:
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        archive.writestr("train.tsv", "a\tb\n")
     for content, message in (
-        (packed.getvalue(), r"is a zip archive of train\.tsv; unpack it"),
+        (zipped({"a.tsv": "a\tb\n", "b.tsv": "c\td\n"}), r"is a zip archive of a\.tsv, b\.tsv; unpack it"),
+        (zipped({"word/document.xml": ""}), r"is a Word document; copy its text"),
+        (zipped({"META-INF/manifest.xml": "", "content.xml": ""}), r"is an OpenDocument file; save it as"),
+        (zipped({"a.npy": ""}), r"is an archive of NumPy arrays; load it"),
+        (zipped({"a.tsv": "a\tb\n"})[:60], r"is a damaged zip archive"),
+        (zipped({"a.zip": zipped({"a.tsv": "a\tb\n"})}), r"is packed twice"),
+        (zipped({"a.pdf": b"%PDF-1.7"}), r"is a PDF document"),
+        (gzip.compress(b"%PDF-1.7"), r"is a PDF document"),
+        (b"FEA1....", r"is a Feather file of the first version"),
         (b"%PDF-1.7 ...", "is a PDF document"),
         (b"BZh91AY&SY", "is a bzip2 archive; unpack it"),
         (b"SQLite format 3\0...", "is an SQLite database; read it with pandas"),
@@ -451,8 +582,39 @@ def test_one_column_of_texts() -> None:
         with pytest.raises(DataError, match="give a"):
             read_texts(data)
     assert Pairs.of(pair_columns(frame[["en"]], frame["fr"])).targets == ["x", "y"]
-    with pytest.raises(DataError, match="There are 2 sources but 1 targets"):
+    with pytest.raises(DataError, match="There are 2 sources but 1 target;"):
         pair_columns(texts, ["x"])
+
+
+def test_two_columns_of_tables_and_files(tmp_path: Path) -> None:
+    frame = pandas.DataFrame(ROWS, columns=["en", "fr"])
+    frame["n"] = 1
+    frame.to_csv(tmp_path / "a.tsv", sep="\t", index=False)
+    frame.to_parquet(tmp_path / "a.parquet")
+    lines = write(tmp_path / "a.fr", "".join(f"{target}\n" for _, target in ROWS).encode("cp1252"))
+    for data in (frame, tmp_path / "a.tsv", str(tmp_path / "a.parquet")):
+        for targets, column in ((frame["fr"], None), (frame, "fr"), (tmp_path / "a.parquet", 2), (lines, None)):
+            assert list(Pairs.of(pair_columns(data, targets, "en", column, "cp1252"))) == ROWS
+        with pytest.raises(DataError, match="columns en, fr, n; choose a column with source=NAME"):
+            pair_columns(data, frame["fr"])
+    two = [write(tmp_path / f"{n}.tsv", "a\tb\nc\td\n") for n in (1, 2)]
+    with pytest.raises(DataError, match="choose a column"):  # not four pairs
+        pair_columns(*two)
+
+
+def test_files_of_sources(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write(tmp_path / f"{name}.txt", f"{name} é\n\n", "cp1252")
+    files = [tmp_path / "a.txt", tmp_path / "b.txt"]
+    for data in (files, list(map(str, files)), str(tmp_path / "*.txt")):
+        assert list(stream_texts(data, encoding="cp1252")) == ["a é", "", "b é", ""]
+    assert read_texts(files[0], encoding="cp1252") == ["a é", ""]
+    with pytest.raises(DataError, match=r"a.txt, line 1 is not UTF-8 text; give encoding='cp1252'"):
+        list(stream_texts(files[0]))
+    assert read_texts(["a.txt", "b"]) == ["a.txt", "b"]
+    table = write(tmp_path / "t.txt", "Go.\tVa !\nRun!\tCours !\n")
+    assert list(stream_texts(table)) == ["Go.", "Run!"] and list(stream_texts(table, 2)) == ["Va !", "Cours !"]
+    assert next(stream_texts("builtin:dates"))
 
 
 def test_texts_are_no_names_of_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,14 +8,18 @@ import itertools
 import os
 import subprocess
 import sys
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from nbtextgen import Controls, Pairs, Run, TextGenerator
+import nbtextgen
+from nbtextgen import Controls, OnnxGenerator, Pairs, Run, TextGenerator
 from nbtextgen.core.errors import OptionError
+from nbtextgen.explanation.sanity import sanity_check
 from nbtextgen.run.training import RunTraining
 from nbtextgen.training.events import Checkpoint, Ended, Event, Sample, Started, Validation
 from nbtextgen.training.progress import TextProgress
@@ -52,8 +56,15 @@ def test_run_can_be_resumed_after_a_callback_raised(tmp_path: Path, plain: TextG
     assert [event.reason for event in last] == ["interrupted", "finished"]
 
 
+SETTINGS = (
+    ("float64", "no_grad", "deterministic algorithms"),
+    ("default device", "autocast", "precision of products"),
+    ("device block", "inference_mode", "anomaly"),
+)
+
+
 @contextlib.contextmanager
-def global_setting(name: str):
+def global_setting(name: str) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         if name == "float64":
             torch.set_default_dtype(torch.float64)
@@ -61,30 +72,142 @@ def global_setting(name: str):
         elif name == "default device":
             torch.set_default_device("meta")
             stack.callback(torch.set_default_device, None)
-        elif name == "autocast":
-            stack.enter_context(torch.autocast("cpu", torch.bfloat16))
+        elif name == "precision of products":
+            torch.set_float32_matmul_precision("medium")
+            stack.callback(torch.set_float32_matmul_precision, "highest")
+        elif name == "deterministic algorithms":
+            torch.use_deterministic_algorithms(True)
+            stack.callback(torch.use_deterministic_algorithms, False)
         else:
             blocks = {"no_grad": torch.no_grad, "inference_mode": torch.inference_mode}
             blocks["device block"] = lambda: torch.device("meta")
+            blocks["autocast"] = lambda: torch.autocast("cpu", torch.bfloat16)
+            blocks["anomaly"] = torch.autograd.detect_anomaly
             stack.enter_context(blocks[name]())
         yield
 
 
-@pytest.mark.parametrize("name", ["float64", "default device", "device block", "no_grad", "inference_mode", "autocast"])
-def test_global_settings_of_torch_change_nothing(name: str, tmp_path: Path, plain: TextGenerator) -> None:
-    folder = plain.save(tmp_path / "m")
-    with global_setting(name):
-        before = torch.get_default_dtype(), str(torch.get_default_device()), torch.is_grad_enabled()
-        model = TextGenerator(**SMALL).fit(REVERSED, callbacks=[])
-        loaded = TextGenerator.load(folder)
-        outputs = [[each.generate(text, beam=3).text for text in ("abc", "dcb")] for each in (model, loaded)]
-        values = [each.explain("abc", method="input-x-gradient").values for each in (model, loaded)]
-        perplexities = [each.perplexity(REVERSED) for each in (model, loaded)]
-        assert before == (torch.get_default_dtype(), str(torch.get_default_device()), torch.is_grad_enabled())
-    assert same(model, plain) and same(loaded, plain)
-    assert outputs == [[plain.generate(text, beam=3).text for text in ("abc", "dcb")]] * 2
-    np.testing.assert_allclose(values[0], plain.explain("abc", method="input-x-gradient").values, atol=1e-6)
-    assert perplexities == pytest.approx([plain.perplexity(REVERSED)] * 2)
+def users_settings() -> tuple[object, ...]:
+    return (
+        torch.get_default_dtype(),
+        str(torch.get_default_device()),
+        torch.is_grad_enabled(),
+        torch.is_inference_mode_enabled(),
+        torch.is_autocast_enabled("cpu"),
+        torch.is_anomaly_enabled(),
+        torch.get_float32_matmul_precision(),
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+
+
+PAIRS = list(REVERSED)[:6]
+TEXT = " ".join(WORDS * 2)
+
+
+def streamed(pieces: Iterator[str]) -> str:
+    """The pieces as one text; between them, the user's settings are seen."""
+    before, seen = users_settings(), list[str]()
+    for piece in pieces:
+        assert users_settings() == before
+        seen.append(piece)
+    return "".join(seen)
+
+
+def weights(model: TextGenerator) -> list[float]:
+    return [float(tensor.double().sum()) for tensor in model.predictor.networks[0].state_dict().values()]
+
+
+def fitted(model: TextGenerator, folder: Path) -> object:
+    before = users_settings()
+
+    def check(event: Event) -> None:
+        assert users_settings() == before
+
+    return weights(TextGenerator(**SMALL).fit(REVERSED, callbacks=[check]))
+
+
+def resumed(model: TextGenerator, folder: Path) -> object:
+    controls = Controls()
+    TextGenerator(**SMALL).fit(REVERSED, callbacks=[lambda event: controls.stop()], controls=controls, run=folder / "r")
+    return weights(TextGenerator.resume(folder / "r", callbacks=[]))
+
+
+def exported(model: TextGenerator, folder: Path) -> object:
+    generator = OnnxGenerator.load(model.export("onnx", folder / "onnx"))
+    return [generator.generate("abc").text, streamed(generator.stream("abc")), generator.predict(["abc"])]
+
+
+CALLS: dict[str, Callable[[TextGenerator, Path], object]] = {
+    "bits_per_character": lambda model, folder: poet.bits_per_character(TEXT[:60]),
+    "continue_text": lambda model, folder: poet.continue_text("abc", 5),
+    "stream_continuation": lambda model, folder: streamed(poet.stream_continuation("abc", 5, sample=True, seed=1)),
+    "evaluate": lambda model, folder: repr(model.evaluate(PAIRS)),
+    "errors": lambda model, folder: model.errors(PAIRS),
+    "explain": lambda model, folder: [each.values for each in model.explain("abc", method=METHODS).values()],
+    "explain_data": lambda model, folder: model.explain_data(PAIRS[:2], method="shap,attention").faithfulness["shap"],
+    "export": exported,
+    "fit": fitted,
+    "fit_text": lambda model, folder: weights(TextGenerator(**POET).fit_text(TEXT, callbacks=[])),
+    "generate": lambda model, folder: [
+        model.generate("abc", beam=3).text,
+        model.generate("abc", sample=True, seed=1).text,
+    ],
+    "generate_file": lambda model, folder: model.generate_file(WORDS[:3], on_progress=lambda *_: None).texts,
+    "get_params": lambda model, folder: model.get_params(),
+    "load": lambda model, folder: weights(TextGenerator.load(model.save(folder / "m"))),
+    "log_probabilities": lambda model, folder: model.log_probabilities(PAIRS),
+    "perplexity": lambda model, folder: model.perplexity(PAIRS),
+    "predict": lambda model, folder: model.predict(WORDS[:3]),
+    "resume": resumed,
+    "save": lambda model, folder: model.save(folder / "s").name,
+    "score": lambda model, folder: model.score(PAIRS),
+    "set_params": lambda model, folder: repr(TextGenerator().set_params(epochs=2)),
+    "stream": lambda model, folder: streamed(model.stream("abc")),
+    "estimate": lambda model, folder: TextGenerator(**SMALL).estimate(REVERSED).parameters,
+    "find_learning_rate": lambda model, folder: TextGenerator(**SMALL).find_learning_rate(REVERSED, updates=4).losses,
+    # functions
+    "compare": lambda model, folder: repr(nbtextgen.compare(model, model, PAIRS, metrics=["exact"])),
+    "back_translate": lambda model, folder: list(nbtextgen.back_translate(PAIRS, ["abc"], reverse=model)),
+    "sanity_check": lambda model, folder: sanity_check(model, "abc", method="input-x-gradient", seeds=1).correlations,
+    "alternatives": lambda model, folder: model.predictor.alternatives("abc", [5], 2),
+}
+METHODS = "shap,attention,lime,integrated-gradients,input-x-gradient,occlusion,context"
+POET = {**SMALL, "tokens": "char", "context": 10, "window": 5, "select_by": "loss"}
+poet: TextGenerator
+expected: dict[str, object] = {}
+
+
+@pytest.fixture(scope="module")
+def poet_model() -> TextGenerator:
+    global poet
+    poet = TextGenerator(**POET).fit_text(TEXT, callbacks=[])
+    return poet
+
+
+def test_all_public_methods_are_called_below() -> None:
+    methods = {
+        name for name in dir(TextGenerator) if not name.startswith("_") and callable(getattr(TextGenerator, name))
+    }
+    assert methods <= set(CALLS)
+
+
+@pytest.mark.parametrize("settings", SETTINGS)
+def test_global_settings_of_torch_change_nothing(
+    settings: tuple[str, ...], tmp_path: Path, plain: TextGenerator, poet_model: TextGenerator
+) -> None:
+    if not expected:
+        expected.update({name: call(plain, tmp_path / "plain" / name) for name, call in CALLS.items()})
+    for name, call in CALLS.items():
+        with contextlib.ExitStack() as stack:
+            for setting in settings:
+                stack.enter_context(global_setting(setting))
+            stack.enter_context(warnings.catch_warnings())
+            warnings.simplefilter("error")
+            before = users_settings()
+            result = call(plain, tmp_path / "changed" / name)
+            assert users_settings() == before, name
+        np.testing.assert_equal(result, expected[name], name)
 
 
 def test_random_state_of_the_user_is_unchanged(tmp_path: Path, plain: TextGenerator) -> None:

@@ -8,6 +8,7 @@ from os.path import commonprefix
 from typing import Any
 
 from nbtextgen.core.errors import DataError, OptionError, nearest
+from nbtextgen.core.wording import counted
 from nbtextgen.data.cleaning.steps import DROPS, REWRITES, Columns
 from nbtextgen.data.rows import Place, Rows, cell_problem, is_missing, place_text, same_key
 
@@ -210,7 +211,9 @@ class _Cleaning:
         """The rows that are left."""
         steps = ",".join(f"{name}:{value}" if value else name for name, value in self._arguments.items())
         if not self._kept:
-            raise DataError(f"Cleaning with {steps or 'no step'} leaves none of the {len(self._rows.sources):,} rows.")
+            raise DataError(
+                f"Cleaning with {steps or 'no step'} leaves none of {counted(len(self._rows.sources), 'row')}."
+            )
         places = [self._rows.places[row] for row in self._kept]
         dropped = tuple(self._dropped[row] for row in sorted(self._dropped))
         return CleaningResult(self._sources, self._targets, places, dropped, tuple(self._results.values()), steps)

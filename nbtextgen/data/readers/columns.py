@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from nbtextgen.core.errors import DataError, nearest
+from nbtextgen.core.wording import counted
 
 ColumnName = str | int
 """A column by name or by number."""
@@ -37,6 +38,7 @@ class ReadOptions:
         encoding: of text files; ``None``: Unicode.
         in_memory: whether all rows will be kept, so that they must fit.
         only_source: whether one column is read, as source and target.
+        is_chosen: whether that column must be chosen if there are several, also if there are two.
         notes: what the reader assumed, one sentence each; readers add to it.
     """
 
@@ -45,6 +47,7 @@ class ReadOptions:
     encoding: str | None = None
     in_memory: bool = False
     only_source: bool = False
+    is_chosen: bool = False
     notes: list[str] = field(default_factory=list[str], compare=False)
 
     @property
@@ -64,7 +67,7 @@ class ReadOptions:
             DataError: if there are not two columns, it is not clear which two, or a column is not among them.
         """
         if self.only_source:
-            index = self.choose_one(names, are_numbers=are_numbers, is_first=len(names) == 2)
+            index = self.choose_one(names, are_numbers=are_numbers, is_first=len(names) == 2 and not self.is_chosen)
             return index, index
         listed = _listed(names)
         if not names:
@@ -149,7 +152,7 @@ def column_index(column: ColumnName, names: Sequence[str], side: str, first: int
         return int(column) - first
     kind = f"{side} column".strip()
     if is_number(column):
-        raise DataError(f"There is no {kind} {name}: the data has {count} columns.")
+        raise DataError(f"There is no {kind} {name}: the data has {counted(count, 'column')}.")
     listed = ", ".join(names or map(str, range(1, count + 1)))
     raise DataError(f"There is no {kind} '{name}' (columns: {listed}).{nearest(name, names)}")
 

@@ -8,8 +8,11 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
+from pathlib import Path
+from typing import Protocol
 
 from nbtextgen.core.errors import DataError
+from nbtextgen.core.wording import counted
 from nbtextgen.data.readers.columns import SAMPLE, ReadOptions
 from nbtextgen.data.readers.header import BLANKS, Header, recognise_header
 from nbtextgen.data.readers.text import LARGEST_ROW, TextFile
@@ -35,9 +38,9 @@ def rows_of_table(file: TextFile, options: ReadOptions) -> Iterator[Row]:
     lines = chain(head, lines)
     if separator := _SEPARATOR_LINE.fullmatch(texts[0]):
         next(lines)
-        return _rows(file, _quoted_cells(file, lines, separator[1]), options)
+        return rows_of_cells(file, _quoted_cells(file, lines, separator[1]), options)
     if suffix != "csv" and (entries := _cmudict_cells(file, lines, texts, options)):
-        return _rows(file, entries, options, Header.YES)
+        return rows_of_cells(file, entries, options, Header.YES)
     has_tab = any("\t" in line for line in texts)
     separator = max(SEPARATORS, key=lambda mark: sum(mark in line for line in texts))
     is_separated = any(separator in line for line in texts)
@@ -46,14 +49,14 @@ def rows_of_table(file: TextFile, options: ReadOptions) -> Iterator[Row]:
     else:
         delimiter = best_delimiter(texts) or (None if is_separated else {"csv": ",", "tsv": "\t"}.get(suffix))
     if delimiter == "\t":
-        return _rows(file, _tab_cells(file, lines, options), options)
+        return rows_of_cells(file, _tab_cells(file, lines, options), options)
     if delimiter is not None:
         is_spaced = all(_is_spaced(line, delimiter) for line in texts[:60])
-        return _rows(file, _quoted_cells(file, lines, delimiter, skip_spaces=is_spaced), options)
+        return rows_of_cells(file, _quoted_cells(file, lines, delimiter, skip_spaces=is_spaced), options)
     if not is_separated:
         raise DataError(f"{name}, line {head[0][0]} has no separator: write source, a tab or ' => ', and target.")
     cells = ((number, line.rstrip("\r\n").split(separator)) for number, line in lines if line.strip())
-    return _rows(file, cells, options)
+    return rows_of_cells(file, cells, options)
 
 
 def _is_spaced(line: str, delimiter: str) -> bool:
@@ -86,9 +89,27 @@ def best_delimiter(lines: Sequence[str]) -> str | None:
     return best if score(best)[1] > 0 else None
 
 
-def _rows(file: TextFile, lines: Iterator[Line], options: ReadOptions, header: Header | None = None) -> Iterator[Row]:
+class CellFile(Protocol):
+    """A file of rows of cells: a ``TextFile`` or an Excel file.
+
+    Attributes:
+        path: the file.
+        unit: what its rows are numbered by: ``line`` or ``row``.
+        has_surrogates: whether cells may be unreadable, as ``problem`` says.
+    """
+
+    path: Path
+    unit: str
+    has_surrogates: bool
+
+    def problem(self, cells: Iterable[object]) -> str | None: ...
+
+
+def rows_of_cells(
+    file: CellFile, lines: Iterator[Line], options: ReadOptions, header: Header | None = None
+) -> Iterator[Row]:
     """Yield the rows of lines of cells; the first line may be a header."""
-    name = file.path.name
+    place = f"{file.path.name}, {file.unit}"
     head = list(islice(lines, SAMPLE))
     if not head:
         raise DataError(f"{file.path} is empty; write one pair per line.")
@@ -100,27 +121,26 @@ def _rows(file: TextFile, lines: Iterator[Line], options: ReadOptions, header: H
         names = [cell.strip(BLANKS) or cell for cell in first]
         if len(set(names)) < width and (options.names or (options.source, options.target) == (None, None)):
             twice = next(name for name in names if names.count(name) > 1)
-            raise DataError(f"{name}, line {line:,}: two columns are named '{twice}'; rename one of them.")
-    source, target = options.choose(names, are_numbers=header is not Header.YES, subject=f"{name}, line {line:,}")
+            raise DataError(f"{place} {line:,}: two columns are named '{twice}'; rename one of them.")
+    source, target = options.choose(names, are_numbers=header is not Header.YES, subject=f"{place} {line:,}")
     shown = ", ".join(first)
     if header is Header.YES and not is_known and {*map(str.lower, names)} != {"source", "target"}:
-        options.notes.append(f"{name}, line {line:,} ({shown:.80}) is read as a header.")
+        options.notes.append(f"{place} {line:,} ({shown:.80}) is read as a header.")
     elif header is Header.MAYBE:
         options.notes.append(
-            f"{name}, line {line:,} ({shown:.80}) is read as a pair but looks like a header; "
+            f"{place} {line:,} ({shown:.80}) is read as a pair but looks like a header; "
             "if it is one, name its columns as source and target."
         )
-    place = f"{name}, line"
     repeated = first if header is Header.YES else None
     for number, cells in chain(head[1:] if repeated else head, lines):
         if len(cells) == width:
             if cells != repeated:
-                problem = file.problem(cells) if file.has_surrogates else None
+                problem = file.problem((cells[source], cells[target])) if file.has_surrogates else None
                 yield (place, number), cells[source], cells[target], problem
             elif len(options.notes) < 100:
-                options.notes.append(f"{name}, line {number:,} repeats the header and is left out.")
+                options.notes.append(f"{place} {number:,} repeats the header and is left out.")
             continue
-        problem = f"has {len(cells)} {'column' if len(cells) == 1 else 'columns'}, the first line has {width}"
+        problem = f"has {len(cells)} {'column' if len(cells) == 1 else 'columns'}, the first {file.unit} has {width}"
         padded = [*cells, *[None] * width]
         yield (place, number), padded[source], padded[target], problem
 
@@ -264,8 +284,8 @@ def _tab_convention(file: TextFile, options: ReadOptions) -> str:
     if len(widths) == 1:
         if quoted and plain:
             options.notes.append(
-                f"{file.path.name} mixes two conventions: {quoted:,} cells have doubled quotes inside quotes, as pandas "
-                f"writes them, and {plain:,} have plain quotes; each cell is read by its own."
+                f"{file.path.name} mixes two conventions: {counted(quoted, 'cell')} with doubled quotes inside quotes, as pandas "
+                f"writes them, and {counted(plain, 'cell')} with plain quotes; each cell is read by its own."
             )
         return "some quoted" if quoted else "plain"
     records = Counter[int]()

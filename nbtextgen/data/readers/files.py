@@ -6,23 +6,22 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from importlib import import_module
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from nbtextgen.core.errors import DataError
-from nbtextgen.core.optional_imports import optional_import
-from nbtextgen.data.readers.columns import ColumnPath, ReadOptions, value_at
-from nbtextgen.data.readers.delimited import SEPARATORS, rows_of_table
-from nbtextgen.data.readers.memory import ROW_BYTES, check_fits, check_text_fits, free_memory
+from nbtextgen.core.wording import counted
+from nbtextgen.data.readers.arrow import rows_of_arrow, rows_of_parquet
+from nbtextgen.data.readers.columns import ReadOptions
+from nbtextgen.data.readers.delimited import SEPARATORS, rows_of_cells, rows_of_table
+from nbtextgen.data.readers.excel import ExcelFile
+from nbtextgen.data.readers.memory import check_text_fits, free_memory
+from nbtextgen.data.readers.packing import content_kind, inner_name
 from nbtextgen.data.readers.records import rows_of_json
-from nbtextgen.data.readers.text import PARQUET, TextFile, byte_pieces, is_packed
+from nbtextgen.data.readers.text import TextFile
 from nbtextgen.data.rows import Row
 
-SUFFIXES = (".tsv", ".csv", ".txt", ".jsonl", ".json", ".parquet")
-BATCH = 4096
-"""Rows that are read at a time."""
+SUFFIXES = (".tsv", ".csv", ".txt", ".jsonl", ".json", ".parquet", ".feather", ".arrow", ".xlsx", ".zip")
 
 
 def is_pairs_file(path: Path) -> bool:
@@ -31,8 +30,8 @@ def is_pairs_file(path: Path) -> bool:
 
 
 def _suffix(path: Path) -> str:
-    """The ending of the name, without ``.gz``."""
-    return Path(path.name.lower().removesuffix(".gz")).suffix
+    """The ending of the name, or of what is packed in the file."""
+    return Path(inner_name(path)).suffix
 
 
 def rows_of_file(path: Path, options: ReadOptions) -> Iterator[Row]:
@@ -42,11 +41,13 @@ def rows_of_file(path: Path, options: ReadOptions) -> Iterator[Row]:
         DataError: if the file is missing, damaged, or has not the columns that are asked for; names the place.
         MemoryShortError: if the rows are to be kept and would not fit into memory.
     """
-    head = next(byte_pieces(path), b"")
-    if head.startswith(PARQUET) and is_packed(path):
-        raise DataError(f"{path} is a Parquet file packed with gzip; unpack it first.")
-    if head.startswith(PARQUET) or _suffix(path) == ".parquet":
-        return _parquet_rows(path, options)
+    kind = content_kind(path)
+    if kind == "arrow":
+        return rows_of_arrow(path, options)
+    if kind == "parquet" or _suffix(path) == ".parquet":
+        return rows_of_parquet(path, options)
+    if kind == "excel":
+        return rows_of_cells(file := ExcelFile(path, options), file.lines(), options)
     if options.in_memory:
         check_text_fits(path, options.encoding)
     file = TextFile(path, options.encoding, free_memory() if options.in_memory else None)
@@ -54,9 +55,9 @@ def rows_of_file(path: Path, options: ReadOptions) -> Iterator[Row]:
     return rows_of_json(file, options) if is_json else rows_of_table(file, options)
 
 
-def is_text_file(path: Path) -> bool:
-    """Return ``True`` for a file of lines of text that, by its name, is no table."""
-    return _suffix(path) not in SUFFIXES or _suffix(path) == ".txt"
+def is_text_file(path: Path, encoding: str | None = None) -> bool:
+    """Return ``True`` for a file of lines of text that is no table, by its name and by its content."""
+    return (_suffix(path) not in SUFFIXES or _suffix(path) == ".txt") and not looks_like_table(path, encoding)
 
 
 def _holds_json(file: TextFile) -> bool:
@@ -77,7 +78,7 @@ def rows_of_parallel_files(source: Path, target: Path, options: ReadOptions) -> 
             check_text_fits(path, options.encoding)
     counts = [_line_count(file) for file in files]
     if counts[0] != counts[1]:
-        raise DataError(f"{source} has {counts[0]:,} lines but {target} has {counts[1]:,}; they must match.")
+        raise DataError(f"{source} has {counted(counts[0], 'line')} but {target} has {counts[1]:,}; they must match.")
     if not counts[0]:
         raise DataError(f"{source} and {target} are empty; write one text per line.")
     lines = zip(*(file.plain_lines() for file in files), strict=False)
@@ -92,60 +93,9 @@ def _line_count(file: TextFile) -> int:
 
 def looks_like_table(path: Path, encoding: str | None = None) -> bool:
     """Return ``True`` for a file that holds pairs by itself, and not one side of parallel texts."""
-    if _suffix(path) in (".csv", ".json", ".jsonl", ".parquet"):
+    if _suffix(path) in (".csv", ".json", ".jsonl", ".parquet") or content_kind(path) != "text":
+        return True
+    if _holds_json(TextFile(path, encoding)):
         return True
     lines = list(islice((line for line in TextFile(path, encoding).lines() if line.strip()), 50))
     return sum(any(mark in line for mark in ("\t", *SEPARATORS)) for line in lines) > len(lines) / 2
-
-
-def _parquet_rows(path: Path, options: ReadOptions) -> Iterator[Row]:
-    with optional_import("A Parquet file", "pyarrow", "frames"):
-        pyarrow: Any = import_module("pyarrow")
-        parquet: Any = import_module("pyarrow.parquet")
-    number = 0
-    try:
-        with parquet.ParquetFile(path) as file:
-            paths = arrow_paths(file.schema_arrow)
-            source, target = (paths[index][1] for index in options.choose([name for name, _ in paths]))
-            if options.in_memory:
-                size = _parquet_bytes(file.metadata, {source[0], target[0]})
-                check_fits(path, file.metadata.num_rows * (ROW_BYTES + 50) + size)
-            for batch in file.iter_batches(BATCH, columns=list({source[0], target[0]})):
-                columns = [batch.column(column[0]).to_pylist() for column in (source, target)]
-                for cells in zip(*columns, strict=True):
-                    number += 1
-                    cells = (value_at(cell, column[1:]) for cell, column in zip(cells, (source, target), strict=True))
-                    yield (f"{path.name}, row", number), *cells, None
-    except (OSError, ValueError, pyarrow.ArrowException) as error:
-        if isinstance(error, DataError):
-            raise
-        how = str(error).splitlines()[0].rstrip(".")
-        raise DataError(f"{path} cannot be read as Parquet ({how}); make or copy the file again.") from None
-
-
-def arrow_paths(schema: Any) -> list[tuple[str, ColumnPath]]:
-    """Names and paths of the columns of an Arrow schema, those inside of structures included."""
-
-    def paths(fields: Any) -> Iterator[tuple[str, ColumnPath]]:
-        for field in fields:
-            inner = (
-                [field.type.field(index) for index in range(field.type.num_fields)] if _is_struct(field.type) else []
-            )
-            yield from ((f"{field.name}.{name}", (field.name, *path)) for name, path in paths(inner))
-            if not inner:
-                yield field.name, (field.name,)
-
-    return list(paths(schema))
-
-
-def _is_struct(kind: Any) -> bool:
-    return str(kind).startswith("struct")
-
-
-def _parquet_bytes(metadata: Any, columns: set[Any]) -> int:
-    """Unpacked bytes of some columns of a Parquet file."""
-    total = 0
-    for group in map(metadata.row_group, range(metadata.num_row_groups)):
-        for chunk in map(group.column, range(group.num_columns)):
-            total += chunk.total_uncompressed_size if chunk.path_in_schema.split(".")[0] in columns else 0
-    return total

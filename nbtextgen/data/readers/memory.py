@@ -9,7 +9,8 @@ from itertools import islice
 from pathlib import Path
 
 from nbtextgen.core.errors import MemoryShortError
-from nbtextgen.data.readers.text import GZIP, TextFile, byte_pieces
+from nbtextgen.data.readers.packing import GZIP, byte_pieces, packing_of, unpacked_size
+from nbtextgen.data.readers.text import TextFile
 
 ROW_BYTES = 190
 """Bytes of a row beside its text: the second text object, a place, and their positions in lists."""
@@ -50,6 +51,8 @@ def _size(count: float) -> str:
 
 def _packing_ratio(path: Path) -> float:
     """Unpacked bytes for each byte of the file; 1 if it is not packed."""
+    if packing_of(path) == "zip":
+        return max(1.0, unpacked_size(path) / path.stat().st_size)
     with path.open("rb") as file:
         packed = file.read(_SAMPLE)
     if not packed.startswith(GZIP):

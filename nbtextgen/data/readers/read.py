@@ -13,17 +13,18 @@ from typing import Any, cast
 import numpy as np
 
 from nbtextgen.core.errors import DataError
+from nbtextgen.core.wording import counted
 from nbtextgen.data.builtin import rows_from_name
+from nbtextgen.data.readers.arrow import BATCH
 from nbtextgen.data.readers.columns import SAMPLE, ColumnName, ColumnPath, ReadOptions, column_paths, value_at
 from nbtextgen.data.readers.files import (
-    BATCH,
     is_pairs_file,
     looks_like_table,
     rows_of_file,
     rows_of_parallel_files,
 )
+from nbtextgen.data.readers.packing import check_file
 from nbtextgen.data.readers.records import rows_of_records
-from nbtextgen.data.readers.text import check_file
 from nbtextgen.data.rows import NO_PAIRS, Place, Row, Rows, row_error
 
 
@@ -124,6 +125,14 @@ def _names_file(value: object) -> bool:
     return isinstance(value, str) and "\n" not in value and (is_pairs_file(Path(value)) or _is_file(value))
 
 
+def are_files(data: object) -> bool:
+    """Return ``True`` for a list of paths or of names of files that exist; other lists of text are texts."""
+    if not isinstance(data, (list, tuple)) or not data:
+        return False
+    names = cast("Sequence[object]", data)
+    return all(isinstance(name, Path) or (isinstance(name, str) and _is_file(name)) for name in names)
+
+
 def _names_files(values: object) -> bool:
     return isinstance(values, (list, tuple)) and all(map(_names_file, cast("Sequence[object]", values)))
 
@@ -190,7 +199,7 @@ class Table:
             sources, targets = self._values(part, source), self._values(part, target)
             if len(sources) != len(targets):
                 raise DataError(
-                    f"There are {len(sources):,} sources but {len(targets):,} targets; give one target each."
+                    f"There are {counted(len(sources), 'source')} but {counted(len(targets), 'target')}; give one target each."
                 )
             yield from zip(sources, targets, strict=True)
 

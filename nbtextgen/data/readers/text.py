@@ -1,4 +1,4 @@
-"""Text files, read piece by piece: gzip is unpacked, bytes are decoded, text is cut into lines."""
+"""Text files, read piece by piece: bytes are decoded, text is cut into lines."""
 
 from __future__ import annotations
 
@@ -6,24 +6,18 @@ import codecs
 import io
 import math
 import re
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from encodings.aliases import aliases
-from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO
 
 from nbtextgen.core.errors import DataError, MemoryShortError, OptionError, nearest
+from nbtextgen.data.readers.packing import ARROW, GZIP, PARQUET, ZIP, byte_pieces, check_format, packing_of
 from nbtextgen.data.rows import has_surrogate
 
-PIECE = 1 << 18
-"""Bytes that are read, or unpacked, at a time."""
 LARGEST_ROW = 1 << 26
 """Characters of a row from which it is taken for damage, such as a quote that is never closed."""
-PARQUET = b"PAR1"
 _BYTE_ORDER_MARKS = (  # the longer mark first: that of UTF-32 begins with that of UTF-16
     (codecs.BOM_UTF32_LE, "utf-32-le"),
     (codecs.BOM_UTF32_BE, "utf-32-be"),
@@ -31,30 +25,6 @@ _BYTE_ORDER_MARKS = (  # the longer mark first: that of UTF-32 begins with that 
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-GZIP = b"\x1f\x8b"
-_OTHER_FORMATS = (
-    (b"BZh", "a bzip2 archive", "unpack it first"),
-    (b"\xfd7zXZ\0", "an xz archive", "unpack it first"),
-    (b"\x28\xb5\x2f\xfd", "a zstd archive", "unpack it first"),
-    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive", "unpack it first"),
-    (b"Rar!\x1a\x07", "a RAR archive", "unpack it first"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel or Word file", "save it as .csv or .tsv"),
-    (b"%PDF-", "a PDF document", "copy its text into a .tsv file"),
-    (b"\x89PNG\r\n", "a PNG image", "give a file of text"),
-    (b"\xff\xd8\xff", "a JPEG image", "give a file of text"),
-    (b"SQLite format 3\0", "an SQLite database", "read it with pandas.read_sql and give the frame"),
-    (b"\x93NUMPY", "a NumPy array", "load it with numpy.load and give the array"),
-    (b"ARROW1\0\0", "an Arrow file", "read it with pandas.read_feather and give the frame"),
-    (b"\x89HDF\r\n", "an HDF5 file", "read it with pandas.read_hdf and give the frame"),
-    (b"\x80\x04\x95", "a pickled object", "load it and give the object"),
-    (b"\x80\x05\x95", "a pickled object", "load it and give the object"),
-    (b"version https://git-lfs", "a pointer of Git LFS", "fetch the file with git lfs pull"),
-    (b"<!DOCTYPE html", "an HTML page", "give a file of text"),
-    (b"<!doctype html", "an HTML page", "give a file of text"),
-    (b"<html", "an HTML page", "give a file of text"),
-    (b"<?xml ", "an XML document", "give its texts as .tsv or as JSON lines"),
-)
-"""First bytes of files that are not text, what they are, and what to do."""
 _HEAD = 4000
 """Bytes from which the encoding is recognised."""
 _LINE_END = re.compile("\r\n|\n|\r")  # what ends a row; U+2028, U+0085, VT and FF may stand inside a text
@@ -72,10 +42,13 @@ class TextFile:
     Bytes that are not UTF-8 become lone surrogates (Python's ``surrogateescape``), which ``encoding_problem`` finds.
 
     Attributes:
-        path: the file, packed with gzip or not.
+        path: the file, packed or not.
+        unit: what its rows are numbered by.
         encoding: name of the encoding, if it is not Unicode with a mark.
         has_surrogates: whether bytes that are not UTF-8 have been read.
     """
+
+    unit = "line"
 
     def __init__(self, path: Path, encoding: str | None = None, max_characters: int | None = None) -> None:
         """Name a file.
@@ -99,8 +72,12 @@ class TextFile:
         head = b""
         while len(head) < _HEAD and (piece := next(pieces, b"")):
             head += piece
-        if head.startswith(GZIP):
-            raise DataError(f"{self.path} is packed twice; unpack it first.")
+        if packing_of(self.path):
+            if head.startswith((GZIP, ZIP)):
+                raise DataError(f"{self.path} is packed twice; unpack it first.")
+            check_format(self.path, head)
+        elif head.startswith((ZIP, PARQUET, *ARROW)):
+            raise DataError(f"{self.path} is a table in a binary format, not lines of text; give a file of text.")
         if head[257:262] == b"ustar":
             raise DataError(f"{self.path} is a tar archive; unpack it and give the file.")
         mark, encoding = next((each for each in _BYTE_ORDER_MARKS if head.startswith(each[0])), (b"", "utf-8"))
@@ -233,93 +210,3 @@ def _guess_unmarked(head: bytes) -> str | None:
         if sum(char.isalpha() or char in " \t\r\n.,;" for char in text) > 0.8 * len(text) and "\n" in text:
             return name
     return None
-
-
-def byte_pieces(path: Path) -> Iterator[bytes]:
-    """Yield the bytes of a file, unpacked if they are gzip, whatever the file's name.
-
-    Raises:
-        DataError: if there is no such file, it is known to be something else than text or Parquet, or its gzip data is
-            cut short or damaged; names the line.
-    """
-    check_file(path)
-    try:
-        with path.open("rb") as file:
-            head = file.peek(8)
-            if not head.startswith(GZIP):
-                _check_format(path, head)
-            yield from _unpacked(path, file) if head.startswith(GZIP) else iter(partial(file.read, PIECE), b"")
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror or error}.") from None
-
-
-def is_packed(path: Path) -> bool:
-    """Return ``True`` for a file that is packed with gzip."""
-    with path.open("rb") as file:
-        return file.read(len(GZIP)) == GZIP
-
-
-def check_file(path: Path) -> None:
-    """Raise ``DataError`` if there is no such file."""
-    near = ""
-    try:
-        is_folder = path.is_dir()
-        if path.is_file():
-            return
-        if path.parent.is_dir():
-            near = nearest(path.name, [each.name for each in path.parent.glob("*")])
-    except (OSError, ValueError):  # a name that is too long, or holds NUL
-        is_folder = False
-    if is_folder:
-        raise DataError(f"{path} is a directory; give a file of pairs.")
-    raise DataError(f"There is no file {path!s:.200}.{near}")
-
-
-def _check_format(path: Path, head: bytes) -> None:
-    """Raise ``DataError`` for a file whose first bytes show that it is no text, with what it is."""
-    for start, kind, way_out in _OTHER_FORMATS:
-        if head.startswith(start):
-            raise DataError(f"{path} is {kind}; {way_out}.")
-    if head.startswith(b"PK\x03\x04"):
-        try:
-            with zipfile.ZipFile(path) as archive:
-                names = archive.namelist()
-        except (zipfile.BadZipFile, OSError):
-            names = []
-        if any(name.startswith(("xl/", "word/", "ppt/")) for name in names):
-            raise DataError(
-                f"{path} is an Office document; save it as .csv, or read it with pandas.read_excel and give the frame."
-            )
-        content = f" of {', '.join(names[:3])}" + (f" and {len(names) - 3:,} more" if len(names) > 3 else "")
-        raise DataError(f"{path} is a zip archive{content if names else ''}; unpack it and give the file.")
-
-
-def _unpacked(path: Path, file: BinaryIO) -> Iterator[bytes]:
-    """Unpack one or several gzip members, at most ``PIECE`` bytes at a time."""
-    line, member = 1, zlib.decompressobj(wbits=31)
-    rest, ended = b"", False
-
-    def damaged(what: str) -> DataError:
-        return DataError(f"{path}, line {line:,}: the gzip data {what} from here on; make or copy the file again.")
-
-    while packed := rest or file.read(PIECE):
-        if ended:
-            rest = packed.lstrip(b"\0")  # some writers pad the end with zeros
-            if len(rest) == 1:
-                rest += file.read(1)
-            if rest and not rest.startswith(GZIP):
-                raise damaged("has something after its end that is not gzip")
-            if rest:
-                member, ended = zlib.decompressobj(wbits=31), False
-            continue
-        try:
-            piece = member.decompress(packed, PIECE)
-        except zlib.error as error:
-            raise damaged(f"is damaged ({error})") from None
-        if piece:
-            yield piece
-            line += piece.count(b"\n")
-        ended = member.eof
-        rest = member.unused_data if ended else member.unconsumed_tail
-    if not ended:
-        raise damaged("is cut short")

@@ -10,50 +10,65 @@ from typing import Any
 import numpy as np
 
 from nbtextgen.core.errors import DataError
+from nbtextgen.core.wording import counted
 from nbtextgen.data.readers.columns import SAMPLE, ColumnName, ReadOptions, record_paths, value_at
-from nbtextgen.data.readers.files import is_text_file
-from nbtextgen.data.readers.read import read_rows, table_of
+from nbtextgen.data.readers.files import is_text_file, looks_like_table
+from nbtextgen.data.readers.read import are_files, files_of, read_rows, table_of
 from nbtextgen.data.readers.text import TextFile
 from nbtextgen.data.rows import Rows, is_missing, place_text
 
 
-def read_texts(data: Any, column: ColumnName | None = None) -> list[Any]:
+def read_texts(data: Any, column: ColumnName | None = None, encoding: str | None = None) -> list[Any]:
     """Read one column of texts; a missing value is an empty text.
 
     Args:
         data: a text; a list, array or series of texts; a frame, an Arrow table, a data set, records or a mapping with
-            one column; or pairs, whose sources are read.
+            one column; pairs, whose sources are read; or a ``Path``, whose file is read.
         column: which column, by name, number or path, if there are several.
+        encoding: of a text file; by default Unicode.
 
     Raises:
         DataError: if the data is something else, or has several columns and none is chosen.
     """
-    cells = [data] if isinstance(data, str) else _cells_in_memory(data, column)
+    if isinstance(data, Path):
+        cells = stream_texts(data, column, encoding)
+    else:
+        cells = [data] if isinstance(data, str) else _cells_in_memory(data, column)
     return ["" if is_missing(cell) else cell for cell in cells]
 
 
-def stream_texts(data: Any, column: ColumnName | None = None) -> Iterator[object]:
+def stream_texts(data: Any, column: ColumnName | None = None, encoding: str | None = None) -> Iterator[object]:
     """Yield the cells of one column, in their order, without holding a file in memory.
 
     Args:
-        data: a file name, of a table or of lines of text, or as for ``read_texts``.
+        data: a file name, of a table or of lines of text, a pattern or a list of such names; or as for ``read_texts``.
         column: its name, number or path; by default the only column, or the source of two.
+        encoding: of text files; by default Unicode.
 
     Raises:
         DataError: if the data cannot be read, or has several columns and none is chosen.
     """
-    return _cells_of_file(Path(data), column) if isinstance(data, (str, Path)) else iter(_cells_in_memory(data, column))
+    if isinstance(data, (str, Path)) or are_files(data):
+        options = ReadOptions(column, column, encoding, only_source=True)
+        if isinstance(data, str) and data.startswith("builtin:"):
+            return _cells_of_rows(data, options)
+        return chain.from_iterable(_cells_of_file(path, options) for path in files_of(data) or [Path(data)])
+    return iter(_cells_in_memory(data, column))
 
 
-def _cells_of_file(path: Path, column: ColumnName | None) -> Iterator[object]:
-    if column is None and is_text_file(path):
-        file = TextFile(path)
-        for number, line in enumerate(file.plain_lines(), 1):
-            if problem := file.problem([line]):
-                raise DataError(f"{path.name}, line {number:,} {problem}.")
-            yield line
+def _cells_of_file(path: Path, options: ReadOptions) -> Iterator[object]:
+    if options.source is not None or not is_text_file(path):
+        yield from _cells_of_rows(path, options)
         return
-    for place, cell, _, problem in read_rows(path, ReadOptions(column, column, only_source=True)):
+    file = TextFile(path, options.encoding)
+    for number, line in enumerate(file.plain_lines(), 1):
+        if problem := file.problem([line]):
+            raise DataError(f"{path.name}, line {number:,} {problem}.")
+        yield line
+
+
+def _cells_of_rows(data: str | Path, options: ReadOptions) -> Iterator[object]:
+    for place, cell, _, problem in read_rows(data, options):
         if problem is not None:
             raise DataError(f"{place_text(place)} {problem}.")
         yield cell
@@ -82,18 +97,45 @@ def _cells_in_memory(data: Any, column: ColumnName | None) -> Iterable[Any]:
     return cells
 
 
-def pair_columns(data: Any, targets: Any) -> Any:
+def pair_columns(
+    data: Any,
+    targets: Any,
+    source: ColumnName | None = None,
+    target: ColumnName | None = None,
+    encoding: str | None = None,
+) -> Any:
     """Two columns, or the names of two parallel files, as data that ``Pairs.of`` reads.
 
+    Args:
+        data, targets: sources and targets, each a file of lines or as for ``read_texts``.
+        source, target: the column of sources in ``data`` and that of targets in ``targets``, if they have several.
+        encoding: of text files; by default Unicode.
+
     Raises:
-        DataError: if there are not as many targets as sources.
+        DataError: if there are not as many targets as sources, or a table has several columns and none is chosen.
     """
-    if isinstance(data, (str, Path)) and isinstance(targets, (str, Path)):
+    sides = [(data, source), (targets, target)]
+    if all(isinstance(side, (str, Path)) and column is None and _is_text(side, encoding) for side, column in sides):
         return Path(data), Path(targets)
-    columns = [
-        list(stream_texts(each)) if isinstance(each, (str, Path)) else read_texts(each) for each in (data, targets)
-    ]
-    sources, answers = columns
+    sources, answers = (_column(side, column, encoding) for side, column in sides)
     if len(sources) != len(answers):
-        raise DataError(f"There are {len(sources):,} sources but {len(answers):,} targets; give one target per source.")
+        raise DataError(
+            f"There are {counted(len(sources), 'source')} but {counted(len(answers), 'target')}; give one target per source."
+        )
     return list(zip(sources, answers, strict=True))
+
+
+def _is_text(name: str | Path, encoding: str | None) -> bool:
+    """Return ``True`` for the name of a file of lines, also of one that does not exist."""
+    paths = [] if str(name).startswith("builtin:") else files_of(name) or [Path(name)]
+    return bool(paths) and not any(path.is_file() and looks_like_table(path, encoding) for path in paths)
+
+
+def _column(data: Any, column: ColumnName | None, encoding: str | None) -> list[Any]:
+    """Return all cells of one column, which must be chosen if there are several."""
+    if not isinstance(data, (str, Path)):
+        return read_texts(data, column)
+    if column is None and _is_text(data, encoding):
+        return list(stream_texts(data, None, encoding))
+    options = ReadOptions(column, column, encoding, only_source=True, is_chosen=True)
+    return list(_cells_of_rows(data, options))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbtextgen.core.errors import MissingPackageError
+from nbtextgen.core.wording import counted
 from nbtextgen.data.cleaning.steps import CONTROL, TAG, ZERO_WIDTH
 from nbtextgen.data.near_duplicates import near_duplicates
 from nbtextgen.data.report.findings import Findings
@@ -174,7 +175,9 @@ def characters(findings: Findings, texts: Texts) -> None:
     rare = [character for character, count in counts.items() if count <= 2]
     if rare and len(texts) >= 200:
         rows = texts.rows_with(re.compile("[" + re.escape("".join(rare)) + "]").search)
-        findings.add("rare-characters", f"{len(rare):,} characters that occur once or twice in all", rows, "low", None)
+        findings.add(
+            "rare-characters", f"{counted(len(rare), 'character')} seen only once or twice in all", rows, "low", None
+        )
 
 
 def _encoding(findings: Findings, texts: Texts) -> None:

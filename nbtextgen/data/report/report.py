@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nbtextgen.core.escaping import pictured_lines, visible
+from nbtextgen.core.wording import counted
 from nbtextgen.data.report import checks, views
 from nbtextgen.data.report.findings import Finding, Findings, Side, TokenFigures, quartet
 from nbtextgen.data.report.token_figures import token_figures
@@ -46,14 +47,14 @@ class DataReport:
         return ",".join(dict.fromkeys(finding.step for finding in self.findings if finding.step))
 
     def __repr__(self) -> str:
-        lines = [f"{self.rows:,} rows; {views.finding_count(self.findings)}", *map(views.plain, self.notes)]
+        lines = [f"{counted(self.rows, 'row')}; {views.finding_count(self.findings)}", *map(views.plain, self.notes)]
         lines += views.side_lines(self.sides, self.ratio)
         lines += [*views.token_lines(self.tokens), *views.finding_lines(self.findings)]
         return pictured_lines("\n".join([*lines, f"All of it: --clean {self.steps}"] if self.steps else lines))
 
     def html(self) -> str:
         """The report as HTML tables; every text of the data is escaped."""
-        parts = [f"<p><b>{self.rows:,} rows</b>, {views.finding_count(self.findings)}</p>"]
+        parts = [f"<p><b>{counted(self.rows, 'row')}</b>, {views.finding_count(self.findings)}</p>"]
         parts += [f"<p>{visible(note)}</p>" for note in self.notes]
         parts += [views.side_tables(self.sides, self.ratio), views.token_table(self.tokens)]
         parts += [views.finding_table(self.findings)]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from nbtextgen.core.escaping import pictured, visible
+from nbtextgen.core.wording import counted
 from nbtextgen.data.cleaning.clean import StepResult
 from nbtextgen.data.report.findings import Finding, Side, TokenFigures
 
@@ -15,7 +16,7 @@ _CELL = "text-align:left;vertical-align:top;padding:2px 10px 2px 0"
 
 def finding_count(findings: Sequence[Finding]) -> str:
     """The number of findings in words."""
-    return f"{len(findings)} finding" + ("" if len(findings) == 1 else "s")
+    return counted(len(findings), "finding")
 
 
 def side_lines(sides: Sequence[Side], ratio: tuple[float, float, float]) -> list[str]:
@@ -115,8 +116,8 @@ def step_lines(results: Iterable[StepResult]) -> list[str]:
     """A line for each cleaning step, and one for each of its examples."""
     lines = list[str]()
     for result in results:
-        effects = [f"{result.dropped:,} rows dropped"] if result.dropped else []
-        effects += [f"{result.changed:,} texts changed"] if result.changed else []
+        effects = [f"{counted(result.dropped, 'row')} dropped"] if result.dropped else []
+        effects += [f"{counted(result.changed, 'text')} changed"] if result.changed else []
         lines.append(f"  {result.name}: {', '.join(effects) or 'nothing to do'}")
         lines += [f"      {place}: {plain(before)}  >  {plain(after)}" for place, before, after in result.examples]
     return lines

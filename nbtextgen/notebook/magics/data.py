@@ -9,7 +9,7 @@ from IPython.core.magic import line_cell_magic, magics_class
 
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import options_of
-from nbtextgen.notebook.arguments import COLUMNS, COMMON, ENCODING, by_name, flag_option, text_option
+from nbtextgen.notebook.arguments import COLUMNS, COMMON, by_name, columns_in, flag_option, text_option
 from nbtextgen.notebook.code import MagicLine, Values, call, print_code
 from nbtextgen.notebook.lines import ParsedLine
 from nbtextgen.notebook.magics.base import Commands, command
@@ -19,7 +19,6 @@ _TOKENS = options_of(TokenizerConfig)
 OPTIONS = (
     by_name(
         *COLUMNS,
-        ENCODING,
         flag_option("brief", "counts, lengths and samples only, without a check for problems"),
         text_option("valid", "validation pairs, to check for overlap with"),
         text_option("clean", "cleaning steps to apply, as nfc,whitespace,dedupe"),
@@ -62,7 +61,7 @@ class DataCommands(Commands):
 
         own = {name: value for name, value in parsed.options.items() if value is not None}
         data, code = self.session.pairs(parsed.text, parsed.cell, "textgen_data", option="")
-        sides = {name: own[name] for name in ("source", "target", "encoding") if name in own}
+        sides = columns_in(own)
         tokens = {name: own[name] for name in _TOKENS if name in own}
         into = _variable(own.get("into") or (f"{parsed.text}_clean" if parsed.text else "clean_pairs"), own)
         if own.get("show_code"):

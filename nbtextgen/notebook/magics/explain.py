@@ -10,7 +10,16 @@ from IPython.core.magic import line_magic, magics_class
 from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.options import Option, options_of
 from nbtextgen.explanation.config import ExplanationConfig
-from nbtextgen.notebook.arguments import COMMON, TEXT, by_name, flag_option, text_option
+from nbtextgen.notebook.arguments import (
+    COLUMN_NAMES,
+    COLUMNS,
+    COMMON,
+    TEXT,
+    by_name,
+    columns_in,
+    flag_option,
+    text_option,
+)
 from nbtextgen.notebook.code import Values, call, print_code
 from nbtextgen.notebook.lines import ParsedLine
 from nbtextgen.notebook.magics.base import Commands, command
@@ -22,6 +31,7 @@ OWN = by_name(
         "data", "explain a whole data set: a variable, a file, builtin:NAME, or valid (what training held out)"
     ),
     Option("limit", int, False, 200, "most pairs of --data that are looked at", 1, None, None, None, None),
+    *COLUMNS,
     text_option("gold", "word alignments of --data such as 0-0 1-2, one line a pair: a variable or a file"),
     Option("gold_start", int, False, 0, "number of the first word in --gold", 0, 1, None, None, None),
     text_option("background", "texts that missing units are sampled from, as --data"),
@@ -57,16 +67,20 @@ class ExplainCommands(Commands):
         own = {name: parsed.options.get(name) for name in (*COMMON, *OWN)}
         model, text = self.session.model(parsed.words, "explain"), self.text(parsed)
         options = {name: value for name, value in parsed.options.items() if name not in own}
+        if own["data"] is None and own["target"] is not None:  # of a single text: what its output should have been
+            options["target"], own["target"] = own["target"], None
         if own["data"] is not None and text:
             raise OptionError(f"Give a text or --data, not both (got {text!r} and --data {own['data']}).")
         if own["data"] is None and not text:
             raise DataError(f'There is nothing to explain: write %textgen_explain {parsed.words[0]} "some text".')
         if own["token"] is not None and not own["counterfactual"]:
             raise OptionError("--token names the part of the output that --counterfactual changes; give both.")
+        if name := next((name for name in COLUMN_NAMES if own[name] and not (own["data"] or own["background"])), ""):
+            raise OptionError(f"--{name} needs --data.")
         if own["show_code"]:
             return print_code(*self._code(parsed.words[0], text, own, options))
         if own["background"] is not None:
-            options = options | {"background": self._background(own["background"])}
+            options = options | {"background": self._background(own["background"], columns_in(own))}
         if own["data"] is not None:
             explanation: Any = self._explain_data(model, own, options)
         elif own["counterfactual"]:
@@ -94,7 +108,8 @@ class ExplainCommands(Commands):
         if own["gold_start"] is not None:
             gold["gold_start"] = own["gold_start"]
         with ProgressLine("texts explained", rich=self.session.rich) as counter:
-            return model.explain_data(pairs, limit=own["limit"] or 200, on_progress=counter, **gold, **options)
+            limit = own["limit"] or 200
+            return model.explain_data(pairs, **columns_in(own), limit=limit, on_progress=counter, **gold, **options)
 
     def _alignments(self, text: str) -> list[str]:
         """Return alignments from a variable, or the lines of a file."""
@@ -112,14 +127,14 @@ class ExplainCommands(Commands):
             return model.held_out
         return self.session.data(text)
 
-    def _background(self, text: str) -> Any:
+    def _background(self, text: str, columns: Values) -> Any:
         """Return a list of texts as it is, or the sources of a data set."""
         from nbtextgen.data.pairs import Pairs
 
         data = self.session.data(text, "--background")
         if isinstance(data, (list, tuple)) and all(isinstance(item, str) for item in data):
             return data
-        return Pairs.of(data).sources
+        return Pairs.of(data, **columns).sources
 
     def _code(self, name: str, text: str, own: Values, options: Values) -> list[str]:
         """Return the Python that does the same."""
@@ -131,7 +146,9 @@ class ExplainCommands(Commands):
             data = f"{name}.held_out" if self._is_held_out(own["data"]) else code["data"]
             arguments = [data, *background, *([f"gold={code['gold']}"] if "gold" in code else [])]
             counts = {name: own[name] for name in ("limit", "gold_start") if own[name] is not None}
-            explained = call(f"{name}.explain_data", ", ".join(arguments), {"limit": 200, **counts, **options})
+            explained = call(
+                f"{name}.explain_data", ", ".join(arguments), {**columns_in(own), "limit": 200, **counts, **options}
+            )
             return [_saved(explained, own["save"])]
         if own["counterfactual"]:
             part = {} if own["token"] is None else {"token": own["token"]}

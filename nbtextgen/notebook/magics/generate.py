@@ -9,7 +9,7 @@ from IPython.core.magic import line_cell_magic, magics_class
 from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.options import options_of
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.notebook.arguments import COMMON, TEXT, by_name, text_option
+from nbtextgen.notebook.arguments import COMMON, TEXT, by_name, columns_in, text_option
 from nbtextgen.notebook.code import Values, call, print_code
 from nbtextgen.notebook.lines import ParsedLine
 from nbtextgen.notebook.magics.base import Commands, command
@@ -23,6 +23,7 @@ OWN = (
         TEXT,
         text_option("data", "sources of a whole column: a variable or expression of the notebook, or a file"),
         text_option("source", "name or number of the column, if --data has several"),
+        text_option("encoding", "encoding of the file after --data, such as cp1252; by default Unicode"),
         text_option("into", "with --data: a variable, a column such as df['fr'], or a file that receives the outputs"),
     )
     | COMMON
@@ -57,7 +58,7 @@ class GenerateCommands(Commands):
         model = self.session.model(parsed.words)
         if parsed.options.get("data") is not None:
             return self._generate_data(model, parsed, options)
-        for name in ("source", "into"):
+        for name in ("source", "encoding", "into"):
             if parsed.options.get(name) is not None:
                 raise OptionError(f"--{name} needs --data.")
         text = _sources(parsed.words[0], self.text(parsed), parsed.cell)
@@ -79,7 +80,7 @@ class GenerateCommands(Commands):
         into, is_file = own.get("into"), False
         if into is not None:
             into, is_file = self.session.target(into)
-        columns = {"source": own["source"]} if own.get("source") is not None else {}
+        columns = columns_in(own)
         if own.get("show_code"):
             data = self.session.data_as_code(own["data"])
             generated = call(f"{name}.generate_file", f"{data}, {into!r}" if is_file else data, columns | options)

@@ -15,9 +15,9 @@ from nbtextgen.model.config import ModelConfig
 from nbtextgen.notebook.arguments import (
     COLUMNS,
     COMMON,
-    ENCODING,
     by_name,
     choice_option,
+    columns_in,
     flag_option,
     read_config,
     text_option,
@@ -46,7 +46,6 @@ OWN = (
     by_name(
         text_option("data", "a variable or expression of the notebook, a file, or builtin:NAME"),
         *COLUMNS,
-        ENCODING,
         text_option("valid", "validation pairs, as --data"),
         text_option("text", "text to learn to continue, instead of pairs: a file, a pattern, a variable"),
         text_option("config", "TOML or JSON file of settings; options on the line take precedence"),
@@ -86,10 +85,8 @@ class Request:
 
     @property
     def fit_options(self) -> Values:
-        """Column names, run folder and processes, as keywords of ``fit``."""
-        return {
-            name: self.own[name] for name in ("source", "target", "encoding", "run") if name in self.own
-        } | self.launch
+        """Column names, encoding, run folder and processes, as keywords of ``fit``."""
+        return columns_in(self.own) | {name: self.own[name] for name in ("run",) if name in self.own} | self.launch
 
     def code(self, session: Session) -> list[str]:
         """Return the Python that does the same."""
@@ -192,6 +189,8 @@ class TrainCommands(Commands):
             settings = read_config(own["config"], FIT) | settings
         if "resume" in own:
             _check_resume(cell, own, settings)
+        elif "text" in own and (name := next((name for name in ("source", "target", "valid") if name in own), "")):
+            raise OptionError(f"--{name} does not apply to --text, which has no pairs; leave it out.")
         elif (sources := (cell is not None) + ("data" in own) + ("text" in own)) != 1:
             raise OptionError(
                 "Give pairs in the cell below the magic or with --data, or a text with --text: one of them."
@@ -227,7 +226,7 @@ class TrainCommands(Commands):
             from nbtextgen.data.corpus import Corpus
 
             text = own["text"] if _is_path(own["text"]) else self.session.data(own["text"], "--text")
-            return {"data": Corpus.of(text), **request.fit_options}
+            return {"data": Corpus.of(text, own.get("encoding")), **request.fit_options}
         data = self.session.pairs_in_cell(cell)[0] if cell is not None else self.session.data(own["data"])
         valid = {"valid": self.session.data(own["valid"], "--valid")} if "valid" in own else {}
         return {"data": data, **valid, **request.fit_options}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from nbtextgen.core.errors import DataError, NbTextGenError
 from nbtextgen.data.builtin import BUILTIN_NAMES
 from nbtextgen.data.readers.files import is_pairs_file
+from nbtextgen.notebook.arguments import COLUMN_NAMES
 from nbtextgen.notebook.code import call
 from nbtextgen.notebook.panels.fields import text_field
 from nbtextgen.notebook.session import Session
@@ -24,6 +25,7 @@ FIELDS = [
     text_field(
         "target", "name of the target column, when there are more than two", placeholder="second of two columns"
     ),
+    text_field("encoding", "encoding of the file, such as cp1252", placeholder="Unicode"),
 ]
 MAX_FILES = 50
 
@@ -44,7 +46,7 @@ class DataSource:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self._cached: tuple[tuple[str, str, str, str], Cleaned] | None = None
+        self._cached: tuple[tuple[str, ...], Cleaned] | None = None
 
     def prepared(self, values: Mapping[str, Any], clean: str | None = None, *, again: bool = False) -> Cleaned:
         """Return the pairs as a training reads them.
@@ -60,11 +62,13 @@ class DataSource:
         """
         from nbtextgen.pipeline.dataset import read_pairs
 
-        key = (values.get("data") or "", values.get("source") or "", values.get("target") or "", clean or "")
+        key = (*(values.get(name) or "" for name in ("data", "source", "target", "encoding")), clean or "")
         if not key[0]:
             raise DataError("Enter the data: a variable, a file, or a built-in data set such as builtin:dates.")
         if again or self._cached is None or self._cached[0] != key:
-            pairs, _ = read_pairs(self.session.data(key[0]), None, key[3] or None, key[1] or None, key[2] or None)
+            pairs, _ = read_pairs(
+                self.session.data(key[0]), None, clean or None, *(values.get(name) or None for name in COLUMN_NAMES)
+            )
             self._cached = (key, pairs)
         return self._cached[1]
 
@@ -85,8 +89,8 @@ def field_of(error: NbTextGenError, values: Mapping[str, Any]) -> str:
 
 
 def columns_of(values: Mapping[str, Any]) -> dict[str, str]:
-    """Return the columns that the user named."""
-    return {side: values[side] for side in ("source", "target") if values.get(side)}
+    """Return the columns and the encoding that the user named."""
+    return {name: values[name] for name in COLUMN_NAMES if values.get(name)}
 
 
 def fit_code(session: Session, values: Mapping[str, Any], settings: Mapping[str, Any]) -> str:

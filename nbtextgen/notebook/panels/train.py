@@ -293,7 +293,7 @@ def _form(session: Session, name: str, data: str) -> Form:
     last = {"title": "More settings", "closed": True, "fields": more}
     return Form(
         sections=[{"title": "Data", "fields": FIELDS}, *sections, last],
-        values={"name": name, "data": data, "source": "", "target": "", **defaults(OPTIONS)},
+        values={"name": name, "data": data, "source": "", "target": "", "encoding": "", **defaults(OPTIONS)},
         suggestions=suggestions(session, data),
     )
 

@@ -47,7 +47,15 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         fixed = text_field("fixed", help, placeholder="--tokens char")
         self.form = Form(
             sections=[{"title": "Tune", "fields": [*FIELDS, field(MINUTES), fixed]}],
-            values={"name": name, "data": data, "source": "", "target": "", "minutes": MINUTES.default, "fixed": ""},
+            values={
+                "name": name,
+                "data": data,
+                "source": "",
+                "target": "",
+                "encoding": "",
+                "minutes": MINUTES.default,
+                "fixed": "",
+            },
             suggestions=suggestions(session, data),
         )
         self.ranges = Ranges(

@@ -1,0 +1,108 @@
+"""Tables in Arrow's formats: Parquet, Arrow files (Feather is one), and Arrow streams, read batch by batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from nbtextgen.core.errors import DataError
+from nbtextgen.core.optional_imports import optional_import
+from nbtextgen.data.readers.columns import ColumnPath, ReadOptions, value_at
+from nbtextgen.data.readers.memory import ROW_BYTES, check_fits
+from nbtextgen.data.rows import Row
+
+BATCH = 4096
+"""Rows that are read at a time."""
+
+
+def rows_of_parquet(path: Path, options: ReadOptions) -> Iterator[Row]:
+    """Yield the rows of a Parquet file; raises as ``rows_of_file``."""
+    with optional_import("A Parquet file", "pyarrow", "frames"):
+        pyarrow: Any = import_module("pyarrow")
+        parquet: Any = import_module("pyarrow.parquet")
+    try:
+        with parquet.ParquetFile(path) as file:
+            source, target = _chosen(file.schema_arrow, options)
+            if options.in_memory:
+                size = _parquet_bytes(file.metadata, {source[0], target[0]})
+                check_fits(path, file.metadata.num_rows * (ROW_BYTES + 50) + size)
+            batches = file.iter_batches(BATCH, columns=list({source[0], target[0]}))
+            yield from _rows(path, batches, source, target)
+    except (OSError, ValueError, pyarrow.ArrowException) as error:
+        raise _unreadable(path, "Parquet", error) from None
+
+
+def rows_of_arrow(path: Path, options: ReadOptions) -> Iterator[Row]:
+    """Yield the rows of an Arrow file or stream; raises as ``rows_of_file``."""
+    with optional_import("An Arrow or Feather file", "pyarrow", "frames"):
+        pyarrow: Any = import_module("pyarrow")
+        ipc: Any = import_module("pyarrow.ipc")
+    try:
+        with pyarrow.memory_map(str(path)) as memory:
+            is_file = memory.read(6) == b"ARROW1"
+            memory.seek(0)
+            reader = ipc.open_file(memory) if is_file else ipc.open_stream(memory)
+            source, target = _chosen(reader.schema, options)
+            count = reader.num_record_batches if is_file else 0
+            batches = map(reader.get_batch, range(count)) if is_file else reader
+            if options.in_memory:  # text objects need about twice their bytes
+                size = reader.get_batch(0).nbytes * count if count else path.stat().st_size
+                check_fits(path, 2 * size)
+            yield from _rows(path, batches, source, target)
+    except (OSError, ValueError, pyarrow.ArrowException) as error:
+        raise _unreadable(path, "Arrow", error) from None
+
+
+def _chosen(schema: Any, options: ReadOptions) -> tuple[ColumnPath, ColumnPath]:
+    paths = arrow_paths(schema)
+    source, target = (paths[index][1] for index in options.choose([name for name, _ in paths]))
+    return source, target
+
+
+def _rows(path: Path, batches: Iterable[Any], source: ColumnPath, target: ColumnPath) -> Iterator[Row]:
+    number = 0
+    for batch in batches:
+        for start in range(0, batch.num_rows, BATCH):
+            part = batch.slice(start, BATCH)
+            columns = [part.column(part.schema.get_field_index(column[0])).to_pylist() for column in (source, target)]
+            for cells in zip(*columns, strict=True):
+                number += 1
+                cells = (value_at(cell, column[1:]) for cell, column in zip(cells, (source, target), strict=True))
+                yield (f"{path.name}, row", number), *cells, None
+
+
+def _unreadable(path: Path, kind: str, error: Exception) -> DataError:
+    if isinstance(error, DataError):
+        return error
+    how = str(error).splitlines()[0].rstrip(".")
+    return DataError(f"{path} cannot be read as {kind} ({how}); make or copy the file again.")
+
+
+def arrow_paths(schema: Any) -> list[tuple[str, ColumnPath]]:
+    """Names and paths of the columns of an Arrow schema, those inside of structures included."""
+
+    def paths(fields: Any) -> Iterator[tuple[str, ColumnPath]]:
+        for field in fields:
+            inner = (
+                [field.type.field(index) for index in range(field.type.num_fields)] if _is_struct(field.type) else []
+            )
+            yield from ((f"{field.name}.{name}", (field.name, *path)) for name, path in paths(inner))
+            if not inner:
+                yield field.name, (field.name,)
+
+    return list(paths(schema))
+
+
+def _is_struct(kind: Any) -> bool:
+    return str(kind).startswith("struct")
+
+
+def _parquet_bytes(metadata: Any, columns: set[Any]) -> int:
+    """Unpacked bytes of some columns of a Parquet file."""
+    total = 0
+    for group in map(metadata.row_group, range(metadata.num_row_groups)):
+        for chunk in map(group.column, range(group.num_columns)):
+            total += chunk.total_uncompressed_size if chunk.path_in_schema.split(".")[0] in columns else 0
+    return total

@@ -1,0 +1,82 @@
+"""Data for a trained model: sources and targets as it reads them, cleaned and normalized as in training, and its metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from nbtextgen.core.errors import DataError
+from nbtextgen.core.wording import counted
+from nbtextgen.data.cleaning.clean import rewriter
+from nbtextgen.data.pairs import Pairs
+from nbtextgen.evaluation.references import normalized
+from nbtextgen.inference.predictor import Predictor
+from nbtextgen.inference.text_codec import validate_sources
+from nbtextgen.pipeline.dataset import group_references
+from nbtextgen.pipeline.defaults import Plan
+
+
+def model_sources(plan: Plan, texts: Any) -> list[str]:
+    """Validated sources, rewritten by the cleaning steps that the model was trained with."""
+    return validate_sources(texts, plan.data.clean)
+
+
+def model_pairs(plan: Plan, predictor: Predictor, pairs: Pairs) -> Pairs:
+    """Pairs, rewritten and normalized as in training."""
+    targets = map(_target_reader(plan, predictor), pairs.targets)
+    return Pairs(model_sources(plan, pairs.sources), list(targets), pairs.places)
+
+
+def model_references(
+    plan: Plan, predictor: Predictor, pairs: Pairs, *, grouped: bool
+) -> tuple[list[str], list[str | list[str]]]:
+    """Sources, and their targets as the model read those that it was trained on.
+
+    Args:
+        plan, predictor: the trained model.
+        pairs: sources and targets.
+        grouped: whether the targets of the same source are several acceptable references for it.
+    """
+    sources, references = group_references(pairs, grouped=grouped)
+    return sources, normalized(references, _target_reader(plan, predictor))
+
+
+def _target_reader(plan: Plan, predictor: Predictor) -> Callable[[str], str]:
+    """Rewrites and normalizes a target as in training."""
+    steps, normalize = plan.data.clean, predictor.target.normalize
+    if not steps:
+        return normalize
+    rewrite = rewriter(steps)
+    return lambda text: normalize(rewrite(text))
+
+
+def evenly_spread(pairs: Pairs, gold: Sequence[str] | None, limit: int) -> tuple[Pairs, list[str] | None]:
+    """At most ``limit`` pairs, evenly spread, with their gold alignments.
+
+    Raises:
+        DataError: if there is not one alignment for each pair.
+    """
+    if gold is not None and len(gold) != len(pairs):
+        raise DataError(
+            f"There are {counted(len(pairs), 'pair')} but {counted(len(gold), 'gold alignment')}; give one for each."
+        )
+    rows = range(0, len(pairs), -(-len(pairs) // max(1, limit)))
+    return pairs.take(rows), None if gold is None else [gold[row] for row in rows]
+
+
+def default_metrics(plan: Plan) -> tuple[str, ...]:
+    """The metrics that suit the tokens of a model's outputs."""
+    if _writes_short_texts(plan):
+        return "exact", "error-rate", "character-error-rate"
+    return "bleu", "chrf", "ter", "rougeL"
+
+
+def score_metric(plan: Plan, chosen: str | None) -> str:
+    """The metric of ``score``: the chosen one if it is a percentage where more is better."""
+    if chosen in ("exact", "bleu", "chrf"):
+        return str(chosen)
+    return "exact" if _writes_short_texts(plan) else "chrf"
+
+
+def _writes_short_texts(plan: Plan) -> bool:
+    return plan.tokenizer.target_tokens in ("char", "symbol")
