@@ -372,7 +372,7 @@ class TrainedModel(ABC):
         donors = self.background if background is None else tuple(background)
         return minimal_edits(self.predictor, self._explained(text), configure(options), token=token, background=donors)
 
-    def explain_data(  # pyright: ignore[reportGeneralTypeIssues]  # here, the target is a column
+    def explain_data(
         self,
         data: Any,
         targets: Any = None,
@@ -385,7 +385,7 @@ class TrainedModel(ABC):
         gold_start: int = 0,
         background: Iterable[str] | None = None,
         on_progress: Callable[[int, int], None] | None = None,
-        **options: Unpack[ExplanationOptions],
+        **options: Unpack[ExplanationOptions],  # pyright: ignore[reportGeneralTypeIssues]  # their target is a text
     ) -> Survey:
         """Explain the outputs of many sources and summarise the explanations.
 

@@ -88,7 +88,7 @@ class DataView:
 
     def _other(self) -> str:
         return (
-            f" and {counted(self.other, 'row')} that {'is' if self.other == 1 else 'are'} not a pair"
+            f" and {counted(self.other, 'row')} that {'is not a pair' if self.other == 1 else 'are not pairs'}"
             if self.other
             else ""
         )

@@ -102,7 +102,7 @@ def test_errors_are_listed_worst_first() -> None:
 
 
 def test_bad_input_gives_a_sentence() -> None:
-    with pytest.raises(DataError, match="2 references but 1 outputs"):
+    with pytest.raises(DataError, match="2 references but 1 output;"):
         measure(["a", "b"], ["a"])
     with pytest.raises(DataError, match="empty"):
         measure([], [])

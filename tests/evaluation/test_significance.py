@@ -77,7 +77,7 @@ def test_changed_outputs_are_listed_with_the_largest_change_first() -> None:
 
 
 def test_bad_input_gives_a_sentence() -> None:
-    with pytest.raises(DataError, match="2 references but 1 outputs"):
+    with pytest.raises(DataError, match="2 references but 1 output;"):
         compare_outputs(["a", "b"], (["a", "b"], ["a", "b"]), (["a", "b"], ["a"]), ["exact"])
     with pytest.raises(OptionError, match="Did you mean 'bleu'"):
         compare_outputs(["a"], (["a"], ["a"]), (["a"], ["a"]), ["blue"])

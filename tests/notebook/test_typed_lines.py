@@ -199,3 +199,34 @@ def test_files_have_an_encoding_and_columns_have_numbers(shell: InteractiveShell
     assert view.samples[0] == ("c", "a")
     run(shell, f"%textgen_train n --data old.csv --source word --target mot --encoding cp1252 {FAST} --max-steps 1")
     assert "--encoding" in refusal(shell, f"%textgen_train n --data old.csv --source 2 --target 3 {FAST}")
+
+
+def test_encoding_and_columns_of_data(shell: InteractiveShell) -> None:
+    text = "n\ten\tfr\n1\tabc\tdéjà\n2\tcab\tvù\n"
+    Path("a.tsv").write_bytes(text.encode("cp1252"))
+    columns = "--data a.tsv --source en --target fr --encoding cp1252"
+    for line in (
+        f"%textgen_evaluate m {columns} --metrics exact",
+        f"%textgen_compare m m {columns} --metrics exact",
+        f"%textgen_explain m {columns} --method attention",
+        "%textgen_generate m --data a.tsv --source fr --encoding cp1252",
+        f"%textgen_train n {columns} {FAST}",
+    ):
+        run(shell, line)
+        assert "a.tsv, line 2 is not UTF-8 text; give --encoding cp1252" in refusal(
+            shell, line.replace(" --encoding cp1252", "")
+        )
+    assert run(shell, f"%textgen_data {columns.removeprefix('--data ')} --brief").pairs == 2
+    assert "--source needs --data" in refusal(shell, "%textgen_explain m abc --source en")
+    assert run(shell, "%textgen_explain m abc --target cba --method attention").text == "cba"
+
+
+def test_function_of_the_notebook_selects_the_best_model(shell: InteractiveShell) -> None:
+    run(shell, "calls = []\ndef mine(reference, output):\n    calls.append(output)\n    return len(output)")
+    rows = [(first + second, second + first) for first in "abcde" for second in "abcde"]
+    shell.user_ns["rows"] = rows
+    model = run(shell, f"%textgen_train n --data rows {FAST} --select-by mine")
+    assert shell.user_ns["calls"] and model.plan.training.select_by == "own:mine"
+    assert "mine" in run(shell, "%textgen_evaluate n --data rows --metrics mine,exact")
+    message = refusal(shell, f"%textgen_train n --data rows {FAST} --select-by minee")
+    assert "minee" in message and "exact" in message

@@ -189,8 +189,8 @@ class TrainCommands(Commands):
             settings = read_config(own["config"], FIT) | settings
         if "resume" in own:
             _check_resume(cell, own, settings)
-        elif "text" in own and (name := next((name for name in ("source", "target", "valid") if name in own), "")):
-            raise OptionError(f"--{name} does not apply to --text, which has no pairs; leave it out.")
+        elif "text" in own and (given := next((side for side in ("source", "target", "valid") if side in own), "")):
+            raise OptionError(f"--{given} does not apply to --text, which has no pairs; leave it out.")
         elif (sources := (cell is not None) + ("data" in own) + ("text" in own)) != 1:
             raise OptionError(
                 "Give pairs in the cell below the magic or with --data, or a text with --text: one of them."
