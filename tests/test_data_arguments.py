@@ -17,7 +17,9 @@ METHODS += [method for name, method in vars(TextGenerator.__base__).items() if n
 FUNCTIONS = [
     function
     for function in [*METHODS, *(getattr(nbtextgen, name) for name in nbtextgen.__all__)]
-    if inspect.isfunction(function) and {"data", "targets"} & set(inspect.signature(function).parameters)
+    if inspect.isfunction(function)
+    and {"data", "targets"} & set(inspect.signature(function).parameters)
+    and function.__name__ != "panel"  # its form has the fields
 ]
 
 
