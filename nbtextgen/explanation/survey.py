@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,9 @@ import numpy as np
 
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.optional_imports import optional_import
+from nbtextgen.data.builtin import true_links
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.explanation import alignment, archive
+from nbtextgen.explanation import alignment, archive, truth
 from nbtextgen.explanation.agreement import Agreement
 from nbtextgen.explanation.attributions import Values
 from nbtextgen.explanation.config import ExplanationConfig
@@ -65,12 +66,15 @@ class Survey(Drawn):
         faithfulness: method to score to mean over texts; the method ``random`` is the control.
         agreement: mean rank correlation of every two methods.
         alignment_error: by method, if gold alignments were given.
+        right_share: by method, the share of attribution on the span of the source that makes each part of a right output, in
+            built-in data whose spans are known; the method ``random`` is that of equal attributions.
     """
 
     explanations: Mapping[str, list[Explanation]]
     faithfulness: Mapping[str, Mapping[str, Mean]]
     agreement: Agreement
     alignment_error: Mapping[str, float]
+    right_share: Mapping[str, Mean] = field(default_factory=dict[str, "Mean"])
 
     @property
     def first(self) -> list[Explanation]:
@@ -85,8 +89,7 @@ class Survey(Drawn):
                 best = int(row.argmax())
                 if row[best] > 0:
                     values[token.strip(), explanation.input_units[best].strip()].append(float(row[best]))
-        rows = [(*pair, float(np.mean(each)), len(each)) for pair, each in values.items() if len(each) >= MIN_COUNT]
-        return sorted(rows, key=lambda row: (-row[2] * np.log1p(row[3]), row[:2]))[:limit]
+        return _most_driven(values, limit)
 
     def ignored(self, limit: int = 20) -> list[tuple[str, float, int]]:
         """Output tokens that ignore the source, most often first: (token, share of its occurrences, occurrences).
@@ -119,6 +122,32 @@ class Survey(Drawn):
         """
         rows = [(each.source, each.text, float(_influence(each).mean())) for each in self.first]
         return sorted(rows, key=lambda row: row[2])[:limit]
+
+    def source_share(self) -> dict[str, Mean]:
+        """By method, how much of the attribution is on the source and not on earlier output, mean over texts, 0 to 1.
+
+        Absolute values are compared. Empty if earlier output took no part.
+        """
+        shares: dict[str, list[float]] = defaultdict(list)
+        for method, explanations in self.explanations.items():
+            for each in explanations:
+                source = np.abs(each.values).sum()
+                total = source + (0.0 if each.prefix_values is None else np.abs(each.prefix_values).sum())
+                if each.prefix_values is not None and total > 0:
+                    shares[method].append(float(source / total))
+        return {method: Mean.of(each) for method, each in shares.items()}
+
+    def prefix_lexicon(self, limit: int = 20) -> list[tuple[str, str, float, int]]:
+        """Which earlier output drives which output, strongest first: (token, earlier token, mean attribution, count)."""
+        values: dict[tuple[str, str], list[float]] = defaultdict(list)
+        for explanation in self.first:
+            if explanation.prefix_values is None or not explanation.prefix_tokens:
+                continue
+            for row, token in zip(explanation.prefix_values, explanation.output_tokens, strict=True):
+                best = int(row.argmax())
+                if row[best] > 0:
+                    values[token.strip(), explanation.prefix_tokens[best].strip()].append(float(row[best]))
+        return _most_driven(values, limit)
 
     def hubs(self, limit: int = 10) -> list[tuple[str, float, int]]:
         """Inputs that attract attention whatever the output: (unit, attention over uniform attention, occurrences).
@@ -166,6 +195,7 @@ class Survey(Drawn):
             },
             "agreement": archive.plain(self.agreement),
             "alignment_error": archive.plain(dict(self.alignment_error)),
+            "right_share": {method: archive.plain(mean) for method, mean in self.right_share.items()},
         }
         return archive.save(path, "survey", content)
 
@@ -190,6 +220,7 @@ class Survey(Drawn):
                 },
                 Agreement(**agreement),
                 dict(content["alignment_error"]),
+                {method: Mean(**mean) for method, mean in content["right_share"].items()},
             )
 
     def to_frame(self) -> pandas.DataFrame:
@@ -210,6 +241,11 @@ class Survey(Drawn):
         return pandas.DataFrame(
             {score: {method: means[score].value for method, means in self.faithfulness.items()} for score in SCORES}
         )
+
+
+def _most_driven(values: Mapping[tuple[str, str], list[float]], limit: int) -> list[tuple[str, str, float, int]]:
+    rows = [(*pair, float(np.mean(each)), len(each)) for pair, each in values.items() if len(each) >= MIN_COUNT]
+    return sorted(rows, key=lambda row: (-row[2] * np.log1p(row[3]), row[:2]))[:limit]
 
 
 def _influence(explanation: Explanation) -> Values:
@@ -264,7 +300,26 @@ def survey(
             raise
     by_method = {method: [row[column] for row in rows] for column, method in enumerate(config.method)}
     errors = {} if gold is None else _alignment_errors(by_method, references[: len(rows)])
-    return Survey(by_method, _mean_faithfulness(by_method), _mean_agreement(rows), errors)
+    shares = _right_shares(by_method, [target for _, target in pairs[: len(rows)]])
+    return Survey(by_method, _mean_faithfulness(by_method), _mean_agreement(rows), errors, shares)
+
+
+def _right_shares(by_method: Mapping[str, list[Explanation]], targets: Sequence[str]) -> dict[str, Mean]:
+    """Mean shares on the right span, over the right outputs of built-in data."""
+    first = next(iter(by_method.values()))
+    links = [
+        true_links(each.source, target) if each.text == target and each.score == "log-probability" else None
+        for each, target in zip(first, targets, strict=True)
+    ]
+    known = [(row, spans) for row, spans in enumerate(links) if spans is not None]
+    shares = {
+        method: [truth.right_share(explanations[row], spans) for row, spans in known]
+        for method, explanations in by_method.items()
+        if method != "context"
+    }
+    shares["random"] = [truth.uniform_share(first[row], spans) for row, spans in known]
+    defined = {method: [share for share in each if share is not None] for method, each in shares.items()}
+    return {method: Mean.of(each) for method, each in defined.items() if each}
 
 
 def _alignment_errors(

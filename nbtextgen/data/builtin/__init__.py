@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import parse_qsl
 
 from nbtextgen.core.errors import DataError, nearest
-from nbtextgen.data.builtin.dates import dates
+from nbtextgen.data.builtin.dates import SpanLink, date_links, dates
 from nbtextgen.data.builtin.numbers import numbers
 from nbtextgen.data.builtin.pronunciation import pronunciation
 
@@ -34,6 +34,14 @@ def builtin_rows(name: str, count: int | None = None, seed: int = 1) -> list[tup
         return pronunciation(count, seed)
     names = ", ".join(BUILTIN_NAMES)
     raise DataError(f"There is no built-in data set '{name}' (there are {names}).{nearest(name, BUILTIN_NAMES)}")
+
+
+def true_links(source: str, target: str) -> tuple[SpanLink, ...] | None:
+    """Which span of the source makes which span of the target, as the generator of a built-in set knows it.
+
+    Returns ``None`` for pairs of other sets. Dates are known; numbers and pronunciations have no single alignment.
+    """
+    return date_links(source, target)
 
 
 def rows_from_name(text: str) -> list[tuple[str, str]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import random
+import re
+from collections.abc import Iterator
 
 from nbtextgen.core.optional_imports import optional_import
 
@@ -20,6 +22,11 @@ PATTERNS = (
     "y MMMM d",
     "y/M/d",
 )
+ORDINALS = ("the {n} of {month}, {year}", "{month} {n}, {year}", "{n} {month} {year}", "{n} of {month} {year}")
+TARGET_SPANS = {"y": (0, 4), "M": (5, 7), "L": (5, 7), "d": (8, 10)}
+"""Where the fields of a date, by their letters in CLDR, stand in its ISO form."""
+SpanLink = tuple[tuple[int, int], tuple[int, int]]
+"""A span of the source, and the span of the target that it makes."""
 FIRST, LAST = datetime.date(1900, 1, 1).toordinal(), datetime.date(2099, 12, 31).toordinal()
 
 
@@ -54,8 +61,52 @@ def _ordinal(day: datetime.date, rng: random.Random) -> str:
     """English with an ordinal number."""
     from babel.dates import format_date  # `dates` has found it
 
+    month = format_date(day, "MMMM", locale="en_US")
+    return rng.choice(ORDINALS).format(n=_numeral(day), month=month, year=day.year)
+
+
+def _numeral(day: datetime.date) -> str:
     ending = "th" if day.day in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(day.day % 10, "th")
-    patterns = ("the {n} of {month}, {year}", "{month} {n}, {year}", "{n} {month} {year}", "{n} of {month} {year}")
-    return rng.choice(patterns).format(
-        n=f"{day.day}{ending}", month=format_date(day, "MMMM", locale="en_US"), year=day.year
-    )
+    return f"{day.day}{ending}"
+
+
+def date_links(source: str, target: str) -> tuple[SpanLink, ...] | None:
+    """Which span of a written date makes which span of its ISO form: year, month and day.
+
+    Returns ``None`` for pairs that ``dates`` does not make.
+    """
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", target):
+        return None
+    try:
+        day = datetime.date.fromisoformat(target)
+    except ValueError:
+        return None
+    for pieces in _spellings(day):
+        text = "".join(part for _, part in pieces)
+        if source in (text, text.lower()):
+            ends = [sum(len(part) for _, part in pieces[: index + 1]) for index in range(len(pieces))]
+            spans = zip(pieces, ends, strict=True)
+            return tuple(((end - len(part), end), TARGET_SPANS[field]) for (field, part), end in spans if field)
+    return None
+
+
+def _spellings(day: datetime.date) -> Iterator[list[tuple[str, str]]]:
+    """Every text that ``dates`` may make of a day, in pieces: the letter of a field or nothing, and the text."""
+    from babel.dates import DateTimeFormat, format_date, get_date_format, tokenize_pattern
+
+    for locale in LOCALES:
+        fields = DateTimeFormat(day, locale)
+        named = [get_date_format(name, locale).pattern for name in ("medium", "long", "full")]
+        for pattern in (*PATTERNS, *named):
+            pieces = list[tuple[str, str]]()
+            for kind, value in tokenize_pattern(pattern):
+                if kind == "field":
+                    letter, count = str(value[0]), int(value[1])
+                    pieces.append((letter if letter in TARGET_SPANS else "", fields[letter * count]))
+                else:
+                    pieces.append(("", str(value)))
+            yield pieces
+    parts = {"n": ("d", _numeral(day)), "month": ("M", format_date(day, "MMMM", locale="en_US"))}
+    parts["year"] = ("y", str(day.year))
+    for pattern in ORDINALS:
+        yield [parts.get(word, ("", word)) for word in re.split(r"[{}]", pattern)]

@@ -19,18 +19,16 @@ BETTER = {"comprehensiveness": "higher", "sufficiency": "lower", "deletion": "lo
 def survey_tables(survey: Survey) -> list[Table]:
     """The results as tables of text, without empty ones."""
     tables: list[Table] = []
-    if survey.faithfulness:
-        heads = ["method", *(f"{score} ({BETTER[score]} is better)" for score in SCORES)]
-        rows = [
-            [METHOD_NAMES.get(method, method), *(str(means[score]) for score in SCORES)]
-            for method, means in survey.faithfulness.items()
-        ]
-        tables.append((f"Faithfulness, mean over {len(survey.first):,} texts [95 % interval]", heads, rows))
+    tables += _faithfulness(survey)
+    rows = [[METHOD_NAMES[method], str(share)] for method, share in survey.source_share().items()]
+    tables.append(("Share of the source; the rest is earlier output", ["method", "share [95 % interval]"], rows))
     if survey.alignment_error:
         rows = [[METHOD_NAMES[method], f"{rate:.3f}"] for method, rate in survey.alignment_error.items()]
         tables.append(("Alignment error rate", ["method", "error"], rows))
     rows = [[shown(token), shown(unit), f"{value:.2f}", str(count)] for token, unit, value, count in survey.lexicon()]
     tables.append(("Induced lexicon", ["output", "driven by", "mean", "times"], rows))
+    rows = [[shown(token), shown(prior), f"{value:.2f}", str(n)] for token, prior, value, n in survey.prefix_lexicon()]
+    tables.append(("Driven by earlier output", ["output", "driven by", "mean", "times"], rows))
     rows = [[shown(token), f"{100 * share:.0f} %", str(count)] for token, share, count in survey.ignored()]
     tables.append(("Tokens that ignore the source", ["output", "of its occurrences", "times"], rows))
     rows = [[shown(token), f"{100 * share:.0f} %", str(count)] for token, share, count in survey.opposed()]
@@ -42,6 +40,21 @@ def survey_tables(survey: Survey) -> list[Table]:
     rows = [[shown(unit), f"{share:.1f} x", str(count)] for unit, share, count in survey.hubs()]
     tables.append(("Hubs of attention", ["input", "uniform attention", "times"], rows))
     return [table for table in tables if table[2]]
+
+
+def _faithfulness(survey: Survey) -> list[Table]:
+    """Faithfulness, and beside it the share on the right span where that is known."""
+    if not survey.faithfulness and not survey.right_share:
+        return []
+    scores, shares = survey.faithfulness, survey.right_share
+    heads = ["method"] + [f"{score} ({BETTER[score]} is better)" for score in SCORES if scores]
+    heads += ["share on the right span (higher is better)"] if shares else []
+    rows = list[list[str]]()
+    for method in dict.fromkeys((*scores, *shares)):
+        cells = [str(scores[method][score]) if method in scores else "" for score in SCORES if scores]
+        cells += [str(shares.get(method, ""))] if shares else []
+        rows.append([METHOD_NAMES.get(method, method), *cells])
+    return [(f"Faithfulness, mean over {len(survey.first):,} texts [95 % interval]", heads, rows)]
 
 
 def survey_text(survey: Survey) -> str:
