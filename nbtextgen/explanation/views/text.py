@@ -18,8 +18,11 @@ def explanation_text(explanation: Explanation) -> str:
     """A line per output token with its strongest units."""
     lines = [explanation.sentence(), title(explanation)]
     for index, token in enumerate(explanation.output_tokens[:MAX_ROWS]):
-        row = explanation.values[index]
-        parts = ", ".join(f"{shown(explanation.input_units[unit])} {row[unit]:+.2f}" for unit in strongest(row, 3))
+        row, names = explanation.values[index], [shown(unit) for unit in explanation.input_units]
+        if explanation.prefix_values is not None:
+            row = np.concatenate([row, explanation.prefix_values[index]])
+            names += [f"(output) {shown(earlier.strip() or earlier)}" for earlier in explanation.prefix_tokens]
+        parts = ", ".join(f"{names[unit]} {row[unit]:+.2f}" for unit in strongest(row, 3))
         lines.append(f"  {shown(token):>12}  {explanation.log_probabilities[index]:7.2f}   {parts}")
     if len(explanation.output_tokens) > MAX_ROWS:
         lines.append(f"  ... {len(explanation.output_tokens) - MAX_ROWS} more tokens; see .values")
@@ -46,6 +49,10 @@ def notes(explanation: Explanation) -> list[str]:
     sentences = [] if explanation.unit != "word" else unspaced_note(explanation.source)
     if explanation.score != "log-probability":
         sentences.append(f"Values explain the score {explanation.score} of each output token, not its log-probability.")
+    if explanation.prefix_values is not None:
+        source, earlier = np.abs(explanation.values).sum(), np.abs(explanation.prefix_values).sum()
+        share = 100 * source / max(source + earlier, 1e-12)
+        sentences.append(f"{share:.0f} % of the attribution is on the input, {100 - share:.0f} % on earlier output.")
     if explanation.standard_errors is not None:
         error = np.sqrt((explanation.standard_errors**2).mean())
         sentences.append(f"Standard error of a value: {error:.3f} nats (root mean square).")
