@@ -15,6 +15,7 @@ from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.data.seen import SeenSources
 from nbtextgen.pipeline.dataset import prepare_data, to_pairs
 from nbtextgen.pipeline.defaults import Plan, fit_options
+from nbtextgen.pipeline.description import description, description_html
 from nbtextgen.pipeline.model_data import score_metric
 from nbtextgen.pipeline.session import Callback, TrainingSession, run_session
 from nbtextgen.trained_model import TrainedModel
@@ -393,7 +394,15 @@ class TextGenerator(TrainedModel):
     def __repr__(self) -> str:
         known = fit_options()
         options = [f"{name}={value!r}" for name, value in self._options.items() if value != known[name].default]
-        return f"TextGenerator({', '.join(options)})" + ("" if self._predictor else "  # not trained yet")
+        return f"TextGenerator({', '.join(options)})  # {'; '.join(self._description()) or 'not trained yet'}"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        code = repr(self).partition("  # ")[0]
+        return {"text/plain": repr(self), "text/html": description_html(code, self._description())}
+
+    def _description(self) -> list[str]:
+        created = self.run.created if self.run is not None else ""
+        return [] if self._predictor is None else description(self.plan, self.predictor.networks, self.history, created)
 
 
 # Help and Tab show every option of the configuration dataclasses.

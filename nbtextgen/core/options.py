@@ -91,14 +91,13 @@ class Option:
         )
         if low is not None and high is not None:
             if self.above is None and self.below is None:
-                return f"{kind} between {low:g} and {high:g}"
-            return (
-                f"{kind} in {'[' if self.above is None else '('}{low:g}, {high:g}{']' if self.below is None else ')'}"
-            )
+                return f"{kind} between {_plain(low)} and {_plain(high)}"
+            left, right = "[" if self.above is None else "(", "]" if self.below is None else ")"
+            return f"{kind} in {left}{_plain(low)}, {_plain(high)}{right}"
         if low is not None:
-            return f"{kind} {'of at least' if self.minimum is not None else 'above'} {low:g}"
+            return f"{kind} {'of at least' if self.minimum is not None else 'above'} {_plain(low)}"
         if high is not None:
-            return f"{kind} {'of at most' if self.maximum is not None else 'below'} {high:g}"
+            return f"{kind} {'of at most' if self.maximum is not None else 'below'} {_plain(high)}"
         return kind
 
     def check(self, value: object) -> Any:
@@ -173,6 +172,11 @@ class Option:
     def _refusal(self, value: object) -> OptionError:
         shown = value if isinstance(value, (int, float)) else repr(value)
         return OptionError(f"{self.flag} must be {self.range()} (got {shown}).")
+
+
+def _plain(number: float) -> str:
+    """A number of a range, a large whole one with all its digits."""
+    return f"{number:.0f}" if number == int(number) and abs(number) < 1e15 else f"{number:g}"
 
 
 @functools.cache

@@ -67,13 +67,35 @@ def by_name(*options: Option) -> dict[str, Option]:
     return {option.name: option for option in options}
 
 
+CHOICE_RULES = {
+    "tokens": "by the length and the writing of the texts",
+    "source_tokens": "by the length and the writing of the sources",
+    "target_tokens": "by the length and the writing of the targets",
+    "vocabulary_size": "1,000 to 8,000 by the number of pairs",
+    "hidden_size": "128 to 512 by the number of pairs and --max-minutes",
+    "embedding_size": "by the hidden size",
+    "dropout": "higher for more epochs",
+    "batch_size": "16 to 64 by the number of pairs",
+    "epochs": "for about 5,000 updates, at most 200",
+    "learning_rate": "by the hidden size",
+}
+"""How ``plan`` chooses what is left open, in a few words."""
+
+
 def help_table(options: Mapping[str, Option]) -> str:
     """Return one line per option: flag, help, range, default."""
     rows = []
     for option in options.values():
-        default = "" if option.default in (None, "", ()) else f" (default {option.default})"
-        rows.append(f"    {option.flag:<24}{option.help}: {option.range()}{default}")
+        allowed = "" if option.range() == "text" or option.type is bool else f"; {option.range()}"
+        rows.append(f"    {option.flag:<24}{option.help}{allowed}{_default(option)}")
     return "\n".join(rows)
+
+
+def _default(option: Option) -> str:
+    """Return the default in words; for a setting that is chosen from the data, the rule."""
+    if option.name in CHOICE_RULES and option.default is None:
+        return f" (default: chosen from the data, {CHOICE_RULES[option.name]})"
+    return "" if option.default in (None, "", (), False) else f" (default {option.default})"
 
 
 COLUMNS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,13 +20,22 @@ if TYPE_CHECKING:
 
 MAX_CURVES = len(COLOURS)
 MAX_ROWS = 100
+STATES = {
+    "early": "stopped early: no improvement",
+    "time": "time limit reached",
+    "interrupted": "stopped",
+    "diverged": "stopped: the loss kept rising",
+    "broken off": "process ended; can be resumed",
+}
+"""States of runs in words; the others are words already."""
 
 
 class RunsView(Sequence["RunRecord"]):
     """A sequence of ``RunRecord`` that shows itself as a table with learning curves."""
 
-    def __init__(self, folder: Path, runs: Sequence[RunRecord]) -> None:
-        self.folder, self._runs = folder, list(runs)
+    def __init__(self, folder: Path, runs: Sequence[RunRecord], panel: Callable[[RunsView], Any] | None = None) -> None:
+        """Keep the runs of a folder; ``panel`` makes what a notebook shows in place of the static table."""
+        self.folder, self._runs, self._panel = folder, list(runs), panel
 
     def __len__(self) -> int:
         return len(self._runs)
@@ -52,36 +61,51 @@ class RunsView(Sequence["RunRecord"]):
     def __repr__(self) -> str:
         if not self._runs:
             return self._empty()
-        rows = [list(map(pictured, row)) for row in self._rows()]
+        rows = [list(map(pictured, row)) for row in self.rows()]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         return "\n".join(
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
         )
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        return {"text/plain": repr(self), "text/html": self._html()}
+        return {"text/plain": repr(self), "text/html": self.html()}
+
+    def _ipython_display_(self) -> None:
+        """Show the panel, where there is one; otherwise IPython shows the static table."""
+        if self._panel is None or not self._runs:
+            raise NotImplementedError
+        self._panel(self)._ipython_display_()
+
+    def again(self) -> RunsView:
+        """Return the same runs as they are now."""
+        from nbtextgen.run.folder import Run
+        from nbtextgen.run.listing import record
+
+        return RunsView(self.folder, [record(run.folder) for run in self._runs if Run.is_run(run.folder)])
 
     def _empty(self) -> str:
         return (
             f"There are no runs in {pictured(str(self.folder))}; train with %textgen_train NAME --run NAME to keep one."
         )
 
-    def _rows(self) -> list[list[str]]:
+    def rows(self) -> list[list[str]]:
         """Return the table: a header, then a row for each run."""
         differing = self.differing()[:12]
-        rows = [["run", "state", "updates", "time", "pairs", "parameters", "best loss", "metric", *differing]]
+        settings = [name.replace("_", " ") for name in differing]
+        rows = [["run", "state", "updates", "time", "pairs", "parameters", "best loss", "metric", *settings]]
         for run in self._runs[:MAX_ROWS]:
             updates, metric = f"{run.step:,}/{run.steps:,}", f"{run.metric_name} {_figure(run.metric, 2)}"
             counts = [updates, clock(run.seconds), f"{run.pairs:,}", f"{run.parameters:,}"]
             scores = [_figure(run.best_loss, 4), "" if run.metric_name == "loss" else metric]
-            settings = [_setting((run.settings or {}).get(name)) for name in differing]
-            rows.append([run.name, run.problem or run.state, *counts, *scores, *settings])
+            values = [_setting((run.settings or {}).get(name)) for name in differing]
+            rows.append([run.name, run.problem or STATES.get(run.state, run.state), *counts, *scores, *values])
         return rows
 
-    def _html(self) -> str:
+    def html(self) -> str:
+        """Return the runs as an HTML table, with a chart of their curves."""
         if not self._runs:
             return f"<div>{visible(self._empty())}</div>"
-        head, *rows = self._rows()
+        head, *rows = self.rows()
         heads = "".join(f'<th style="text-align:left">{visible(name)}</th>' for name in head)
         body = "".join(
             "<tr>" + "".join(f'<td style="text-align:left"><bdi>{visible(cell)}</bdi></td>' for cell in row) + "</tr>"

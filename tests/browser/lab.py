@@ -221,12 +221,22 @@ class Lab:
             run: run every cell and wait for each.
             classic: open it in Notebook 7 instead.
         """
-        name = f"test-{secrets.token_hex(4)}.ipynb"
         made = nbformat.v4.new_notebook(
             cells=[nbformat.v4.new_code_cell(source) for source in cells],
             metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
         )
-        nbformat.write(made, self.server.folder / name)
+        notebook = self.open_saved(made, width=width, height=height, classic=classic)
+        if run:
+            for at in range(len(cells)):
+                notebook.run(at)
+        return notebook
+
+    def open_saved(
+        self, saved: nbformat.NotebookNode, *, width: int = 1280, height: int = 900, classic: bool = False
+    ) -> Notebook:
+        """Open a notebook with its outputs, which are not trusted; the other arguments are those of ``open``."""
+        name = f"test-{secrets.token_hex(4)}.ipynb"
+        nbformat.write(saved, self.server.folder / name)
         page = self._page_of_its_own() if classic else self.shared.get()
         page.set_viewport_size({"width": width, "height": height})
         notebook = Notebook(page, self.server, name)
@@ -239,9 +249,6 @@ class Lab:
                 name,
             )
         notebook.wait_ready()
-        if run:
-            for at in range(len(cells)):
-                notebook.run(at)
         return notebook
 
     def _page_of_its_own(self) -> Page:

@@ -205,10 +205,16 @@ def test_tuning_in_the_background_leaves_the_best_in_the_variable(lab: Lab, tmp_
     put(panel, "minutes", "3")
     put(panel, "fixed", "--embedding-size 8 --batch-size 32 --max-steps 25")
     panel.get_by_label("dropout", exact=True).uncheck()
-    high = panel.get_by_label("hidden size, to")
-    for _ in range(11):
+    high = panel.get_by_label("hidden size, to", exact=True)
+    high.focus()
+    for _ in range(4):
         high.press("ArrowLeft")
+    typed = panel.get_by_label("hidden size, to, number")
+    typed.fill("24")
+    typed.press("Enter")
     code(panel, "Python").get_by_text("'hidden_size': (16, 24)").wait_for()
+    line = "%textgen_tune best --data rows --minutes 3.0 --search learning-rate:"
+    expect(code(panel)).to_have_text(re.compile(re.escape(line) + r"\S+,hidden-size:16\.\.24 --embedding-size 8"))
     panel.get_by_role("button", name="Start").press("Space")
     panel.get_by_text(re.compile(r"Trial ([3-9]|\d\d+),")).wait_for()  # quick ones may never be seen
     panel.get_by_role("button", name="Stop").press("Enter")

@@ -156,16 +156,28 @@ function shownRanges() {
   return { model, ...show(ranges.default, model) };
 }
 
-test("the lower end of a range takes the upper along, and the other way round", () => {
+test("a range has two thumbs and two boxes; the lower end takes the upper along, and the other way round", () => {
   const { model, root } = shownRanges();
   const [low, high] = [labelled(root, "hidden size, from"), labelled(root, "hidden size, to")];
-  assert.equal(root.querySelector(".ntg-range").textContent, "16 – 32");
+  const boxes = () => ["from", "to"].map((end) => labelled(root, `hidden size, ${end}, number`).value);
+  assert.deepEqual(boxes(), ["17", "33"], "also between the stops");
   enter(low, 3, "input");
   assert.deepEqual(model.state.values.hidden_size.range, [48, 48]);
   assert.deepEqual([high.value, high.getAttribute("aria-valuetext")], ["3", "48"]);
   enter(high, 1, "input");
   assert.deepEqual(model.state.values.hidden_size.range, [24, 24]);
-  assert.equal(root.querySelector(".ntg-range").textContent, "24 – 24");
+  enter(labelled(root, "hidden size, to, number"), "30");
+  assert.deepEqual(
+    [model.state.values.hidden_size.range, boxes()],
+    [
+      [24, 30],
+      ["24", "30"],
+    ],
+  );
+  enter(labelled(root, "hidden size, from, number"), "-5");
+  assert.deepEqual(model.state.values.hidden_size.range, [16, 30], "the lowest that is allowed");
+  enter(labelled(root, "hidden size, from, number"), "many");
+  assert.deepEqual(boxes(), ["16", "30"], "no number changes nothing");
 });
 
 test("choices are kept in their order, and a setting that is not searched is dimmed", () => {
@@ -309,3 +321,53 @@ test("code is copied as it is and shown with its control characters visible", as
   assert.equal(copy.textContent, "Press Ctrl-C");
   assert.equal(window.getSelection().toString(), root.querySelector("pre").textContent);
 });
+
+const runs = await load("RunsTable");
+const RUNS = {
+  heads: ["run", "updates"],
+  rows: [
+    { name: "a", cells: ["a", "900/1,000"], keys: ["a", 900] },
+    { name: "b", cells: ["b", "1,000/1,000"], keys: ["b", 1000] },
+    { name: "c", cells: ["c", ""], keys: ["c", ""] },
+  ],
+};
+
+test("runs are sorted by a press on a head, numbers as numbers, those without a value last", () => {
+  const { root } = show(runs.default, fakeModel(structuredClone(RUNS)));
+  const order = () => [...root.querySelectorAll("tbody tr")].map((row) => row.cells[1].textContent).join("");
+  const sort = (column) => root.querySelectorAll("th button")[column].click();
+  assert.equal(order(), "abc");
+  sort(1);
+  assert.equal(order(), "abc");
+  assert.equal(root.querySelectorAll("th")[1].getAttribute("aria-sort"), "ascending");
+  sort(1);
+  assert.equal(order(), "bac");
+  sort(0);
+  assert.equal(order(), "abc");
+});
+
+test("runs that are chosen are opened, compared, and deleted after a second press", () => {
+  const { model, root } = shownRuns();
+  const act = (text) => [...root.querySelectorAll("[role=toolbar] button")].find((node) => node.textContent === text);
+  assert.ok(["Open", "Resume", "Compare", "Delete"].every((text) => act(text).disabled));
+  enter(labelled(root, "Choose a"), true);
+  act("Open").click();
+  assert.ok(act("Compare").disabled);
+  enter(labelled(root, "Choose b"), true);
+  assert.ok(act("Open").disabled && act("Resume").disabled);
+  act("Compare").click();
+  act("Delete").click();
+  act("Delete 2 for ever?").click();
+  assert.deepEqual(model.sent, [
+    { action: "open", names: ["a"] },
+    { action: "compare", names: ["a", "b"] },
+    { action: "delete", names: ["a", "b"] },
+  ]);
+  model.set("rows", RUNS.rows.slice(2));
+  assert.ok(act("Delete").disabled, "what is gone is no longer chosen");
+});
+
+function shownRuns() {
+  const model = fakeModel(structuredClone(RUNS));
+  return { model, ...show(runs.default, model) };
+}

@@ -49,6 +49,11 @@ def run(shell: InteractiveShell, magic: str, line: str, cell: str | None = None)
         ("textgen_runs", "open first --into shown --folder {folder}", None),
         ("textgen_runs", "resume first --into shown --folder {folder}", None),
         ("textgen_explain", "words abc", None),
+        (
+            "textgen_tune",
+            f"shown --data rows --minutes 0.02 --search cell:lstm/gru,dropout:0.1..0.2 {FAST.replace(' --quiet', '')}",
+            None,
+        ),
     ],
 )
 def test_the_code_that_a_line_shows_runs(shell: InteractiveShell, magic: str, line: str, cell: str | None) -> None:
@@ -113,7 +118,7 @@ def test_runs_are_listed_compared_resumed_and_deleted(shell: InteractiveShell) -
 
 def test_the_panel_of_a_trained_model_tells_how_it_was_trained(shell: InteractiveShell) -> None:
     history, _ = run(shell, "textgen_panel", "words")
-    assert "finished after" in repr(history) and "<svg" in history._repr_mimebundle_()["text/html"]
+    assert "finished after" in repr(history) and "data:image/svg+xml" in history._repr_mimebundle_()["text/html"]
 
 
 @pytest.mark.parametrize(
@@ -136,6 +141,10 @@ def test_the_panel_of_a_trained_model_tells_how_it_was_trained(shell: Interactiv
         ("textgen_train", "words --resume nowhere --data rows", "leave out --data"),
         ("textgen_train", "words --resume nowhere", "nowhere"),
         ("textgen_train", "words --data rows --progress pannel", "Did you mean 'panel'"),
+        ("textgen_tune", "words --data rows --search dropot", "Did you mean 'dropout'"),
+        ("textgen_tune", "words --data rows --search dropout:0.3", "write it as dropout:0"),
+        ("textgen_tune", "words --data rows --dropout 0.1", "dropout"),
+        ("textgen_tune", "words", "There are no pairs"),
     ],
 )
 def test_a_mistake_is_one_sentence(shell: InteractiveShell, magic: str, line: str, message: str) -> None:
@@ -152,6 +161,50 @@ def test_every_magic_has_help_for_people_with_an_example_and_its_options(shell: 
         text = shell.magics_manager.magics["line"][name].__doc__
         assert text and f"%{name}" in text and "--debug" in text and "--show-code" in text, name
         assert "Example" in text, name
+
+
+def test_help_begins_with_what_matters_and_tells_how_defaults_are_chosen(shell: InteractiveShell) -> None:
+    assert shell.magics_manager is not None
+    text = shell.magics_manager.magics["line"]["textgen_train"].__doc__ or ""
+    first = text.partition("The ten that matter first:")[2].partition("Data and run:")[0]
+    assert first.count("    --") == 10 and "--data " in first and "--epochs " in first
+    assert "(default: chosen from the data, for about 5,000 updates, at most 200)" in first
+    assert ": text" not in text and "e+09" not in text and "4294967295" in text
+
+
+def test_a_search_is_tuned_and_its_words_are_read_back(shell: InteractiveShell) -> None:
+    from nbtextgen.notebook.magics.tune import search_as_words, search_of
+    from nbtextgen.tuning import Range
+
+    words = ["hidden-size:16..24", "cell:lstm/gru", "learning-rate:0.0001..0.01"]
+    space = search_of(words)
+    assert search_as_words(space) == words and space["learning_rate"] == Range(0.0001, 0.01, True)
+    tuning, _ = run(shell, "textgen_tune", f"best --data rows --minutes 0.02 --search {','.join(words)} --max-steps 5")
+    assert shell.user_ns["best"] is tuning.best and tuning.best.plan.model.hidden_size in (16, 24)
+
+
+def test_runs_are_resumed_compared_and_deleted_from_their_table(shell: InteractiveShell) -> None:
+    from nbtextgen.notebook.panels.runs import RunsPanel
+
+    folder = shell.user_ns["folder"]
+    for name in ("third", "fourth"):
+        run(shell, "textgen_train", f"{name} --data rows {FAST} --run {folder}/{name}")
+    view, _ = run(shell, "textgen_runs", f"compare third fourth --folder {folder}")
+    panel = RunsPanel(shell.magics_manager.registry["RunCommands"].session, view)
+
+    def act(action: str, *names: str) -> str:
+        panel._receive(None, {"action": action, "names": list(names)})
+        return panel.status.value
+
+    assert panel.table.heads[:3] == ["run", "state", "updates"] and panel.table.rows[0]["cells"][1] == "finished"
+    assert panel.table.rows[0]["keys"][2] == 1.0  # 1/1 updates
+    assert "third is the best model" in act("open", "third") and shell.user_ns["third"].generate("abc").text
+    assert "2 runs side by side" in act("compare", "third", "fourth") and "<table" in panel.below.children[0].value
+    assert "fourth is resumed into fourth" in act("resume", "fourth")
+    panel.session.trainings["fourth"].worker.wait(60)
+    assert "fourth is the best model of the run" in panel.status.value
+    assert "fourth, third deleted" in act("delete", "third", "fourth") and not (folder / "third").exists()
+    assert panel.table.rows == [] and act("open", "third") == panel.status.value
 
 
 def test_the_code_of_a_panel_opens_it(shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> None:

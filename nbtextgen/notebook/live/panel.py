@@ -50,6 +50,7 @@ class LivePanel(anywidget.AnyWidget):
     def _receive(self, _: object, content: Values, buffers: object = None) -> None:
         """Handle a message from the page; may be called in any thread."""
         controls, action, value = self._training.controls, content.get("action"), content.get("value")
+        self._training.touched = True
         actions: dict[str, Callable[[], object]] = {
             "stop": controls.stop,
             "pause": controls.pause,

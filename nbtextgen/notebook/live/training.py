@@ -44,6 +44,7 @@ class Training:
         at_end: called with the model, in the thread that trained it.
         view: what shows it in the notebook, or ``None``.
         worker: the background thread.
+        touched: whether a message of the panel was handled, after which the page takes the kernel to be idle.
         callbacks: called with every event, in the thread that trains.
     """
 
@@ -58,6 +59,7 @@ class Training:
         self.plan: Plan | None = None
         self.at_end: Callable[[TextGenerator], object] = lambda model: None
         self.worker = BackgroundWorker(f"textgen_train {name}")
+        self.touched = False
 
     @property
     def running(self) -> bool:
@@ -104,6 +106,9 @@ class Training:
             Exception: whatever ``fit`` raised.
         """
         while self.running:
+            if self.touched:
+                self.touched = False
+                _publish_busy(kernel)
             try:
                 # An interrupt's signal does not wake the loop when another thread takes it: the loop wakes by itself.
                 await asyncio.sleep(WAKE_SECONDS)
@@ -114,6 +119,13 @@ class Training:
             raise self.worker.error
         assert self.model is not None
         return self.model
+
+
+def _publish_busy(kernel: Any) -> None:
+    """Say again that the cell runs: after every message that is handled meanwhile, the kernel says that it is idle."""
+    publish = getattr(kernel, "_publish_status", None)
+    if publish is not None:
+        publish("busy", "shell")
 
 
 @contextmanager

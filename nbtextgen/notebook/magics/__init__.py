@@ -18,6 +18,7 @@ from nbtextgen.notebook.magics.generate import GenerateCommands
 from nbtextgen.notebook.magics.panel import PanelCommands
 from nbtextgen.notebook.magics.runs import RunCommands
 from nbtextgen.notebook.magics.train import TrainCommands
+from nbtextgen.notebook.magics.tune import TuneCommands
 from nbtextgen.notebook.session import Session
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ COMMANDS: tuple[type[Commands], ...] = (
     FileCommands,
     PanelCommands,
     RunCommands,
+    TuneCommands,
 )
 
 

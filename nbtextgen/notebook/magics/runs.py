@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,8 +81,16 @@ class RunCommands(Commands):
         elif action == "delete":
             result = _delete(chosen, sure=bool(parsed.options.get("yes")))
         else:
-            result = RunsView(folder, all_runs if action == "list" else chosen)
+            result = RunsView(folder, all_runs if action == "list" else chosen, self._panel())
         return awaitable(result) if parsed.awaited else result
+
+    def _panel(self) -> Callable[[RunsView], Any] | None:
+        """Return what makes the panel of a table of runs, in a notebook."""
+        if not self.session.rich:
+            return None
+        from nbtextgen.notebook.panels.runs import RunsPanel
+
+        return partial(RunsPanel, self.session)
 
     def _runs_elsewhere(self, folder: Path) -> list[RunRecord]:
         """Return the runs of this session's models and trainings that are in other folders."""

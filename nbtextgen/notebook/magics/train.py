@@ -23,6 +23,7 @@ from nbtextgen.notebook.arguments import (
     text_option,
 )
 from nbtextgen.notebook.code import Values, call, keywords, print_code
+from nbtextgen.notebook.completion import Options
 from nbtextgen.notebook.lines import ParsedLine, Syntax, parse_line
 from nbtextgen.notebook.magics.base import Commands, awaitable, command
 from nbtextgen.notebook.variables import names_file
@@ -61,6 +62,20 @@ OWN = (
     | COMMON
 )
 TRAIN = OWN | LAUNCH | FIT
+FIRST = ("data", "source", "target", "valid", "tokens", "epochs", "max_minutes", "hidden_size", "background", "run")
+"""The options that matter first."""
+
+
+def _others(options: Options) -> Options:
+    return {name: option for name, option in options.items() if name not in FIRST}
+
+
+HELP = {
+    "The ten that matter first": {name: TRAIN[name] for name in FIRST},
+    "Data and run": _others(OWN),
+    "Several processes": LAUNCH,
+    **{title: _others(options) for title, options in SECTIONS.items()},
+}
 
 
 @dataclass(frozen=True)
@@ -111,7 +126,7 @@ class TrainCommands(Commands):
     """Training."""
 
     @line_cell_magic
-    @command(TRAIN, "new", sections={"Data and run": OWN, "Several processes": LAUNCH, **SECTIONS})
+    @command(TRAIN, "new", sections=HELP)
     def textgen_train(self, parsed: ParsedLine) -> object:
         """Train a text generator and put it into a variable.
 

@@ -41,6 +41,12 @@ def suggestions(session: Session, data: str) -> dict[str, list[str]]:
     }
 
 
+def only_data(session: Session) -> str:
+    """Return the variable that holds data, if there is just one; empty otherwise."""
+    names = data_variables(session.variables)
+    return names[0] if len(names) == 1 else ""
+
+
 class DataSource:
     """Reads the pairs that a form names, and keeps them until it names others."""
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import ipywidgets
+from IPython.core.getipython import get_ipython
 
 from nbtextgen.core.escaping import visible
 
@@ -47,8 +48,15 @@ class StaticForm:
             self._shown_still = still
             _display(still, self._still_id, update=True)
 
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs)  # type: ignore[misc]
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+        return (data or {}) | self.still(), metadata
+
     def _ipython_display_(self) -> None:
-        """Show the widget, and its static form beside it."""
+        """Show the widget, and its static form beside it; a terminal shows the text alone."""
+        if not hasattr(get_ipython(), "kernel"):
+            raise NotImplementedError
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}  # type: ignore[attr-defined]
         _display({"application/vnd.jupyter.widget-view+json": view, "text/plain": ""}, uuid.uuid4().hex)
         self._shown_still = self.still()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -13,17 +12,23 @@ from nbtextgen.core.errors import NbTextGenError, form_words
 from nbtextgen.core.escaping import visible
 from nbtextgen.notebook.background import BackgroundWorker, describe
 from nbtextgen.notebook.code import MagicLine, Values
-from nbtextgen.notebook.live.panel import PanelView
 from nbtextgen.notebook.live.record import Record
 from nbtextgen.notebook.live.static_view import as_html, as_text
-from nbtextgen.notebook.panels.data_source import FIELDS, DataSource, columns_of, field_of, fit_code, suggestions
+from nbtextgen.notebook.panels.data_source import (
+    FIELDS,
+    DataSource,
+    columns_of,
+    field_of,
+    fit_code,
+    only_data,
+    suggestions,
+)
+from nbtextgen.notebook.panels.embedded import EmbeddedView
 from nbtextgen.notebook.panels.fields import check_settings, defaults, field
 from nbtextgen.notebook.panels.generate import GeneratePanel
 from nbtextgen.notebook.panels.static import StaticForm
 from nbtextgen.notebook.panels.widgets import CodeView, Form, row, status
-from nbtextgen.notebook.progress import Throttle
 from nbtextgen.pipeline.defaults import fit_options
-from nbtextgen.training.events import Event, Validation
 
 if TYPE_CHECKING:
     from nbtextgen.data.pairs import Pairs
@@ -40,8 +45,6 @@ SECTIONS = {
 }
 RANGE_UPDATES = 150
 """Most updates of a range test."""
-STILL_SECONDS = 5.0
-"""Shortest time between two updates of the static form while a training runs."""
 DELAY = 0.4
 """Seconds without a change before a new estimate begins."""
 
@@ -52,6 +55,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
     def __init__(self, session: Session, name: str = "model", data: str = "") -> None:
         """Create the panel; the variable ``name`` receives the model. ``data`` is as after ``--data``."""
         self.session, self._source = session, DataSource(session)
+        data = data or only_data(session)
         self._worker = BackgroundWorker("nbtextgen estimate", delay=DELAY, on_error=self._show_error)
         self.form = _form(session, name, data)
         self.cost = ipywidgets.HTML()
@@ -221,7 +225,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
             return
         self._enable(False)
         self.status.value = ""
-        view = _EmbeddedView(training, self._over, self.refresh_still)
+        view = EmbeddedView(training, self._over, self.refresh_still)
         training.view = view
         training.record.words = form_words
         training.callbacks.append(view)
@@ -258,30 +262,6 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
                 more = part.summary()
                 text, page = f"{text}\n{more[0]}", page + more[1]
         return text, page
-
-
-class _EmbeddedView(PanelView):
-    """The live panel of a training as a part of the Train panel."""
-
-    def __init__(self, training: Training, ended: Callable[[Training], None], changed: Callable[[], object]) -> None:
-        super().__init__(training)
-        self._ended, self._changed, self._still = ended, changed, Throttle(STILL_SECONDS)
-
-    @property
-    def widget(self) -> ipywidgets.Widget:
-        """The live panel."""
-        return self._panel
-
-    def __call__(self, event: Event) -> None:
-        """Take in an event; now and then, the static form follows."""
-        super().__call__(event)
-        if isinstance(event, Validation) and self._still.due():
-            self._changed()
-
-    def over(self) -> None:
-        """Show the result of the training."""
-        super().over()
-        self._ended(self._training)
 
 
 def _form(session: Session, name: str, data: str) -> Form:

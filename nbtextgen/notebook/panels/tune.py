@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from nbtextgen.core.errors import NbTextGenError, OptionError
-from nbtextgen.core.options import Option
 from nbtextgen.notebook.background import BackgroundWorker, describe
-from nbtextgen.notebook.code import Values, call
+from nbtextgen.notebook.code import MagicLine, Values, call
 from nbtextgen.notebook.lines import Syntax, parse_line
-from nbtextgen.notebook.panels.data_source import FIELDS, DataSource, columns_of, suggestions
+from nbtextgen.notebook.magics.tune import MINUTES, SEARCHED, search_as_code, search_as_words
+from nbtextgen.notebook.panels.data_source import FIELDS, DataSource, columns_of, only_data, suggestions
 from nbtextgen.notebook.panels.fields import field, text_field
 from nbtextgen.notebook.panels.generate import GeneratePanel
 from nbtextgen.notebook.panels.static import StaticForm
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from nbtextgen.notebook.session import Session
 
 OPTIONS = fit_options()
-MINUTES = Option("minutes", float, False, 5.0, "time limit of the whole search", None, None, 0.0, None, None, (0.5, 60))
-SEARCHED = ("learning_rate", "hidden_size", "dropout")
-"""Settings that are searched unless the user switches them off."""
 UPDATE_SECONDS = 1.0
 """Shortest time between two updates of the charts."""
 
@@ -39,6 +36,7 @@ class TunePanel(StaticForm, ipywidgets.VBox):
     def __init__(self, session: Session, name: str = "model", data: str = "") -> None:
         """Create the panel; the variable ``name`` receives the best model. ``data`` is as after ``--data``."""
         self.session, self._source = session, DataSource(session)
+        data = data or only_data(session)
         self._controls = Controls()
         self._worker = BackgroundWorker("nbtextgen tuning", on_error=self._show_error)
         self._throttle = Throttle(UPDATE_SECONDS)
@@ -97,7 +95,18 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         if change is not None and change["owner"] is self.form and change["old"].get("data") != values.get("data"):
             self.form.suggestions = suggestions(self.session, values.get("data") or "")
         self.form.errors = self._problems()
-        self.code.show({"Python": self._python()})
+        self.code.show({"Magic": self.line().magic(), "Python": self._python()})
+
+    def line(self) -> MagicLine:
+        """Return the call of ``textgen_tune`` that does the same as Start."""
+        values = self.form.values
+        try:
+            fixed, minutes = self.fixed(), self._minutes()
+        except OptionError:
+            fixed, minutes = {}, MINUTES.default
+        search = search_as_words(self.search())
+        options = {"data": values["data"], **columns_of(values), "minutes": minutes, "search": search, **fixed}
+        return MagicLine("textgen_tune", values["name"], options)
 
     def _problems(self) -> dict[str, str]:
         problems = self._source.problems(self.form.values)
@@ -117,14 +126,13 @@ class TunePanel(StaticForm, ipywidgets.VBox):
 
     def _python(self) -> str:
         values = self.form.values
-        search = ", ".join(f"{name!r}: {_as_code(values)}" for name, values in self.search().items())
         try:
             fixed, minutes = self.fixed(), self._minutes()
         except OptionError:
             fixed, minutes = {}, MINUTES.default
         options = ({"options": fixed} if fixed else {}) | columns_of(values)
         data = self.session.data_as_code(values.get("data") or "")
-        called = call("tune", f"{data}, {{{search}}}, {minutes:g}", options)
+        called = call("tune", f"{data}, {search_as_code(self.search())}, {minutes:g}", options)
         return f"from nbtextgen import tune\n{values['name']} = {called}.best"
 
     # Search --------------------------------------------------------------------------------------------------------
@@ -194,11 +202,6 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         """Return the panel as text and as static HTML."""
         html = "" if self.tuning is None else self.tuning._repr_mimebundle_()["text/html"]
         return f"Tune panel: {self.code.pieces[0]['code']}", self.status.value + html
-
-
-def _as_code(values: Domain) -> str:
-    """Return a range as ``(low, high)``, which ``tune`` also takes, or a list of choices."""
-    return f"({values.low:g}, {values.high:g})" if isinstance(values, Range) else repr(list(values))
 
 
 def _domain(name: str, values: list[Any]) -> Domain:

@@ -91,6 +91,20 @@ class Ranges(anywidget.AnyWidget):
     disabled = traitlets.Bool(False).tag(sync=True)
 
 
+class RunsTable(anywidget.AnyWidget):
+    """A table of runs that sorts; sends ``{"action": ..., "names": [...]}`` for those that are chosen.
+
+    Attributes:
+        heads: titles of the columns.
+        rows: for each run its name, its cells, and what the columns are sorted by.
+    """
+
+    _esm = module(FRONT, "runs.js")
+    _css = STYLE
+    heads = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    rows = traitlets.List(traitlets.Dict()).tag(sync=True)
+
+
 def status(*lines: str, alert: bool = False) -> str:
     """Return text for an HTML widget, which screen readers announce when it changes."""
     role = "alert" if alert else "status"

@@ -1,4 +1,4 @@
-// What to search: for each setting a switch, and two sliders for a range of numbers or a box for each choice.
+// What to search: for each setting a switch, and a slider with two thumbs for a range of numbers or a box for each choice.
 
 /**
  * @typedef {object} RangeField
@@ -22,7 +22,8 @@
  */
 
 /**
- * Two sliders over the same stops. The lower can never pass the upper: each takes the other along.
+ * A slider with two thumbs over the same stops, and a box to type each end in. The lower end can never pass the upper: each
+ * takes the other along.
  *
  * @param {RangeField} field
  * @param {Range} range
@@ -30,28 +31,44 @@
  */
 function numberRange(field, range, onChange) {
   const stops = field.stops ?? [];
-  const ends = range.map((end) => nearestStop(stops, Number(end)));
-  const text = el("span", { class: "ntg-range" });
-  const sliders = ["from", "to"].map((end, side) => {
+  const values = [Number(range[0]), Number(range[1])];
+  const filled = el("div", { class: "ntg-filled" });
+  const parts = ["from", "to"].map((end, side) => {
     const slider = stopSlider(stops, `${field.label}, ${end}`);
-    slider.value = String(ends[side]);
-    slider.addEventListener("input", () => {
-      ends[side] = Number(slider.value);
-      if (ends[0] > ends[1]) {
-        ends[1 - side] = ends[side];
-        sliders[1 - side].value = slider.value;
-      }
-      show();
-      onChange([stops[ends[0]], stops[ends[1]]]);
+    const attributes = { type: "text", inputmode: "decimal", size: 6, autocomplete: "off" };
+    const box = el("input", { ...attributes, "aria-label": `${field.label}, ${end}, number` });
+    slider.addEventListener("input", () => set(side, stops[Number(slider.value)]));
+    box.addEventListener("change", () => {
+      const value = Number(box.value);
+      const valid = box.value.trim() !== "" && Number.isFinite(value);
+      set(side, valid ? Math.min(Math.max(value, stops[0]), stops[stops.length - 1]) : values[side]);
     });
-    return slider;
+    return { slider, box };
   });
+  /**
+   * @param {number} side
+   * @param {number} value
+   */
+  function set(side, value) {
+    values[side] = value;
+    if (values[0] > values[1]) values[1 - side] = value;
+    show();
+    onChange([values[0], values[1]]);
+  }
   function show() {
-    sliders.forEach((slider, side) => slider.setAttribute("aria-valuetext", formatValue(stops[ends[side]])));
-    text.textContent = `${formatValue(stops[ends[0]])} \u2013 ${formatValue(stops[ends[1]])}`;
+    const places = parts.map(({ slider, box }, side) => {
+      box.value = formatValue(values[side]);
+      slider.value = String(nearestStop(stops, values[side]));
+      slider.setAttribute("aria-valuetext", formatValue(values[side]));
+      return (100 * Number(slider.value)) / Math.max(1, stops.length - 1);
+    });
+    filled.style.left = `${places[0]}%`;
+    filled.style.right = `${100 - places[1]}%`;
   }
   show();
-  return el("div", { class: "ntg-row" }, ...sliders, text);
+  const [low, high] = parts;
+  const track = el("div", { class: "ntg-two" }, el("div", { class: "ntg-track" }, filled), low.slider, high.slider);
+  return el("div", { class: "ntg-row" }, low.box, track, high.box);
 }
 
 /**

@@ -1,0 +1,140 @@
+"""The table of runs as a panel: sort, open, resume, compare and delete."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import ipywidgets
+
+from nbtextgen.core.errors import NbTextGenError
+from nbtextgen.notebook.background import describe
+from nbtextgen.notebook.code import Values
+from nbtextgen.notebook.live.static_view import History
+from nbtextgen.notebook.panels.embedded import EmbeddedView
+from nbtextgen.notebook.panels.static import StaticForm
+from nbtextgen.notebook.panels.widgets import RunsTable, status
+from nbtextgen.notebook.quoting import quoted
+from nbtextgen.notebook.runs_view import RunsView
+
+if TYPE_CHECKING:
+    from nbtextgen.notebook.live.training import Training
+    from nbtextgen.notebook.session import Session
+    from nbtextgen.run.listing import RunRecord
+
+
+class RunsPanel(StaticForm, ipywidgets.VBox):
+    """The runs of a folder; what is chosen there is opened, resumed, compared or deleted."""
+
+    def __init__(self, session: Session, view: RunsView) -> None:
+        """Show the runs of a view."""
+        self.session, self.view = session, view
+        self.table, self.status, self.below = RunsTable(), ipywidgets.HTML(), ipywidgets.VBox()
+        self.table.on_msg(self._receive)
+        super().__init__([self.table, self.status, self.below, self.hidden_style()])
+        self._show_rows()
+
+    def _show_rows(self) -> None:
+        head, *rows = self.view.rows()
+        self.table.heads = head
+        self.table.rows = [
+            {"name": run.name, "cells": row, "keys": [_sort_key(cell) for cell in row]}
+            for run, row in zip(self.view, rows, strict=False)
+        ]
+
+    def _receive(self, _: object, message: Values, buffers: object = None) -> None:
+        """Handle a message from the page."""
+        actions: dict[Any, Callable[[list[RunRecord]], str]] = {
+            "open": self._open,
+            "resume": self._resume,
+            "compare": self._compare,
+            "delete": self._delete,
+        }
+        action, names = actions.get(message.get("action")), message.get("names") or []
+        chosen = [run for run in self.view if run.name in names]
+        if action is None or not chosen:
+            return
+        try:
+            self.status.value = status(action(chosen))
+        except NbTextGenError as error:
+            self._show_error(error)
+        self.refresh_still()
+
+    def _show_error(self, error: BaseException) -> None:
+        self.status.value = status(describe(error), alert=True)
+
+    def _variable(self, run: RunRecord) -> str:
+        match = re.match(r"[^\W\d]\w*", run.name)
+        return self.session.new_name([match[0] if match else "model"], "%textgen_runs open RUN --into")
+
+    def _open(self, chosen: list[RunRecord]) -> str:
+        from nbtextgen.generator import TextGenerator
+        from nbtextgen.notebook.live.record import record_of
+        from nbtextgen.run.folder import Run
+
+        run, name = chosen[0], self._variable(chosen[0])
+        self.session.check_free(name)
+        self.session.variables[name] = TextGenerator.load(run.folder)
+        history = History(record_of(run.name, Run.open(run.folder).history()))
+        self._put(ipywidgets.HTML(history._repr_mimebundle_()["text/html"]))
+        return f"{name} is the best model of {run.name}"
+
+    def _resume(self, chosen: list[RunRecord]) -> str:
+        run, name = chosen[0], self._variable(chosen[0])
+        commands: Any = self.session.shell.magics_manager.registry["TrainCommands"]
+        training = commands.prepare(f"{name} --resume {quoted(str(run.folder))} --background --progress none")
+        training.at_end = lambda model: self.session.variables.__setitem__(name, model)
+        view = EmbeddedView(training, self._over, self.refresh_still)
+        training.view = view
+        training.callbacks.append(view)
+        self._put(view.widget)
+        training.start()
+        return f"{run.name} is resumed into {name}"
+
+    def _over(self, training: Training) -> None:
+        """Show how a resumed training ended; called in its thread."""
+        if training.record.error:
+            self.status.value = status(training.record.error, alert=True)
+        else:
+            self.status.value = status(f"{training.name} is the best model of the run")
+        self.view = self.view.again()
+        self._show_rows()
+        self.refresh_still()
+
+    def _compare(self, chosen: list[RunRecord]) -> str:
+        self._put(ipywidgets.HTML(RunsView(self.view.folder, chosen).html()))
+        return f"{len(chosen)} runs side by side"
+
+    def _delete(self, chosen: list[RunRecord]) -> str:
+        from nbtextgen.run.folder import Run
+
+        for run in chosen:
+            Run.open(run.folder).delete()
+        names = {run.name for run in chosen}
+        self.view = RunsView(self.view.folder, [run for run in self.view if run.name not in names])
+        self._show_rows()
+        return f"{', '.join(sorted(names))} deleted"
+
+    def _put(self, part: ipywidgets.Widget) -> None:
+        opened, self.below.children = self.below.children, [part]
+        for each in opened:
+            each.close()
+
+    def summary(self) -> tuple[str, str]:
+        """Return the runs as text and as static HTML."""
+        more = "".join(part.value for part in self.below.children if isinstance(part, ipywidgets.HTML))
+        return repr(self.view), self.view.html() + self.status.value + more
+
+    def still(self) -> dict[str, str]:
+        """Return the static form: the table, without its text above it."""
+        text, page = self.summary()
+        return {"text/plain": text, "text/html": f'<div class="{self._still_id}">{page}</div>'}
+
+
+def _sort_key(cell: str) -> float | str:
+    """Return what a column is sorted by: the number that a cell begins with, a time in seconds, or its text."""
+    if re.fullmatch(r"\d+(:\d\d)+", cell):
+        return sum(int(part) * 60**power for power, part in enumerate(reversed(cell.split(":"))))
+    match = re.search(r"-?\d[\d,]*\.?\d*(e-?\d+)?", cell)
+    return float(match[0].replace(",", "")) if match and not re.match(r"[^\W\d]", cell) else cell.casefold()
