@@ -18,6 +18,10 @@ GAP = 2.0
 
 def verdict(record: Record) -> str:
     """Return what a user should know about a training that has ended: one to three sentences; empty while it runs."""
+    return record.words(_verdict(record))
+
+
+def _verdict(record: Record) -> str:
     if record.ended is None or record.started is None or record.ended.reason == "diverged":
         return ""
     if not record.started.valid_pairs:
