@@ -173,7 +173,7 @@ def test_help_begins_with_what_matters_and_tells_how_defaults_are_chosen(shell: 
 
 
 def test_a_search_is_tuned_and_its_words_are_read_back(shell: InteractiveShell) -> None:
-    from nbtextgen.notebook.magics.tune import search_as_words, search_of
+    from nbtextgen.notebook.search_words import search_as_words, search_of
     from nbtextgen.tuning import Range
 
     words = ["hidden-size:16..24", "cell:lstm/gru", "learning-rate:0.0001..0.01"]

@@ -16,6 +16,7 @@ from nbtextgen.core.files import write_page
 from nbtextgen.explanation.config import METHOD_NAMES, METHODS, configure
 from nbtextgen.explanation.explanation import Explanation, Explanations
 from nbtextgen.notebook.explain.worker import ExplanationRequest, ExplanationWorker
+from nbtextgen.notebook.static import StaticForm
 from nbtextgen.notebook.widgets import module, style
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ WAIT_SECONDS = 0.1
 """Seconds that the static table beside the widget waits for all methods, which is enough for short texts."""
 
 
-class ExplanationPanel(anywidget.AnyWidget):
+class ExplanationPanel(StaticForm, anywidget.AnyWidget):
     """Shows an output and its input as chips of the original text, shaded by attribution.
 
     The cheap methods (attention and gradients) are computed before it appears. Shapley values, and whatever the user asks
@@ -70,6 +71,7 @@ class ExplanationPanel(anywidget.AnyWidget):
     def __init__(self, worker: ExplanationWorker, methods: Sequence[str]) -> None:
         """Compute the cheap methods, and start on ``methods``; the first of them is shown."""
         super().__init__()
+        self._css = CSS + self.hiding_rule()
         self._worker = worker
         default = worker.default_request
         titles = {method: METHOD_NAMES[method][0].upper() + METHOD_NAMES[method][1:] for method in worker.methods}
@@ -129,12 +131,11 @@ class ExplanationPanel(anywidget.AnyWidget):
         """Write ``html`` to a file."""
         return write_page(path, self.html(), "The page")
 
-    def _repr_mimebundle_(self, **options: Any) -> Any:
-        """Return the widget, with a static table for places without widgets."""
-        bundle = super()._repr_mimebundle_(**options)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
+    def still(self) -> dict[str, str]:
+        """Return the explanations so far as static tables, for places without widgets; waits a little for all methods."""
         self._worker.wait(seconds=WAIT_SECONDS)
-        return {**(data or {}), **self.explanations._repr_mimebundle_()}, metadata
+        bundle = self.explanations._repr_mimebundle_()
+        return bundle | {"text/html": f'<div class="{self._still_id}">{bundle["text/html"]}</div>'}
 
     def update(self, name: str, value: Mapping[str, Any]) -> None:
         """Take in a result or status of the worker: ``answers`` and ``sentences`` collect, the others are replaced."""
@@ -142,6 +143,8 @@ class ExplanationPanel(anywidget.AnyWidget):
             setattr(self, name, {**getattr(self, name), **value})
         else:
             setattr(self, name, {**value, "at": time.time()} if name in ("change", "found") else dict(value))
+        if name == "status" and not value.get("busy"):
+            self.refresh_still()
 
     def _receive(self, _: object, content: Mapping[str, Any], buffers: object = None) -> None:
         """Handle a message from the page."""

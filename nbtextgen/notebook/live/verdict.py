@@ -8,7 +8,9 @@ from nbtextgen.notebook.live.record import TASK_NAMES, Record
 
 GOOD = {"exact": 60.0, "chrf": 40.0, "bleu": 15.0, "rougeL": 40.0}
 """From this value of a metric on, a model needs no advice."""
-FEW_UPDATES = 600
+FEW_PAIRS = 300
+"""Fewer pairs teach a network hardly anything that holds for new inputs."""
+FEW_UPDATES = 200
 """A network has hardly learned anything before."""
 LATE = 0.9
 """A best update after this fraction of the training says that it was still improving."""
@@ -51,6 +53,8 @@ def _advice(record: Record, *, is_poor: bool) -> str:
     if ended.step < FEW_UPDATES:
         more = _round_up(epochs * FEW_UPDATES / max(1, ended.step))
         return f"Too few updates ({ended.step:,}): try --epochs {more:,}."
+    if record.started is not None and record.started.pairs < FEW_PAIRS:
+        return f"{record.started.pairs} pairs are few to learn from: more pairs help most."
     if ended.reason == "time":
         return "The time limit ended it: raise --max-minutes."
     if ended.best_step >= LATE * ended.step:

@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from IPython.core.magic import line_cell_magic, magics_class
 from IPython.display import DisplayHandle
 
-from nbtextgen.core.errors import OptionError, nearest
 from nbtextgen.core.escaping import visible
-from nbtextgen.core.options import Option
 from nbtextgen.notebook.arguments import COLUMNS, COMMON, by_name, flag_option, text_option, words_option
 from nbtextgen.notebook.code import call, print_code
 from nbtextgen.notebook.lines import ParsedLine
 from nbtextgen.notebook.magics.base import Commands, command
 from nbtextgen.notebook.progress import Throttle
-from nbtextgen.pipeline.defaults import fit_options
+from nbtextgen.notebook.search_words import FIT, MINUTES, SEARCHED, search_as_code, search_of
 
 if TYPE_CHECKING:
-    from nbtextgen.tuning import Domain, Tuning
+    from nbtextgen.tuning import Tuning
 
-FIT = fit_options()
-SEARCHED = ("learning_rate", "hidden_size", "dropout")
-"""Settings that are searched unless the line names others."""
-MINUTES = Option("minutes", float, False, 5.0, "time limit of the whole search", None, None, 0.0, None, None, (0.5, 60))
 OWN = (
     by_name(
         text_option("data", "a variable or expression of the notebook, a file, or builtin:NAME"),
@@ -108,54 +101,3 @@ class _Progress:
         bundle = {"text/plain": text, "text/html": f"<div role='status'>{visible(text)}</div>"}
         (self._handle.update if self._shown else self._handle.display)(bundle, raw=True)
         self._shown = True
-
-
-def search_of(words: Any) -> dict[str, Domain]:
-    """Return a search space from words such as ``hidden-size:16..64``, ``cell:lstm/gru`` or ``dropout``.
-
-    Raises:
-        OptionError: for an unknown setting, or a range that is none.
-    """
-    from nbtextgen.tuning import TUNABLE, Range, usual_range
-
-    space: dict[str, Domain] = {}
-    for word in words:
-        flag, _, values = word.partition(":")
-        name = flag.strip().replace("-", "_")
-        if name not in TUNABLE:
-            known = [each.replace("_", "-") for each in TUNABLE]
-            raise OptionError(f"--search: there is no setting '{flag}' to search.{nearest(flag, known)}")
-        usual = usual_range(FIT[name])
-        if not values:
-            space[name] = usual
-        elif isinstance(usual, Range):
-            ends = re.fullmatch(r"\s*(\S+?)\.\.(\S+)\s*", values)
-            if ends is None:
-                raise OptionError(f"--search: '{word}' has no range; write it as {flag}:{usual.low:g}..{usual.high:g}.")
-            low, high = (float(FIT[name].parse(end)) for end in ends.groups())
-            space[name] = Range(low, high, usual.logarithmic)
-        else:
-            space[name] = tuple(FIT[name].parse(value) for value in values.split("/"))
-    return space
-
-
-def search_as_words(space: dict[str, Domain]) -> list[str]:
-    """Return a search space as the words of ``--search``."""
-    from nbtextgen.tuning import Range
-
-    return [
-        f"{name.replace('_', '-')}:"
-        + (f"{values.low:g}..{values.high:g}" if isinstance(values, Range) else "/".join(map(str, values)))
-        for name, values in space.items()
-    ]
-
-
-def search_as_code(space: dict[str, Domain]) -> str:
-    """Return a search space as Python, with ``(low, high)`` for a range."""
-    from nbtextgen.tuning import Range
-
-    parts = [
-        f"{name!r}: " + (f"({values.low:g}, {values.high:g})" if isinstance(values, Range) else repr(list(values)))
-        for name, values in space.items()
-    ]
-    return f"{{{', '.join(parts)}}}"

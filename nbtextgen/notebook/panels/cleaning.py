@@ -14,8 +14,8 @@ from nbtextgen.data.pairs import Cleaned, Pairs, RawPairs
 from nbtextgen.data.report.findings import Finding
 from nbtextgen.data.report.views import step_examples
 from nbtextgen.notebook.code import MagicLine
-from nbtextgen.notebook.panels.static import StaticForm
 from nbtextgen.notebook.panels.widgets import CodeView, row, status
+from nbtextgen.notebook.static import StaticForm
 
 if TYPE_CHECKING:
     from nbtextgen.data.report.report import DataReport

@@ -10,8 +10,8 @@ import ipywidgets as widgets
 from nbtextgen.core.cancellation import CancellationToken
 from nbtextgen.core.escaping import visible
 from nbtextgen.notebook.background import BackgroundWorker, describe
-from nbtextgen.notebook.panels.static import PlainBox
 from nbtextgen.notebook.progress import Throttle
+from nbtextgen.notebook.static import PlainBox
 
 if TYPE_CHECKING:
     from nbtextgen.generator import TextGenerator

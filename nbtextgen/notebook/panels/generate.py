@@ -22,8 +22,8 @@ from nbtextgen.notebook.code import MagicLine, Values
 from nbtextgen.notebook.explain.panel import ExplanationPanel
 from nbtextgen.notebook.panels.fields import check_settings, choice_field, defaults, field, text_field
 from nbtextgen.notebook.panels.output_tokens import mark_differences, output_rows, visible_space
-from nbtextgen.notebook.panels.static import StaticForm
 from nbtextgen.notebook.panels.widgets import CodeView, Form, OutputsView, row
+from nbtextgen.notebook.static import StaticForm
 from nbtextgen.tokenizers.base import EOS
 
 if TYPE_CHECKING:

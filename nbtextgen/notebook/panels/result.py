@@ -9,8 +9,8 @@ import ipywidgets
 
 from nbtextgen.core.errors import NbTextGenError
 from nbtextgen.notebook.background import BackgroundWorker, describe
-from nbtextgen.notebook.panels.static import StaticForm
 from nbtextgen.notebook.panels.widgets import row, status
+from nbtextgen.notebook.static import StaticForm
 
 if TYPE_CHECKING:
     from nbtextgen.generator import TextGenerator

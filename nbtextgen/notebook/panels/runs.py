@@ -13,10 +13,10 @@ from nbtextgen.notebook.background import describe
 from nbtextgen.notebook.code import Values
 from nbtextgen.notebook.live.static_view import History
 from nbtextgen.notebook.panels.embedded import EmbeddedView
-from nbtextgen.notebook.panels.static import StaticForm
 from nbtextgen.notebook.panels.widgets import RunsTable, status
 from nbtextgen.notebook.quoting import quoted
 from nbtextgen.notebook.runs_view import RunsView
+from nbtextgen.notebook.static import StaticForm
 
 if TYPE_CHECKING:
     from nbtextgen.notebook.live.training import Training

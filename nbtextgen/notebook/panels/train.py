@@ -26,8 +26,8 @@ from nbtextgen.notebook.panels.data_source import (
 from nbtextgen.notebook.panels.embedded import EmbeddedView
 from nbtextgen.notebook.panels.fields import check_settings, defaults, field
 from nbtextgen.notebook.panels.generate import GeneratePanel
-from nbtextgen.notebook.panels.static import StaticForm
 from nbtextgen.notebook.panels.widgets import CodeView, Form, row, status
+from nbtextgen.notebook.static import StaticForm
 from nbtextgen.pipeline.defaults import fit_options
 
 if TYPE_CHECKING:

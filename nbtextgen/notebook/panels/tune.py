@@ -10,13 +10,13 @@ from nbtextgen.core.errors import NbTextGenError, OptionError
 from nbtextgen.notebook.background import BackgroundWorker, describe
 from nbtextgen.notebook.code import MagicLine, Values, call
 from nbtextgen.notebook.lines import Syntax, parse_line
-from nbtextgen.notebook.magics.tune import MINUTES, SEARCHED, search_as_code, search_as_words
 from nbtextgen.notebook.panels.data_source import FIELDS, DataSource, columns_of, only_data, suggestions
 from nbtextgen.notebook.panels.fields import field, text_field
 from nbtextgen.notebook.panels.generate import GeneratePanel
-from nbtextgen.notebook.panels.static import StaticForm
 from nbtextgen.notebook.panels.widgets import CodeView, Form, Ranges, row, status
 from nbtextgen.notebook.progress import Throttle
+from nbtextgen.notebook.search_words import MINUTES, SEARCHED, search_as_code, search_as_words
+from nbtextgen.notebook.static import StaticForm
 from nbtextgen.pipeline.defaults import fit_options
 from nbtextgen.training.controls import Controls
 from nbtextgen.tuning import TUNABLE, Domain, Range, Tuning, search_space, tune, usual_range

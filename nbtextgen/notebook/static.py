@@ -35,9 +35,12 @@ class StaticForm:
 
     def hidden_style(self) -> ipywidgets.Widget:
         """Return a part of the widget that hides the static form for as long as the page shows the widget."""
+        return ipywidgets.HTML(f"<style>{self.hiding_rule()}</style>", layout={"display": "none"})
+
+    def hiding_rule(self) -> str:
+        """Return the rule of a style sheet that hides the static form."""
         self._still_id = f"ntg-still-{uuid.uuid4().hex[:12]}"
-        rule = f".jp-OutputArea-child:has(.{self._still_id}),.{self._still_id}{{display:none}}"
-        return ipywidgets.HTML(f"<style>{rule}</style>", layout={"display": "none"})
+        return f".jp-OutputArea-child:has(.{self._still_id}),.{self._still_id}{{display:none}}"
 
     def refresh_still(self) -> None:
         """Bring the static form up to date, if it is shown; may be called from any thread."""
