@@ -8,7 +8,7 @@ from IPython.core.magic import line_cell_magic, magics_class
 from IPython.display import DisplayHandle
 
 from nbtextgen.core.escaping import visible
-from nbtextgen.notebook.arguments import COLUMNS, COMMON, by_name, flag_option, text_option, words_option
+from nbtextgen.notebook.arguments import COLUMNS, COMMON, by_name, columns_in, flag_option, text_option, words_option
 from nbtextgen.notebook.code import call, print_code
 from nbtextgen.notebook.lines import ParsedLine
 from nbtextgen.notebook.magics.base import Commands, command
@@ -64,7 +64,7 @@ class TuneCommands(Commands):
         fixed = {key: value for key, value in own.items() if key in FIT}
         search_space(settings, fixed)  # a wrong one shows before the data is read
         data, code = self.session.pairs(own.get("data"), parsed.cell, "textgen_tune")
-        columns = {side: own[side] for side in ("source", "target") if own.get(side) is not None}
+        columns = columns_in(own)
         minutes = own.get("minutes", MINUTES.default)
         if own.get("show_code"):
             options = ({"options": fixed} if fixed else {}) | columns
