@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import shlex
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from nbtextgen.data import builtin
 from nbtextgen.run.config import LaunchConfig
 
 PAIRS = [(f"a man is number {number}", f"un homme est le numero {number}") for number in range(60)]
+WORDS = [("".join(letters), " ".join(letters).upper()) for letters in product("bdfgkl", "aeiou", "mn")]
 SMALL = {"hidden_size": 8, "embedding_size": 8, "max_steps": 4, "samples": 0, "max_minutes": None, "epochs": 1}
 
 
@@ -39,6 +41,7 @@ def small_shell(folder: Path, monkeypatch: pytest.MonkeyPatch) -> InteractiveShe
 
     monkeypatch.setattr(TextGenerator, "set_params", small)
     monkeypatch.setattr(builtin, "dates", lambda count, seed: dates(min(count, 60), seed))
+    monkeypatch.setattr(builtin, "pronunciation", lambda count, seed: WORDS)
     monkeypatch.setattr(LaunchConfig, "of", staticmethod(lambda processes, launch: None))
     shell = InteractiveShell()
     shell.kernel = None  # type: ignore[attr-defined]  # a notebook, which shows panels

@@ -34,13 +34,28 @@ PAGES = {
     for page in sorted(DOCS.rglob("*.md"))
     if not {"_build", "generated"} & set(page.parts) and runnable(page)
 }
+TRANSLATED = [name for name in PAGES if name.startswith("zh/")]
+"""Pages whose blocks are those of an English page."""
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", [name for name in PAGES if name not in TRANSLATED])
 def test_every_block_of_a_page_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shell = small_shell(tmp_path, monkeypatch)
     for language, block in runnable(PAGES[name]):
         run_commands(block) if language == "bash" else run(shell, block)
+
+
+@pytest.mark.parametrize("name", TRANSLATED)
+def test_blocks_of_a_translated_page_are_those_of_the_original(name: str) -> None:
+    path = name.removeprefix("zh/")
+    original = PAGES.get(path) or PAGES[f"guides/{path}"]
+    blocks = [[code_lines(block) for _, block in runnable(page)] for page in (PAGES[name], original)]
+    assert all(block in blocks[1] for block in blocks[0])
+
+
+def code_lines(block: str) -> list[str]:
+    """A block without its comments."""
+    return [re.sub(r"\s+# .*", "", line) for line in block.split("\n")]
 
 
 def test_few_blocks_are_left_out() -> None:
