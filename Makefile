@@ -42,7 +42,8 @@ lab: .venv/installed  ## JupyterLab on the quickstart
 	$(PIP) -e ".[docs]"
 	touch $@
 
-docs: .venv/docs  ## the documentation as docs/_build/html/index.html; warnings and broken links within it are errors
+docs: .venv/docs  ## the documentation, docs/_build/html/index.html; warnings, broken links and anything fetched from elsewhere are errors
+	rm -rf docs/_build
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html
 	$(BIN)/python scripts/check_docs.py docs/_build/html
 
