@@ -85,7 +85,6 @@ def settings_page() -> str:
         "`hidden-size = 256` in a TOML file. Sliders of the panels have the same names. A switch is turned on by its "
         "name (`--copy`) and off by `--no-copy`. Where the default is *chosen*, the table gives the rule; "
         "`model.choices` shows what was chosen.",
-        "```{contents}\n:local:\n:depth: 1\n```",
     ]
     for title, config, where in CONFIGS:
         prefix = "setting" if config in (DataConfig, TokenizerConfig, ModelConfig, TrainingConfig) else slug(title)
