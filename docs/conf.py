@@ -29,6 +29,7 @@ html_math_renderer = "mathml"  # written into the page: nothing is fetched when 
 
 myst_enable_extensions = ["amsmath", "attrs_block", "attrs_inline", "deflist", "dollarmath"]
 myst_heading_anchors = 3
+smartquotes = False  # would make a dash of the two hyphens of an option
 nb_execution_mode = "off"  # notebooks are shown with the outputs that they were saved with
 nb_ipywidgets_js = {}  # their widgets are saved as plain HTML; the default would fetch scripts
 nb_mime_priority_overrides = [("html", "application/vnd.jupyter.widget-view+json", None)]
@@ -40,3 +41,12 @@ napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 copybutton_prompt_text = r"\$ "
 copybutton_prompt_is_regexp = True
+
+
+def setup(app):
+    """Call attributes by their name; Sphinx calls them variables."""
+    from sphinx.domains.python import PyObject
+
+    for field in PyObject.doc_field_types:
+        if field.name == "variable":
+            field.label = "Attributes"

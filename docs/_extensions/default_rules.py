@@ -38,6 +38,8 @@ RULES = {
     "first half starts the decay at once instead",
     "validate_every": "once an epoch, about ten times per run if epochs are long; with `max_minutes` it takes at most a twentieth of the time",
     "average": "`ema`",
+    # Explanation
+    "prefix": "on for models that continue a text, otherwise off",
     # Decoding
     "max_length": "a linear function of the source length, fitted to the training pairs",
     "seed": "another one at every call",

@@ -6,6 +6,7 @@ notebooks of ``notebooks/``. Both folders are made anew by every build.
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import inspect
 import json
@@ -16,6 +17,7 @@ from pathlib import Path
 from default_rules import RULES
 from sphinx.application import Sphinx
 
+from nbtextgen.cli.commands import _parsers
 from nbtextgen.core.options import Option, options_of
 from nbtextgen.data.augmentation import STEPS as AUGMENTATIONS
 from nbtextgen.data.cleaning.clean import STEPS as CLEANING
@@ -53,7 +55,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
 def write_pages(app: Sphinx) -> None:
     """Write every generated page, and copy the notebooks."""
     docs = Path(app.srcdir)
-    pages = {"settings": settings_page(), "magics": magics_page(), "events": events_page()}
+    pages = {"settings": settings_page(), "magics": magics_page(), "events": events_page(), "command-line": cli_page()}
     for name, text in pages.items():
         write(docs / "reference" / "generated" / f"{name}.md", text)
     for notebook in sorted((docs.parent / "notebooks").glob("*.ipynb")):
@@ -131,7 +133,7 @@ def cell(option: Option) -> str:
     plain = limits in ("true or false", "text", "a list of words", "a number", "a whole number")
     choices = ", ".join(f"`{choice}`" for choice in option.choices or ())
     what = re.sub(r"; default: [^;]*$", "", option.help) if option.name in RULES else option.help
-    return escape(what) + (f": {choices}" if choices else "" if plain else f" ({limits})")
+    return flags_as_code(escape(what)) + (f": {choices}" if choices else "" if plain else f" ({limits})")
 
 
 def escape(text: str) -> str:
@@ -219,10 +221,17 @@ def prose_as_markdown(text: str) -> str:
         if indented != code and line.strip():
             while lines and not lines[-1]:
                 lines.pop()
-            lines += ["", "```ipython3"] if indented else ["```", ""]
+            lines += (
+                ["", "```text" if re.search(r"\b[A-Z]{3,}\b", line) else "```ipython3"] if indented else ["```", ""]
+            )
             code = indented
-        lines.append(line[4:] if indented else line)
+        lines.append(re.sub(r"(?<=\S) {3,}", "   ", line[4:]) if indented else flags_as_code(line))
     return "\n".join([*lines, "```"] if code else lines)
+
+
+def flags_as_code(text: str) -> str:
+    """A sentence, with its options in the typeface of code."""
+    return re.sub(r"(?<![`\w-])--[a-z][a-z-]*", lambda flag: f"`{flag[0]}`", text)
 
 
 def option_table_of_magic(options: Mapping[str, Option]) -> str:
@@ -234,6 +243,33 @@ def option_table_of_magic(options: Mapping[str, Option]) -> str:
 def slug(title: str) -> str:
     """The anchor of a heading or setting."""
     return title.lower().replace(" ", "-").replace("_", "-")
+
+
+# Command line -------------------------------------------------------------------------------------------------------
+
+
+def cli_page() -> str:
+    """Every command with its arguments, from its parser."""
+    parts = [
+        "# Command line",
+        "`nbtextgen COMMAND --help` shows the same, with the settings of the command.",
+    ]
+    settings = {"train": "tokens", "generate": "decoding", "evaluate": "decoding", "compare": "decoding"}
+    for name, parser in _parsers("", {})[1].items():
+        first, _, examples = (parser.description or "").partition("\n\n")
+        parts += [f"## {name}", first, f"```text\n{inspect.cleandoc(examples)}\n```", arguments_table(parser)]
+        if name in (*settings, "explain"):
+            parts.append(f"And the settings of [{name}](settings.md#{settings.get(name, 'explanation')}).")
+    return "\n\n".join(parts) + "\n"
+
+
+def arguments_table(parser: argparse.ArgumentParser) -> str:
+    """A Markdown table of the arguments."""
+    actions = [action for action in parser._actions if action.help and "-h" not in action.option_strings]
+    rows = [
+        f"| `{' '.join(action.option_strings) or action.dest}` | {escape(action.help or '')} |" for action in actions
+    ]
+    return "\n".join(["| argument | meaning |", "|---|---|", *rows])
 
 
 # Events -------------------------------------------------------------------------------------------------------------
@@ -253,7 +289,8 @@ def events_page() -> str:
     ]
     for event in event_classes():
         fields = ((field.name, str(field.type)) for field in dataclasses.fields(event))
-        parts += [f"## {event.__name__}", event_text(inspect.cleandoc(event.__doc__ or "")), field_table(fields)]
+        head, meanings = described(inspect.cleandoc(event.__doc__ or ""))
+        parts += [f"## {event.__name__}", head, field_table(fields, meanings)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -262,14 +299,19 @@ def event_classes() -> list[type]:
     return [each for each in vars(events).values() if isinstance(each, type) and each.__module__ == events.__name__]
 
 
-def event_text(docstring: str) -> str:
-    """A docstring as Markdown, its ``Attributes`` as a list."""
+def described(docstring: str) -> tuple[str, dict[str, str]]:
+    """The first part of a docstring as Markdown, and what its ``Attributes`` mean; several may have one text."""
     head, _, attributes = docstring.partition("Attributes:")
     items = re.findall(r"^ {4}(\S[^:]*): (.*(?:\n {8}.*)*)", attributes, re.MULTILINE)
-    lines = [f"- `{names.replace(', ', '`, `')}`: {' '.join(text.split())}" for names, text in items]
-    return "\n".join([head.strip().replace("``", "`"), "", *[line.replace("``", "`") for line in lines]])
+    meanings = {name: " ".join(text.split()) for names, text in items for name in names.split(", ")}
+    return head.strip().replace("``", "`"), {name: text.replace("``", "`") for name, text in meanings.items()}
 
 
-def field_table(fields: Iterable[tuple[str, str]]) -> str:
-    """The fields and their types."""
-    return "\n".join(["| field | type |", "|---|---|", *(f"| `{name}` | `{escape(kind)}` |" for name, kind in fields)])
+def field_table(fields: Iterable[tuple[str, str]], meanings: Mapping[str, str]) -> str:
+    """The fields with their types, and their meanings if the docstring has a text for each."""
+    rows = [
+        f"| `{name}` | `{kind.replace('|', chr(92) + '|')}` |" + (f" {meanings.get(name, '')} |" if meanings else "")
+        for name, kind in fields
+    ]
+    head = ["| field | type | meaning |", "|---|---|---|"] if meanings else ["| field | type |", "|---|---|"]
+    return "\n".join([*head, *rows])

@@ -9,15 +9,20 @@ from latex2mathml.converter import convert
 from sphinx.application import Sphinx
 
 
+def tex(node: nodes.math | nodes.math_block) -> str:
+    """The formula in the dialect of the converter, which knows ``align*`` but not ``aligned``."""
+    return node.astext().replace("{aligned}", "{align*}")
+
+
 def visit_inline(writer: Any, node: nodes.math) -> None:
     """Write a formula within a sentence."""
-    writer.body.append(convert(node.astext()))
+    writer.body.append(convert(tex(node)))
     raise nodes.SkipNode
 
 
 def visit_block(writer: Any, node: nodes.math_block) -> None:
     """Write a formula on a line of its own."""
-    writer.body.append(convert(node.astext(), display="block"))
+    writer.body.append(convert(tex(node), display="block"))
     raise nodes.SkipNode
 
 

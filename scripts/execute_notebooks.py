@@ -1,0 +1,61 @@
+"""Execute notebooks and keep their outputs, without paths, times and widget state, for readers on GitHub and in the gallery.
+
+Run ``python scripts/execute_notebooks.py notebooks/01-quickstart.ipynb ...`` on a machine that does nothing else: the notebooks
+train for a given number of minutes. ``NBTEXTGEN_MINUTES`` and ``NBTEXTGEN_COUNT`` change minutes and pairs.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+
+REPLACEMENTS = (
+    (re.compile(r"(?:/[\w.+-]+)*/tmp[\w-]*/(?=[\w.])"), ""),  # temporary folders
+    (re.compile(r"(?:/[\w.+-]+){2,}/python3?(?:\.\d+)?\b"), "python"),
+    (re.compile(r" after \d+:\d\d(?::\d\d)?"), ""),
+    (re.compile(r"(?:; \d[\d,]* updates)? in \d+:\d\d(?::\d\d)?, [\d,]+ tokens/s"), ""),
+    (re.compile(r", [\d,]+ tokens/s"), ""),
+)
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+def stripped(text: str) -> str:
+    """A text of an output without paths, times and speeds."""
+    for pattern, replacement in REPLACEMENTS:
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def strip_output(output: Any) -> None:
+    """Strip one output in place."""
+    if output.get("output_type") == "stream":
+        output["text"] = stripped(output["text"])
+    data = output.get("data", {})
+    data.pop(WIDGET, None)
+    for kind, content in data.items():
+        if kind.startswith("text/") and isinstance(content, str):
+            data[kind] = stripped(content)
+
+
+def execute(path: Path) -> None:
+    """Execute a notebook in its folder and write it back with its outputs."""
+    notebook = nbformat.read(path, as_version=4)
+    place = {"metadata": {"path": str(path.parent)}}
+    NotebookClient(notebook, timeout=1800, store_widget_state=False, resources=place).execute()
+    notebook["metadata"].pop("widgets", None)
+    for cell in notebook["cells"]:
+        cell["metadata"] = {}
+        for output in cell.get("outputs", []):
+            strip_output(output)
+    nbformat.write(notebook, path)
+    print(f"{path}: {path.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    for argument in sys.argv[1:]:
+        execute(Path(argument))
