@@ -42,16 +42,24 @@ def strip_output(output: Any) -> None:
             data[kind] = stripped(content)
 
 
+def shows_something(output: Any) -> bool:
+    """Whether an output is more than the invisible widget that serves the Explain buttons."""
+    return output.get("output_type") != "display_data" or bool(output["data"].get("text/plain"))
+
+
 def execute(path: Path) -> None:
     """Execute a notebook in its folder and write it back with its outputs."""
     notebook = nbformat.read(path, as_version=4)
     place = {"metadata": {"path": str(path.parent)}}
     NotebookClient(notebook, timeout=1800, store_widget_state=False, resources=place).execute()
     notebook["metadata"].pop("widgets", None)
+    notebook["metadata"]["language_info"] = {"name": "python"}
     for cell in notebook["cells"]:
         cell["metadata"] = {}
         for output in cell.get("outputs", []):
             strip_output(output)
+        if "outputs" in cell:
+            cell["outputs"] = [output for output in cell["outputs"] if shows_something(output)]
     nbformat.write(notebook, path)
     print(f"{path}: {path.stat().st_size:,} bytes")
 

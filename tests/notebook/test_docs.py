@@ -58,6 +58,16 @@ def code_lines(block: str) -> list[str]:
     return [re.sub(r"\s+# .*", "", line) for line in block.split("\n")]
 
 
+def test_messages_that_the_answers_quote_exist() -> None:
+    sources = [path.read_text(encoding="utf-8") for path in (DOCS.parent / "nbtextgen").rglob("*.py")]
+    messages = re.sub(r'"\s*f?"', "", "\n".join(sources))  # a text over several lines
+    quotes = re.findall(r'^\*\*"(.+)"\*\*$', (DOCS / "faq.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert len(quotes) >= 15
+    for quote in quotes:
+        parts = re.split(r"\.\.\.|--[a-z-]+(?: \w+)?", quote)
+        assert max(parts, key=len).strip(" :;,.'") in messages, quote
+
+
 def test_few_blocks_are_left_out() -> None:
     texts = [page.read_text(encoding="utf-8") for page in DOCS.rglob("*.md") if "_build" not in page.parts]
     marked = [mark for text in texts for _, mark, _ in BLOCK.findall(text) if NOT_RUN in mark]
