@@ -329,12 +329,12 @@ class TrainedModel(ABC):
             DataError: for a source that is empty or not text.
             OptionError: for an unknown option or a value out of range.
         """
-        from nbtextgen.explanation.config import configure, own_score
+        from nbtextgen.explanation.config import configure_scored
         from nbtextgen.explanation.explainer import explain
 
-        config = configure(options)
+        config, score = configure_scored(options)
         donors = self.background if background is None else tuple(background)
-        return explain(self.predictor, self._explained(text), config, background=donors, score_token=own_score(options))
+        return explain(self.predictor, self._explained(text), config, background=donors, score_token=score)
 
     def _explained(self, text: str | Generation) -> str | Generation:
         """A validated source, or a generation of this model."""
@@ -399,21 +399,23 @@ class TrainedModel(ABC):
             on_progress: called with (texts done, texts in all).
 
         Returns:
-            faithfulness of each method with intervals, an induced lexicon, where the source is ignored, hubs of
-            attention.
+            faithfulness of each method with intervals; for ``builtin("dates")`` also the share of attribution on the span
+            that made each token; an induced lexicon, where the source is ignored, hubs of attention. ``save`` and ``load``
+            keep it in one file.
         """
-        from nbtextgen.explanation.config import configure, own_score
+        from nbtextgen.explanation.config import configure_scored
         from nbtextgen.explanation.survey import survey
 
         sample, gold = evenly_spread(to_pairs(data, targets, source, target, encoding), gold, limit)
+        config, score = configure_scored(options)
         return survey(
             self.predictor,
             model_pairs(self.plan, self.predictor, sample),
-            configure(options),
+            config,
             background=self.background if background is None else tuple(background),
             gold=gold,
             gold_start=gold_start,
-            score_token=own_score(options),
+            score_token=score,
             on_progress=on_progress,
         )
 

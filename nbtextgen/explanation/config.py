@@ -71,8 +71,6 @@ class ExplanationConfig:
 def configure(options: Mapping[str, object]) -> ExplanationConfig:
     """A checked configuration from keywords; ``method`` may be one text with commas, ``spans`` a list of parts.
 
-    A function as ``score`` is left out; see ``own_score``.
-
     Raises:
         OptionError: for an unknown option, or a value out of range.
     """
@@ -84,15 +82,16 @@ def configure(options: Mapping[str, object]) -> ExplanationConfig:
         values["method"] = check_methods(map(str, cast("Iterable[object]", method)))
     if isinstance(spans, Iterable) and not isinstance(spans, str):
         values["spans"] = "|".join(map(str, cast("Iterable[object]", spans)))
-    if own_score(options) is not None:
-        del values["score"]
     return build(ExplanationConfig, values)
 
 
-def own_score(options: Mapping[str, object]) -> TokenScore | None:
-    """The user's function of log-probabilities and token ids, if ``score`` is one."""
+def configure_scored(options: Mapping[str, object]) -> tuple[ExplanationConfig, TokenScore | None]:
+    """As ``configure``, where ``score`` may also be a function of log-probabilities and token ids, which is returned."""
     score = options.get("score")
-    return cast("TokenScore", score) if callable(score) else None
+    if not callable(score):
+        return configure(options), None
+    values = {name: value for name, value in options.items() if name != "score"}
+    return configure(values), cast("TokenScore", score)
 
 
 def check_methods(methods: Iterable[str]) -> tuple[str, ...]:

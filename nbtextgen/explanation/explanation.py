@@ -281,7 +281,7 @@ class Explanation(Page, Drawn):
         values, names = self.values, list(self.input_units)
         if self.prefix_values is not None:
             values = np.concatenate([values, self.prefix_values], 1)
-            names += [f"(output) {token.strip() or token}" for token in self.prefix_tokens]
+            names += [f"… {token.strip() or token}" for token in self.prefix_tokens]
         return of_one_text(values, self.base_values, names, self.output_tokens, rows)
 
     def to_frame(self) -> pandas.DataFrame:

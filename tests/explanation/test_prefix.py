@@ -215,7 +215,7 @@ def test_models_without_an_encoder_are_explained_with_what_was_written() -> None
     model = golden("07")
     explanation = model.explain("a b", target="b a b", method="shap,attention,context", faithfulness=False)
     assert explanation["shap"].prefix_tokens == explanation["shap"].output_tokens[:-1]
-    assert "(output) b" in repr(explanation["shap"]) and "% on earlier output" in repr(explanation["shap"])
+    assert "… b" in repr(explanation["shap"]) and "% on earlier output" in repr(explanation["shap"])
     assert explanation["attention"].prefix_values is None and explanation["context"].prefix_values is None
     assert model.explain("a b", target="b a", prefix=False).prefix_values is None
     np.testing.assert_allclose(explanation["shap"].prefix_total(), explanation["shap"].prefix_values.sum(0))

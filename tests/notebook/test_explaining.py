@@ -9,6 +9,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from nbtextgen import TextGenerator
+from nbtextgen.core.errors import OptionError
 from nbtextgen.explanation.counterfactual import Edit, changes, counterfactual
 from nbtextgen.explanation.survey import Survey
 from nbtextgen.explanation.units import cut
@@ -46,6 +47,9 @@ def test_it_explains_one_text_or_several_ways(shell: InteractiveShell) -> None:
     assert explain(shell, 'back "abc"').method == "shap"
     assert list(explain(shell, 'back "abc" --method shap,attention,lime --unit token')) == ["shap", "attention", "lime"]
     assert explain(shell, 'back "abc" --target cba --contrast cab').contrast == "cab"
+    assert explain(shell, 'back "abc" --prefix --score entropy').prefix_tokens
+    with pytest.raises(OptionError, match="score"):
+        ExplanationPanel.of(shell.user_ns["back"], "abc", score=len)
     assert explain(shell, 'back "abc" --spans "a|bc"').input_units == ("a", "bc")
 
 

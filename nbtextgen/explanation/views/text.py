@@ -21,7 +21,7 @@ def explanation_text(explanation: Explanation) -> str:
         row, names = explanation.values[index], [shown(unit) for unit in explanation.input_units]
         if explanation.prefix_values is not None:
             row = np.concatenate([row, explanation.prefix_values[index]])
-            names += [f"(output) {shown(earlier.strip() or earlier)}" for earlier in explanation.prefix_tokens]
+            names += [f"… {shown(earlier.strip() or earlier)}" for earlier in explanation.prefix_tokens]
         parts = ", ".join(f"{names[unit]} {row[unit]:+.2f}" for unit in strongest(row, 3))
         lines.append(f"  {shown(token):>12}  {explanation.log_probabilities[index]:7.2f}   {parts}")
     if len(explanation.output_tokens) > MAX_ROWS:
