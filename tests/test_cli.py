@@ -84,6 +84,8 @@ def test_evaluating_comparing_explaining(
 
 def test_exported_models_are_used_without_torch(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("onnx")
+    output(capsys, "export", folder / "model", folder / "m.html", "--bits", "8", "--example", "ab")
+    assert (folder / "m.html").read_text().startswith("<!DOCTYPE html>")
     output(capsys, "export", folder / "model", folder / "onnx")
     assert output(capsys, "generate", folder / "onnx", "ab") == output(capsys, "generate", folder / "model", "ab")
 

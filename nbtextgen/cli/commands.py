@@ -17,6 +17,7 @@ from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.explanation.config import ExplanationConfig
 
 if TYPE_CHECKING:
+    from nbtextgen.export.page.document import PageOptions
     from nbtextgen.inference.generation import Generation, Generations
     from nbtextgen.run.listing import RunRecord
     from nbtextgen.serving.generator import OnnxGenerator
@@ -61,9 +62,10 @@ EXPLAIN = """Show which parts of a source made the model write its output.
 
     nbtextgen explain french "a man is sleeping"
     nbtextgen explain french "a man is sleeping" --method shap,attention --page why.html"""
-EXPORT = """Write a model for programs without PyTorch.
+EXPORT = """Write a model for programs without PyTorch, or as one page for any browser.
 
-    nbtextgen export french french-onnx"""
+    nbtextgen export french french-onnx
+    nbtextgen export french french.html --example "a man is sleeping\""""
 RUNS = """List the runs of a folder, newest first.
 
     nbtextgen runs
@@ -167,8 +169,14 @@ def _parsers(
     explain("--page", metavar="FILE", help="HTML file for the explanation")
     export = add("export", "MODEL FOLDER [options]", _export, EXPORT)
     export("model", help="folder of a saved model")
-    export("folder", help="where to write")
-    export("--format", default="onnx", choices=["onnx"], help="default: onnx")
+    export("path", help="where to write: a folder, or a file that ends in .html")
+    export("--format", choices=["onnx", "html"], help="default: html for a name that ends in .html, else onnx")
+    for option, text in (
+        ("bits", "of a weight in a page"),
+        ("title", "of a page"),
+        ("example", "first source of a page"),
+    ):
+        export(f"--{option}", type=int if option == "bits" else str, help=text)
     add("runs", "[FOLDER]", _runs, RUNS)("folder", nargs="?", default="runs", help="parent folder of the runs")
     return parser, commands.choices
 
@@ -256,7 +264,15 @@ def _explain(arguments: argparse.Namespace, options: Values) -> None:
 
 
 def _export(arguments: argparse.Namespace, _: Values) -> None:
-    print(f"The model is exported to {_saved(arguments.model).export(arguments.format, arguments.folder)}")
+    format = arguments.format or ("html" if arguments.path.lower().endswith(".html") else "onnx")
+    page: PageOptions = {}
+    if arguments.bits is not None:
+        page["bits"] = arguments.bits
+    if arguments.title is not None:
+        page["title"] = arguments.title
+    if arguments.example is not None:
+        page["example"] = arguments.example
+    print(f"The model is exported to {_saved(arguments.model).export(format, arguments.path, **page)}")
 
 
 def _runs(arguments: argparse.Namespace, _: Values) -> None:

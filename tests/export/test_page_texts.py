@@ -46,13 +46,13 @@ def _texts() -> list[str]:
     others = [chr(code) for block in blocks for code in range(*block) if unicodedata.category(chr(code)) != "Cn"]
     random_texts = [
         "".join(rng.choice(likely if rng.random() < 0.6 else others) for _ in range(rng.randrange(1, 24)))
-        for _ in range(1000)
+        for _ in range(400)
     ]
     return [*WRITTEN, *random_texts]
 
 
 def _tokenizers(texts: list[str]) -> list[Tokenizer]:
-    corpus = [text for text in texts[: len(WRITTEN)] if text] * 3 + texts[len(WRITTEN) : 300]
+    corpus = [text for text in texts[: len(WRITTEN)] if text] * 3 + texts[len(WRITTEN) : 200]
     made = [
         train_tokenizer(corpus, kind, normalization=form, lowercase=lower, size=size)
         for kind, form, lower, size in (

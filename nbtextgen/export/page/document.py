@@ -15,6 +15,7 @@ from nbtextgen.core.errors import ModelFileError, OptionError
 from nbtextgen.core.escaping import escaped
 from nbtextgen.core.files import write_page
 from nbtextgen.export.page.facts import facts, validation_score
+from nbtextgen.export.page.kernel import kernel
 from nbtextgen.export.page.packing import pack
 from nbtextgen.export.page.tables import cleaning, word_breaks
 from nbtextgen.inference.predictor import Predictor
@@ -34,6 +35,7 @@ _ELEMENTS = Path(__file__).parents[2] / "notebook" / "widgets" / "elements.js"
 """Elements and escaping, which the page shares with the notebook's widgets."""
 ENGINE = [
     "weights",
+    "kernel",
     "arithmetic",
     "recurrent",
     "attention",
@@ -135,6 +137,7 @@ def describe(predictor: Predictor, plan: Plan, bits: int) -> tuple[dict[str, Any
         "format": FORMAT,
         "networks": [{"options": _options(network.config), "names": names} for network, names in networks],
         "tensors": packed.tensors,
+        "kernel": kernel(),
         "source": _tokenizer(source),
         "target": None if target is source else _tokenizer(target),
         "limit": asdict(predictor.limit),
@@ -178,7 +181,7 @@ def _json(values: object) -> str:
 
 def _document(title: str, model: str, weights: str) -> str:
     style, code = (_FRONT / "page.css").read_text(encoding="utf-8"), script()
-    policy = f"default-src 'none'; script-src {_digest(code)}; style-src {_digest(style)}; base-uri 'none'; form-action 'none'"
+    policy = f"default-src 'none'; script-src {_digest(code)} 'wasm-unsafe-eval'; style-src {_digest(style)}; base-uri 'none'; form-action 'none'"
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'

@@ -12,9 +12,12 @@
 function affine(inputs, count, weight, bias = null) {
   const { values, rows, columns } = weight;
   const result = new Float32Array(count * rows);
-  let row = 0;
-  for (; row + 4 <= count; row += 4) multiplyFour(inputs, row, values, rows, columns, result);
-  for (; row < count; row++) multiplyOne(inputs, row, values, rows, columns, result);
+  if (weight.kernel) weight.kernel.multiply(inputs, count, weight, result);
+  else {
+    let row = 0;
+    for (; row + 4 <= count; row += 4) multiplyFour(inputs, row, values, rows, columns, result);
+    for (; row < count; row++) multiplyOne(inputs, row, values, rows, columns, result);
+  }
   if (bias) {
     for (let start = 0; start < result.length; start += rows) {
       for (let index = 0; index < rows; index++) result[start + index] += bias.values[index];

@@ -9,6 +9,7 @@
  * @property {[string, string][]} facts name and value of each
  * @property {{ options: NetworkOptions, names: Record<string, number> }[]} networks the tensor of every weight by its name
  * @property {TensorPlace[]} tensors
+ * @property {string} kernel WebAssembly in base64
  * @property {SavedTokenizer} source
  * @property {SavedTokenizer | null} target null if one tokenizer serves both sides
  * @property {{ offset: number, slope: number }} limit
@@ -43,7 +44,8 @@ class PageModel {
    */
   constructor(description, weights) {
     this.description = description;
-    const tensors = readTensors(decodeBase64(weights), description.tensors);
+    const kernel = openKernel(description.kernel, description.tensors);
+    const tensors = readTensors(decodeBase64(weights), description.tensors, kernel);
     this.ensemble = new Ensemble(
       description.networks.map(
         ({ options, names }) => new Network(options, (name) => (name in names ? tensors[names[name]] : null)),

@@ -17,6 +17,7 @@
  * @property {Float32Array} values
  * @property {number} rows
  * @property {number} columns
+ * @property {Kernel | null} kernel in whose memory the values lie
  */
 
 /**
@@ -57,14 +58,17 @@ function halfPrecisionTable() {
  *
  * @param {ArrayBuffer} bytes
  * @param {TensorPlace[]} places
+ * @param {Kernel | null} kernel
  * @returns {Matrix[]}
  */
-function readTensors(bytes, places) {
+function readTensors(bytes, places, kernel) {
   const table = halfPrecisionTable();
+  let end = 0;
   return places.map(({ shape, start, scales }) => {
     const columns = shape[shape.length - 1];
     const size = shape.reduce((product, length) => product * length, 1);
-    const values = new Float32Array(size);
+    const values = kernel ? kernel.numbers.subarray(end, end + size) : new Float32Array(size);
+    end += size;
     if (scales === undefined) {
       const halves = new Uint16Array(bytes, start, size);
       for (let index = 0; index < size; index++) values[index] = table[halves[index]];
@@ -76,6 +80,6 @@ function readTensors(bytes, places) {
           values[index] = integers[index] * rowScales[row];
       }
     }
-    return { values, rows: size / columns, columns };
+    return { values, rows: size / columns, columns, kernel };
   });
 }
