@@ -18,7 +18,7 @@ RUNNER = Path(__file__).parent / "engine.mjs"
 @pytest.fixture(scope="session")
 def run_engine(tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict[str, Any]], dict[str, Any]]:
     """From cases to what the engine answers; see ``engine.mjs``."""
-    from nbtextgen.export.page.document import script
+    from nbtextgen.export.page.document import script, without_comments
 
     node = shutil.which("node")
     if node is None:
@@ -28,7 +28,7 @@ def run_engine(tmp_path_factory: pytest.TempPathFactory) -> Callable[[dict[str, 
         pytest.skip(message)
     folder = tmp_path_factory.mktemp("engine")
     code = folder / "engine.js"
-    code.write_text(script(views=False), encoding="utf-8")
+    code.write_text(without_comments(script(views=False)), encoding="utf-8")
 
     def run(cases: dict[str, Any]) -> dict[str, Any]:
         given, results = folder / "cases.json", folder / "results.json"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cache
@@ -171,6 +172,11 @@ def script(*, views: bool = True) -> str:
     return "\n".join(path.read_text(encoding="utf-8") for path in paths)
 
 
+def without_comments(code: str) -> str:
+    """Return a script without the comments that have lines of their own, which are half of it."""
+    return re.sub(r"^[ \t]*(?:/\*\*(?:(?!\*/).)*\*/|//[^\n]*)\n", "", code, flags=re.DOTALL | re.MULTILINE)
+
+
 def _json(values: object) -> str:
     """Return JSON for a script element, which a closing tag in a text would end."""
     text = json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -180,7 +186,7 @@ def _json(values: object) -> str:
 
 
 def _document(title: str, model: str, weights: str) -> str:
-    style, code = (_FRONT / "page.css").read_text(encoding="utf-8"), script()
+    style, code = (_FRONT / "page.css").read_text(encoding="utf-8"), without_comments(script())
     policy = f"default-src 'none'; script-src {_digest(code)} 'wasm-unsafe-eval'; style-src {_digest(style)}; base-uri 'none'; form-action 'none'"
     return (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
