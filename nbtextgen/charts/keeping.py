@@ -20,12 +20,13 @@ BUTTON = (
 )
 
 
-def figure(chart: Chart | None, name: str) -> str:
+def figure(chart: Chart | None, name: str, width: int = WIDTH) -> str:
     """A chart with buttons that save it as SVG and as PNG; empty if there is nothing to show.
 
     Args:
         chart: the chart, if any.
         name: of the files, without suffix. Not escaped, so never text from data.
+        width: the largest on the page, in pixels.
     """
     if not chart:
         return ""
@@ -35,17 +36,17 @@ def figure(chart: Chart | None, name: str) -> str:
         f'aria-label="Save {name} chart as {kind.upper()}" style="{BUTTON}">'
         for kind in ("svg", "png")
     )
-    picture = f'<div style="position:relative;min-width:{chart.min_width}px;max-width:{WIDTH}px">{image(chart)}{_labels(chart)}</div>'
+    picture = f'<div style="position:relative;min-width:{chart.min_width}px;max-width:{width}px">{image(chart, width)}{_labels(chart)}</div>'
     return f'<figure style="margin:0;overflow-x:auto">{picture}<div onclick="{handler()}">{buttons}</div></figure>'
 
 
-def image(chart: Chart) -> str:
+def image(chart: Chart, width: int = WIDTH) -> str:
     """The chart alone, as an image element with its description."""
     data = base64.b64encode(chart.svg.encode()).decode()
     description = html.escape(chart.description, quote=True)
     return (
         f'<img src="data:image/svg+xml;base64,{data}" alt="{description}" '
-        f'style="display:block;width:100%;max-width:{WIDTH}px">'
+        f'style="display:block;width:100%;max-width:{width}px">'
     )
 
 

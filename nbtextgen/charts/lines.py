@@ -23,7 +23,7 @@ from nbtextgen.core.escaping import escaped, pictured
 
 HEIGHT = 188
 """Height of a plot, in pixels."""
-LEFT, RIGHT, TOP, GAP, FOOT = 72, 12, 18, 26, 40
+LEFT, RIGHT, TOP, GAP, FOOT = 72, 12, 22, 34, 40
 """Margins around the plots, the space between two of them, and that for the horizontal axis, in pixels."""
 COLUMNS = 40
 """Columns of the chart that show their values on hover."""
@@ -197,7 +197,7 @@ def _plot(part: Plot, curves: Sequence[_Curve], across: AxisScale, top: int) -> 
             f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="{INK}" opacity=".2"/>'
             f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{number(value)}</text>'
         )
-    body.append(f'<text x="4" y="{top - 6}">{escaped(part.label)}{", logarithmic" if wide else ""}</text>')
+    body.append(f'<text x="4" y="{top - 10}">{escaped(part.label)}{", logarithmic" if wide else ""}</text>')
     body += [_curve(curve, across, up) for curve in curves]
     if part.star is not None:
         body.append(_star(across(part.star[0]), up(part.star[1])))
@@ -206,13 +206,18 @@ def _plot(part: Plot, curves: Sequence[_Curve], across: AxisScale, top: int) -> 
 
 def _horizontal_axis(across: AxisScale, bottom: float, label: str, whole: bool) -> str:
     parts = [
-        f'<text x="{across(value):.1f}" y="{bottom + 16}" text-anchor="middle">{number(value)}</text>'
+        f'<text x="{across(value):.1f}" y="{bottom + 16}" text-anchor="{_anchor(across(value))}">{number(value)}</text>'
         for value in across.ticks(6, whole=whole)
     ]
     parts.append(
         f'<text x="{(LEFT + WIDTH - RIGHT) / 2}" y="{bottom + 33}" text-anchor="middle">{escaped(label)}</text>'
     )
     return "".join(parts)
+
+
+def _anchor(x: float) -> str:
+    """Where a label stands, so that the edge of the picture does not cut it."""
+    return "end" if x > WIDTH - RIGHT - MIN_LENGTH else "middle"
 
 
 def _curve(curve: _Curve, across: AxisScale, up: AxisScale) -> str:

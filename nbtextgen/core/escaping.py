@@ -24,7 +24,7 @@ def escaped(text: str) -> str:
     return html.escape(pictured(text), quote=True)
 
 
-MAX_SHORT = 160
+MAX_SHORT = 80
 """Characters of a text that is shown whole, about two lines."""
 
 

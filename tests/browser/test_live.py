@@ -309,6 +309,7 @@ def test_an_untrusted_notebook_reads_as_it_was_shown(lab: Lab, tmp_path: Path) -
     notebook.panel(8).get_by_label("output of words").get_by_role("listitem").wait_for()
     saved = nbformat.read(notebook.save(), as_version=4)
     saved.metadata["sent by"] = "a colleague"  # its signature is no longer ours
+    lab.shared.clear()
     reader = lab.open_saved(saved)
     for at, cell in enumerate(saved.cells[1:], 1):
         pages = [output["data"]["text/html"] for output in cell.outputs if "text/html" in output.get("data", {})]

@@ -16,6 +16,8 @@ from nbtextgen.training.progress import clock, of
 if TYPE_CHECKING:
     from nbtextgen.generator import TextGenerator
 
+PANEL_WIDTH = 720
+"""Width of a training on the page, in pixels, as in the style sheet of the live panel."""
 TASK_HEIGHT, RATE_HEIGHT = 64, 44
 """Heights of the smaller plots, in pixels."""
 SMOOTHING = 0.5
@@ -88,7 +90,7 @@ def curves(record: Record) -> str:
         marks=record.changes_as_list(),
         star_name="best" if record.ended is not None else "best so far",
     )
-    return figure(drawn, "training")
+    return figure(drawn, "training", PANEL_WIDTH)
 
 
 def task_name(validation: Validation) -> str:
@@ -100,7 +102,7 @@ def as_html(record: Record) -> str:
     """Return the view as HTML; all text from data or model is escaped."""
     notes = "".join(f"<div>Note: {visible(text)}</div>" for text in record.warnings)
     return (
-        '<div style="max-width:900px">'
+        f'<div style="max-width:{PANEL_WIDTH}px">'
         f"<div><b>{visible(record.name)}</b> &middot; {visible(headline(record))}</div>"
         f"{_verdict(record)}"
         f'<div style="opacity:.75;font-size:12px">{visible(about(record) + _figures(record))}</div>{notes}'
