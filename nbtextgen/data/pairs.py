@@ -331,7 +331,7 @@ class Cleaned:
         """
         chosen = ReadOptions(source, target).choose([str(name) for name in data.columns])
         dropped = {row.row for row in self.dropped}
-        frame = data.iloc[[index for index in range(len(data)) if index not in dropped]].copy()
+        frame: Any = data.iloc[[index for index in range(len(data)) if index not in dropped]].copy()
         for column, texts in zip(chosen, (self.pairs.sources, self.pairs.targets), strict=True):
             frame.isetitem(column, texts)
         rewrites = [name for name in parse_steps(self.steps) if name in REWRITES or name == "text"]
