@@ -322,16 +322,16 @@ class Cleaned:
         names = ["row", "place", "source", "target", "step", "why"]
         return pandas.DataFrame([vars(row) for row in self.dropped], columns=names)
 
-    def frame(self, data: pandas.DataFrame, source: ColumnName | None = None, target: ColumnName | None = None) -> Any:
+    def frame(self, data: Any, source: ColumnName | None = None, target: ColumnName | None = None) -> Any:
         """The rows that were kept as the frame that was cleaned, with its other columns and its index.
 
         Args:
-            data: the frame that was cleaned.
+            data: the pandas frame that was cleaned.
             source, target: its columns, as they were read.
         """
         chosen = ReadOptions(source, target).choose([str(name) for name in data.columns])
         dropped = {row.row for row in self.dropped}
-        frame: Any = data.iloc[[index for index in range(len(data)) if index not in dropped]].copy()
+        frame = data.iloc[[index for index in range(len(data)) if index not in dropped]].copy()
         for column, texts in zip(chosen, (self.pairs.sources, self.pairs.targets), strict=True):
             frame.isetitem(column, texts)
         rewrites = [name for name in parse_steps(self.steps) if name in REWRITES or name == "text"]
