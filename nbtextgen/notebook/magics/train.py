@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import line_cell_magic, magics_class
+from IPython.display import display
 
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import build, options_of
@@ -175,7 +176,7 @@ class TrainCommands(Commands):
         if self.session.rich and request.progress in ("auto", "panel") and "text" not in request.own:
             from nbtextgen.notebook.panels.result import ResultBar
 
-            ResultBar(self.session, request.name)._ipython_display_()
+            display(ResultBar(self.session, request.name))
 
     def _finish(self, request: Request, model: Any) -> None:
         """Keep the model of a background training that has ended; a resumed run has none before."""
