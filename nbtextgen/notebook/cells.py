@@ -8,6 +8,9 @@ from itertools import takewhile
 from nbtextgen.core.errors import DataError
 
 _OPTION = re.compile(r"--[A-Za-z]")
+_TEXT_WITH_QUESTION_MARK = re.compile(
+    r"^([ \t]*(?:[\w, ]+=[ \t]*)?%textgen_(?:generate|explain|continue)[ \t]+\S+[ \t]+\S.*\?)[ \t]*(\n?)$"
+)
 _GAP = re.compile(r"(?<=\S) {2,}(?=\S)")
 
 
@@ -26,8 +29,10 @@ def cell_magics(lines: list[str]) -> list[str]:
     """Transform the lines of a cell (``input_transformers_cleanup``) so that our cell magics work where IPython's do not.
 
     One below other lines, as in documentation that is pasted, takes the lines up to a blank one or the next magic as its cell.
-    One without a cell gets a blank line, so that the magic itself says what is missing.
+    One without a cell gets a blank line, so that the magic itself says what is missing. A text that ends in a question mark gets
+    an empty comment, or IPython would show help for its last word.
     """
+    lines = [_TEXT_WITH_QUESTION_MARK.sub(r"\1 #\2", line) for line in lines]
     if not any(line.startswith("%%textgen_") for line in lines):
         return lines
     if lines[0].startswith("%%"):

@@ -211,6 +211,12 @@ class _Reader:
 
     def _check_open_quote(self) -> None:
         if self.line.startswith('"', self.position) and self.quoted.get(self.position) is None:
+            closing = self.line.find('"', self.position + 1)
+            if 0 < closing < len(self.line) - 1 and not self.line[closing + 1].isspace():
+                raise OptionError(
+                    f"The closing quote in {self.line[self.position : closing + 2]}... is followed by no space; put one there, "
+                    "or leave the quotes out."
+                )
             raise OptionError(f"A quote is not closed in: {self.line.strip()}")
 
     def _unquoted(self, item: QuotedItem, *, strict: bool = False) -> str:

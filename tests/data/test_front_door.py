@@ -135,6 +135,23 @@ def test_columns_named_target_and_source_are_taken_by_name(names: tuple[str, str
     assert read(frame, source=names[0], target=names[1]) == swapped
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        "target_text,source_text",
+        "tgt sent,src sent",
+        "label,text",
+        "summary,document",
+        "translation,original",
+        "correct,incorrect",
+    ],
+)
+def test_columns_whose_names_say_source_and_target_are_taken_by_name(names: str) -> None:
+    frame = pandas.DataFrame([(target, source) for source, target in ROWS], columns=names.split(","))
+    frame["number"] = "1"
+    assert read(frame[names.split(",")]) == read(frame) == ROWS
+
+
 def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
     write(tmp_path / "a.csv", "en,en\nx,y\n")
     for data in (tmp_path / "a.csv", pandas.DataFrame(ROWS, columns=["en", "en"])):
@@ -211,6 +228,32 @@ def test_a_first_line_that_may_be_a_header_is_a_note(tmp_path: Path) -> None:
     assert read(path, source="foo", target="bar") == rows
 
 
+REGULAR = [
+    (word, f"{word}ed") for word in ("walk", "jump", "end", "melt", "plant", "want", "act", "print", "rain", "rest")
+]
+IRREGULAR = [("run", "ran"), ("eat", "ate"), ("sit", "sat"), ("tear", "tore"), ("wear", "wore"), ("get", "got")]
+PHONES = [("chat", "ʃ a"), ("tout", "t u"), ("sens", "s ɑ̃ s"), ("non", "n ɔ̃"), ("pain", "p ɛ̃"), ("dune", "d y n")] * 5
+
+
+@pytest.mark.parametrize(
+    ("header", "rows"),
+    [
+        ("present\tpast", 2 * REGULAR + IRREGULAR),
+        ("spelling\tsound", [(word * 2 if n > 5 else word, phones) for n, (word, phones) in enumerate(PHONES)]),
+        ("单词\t发音", [("一" * n + "天", "yi tian") for n in range(1, 30)]),
+        ("शब्द\tउच्चारण", [(f"कमल{n}", f"k a m {n}") for n in range(30)]),
+        ("text_en\ttext_de", ROWS * 5),
+        ("Wort\tAussprache", PHONES),
+    ],
+)
+def test_a_header_whose_letters_are_those_of_the_data_is_known(
+    header: str, rows: list[tuple[str, str]], tmp_path: Path
+) -> None:
+    path = write(tmp_path / "a.tsv", header + "\n" + "".join(f"{source}\t{target}\n" for source, target in rows))
+    assert read(path) == rows
+    assert "is read as a header" in Pairs.of(path).notes[0]
+
+
 def test_a_header_in_the_middle_is_left_out_and_said(tmp_path: Path) -> None:
     lines = "en\tfr\n" + "".join(f"{source}\t{target}\n" for source, target in ROWS)
     path = write(tmp_path / "a.tsv", lines + lines)
@@ -242,6 +285,18 @@ def test_tabs_with_plain_quotes(tmp_path: Path) -> None:
         path = write(tmp_path / "raw.tsv", "".join(f"{source}\t{target}\n" for source, target in rows))
         assert read(path) == rows
         assert Pairs.of(path).notes == ()
+
+
+def test_backslashes_before_quotes_are_said(tmp_path: Path) -> None:
+    for name, delimiter in (("a.tsv", "\t"), ("a.csv", ",")):
+        path = write(tmp_path / name, f'he said \\"hi\\"{delimiter}x\nb{delimiter}y\n')
+        assert read(path) == [('he said \\"hi\\"', "x"), ("b", "y")]
+        assert "has quotes after backslashes" in Pairs.of(path).notes[0]
+
+
+def test_a_header_in_a_comment_is_a_header(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tsv", "# word\tphones\n" + "".join(f"{source}\t{target}\n" for source, target in WORDS))
+    assert read(path) == read(path, source="word", target="phones") == WORDS
 
 
 def test_a_mixture_of_quotes_is_said(tmp_path: Path) -> None:
@@ -443,6 +498,7 @@ def test_what_is_no_text_is_named(tmp_path: Path) -> None:
 ENCODED = {
     "cp1252": [("café", "naïve"), ("déjà vu", "x")],
     "cp1251": [("дом", "house"), ("вода", "water")],
+    "euc_kr": [("안녕하세요 좋은 아침", "hello"), ("물", "water")],
     "utf-16-le": ROWS,
     "utf-16-be": [("дом\u0445орошо", "вода"), ("мир", "лес")],
     "shift_jis": [("日本語の文", "x"), ("東京", "y")],
@@ -548,6 +604,22 @@ def test_two_files_of_lines_are_parallel(tmp_path: Path) -> None:
 
 
 # One column --------------------------------------------------------------------------------------------------------
+
+
+def test_names_of_files_are_no_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "a.en", "a\nb\nc\n")
+    write(tmp_path / "a.fr", "d\ne\nf\n")
+    rows = [("a", "d"), ("b", "e"), ("c", "f")]
+    assert (
+        read({"source": "a.en", "target": "a.fr"})
+        == read({"fr": "a.fr", "en": "a.en"}, source="en", target="fr")
+        == rows
+    )
+    for data in (("train.en", "train.fr"), ["x.en", "y.en", "z.en"], {"a": "b.en", "c": "d.en"}):
+        with pytest.raises(DataError, match=r"There is no file|not a list of texts"):
+            Pairs.of(data)
+    assert "two columns of 3 texts" in Pairs.of(tuple(zip(*rows, strict=True))).notes[0]
 
 
 def test_one_column_of_texts() -> None:

@@ -54,6 +54,9 @@ def test_text_is_taken_as_typed(shell: InteractiveShell) -> None:
     for text in ("it's raining", "l'homme mange", "\\frac{1}{2}", "C# and $5"):
         assert run(shell, f"%textgen_generate m {text}").source == text
         assert run(shell, f'%textgen_generate m "{text}"').source == text
+    assert "is followed by no space; put one there" in refusal(shell, '%textgen_generate m "a man"# note')
+    assert run(shell, "%textgen_generate m what is it?").source == "what is it?"
+    assert run(shell, "answer = %textgen_generate m what is it??\nanswer").source == "what is it??"
     assert run(shell, '%textgen_generate m "--verbose means more"').source == "--verbose means more"
     assert run(shell, "%textgen_generate m -- --beam is a flag").source == "--beam is a flag"
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import permutations
 from typing import Any, cast
 
 from nbtextgen.core.errors import DataError, nearest
@@ -13,17 +15,34 @@ ColumnName = str | int
 """A column by name or by number."""
 SAMPLE = 1000
 """First rows of a table from which its columns, its header and its form are told."""
-ROLES = {
-    "source": "target",
-    "src": "tgt",
-    "input": "output",
-    "question": "answer",
-    "prompt": "completion",
-    "instruction": "response",
-}
-"""Names of columns that say which is the source and which the target."""
+ROLES = frozenset(
+    tuple(names.split())
+    for names in (
+        "source target",
+        "src tgt",
+        "src trg",
+        "input output",
+        "question answer",
+        "prompt completion",
+        "instruction response",
+        "text summary",
+        "text label",
+        "article summary",
+        "article highlight",
+        "document summary",
+        "original translation",
+        "original translated",
+        "incorrect correct",
+        "incorrect corrected",
+        "original corrected",
+        "noisy clean",
+    )
+)
+"""Names of columns, without a plural's s, that say which is the source and which the target."""
 
 
+MAX_NAMED = 50
+"""Columns whose names are read for what they say."""
 INDEX_NAMES = ("", "Unnamed: 0", "__index_level_0__")
 """Names that pandas gives to its index in a file."""
 
@@ -158,14 +177,23 @@ def column_index(column: ColumnName, names: Sequence[str], side: str, first: int
 
 
 def column_roles(names: Sequence[str]) -> tuple[int, int] | None:
-    """The columns whose names say that they are source and target; ``None`` if no two do, or several."""
-    folded = [name.strip().lower().removesuffix("s") for name in names]
-    pairs = [
-        (folded.index(source), folded.index(target))
-        for source, target in ROLES.items()
-        if folded.count(source) == 1 and folded.count(target) == 1
-    ]
-    return pairs[0] if len(pairs) == 1 else None
+    """The columns whose names say that they are source and target; ``None`` if no two do, or several.
+
+    What two names have in common is left out: ``target_text`` and ``source_text`` are target and source.
+    """
+    words = [[word.removesuffix("s") for word in re.findall(r"[^\W_]+", name.lower())] for name in names[:MAX_NAMED]]
+    for are_whole in (True, False):
+        pairs = list[tuple[int, int]]()
+        for source, target in permutations(range(len(words)), 2):
+            ours, theirs = words[source], words[target]
+            if not are_whole:
+                shared = {*ours} & {*theirs}
+                ours, theirs = ([word for word in each if word not in shared] for each in (ours, theirs))
+            if len(ours) == len(theirs) == 1 and (ours[0], theirs[0]) in ROLES:
+                pairs.append((source, target))
+        if pairs:
+            return pairs[0] if len(pairs) == 1 else None
+    return None
 
 
 def _twice(name: str) -> str:

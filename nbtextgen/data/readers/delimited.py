@@ -14,7 +14,7 @@ from typing import Protocol
 from nbtextgen.core.errors import DataError
 from nbtextgen.core.wording import counted
 from nbtextgen.data.readers.columns import SAMPLE, ReadOptions
-from nbtextgen.data.readers.header import BLANKS, Header, recognise_header
+from nbtextgen.data.readers.header import Header, header_names, recognise_header
 from nbtextgen.data.readers.text import LARGEST_ROW, TextFile
 from nbtextgen.data.rows import Row
 
@@ -118,7 +118,7 @@ def rows_of_cells(
     header = header or (Header.YES if options.names else recognise_header(first, [cells for _, cells in head[1:]]))
     names = [str(number) for number in range(1, width + 1)]
     if header is Header.YES:
-        names = [cell.strip(BLANKS) or cell for cell in first]
+        names = [name or cell for name, cell in zip(header_names(first), first, strict=True)]
         if len(set(names)) < width and (options.names or (options.source, options.target) == (None, None)):
             twice = next(name for name in names if names.count(name) > 1)
             raise DataError(f"{place} {line:,}: two columns are named '{twice}'; rename one of them.")
@@ -130,6 +130,11 @@ def rows_of_cells(
         options.notes.append(
             f"{place} {line:,} ({shown:.80}) is read as a pair but looks like a header; "
             "if it is one, name its columns as source and target."
+        )
+    if any('\\"' in cell for _, cells in head for cell in cells):
+        options.notes.append(
+            f'{file.path.name} has quotes after backslashes (\\"), which are read as they are written; if the backslashes are '
+            "no part of the texts, write the file again with doubled quotes."
         )
     repeated = first if header is Header.YES else None
     for number, cells in chain(head[1:] if repeated else head, lines):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -139,6 +140,9 @@ def _names_files(values: object) -> bool:
 
 def parallel_files(data: Any, options: ReadOptions) -> tuple[Path, Path] | None:
     """The two files if the data is two names of text files whose lines belong together, such as ``train.en``."""
+    if isinstance(data, Mapping) and len(cast("Mapping[Any, Any]", data)) == 2 and _names_files(list(data.values())):
+        named = cast("Mapping[Any, Any]", data)
+        data = [list(named.values())[index] for index in options.choose(list(map(str, named)))]
     if not isinstance(data, (list, tuple)):
         return None
     names = cast("Sequence[Any]", data)
@@ -308,6 +312,7 @@ def _rows_of_sequence(data: Iterable[Any], options: ReadOptions) -> Iterator[Row
         return (row for name in rows for row in _rows_of_name(str(name), options))
     is_numbered = (options.source, options.target) != (None, None)
     if len(first) == 2 and not is_numbered and all(map(_is_column, first)) and len(first[0]) == len(first[1]):
+        options.notes.append(f"The data is read as two columns of {len(first[0]):,} texts each.")
         return _rows_of_pairs(zip(*first, strict=True))
     if first and all(map(_names_files, first)):
         return (row for names in rows for row in read_rows(names, options))
@@ -344,6 +349,8 @@ def _rows_of_pairs(pairs: Iterable[Any]) -> Iterator[Row]:
     for number, pair in enumerate(pairs, 1):
         if type(pair) is not tuple and isinstance(pair, np.ndarray):
             pair = pair.tolist()
+        if isinstance(pair, str) and re.fullmatch(r"[^\s]+\.\w{1,5}(\.gz)?", pair):
+            check_file(Path(pair))  # a misspelt name is no row
         if isinstance(pair, (str, bytes)) or not isinstance(pair, Sequence) or len(cast("Sequence[Any]", pair)) != 2:
             raise DataError(f"row {number:,}: expected (source, target), got {pair!r:.60}; give two texts per row.")
         source, target = cast("Sequence[Any]", pair)

@@ -178,14 +178,18 @@ def _guess_encoding(text: str) -> str | None:
         return None
     if high <= max(2, 0.4 * (high + letters)):
         return "cp1252" if not {0x81, 0x8D, 0x8F, 0x90, 0x9D} & set(raw) else None
-    cyrillic = raw.decode("cp1251", "replace")
-    words = re.findall(r"[^\W\d_]+", cyrillic)
-    if sum(map(len, words)) >= 0.9 * high and all(word[1:].islower() or len(word) == 1 for word in words):
+    words = re.findall(r"[^\W\d_]+", raw.decode("cp1251", "replace"))
+    cyrillic = sum("\u0400" <= letter <= "\u04ff" for word in words for letter in word)
+    is_mixed = any(not word.isascii() and re.search("[a-zA-Z]", word) for word in words)
+    if cyrillic >= 0.9 * high and not is_mixed and all(word[1:].islower() or len(word) == 1 for word in words):
         return "cp1251"
     with suppress(UnicodeDecodeError):
         if re.search("[\u3041-\u30fa]", raw.decode("euc_jp")):
             return "euc_jp"
-    for name in ("shift_jis", "gb18030", "euc_kr", "big5"):
+    with suppress(UnicodeDecodeError):
+        if len(re.findall("[\uac00-\ud7a3]", raw.decode("euc_kr"))) > 0.4 * high:
+            return "euc_kr"
+    for name in ("shift_jis", "gb18030", "big5"):
         try:
             text = raw.decode(name)
         except UnicodeDecodeError:
