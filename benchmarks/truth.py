@@ -1,16 +1,17 @@
 """Explanations on data whose truth is known: how much attribution is on the span that made each output token.
 
     python benchmarks/truth.py [--sets dates,lexicon,copied] [--kinds lstm,none,...] [--limit 100] [--updates 900] [--out FILE]
-    python benchmarks/truth.py --align SOURCES TARGETS GOLD --model FOLDER [--start 1] [--train SOURCES TARGETS] [--out FILE]
+    python benchmarks/truth.py --align SOURCES TARGETS GOLD [--start 1] [--model FOLDER] [--train SOURCES TARGETS] [--out FILE]
 
 Data sets: ``dates`` (built in; year, month and day), ``lexicon`` (words of an invented language, each translated by one word, in
 reverse order) and ``copied`` (words in reverse order, half of them unknown, so that only copying can write them). Kinds of
 networks: see ``KINDS``. Every method explains the right outputs among ``--limit`` held-out pairs; shares are means with 95 %
 bootstrap intervals, beside those of equal attributions. Scores that should add up are checked on the way.
 
-``--align`` computes alignment error rates (Och & Ney 2003) of a saved model on pairs with gold word alignments, one line each
-(``1-1 2?3``), counted from ``--start``: of SHAP, attention and the other methods, and of IBM model 1 (Brown et al. 1993, trained
-on ``--train`` and these pairs), a statistical aligner without a network. Public gold sets: ``examples/`` of neulab/awesome-align.
+``--align`` computes alignment error rates (Och & Ney 2003) on ``--limit`` pairs, evenly spread, with gold word alignments, one line
+each (``1-1 2p3``), counted from ``--start``: of SHAP, attention and the other methods, and of IBM model 1 (Brown et al. 1993), a
+statistical aligner without a network. Model 1, and the network unless ``--model`` is a saved one, are trained on ``--train`` and
+all these pairs. Public gold sets: ``examples/`` of neulab/awesome-align.
 
 Prints tables, and one JSON line for each result to ``--out``.
 """
@@ -48,6 +49,10 @@ KINDS: dict[str, dict[str, Any]] = {
     "no encoder": {"encoder_layers": 0},
     "ensemble": {"ensemble": 2},
 }
+TRANSLATION: dict[str, Any] = {
+    "tokens": "word", "source_lowercase": True, "target_lowercase": True, "minimum_frequency": 1, "hidden_size": 128,
+    "embedding_size": 64, "dropout": 0.2, "source_masking": 0.15, "valid_fraction": 0.0, "samples": 0, "seed": 1,
+}  # fmt: skip
 SIZES = {"hidden_size": 96, "embedding_size": 48, "dropout": 0.1, "source_masking": 0.15, "samples": 0, "seed": 1}
 
 
@@ -153,21 +158,35 @@ def ibm_model_1(pairs: Sequence[tuple[str, str]], rounds: int = 8) -> list[Links
 
 def align(arguments: argparse.Namespace) -> dict[str, Any]:
     """Alignment error rates of a saved model and of IBM model 1."""
-    sources, targets, gold = (Path(path).read_text(encoding="utf-8").splitlines() for path in arguments.align)
-    pairs = list(zip(sources, targets, strict=True))[: arguments.limit]
-    lines = gold[: len(pairs)]
-    extra = zip(*(Path(path).read_text(encoding="utf-8").splitlines() for path in arguments.train or ()), strict=True)
-    statistical = ibm_model_1([*pairs, *((source, target) for source, target in extra)])[: len(pairs)]
-    rates = {"IBM model 1": error_rate(statistical, read_gold(lines, pairs, arguments.start))}
+    sources, targets, gold = (_lines(path) for path in arguments.align)
+    corpus = [
+        (" ".join(source.split()), " ".join(target.split())) for source, target in zip(sources, targets, strict=True)
+    ]
+    rows = range(0, len(corpus), -(-len(corpus) // arguments.limit))
+    pairs, lines = [corpus[row] for row in rows], [gold[row] for row in rows]
+    if arguments.train:
+        corpus += zip(*map(_lines, arguments.train), strict=True)
+    statistical = ibm_model_1(corpus)
+    rates = {"IBM model 1": error_rate([statistical[row] for row in rows], read_gold(lines, pairs, arguments.start))}
     if arguments.model:
         model = TextGenerator.load(arguments.model)
-        result = model.explain_data(
-            pairs, limit=len(pairs), gold=lines, gold_start=arguments.start, method=list(METHODS), faithfulness=False
-        )
-        rates |= result.alignment_error
+    else:
+        model = TextGenerator(**TRANSLATION, max_steps=arguments.updates, threads=1).fit(corpus, callbacks=[])
+    options: dict[str, Any] = {"method": list(METHODS), "budget": 400, "unit": "word", "faithfulness": False}
+    result = model.explain_data(pairs, limit=len(pairs), gold=lines, gold_start=arguments.start, **options)
+    rates |= result.alignment_error
     for name, rate in rates.items():
         print(f"| {name} | {rate:.3f} |", flush=True)
-    return {"alignment_error": rates, "pairs": len(pairs)}
+    return {
+        "gold": Path(arguments.align[2]).name,
+        "alignment_error": rates,
+        "pairs": len(pairs),
+        "trained_on": len(corpus),
+    }
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text(encoding="utf-8").splitlines()
 
 
 def main() -> None:
@@ -186,6 +205,9 @@ def main() -> None:
     results = list[dict[str, Any]]()
     if arguments.align:
         results.append(align(arguments))
+        if arguments.out:
+            with arguments.out.open("a") as file:
+                file.write(json.dumps(results[-1]) + "\n")
     else:
         print(f"| data, network | right outputs | {' | '.join((*METHODS, 'random'))} |\n|{'---|' * (len(METHODS) + 3)}")
         for name in arguments.sets.split(","):

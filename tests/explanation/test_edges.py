@@ -240,7 +240,7 @@ METHODS = ("shap", "occlusion", "lime", "integrated-gradients", "input-x-gradien
 def test_every_method_holds_for_every_kind_of_network(name: str, missing: Any) -> None:
     """The golden models are a covering array: every allowed pair of values of the network's options.
 
-    Units, and whether earlier output tokens take part, go round with them.
+    Units, whether earlier output tokens take part, and whether it is computed twice, go round with them.
     """
     turn = int(name, 36) + len(missing)
     joint = bool(turn % 2)
@@ -261,7 +261,8 @@ def test_every_method_holds_for_every_kind_of_network(name: str, missing: Any) -
     }
     if options["unit"] == "char" and model.predictor.source.kind != "char":
         methods = [method for method in methods if method not in TOKEN_METHODS]
-    found, again = (model.explain(source, method=methods, **options) for _ in range(2))
+    found = model.explain(source, method=methods, **options)
+    again = model.explain(source, method=methods, **options) if turn % 3 == 0 else found
     for method, explanation in found.items():
         assert np.isfinite(explanation.values).all()
         np.testing.assert_array_equal(explanation.values, again[method].values)

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 
 from nbtextgen import TextGenerator
 from nbtextgen.core.errors import OptionError
+from nbtextgen.explanation import shapley
+from nbtextgen.explanation.attributions import ScoreFunction
 from nbtextgen.explanation.config import ExplanationConfig
 from nbtextgen.explanation.explainer import Explainer
 from nbtextgen.explanation.prefix import players_of_contrast
@@ -132,6 +134,41 @@ def test_sampled_values_add_up_and_never_look_ahead(dates: TextGenerator, budget
     assert (errors[np.tril_indices(11, -1, 10)] > 0).all()
     gained = explanation.log_probabilities - explanation.base_values
     np.testing.assert_allclose(explanation.values.sum(1) + prefix.sum(1), gained, atol=1e-9)
+
+
+def triangular_game(units: int, outputs: int, seed: int) -> tuple[ScoreFunction, NDArray[np.float64]]:
+    """A game of random sets among the players of each output token, and its Shapley values."""
+    generator = np.random.default_rng(seed)
+    values, members, worth = np.zeros((outputs, units + outputs - 1)), list[Any](), list[Any]()
+    for step in range(outputs):
+        players, terms = units + step, 3 * (units + step) // 2
+        members.append(np.zeros((terms, values.shape[1])))
+        worth.append(generator.standard_t(3, terms))
+        for term in range(terms):
+            chosen = generator.choice(players, size=min(players, int(generator.integers(1, 5))), replace=False)
+            members[-1][term, chosen] = 1
+            values[step, chosen] += worth[-1][term] / len(chosen)
+
+    def score(coalitions: NDArray[np.bool_]) -> NDArray[np.float64]:
+        missing = (~coalitions).astype(float)
+        return np.stack([(missing @ sets.T == 0) @ gains for sets, gains in zip(members, worth, strict=True)], 1)
+
+    return score, values
+
+
+@pytest.mark.parametrize(("units", "outputs", "budget"), [(6, 8, 2000), (30, 12, 2000), (60, 20, 60)])
+def test_sampled_games_look_back_only_and_state_their_errors(units: int, outputs: int, budget: int) -> None:
+    relevant = np.arange(units + outputs - 1) < units + np.arange(outputs)[:, None]
+    covered = list[float]()
+    for seed in range(6):
+        score, values = triangular_game(units, outputs, seed % 3)
+        *_, sampled = shapley.permutations(score, units + outputs - 1, budget, seed, relevant=relevant)
+        assert not sampled.values[~relevant].any()
+        np.testing.assert_allclose(sampled.values.sum(1), sampled.full - sampled.base, atol=1e-9)
+        assert sampled.standard_errors is not None and not sampled.standard_errors[~relevant].any()
+        near = np.abs(sampled.values - values) <= 1.96 * sampled.standard_errors
+        covered.append(float(near[relevant].mean()))
+    assert budget < 100 or 0.93 <= np.mean(covered) <= 0.98
 
 
 def test_occlusion_leaves_out_one_player_at_a_time(sampled: Explainer) -> None:
