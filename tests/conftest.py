@@ -20,8 +20,21 @@ OTHER_PROCESSES = ("browser/", "notebook/test_kernels.py", "notebook/test_watchi
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Such a test that fails is run once more, and the closing lines name it as rerun; any other fails at once."""
+    """Such a test that fails is run once more, and the closing lines name it as rerun; any other fails at once.
+
+    Tests that share a trained model or a kernel run on one of the processes that pytest-xdist starts, so that it is made once.
+    """
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents and item.path.relative_to(here).as_posix().startswith(OTHER_PROCESSES):
             item.add_marker(pytest.mark.flaky(reruns=1))
+        places = _places_of_shared_fixtures(item)
+        if places and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(min(places, key=len)))
+
+
+def _places_of_shared_fixtures(item: pytest.Item) -> set[str]:
+    """The files or folders of ours whose fixtures a test shares with others."""
+    fixtures = getattr(item, "_fixtureinfo", None)
+    definitions = fixtures.name2fixturedefs.values() if fixtures else ()
+    return {each.baseid for found in definitions for each in found if each.baseid and each.scope != "function"}

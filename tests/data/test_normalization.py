@@ -51,19 +51,25 @@ def test_a_character_comes_from_its_stretch_alone(text: str, form: str) -> None:
         assert made == normalizer(text[start:stop])
 
 
+CHARACTERS = [chr(number) for number in range(sys.maxunicode + 1) if not 0xD800 <= number < 0xE000]
+CHANGING = [each for each in CHARACTERS if each.lower() != each or not unicodedata.is_normalized("NFKD", each)]
+"""Characters that some form or lower case changes."""
+
+
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("lowercase", [False, True])
 def test_every_code_point_between_letters_keeps_its_neighbours_places(form: str, lowercase: bool) -> None:
     normalizer = Normalizer(form, lowercase)
-    for number in range(0, sys.maxunicode + 1):
-        character = chr(number)
-        if 0xD800 <= number < 0xE000 or normalizer(character) == character:
+    others = "x".join(sorted(set(CHARACTERS) - set(CHANGING)))
+    assert normalizer(others) == others or form in ("nfc", "nfkc", "nfd", "nfkd")  # marks may change places
+    for character in CHANGING:
+        if normalizer(character) == character:
             continue
         normal, spans = normalizer.spans("x" + character + "y")
         if unicodedata.combining(unicodedata.normalize("NFD", character)[0]):
             assert spans[-1] == (2, 3)
         else:
-            assert spans == [(0, 1), *[(1, 2)] * (len(normal) - 2), (2, 3)], hex(number)
+            assert spans == [(0, 1), *[(1, 2)] * (len(normal) - 2), (2, 3)], hex(ord(character))
 
 
 @pytest.mark.parametrize(

@@ -24,10 +24,12 @@ LENGTHS = (6, 2)
 
 
 def networks(cell: str, attention: str) -> Iterator[tuple[bool, Stepper]]:
-    """Whether it copies, and the model: every combination of the other parts, every other one as an ensemble of two."""
+    """Whether it copies, and the model: the other parts in every combination, half of them with three layers and half as
+    an ensemble of two."""
     attends = attention != "none"
     switches = (False, True)
-    for copy, coverage, feeding, layers in itertools.product(switches, switches, switches, (1, 3)):
+    for copy, coverage, feeding in itertools.product(switches, switches, switches):
+        layers = 1 if (copy + coverage + feeding) % 2 else 3
         if (copy or coverage) and not attends:
             continue
         config = ModelConfig(
@@ -46,7 +48,7 @@ def networks(cell: str, attention: str) -> Iterator[tuple[bool, Stepper]]:
         for member in members:
             with torch.no_grad():
                 member.output_bias[EOS] += 0.5
-        together = (copy + coverage + feeding + layers // 2) % 2
+        together = copy == feeding
         yield copy, Ensemble(members) if together else members[0]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from pathlib import Path
@@ -235,8 +236,9 @@ TOKEN_METHODS = ("integrated-gradients", "input-x-gradient", "attention")
 METHODS = ("shap", "occlusion", "lime", "integrated-gradients", "input-x-gradient", "attention", "context")
 
 
-@pytest.mark.parametrize("missing", ["mask", "delete", "sample"])
-@pytest.mark.parametrize("name", list(NETWORKS))
+@pytest.mark.parametrize(
+    ("name", "missing"), list(zip(NETWORKS, itertools.cycle(["mask", "delete", "sample"]), strict=False))
+)
 def test_every_method_holds_for_every_kind_of_network(name: str, missing: Any) -> None:
     """The golden models are a covering array: every allowed pair of values of the network's options.
 

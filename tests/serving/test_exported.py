@@ -48,9 +48,14 @@ EXTRAS: list[dict[str, Any]] = [
 """Together every option in both positions, and every pair of neighbours at work at once."""
 
 
-@pytest.mark.parametrize("cell", CELLS)
-@pytest.mark.parametrize("attention", ATTENTIONS)
-@pytest.mark.parametrize("number", range(len(EXTRAS)))
+@pytest.mark.parametrize(
+    ("cell", "attention", "number"),
+    [
+        (CELLS[(first + number) % len(CELLS)], attention, number)
+        for first, attention in enumerate(ATTENTIONS)
+        for number in range(len(EXTRAS))
+    ],
+)  # every attention and every cell with every other option, and with each other
 def test_exported_network_generates_the_same_tokens(cell: str, attention: str, number: int, tmp_path: Path) -> None:
     chosen = {**EXTRAS[number], "cell": cell, "attention": attention}
     if attention == "none":

@@ -179,11 +179,11 @@ torch.set_num_threads(1)
 def settings(count):
     return dict(hidden_size=64, embedding_size=64, batch_size=count, batch_tokens=10**6, epochs=1, tokens="char",
                 precision="fp32", samples=0, valid_fraction=0.0, dropout=0.0)
-pairs = [(chr(97 + n % 26) * 200, chr(97 + n % 25) * 200) for n in range(512)]
+pairs = [(chr(97 + n % 26) * 200, chr(97 + n % 25) * 200) for n in range(256)]
 TextGenerator(**settings(2)).fit(pairs[:8], callbacks=[])                        # everything is loaded and warm
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (used + 400 * 2**20,) * 2)
-model = TextGenerator(**settings(512)).fit(pairs, callbacks=[])
+resource.setrlimit(resource.RLIMIT_AS, (used + 200 * 2**20,) * 2)
+model = TextGenerator(**settings(256)).fit(pairs, callbacks=[])
 texts = [event.text for event in model.history if type(event).__name__ == "TrainingWarning"]
 texts = [text for text in texts if "planned" not in text]
 print(len(texts))

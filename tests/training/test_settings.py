@@ -22,7 +22,7 @@ SMALL = {
     "batch_size": 32,
     "learning_rate": 0.01,
     "dropout": 0.0,
-    "epochs": 14,
+    "epochs": 10,
 }
 
 
@@ -43,16 +43,16 @@ def test_bf16_is_refused_by_a_cpu_that_cannot_train_in_it() -> None:
         {"schedule": "plateau", "patience": 3},
         {"average": "ema", "ema_decay": 0.9},
         {"average": "last", "average_last": 2},
-        {"accumulate": 2, "clip": 0.5},
+        {"accumulate": 2, "clip": 0.5, "epochs": 14},
         {"teacher_forcing": 0.7},
         {"source_masking": 0.1},
         {"dropout": 0.1, "variational_dropout": True},
         pytest.param({"precision": "bf16"}, marks=needs_bf16),
-        {"select_by": "exact", "validate_every": 7},
+        {"select_by": "exact", "validate_every": 7, "epochs": 14},
         {"tokens": "bpe", "vocabulary_size": 300, "tied_embeddings": "all", "shared_vocabulary": True},
         {"tokens": "char", "tied_embeddings": "inputs", "shared_vocabulary": True},
         {"ensemble": 2},
-        {"batch_tokens": 64},
+        {"batch_tokens": 64, "epochs": 4},
     ],
     ids=lambda options: ", ".join(f"{name}={value}" for name, value in options.items()),
 )
@@ -107,12 +107,12 @@ def test_pretrained_embeddings_are_the_starting_point(tmp_path) -> None:
 
 
 def test_a_very_long_source_is_read(tmp_path) -> None:
-    model = TextGenerator(**SMALL).fit(SWAPPED, callbacks=[])
+    model = TextGenerator(**SMALL, max_steps=3).fit(SWAPPED, callbacks=[])
     assert model.generate("abcd" * 25_000, max_length=5).tokens is not None
 
 
 def test_pairs_longer_than_the_limit_are_left_out_with_a_warning() -> None:
-    model = TextGenerator(**SMALL, max_length=50).fit([*SWAPPED, ("a" * 100_000, "b")], callbacks=[])
+    model = TextGenerator(**SMALL, max_length=50, max_steps=3).fit([*SWAPPED, ("a" * 100_000, "b")], callbacks=[])
     assert any("1 of" in getattr(event, "text", "") and "left out" in event.text for event in model.history)
 
 
