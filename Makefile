@@ -32,7 +32,7 @@ test-front: .venv/installed  ## types, lint and unit tests of the JavaScript; sk
 
 pytest: .venv/installed  ## every test; fails below COVERAGE_FLOOR percent of the lines that run in the tests' own processes
 	$(BIN)/python -m slipcover --source nbtextgen --json --out .coverage.json \
-	    -m pytest -n 2 --dist loadgroup -W ignore::pytest.PytestAssertRewriteWarning
+	    -m pytest -n 3 --dist loadgroup -W ignore::pytest.PytestAssertRewriteWarning
 	$(BIN)/python -m slipcover --merge .coverage.json --out .coverage.json --skip-covered --fail-under $(COVERAGE_FLOOR)
 
 lab: .venv/installed  ## JupyterLab on the quickstart

@@ -733,7 +733,7 @@ def test_a_packed_file_that_grows_after_its_beginning_is_refused(
 ) -> None:
     rng = random.Random(1)
     begin = "".join(f"{rng.random()}\t{rng.random()}\n" for _ in range(60_000))
-    write(tmp_path / "a.tsv.gz", gzip.compress(begin.encode() + b"a\tb\n" * 2_000_000))
+    write(tmp_path / "a.tsv.gz", gzip.compress(begin.encode() + b"a\tb\n" * 10_000_000))
     monkeypatch.setattr(memory, "free_memory", lambda: 30_000_000)
     monkeypatch.setattr(files, "free_memory", lambda: 30_000_000)
     with pytest.raises(MemoryShortError, match=r"a\.tsv\.gz (need|does not fit)"):

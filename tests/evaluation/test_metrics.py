@@ -114,5 +114,5 @@ def test_bad_input_gives_a_sentence() -> None:
         measure(["a"], ["a"], confidence=1.5)
     with pytest.raises(OptionError, match="resamples"):
         measure(["a"], ["a"], resamples=0)
-    with pytest.raises(DataError, match="1 sources but 2 outputs"):
+    with pytest.raises(DataError, match="1 source but 2 outputs"):
         errors(["a"], ["a", "b"], ["a", "b"])
