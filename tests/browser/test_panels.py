@@ -118,12 +118,12 @@ def test_generating_with_each_slider_gives_what_the_magic_line_gives(lab: Lab) -
     def moved(label: str, *keys: str) -> None:
         """The slider of a setting is moved, and the page shows what the magic line that it now shows would write."""
         value = slide(panel, label, *keys)
-        option = re.compile(rf"--{label.replace(' ', '-')} {re.escape(value)}(\.0)?( |$)")
+        option = re.compile(rf"--{label.lower().replace(' ', '-')} {re.escape(value)}(\.0)?( |$)")
         expect(code(panel)).to_have_text(option)
         shows_what_the_line_writes(notebook, panel)
 
     moved("beam", *["ArrowRight"] * 4, "ArrowLeft")
-    moved("n best", *["ArrowRight"] * 2)
+    moved("N-best", *["ArrowRight"] * 2)
     expect(panel.get_by_role("listitem")).to_have_count(3)
     before = panel.locator(".ntg-score").all_inner_texts()
     moved("length penalty", "End")
@@ -135,9 +135,9 @@ def test_generating_with_each_slider_gives_what_the_magic_line_gives(lab: Lab) -
     panel.get_by_label("seed: automatic").uncheck()
     moved("seed", "ArrowRight")
     moved("temperature", "End")
-    moved("top k", "ArrowRight", "ArrowRight")
-    moved("top p", "ArrowLeft", "ArrowLeft")
-    moved("top p", "Home")  # only the likeliest token is left
+    moved("top-k", "ArrowRight", "ArrowRight")
+    moved("top-p", "ArrowLeft", "ArrowLeft")
+    moved("top-p", "Home")  # only the likeliest token is left
     expect(panel.get_by_label(re.compile(r"first output \d: cba"))).to_have_count(3)
 
 
@@ -153,7 +153,7 @@ def test_going_on_from_another_token_comparing_and_explaining(lab: Lab, tmp_path
     written.get_by_label("first output 1: cba").wait_for()
     panel.get_by_text("Decoding", exact=True).press("Enter")
     slide(panel, "beam", *["ArrowRight"] * 3)
-    slide(panel, "n best", *["ArrowRight"] * 2)
+    slide(panel, "N-best", *["ArrowRight"] * 2)
     slide(panel, "length penalty", "ArrowLeft")
     written.get_by_role("listitem").nth(2).wait_for()
     panel.get_by_label("compare with").select_option("second")

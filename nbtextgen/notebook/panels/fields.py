@@ -10,6 +10,8 @@ from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import Option
 from nbtextgen.notebook.code import Values
 
+LABELS = {"n_best": "N-best", "max_minutes": "max. minutes", "top_k": "top-k", "top_p": "top-p", "min_p": "min-p"}
+"""Labels that are not the words of the setting's name."""
 EQUAL_STEPS = 20
 """Up to this span, a slider over whole numbers has steps of one; a wider one doubles."""
 
@@ -22,7 +24,7 @@ def field(option: Option) -> Values:
     """
     description: Values = {
         "name": option.name,
-        "label": option.name.replace("_", " "),
+        "label": LABELS.get(option.name, option.name.replace("_", " ")),
         "help": f"{option.help} ({option.range()})",
         "auto": option.optional and (option.type is not str or option.choices is not None),
         "default": list(option.default) if isinstance(option.default, tuple) else option.default,

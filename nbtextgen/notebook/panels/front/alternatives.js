@@ -40,17 +40,21 @@ function alternativesMenu(alternatives, anchor, id, onChoose, onClose) {
     event.preventDefault();
     event.stopPropagation(); // the notebook's own keys must not act on it
   });
-  /** Opens the menu above everything else, so that no box cuts it off. */
-  function open() {
-    menu.showPopover?.();
+  /** Puts the menu under its token, or above it where there is no room. */
+  function place() {
     const box = anchor.getBoundingClientRect();
     const height = menu.offsetHeight;
     const below = box.bottom + GAP + height <= window.innerHeight;
     menu.style.top = `${below ? box.bottom + GAP : Math.max(0, box.top - GAP - height)}px`;
     menu.style.left = `${Math.max(0, Math.min(box.left, window.innerWidth - MENU_WIDTH - GAP))}px`;
+  }
+  /** Opens the menu above everything else, so that no box cuts it off. */
+  function open() {
+    menu.showPopover?.();
+    place();
     items[0]?.focus({ preventScroll: true });
   }
-  return { menu, open };
+  return { menu, open, place };
 }
 
 /** @param {Alternative} alternative */

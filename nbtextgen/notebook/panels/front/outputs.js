@@ -176,7 +176,7 @@ function render({ model, el: root }) {
   const again = button("Draw again", () => send({ kind: "draw" }), { class: "ntg-button ntg-small" });
   const legend = legendElement();
   root.replaceChildren(columns, legend, el("div", { class: "ntg-status" }, status, again));
-  /** @type {{ menu: HTMLElement, anchor: HTMLElement } | null} */
+  /** @type {{ menu: HTMLElement, anchor: HTMLElement, place: () => void } | null} */
   let opened = null;
   /** @type {TokenPlace | undefined} */
   let asked;
@@ -227,10 +227,10 @@ function render({ model, el: root }) {
       close(true);
       send({ kind: "choose", ...place, choice });
     };
-    const { menu, open } = alternativesMenu(options, anchor, menuId, choose, () => close(true));
+    const { menu, open, place: follow } = alternativesMenu(options, anchor, menuId, choose, () => close(true));
     root.append(menu);
     anchor.setAttribute("aria-expanded", "true");
-    opened = { menu, anchor };
+    opened = { menu, anchor, place: follow };
     open();
   }
   const drawStatus = () => {
@@ -260,9 +260,10 @@ function render({ model, el: root }) {
   const onPointerDown = (event) => {
     if (opened && event.target instanceof Node && !opened.menu.contains(event.target)) close(false);
   };
-  const onScroll = () => close(false); // the menu has a place of its own in the window
+  const onScroll = () => opened?.place(); // the menu has a place of its own in the window
   document.addEventListener("pointerdown", onPointerDown);
   document.addEventListener("scroll", onScroll, true);
+  window.addEventListener("resize", onScroll);
 
   drawColumns();
   drawStatus();
@@ -277,6 +278,7 @@ function render({ model, el: root }) {
     release();
     document.removeEventListener("pointerdown", onPointerDown);
     document.removeEventListener("scroll", onScroll, true);
+    window.removeEventListener("resize", onScroll);
   };
 }
 
