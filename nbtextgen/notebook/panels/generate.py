@@ -22,7 +22,7 @@ from nbtextgen.notebook.code import MagicLine, Values
 from nbtextgen.notebook.explain.panel import ExplanationPanel
 from nbtextgen.notebook.panels.fields import check_settings, choice_field, defaults, field, text_field
 from nbtextgen.notebook.panels.output_tokens import mark_differences, output_rows, visible_space
-from nbtextgen.notebook.panels.widgets import CodeView, Form, OutputsView, row
+from nbtextgen.notebook.panels.widgets import CodeView, Form, OutputsView
 from nbtextgen.notebook.static import StaticForm
 from nbtextgen.tokenizers.base import EOS
 
@@ -88,8 +88,6 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
             self._generate()
         elif kind == "draw":
             self._generate()
-        elif kind == "close":
-            self._close_explanation()
         elif message.get("version") != self.writing.version or column >= len(self._generations):
             return
         elif kind == "explain":
@@ -213,16 +211,11 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
             self.writing.status = error.in_form
             return
         self._close_explanation()
-        close = ipywidgets.Button(description="Close", tooltip="Close the explanation", layout={"width": "auto"})
-        close.on_click(lambda _: self._close_explanation())
-        title = ipywidgets.HTML(
-            f"<b>Why {visible(self.names[column])} wrote \u201c<bdi>{visible(output.text)}</bdi>\u201d</b>"
-        )
-        self.below.children = [row(title, close), panel]
+        self.below.children = [panel]
         self.refresh_still()
 
     def _close_explanation(self) -> None:
-        """Close the explanation that is open, with its computation and its widgets."""
+        """Close the explanation that is open, with its computation."""
         opened, self.below.children = self.below.children, []
         for part in opened:
             if isinstance(part, ExplanationPanel):
@@ -261,7 +254,7 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
             text += f"\n{name}: {bundle['text/plain']}"
             page += f"<div><b>{visible(name)}</b></div>{bundle['text/html']}"
         for part in self.below.children:
-            if isinstance(part, ExplanationPanel):
+            if isinstance(part, ExplanationPanel) and part.comm is not None:  # it has a button that closes it
                 page += part.explanations._repr_mimebundle_()["text/html"]
         return text, page
 
