@@ -119,4 +119,5 @@ def test_facts_name_task_sizes_and_version() -> None:
     ):
         facts = dict(document.facts(model.predictor, each, 16, ""))
         assert facts["Task"] == task and "Score" not in facts
+        assert facts["Vocabulary"] == "30 characters"
         assert facts["Network"] == "LSTM of 6 units, 1 + 1 layers, general attention"

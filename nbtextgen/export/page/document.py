@@ -131,7 +131,8 @@ def describe(predictor: Predictor, plan: Plan, bits: int) -> tuple[dict[str, Any
             f"The weights take {len(packed.content) / 1e6:,.0f} MB, more than the {MAX_BYTES / 1e6:,.0f} MB that a page can hold; "
             + ("use --bits=8, or export the model as onnx." if bits == 16 else "export the model as onnx.")
         )
-    source, target = predictor.source, predictor.target
+    source, target = _tokenizer(predictor.source), _tokenizer(predictor.target)
+    one_tokenizer = target == {name: value for name, value in source.items() if name not in ("limit", "keep_end")}
     networks = zip(predictor.networks, packed.names, strict=True)
     context = plan.data.context
     return {
@@ -139,8 +140,8 @@ def describe(predictor: Predictor, plan: Plan, bits: int) -> tuple[dict[str, Any
         "networks": [{"options": _options(network.config), "names": names} for network, names in networks],
         "tensors": packed.tensors,
         "kernel": kernel(),
-        "source": _tokenizer(source),
-        "target": None if target is source else _tokenizer(target),
+        "source": source,
+        "target": None if one_tokenizer else target,
         "limit": asdict(predictor.limit),
         "max_source": predictor.max_source,
         "clean": cleaning(plan.data.clean),

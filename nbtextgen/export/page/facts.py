@@ -22,7 +22,7 @@ def facts(predictor: Predictor, plan: Plan, bits: int, score: str) -> list[tuple
         ("Task", _task(predictor, plan)),
         ("Network", _network(networks[0].config, len(networks))),
         ("Parameters", f"{parameter_count(networks):,}, in {bits} bits each"),
-        ("Vocabulary", _vocabulary(predictor.source, predictor.target)),
+        ("Vocabulary", _vocabulary(predictor.source, predictor.target, shared=plan.data.context is not None)),
         ("Score", score),
         ("Made", f"{date.today().isoformat()} with nbtextgen {version}"),
     ]
@@ -53,6 +53,6 @@ def _network(config: ModelConfig, members: int) -> str:
     return ", ".join([f"{members} networks together"] * (members > 1) + parts)
 
 
-def _vocabulary(source: Tokenizer, target: Tokenizer) -> str:
+def _vocabulary(source: Tokenizer, target: Tokenizer, *, shared: bool) -> str:
     sizes = [f"{each.size - len(SPECIAL):,} {UNITS.get(each.kind, 'tokens')}" for each in (source, target)]
-    return f"{sizes[0]} for both sides" if source is target else " and ".join(sizes)
+    return sizes[1] if shared or source is target else " and ".join(sizes)

@@ -62,6 +62,7 @@ class ExplanationView {
         this.begin(this.method === "shapley");
       },
     );
+    this.methods.hidden = !model.hasAttention;
     this.unitChoice = choice(
       "Parts of the source",
       "unit",

@@ -11,7 +11,7 @@
  * @property {TensorPlace[]} tensors
  * @property {string} kernel WebAssembly in base64
  * @property {SavedTokenizer} source
- * @property {SavedTokenizer | null} target null if one tokenizer serves both sides
+ * @property {SavedTokenizer | null} target null if it is that of the source, without a limit
  * @property {{ offset: number, slope: number }} limit
  * @property {number} max_source
  * @property {{ steps: string[], tables: CleaningTables | null }} clean
@@ -54,7 +54,8 @@ class PageModel {
     this.hasAttention = description.networks[0].options.attention !== "none";
     this.breaks = new WordBreaks(description.word_breaks);
     const source = restoreTokenizer(description.source, this.breaks);
-    const target = description.target ? restoreTokenizer(description.target, this.breaks) : source;
+    const whole = source instanceof TruncatedTokenizer ? source.inner : source;
+    const target = description.target ? restoreTokenizer(description.target, this.breaks) : whole;
     this.codec = new TextCodec(source, target, {
       copy: description.networks[0].options.copy,
       limit: description.limit,
