@@ -20,6 +20,7 @@ REPLACEMENTS = (
     (re.compile(r" after \d+:\d\d(?::\d\d)?"), ""),
     (re.compile(r"(?:; \d[\d,]* updates)? in \d+:\d\d(?::\d\d)?, [\d,]+ tokens/s"), ""),
     (re.compile(r", [\d,]+ tokens/s"), ""),
+    (re.compile(r"(?<=<bdi>)\d+:\d\d(?::\d\d)?(?=</bdi>)|(?<=  )\d+:\d\d(?::\d\d)?(?=  )"), "-"),
 )
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
