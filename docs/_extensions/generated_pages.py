@@ -138,7 +138,7 @@ def cell(option: Option) -> str:
 
 def escape(text: str) -> str:
     """A text as part of a Markdown table."""
-    return text.replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*").replace("$", "\\$")
+    return text.replace("&", "&amp;").replace("|", "\\|").replace("<", "&lt;").replace("*", "\\*").replace("$", "\\$")
 
 
 def steps_list(title: str, steps: Mapping[str, str]) -> str:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.display_functions import display
 from IPython.core.magic import line_cell_magic, magics_class
 from IPython.display import display
 
