@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # as the package does it; here torch is imported first
 
 if importlib.util.find_spec("torch"):  # tools/test_torch_free.sh tests without it
     import torch
