@@ -154,9 +154,8 @@ def _words(text: str, offsets: Sequence[Span], names: Sequence[str]) -> list[_Pa
             parts[-1].members.append(index)
             continue
         last = touched[0] if len(touched) == 1 else -1
-        own = text[slice(*words[last])] if last >= 0 else name.strip()
-        if own or last >= 0:
-            parts.append(_Part(f"“{_brief(own)}”", [index]))
+        own = text[slice(*words[last])] if last >= 0 else name.strip() or "␣"
+        parts.append(_Part(f"“{_brief(own)}”", [index]))
     return parts
 
 

@@ -172,8 +172,9 @@ def test_pictures_hold_every_view_and_leave_the_panel_as_it_was(lab: Lab, folder
     expect(panel.get_by_text("exact, 8 coalitions")).to_be_visible()
     text = saved(notebook, panel, "SVG", tmp_path).read_text()
     assert text.count("<rect") > 3 and ">Jan</text>" in text and "rotate(" not in text
+    assert "Model" in text and "hover" not in text
     panel.get_by_role("radio", name="Matrix").click()
-    assert "rotate(-90" in saved(notebook, panel, "SVG", tmp_path).read_text()
+    assert "output ↓" in saved(notebook, panel, "SVG", tmp_path).read_text()
     panel.get_by_role("button", name="Pin", exact=True).click()
     chips(panel, "Input").nth(2).click()
     panel.get_by_label("Replace 2019 by").fill("1984")
@@ -214,11 +215,12 @@ def test_everything_can_be_reached_by_keys(lab: Lab, folder: Path) -> None:
     expect(panel.get_by_role("radio", name="Attention")).to_be_focused()
     press("ArrowLeft")
     stops = []
-    for _ in range(9):
+    for _ in range(12):
         press("Tab")
         stops.append(notebook.page.evaluate("document.activeElement.ariaLabel || document.activeElement.textContent"))
-    assert stops[:2] == ["Unit", "Why this and not"] and stops[2:7] == ["Text", "Pin", "PNG", "SVG", "HTML"]
-    assert stops[7].startswith("3") and stops[8].startswith("2")  # one stop for each row of chips
+    assert stops[:3] == ["Unit", "Why this and not", "runner-up"]
+    assert stops[3:10] == ["Text", "Interactions", "Smallest change", "Pin", "PNG", "SVG", "HTML"]
+    assert stops[10].startswith("3") and stops[11].startswith("2")  # one stop for each row of chips
     notebook.page.keyboard.press("Shift+Tab")
     press("End")
     expect(chips(panel, "Input").nth(2)).to_be_focused()
@@ -303,7 +305,39 @@ def test_markup_controls_and_right_to_left_text_are_shown_and_do_nothing(lab: La
     assert not lab.complaints
 
 
-def test_a_saved_notebook_shows_a_table_without_a_kernel(lab: Lab, folder: Path) -> None:
+def test_a_saved_notebook_shows_what_was_on_screen_without_a_kernel(lab: Lab, folder: Path) -> None:
     notebook, panel = opened(lab, folder, f'"{SOURCE}" --unit word')
+    panel.get_by_role("button", name="Interactions").click()
+    panel.get_by_role("radio", name="Occlusion").click()
+    settle(notebook, panel)
+    notebook.page.mouse.move(5, 5)
+    notebook.page.evaluate("document.activeElement.blur()")
+    settled = lambda: notebook.value("sorted(panel.still) == sorted(panel.answers)")  # noqa: E731
+    expect(panel.get_by_role("radio", name="Occlusion")).to_be_visible()
+    for _ in range(50):
+        if settled() == "True":
+            break
+        notebook.page.wait_for_timeout(200)
     saved = notebook.save().read_text()
-    assert "every output token" in saved and "application/vnd.jupyter.widget-view+json" in saved
+    for said in ("every output token", "exact, 8 coalitions", "one unit left out", "application/vnd.jupyter.widget-view+json"):
+        assert said in saved
+    assert not lab.complaints
+
+
+def test_interactions_smallest_changes_and_the_close_button(lab: Lab, folder: Path, tmp_path: Path) -> None:
+    notebook, panel = opened(lab, folder, f'"{SOURCE}" --unit word')
+    expect(panel.locator(".nte-title")).to_contain_text("Explanation of")
+    panel.get_by_role("button", name="Interactions").click()
+    expect(panel.locator(".nte-arcs path").first).to_be_visible()
+    panel.get_by_role("button", name="Smallest change", exact=True).click()
+    found = panel.get_by_role("region", name="Smallest changes")
+    expect(found).to_contain_text("Without")
+    row = panel.get_by_role("group", name="Input")
+    assert row.evaluate("row => row.scrollWidth <= row.clientWidth")
+    for theme in ("light", "dark"):
+        notebook.theme(theme)
+        assert notebook.accessibility(panel) == []
+    assert "<path" in saved(notebook, panel, "SVG", tmp_path).read_text()
+    panel.get_by_role("button", name="Close the explanation").click()
+    expect(panel).to_have_count(0)
+    assert not lab.complaints

@@ -294,7 +294,7 @@ test("a plain sentence follows what is selected", () => {
   assert.equal(view.sentence.textContent, "“Y” comes from “c”.");
   view.select(null);
   assert.equal(view.sentence.textContent, "“XY” comes from “ab”.");
-  assert.match(caption(answer({ model: "1f2e" }), 0), /^Attributions of “X” in the output “XY”.*Model 1f2e\.$/);
+  assert.match(caption(answer(), 0, "1f2e"), /^Attributions of “X” in the output “XY”.*Model 1f2e\.$/);
 });
 
 test("long labels are cut between characters", () => {
@@ -475,7 +475,7 @@ test("interactions and the smallest changes are asked of the kernel", () => {
 });
 
 test("a panel that is drawn anew keeps what was chosen, and is closed by the kernel or by who opened it", () => {
-  const model = fakeModel(state());
+  const model = fakeModel(state({ name: "p1" }));
   const { root: before } = show(explain.default, model);
   before.querySelectorAll(".nte-row")[1].querySelectorAll(".nte-chip")[1].click();
   radio(before, "Matrix").click();

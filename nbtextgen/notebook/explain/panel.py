@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,6 +57,7 @@ class ExplanationPanel(StaticForm, anywidget.AnyWidget):
         sentences: agreement of the methods by ``unit|contrast``.
         change: the output for an edited input.
         found: the smallest edits that change the output or a token of it.
+        name: an identifier of the panel.
     """
 
     _esm = ESM
@@ -67,10 +69,11 @@ class ExplanationPanel(StaticForm, anywidget.AnyWidget):
     sentences = traitlets.Dict().tag(sync=True)
     change = traitlets.Dict().tag(sync=True)
     found = traitlets.Dict().tag(sync=True)
+    name = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, worker: ExplanationWorker, methods: Sequence[str]) -> None:
         """Compute the cheap methods, and start on ``methods``; the first of them is shown."""
-        super().__init__()
+        super().__init__(name=uuid.uuid4().hex)
         self._css = CSS + self.hiding_rule()
         self._worker = worker
         default = worker.default_request
@@ -78,6 +81,7 @@ class ExplanationPanel(StaticForm, anywidget.AnyWidget):
         self.choices = {
             "methods": [{"id": method, "name": title} for method, title in titles.items()],
             "units": list(worker.units),
+            "model": worker.predictor.fingerprint[:8],
         }
         self.view = {"unit": default.unit, "contrast": default.contrast or "", "method": methods[0]}
         self.on_msg(self._receive)
@@ -114,7 +118,7 @@ class ExplanationPanel(StaticForm, anywidget.AnyWidget):
 
     def html(self) -> str:
         """Return the panel as a page of its own, which needs no kernel and no network."""
-        data = {name: getattr(self, name) for name in ("answers", "view", "choices", "sentences")}
+        data = {name: getattr(self, name) for name in ("answers", "view", "choices", "sentences", "found")}
         # A closing tag inside the data would end the script element.
         embedded = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c").replace("\u2028", "\\u2028")
         return (
@@ -134,7 +138,9 @@ class ExplanationPanel(StaticForm, anywidget.AnyWidget):
     def still(self) -> dict[str, str]:
         """Return the explanations so far as static tables, for places without widgets; waits a little for all methods."""
         self._worker.wait(seconds=WAIT_SECONDS)
-        bundle = self.explanations._repr_mimebundle_()
+        bundle, edits = self.explanations._repr_mimebundle_(), self._worker.edits.get(_request(self.view).group)
+        if edits is not None:
+            bundle = {kind: text + edits._repr_mimebundle_()[kind] for kind, text in bundle.items()}
         return bundle | {"text/html": f'<div class="{self._still_id}">{bundle["text/html"]}</div>'}
 
     def update(self, name: str, value: Mapping[str, Any]) -> None:

@@ -15,7 +15,7 @@ from nbtextgen.explanation.config import METHOD_NAMES, METHODS, ExplanationConfi
 from nbtextgen.explanation.counterfactual import Edit, counterfactual
 from nbtextgen.explanation.explainer import Explainer
 from nbtextgen.explanation.explanation import Explanation
-from nbtextgen.explanation.minimal_edits import search_minimal_edits
+from nbtextgen.explanation.minimal_edits import MinimalEdits, search_minimal_edits
 from nbtextgen.inference.generation import Generation
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.inference.text_codec import validate_sources
@@ -59,6 +59,7 @@ class ExplanationWorker:
     Attributes:
         default_request: the unit, the contrast and the first method of the configuration.
         methods, units: what this model supports.
+        edits: the smallest edits that were found last, by ``unit|contrast``.
         on_update: called with every new result and status, in the thread that computes it.
     """
 
@@ -81,6 +82,7 @@ class ExplanationWorker:
         )
         self._explainers: dict[str, Explainer] = {}
         self._explanations: dict[ExplanationRequest, Explanation] = {}
+        self.edits: dict[str, MinimalEdits] = {}
         self._pending: set[ExplanationRequest] = set()
         self._worker = BackgroundWorker("nbtextgen explain", on_error=self._show_error)
         self._token: CancellationToken | None = None
@@ -224,6 +226,7 @@ class ExplanationWorker:
         explainer = self._explainer(replace(request, contrast=None))
         self._evaluations, self._expected = 0, 3 * self.config.budget
         found = search_minimal_edits(explainer, token, self.background)
+        self.edits[request.group] = found
         self.on_update("found", {"group": request.group, "token": token, **edits_payload(found)})
 
     def _on_progress(self, evaluations: int) -> None:

@@ -145,18 +145,27 @@ function closeButton(label, onClose) {
 }
 
 /**
- * Puts a menu into the top layer under an element, where no box cuts it; above it where there is no room below.
+ * Puts a menu into the top layer under an element, where no box cuts it; above it where there is no room below. It follows the
+ * element when the page scrolls.
  *
- * @param {HTMLElement} menu
+ * @param {HTMLElement} menu in the page already
  * @param {HTMLElement} anchor
  */
-function showMenu(menu, anchor) {
+function floatMenu(menu, anchor) {
   menu.popover = "manual";
   menu.showPopover?.();
-  const [box, size] = [anchor.getBoundingClientRect(), menu.getBoundingClientRect()];
-  const below = box.bottom + 4 + size.height <= window.innerHeight;
-  menu.style.top = `${below ? box.bottom + 4 : Math.max(4, box.top - 4 - size.height)}px`;
-  menu.style.left = `${Math.max(4, Math.min(box.left, window.innerWidth - size.width - 4))}px`;
+  const place = () => {
+    if (!menu.isConnected) {
+      document.removeEventListener("scroll", place, true);
+      return;
+    }
+    const [box, size] = [anchor.getBoundingClientRect(), menu.getBoundingClientRect()];
+    const below = box.bottom + 4 + size.height <= window.innerHeight;
+    menu.style.top = `${below ? box.bottom + 4 : Math.max(4, box.top - 4 - size.height)}px`;
+    menu.style.left = `${Math.max(4, Math.min(box.left, window.innerWidth - size.width - 4))}px`;
+  };
+  place();
+  document.addEventListener("scroll", place, true);
 }
 
 /**

@@ -2,6 +2,8 @@
 
 const NOT_IN_PICTURES = ".nte-menu, .ntg-button, .nte-close, .nte-label, .nte-summary, [data-cursor]";
 
+const HALO = "paint-order: stroke; stroke: #fff; stroke-width: 3px"; // as in the style sheet, which a picture has not
+
 /**
  * What the panel shows, dark on white whatever the theme: the texts, the matrix, the changed output, the pins.
  *
@@ -16,11 +18,14 @@ function panelPicture(panel, answer) {
   const originals = parts.flatMap((part) => [...part.querySelectorAll(".nte-arcs")]);
   paper.append(...parts.map((part) => part.cloneNode(true)));
   for (const node of paper.querySelectorAll(NOT_IN_PICTURES)) node.remove();
-  paper.append(el("p", { class: "ntg-muted", text: caption(answer, panel.selected) }));
+  paper.append(
+    el("p", { class: "ntg-muted", text: caption(answer, panel.selected, panel.model.get("choices").model) }),
+  );
   panel.root.append(paper);
   for (const [index, picture] of [...paper.querySelectorAll(".nte-arcs")].entries()) {
     const row = /** @type {HTMLElement} */ (picture.parentElement);
     drawArcs(/** @type {SVGElement} */ (picture), row, drawnPairs.get(originals[index]) ?? []);
+    for (const text of picture.querySelectorAll("text")) text.setAttribute("style", HALO);
   }
   try {
     return drawPaper(paper);
@@ -34,8 +39,9 @@ function panelPicture(panel, answer) {
  *
  * @param {Answer} answer
  * @param {number | null} selected the output token whose attributions are shown
+ * @param {string} [model] its fingerprint
  */
-function caption({ name, algorithm, source, text, outputs, unit, model }, selected) {
+function caption({ name, algorithm, source, text, outputs, unit }, selected, model = "") {
   const part = selected === null ? "the output" : `“${tokenName(outputs[selected].text)}” in the output`;
   const by = model ? ` Model ${model}.` : "";
   return `Attributions of ${part} “${visible(text)}” to the input “${visible(source)}” by ${unit}: ${name}, ${algorithm}.${by}`;

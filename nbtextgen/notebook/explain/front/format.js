@@ -26,7 +26,6 @@
  * @property {{ total: Pair[], tokens: Pair[][] } | null} pairs strongest interactions of input units
  * @property {TextPart[]} [earlier] output tokens that the values of later ones are attributed to as well
  * @property {number[][]} [earlierValues] attributions to them; zero where they come later
- * @property {string} [model] short fingerprint of the model
  * @property {string[]} notes
  * @property {boolean} final whether no better values will come
  */

@@ -8,11 +8,13 @@
  * @typedef {object} PanelState
  * @property {Record<string, Answer | undefined>} answers
  * @property {Question} view the question whose answer is shown
- * @property {{ methods: { id: string, name: string }[], units: string[] }} choices
+ * @property {{ methods: { id: string, name: string }[], units: string[], model?: string }} choices `model`: its fingerprint
  * @property {{ busy?: boolean, text?: string, done?: number, error?: string }} status
  * @property {Record<string, string | undefined>} sentences how far the methods agree
  * @property {Change} change
  * @property {Found} found
+ * @property {string} [name] an identifier of the widget
+ * @property {string[]} still the answers in the static form that a saved notebook keeps
  */
 
 /**
@@ -22,6 +24,7 @@
  *   | (Question & { kind: "find", token: number | null })
  *   | { kind: "cancel" }
  *   | { kind: "close" }
+ *   | { kind: "still" }
  *   | { kind: "page" }} PanelRequest
  */
 
@@ -30,13 +33,14 @@
 /** @typedef {WidgetModel<PanelState, PanelRequest, PageMessage>} PanelModel */
 
 /**
- * The panel that showed a model last. A page may draw an output anew, for instance to save its still; what the reader had chosen
- * there stays.
+ * The last panel of each widget. A page may draw an output anew, for instance to save its still; what the reader had chosen there
+ * stays.
  *
- * @type {WeakMap<object, Panel>}
+ * @type {Map<string, Panel>}
  */
-const lastPanels = new WeakMap();
+const lastPanels = new Map();
 
+const STILL_DELAY = 400; // milliseconds without a change after which the static form is made anew
 const FOCUS_DELAY = 50; // milliseconds; JupyterLab takes the focus after a click
 
 class Panel {
@@ -70,9 +74,13 @@ class Panel {
     this.pins = new Pins();
     root.classList.add("ntg", "nte");
     root.append(this.top, this.bar, this.body, this.change, this.found, this.notes, this.pins.node);
-    const last = lastPanels.get(model);
+    /** @type {ReturnType<typeof setTimeout> | undefined} */
+    this.stillTimer = undefined;
+    for (const event of ["mouseleave", "focusout"]) root.addEventListener(event, () => this.keepStill());
+    const name = model.get("name");
+    const last = name ? lastPanels.get(name) : null;
     if (last) this.restore(last);
-    lastPanels.set(model, this);
+    if (name) lastPanels.set(name, this);
     this.draw();
   }
 
@@ -140,6 +148,22 @@ class Panel {
     if (this.root.dispatchEvent(event)) this.model.send({ kind: "close" });
   }
 
+  /**
+   * Has the kernel make the static form anew, which a saved notebook keeps, once it lacks an answer. The output is then drawn anew,
+   * so this waits until nobody points at the panel.
+   */
+  keepStill() {
+    if (this.saved) return;
+    clearTimeout(this.stillTimer);
+    this.stillTimer = setTimeout(() => {
+      const [answers, still] = [this.model.get("answers"), this.model.get("still") ?? []];
+      const missing = Object.keys(answers).some((key) => answers[key]?.final && !still.includes(key));
+      const idle = !this.model.get("status").busy && this.root.isConnected;
+      const touched = this.root.matches(":hover") || this.root.contains(document.activeElement);
+      if (missing && idle && !touched) this.model.send({ kind: "still" });
+    }, STILL_DELAY);
+  }
+
   /** Shows interactions, or hides them; the kernel is asked for unknown ones. */
   toggleArcs() {
     this.arcs = !this.arcs;
@@ -158,7 +182,7 @@ class Panel {
   }
 
   drawFound() {
-    const found = this.saved ? {} : this.model.get("found");
+    const found = this.model.get("found") ?? {};
     const view = found.group === this.group ? foundView(found, () => this.found.replaceChildren()) : null;
     this.found.replaceChildren(...(view ? [view] : []));
   }
@@ -229,7 +253,7 @@ class Panel {
     const menu = editMenu(chip, tokenName(answer.inputs[index].text), index in this.edits, onEdit, onClose);
     this.menu = menu;
     this.body.append(menu);
-    showMenu(menu, chip);
+    floatMenu(menu, chip);
     setTimeout(() => menu.querySelector("button")?.focus(), FOCUS_DELAY);
   }
 
@@ -312,14 +336,19 @@ function render({ model, el: root }) {
     "change:answers": draw,
     "change:view": draw,
     "change:sentences": draw,
-    "change:status": () => panel.drawStatus(),
+    "change:status": () => {
+      panel.drawStatus();
+      panel.keepStill();
+    },
     "change:change": () => panel.drawChange(),
     "change:found": () => panel.drawFound(),
     "msg:custom": (message) => {
       if (message.kind === "page") saveFile(new Blob([message.html], { type: "text/html" }), "explanation.html");
     },
   });
+  panel.keepStill();
   return () => {
+    clearTimeout(panel.stillTimer);
     releaseKeys();
     release();
   };
