@@ -18,6 +18,8 @@ from nbtextgen.explanation.faithfulness import Faithfulness
 from nbtextgen.tokenizers.normalization import Span
 from nbtextgen.tokenizers.segmentation import word_spans
 
+LOG_PROBABILITY = "log-probability"
+"""The score whose parts add up to the output."""
 MAIN = 0.5
 """Share from which an output comes mainly from one part."""
 NEGLIGIBLE = 0.1
@@ -53,6 +55,16 @@ class Explained(Protocol):
     def values(self) -> Values: ...
     @property
     def standard_errors(self) -> Values | None: ...
+    @property
+    def score(self) -> str: ...
+    @property
+    def prefix_tokens(self) -> tuple[str, ...]: ...
+    @property
+    def prefix_offsets(self) -> tuple[Span, ...]: ...
+    @property
+    def prefix_values(self) -> Values | None: ...
+    @property
+    def prefix_errors(self) -> Values | None: ...
     @property
     def log_probabilities(self) -> Values: ...
     @property
@@ -137,8 +149,18 @@ def _output_parts(explanation: Explained, *, every: bool = False) -> list[_Part]
 
 
 def _input_parts(explanation: Explained) -> list[_Part]:
+    """The words of the source; then those of the earlier output, if they took part. Members count through both."""
     if explanation.method == "context":
         return [_Part(name, [index]) for index, name in enumerate(explanation.input_units)]
+    if explanation.prefix_values is None:
+        return _source_parts(explanation)
+    units = len(explanation.input_units)
+    earlier = _words(explanation.text, explanation.prefix_offsets, explanation.prefix_tokens)
+    written = [_Part(f"the earlier {part.name}", [units + member for member in part.members]) for part in earlier]
+    return [*_source_parts(explanation), *written]
+
+
+def _source_parts(explanation: Explained) -> list[_Part]:
     if explanation.unit in ("char", "token"):
         return _words(explanation.source, explanation.input_offsets, explanation.input_units)
     return [_Part(f"“{text.strip() or '␣'}”", [index]) for index, text in enumerate(explanation.input_units)]
@@ -166,6 +188,8 @@ def _brief(text: str) -> str:
 def _cause(explanation: Explained, part: _Part, inputs: Sequence[_Part]) -> _Cause:
     """Where a part of the output comes from, in words."""
     values, errors = _effects(explanation, part, inputs)
+    if explanation.score != LOG_PROBABILITY:
+        return _score_cause(explanation.score, part, inputs, values)
     gains = np.maximum(0.0, values)
     total = float(gains.sum())
     order = [int(index) for index in np.argsort(-gains, kind="stable")]
@@ -193,17 +217,30 @@ def _cause(explanation: Explained, part: _Part, inputs: Sequence[_Part]) -> _Cau
     return _Cause(part.name, True, f"{verb} {mainly}{preposition} {source}", f"{preposition} {source}", total)
 
 
+def _score_cause(score: str, part: _Part, inputs: Sequence[_Part], values: Values) -> _Cause:
+    """What changes another score most: shares have no meaning where a fall may be as good as a rise."""
+    order = [int(index) for index in np.argsort(-np.abs(values), kind="stable")[:2]]
+    named = _listed([f"{inputs[index].name} ({values[index]:+.2f})" for index in order])
+    text = f"has its {score} mostly from {named}"
+    return _Cause(part.name, True, text, text, float(np.abs(values).sum()))
+
+
 def _effects(explanation: Explained, part: _Part, inputs: Sequence[_Part]) -> tuple[Values, Values]:
     """Values of the input parts for a part of the output, and their standard errors, ``(input parts,)`` each.
 
     The errors of a word's tokens come from the same samples, so they are added; those of its units are taken as independent.
     """
-    rows = explanation.values[part.members]
+    every, errors = explanation.values, explanation.standard_errors
+    if explanation.prefix_values is not None:
+        every = np.concatenate([every, explanation.prefix_values], 1)
+        if errors is not None and explanation.prefix_errors is not None:
+            errors = np.concatenate([errors, explanation.prefix_errors], 1)
+    rows = every[part.members]
     tokens = rows.mean(0) if explanation.method == "attention" else rows.sum(0)
     values = np.array([tokens[each.members].sum() for each in inputs])
-    if explanation.standard_errors is None:
+    if errors is None:
         return values, np.zeros(len(inputs))
-    errors = explanation.standard_errors[part.members].sum(0)
+    errors = errors[part.members].sum(0)
     return values, np.array([np.sqrt((errors[each.members] ** 2).sum()) for each in inputs])
 
 

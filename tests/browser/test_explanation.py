@@ -319,7 +319,12 @@ def test_a_saved_notebook_shows_what_was_on_screen_without_a_kernel(lab: Lab, fo
             break
         notebook.page.wait_for_timeout(200)
     saved = notebook.save().read_text()
-    for said in ("every output token", "exact, 8 coalitions", "one unit left out", "application/vnd.jupyter.widget-view+json"):
+    for said in (
+        "every output token",
+        "exact, 8 coalitions",
+        "one unit left out",
+        "application/vnd.jupyter.widget-view+json",
+    ):
         assert said in saved
     assert not lab.complaints
 

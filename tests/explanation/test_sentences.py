@@ -51,6 +51,16 @@ def test_pieces_are_joined_to_words_and_shares_count_what_speaks_for_them() -> N
         ([*CLEAR[:3], [0.2, 0, 0, -2, 0], CLEAR[4]], {}, "“01” comes mainly from “Jan” (94 %)."),
         (CLEAR, {"standard_errors": 0.1 * np.ones((5, 5))}, "“01” comes mainly from “Jan” (94 ± 17 %)"),
         (CLEAR, {"standard_errors": 9 * np.ones((5, 5))}, "“01 rot” comes from parts that sampling noise hides"),
+        (CLEAR, {"score": "entropy"}, "“01” has its entropy mostly from “Jan” (+3.00) and “x” (-0.40), “rot” has its"),
+        (
+            0.01 * np.ones((5, 5)),
+            {
+                "prefix_tokens": ("0", "1", " ", "rot"),
+                "prefix_offsets": ((0, 1), (1, 2), (2, 3), (3, 6)),
+                "prefix_values": np.array([[0.0] * 4, [0.9, 0, 0, 0], [0] * 4, [1, 1, 0, 0], [0, 0, 0, 2]]),
+            },
+            "“01” comes mainly from the earlier “01” (90 %), “rot” from the earlier “01” (98 %).",
+        ),
         (CLEAR, {"method": "attention"}, "“01” attends mainly to “Jan”"),
         (CLEAR, {"contrast": "blau"}, "“01 rot” rather than “blau” comes mainly from “Jan” (58 %)."),
     ],

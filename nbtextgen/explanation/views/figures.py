@@ -27,12 +27,20 @@ def new_figure(width: float, height: float) -> Figure:
 
 def heatmap(explanation: Explanation) -> Figure:
     """Output tokens by input units, positive values orange and negative ones blue."""
-    rows, columns = explanation.values.shape
+    values, units = explanation.values, [_label(unit) for unit in explanation.input_units]
+    if explanation.prefix_values is not None:
+        values = np.concatenate([values, explanation.prefix_values], 1)
+        units += [f"… {_label(token)}" for token in explanation.prefix_tokens]
+    rows, columns = values.shape
     figure: Any = new_figure(min(24.0, 2.2 + 0.42 * columns), min(24.0, 1.4 + 0.32 * rows))
     axes = figure.subplots()
-    largest = float(np.abs(explanation.values).max(initial=0.0)) or 1.0
-    image = axes.imshow(explanation.values, cmap="PuOr_r", vmin=-largest, vmax=largest, aspect="auto")
-    axes.set_xticks(range(columns), [_label(unit) for unit in explanation.input_units], rotation=60, ha="right")
+    largest = float(np.abs(values).max(initial=0.0)) or 1.0
+    image = axes.imshow(values, cmap="PuOr_r", vmin=-largest, vmax=largest, aspect="auto")
+    if columns > len(explanation.input_units):
+        axes.axvline(len(explanation.input_units) - 0.5, color="0.5", linewidth=1)
+    axes.set_xticks(range(columns), units, rotation=60, ha="right")
+    axes.set_xlabel("input" if columns == len(explanation.input_units) else "input | … earlier output")
+    axes.set_ylabel("output")
     axes.set_yticks(range(rows), [_label(token) for token in explanation.output_tokens])
     axes.set_title(METHOD_NAMES[explanation.method], loc="left")
     figure.colorbar(image, ax=axes, label="weight" if explanation.method == "attention" else "log-probability (nats)")

@@ -86,12 +86,16 @@ def _shade(share: float) -> str:
 
 
 def _table(explanation: Explanation) -> str:
-    largest = float(np.abs(explanation.values).max(initial=0.0)) or 1.0
+    matrix, units = explanation.values, [shown(text) for text in explanation.input_units]
+    if explanation.prefix_values is not None:
+        matrix = np.concatenate([matrix, explanation.prefix_values], 1)
+        units += [f"… {shown(text)}" for text in explanation.prefix_tokens]
+    largest = float(np.abs(matrix).max(initial=0.0)) or 1.0
     unit = "weight" if explanation.method == "attention" else "nats"
-    head = "".join(f"<th><bdi>{visible(shown(text))}</bdi></th>" for text in explanation.input_units)
+    head = "".join(f"<th><bdi>{visible(text)}</bdi></th>" for text in units)
     rows = list[str]()
     for token, values, log_probability in zip(
-        explanation.output_tokens, explanation.values, explanation.log_probabilities, strict=True
+        explanation.output_tokens, matrix, explanation.log_probabilities, strict=True
     ):
         cells = "".join(
             f"<td style='text-align:right;{_shade(value / largest)}'>{round(value, 2) + 0.0:.2f}</td>"

@@ -45,6 +45,17 @@ def explanation_payload(explanation: Explanation, *, final: bool) -> Values:
         "pairs": None if explanation.interactions is None else _pairs(explanation),
         "notes": notes(explanation),
         "final": final,
+        **_earlier(explanation),
+    }
+
+
+def _earlier(explanation: Explanation) -> Values:
+    """The earlier output tokens that took part in the game, and what each of them gives; empty if only the source did."""
+    if explanation.prefix_values is None:
+        return {}
+    return {
+        "earlier": _tokens(explanation.prefix_tokens, explanation.prefix_offsets),
+        "earlierValues": _rounded(explanation.prefix_values),
     }
 
 
