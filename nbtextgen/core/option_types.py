@@ -122,7 +122,7 @@ class ExplanationOptions(TypedDict, total=False):
     score: Literal["log-probability", "entropy"] | Callable[..., object]
     prefix: bool | None
     missing: Literal["auto", "mask", "delete", "sample"]
-    algorithm: Literal["auto", "exact", "permutation", "partition"]
+    algorithm: Literal["auto", "exact", "regression", "permutation", "partition"]
     exact_units: int
     budget: int
     donors: int

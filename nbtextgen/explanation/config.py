@@ -26,7 +26,7 @@ METHODS = tuple(METHOD_NAMES)
 UNITS = ("auto", "char", "token", "word")
 MISSING = ("auto", "mask", "delete", "sample")
 SCORES = ("log-probability", "entropy")
-ALGORITHMS = ("auto", "exact", "permutation", "partition")
+ALGORITHMS = ("auto", "exact", "regression", "permutation", "partition")
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class ExplanationConfig:
     )
     algorithm: str = option(
         "auto",
-        "how Shapley values are computed; auto: exactly up to --exact-units, else permutations",
+        "how Shapley values are computed; auto: exactly up to --exact-units, else by regression or permutations",
         choices=ALGORITHMS,
     )
     exact_units: int = option(12, "most units for exact Shapley values", minimum=1, maximum=20)

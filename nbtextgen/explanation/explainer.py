@@ -19,6 +19,7 @@ from nbtextgen.explanation.interactions import exact_interactions, sampled_inter
 from nbtextgen.explanation.lime import lime
 from nbtextgen.explanation.occlusion import CONTEXT_PARTS, all_and_none, context, occlusion
 from nbtextgen.explanation.prefix import Players, PrefixRemoval, PrefixValue, players_of, players_of_contrast, stretch
+from nbtextgen.explanation.regression import regression
 from nbtextgen.explanation.removal import ByCutting, ByDeletion, ByMask, BySampling, Removal, sample_donors
 from nbtextgen.explanation.scoring import TokenScore, entropy
 from nbtextgen.explanation.subject import ExplainedOutput, make_subject
@@ -32,6 +33,9 @@ SCORE_FUNCTIONS: dict[str, TokenScore | None] = {"log-probability": None, "entro
 """``ExplanationConfig.score``; ``None`` needs no distribution over the whole vocabulary."""
 SOURCE_METHODS = ("attention", "context")
 """Methods that attribute to the source alone, also where earlier output tokens are players of the others."""
+MIN_REGRESSED = 4
+"""Fewest units whose Shapley values can be estimated by regression, which was nearer to the truth than permutations at every length
+(benchmarks/long_inputs.py)."""
 LIME_SAMPLES = 1000
 """Most perturbations of LIME, whatever the budget."""
 
@@ -238,7 +242,8 @@ class Explainer:
         config = self.config
         algorithm = config.algorithm
         if algorithm == "auto":
-            algorithm = "exact" if count <= config.exact_units else "permutation"
+            many = "regression" if relevant is None and count >= MIN_REGRESSED else "permutation"
+            algorithm = "exact" if count <= config.exact_units else many
         if algorithm == "exact":
             if count > 20:
                 raise OptionError(
@@ -251,6 +256,8 @@ class Explainer:
                     "--algorithm=partition attributes to the input alone; use --algorithm=permutation, or --prefix=false."
                 )
             yield shapley.partition(value, self.units, config.budget)
+        elif algorithm == "regression" and relevant is None and count >= MIN_REGRESSED:
+            yield from regression(value, count, config.budget, config.seed, config.batch_size)
         else:
             yield from shapley.permutations(value, count, config.budget, config.seed, config.batch_size, relevant)
 

@@ -18,12 +18,11 @@ import numpy as np
 
 from nbtextgen.core.errors import OptionError
 from nbtextgen.explanation.attributions import Coalitions, ScoreFunction, Values
+from nbtextgen.explanation.ridge import leave_one_out
 from nbtextgen.explanation.shapley import power_set, t_ratio
 
 MAX_UNITS = 64
 """Most units whose pairs are estimated."""
-RIDGES = (1e-6, 1e-4, 1e-2, 0.1, 1.0, 10.0)
-"""Penalties that are tried, in units of the kernel's mean eigenvalue."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +78,7 @@ def sampled_interactions(score: ScoreFunction, units: int, budget: int, seed: in
     samples, density = _draw(units, max(4, (budget - 2 * len(edges)) // 2), seed)
     even = _even(score, np.concatenate([edges, samples]))
     edge_scores, scores = even[: len(edges)], even[len(edges) :]
-    model = _leave_one_out(_signs(samples), scores)
+    model = _fit(_signs(samples), scores)
     residuals = _edge_sum(edge_scores - _predict(model, edges))
     sizes = samples.sum(1)
     inside = units / (sizes * (sizes - 1.0)) / density
@@ -153,25 +152,13 @@ class _Model:
     residuals: Values
 
 
-def _leave_one_out(signs: Values, scores: Values) -> _Model:
-    """Fit by kernel ridge regression; all models without one sample follow from one (Cawley and Talbot 2003)."""
+def _fit(signs: Values, scores: Values) -> _Model:
+    """Fit by kernel ridge regression."""
     units = signs.shape[1]
     mean = scores.mean(0)
-    kernel = ((signs @ signs.T) ** 2 - units) / 2 + units
-    spectrum, vectors = np.linalg.eigh(kernel)
-    rotated, squared = vectors.T @ (scores - mean), vectors**2
-    fits = [_fit(spectrum + ridge * spectrum.mean(), vectors, rotated, squared) for ridge in RIDGES]
-    residuals, dual = min(fits, key=lambda fit: float((fit[0] ** 2).sum()))
-    coefficients = np.stack([(signs * column[:, None]).T @ signs for column in dual.T])
-    return _Model(mean + units * dual.sum(0), _without_diagonal(coefficients), residuals)
-
-
-def _fit(spectrum: Values, vectors: Values, rotated: Values, squared: Values) -> tuple[Values, Values]:
-    """Leave-one-out residuals, and the mean dual coefficients of the models without one sample, for one penalty."""
-    dual = vectors @ (rotated / spectrum[:, None])
-    residuals = dual / (squared @ (1 / spectrum))[:, None]
-    removed = vectors @ ((vectors.T @ residuals) / spectrum[:, None])
-    return residuals, dual - removed / len(dual)
+    fit = leave_one_out(((signs @ signs.T) ** 2 - units) / 2 + units, scores - mean)
+    coefficients = np.stack([(signs * column[:, None]).T @ signs for column in fit.mean_dual.T])
+    return _Model(mean + units * fit.mean_dual.sum(0), _without_diagonal(coefficients), fit.residuals)
 
 
 def _predict(model: _Model, coalitions: Coalitions) -> Values:

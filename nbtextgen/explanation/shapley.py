@@ -90,12 +90,12 @@ def permutations(
             ends[0],
             ends[1],
             f"{count} antithetic pair{'s' if count > 1 else ''} of permutations",
-            standard_errors=_standard_errors(total, squares, samples, relevant),
+            standard_errors=standard_errors(total, squares, samples, relevant),
             rounds=count,
         )
 
 
-def _standard_errors(total: Values, squares: Values, count: int, relevant: Coalitions) -> Values:
+def standard_errors(total: Values, squares: Values, count: int, relevant: Coalitions) -> Values:
     """Of the mean of ``count`` estimates, from their sum and sum of squares; value +- 1.96 of them is a 95 % interval."""
     deviations = np.maximum(0.0, squares - total**2 / count)
     freedom = count - 1 + PRIOR_PAIRS

@@ -131,6 +131,11 @@ test("chips are shaded by their share of the largest value", () => {
     ["nte-for", "nte-against", "nte-for"],
   );
   assert.equal(row.chips[1].getAttribute("aria-label"), "b, \u22121.00 for X");
+  shade(row, [2, -1, 0.01], "", null, [0.1, 1, 0]);
+  assert.deepEqual(
+    row.chips.map((chip) => chip.classList.contains("nte-noise")),
+    [false, true, false], // within 1.96 standard errors
+  );
   shade(row, null);
   assert.deepEqual(numbers(row.chips), ["", "", ""]);
   assert.equal(row.chips[0].getAttribute("aria-label"), "a");

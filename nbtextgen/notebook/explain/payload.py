@@ -36,6 +36,7 @@ def explanation_payload(explanation: Explanation, *, final: bool) -> Values:
         "outputs": _tokens(explanation.output_tokens, explanation.output_offsets),
         "values": _rounded(explanation.values),
         "errors": None if explanation.standard_errors is None else _rounded(explanation.standard_errors),
+        "totalErrors": None if explanation.standard_errors is None else _rounded(explanation.standard_errors.sum(0)),
         "heads": None if explanation.heads is None else _rounded(explanation.heads),
         "logs": _rounded(explanation.log_probabilities),
         "total": _rounded(explanation.total()),

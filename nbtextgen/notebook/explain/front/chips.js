@@ -98,14 +98,16 @@ function moveFocus(event, chips, row) {
  * @param {number[] | null} values null removes the shading
  * @param {string} [meaning] what the values are attributions for, read after the number
  * @param {number | null} [within] the value of the strongest shade; the largest of the values by default
+ * @param {number[] | null} [errors] standard errors; what is within noise is pale
  */
-function shade(row, values, meaning = "", within = null) {
+function shade(row, values, meaning = "", within = null, errors = null) {
   const scale = values ? (within ?? largest(values)) : 1;
   for (const [index, chip] of row.chips.entries()) {
     const value = values ? values[index] : 0;
     const share = Math.abs(value) / scale;
     chip.classList.toggle("nte-for", value > 0);
     chip.classList.toggle("nte-against", value < 0);
+    chip.classList.toggle("nte-noise", errors !== null && Math.abs(value) <= 1.96 * errors[index]);
     chip.style.setProperty("--share", share.toFixed(3));
     const [word, number] = chip.children;
     const worthShowing = share > 0.04 && Math.abs(value) >= 0.005;

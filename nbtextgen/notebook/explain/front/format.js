@@ -19,6 +19,7 @@
  * @property {number[][] | null} errors their standard errors
  * @property {number[][][] | null} heads attention weights of each head
  * @property {number[]} logs log-probabilities of the output tokens
+ * @property {number[] | null} [totalErrors] standard errors of `total`
  * @property {number[]} total attributions for the whole output
  * @property {string} measure unit of the values
  * @property {string} sentence where the output comes from, in plain words

@@ -104,7 +104,7 @@ class TextView {
         "Shaded by the contribution of the source; hover over a token for that of the earlier output.";
       return;
     }
-    shade(this.input, this.answer.total, "for the whole output");
+    shade(this.input, this.answer.total, "for the whole output", null, this.answer.totalErrors ?? null);
     shade(this.output, null);
     this.drawLegend(this.answer.total);
     this.summary.textContent = this.arcs
@@ -126,7 +126,7 @@ class TextView {
     }
     const before = earlierValues?.[row];
     const scale = largest([...values[row], ...(before ?? [])]);
-    shade(this.input, values[row], `for ${name}`, scale);
+    shade(this.input, values[row], `for ${name}`, scale, errors?.[row] ?? null);
     shade(this.output, before ? outputs.map((_, index) => before[index] ?? 0) : null, `for ${name}`, scale);
     this.drawLegend([scale]);
     if (this.arcs && pairs) {
