@@ -14,7 +14,6 @@
  * @property {Change} change
  * @property {Found} found
  * @property {string} [name] an identifier of the widget
- * @property {string[]} still the answers in the static form that a saved notebook keeps
  */
 
 /**
@@ -24,7 +23,6 @@
  *   | (Question & { kind: "find", token: number | null })
  *   | { kind: "cancel" }
  *   | { kind: "close" }
- *   | { kind: "still" }
  *   | { kind: "page" }} PanelRequest
  */
 
@@ -33,14 +31,12 @@
 /** @typedef {WidgetModel<PanelState, PanelRequest, PageMessage>} PanelModel */
 
 /**
- * The last panel of each widget. A page may draw an output anew, for instance to save its still; what the reader had chosen there
- * stays.
+ * The last panel of each widget. A page may draw an output anew, or in a second view; what the reader had chosen stays.
  *
  * @type {Map<string, Panel>}
  */
 const lastPanels = new Map();
 
-const STILL_DELAY = 400; // milliseconds without a change after which the static form is made anew
 const FOCUS_DELAY = 50; // milliseconds; JupyterLab takes the focus after a click
 
 class Panel {
@@ -74,9 +70,6 @@ class Panel {
     this.pins = new Pins();
     root.classList.add("ntg", "nte");
     root.append(this.top, this.bar, this.body, this.change, this.found, this.notes, this.pins.node);
-    /** @type {ReturnType<typeof setTimeout> | undefined} */
-    this.stillTimer = undefined;
-    for (const event of ["mouseleave", "focusout"]) root.addEventListener(event, () => this.keepStill());
     const name = model.get("name");
     const last = name ? lastPanels.get(name) : null;
     if (last) this.restore(last);
@@ -146,22 +139,6 @@ class Panel {
   close() {
     const event = new window.CustomEvent("ntg-close", { bubbles: true, cancelable: true });
     if (this.root.dispatchEvent(event)) this.model.send({ kind: "close" });
-  }
-
-  /**
-   * Has the kernel make the static form anew, which a saved notebook keeps, once it lacks an answer. The output is then drawn anew,
-   * so this waits until nobody points at the panel.
-   */
-  keepStill() {
-    if (this.saved) return;
-    clearTimeout(this.stillTimer);
-    this.stillTimer = setTimeout(() => {
-      const [answers, still] = [this.model.get("answers"), this.model.get("still") ?? []];
-      const missing = Object.keys(answers).some((key) => answers[key]?.final && !still.includes(key));
-      const idle = !this.model.get("status").busy && this.root.isConnected;
-      const touched = this.root.matches(":hover") || this.root.contains(document.activeElement);
-      if (missing && idle && !touched) this.model.send({ kind: "still" });
-    }, STILL_DELAY);
   }
 
   /** Shows interactions, or hides them; the kernel is asked for unknown ones. */
@@ -336,19 +313,14 @@ function render({ model, el: root }) {
     "change:answers": draw,
     "change:view": draw,
     "change:sentences": draw,
-    "change:status": () => {
-      panel.drawStatus();
-      panel.keepStill();
-    },
+    "change:status": () => panel.drawStatus(),
     "change:change": () => panel.drawChange(),
     "change:found": () => panel.drawFound(),
     "msg:custom": (message) => {
       if (message.kind === "page") saveFile(new Blob([message.html], { type: "text/html" }), "explanation.html");
     },
   });
-  panel.keepStill();
   return () => {
-    clearTimeout(panel.stillTimer);
     releaseKeys();
     release();
   };
