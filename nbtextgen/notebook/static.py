@@ -51,6 +51,12 @@ class StaticForm:
             self._shown_still = still
             _display(still, self._still_id, update=True)
 
+    def remove_still(self) -> None:
+        """Empty the static form of a panel that its reader has closed."""
+        if self._shown_still is not None:
+            self._shown_still = None
+            _display({"text/plain": "", "text/html": ""}, self._still_id, update=True)
+
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle = super()._repr_mimebundle_(**kwargs)  # type: ignore[misc]
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})

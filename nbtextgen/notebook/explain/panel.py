@@ -169,6 +169,7 @@ class ExplanationPanel(StaticForm, anywidget.AnyWidget):
                 self._worker.submit_search(_request(content), token if isinstance(token, int) else None)
             elif kind == "close":
                 self.cancel()
+                self.remove_still()
                 self.close()
             elif kind == "page":
                 self.send({"kind": "page", "html": self.html()})
