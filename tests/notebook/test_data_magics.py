@@ -107,7 +107,7 @@ def test_the_cleaning_panel_shows_what_would_change_before_it_does(shell: Intera
     assert panel.steps == ["dedupe", "nfc", "whitespace"]  # what is right for every task; not markup
     assert "4 of 7 rows kept; 3 will be lost" in panel.kept.value
     for step, box in panel.boxes.items():
-        box.value = step == "zero-width"
+        box.value = step in ("zero-width", "empty")
     assert "5 of 7 rows kept" in panel.kept.value and "df_clean" not in shell.user_ns
     assert panel.code.pieces[0]["code"] == "%textgen_data df --source en --target fr --clean zero-width --into df_clean"
     panel.apply.click()

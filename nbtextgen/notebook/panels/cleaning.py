@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 SAFE = ("control", "nfc", "whitespace", "dedupe")
 """Steps that are ticked if the report advises them: right for every task. The others are for the user to choose."""
+ALWAYS = "empty"
+"""The step that is done whether it is ticked or not."""
 LIST_HEIGHT = "420px"
 COLOURS = {"high": "#c62828", "medium": "#b26a00", "low": "#5f6b7a"}
 
@@ -83,8 +85,8 @@ class CleaningPanel(StaticForm, widgets.VBox):
 
     @property
     def steps(self) -> list[str]:
-        """The steps that are ticked."""
-        return [step for step, box in self.boxes.items() if box.value]
+        """The steps that are ticked, without the one that is always done."""
+        return [step for step, box in self.boxes.items() if box.value and step != ALWAYS]
 
     def _finding_row(self, finding: Finding) -> widgets.HBox:
         """A finding, with the check box of the step that mends it."""
@@ -103,19 +105,28 @@ class CleaningPanel(StaticForm, widgets.VBox):
         )
         return self._row(left, words, step if new else None)
 
-    def _other_steps(self) -> widgets.Accordion:
-        """The steps that no finding asks for, folded."""
+    def _other_steps(self) -> widgets.VBox:
+        """The steps that no finding asks for, shown on request."""
         names = {step.partition(":")[0] for step in self.boxes}
-        useless = {"language", "empty", *(() if self._valid is not None else ("overlap",))}
+        useless = {"language", ALWAYS, *(() if self._valid is not None else ("overlap",))}
         others = [
             self._row(self._box(step), visible(STEPS[step]), step) for step in STEPS if step not in names | useless
         ]
-        return widgets.Accordion([widgets.VBox(others)], titles=("Other steps",), selected_index=None)
+        folded = widgets.VBox(others, layout={"display": "none"})
+        toggle = widgets.ToggleButton(False, description="Other steps", layout={"width": "auto"})
+
+        def show(_: object) -> None:
+            folded.layout.display = "" if toggle.value else "none"
+
+        toggle.observe(show, "value")
+        return widgets.VBox([widgets.HBox([toggle]), folded])
 
     def _box(self, step: str, *, checked: bool = False) -> widgets.Checkbox:
         """The check box of a step."""
         tooltip = STEPS[step.partition(":")[0]]
         box = widgets.Checkbox(checked, description=step, indent=False, tooltip=tooltip, layout={"width": "11em"})
+        if step == ALWAYS:
+            box.value = box.disabled = True
         self.boxes[step] = box
         return box
 
@@ -139,7 +150,7 @@ class CleaningPanel(StaticForm, widgets.VBox):
         for name, effect in self._effects.items():
             effect.value = _effect(results.get(name))
         self.apply.disabled, self.message.value = self.cleaned is None, ""
-        self.code.show({"Magic": self._line(",".join(self.steps) or "empty").magic()})
+        self.code.show({"Magic": self._line(",".join(self.steps) or ALWAYS).magic()})
         self.refresh_still()
 
     def _clean(self) -> None:
