@@ -373,7 +373,7 @@ class TextGenerator(TrainedModel):
         from nbtextgen.training.device import choose_device
 
         torch_device = choose_device(device)
-        if Run.is_run(Path(folder)):
+        if Run.is_run(folder):
             run = Run.open(folder)
             model = cls(**run.options)
             predictor, model._plan, model.run = run.load_best(), run.plan, run

@@ -109,3 +109,11 @@ def test_a_save_cut_short_between_its_two_renames_loses_nothing(saved, tmp_path:
     fuzz.write(saved[0], tmp_path / "m")
     (tmp_path / "m").rename(tmp_path / ".m.0a1b2c3d.old")  # what a kill leaves behind there
     assert TextGenerator.load(tmp_path / "m").generate("abc").input_tokens
+
+
+def test_impossible_names_of_folders_are_refused_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("", ".", "/", "..", "a\0b", "x" * 300, None, 3):
+        with pytest.raises(ModelFileError) as refused:
+            TextGenerator.load(name)  # type: ignore[arg-type]
+        assert "\n" not in str(refused.value)

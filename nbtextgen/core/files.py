@@ -45,7 +45,12 @@ def checked_path(path: str | Path) -> Path:
     Raises:
         ModelFileError: for a NUL character, or a part of more than 255 bytes.
     """
-    for part in Path(path).parts:
+    if not isinstance(path, (str, Path)):
+        raise ModelFileError(f"A file or folder is named by a text or a Path, not by {type(path).__name__}.")
+    path = Path(path) if Path(path).name not in ("", "..") else Path(path).resolve()
+    if not path.name:
+        raise ModelFileError(f"{path} cannot hold a model or a table; name a folder or a file in it.")
+    for part in path.parts:
         try:
             size = len(os.fsencode(part))
         except UnicodeError:
@@ -58,7 +63,7 @@ def checked_path(path: str | Path) -> Path:
             raise ModelFileError(
                 f"A name of a file or folder can have at most {MAX_NAME} bytes, but '{part[:20]}...' has {size:,}."
             )
-    return Path(path)
+    return path
 
 
 def write(path: Path, content: bytes) -> None:

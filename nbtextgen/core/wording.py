@@ -14,6 +14,11 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
     return f"{number:,} {noun if number == 1 else plural or f'{noun}s'}"
 
 
+def there_are(number: int, noun: str) -> str:
+    """``There is 1 source`` or ``There are 2 sources``."""
+    return f"There {'is' if number == 1 else 'are'} {counted(number, noun)}"
+
+
 def share(part: int, whole: int, noun: str, singular: str = "", plural: str = "") -> str:
     """A part of a whole, and a verb that agrees with it: ``1 of 3 sources is``, ``2 of 3 sources are``.
 

@@ -15,7 +15,7 @@ import numpy as np
 from nbtextgen.core.errors import DataError
 from nbtextgen.core.escaping import pictured
 from nbtextgen.core.optional_imports import optional_import
-from nbtextgen.core.wording import counted, share
+from nbtextgen.core.wording import counted, share, there_are
 from nbtextgen.data.builtin import builtin_rows
 from nbtextgen.data.cleaning.clean import Dropped, StepResult, clean_rows, parse_steps
 from nbtextgen.data.cleaning.steps import REWRITES
@@ -58,7 +58,7 @@ class Pairs(Sequence[tuple[str, str]]):
         """
         if len(sources) != len(targets):
             raise DataError(
-                f"There are {counted(len(sources), 'source')} but {counted(len(targets), 'target')}; give one target each."
+                f"{there_are(len(sources), 'source')} but {counted(len(targets), 'target')}; give one target each."
             )
         self.places = places if places is not None else [("row", index + 1) for index in range(len(sources))]
         self.sources: list[str] = list(sources)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.optional_imports import optional_import
-from nbtextgen.core.wording import counted
+from nbtextgen.core.wording import counted, there_are
 from nbtextgen.evaluation.references import (
     Measurement,
     References,
@@ -53,9 +53,7 @@ def errors(sources: Sequence[str], references: References, outputs: Sequence[str
         raise OptionError(f"limit must be a whole number of at least 0 (got {limit}).")
     check_lengths(references, outputs)
     if len(sources) != len(outputs):
-        raise DataError(
-            f"There are {counted(len(sources), 'source')} but {counted(len(outputs), 'output')}; they must match."
-        )
+        raise DataError(f"{there_are(len(sources), 'source')} but {counted(len(outputs), 'output')}; they must match.")
     rows = list[tuple[float, str, str, str, int]]()
     for source, reference, output in zip(sources, references, outputs, strict=True):
         closest, edits, length = nearest_reference(reference, output, characters)

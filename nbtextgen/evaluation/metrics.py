@@ -66,7 +66,8 @@ def find_metrics(metrics: Metrics) -> dict[str, Metric]:
     """
     if isinstance(metrics, Mapping):
         return dict(cast("Mapping[str, Metric]", metrics))
-    several = [metrics] if isinstance(metrics, str) or callable(metrics) else metrics
+    names = metrics.replace(" ", "").split(",") if isinstance(metrics, str) else metrics
+    several = [names] if callable(names) else names
     found = dict[str, Metric]()
     for metric in several:
         names = GROUPS.get(metric, (metric,)) if isinstance(metric, str) else (register_metric(metric),)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbtextgen.core.errors import DataError
-from nbtextgen.core.wording import counted
+from nbtextgen.core.wording import counted, there_are
 
 References = Sequence["str | list[str]"]
 """The right text of each output, or a list of acceptable ones."""
@@ -67,7 +67,7 @@ def check_lengths(references: References, outputs: Sequence[str]) -> None:
     """Raise ``DataError`` unless every output has at least one acceptable text."""
     if len(references) != len(outputs):
         raise DataError(
-            f"There are {counted(len(references), 'reference')} but {counted(len(outputs), 'output')}; they must match."
+            f"{there_are(len(references), 'reference')} but {counted(len(outputs), 'output')}; they must match."
         )
     for index, reference in enumerate(references, 1):
         if not acceptable(reference):

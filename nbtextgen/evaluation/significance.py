@@ -11,7 +11,7 @@ import numpy as np
 from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.escaping import html_table, pictured, visible
 from nbtextgen.core.optional_imports import optional_import
-from nbtextgen.core.wording import counted
+from nbtextgen.core.wording import counted, there_are
 from nbtextgen.evaluation.error_rates import nearest_reference
 from nbtextgen.evaluation.metrics import Metrics, find_metrics
 from nbtextgen.evaluation.references import Measurement, References, Statistics, check_lengths
@@ -190,7 +190,7 @@ def compare_outputs(
         check_lengths(ours, texts)
     if not sources or not len(sources) == len(outputs[0]) == len(outputs[1]):
         raise DataError(
-            f"There are {counted(len(sources), 'source')}, {len(outputs[0]):,} and {len(outputs[1]):,} outputs; they must match."
+            f"{there_are(len(sources), 'source')}, {len(outputs[0]):,} and {len(outputs[1]):,} outputs; they must match."
         )
     comparison = Comparison(names, len(sources), _changes(sources, references, outputs))
     for name, metric in found.items():

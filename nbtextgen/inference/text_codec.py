@@ -164,6 +164,10 @@ class TextCodec:
         """
         if not prefix and config.prefix:
             prefix = self.target.encode(config.prefix).ids
+            if UNK in prefix:
+                raise OptionError(
+                    f"The --prefix '{config.prefix}' holds what this model cannot write; use other letters or words."
+                )
             if config.max_length is not None and len(prefix) > config.max_length:
                 raise OptionError(
                     f"--prefix has {len(prefix)} tokens, which is more than --max-length={config.max_length}; change one of them."
@@ -296,7 +300,7 @@ class TextCodec:
             )
             more = ", ..." if len(set(unknown)) > 10 else ""
             notes.append(
-                f"{len(unknown):,} of {read:,} {unit} {'is' if len(unknown) == 1 else 'are'} unknown to this model: {few}{more}"
+                f"{share(len(unknown), read, unit.removesuffix('s'), 'is', 'are')} unknown to this model: {few}{more}"
             )
         return tuple(notes)
 

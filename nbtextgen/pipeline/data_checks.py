@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from itertools import islice
 
@@ -9,6 +10,7 @@ from nbtextgen.core.errors import DataError
 from nbtextgen.core.escaping import pictured
 from nbtextgen.core.wording import share
 from nbtextgen.data.pairs import Pairs
+from nbtextgen.data.rows import same_key
 from nbtextgen.pipeline.training_data import TrainingData
 from nbtextgen.tokenizers.base import EOS
 
@@ -23,6 +25,8 @@ CHECKED = 20_000
 def without_leaks(train: Pairs, valid: Pairs, *, allowed: bool) -> tuple[Pairs, str]:
     """The training pairs without those that are validation pairs too, and a warning if there are any.
 
+    Pairs that differ only in case, spacing or Unicode form count as the same, as where pairs are held out.
+
     Args:
         train: the training pairs.
         valid: the user's validation pairs.
@@ -31,8 +35,11 @@ def without_leaks(train: Pairs, valid: Pairs, *, allowed: bool) -> tuple[Pairs, 
     Raises:
         DataError: if too little is left to train on.
     """
-    held = set(valid)
-    rows = [row for row, pair in enumerate(train) if pair not in held]
+    held = defaultdict[str, set[str]](set)
+    for source, target in valid:
+        held[same_key(source)].add(same_key(target))
+    targets = (held.get(same_key(source)) for source in train.sources)
+    rows = [row for row, known in enumerate(targets) if known is None or same_key(train.targets[row]) not in known]
     repeated = len(train) - len(rows)
     if not repeated:
         return train, ""

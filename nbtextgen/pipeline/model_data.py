@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from nbtextgen.core.errors import DataError
-from nbtextgen.core.wording import counted
+from nbtextgen.core.wording import counted, there_are
 from nbtextgen.data.cleaning.clean import rewriter
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.evaluation.references import normalized
@@ -58,7 +58,7 @@ def evenly_spread(pairs: Pairs, gold: Sequence[str] | None, limit: int) -> tuple
     """
     if gold is not None and len(gold) != len(pairs):
         raise DataError(
-            f"There are {counted(len(pairs), 'pair')} but {counted(len(gold), 'gold alignment')}; give one for each."
+            f"{there_are(len(pairs), 'pair')} but {counted(len(gold), 'gold alignment')}; give one for each."
         )
     rows = range(0, len(pairs), -(-len(pairs) // max(1, limit)))
     return pairs.take(rows), None if gold is None else [gold[row] for row in rows]

@@ -42,18 +42,22 @@ class TrainingSession(Protocol):
         ...
 
 
-def run_session(session: TrainingSession, callbacks: Iterable[Callback] | None = None) -> tuple[Predictor, list[Event]]:
+def run_session(
+    session: TrainingSession, callbacks: Iterable[Callback] | Callback | None = None
+) -> tuple[Predictor, list[Event]]:
     """Run a training to its end and return the model and the events.
 
     An interrupt (Ctrl-C, the notebook's stop button) ends the training early and keeps the best model so far.
 
     Args:
         session: the training to run.
-        callbacks: called with every event; ``None`` prints a progress line.
+        callbacks: called with every event, one or several; ``None`` prints a progress line.
 
     Raises:
         NotTrainedError: if training ended before there was a model.
     """
+    if callable(callbacks):
+        callbacks = [callbacks]
     callbacks = list(callbacks) if callbacks is not None else [TextProgress()]
     history: list[Event] = []
     try:

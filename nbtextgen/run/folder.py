@@ -62,6 +62,9 @@ class Run:
         lock, agent       held by the process that trains it, and by torchrun
         requests.json     live settings that other processes request
 
+    Every file that a resumed run reads is under a checksum. ``lock`` and ``agent`` are only locked, never read but for the holder's
+    name in an error, and ``workers.log`` is text for people.
+
     Attributes:
         folder: its folder.
         name: its name.
@@ -142,7 +145,7 @@ class Run:
         return cls(folder, read_sealed_json(folder / MANIFEST, FORMAT))
 
     @staticmethod
-    def is_run(folder: Path) -> bool:
+    def is_run(folder: str | Path) -> bool:
         """Whether a folder holds a run."""
         return (checked_path(folder) / MANIFEST).is_file()
 

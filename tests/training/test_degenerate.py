@@ -99,6 +99,13 @@ def test_some_validation_pairs_among_the_training_pairs_are_left_out_of_training
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+def test_a_leak_that_differs_in_case_and_spaces_is_a_leak() -> None:
+    valid = Pairs(
+        [f"{source.upper()} " for source in REVERSED.sources[:10]], [f" {text}" for text in REVERSED.targets[:10]]
+    )
+    assert "10 of 64 training pairs are also validation pairs" in warnings_of(fit(REVERSED, valid))[0]
+
+
 def test_validation_on_the_training_pairs_is_refused_unless_allowed(tmp_path: Path) -> None:
     for valid in (REVERSED, REVERSED[:63]):
         with pytest.raises(DataError, match="64|63") as refused:

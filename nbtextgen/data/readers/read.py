@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 
 from nbtextgen.core.errors import DataError
-from nbtextgen.core.wording import counted
+from nbtextgen.core.wording import counted, there_are
 from nbtextgen.data.builtin import rows_from_name
 from nbtextgen.data.readers.arrow import BATCH
 from nbtextgen.data.readers.columns import SAMPLE, ColumnName, ColumnPath, ReadOptions, column_paths, value_at
@@ -140,8 +140,8 @@ def _names_files(values: object) -> bool:
 
 def parallel_files(data: Any, options: ReadOptions) -> tuple[Path, Path] | None:
     """The two files if the data is two names of text files whose lines belong together, such as ``train.en``."""
-    if isinstance(data, Mapping) and len(cast("Mapping[Any, Any]", data)) == 2 and _names_files(list(data.values())):
-        named = cast("Mapping[Any, Any]", data)
+    named: dict[Any, Any] = dict(cast("Mapping[Any, Any]", data)) if isinstance(data, Mapping) else {}
+    if len(named) == 2 and _names_files(list(named.values())):
         data = [list(named.values())[index] for index in options.choose(list(map(str, named)))]
     if not isinstance(data, (list, tuple)):
         return None
@@ -203,7 +203,7 @@ class Table:
             sources, targets = self._values(part, source), self._values(part, target)
             if len(sources) != len(targets):
                 raise DataError(
-                    f"There are {counted(len(sources), 'source')} but {counted(len(targets), 'target')}; give one target each."
+                    f"{there_are(len(sources), 'source')} but {counted(len(targets), 'target')}; give one target each."
                 )
             yield from zip(sources, targets, strict=True)
 

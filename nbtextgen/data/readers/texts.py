@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from nbtextgen.core.errors import DataError
-from nbtextgen.core.wording import counted
+from nbtextgen.core.wording import counted, there_are
 from nbtextgen.data.readers.columns import SAMPLE, ColumnName, ReadOptions, record_paths, value_at
 from nbtextgen.data.readers.files import is_text_file, looks_like_table
 from nbtextgen.data.readers.read import are_files, files_of, read_rows, table_of
@@ -120,7 +120,7 @@ def pair_columns(
     sources, answers = (_column(side, column, encoding) for side, column in sides)
     if len(sources) != len(answers):
         raise DataError(
-            f"There are {counted(len(sources), 'source')} but {counted(len(answers), 'target')}; give one target per source."
+            f"{there_are(len(sources), 'source')} but {counted(len(answers), 'target')}; give one target per source."
         )
     return list(zip(sources, answers, strict=True))
 
