@@ -307,6 +307,8 @@ def test_markup_controls_and_right_to_left_text_are_shown_and_do_nothing(lab: La
 
 def test_a_saved_notebook_shows_what_was_on_screen_without_a_kernel(lab: Lab, folder: Path) -> None:
     notebook, panel = opened(lab, folder, f'"{SOURCE}" --unit word')
+    panel.get_by_role("radio", name="Occlusion").click()
+    settle(notebook, panel)
     saved = notebook.save().read_text()
     for said in (
         "every output token",
