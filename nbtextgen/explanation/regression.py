@@ -159,7 +159,7 @@ def _terms(samples: Coalitions, density: Values, residuals: Values) -> tuple[Val
     units = samples.shape[1]
     sizes = samples.sum(1)
     inside, outside = 1 / (sizes * density), -1 / ((units - sizes) * density)
-    weights = np.where(samples, inside[:, None], outside[:, None])
+    weights: Values = np.where(samples, inside[:, None], outside[:, None])
     return residuals.T @ weights, (residuals**2).T @ weights**2
 
 
@@ -174,5 +174,5 @@ def _known_part(model: _Model, ends: Values, listed: Coalitions, odd: Values) ->
     sizes = listed.sum(1)
     counts = np.array([comb(units, int(size)) for size in sizes], dtype=np.float64)
     inside, outside = 1 / (sizes * counts), -1 / ((units - sizes) * counts)
-    weights = np.where(listed, inside[:, None], outside[:, None])
+    weights: Values = np.where(listed, inside[:, None], outside[:, None])
     return values + 2 * (odd - model.predict(listed)).T @ weights  # twice, for the complements
