@@ -159,8 +159,14 @@ def _terms(samples: Coalitions, density: Values, residuals: Values) -> tuple[Val
     units = samples.shape[1]
     sizes = samples.sum(1)
     inside, outside = 1 / (sizes * density), -1 / ((units - sizes) * density)
-    weights: Values = np.where(samples, inside[:, None], outside[:, None])
+    weights = _where(samples, inside, outside)
     return residuals.T @ weights, (residuals**2).T @ weights**2
+
+
+def _where(coalitions: Coalitions, inside: Values, outside: Values) -> Values:
+    """The first weight of each row for its units that are present, the second for the others."""
+    bits = coalitions.astype(np.float64)
+    return bits * inside[:, None] + (1 - bits) * outside[:, None]
 
 
 def _known_part(model: _Model, ends: Values, listed: Coalitions, odd: Values) -> Values:
@@ -174,5 +180,6 @@ def _known_part(model: _Model, ends: Values, listed: Coalitions, odd: Values) ->
     sizes = listed.sum(1)
     counts = np.array([comb(units, int(size)) for size in sizes], dtype=np.float64)
     inside, outside = 1 / (sizes * counts), -1 / ((units - sizes) * counts)
-    weights: Values = np.where(listed, inside[:, None], outside[:, None])
-    return values + 2 * (odd - model.predict(listed)).T @ weights  # twice, for the complements
+    weights = _where(listed, inside, outside)
+    remainder = odd - model.predict(listed)
+    return values + 2 * remainder.T @ weights  # twice, for the complements
