@@ -39,7 +39,7 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def checked_path(path: str | Path) -> Path:
+def checked_path(path: object) -> Path:
     """The path, if the file system can have such a name.
 
     Raises:

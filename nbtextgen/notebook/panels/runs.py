@@ -48,7 +48,7 @@ class RunsPanel(StaticForm, ipywidgets.VBox):
         actions: dict[Any, Callable[[list[RunRecord]], str]] = {
             "open": self._open,
             "resume": self._resume,
-            "compare": self._compare,
+            "compare": self._compare_chosen,
             "delete": self._delete,
         }
         action, names = actions.get(message.get("action")), message.get("names") or []
@@ -102,7 +102,7 @@ class RunsPanel(StaticForm, ipywidgets.VBox):
         self._show_rows()
         self.refresh_still()
 
-    def _compare(self, chosen: list[RunRecord]) -> str:
+    def _compare_chosen(self, chosen: list[RunRecord]) -> str:
         self._put(ipywidgets.HTML(RunsView(self.view.folder, chosen).html()))
         return f"{len(chosen)} runs side by side"
 
