@@ -3,7 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tests=(
-    tests/core tests/evaluation tests/test_charts.py
+    tests/core/test_optional_imports.py tests/test_charts.py
+    tests/evaluation/test_metrics.py tests/evaluation/test_scripts.py tests/evaluation/test_significance.py
     tests/data/test_hostile_files.py tests/data/test_normalization.py tests/data/test_parallel_files.py
     tests/data/test_report.py tests/data/test_text.py tests/data/test_units.py
     tests/serving/test_torch_free.py

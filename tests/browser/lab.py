@@ -180,6 +180,9 @@ class SharedPage:
             self._page.on("console", lambda message: self.lab and self.lab.note_console(message))
             self._page.goto(self._server.url("lab/workspaces/tests?reset"))
             self._page.wait_for_function("() => window.jupyterapp?.restored.then(() => true)")
+            self._page.evaluate(
+                "() => { jupyterapp.shell.mode = 'single-document'; jupyterapp.shell.collapseLeft(); jupyterapp.shell.collapseRight(); }"
+            )  # the notebook has the whole window
         return self._page
 
     def clear(self) -> None:

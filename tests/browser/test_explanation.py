@@ -86,7 +86,7 @@ def test_method_unit_and_contrast_are_switched_without_asking_twice(lab: Lab, fo
     expect(chips(panel, "Input")).to_have_count(len(SOURCE))
     panel.get_by_label("Why this and not").fill("2019-03-01")
     panel.get_by_label("Why this and not").press("Enter")
-    expect(panel.locator(".nte-view").get_by_text("2019-03-01")).to_be_visible()
+    expect(panel.locator(".nte-view").get_by_text("2019-03-01", exact=True)).to_be_visible()
     assert notebook.value("sorted(panel.answers)").count("occlusion") == 3
     settle(notebook, panel)
     panel.get_by_role("radio", name="Occlusion").press("ArrowRight")

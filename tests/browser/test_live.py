@@ -121,12 +121,8 @@ def test_values_are_read_by_pointer_and_by_keys_and_figures_and_samples_move(lab
     assert box is not None
     notebook.page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 60)
     tip.get_by_text("update").wait_for()
-    assert {line.split()[0] for line in tip.inner_text().splitlines()} == {
-        "update",
-        "training",
-        "validation",
-        "learning",
-    }
+    named = {line.split()[0] for line in tip.inner_text().splitlines()}
+    assert named - {"exact"} == {"update", "training", "validation", "learning"}
     notebook.page.mouse.move(0, 0)
     tip.wait_for(state="hidden")
     chart.press("ArrowRight")
@@ -147,7 +143,11 @@ def test_values_are_read_by_pointer_and_by_keys_and_figures_and_samples_move(lab
 
 
 def test_charts_are_saved_as_svg_and_png_alive_and_still(lab: Lab, tmp_path: Path) -> None:
-    notebook = lab.open(["%load_ext nbtextgen", f"{TRAIN} --run kept", "%textgen_runs", "%textgen_data builtin:dates"])
+    cells = ["%load_ext nbtextgen", f"{TRAIN} --run kept", "%textgen_runs", "%textgen_data builtin:dates"]
+    cells.append(
+        "from pathlib import Path\nfrom nbtextgen import runs\nfrom nbtextgen.notebook.runs_view import RunsView\nRunsView(Path('runs'), runs())"
+    )
+    notebook = lab.open(cells)
     notebook.run(0)
     notebook.run(1, wait=False)
     live = panel(notebook, 1)
@@ -159,9 +159,9 @@ def test_charts_are_saved_as_svg_and_png_alive_and_still(lab: Lab, tmp_path: Pat
     assert notebook.running(1)
     live.get_by_role("button", name="Stop").click()
     notebook.wait(1)
-    notebook.run(2)
-    notebook.run(3)
-    for at, chart in ((1, "training"), (2, "runs"), (3, "source")):
+    for at in (2, 3, 4):
+        notebook.run(at)
+    for at, chart in ((1, "training"), (3, "source"), (4, "runs")):
         for kind, key in (("SVG", "Space"), ("PNG", "Enter")):
             button = notebook.output(at).get_by_role("button", name=f"Save {chart} chart as {kind}")
             assert notebook.keep(button, tmp_path, key).name == f"{chart}.{kind.lower()}"
