@@ -153,6 +153,8 @@ def search_minimal_edits(explainer: Explainer, token: int | str | None, backgrou
     steps = _steps(explainer, token)
     margins = Margins(predictor.networks, subject, explainer.value.removal, steps, on_progress=explainer.on_progress)
     whole = np.ones((1, len(units)), bool)
+    if token is None and len(steps) > 1 and margins.by_step(margins.removal(whole))[0, -1] <= 0:
+        margins.steps = steps = steps[:-1]  # cut at the longest length: the search did not write the end mark
     if margins(whole)[0] <= 0:
         raise DataError(
             "A greedy search writes another output for this source, so no edit is needed to change it; leave out --target, "

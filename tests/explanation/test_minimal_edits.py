@@ -99,3 +99,9 @@ def test_the_runner_up_is_a_contrast(words: TextGenerator) -> None:
 def test_what_cannot_be_searched_is_refused(words: TextGenerator, options: dict[str, object], message: str) -> None:
     with pytest.raises((DataError, OptionError), match=message):
         words.counterfactual("the red cat is here", **options)  # type: ignore[arg-type]
+
+
+def test_an_output_that_was_cut_is_explained_without_its_end(dates: TextGenerator) -> None:
+    cut = dates.generate("3 May 2019", max_length=4)
+    edits = dates.counterfactual(cut, unit="word", missing="mask")
+    assert edits.text == edits.part == cut.text and edits.removal is not None
