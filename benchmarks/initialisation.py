@@ -27,7 +27,7 @@ from nbtextgen import Pairs
 from nbtextgen.model.initialization import fan_in_normal_
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.pipeline.dataset import prepare_data
-from nbtextgen.pipeline.defaults import fit_options
+from nbtextgen.pipeline.settings import fit_options
 from nbtextgen.training.events import Validation
 from nbtextgen.training.trainer import Trainer
 

@@ -14,10 +14,11 @@ from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.data.seen import SeenSources
 from nbtextgen.pipeline.dataset import prepare_data, to_pairs
-from nbtextgen.pipeline.defaults import Plan, fit_options
+from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.pipeline.description import description, description_html
 from nbtextgen.pipeline.model_data import score_metric
 from nbtextgen.pipeline.session import Callback, TrainingSession, run_session
+from nbtextgen.pipeline.settings import fit_options
 from nbtextgen.trained_model import TrainedModel
 from nbtextgen.training.events import Event
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from nbtextgen.core.options import Option, options_of
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.explanation.config import ExplanationConfig
-from nbtextgen.pipeline.defaults import CONFIGS
+from nbtextgen.pipeline.settings import CONFIGS
 
 FILE = Path(__file__).parents[1] / "nbtextgen" / "core" / "option_types.py"
 PATHS = ("synonyms", "store", "source_embeddings", "target_embeddings")
@@ -63,7 +63,7 @@ def source() -> str:
     """The text of the file."""
     return (
         HEADER
-        + typed_dict("GeneratorOptions", "Keywords of ``TextGenerator``.", CONFIGS)
+        + typed_dict("GeneratorOptions", "Keywords of ``TextGenerator``.", tuple(CONFIGS.values()))
         + typed_dict("DecodingOptions", "Keywords of ``TextGenerator.generate``.", (DecodingConfig,))
         + typed_dict("ExplanationOptions", "Keywords of ``TextGenerator.explain``.", (ExplanationConfig,))
     )

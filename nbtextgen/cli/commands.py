@@ -15,6 +15,7 @@ from nbtextgen.core.errors import DataError, OptionError, nearest
 from nbtextgen.core.options import Option, options_of
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.explanation.config import ExplanationConfig
+from nbtextgen.pipeline.settings import fit_options
 
 if TYPE_CHECKING:
     from nbtextgen.export.page.document import PageOptions
@@ -97,10 +98,8 @@ def parse(arguments: Sequence[str]) -> Callable[[], None]:
 
 
 def _settings(command: str) -> Mapping[str, Option]:
-    """The settings of a command; those of training are in a module that imports torch."""
+    """The settings of a command."""
     if command == "train":
-        from nbtextgen.pipeline.defaults import fit_options
-
         return fit_options()
     if command == "explain":
         return options_of(ExplanationConfig)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from nbtextgen.core.errors import NbTextGenError, OptionError, nearest
-from nbtextgen.pipeline.defaults import fit_options
+from nbtextgen.pipeline.settings import fit_options
 from nbtextgen.run.folder import Run
 from nbtextgen.run.training import RunTraining
 from nbtextgen.training.distributed import ProcessGroup

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbtextgen.core.errors import OptionError, nearest
 from nbtextgen.core.options import Option
-from nbtextgen.pipeline.defaults import fit_options
+from nbtextgen.pipeline.settings import fit_options
 
 if TYPE_CHECKING:
     from nbtextgen.tuning import Domain

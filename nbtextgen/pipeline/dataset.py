@@ -18,7 +18,8 @@ from nbtextgen.data.readers.texts import pair_columns
 from nbtextgen.model.isolation import isolated
 from nbtextgen.pipeline.continuation import TextSource
 from nbtextgen.pipeline.data_checks import MIN_PAIRS, data_warnings, without_leaks
-from nbtextgen.pipeline.defaults import Plan, fit_options, plan
+from nbtextgen.pipeline.defaults import Plan, plan
+from nbtextgen.pipeline.settings import fit_options
 from nbtextgen.pipeline.streamed import StreamedSource
 from nbtextgen.pipeline.training_data import PreparedData, TrainingData
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from nbtextgen.core.options import Option, Settings, as_dict, build, checked, options_of
+from nbtextgen.core.options import Settings, as_dict, build, checked, options_of
 from nbtextgen.data.augmentation import Augmentation
 from nbtextgen.data.config import DataConfig
 from nbtextgen.data.pairs import Pairs
@@ -22,12 +22,6 @@ from nbtextgen.training.config import TrainingConfig
 from nbtextgen.training.device import choose_device
 
 Config = TypeVar("Config", DataConfig, TokenizerConfig, ModelConfig, TrainingConfig)
-CONFIGS = (DataConfig, TokenizerConfig, ModelConfig, TrainingConfig)
-
-
-def fit_options() -> dict[str, Option]:
-    """Every setting of ``TextGenerator``, by name, in the order of the help."""
-    return {name: each for config in CONFIGS for name, each in options_of(config).items()}
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,8 @@ from nbtextgen.inference.text_codec import MAX_SOURCE_TOKENS, LengthLimit
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.isolation import forked_generators, isolated
 from nbtextgen.model.seq2seq import Seq2Seq
-from nbtextgen.pipeline.defaults import Plan, fit_options
+from nbtextgen.pipeline.defaults import Plan
+from nbtextgen.pipeline.settings import fit_options
 from nbtextgen.serving.network import MANIFEST as EXPORTED
 from nbtextgen.serving.network import SOURCE, TARGET, network_count
 from nbtextgen.tokenizers.base import Tokenizer

@@ -16,7 +16,7 @@ from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.evaluation.metrics import higher_is_better
 from nbtextgen.generator import TextGenerator
 from nbtextgen.pipeline.dataset import read_pairs
-from nbtextgen.pipeline.defaults import fit_options
+from nbtextgen.pipeline.settings import fit_options
 from nbtextgen.training.config import TOKEN_METRICS
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Event, Started, Validation

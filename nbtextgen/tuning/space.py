@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from nbtextgen.core.errors import OptionError, nearest
 from nbtextgen.core.options import Option, options_of
-from nbtextgen.pipeline.defaults import fit_options
+from nbtextgen.pipeline.settings import fit_options
 from nbtextgen.tokenizers.config import TokenizerConfig
 from nbtextgen.training.config import TOKEN_METRICS
 

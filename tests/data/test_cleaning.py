@@ -160,7 +160,7 @@ def test_bad_steps_are_named(steps, message) -> None:
 
 
 def test_nothing_left_is_said() -> None:
-    with pytest.raises(DataError, match="leaves none of the 1 rows"):
+    with pytest.raises(DataError, match="leaves none of 1 row"):
         Pairs(["a"], ["a"]).clean("same")
 
 

@@ -139,7 +139,7 @@ def compare(data: Any, *columns: str) -> Any:
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("piece", [7, 1 << 18])
 def test_texts(name: str, encoding: str, packed: bool, piece: int, tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr("nbtextgen.data.readers.text.PIECE", piece)
+    monkeypatch.setattr("nbtextgen.data.readers.packing.PIECE", piece)
     rows = CSV_ROWS if name.endswith(".csv") else ROWS
     raw = TEXTS[name](rows).encode(encoding)
     path = tmp_path / (f"{name}.gz" if packed else name)

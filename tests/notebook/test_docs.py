@@ -13,7 +13,7 @@ from small_shell import run, run_commands, small_shell
 from nbtextgen.core.options import options_of
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.explanation.config import ExplanationConfig
-from nbtextgen.pipeline.defaults import fit_options
+from nbtextgen.pipeline.settings import fit_options
 from nbtextgen.run.config import LaunchConfig
 
 DOCS = Path(__file__).parents[2] / "docs"

@@ -7,7 +7,7 @@ import pytest
 from nbtextgen.core.options import Option, options_of
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.notebook.panels.fields import field
-from nbtextgen.pipeline.defaults import fit_options
+from nbtextgen.pipeline.settings import fit_options
 
 OPTIONS = [*fit_options().values(), *options_of(DecodingConfig).values()]
 

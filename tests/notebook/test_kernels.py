@@ -57,7 +57,7 @@ class Page:
         if kind in ("display_data", "update_display_data"):
             view = content["data"].get("application/vnd.jupyter.widget-view+json")
             self.panel = view["model_id"] if view else self.panel
-            self.shown = content["data"]["text/plain"]
+            self.shown += content["data"]["text/plain"]
         elif kind == "error":
             self.error = "\n".join(content["traceback"])
         elif kind == "status" and content["execution_state"] == "idle":

@@ -11,8 +11,6 @@ from IPython.display import display
 
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import build, options_of
-from nbtextgen.data.config import DataConfig
-from nbtextgen.model.config import ModelConfig
 from nbtextgen.notebook.arguments import (
     COLUMNS,
     COMMON,
@@ -28,22 +26,16 @@ from nbtextgen.notebook.completion import Options
 from nbtextgen.notebook.lines import ParsedLine, Syntax, parse_line
 from nbtextgen.notebook.magics.base import Commands, awaitable, command
 from nbtextgen.notebook.variables import names_file
+from nbtextgen.pipeline.settings import CONFIGS, fit_options
 from nbtextgen.run.config import LaunchConfig
-from nbtextgen.tokenizers.config import TokenizerConfig
-from nbtextgen.training.config import TrainingConfig
 
 if TYPE_CHECKING:
     from nbtextgen.notebook.live.training import Training
     from nbtextgen.notebook.session import Session
 
-SECTIONS = {
-    "Data": options_of(DataConfig),
-    "Tokens": options_of(TokenizerConfig),
-    "Network": options_of(ModelConfig),
-    "Training": options_of(TrainingConfig),
-}
+SECTIONS = {title: options_of(config) for title, config in CONFIGS.items()}
 LAUNCH = options_of(LaunchConfig)
-FIT = {name: option for section in SECTIONS.values() for name, option in section.items()}
+FIT = fit_options()
 OWN = (
     by_name(
         text_option("data", "a variable or expression of the notebook, a file, or builtin:NAME"),

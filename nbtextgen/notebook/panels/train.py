@@ -28,7 +28,7 @@ from nbtextgen.notebook.panels.fields import check_settings, defaults, field
 from nbtextgen.notebook.panels.generate import GeneratePanel
 from nbtextgen.notebook.panels.widgets import CodeView, Form, row, status
 from nbtextgen.notebook.static import StaticForm
-from nbtextgen.pipeline.defaults import fit_options
+from nbtextgen.pipeline.settings import fit_options
 
 if TYPE_CHECKING:
     from nbtextgen.data.pairs import Pairs

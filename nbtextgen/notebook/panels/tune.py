@@ -17,7 +17,7 @@ from nbtextgen.notebook.panels.widgets import CodeView, Form, Ranges, row, statu
 from nbtextgen.notebook.progress import Throttle
 from nbtextgen.notebook.search_words import MINUTES, SEARCHED, search_as_code, search_as_words
 from nbtextgen.notebook.static import StaticForm
-from nbtextgen.pipeline.defaults import fit_options
+from nbtextgen.pipeline.settings import fit_options
 from nbtextgen.training.controls import Controls
 from nbtextgen.tuning import TUNABLE, Domain, Range, Tuning, search_space, tune, usual_range
 
