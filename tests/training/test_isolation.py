@@ -142,7 +142,7 @@ CALLS: dict[str, Callable[[TextGenerator, Path], object]] = {
     "bits_per_character": lambda model, folder: poet.bits_per_character(TEXT[:60]),
     "continue_text": lambda model, folder: poet.continue_text("abc", 5),
     "stream_continuation": lambda model, folder: streamed(poet.stream_continuation("abc", 5, sample=True, seed=1)),
-    "counterfactual": lambda model, folder: repr(model.counterfactual("abc", budget=30)),
+    "counterfactual": lambda model, folder: repr(model.counterfactual("abc", budget=50)),
     "evaluate": lambda model, folder: repr(model.evaluate(PAIRS)),
     "errors": lambda model, folder: model.errors(PAIRS),
     "explain": lambda model, folder: [each.values for each in model.explain("abc", method=METHODS).values()],
