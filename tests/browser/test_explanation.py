@@ -181,7 +181,9 @@ def test_pictures_hold_every_view_and_leave_the_panel_as_it_was(lab: Lab, folder
     panel.get_by_role("button", name="Replace", exact=True).click()
     expect(panel.get_by_role("region", name="Changed input")).to_contain_text("1984")
     whole = saved(notebook, panel, "SVG", tmp_path).read_text()
-    assert ">1984</text>" in whole and "line-through" in whole and whole.count(">Jan</text>") == 4
+    assert (
+        ">1984</text>" in whole and "line-through" in whole and whole.count(">Jan</text>") >= 4
+    )  # once more if the sentence names it
     for gone in ("Unpin", "Reset", "Zoom"):
         assert gone not in whole
     assert panel.locator(".nte-paper").count() == 0
