@@ -135,6 +135,12 @@ def _parsers(
             group.add_argument(option.flag, dest=option.name, metavar="VALUE", help=text)
         return each.add_argument
 
+    _add_commands(add)
+    return parser, commands.choices
+
+
+def _add_commands(add: Callable[[str, str, Command, str], Callable[..., Any]]) -> None:
+    """Add every command, and its arguments that are no settings."""
     train = add("train", "DATA [options]", _train, TRAIN)
     train("data", nargs="?", help="pairs, a run's folder, or a .toml file that describes a run")
     train("--text", metavar="FILE", help="a text to learn to continue, instead of pairs")
@@ -177,7 +183,6 @@ def _parsers(
     ):
         export(f"--{option}", type=int if option == "bits" else str, help=text)
     add("runs", "[FOLDER]", _runs, RUNS)("folder", nargs="?", default="runs", help="parent folder of the runs")
-    return parser, commands.choices
 
 
 # Commands -------------------------------------------------------------------------------------------------------------
