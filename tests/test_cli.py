@@ -88,6 +88,10 @@ def test_exported_models_are_used_without_torch(folder: Path, capsys: pytest.Cap
     assert (folder / "m.html").read_text().startswith("<!DOCTYPE html>")
     output(capsys, "export", folder / "model", folder / "onnx")
     assert output(capsys, "generate", folder / "onnx", "ab") == output(capsys, "generate", folder / "model", "ab")
+    (folder / "lines.txt").write_text("ab\ncab\n")
+    for name in ("onnx", "model"):
+        output(capsys, "generate", folder / name, "--data", folder / "lines.txt", "--into", folder / f"{name}.txt")
+    assert (folder / "onnx.txt").read_text() == (folder / "model.txt").read_text()
 
 
 def test_runs_are_listed(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

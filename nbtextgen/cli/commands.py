@@ -215,17 +215,15 @@ def _train(arguments: argparse.Namespace, settings: Values) -> None:
 
 def _generate(arguments: argparse.Namespace, decoding: Values) -> None:
     texts: list[str] = arguments.text
+    model = _load(arguments.model)
     if arguments.data is not None:
         if texts:
             raise OptionError("Give the texts either on the line or with --data.")
         if arguments.into is None:
             raise OptionError("Name the file for the outputs with --into.")
-        table = _saved(arguments.model).generate_file(
-            arguments.data, arguments.into, source=arguments.source, encoding=arguments.encoding, **decoding
-        )
-        print(table)
+        columns = {"source": arguments.source, "encoding": arguments.encoding}
+        print(model.generate_file(arguments.data, arguments.into, **columns, **decoding))
         return
-    model = _load(arguments.model)
     batches = [texts] if texts else ([line.rstrip("\n")] for line in sys.stdin)
     for batch in batches:
         generations: Generations = model.generate(batch, **decoding)
