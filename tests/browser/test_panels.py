@@ -218,7 +218,7 @@ def test_tuning_in_the_background_leaves_the_best_in_the_variable(lab: Lab, tmp_
     panel.get_by_text(re.compile(r"Trial ([3-9]|\d\d+),")).wait_for()  # quick ones may never be seen
     panel.get_by_role("button", name="Stop").press("Enter")
     panel.get_by_text("best is the best of").wait_for()
-    expect(panel.get_by_role("img", name=re.compile("trials over their training time"))).to_be_visible()
+    expect(panel.get_by_role("img", name=re.compile("trials over training time"))).to_be_visible()
     assert panel.get_by_role("row").count() > 2
     for kind in ("SVG", "PNG"):
         assert notebook.keep(panel.get_by_role("button", name=f"Save trials chart as {kind}"), tmp_path, "Space")
