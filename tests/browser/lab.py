@@ -438,4 +438,5 @@ def nothing_wrong(notebook: Notebook, part: Locator) -> None:
     """Neither theme has anything that axe-core finds wrong."""
     for theme in notebook.themes():
         notebook.theme(theme)
-        assert notebook.accessibility(part) == []
+        violations = notebook.accessibility(part)
+        assert not violations, f"{theme}: {violations}"

@@ -180,7 +180,7 @@ def test_a_search_is_tuned_and_its_words_are_read_back(shell: InteractiveShell) 
     space = search_of(words)
     assert search_as_words(space) == words and space["learning_rate"] == Range(0.0001, 0.01, True)
     tuning, _ = run(shell, "textgen_tune", f"best --data rows --minutes 0.02 --search {','.join(words)} --max-steps 5")
-    assert shell.user_ns["best"] is tuning.best and tuning.best.plan.model.hidden_size in (16, 24)
+    assert shell.user_ns["best"] is tuning.best and 16 <= tuning.best.plan.model.hidden_size <= 24
 
 
 def test_runs_are_resumed_compared_and_deleted_from_their_table(shell: InteractiveShell) -> None:

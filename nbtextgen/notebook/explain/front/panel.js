@@ -128,10 +128,10 @@ class Panel {
     if (focused) rowChips(this.body)[focused.row]?.[focused.chip]?.focus();
   }
 
-  /** What is explained, and a button that closes it. */
+  /** What is explained, and a button that closes it. The title is no heading: the page's own headings are not known. */
   drawTop() {
     const text = this.answer?.text ?? Object.values(this.model.get("answers"))[0]?.text ?? "";
-    const title = el("h3", { class: "nte-title" }, "Explanation of ", el("bdi", { text: `“${visible(text)}”` }));
+    const title = el("div", { class: "nte-title" }, "Explanation of ", el("bdi", { text: `“${visible(text)}”` }));
     this.top.replaceChildren(title, ...(this.saved ? [] : [closeButton("Close the explanation", () => this.close())]));
   }
 
