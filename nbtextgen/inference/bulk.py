@@ -15,6 +15,7 @@ from nbtextgen.core.files import checked_path
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.core.options import as_dict
 from nbtextgen.core.wording import counted, share
+from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.data.readers.read import are_files
 from nbtextgen.data.readers.texts import stream_texts
@@ -22,6 +23,7 @@ from nbtextgen.data.rows import is_missing
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.inference.generation import Generation, GenerationInterrupted, Generations, NoteSummary
 from nbtextgen.inference.table_files import GeneratedRow, PartFile, check_table_name, write_table
+from nbtextgen.review import Review
 
 if TYPE_CHECKING:
     import pandas
@@ -61,6 +63,24 @@ class GeneratedTable:
         with optional_import("A data frame", "pandas", "frames"):
             import pandas
         return pandas.DataFrame([row.columns() for row in self.rows])
+
+    def review(self, file: str | Path | None = None) -> Review:
+        """Return the review of these rows by a person, the same at every call.
+
+        Args:
+            file: where its decisions are kept; by default beside the table's file, or in the folder ``reviews``.
+
+        Raises:
+            DataError: if there are no rows, or the file holds the review of another table.
+        """
+        if file is not None or "_review" not in vars(self):
+            vars(self)["_review"] = Review(self, file)
+        return vars(self)["_review"]
+
+    @property
+    def corrections(self) -> Pairs:
+        """The rows that were corrected in their review, as pairs to train on; raises ``DataError`` if there are none."""
+        return self.review().corrections
 
     def __repr__(self) -> str:
         where = "" if self.path is None else f" in {self.path}"
