@@ -9,9 +9,9 @@ from nbtextgen.core.errors import DataError
 from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.evaluation.metrics import find_metrics
 from nbtextgen.evaluation.significance import compare_outputs
+from nbtextgen.generator.trained_model import TrainedModel
 from nbtextgen.pipeline.dataset import group_references, to_pairs
 from nbtextgen.pipeline.model_data import default_metrics, model_references, model_sources
-from nbtextgen.trained_model import TrainedModel
 
 if TYPE_CHECKING:
     from nbtextgen.core.option_types import DecodingOptions

@@ -19,10 +19,10 @@ from nbtextgen.pipeline.settings import fit_options
 
 if TYPE_CHECKING:
     from nbtextgen.export.page.document import PageOptions
+    from nbtextgen.generator.trained_model import TrainedModel
     from nbtextgen.inference.generation import Generation, Generations
     from nbtextgen.run.listing import RunRecord
     from nbtextgen.serving.generator import OnnxGenerator
-    from nbtextgen.trained_model import TrainedModel
 
 Values = dict[str, Any]
 Command = Callable[[argparse.Namespace, Values], None]

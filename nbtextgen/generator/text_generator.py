@@ -1,4 +1,4 @@
-"""``TextGenerator``: the object a user works with. Set options, train, save, load; ``TrainedModel`` has the rest."""
+"""``TextGenerator``: the object a user works with: train, save, load; its bases have the rest."""
 
 from __future__ import annotations
 
@@ -7,35 +7,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 from weakref import WeakSet
 
-from nbtextgen.core.errors import DataError, NotTrainedError, OptionError, nearest
+from nbtextgen.core.errors import DataError, NotTrainedError
 from nbtextgen.core.files import checked_path
 from nbtextgen.core.options import signature_of
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.data.seen import SeenSources
+from nbtextgen.generator.configurable import Configurable
+from nbtextgen.generator.explained_model import ExplainedModel
 from nbtextgen.pipeline.dataset import prepare_data, to_pairs
 from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.pipeline.description import description, description_html
 from nbtextgen.pipeline.model_data import score_metric
 from nbtextgen.pipeline.session import Callback, TrainingSession, run_session
 from nbtextgen.pipeline.settings import fit_options
-from nbtextgen.trained_model import TrainedModel
 from nbtextgen.training.events import Event
 
 if TYPE_CHECKING:
     from nbtextgen.core.option_types import GeneratorOptions
     from nbtextgen.inference.predictor import Predictor
-    from nbtextgen.pipeline.estimate import CostEstimate
     from nbtextgen.run.config import LaunchConfig
     from nbtextgen.run.folder import Run
     from nbtextgen.training.controls import Controls
-    from nbtextgen.training.range_test import RangeTest
 
 KEPT_SOURCES = 200
 """Training sources remembered, in memory only, for explanations that sample replacements of missing text."""
 
 
-class TextGenerator(TrainedModel):
+class TextGenerator(Configurable, ExplainedModel):
     """Learns to turn one column of text into another.
 
     Every field of ``DataConfig``, ``TokenizerConfig``, ``ModelConfig`` and ``TrainingConfig`` is a keyword; ``fit`` chooses
@@ -59,61 +58,14 @@ class TextGenerator(TrainedModel):
         Raises:
             OptionError: for an unknown keyword (with the nearest known one) or a value out of range.
         """
-        super().__init__()
-        self._options: dict[str, Any] = {name: option.default for name, option in fit_options().items()}
+        Configurable.__init__(self, **options)
+        ExplainedModel.__init__(self)
         self._predictor: Predictor | None = None
         self._plan: Plan | None = None
         self._session: TrainingSession | None = None
         self.held_out: Pairs | None = None
         self.history: list[Event] = []
         self.run: Run | None = None
-        self.set_params(**options)
-
-    # scikit-learn's interface -------------------------------------------------------------------------------------
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The settings by name, as given."""
-        return dict(self._options)
-
-    def set_params(self, **options: Unpack[GeneratorOptions]) -> TextGenerator:
-        """Change settings for the next ``fit``; raises ``OptionError`` as the constructor does."""
-        known = fit_options()
-        for name, value in options.items():
-            if name not in known:
-                raise OptionError(f"TextGenerator has no option '{name}'.{nearest(name, known)}")
-            checked = known[name].check(value)
-            if callable(value):  # a metric of the user, which options keep by name
-                options[name] = checked
-        self._options.update(options)
-        return self
-
-    def __sklearn_tags__(self) -> Any:
-        from sklearn.utils import InputTags, Tags, TargetTags
-
-        tags = Tags(estimator_type=None, target_tags=TargetTags(required=False))
-        tags.input_tags = InputTags(two_d_array=False, string=True)
-        return tags
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return self._predictor is not None
-
-    def score(
-        self,
-        sources: Any,
-        targets: Any = None,
-        *,
-        source: ColumnName | None = None,
-        target: ColumnName | None = None,
-        encoding: str | None = None,
-    ) -> float:
-        """A score between 0 and 1, higher is better: exact match for short outputs, else chrF / 100.
-
-        Args:
-            sources, targets, source, target, encoding: as in ``fit``.
-        """
-        pairs = to_pairs(sources, targets, source, target, encoding)
-        metric = score_metric(self.plan, self._options["select_by"])
-        return self.evaluate(pairs, metrics=[metric])[metric].value / 100
 
     # Training -----------------------------------------------------------------------------------------------------
 
@@ -259,49 +211,6 @@ class TextGenerator(TrainedModel):
         finally:
             self._session = None
 
-    def estimate(
-        self,
-        data: Any,
-        targets: Any = None,
-        *,
-        source: ColumnName | None = None,
-        target: ColumnName | None = None,
-        encoding: str | None = None,
-    ) -> CostEstimate:
-        """Estimate parameters, memory and time of ``fit``, from a few real updates on a sample of the data.
-
-        With ``store``, the first pairs and the size of the files stand for all.
-
-        Args:
-            data, targets, source, target, encoding: as in ``fit``.
-        """
-        from nbtextgen.pipeline.estimate import trial_run
-
-        return trial_run(self._options, data, targets, source, target, encoding).estimate()
-
-    def find_learning_rate(
-        self,
-        data: Any,
-        targets: Any = None,
-        *,
-        updates: int = 150,
-        source: ColumnName | None = None,
-        target: ColumnName | None = None,
-        encoding: str | None = None,
-    ) -> RangeTest:
-        """Train a throw-away network at increasing learning rates (range test: Smith 2017, sec. 3.3).
-
-        Args:
-            data, targets, source, target, encoding: as in ``fit``.
-            updates: most updates.
-
-        Returns:
-            ``rates``, ``losses`` and the ``suggestion``; a notebook shows them as a chart.
-        """
-        from nbtextgen.pipeline.estimate import trial_run
-
-        return trial_run(self._options, data, targets, source, target, encoding).find_learning_rate(updates=updates)
-
     # The trained model --------------------------------------------------------------------------------------------
 
     @property
@@ -331,6 +240,24 @@ class TextGenerator(TrainedModel):
                 "This TextGenerator is training and has not been validated yet; it can write after its first validation."
             )
         raise NotTrainedError("This TextGenerator is not trained, so it cannot write yet; call .fit(pairs) first.")
+
+    def score(
+        self,
+        sources: Any,
+        targets: Any = None,
+        *,
+        source: ColumnName | None = None,
+        target: ColumnName | None = None,
+        encoding: str | None = None,
+    ) -> float:
+        """A score between 0 and 1, higher is better: exact match for short outputs, else chrF / 100.
+
+        Args:
+            sources, targets, source, target, encoding: as in ``fit``.
+        """
+        pairs = to_pairs(sources, targets, source, target, encoding)
+        metric = score_metric(self.plan, self._options["select_by"])
+        return self.evaluate(pairs, metrics=[metric])[metric].value / 100
 
     # Files --------------------------------------------------------------------------------------------------------
 
@@ -384,6 +311,9 @@ class TextGenerator(TrainedModel):
             model._plan, model.background = plan, kept_sources(Path(folder))
         model._predictor = predictor.to(torch_device)
         return model
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self._predictor is not None
 
     def __getstate__(self) -> dict[str, Any]:
         """For pickle and joblib: settings and model; a training under way and outputs in use are left out."""

@@ -1,9 +1,9 @@
-"""``TrainedModel``: everything that a trained model can do: generate, evaluate, explain, export."""
+"""``TrainedModel``: what a trained model can do: generate, evaluate, export."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, overload
 from weakref import WeakSet
@@ -11,7 +11,7 @@ from weakref import WeakSet
 import numpy as np
 from numpy.typing import NDArray
 
-from nbtextgen.core.errors import DataError, OptionError
+from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import build
 from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.data.readers.texts import read_texts
@@ -22,22 +22,19 @@ from nbtextgen.inference.generation import Generation, GenerationInterrupted, Ge
 from nbtextgen.inference.text_codec import validate_sources
 from nbtextgen.pipeline.dataset import to_pairs
 from nbtextgen.pipeline.defaults import Plan
-from nbtextgen.pipeline.model_data import default_metrics, evenly_spread, model_pairs, model_references, model_sources
+from nbtextgen.pipeline.model_data import default_metrics, model_pairs, model_references, model_sources
 
 if TYPE_CHECKING:
-    from nbtextgen.core.option_types import DecodingOptions, ExplanationOptions
+    from nbtextgen.core.option_types import DecodingOptions
     from nbtextgen.evaluation.error_rates import Errors
     from nbtextgen.evaluation.metrics import Metrics
     from nbtextgen.evaluation.scores import Scores
-    from nbtextgen.explanation.explanation import Explanation, Explanations
-    from nbtextgen.explanation.minimal_edits import MinimalEdits
-    from nbtextgen.explanation.survey import Survey
     from nbtextgen.export.page.document import PageOptions
     from nbtextgen.inference.predictor import Predictor
 
 
 class TrainedModel(ABC):
-    """The half of ``TextGenerator`` that uses a trained model; every method raises ``NotTrainedError`` without one.
+    """The part of ``TextGenerator`` that uses a trained model; every method raises ``NotTrainedError`` without one.
 
     Attributes:
         background: training sources that explanations sample replacements of missing text from.
@@ -192,7 +189,7 @@ class TrainedModel(ABC):
             raise OptionError(f"--length must be at least 1 (got {length}).")
         yield from continue_text(self.predictor, self.plan, text, length, build(DecodingConfig, decoding))
 
-    # Evaluating and explaining ------------------------------------------------------------------------------------
+    # Evaluating ---------------------------------------------------------------------------------------------------
 
     def evaluate(
         self,
@@ -307,117 +304,7 @@ class TrainedModel(ABC):
 
         return bits_per_character(self.predictor, self.plan, text)
 
-    def explain(
-        self, text: str | Generation, *, background: Iterable[str] | None = None, **options: Unpack[ExplanationOptions]
-    ) -> Explanation | Explanations:
-        """Explain which parts of a source made the model write its output.
-
-        With more than ``exact_units`` units, Shapley values are sampled within ``budget`` copies and have standard errors.
-
-        Args:
-            text: the source; or a generation, to explain just that output.
-            background: source texts that missing units are sampled from (``missing="sample"``); by default a sample of
-                the training sources, which a loaded model only has if ``save`` kept them.
-            options: fields of ``ExplanationConfig``: ``method``, ``unit``, ``target``, ``contrast``, ``missing``, ... The
-                ``score`` may be a function of log-probabilities ``(..., vocabulary)`` and token ids ``(...)``, both
-                tensors, that returns scores ``(...)``.
-
-        Returns:
-            an ``Explanation``; for several methods (``method="shap,attention"``) an ``Explanations`` by method.
-
-        Raises:
-            DataError: for a source that is empty or not text.
-            OptionError: for an unknown option or a value out of range.
-        """
-        from nbtextgen.explanation.config import configure_scored
-        from nbtextgen.explanation.explainer import explain
-
-        config, score = configure_scored(options)
-        donors = self.background if background is None else tuple(background)
-        return explain(self.predictor, self._explained(text), config, background=donors, score_token=score)
-
-    def _explained(self, text: str | Generation) -> str | Generation:
-        """A validated source, or a generation of this model."""
-        if not isinstance(text, Generation):
-            return model_sources(self.plan, [text])[0]
-        if text.model not in ("", self.predictor.fingerprint):
-            raise DataError("This generation comes from another model; explain it with the model that generated it.")
-        return text
-
-    def counterfactual(
-        self,
-        text: str | Generation,
-        *,
-        token: int | str | None = None,
-        background: Iterable[str] | None = None,
-        **options: Unpack[ExplanationOptions],
-    ) -> MinimalEdits:
-        """Find the smallest edits of a source that change its output, and the fewest units that keep it.
-
-        Args:
-            text: the source; or a generation.
-            token: the part of the output that is to change: the index of a token, or a piece of the text such as
-                ``"01"``; all of the output by default.
-            background: texts whose units are plausible replacements; by default a sample of the training sources.
-            options: as in ``explain``; ``unit`` and ``missing`` say what is removed and how, ``budget`` how many changed
-                inputs each search may try.
-
-        Raises:
-            DataError: for a source or part that is empty, or an output that a greedy search does not write.
-            OptionError: for an unknown option or a value out of range.
-        """
-        from nbtextgen.explanation.config import configure
-        from nbtextgen.explanation.minimal_edits import minimal_edits
-
-        donors = self.background if background is None else tuple(background)
-        return minimal_edits(self.predictor, self._explained(text), configure(options), token=token, background=donors)
-
-    def explain_data(
-        self,
-        data: Any,
-        targets: Any = None,
-        *,
-        source: ColumnName | None = None,
-        target: ColumnName | None = None,
-        encoding: str | None = None,
-        limit: int = 200,
-        gold: Sequence[str] | None = None,
-        gold_start: int = 0,
-        background: Iterable[str] | None = None,
-        on_progress: Callable[[int, int], None] | None = None,
-        **options: Unpack[ExplanationOptions],  # pyright: ignore[reportGeneralTypeIssues]  # their target is a text
-    ) -> Survey:
-        """Explain the outputs of many sources and summarise the explanations.
-
-        Args:
-            data, targets, source, target, encoding: as in ``evaluate``.
-            limit: most pairs explained, evenly spread over the data.
-            gold_start: the number of the first word in ``gold``, 0 or 1.
-            gold: word alignments such as ``0-0 1-2``, one per pair: then the targets are explained, and an alignment
-                error rate is computed.
-            background, options: as in ``explain``.
-            on_progress: called with (texts done, texts in all).
-
-        Returns:
-            faithfulness of each method with intervals; for ``builtin("dates")`` also the share of attribution on the span
-            that made each token; an induced lexicon, where the source is ignored, hubs of attention. ``save`` and ``load``
-            keep it in one file.
-        """
-        from nbtextgen.explanation.config import configure_scored
-        from nbtextgen.explanation.survey import survey
-
-        sample, gold = evenly_spread(to_pairs(data, targets, source, target, encoding), gold, limit)
-        config, score = configure_scored(options)
-        return survey(
-            self.predictor,
-            model_pairs(self.plan, self.predictor, sample),
-            config,
-            background=self.background if background is None else tuple(background),
-            gold=gold,
-            gold_start=gold_start,
-            score_token=score,
-            on_progress=on_progress,
-        )
+    # Exporting ----------------------------------------------------------------------------------------------------
 
     def export(self, format: str, path: str | Path, **page: Unpack[PageOptions]) -> Path:
         """Write the model for programs without PyTorch, or as a page for any browser.

@@ -1,0 +1,88 @@
+"""``Configurable``: the settings of a ``TextGenerator`` before it is trained, and what a training with them would cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self, Unpack
+
+from nbtextgen.core.errors import OptionError, nearest
+from nbtextgen.data.readers.columns import ColumnName
+from nbtextgen.pipeline.settings import fit_options
+
+if TYPE_CHECKING:
+    from nbtextgen.core.option_types import GeneratorOptions
+    from nbtextgen.pipeline.estimate import CostEstimate
+    from nbtextgen.training.range_test import RangeTest
+
+
+class Configurable:
+    """The part of ``TextGenerator`` that holds its settings, with scikit-learn's interface to them."""
+
+    def __init__(self, **options: Unpack[GeneratorOptions]) -> None:
+        self._options: dict[str, Any] = {name: option.default for name, option in fit_options().items()}
+        self.set_params(**options)
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The settings by name, as given."""
+        return dict(self._options)
+
+    def set_params(self, **options: Unpack[GeneratorOptions]) -> Self:
+        """Change settings for the next ``fit``; raises ``OptionError`` as the constructor does."""
+        known = fit_options()
+        for name, value in options.items():
+            if name not in known:
+                raise OptionError(f"TextGenerator has no option '{name}'.{nearest(name, known)}")
+            checked = known[name].check(value)
+            if callable(value):  # a metric of the user, which options keep by name
+                options[name] = checked
+        self._options.update(options)
+        return self
+
+    def __sklearn_tags__(self) -> Any:
+        from sklearn.utils import InputTags, Tags, TargetTags
+
+        tags = Tags(estimator_type=None, target_tags=TargetTags(required=False))
+        tags.input_tags = InputTags(two_d_array=False, string=True)
+        return tags
+
+    def estimate(
+        self,
+        data: Any,
+        targets: Any = None,
+        *,
+        source: ColumnName | None = None,
+        target: ColumnName | None = None,
+        encoding: str | None = None,
+    ) -> CostEstimate:
+        """Estimate parameters, memory and time of ``fit``, from a few real updates on a sample of the data.
+
+        With ``store``, the first pairs and the size of the files stand for all.
+
+        Args:
+            data, targets, source, target, encoding: as in ``fit``.
+        """
+        from nbtextgen.pipeline.estimate import trial_run
+
+        return trial_run(self._options, data, targets, source, target, encoding).estimate()
+
+    def find_learning_rate(
+        self,
+        data: Any,
+        targets: Any = None,
+        *,
+        updates: int = 150,
+        source: ColumnName | None = None,
+        target: ColumnName | None = None,
+        encoding: str | None = None,
+    ) -> RangeTest:
+        """Train a throw-away network at increasing learning rates (range test: Smith 2017, sec. 3.3).
+
+        Args:
+            data, targets, source, target, encoding: as in ``fit``.
+            updates: most updates.
+
+        Returns:
+            ``rates``, ``losses`` and the ``suggestion``; a notebook shows them as a chart.
+        """
+        from nbtextgen.pipeline.estimate import trial_run
+
+        return trial_run(self._options, data, targets, source, target, encoding).find_learning_rate(updates=updates)
