@@ -19,7 +19,7 @@ from nbtextgen.pipeline.settings import fit_options
 
 if TYPE_CHECKING:
     from nbtextgen.export.page.document import PageOptions
-    from nbtextgen.generator.trained_model import TrainedModel
+    from nbtextgen.generator import TextGenerator
     from nbtextgen.inference.generation import Generation, Generations
     from nbtextgen.run.listing import RunRecord
     from nbtextgen.serving.generator import OnnxGenerator
@@ -296,13 +296,13 @@ def _row(record: RunRecord) -> tuple[str, ...]:
     return record.name, record.state, f"{record.step} of {record.steps}", best, record.created
 
 
-def _saved(folder: str) -> TrainedModel:
+def _saved(folder: str) -> TextGenerator:
     from nbtextgen.generator import TextGenerator
 
     return TextGenerator.load(folder)
 
 
-def _load(folder: str) -> TrainedModel | OnnxGenerator:
+def _load(folder: str) -> TextGenerator | OnnxGenerator:
     """A saved model, or an exported one, which needs no PyTorch."""
     if (Path(folder) / "decoder-1.onnx").is_file():
         from nbtextgen.serving.generator import OnnxGenerator

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
-from nbtextgen.core.errors import NbTextGenError, OptionError, nearest
+from nbtextgen.core.errors import NbTextGenError, OptionError
+from nbtextgen.core.settings_file import read_settings
 from nbtextgen.pipeline.settings import fit_options
 from nbtextgen.run.folder import Run
 from nbtextgen.run.training import RunTraining
@@ -29,7 +29,7 @@ def train(path: Path) -> None:
     """
     group = ProcessGroup.joined()
     if not path.is_dir():
-        settings = read_settings(path)
+        settings = run_settings(path)
         path = Path(settings["run"])
         problem = group.once(lambda: _create_run(path, settings))
         if problem:
@@ -44,28 +44,9 @@ def train(path: Path) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def read_settings(path: Path) -> dict[str, Any]:
-    """Read the settings of a TOML file, by their Python names.
-
-    Raises:
-        OptionError: if it is missing, not TOML, or holds an unknown key or a bad value.
-    """
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise OptionError(f"{path} cannot be read as TOML: {error}.") from None
-    known = fit_options()
-    settings: dict[str, Any] = {}
-    for key, value in values.items():
-        name = key.replace("-", "_")
-        if name in PLACES:
-            if not isinstance(value, str):
-                raise OptionError(f"{path}: {key} must be a text (got {value!r}).")
-            settings[name] = value
-        elif name in known:
-            settings[name] = known[name].check(value)
-        else:
-            raise OptionError(f"{path}: there is no setting '{key}'.{nearest(name, [*known, *PLACES])}")
+def run_settings(path: Path) -> dict[str, Any]:
+    """Read the settings of a run by their Python names; raises ``OptionError`` if it does not say its folder or its data."""
+    settings = read_settings(path, fit_options(), PLACES)
     for name in ("run", "data"):
         if name not in settings:
             raise OptionError(f'{path} does not say {name}: add {name} = "...".')

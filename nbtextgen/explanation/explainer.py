@@ -250,13 +250,13 @@ class Explainer:
                     f"--algorithm=exact would need 2 ** {count} copies of the input; use --unit=word or another algorithm."
                 )
             yield shapley.exact(value, count)
+        elif algorithm in ("partition", "regression") and relevant is not None:
+            raise OptionError(
+                f"--algorithm={algorithm} attributes to the input alone; use --algorithm=permutation, or --prefix=false."
+            )
         elif algorithm == "partition":
-            if relevant is not None:
-                raise OptionError(
-                    "--algorithm=partition attributes to the input alone; use --algorithm=permutation, or --prefix=false."
-                )
             yield shapley.partition(value, self.units, config.budget)
-        elif algorithm == "regression" and relevant is None and count >= MIN_REGRESSED:
+        elif algorithm == "regression" and count >= MIN_REGRESSED:
             yield from regression(value, count, config.budget, config.seed, config.batch_size)
         else:
             yield from shapley.permutations(value, count, config.budget, config.seed, config.batch_size, relevant)

@@ -152,10 +152,7 @@ def search_minimal_edits(explainer: Explainer, token: int | str | None, backgrou
     subject, units, predictor = explainer.subject, explainer.units, explainer.predictor
     steps = _steps(explainer, token)
     margins = Margins(predictor.networks, subject, explainer.value.removal, steps, on_progress=explainer.on_progress)
-    whole = np.ones((1, len(units)), bool)
-    if token is None and len(steps) > 1 and margins.by_step(margins.removal(whole))[0, -1] <= 0:
-        margins.steps = steps = steps[:-1]  # cut at the longest length: the search did not write the end mark
-    if margins(whole)[0] <= 0:
+    if margins(np.ones((1, len(units)), bool))[0] <= 0:
         raise DataError(
             "A greedy search writes another output for this source, so no edit is needed to change it; leave out --target, "
             "or name a part of the output that the search writes too."
@@ -178,10 +175,10 @@ def search_minimal_edits(explainer: Explainer, token: int | str | None, backgrou
 
 
 def _steps(explainer: Explainer, token: int | str | None) -> list[int]:
-    """Indices of the output tokens that a part of the output consists of."""
+    """Indices of the output tokens that a part of the output consists of; all of it has the end mark, if the model wrote it."""
     output = explainer.subject.output
     if token is None:
-        return list(range(len(output)))
+        return list(range(len(output) - _is_cut(explainer)))
     if isinstance(token, int):
         if not 0 <= token < len(output):
             raise DataError(f"--token={token} is not in the output, which has tokens 0 to {len(output) - 1}.")
@@ -191,6 +188,13 @@ def _steps(explainer: Explainer, token: int | str | None) -> list[int]:
         raise DataError(f"--token={token} is not in the output {output.text!r}.")
     stop = start + len(token)
     return [step for step, (begin, end) in enumerate(output.offsets) if begin < stop and start < end]
+
+
+def _is_cut(explainer: Explainer) -> bool:
+    """Whether the output has the longest length, so that the search did not write its end mark."""
+    subject = explainer.subject
+    end = Margins(explainer.predictor.networks, subject, explainer.value.removal, [len(subject.output) - 1])
+    return len(subject.output) > 1 and bool(end(np.ones((1, len(explainer.units)), bool))[0] <= 0)
 
 
 def _start(text: str, part: str) -> int:

@@ -1,40 +1,11 @@
-"""Options of magics, their help, and settings files."""
+"""Options of magics, and their help."""
 
 from __future__ import annotations
 
-import json
-import tomllib
 from collections.abc import Mapping
-from pathlib import Path
 
-from nbtextgen.core.errors import OptionError, nearest
 from nbtextgen.core.options import Option
 from nbtextgen.notebook.code import Values
-
-
-def read_config(path: str, options: Mapping[str, Option]) -> Values:
-    """Read settings from a TOML or JSON file, with Python names or spelled as options.
-
-    Raises:
-        OptionError: if the file is missing, is not TOML or JSON, or has an unknown key or a bad value.
-    """
-    file = Path(path)
-    if not file.is_file():
-        raise OptionError(f"There is no settings file {path}; check --config.")
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-        values = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
-    except ValueError as error:
-        raise OptionError(f"{path} is not valid {'JSON' if file.suffix == '.json' else 'TOML'}: {error}.") from None
-    if not isinstance(values, dict):
-        raise OptionError(f'{path} holds a {type(values).__name__}, not settings by name, such as {{"epochs": 8}}.')
-    settings: Values = {}
-    for key, value in values.items():
-        name = key.replace("-", "_")
-        if name not in options:
-            raise OptionError(f"{path}: there is no setting '{key}'.{nearest(name, options)}")
-        settings[name] = options[name].check(value)
-    return settings
 
 
 def text_option(name: str, help: str) -> Option:

@@ -54,6 +54,8 @@ def test_columns_by_number(tmp_path: Path) -> None:
         Pairs.of(path)
     with pytest.raises(DataError, match=r"no target column 4: the data has 3 columns"):
         Pairs.of(path, source=1, target=4)
+    with pytest.raises(OptionError, match=r"target.* must be the name or the number of a column \(got True\)"):
+        Pairs.of(path, source=2, target=True)
     frame = pandas.DataFrame(ROWS, columns=["en", "fr"])
     assert read(frame, source=0, target=1) == read(frame, source=1, target=2) == read(frame, source="en") == ROWS
     assert read(pandas.DataFrame(ROWS), source=0, target=1) == ROWS

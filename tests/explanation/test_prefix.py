@@ -272,6 +272,7 @@ def test_equal_sources_are_encoded_once_and_equal_beginnings_scored_once(words: 
 
 
 def test_what_does_not_apply_is_refused(words: TextGenerator) -> None:
-    with pytest.raises(OptionError, match="algorithm='partition' attributes to the input alone|algorithm=partition"):
-        words.explain("the red cat", prefix=True, algorithm="partition")
+    for algorithm in ("partition", "regression"):
+        with pytest.raises(OptionError, match=f"algorithm='?{algorithm}'? attributes to the input alone"):
+            words.explain("the red cat", prefix=True, algorithm=algorithm)
     assert EOS not in words.explain("the red cat", prefix=True).prefix_tokens

@@ -16,7 +16,7 @@ import torch
 
 from nbtextgen import LaunchConfig, Pairs, Run, TextGenerator, runs
 from nbtextgen.cli import main
-from nbtextgen.cli.run_file import read_settings
+from nbtextgen.cli.run_file import run_settings
 from nbtextgen.core.errors import OptionError
 from nbtextgen.pipeline.dataset import prepare_data
 from nbtextgen.run.launch import command, end
@@ -133,7 +133,7 @@ def test_command_line_trains_resumes_and_refuses_changed_settings(tmp_path: Path
     assert "--hidden-size 12, not 16" in capsys.readouterr().err
     toml.write_text(settings + "hiden-size = 3\n")
     with pytest.raises(OptionError, match="Did you mean 'hidden_size'"):
-        read_settings(toml)
+        run_settings(toml)
 
 
 def test_launch_command_has_rendezvous_and_folder(tmp_path: Path) -> None:

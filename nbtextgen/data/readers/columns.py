@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import permutations
 from typing import Any, cast
 
-from nbtextgen.core.errors import DataError, nearest
+from nbtextgen.core.errors import DataError, OptionError, nearest
 from nbtextgen.core.wording import counted
 
 ColumnName = str | int
@@ -68,6 +68,11 @@ class ReadOptions:
     only_source: bool = False
     is_chosen: bool = False
     notes: list[str] = field(default_factory=list[str], compare=False)
+
+    def __post_init__(self) -> None:
+        for name, column in (("source", self.source), ("target", self.target)):
+            if isinstance(column, bool):  # which would count as a number
+                raise OptionError(f"--{name} must be the name or the number of a column (got {column}).")
 
     @property
     def names(self) -> list[str]:

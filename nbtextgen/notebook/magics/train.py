@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import line_cell_magic, magics_class
@@ -11,6 +12,7 @@ from IPython.display import display
 
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import build, options_of
+from nbtextgen.core.settings_file import read_settings
 from nbtextgen.notebook.arguments import (
     COLUMNS,
     COMMON,
@@ -18,7 +20,6 @@ from nbtextgen.notebook.arguments import (
     choice_option,
     columns_in,
     flag_option,
-    read_config,
     text_option,
 )
 from nbtextgen.notebook.code import Values, call, keywords, print_code
@@ -194,7 +195,7 @@ class TrainCommands(Commands):
         own = {key: value for key, value in parsed.options.items() if key not in FIT and value is not None}
         settings = {key: value for key, value in parsed.options.items() if key in FIT}
         if "config" in own:
-            settings = read_config(own["config"], FIT) | settings
+            settings = read_settings(Path(own["config"]), FIT) | settings
         if "resume" in own:
             _check_resume(cell, own, settings)
         elif "text" in own and (given := next((side for side in ("source", "target", "valid") if side in own), "")):
