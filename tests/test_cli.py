@@ -76,6 +76,7 @@ def test_evaluating_comparing_explaining(
         output(capsys, "evaluate", saved, pairs, "--metrics", "exact,chrf").split("\n")[0]
         == repr(scores).split("\n")[0]
     )
+    assert scores.confusions().sentence() in output(capsys, "evaluate", saved, pairs, "--error-analysis")
     assert "exact" in output(capsys, "compare", saved, saved, pairs, "--metrics=exact")
     page = folder / "why.html"
     shown = output(capsys, "explain", saved, "cab", "--method", "occlusion", "--page", page)

@@ -55,7 +55,8 @@ GENERATE = """Generate.
 MODEL is a folder that `save` or `export onnx` wrote. With --n-best, the outputs of a source are separated by tabs."""
 EVALUATE = """Measure a model on pairs that it was not trained on.
 
-    nbtextgen evaluate french test.tsv --metrics bleu,chrf --beam 5"""
+    nbtextgen evaluate french test.tsv --metrics bleu,chrf --beam 5
+    nbtextgen evaluate french test.tsv --error-analysis        also where it is worse, and what stands for what"""
 COMPARE = """Compare two models on the same pairs: is the difference more than chance?
 
     nbtextgen compare french french2 test.tsv --metrics chrf"""
@@ -156,6 +157,7 @@ def _add_commands(add: Callable[[str, str, Command, str], Callable[..., Any]]) -
     generate("--into", metavar="FILE", help="file for the outputs: .tsv, .csv, .jsonl, .parquet or .txt")
     evaluate = add("evaluate", "MODEL DATA [options]", _evaluate, EVALUATE)
     evaluate("model", help="folder of a saved model")
+    evaluate("--error-analysis", action="store_true", help="show slices that are worse than elsewhere, and confusions")
     compare = add("compare", "FIRST SECOND DATA [options]", _compare, COMPARE)
     compare("first", help="folder of a saved model")
     compare("second", help="folder of another")
@@ -240,7 +242,9 @@ def _line(generation: Generation) -> str:
 
 
 def _evaluate(arguments: argparse.Namespace, decoding: Values) -> None:
-    print(_saved(arguments.model).evaluate(arguments.data, **_measuring(arguments), **decoding))
+    scores = _saved(arguments.model).evaluate(arguments.data, **_measuring(arguments), **decoding)
+    scores.analysed = arguments.error_analysis
+    print(scores)
 
 
 def _compare(arguments: argparse.Namespace, decoding: Values) -> None:

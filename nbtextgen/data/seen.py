@@ -17,9 +17,13 @@ class SeenSources:
     def __init__(self, sources: Iterable[str]) -> None:
         self._hashes = np.unique(_hashes(sources))
 
+    def contains(self, sources: Iterable[str]) -> NDArray[np.bool_]:
+        """Whether each source was trained on, ``(sources,)``."""
+        return np.isin(_hashes(sources), self._hashes)
+
     def count(self, sources: Iterable[str]) -> int:
         """How many of the sources were trained on."""
-        return int(np.isin(_hashes(sources), self._hashes).sum())
+        return int(self.contains(sources).sum())
 
     def sentence(self, sources: Sequence[str]) -> str:
         """Whether the sources were trained on, in words."""

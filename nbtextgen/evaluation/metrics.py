@@ -145,6 +145,7 @@ def measure(
     scores = Scores()
     for name, metric in found.items():
         measurement = metric.measure(references, outputs)
+        scores.by_output[name] = _by_output(measurement)
         tail = 50 * (1 - confidence)
         low, high = np.percentile(
             measurement.combine(_resampled(measurement.statistics, resamples, seed)), [tail, 100 - tail]
@@ -169,6 +170,12 @@ def _resampled(statistics: Statistics, resamples: int, seed: int) -> Statistics:
     count = len(statistics)
     shares = np.full(count, 1 / count)
     return np.stack([generator.multinomial(count, shares) @ statistics for _ in range(resamples)])
+
+
+def _by_output(measurement: Measurement) -> Statistics:
+    """The figure of each output alone, ``(outputs,)``."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.nan_to_num(measurement.combine(measurement.statistics))
 
 
 def _check(references: References, outputs: Sequence[str]) -> None:

@@ -5,14 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
+from nbtextgen.core.errors import DataError, OptionError, nearest
 from nbtextgen.core.escaping import html_table, pictured, visible
 from nbtextgen.core.wording import counted
+from nbtextgen.evaluation.confusions import Confusions, find_confusions
 from nbtextgen.evaluation.error_rates import Errors
+from nbtextgen.evaluation.evaluated import EvaluatedOutputs
+from nbtextgen.evaluation.references import acceptable
+from nbtextgen.evaluation.slices import WRONG, Slices, find_slices
 
 SHOWN = 3
 """Wrong outputs shown below the scores."""
 MAX_TEXT = 60
 """Most characters of a text that are shown."""
+MIN_RIGHT = 0.1
+"""Share of right outputs from which slices compare shares of wrong outputs."""
+GRADED = ("chrf", "error-rate", "character-error-rate")
+"""Metrics that slices compare otherwise, the first that was measured."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +59,82 @@ class Scores(dict[str, Score]):
     Attributes:
         worst: wrong outputs, the worst first; only from ``evaluate``.
         notes: what a reader of the figures must know, for instance that the model was trained on these pairs.
+        by_output: the figure of each output alone, by metric, ``(outputs,)``.
+        evaluated: the outputs with their sources and references; only from ``evaluate``.
+        analysed: whether slices and confusions are shown below the figures.
     """
 
     def __init__(self, scores: Iterable[tuple[str, Score]] = (), worst: Errors | None = None) -> None:
         super().__init__(scores)
         self.worst = Errors() if worst is None else worst
         self.notes: list[str] = []
+        self.by_output: dict[str, NDArray[np.float64]] = {}
+        self.evaluated: EvaluatedOutputs | None = None
+        self.analysed = False
+        self._analysis: tuple[Slices, Confusions] | None = None
+
+    def slices(self, metric: str | None = None, *, level: float = 0.05, limit: int = 10, seed: int = 1) -> Slices:
+        """Parts of the data in which the outputs are worse than elsewhere.
+
+        Tested are lengths, rare and unknown characters and words, scripts, and patterns that are frequent in the data. Each
+        slice has its figure inside and outside with the difference's 95 % interval, and a p-value that is corrected for all
+        slices tested (permutations; Westfall & Young 1993). Slices that overlap with a better one are named beside it.
+
+        Args:
+            metric: a metric that was measured; by default the share of wrong outputs, or chrF or an error rate where less
+                than a tenth of the outputs are right.
+            level: chance that any slice is returned although none is worse.
+            limit: most slices.
+            seed: of the permutations.
+
+        Raises:
+            DataError: if the scores are not from ``evaluate``.
+            OptionError: for a metric that was not measured, or a level or limit out of range.
+
+        Example:
+            >>> slices = model.evaluate(test).slices()           # doctest: +SKIP
+            >>> slices[0].description, slices[0].rows[:3]        # doctest: +SKIP
+        """
+        outputs = self._evaluated()
+        name = self._slice_metric(outputs) if metric is None else metric
+        figures: NDArray[np.float64]
+        if name in (WRONG, "exact", "word-error-rate"):
+            figures, higher, name = np.where(_right(outputs), 0.0, 100.0), False, WRONG
+        elif name in self.by_output:
+            figures, higher = self.by_output[name], self[name].higher_is_better
+        else:
+            raise OptionError(f"'{name}' was not measured (measured: {', '.join(self)}).{nearest(name, self)}")
+        return find_slices(outputs, figures, metric=name, higher_is_better=higher, level=level, limit=limit, seed=seed)
+
+    def confusions(self, unit: str | None = None, limit: int = 100) -> Confusions:
+        """What stands for what in the outputs, by alignment to their references with the fewest edits.
+
+        Args:
+            unit: ``characters`` or ``words`` (separated by spaces); by default what the model writes.
+            limit: most confusions.
+
+        Raises:
+            DataError: if the scores are not from ``evaluate``.
+            OptionError: for an unknown unit or a limit below 1.
+        """
+        return find_confusions(self._evaluated(), unit, limit)
+
+    def _analyses(self) -> tuple[Slices, Confusions] | tuple[()]:
+        """Slices and confusions if they are to be shown; computed once."""
+        if self.analysed and self._analysis is None:
+            self._analysis = self.slices(), self.confusions()
+        return self._analysis if self.analysed and self._analysis else ()
+
+    def _evaluated(self) -> EvaluatedOutputs:
+        if self.evaluated is None:
+            raise DataError(
+                "These scores have no sources, so there is nothing to slice; take those of model.evaluate(data)."
+            )
+        return self.evaluated
+
+    def _slice_metric(self, outputs: EvaluatedOutputs) -> str:
+        graded = [name for name in GRADED if name in self.by_output]
+        return graded[0] if graded and _right(outputs).mean() < MIN_RIGHT else WRONG
 
     def __repr__(self) -> str:
         rows = [
@@ -66,7 +148,9 @@ class Scores(dict[str, Score]):
             for error in self.worst[:SHOWN]
         ]
         heading = ["worst outputs, by wrong characters per character:"] if worst else []
-        return "\n".join(line.rstrip() for line in [head, *rows, *map(pictured, self._remarks()), *heading, *worst])
+        analysis = [f"\n{each!r}" for each in self._analyses()]
+        lines = [head, *rows, *map(pictured, self._remarks()), *heading, *worst, *analysis]
+        return "\n".join(line.rstrip() for line in lines)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         scores = [
@@ -80,6 +164,8 @@ class Scores(dict[str, Score]):
             worst = [(*(str(error[column]) for column in columns[:3]), f"{error['rate']:.2f}") for error in self.worst]
             summary = "worst outputs, by wrong characters per character"
             parts.append(f"<details><summary>{summary}</summary>{html_table(columns, worst)}</details>")
+        for each in self._analyses():
+            parts.append(f"<h4>{type(each).__name__}</h4>{each.html()}")
         return {"text/plain": repr(self), "text/html": "".join(parts)}
 
     def _interval(self) -> str:
@@ -92,6 +178,12 @@ class Scores(dict[str, Score]):
         signatures = [f"{name}: {score.signature}" for name, score in self.items() if score.signature]
         notes = dict.fromkeys([*self.notes, *(score.note for score in self.values() if score.note)])
         return [f"n = {counted(count, 'output')}", *notes, *signatures]
+
+
+def _right(outputs: EvaluatedOutputs) -> NDArray[np.bool_]:
+    """Whether each output is acceptable, ``(outputs,)``."""
+    pairs = zip(outputs.references, outputs.outputs, strict=True)
+    return np.fromiter((output in acceptable(reference) for reference, output in pairs), dtype=bool)
 
 
 def _short(text: object) -> str:

@@ -22,7 +22,13 @@ from nbtextgen.inference.generation import Generation, GenerationInterrupted, Ge
 from nbtextgen.inference.text_codec import validate_sources
 from nbtextgen.pipeline.dataset import to_pairs
 from nbtextgen.pipeline.defaults import Plan
-from nbtextgen.pipeline.model_data import default_metrics, model_pairs, model_references, model_sources
+from nbtextgen.pipeline.model_data import (
+    default_metrics,
+    evaluated_outputs,
+    model_pairs,
+    model_references,
+    model_sources,
+)
 
 if TYPE_CHECKING:
     from nbtextgen.core.option_types import DecodingOptions
@@ -215,7 +221,8 @@ class TrainedModel(ABC):
             decoding: as in ``generate``.
 
         Returns:
-            each metric with a bootstrap confidence interval; ``.worst`` lists the worst outputs.
+            each metric with a bootstrap confidence interval; ``.worst`` lists the worst outputs, ``.slices()`` the parts of
+            the data that are worse than the rest, ``.confusions()`` what stands for what.
 
         Raises:
             OptionError: for an unknown metric, before anything is generated.
@@ -227,9 +234,11 @@ class TrainedModel(ABC):
         sources, references = model_references(
             self.plan, self.predictor, to_pairs(data, targets, source, target, encoding), grouped=group_sources
         )
-        outputs = [generation.text for generation in self.generate(sources, **decoding)]
+        generations = self.generate(sources, **decoding)
+        outputs = [generation.text for generation in generations]
         scores = measure(references, outputs, found)
         scores.worst = errors(sources, references, outputs, limit=10)
+        scores.evaluated = evaluated_outputs(self.plan, generations, references, self.seen)
         if self.seen is not None:
             scores.notes.append(self.seen.sentence(model_sources(self.plan, sources)))
         return scores

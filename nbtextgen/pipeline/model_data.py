@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from nbtextgen.core.errors import DataError
 from nbtextgen.core.wording import counted, there_are
 from nbtextgen.data.cleaning.clean import rewriter
 from nbtextgen.data.pairs import Pairs
-from nbtextgen.evaluation.references import normalized
+from nbtextgen.data.seen import SeenSources
+from nbtextgen.evaluation.evaluated import EvaluatedOutputs
+from nbtextgen.evaluation.references import References, normalized
+from nbtextgen.inference.generation import Generation
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.inference.text_codec import validate_sources
 from nbtextgen.pipeline.dataset import group_references
@@ -62,6 +67,28 @@ def evenly_spread(pairs: Pairs, gold: Sequence[str] | None, limit: int) -> tuple
         )
     rows = range(0, len(pairs), -(-len(pairs) // max(1, limit)))
     return pairs.take(rows), None if gold is None else [gold[row] for row in rows]
+
+
+def evaluated_outputs(
+    plan: Plan, generations: Sequence[Generation], references: References, seen: SeenSources | None
+) -> EvaluatedOutputs:
+    """Outputs with their sources and references, and what is known of the sources.
+
+    Args:
+        plan: of the model.
+        generations: its outputs.
+        references: as the model read its targets, one for each.
+        seen: its training sources, if they can be recognised.
+    """
+    sources = [generation.source for generation in generations]
+    return EvaluatedOutputs(
+        sources,
+        references,
+        [generation.text for generation in generations],
+        plan.tokenizer.target_tokens == "char",
+        None if seen is None else seen.contains(model_sources(plan, sources)),
+        np.array([bool(generation.unknown) for generation in generations]),
+    )
 
 
 def default_metrics(plan: Plan) -> tuple[str, ...]:

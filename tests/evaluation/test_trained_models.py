@@ -64,6 +64,12 @@ def test_evaluate_names_the_worst_and_whether_the_data_was_trained_on(model: Tex
     assert "so the scores say what the model remembers" in repr(model.evaluate(PAIRS[20:23]))
 
 
+def test_evaluated_sources_are_known_as_seen_and_unknown(model: TextGenerator) -> None:
+    outputs = model.evaluate([*PAIRS[20:24], ("zz", "zz")]).evaluated
+    assert outputs is not None and outputs.seen is not None and outputs.unknown is not None and outputs.by_characters
+    assert outputs.seen.tolist() == [True] * 4 + [False] and outputs.unknown.tolist() == [False] * 4 + [True]
+
+
 def test_evaluate_claims_nothing_about_data_that_is_not_in_memory(tmp_path: Path) -> None:
     file = tmp_path / "pairs.tsv"
     file.write_text("".join(f"{source}\t{target}\n" for source, target in PAIRS * 3))

@@ -41,6 +41,7 @@ def run(shell: InteractiveShell, magic: str, line: str, cell: str | None = None)
         ("textgen_generate", "words", "abc\ncab"),
         ("textgen_evaluate", "words --data rows --metrics exact,bleu", None),
         ("textgen_evaluate", "words", CELL),
+        ("textgen_evaluate", "words --data rows --error-analysis", None),
         ("textgen_data", "rows", None),
         ("textgen_save", "words {folder}/model", None),
         ("textgen_load", "shown {folder}/first", None),
@@ -232,6 +233,7 @@ def test_every_value_shows_itself_as_html_and_as_text(shell: InteractiveShell) -
     lines = [
         ("textgen_generate", "words abc --beam 3 --n-best 2"),
         ("textgen_evaluate", "words --data rows --metrics exact,bleu"),
+        ("textgen_evaluate", "words --data rows --error-analysis"),
         ("textgen_explain", "words abc"),
         ("textgen_explain", "words --data rows --limit 2"),
         ("textgen_data", "rows"),

@@ -29,12 +29,19 @@ OPTIONS = (
 )
 
 
+ANALYSIS = by_name(
+    flag_option(
+        "error_analysis", "show where the model is worse than elsewhere, and what stands for what in its outputs"
+    )
+)
+
+
 @magics_class
 class EvaluateCommands(Commands):
     """Evaluating."""
 
     @line_cell_magic
-    @command(OPTIONS, "model")
+    @command(OPTIONS | ANALYSIS, "model")
     def textgen_evaluate(self, parsed: ParsedLine) -> object:
         """Measure a model on pairs that it was not trained on.
 
@@ -42,20 +49,26 @@ class EvaluateCommands(Commands):
             scores = %textgen_evaluate NAME --data DATA
             %%textgen_evaluate NAME               pairs in the cell, one per line: source, a tab or ' => ', target
 
-        Each score has a 95 % confidence interval.
+        Each score has a 95 % confidence interval. scores.slices() are parts of the data in which the model is worse than
+        elsewhere, and scores.confusions() what stands for what; --error-analysis shows both.
 
         Example:
 
-            %textgen_evaluate french --data test.tsv --metrics bleu,chrf --beam 5
+            %textgen_evaluate french --data test.tsv --metrics bleu,chrf --beam 5 --error-analysis
         """
         model = self.session.model(parsed.words, "evaluate")
         if len(parsed.words) > 1:
             raise OptionError(f"Only one name is expected, got also '{parsed.words[1]}'; give the pairs with --data.")
         options = self._options(parsed)
         data, code = self.session.pairs(parsed.options.get("data"), parsed.cell, "textgen_evaluate")
+        analysed = bool(options.pop("error_analysis", False))
         if parsed.options.get("show_code"):
-            return print_code(*code.imports, call(f"{parsed.words[0]}.evaluate", code.expression, options))
-        return model.evaluate(data, **options)
+            evaluation = call(f"{parsed.words[0]}.evaluate", code.expression, options)
+            analysis = ("display(scores.slices(), scores.confusions())",) if analysed else ()
+            return print_code(*code.imports, f"scores = {evaluation}" if analysed else evaluation, *analysis)
+        scores = model.evaluate(data, **options)
+        scores.analysed = analysed
+        return scores
 
     @line_cell_magic
     @command(OPTIONS, "models", words=2)

@@ -68,6 +68,7 @@ class ResultBar(StaticForm, ipywidgets.VBox):
 
         def work(_: object) -> None:
             scores = model.evaluate(pairs)
+            scores.analysed = True
             self._show("")
             self._open(ipywidgets.HTML(scores._repr_mimebundle_()["text/html"]))
             self.refresh_still()
