@@ -127,7 +127,7 @@ def test_without_attention_it_is_a_plain_language_model() -> None:
 
 def test_pieces_join_to_the_text_and_a_seed_repeats_it(poet: TextGenerator) -> None:
     draw = {"sample": True, "temperature": 6.0, "seed": 3}
-    pieces = list(poet.stream_continuation("one", 100, **draw))
+    pieces = list(poet.stream("one", 100, **draw))
     assert len(pieces) > 50
     assert "one" + "".join(pieces) == poet.continue_text("one", 100, **draw)
     assert poet.continue_text("one", 100, **draw) != poet.continue_text("one", 100, **draw | {"seed": 4})

@@ -20,6 +20,7 @@ class GeneratorOptions(TypedDict, total=False):
     synonyms: str | PathLike[str] | None
     context: int | None
     window: int | None
+    keep_rows: bool
     store: str | PathLike[str] | None
     tokens: Literal["char", "word", "symbol", "bpe"] | None
     source_tokens: Literal["char", "word", "symbol", "bpe"] | None

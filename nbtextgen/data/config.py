@@ -24,6 +24,9 @@ class DataConfig:
     window: int | None = option(
         None, "learn to continue a text: tokens written after each context; default: four contexts", minimum=1
     )
+    keep_rows: bool = option(
+        False, "keep the training rows as text in the run's folder, so that training_rows works when it is loaded again"
+    )
     store: str | None = option(
         None, "folder for the tokens of files larger than memory; made once, read again when the files are the same"
     )

@@ -38,6 +38,8 @@ class Pairs(Sequence[tuple[str, str]]):
 
     problems: Mapping[int, str] = MappingProxyType({})
     """Empty: every row of checked pairs could be read."""
+    originals: Mapping[int, tuple[Any, Any]] = MappingProxyType({})
+    """Source and target before cleaning, of the rows that cleaning rewrote, by their numbers in ``rows``."""
 
     def __init__(
         self,
@@ -45,6 +47,7 @@ class Pairs(Sequence[tuple[str, str]]):
         targets: Sequence[Any],
         places: Sequence[Place] | None = None,
         notes: Sequence[str] = (),
+        rows: Sequence[int] | None = None,
     ) -> None:
         """Check and keep the pairs.
 
@@ -52,6 +55,7 @@ class Pairs(Sequence[tuple[str, str]]):
             sources, targets: one text each per pair.
             places: where each pair came from: a text, or a file name and a line; by default ``row 1``, ``row 2``, ...
             notes: what the reader assumed, such as that a first line is a header.
+            rows: index of each pair in the data that was read, counted from 0; by default all of them in order.
 
         Raises:
             DataError: for a side that is empty or not text; names the row.
@@ -64,6 +68,7 @@ class Pairs(Sequence[tuple[str, str]]):
         self.sources: list[str] = list(sources)
         self.targets: list[str] = list(targets)
         self.notes = tuple(notes)
+        self.rows: Sequence[int] = range(len(self.sources)) if rows is None else rows
         if not self.sources:
             raise DataError(NO_PAIRS)
         if are_texts(self.sources) and are_texts(self.targets):
@@ -102,6 +107,7 @@ class Pairs(Sequence[tuple[str, str]]):
         taken.sources = [self.sources[row] for row in rows]
         taken.targets = [self.targets[row] for row in rows]
         taken.places = [self.places[row] for row in rows]
+        taken.rows = [self.rows[row] for row in rows]
         return taken
 
     def __add__(self, other: object) -> Pairs:
@@ -308,7 +314,15 @@ class Cleaned:
     def of(cls, rows: Rows, steps: str | Sequence[str], valid: Rows | None = None) -> Cleaned:
         """Apply cleaning steps to rows; see ``Pairs.clean``."""
         result = clean_rows(rows, steps, valid=valid)
-        pairs = Pairs(result.sources, result.targets, result.places, rows.notes)
+        numbers = rows.rows if isinstance(rows, Pairs) else range(len(rows.sources))
+        kept = [numbers[index] for index in result.rows]
+        pairs = Pairs(result.sources, result.targets, result.places, rows.notes, kept)
+        before = {**rows.originals} if isinstance(rows, Pairs) else dict[int, tuple[Any, Any]]()
+        for index, number, pair in zip(result.rows, kept, pairs, strict=True):
+            cells = rows.sources[index], rows.targets[index]
+            if cells != pair:
+                before.setdefault(number, cells)
+        pairs.originals = before
         return cls(pairs, result.dropped, result.results, result.steps)
 
     def dropped_frame(self) -> pandas.DataFrame:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from nbtextgen.explanation.explanation import Explanation, Explanations
     from nbtextgen.explanation.minimal_edits import MinimalEdits
     from nbtextgen.explanation.survey import Survey
+    from nbtextgen.influence.index import ProgressCallback
+    from nbtextgen.influence.rows import TrainingRows
+    from nbtextgen.influence.search import TrainingPairs
 
 
 class ExplainedModel(TrainedModel):
@@ -58,6 +61,75 @@ class ExplainedModel(TrainedModel):
         if text.model not in ("", self.predictor.fingerprint):
             raise DataError("This generation comes from another model; explain it with the model that generated it.")
         return text
+
+    def training_rows(
+        self,
+        text: str | Generation,
+        *,
+        token: int | str | None = None,
+        method: str = "gradients",
+        count: int = 10,
+        data: Any = None,
+        targets: Any = None,
+        source: ColumnName | None = None,
+        target: ColumnName | None = None,
+        encoding: str | None = None,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> TrainingRows:
+        """Find the training rows that speak for an output, and those that speak against it.
+
+        The first call reads all training pairs once, which takes a few percent of the training's time. A model that was
+        trained in this process has them; others need ``data``, unless they were kept (``save(keep_rows=True)``, or the
+        setting ``keep_rows`` of a run).
+
+        Args:
+            text: the source; or a generation.
+            token: the part of the output: the index of a token, or a piece of the text; by default all of it.
+            method: ``gradients`` (influence of Koh and Liang 2017, for the output layer) or ``states`` (nearest decoder states).
+            count: most rows for, and most rows against.
+            data, targets, source, target, encoding: the training data, as in ``fit``.
+            on_progress: called with (pairs read, pairs in all) while the pairs are indexed.
+
+        Returns:
+            rows with their number in the data, source, target, influence and what cleaning changed.
+
+        Raises:
+            DataError: if the training pairs are not at hand, the output is empty, or the part is not in it.
+            OptionError: for an unknown method.
+
+        Example:
+            >>> model.training_rows("4 agosto 1990", token="08")      # doctest: +SKIP
+        """
+        pairs = self._indexed_pairs(data, targets, source, target, encoding, on_progress=on_progress)
+        return pairs.behind(self._explained(text), token=token, method=method, count=count)
+
+    def _indexed_pairs(
+        self, data: Any = None, *columns: Any, on_progress: ProgressCallback | None = None
+    ) -> TrainingPairs:
+        """The training pairs with their index, which is made at the first call and when the model or the data changed."""
+        from nbtextgen.influence.search import TrainingPairs
+        from nbtextgen.pipeline.training_rows import MISSING, given_pairs
+
+        predictor, plan = self.predictor, self.plan
+        key = self.training_pairs if data is None else data
+        if self._indexed is not None and self._indexed[0] is key and self._indexed[1] == predictor.fingerprint:
+            return self._indexed[2]
+        if data is not None:
+            pairs = given_pairs(plan, predictor, data, *columns)
+        else:
+            pairs = None if self.training_pairs is None else self.training_pairs()
+        if pairs is None:
+            raise DataError(MISSING)
+        indexed = TrainingPairs.of(
+            predictor,
+            pairs,
+            longest=plan.training.max_length,
+            steps=plan.data.clean,
+            ends=plan.data.context is None,
+            on_progress=on_progress,
+        )
+        self._indexed = key, predictor.fingerprint, indexed
+        return indexed
 
     def counterfactual(
         self,

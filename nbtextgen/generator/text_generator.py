@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 from weakref import WeakSet
@@ -21,6 +22,7 @@ from nbtextgen.pipeline.description import description, description_html
 from nbtextgen.pipeline.model_data import score_metric
 from nbtextgen.pipeline.session import Callback, TrainingSession, run_session
 from nbtextgen.pipeline.settings import fit_options
+from nbtextgen.pipeline.training_rows import trained_pairs
 from nbtextgen.training.events import Event
 
 if TYPE_CHECKING:
@@ -120,7 +122,7 @@ class TextGenerator(Configurable, ExplainedModel):
             session = LocalTraining(data.plan, data.training_data, controls, notes=data.notes, spent=data.seconds)
             self._train(session, callbacks)
         self.background = tuple(data.train.sources[:: max(1, len(data.train) // KEPT_SOURCES)])
-        self.held_out = data.valid
+        self.held_out, self.training_pairs = data.valid, partial(trained_pairs, data)
         self.seen = None if data.plan.data.store else SeenSources(data.train.sources)  # a store has no texts
         return self
 
@@ -181,6 +183,7 @@ class TextGenerator(Configurable, ExplainedModel):
 
         opened = Run.open(run)
         model = cls(**opened.options)
+        model.training_pairs = opened.kept_rows
         model._train_run(opened, controls, callbacks, LaunchConfig.of(processes, launch))
         return model
 
@@ -261,7 +264,7 @@ class TextGenerator(Configurable, ExplainedModel):
 
     # Files --------------------------------------------------------------------------------------------------------
 
-    def save(self, folder: str | Path, *, keep_sources: int = 0) -> Path:
+    def save(self, folder: str | Path, *, keep_sources: int = 0, keep_rows: bool = False) -> Path:
         """Write the model to a folder (safetensors weights, JSON settings and tokenizers; no pickle).
 
         The folder appears complete or not at all; an older model there is replaced only when the new one is complete.
@@ -270,6 +273,7 @@ class TextGenerator(Configurable, ExplainedModel):
             folder: where to write.
             keep_sources: training sources to keep as plain text in the folder, for explanations with ``missing="sample"``;
                 at most 200. By default none, so that the folder contains nothing of the data.
+            keep_rows: whether to keep all training pairs as plain text in the folder, for ``training_rows``.
 
         Raises:
             ModelFileError: if the folder holds something that is not a saved model, or cannot be written.
@@ -279,9 +283,14 @@ class TextGenerator(Configurable, ExplainedModel):
 
         if keep_sources and not self.background:
             raise DataError("There are no training sources to keep: this model was loaded from a folder without them.")
+        rows = self.training_pairs() if keep_rows and self.training_pairs is not None else None
+        if keep_rows and rows is None:
+            raise DataError(
+                "There are no training rows to keep: this model was loaded without them, or they are too many."
+            )
         step = max(1, len(self.background) // max(1, keep_sources))
         return save(
-            checked_path(folder), self.predictor, self.plan, self._options, self.background[::step][:keep_sources]
+            checked_path(folder), self.predictor, self.plan, self._options, self.background[::step][:keep_sources], rows
         )
 
     @classmethod
@@ -296,7 +305,7 @@ class TextGenerator(Configurable, ExplainedModel):
             ModelFileError: names what is missing, damaged or of a later format.
             OptionError: for a device that this machine does not have.
         """
-        from nbtextgen.pipeline.model_folder import kept_sources, load
+        from nbtextgen.pipeline.model_folder import kept_rows, kept_sources, load
         from nbtextgen.run.folder import Run
         from nbtextgen.training.device import choose_device
 
@@ -305,10 +314,12 @@ class TextGenerator(Configurable, ExplainedModel):
             run = Run.open(folder)
             model = cls(**run.options)
             predictor, model._plan, model.run = run.load_best(), run.plan, run
+            model.training_pairs = run.kept_rows
         else:
             predictor, plan, options = load(Path(folder))
             model = cls(**options)
             model._plan, model.background = plan, kept_sources(Path(folder))
+            model.training_pairs = kept_rows(Path(folder))
         model._predictor = predictor.to(torch_device)
         return model
 
@@ -316,8 +327,8 @@ class TextGenerator(Configurable, ExplainedModel):
         return self._predictor is not None
 
     def __getstate__(self) -> dict[str, Any]:
-        """For pickle and joblib: settings and model; a training under way and outputs in use are left out."""
-        return {**vars(self), "_session": None, "generated": ()}
+        """For pickle and joblib: settings and model; a training under way, outputs in use and training pairs are left out."""
+        return {**vars(self), "_session": None, "generated": (), "training_pairs": None, "_indexed": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, generated=WeakSet())

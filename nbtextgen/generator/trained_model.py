@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import build
+from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.data.readers.texts import read_texts
 from nbtextgen.data.seen import SeenSources
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from nbtextgen.evaluation.scores import Scores
     from nbtextgen.export.page.document import PageOptions
     from nbtextgen.inference.predictor import Predictor
+    from nbtextgen.influence.search import TrainingPairs
 
 
 class TrainedModel(ABC):
@@ -46,12 +48,15 @@ class TrainedModel(ABC):
         background: training sources that explanations sample replacements of missing text from.
         generated: outputs of ``generate`` that are still in use.
         seen: the training sources, as far as they can be recognised; ``None`` for a loaded model.
+        training_pairs: returns the training pairs, if they are in memory or were kept.
     """
 
     def __init__(self) -> None:
         self.background: tuple[str, ...] = ()
         self.generated: WeakSet[Generation] = WeakSet()
         self.seen: SeenSources | None = None
+        self.training_pairs: Callable[[], Pairs | None] | None = None
+        self._indexed: tuple[object, str, TrainingPairs] | None = None
 
     @property
     @abstractmethod
@@ -159,41 +164,36 @@ class TrainedModel(ABC):
         """The generated texts alone."""
         return [generation.text for generation in self.generate(read_texts(sources))]
 
-    def stream(self, text: str, **decoding: Unpack[DecodingOptions]) -> Iterator[str]:
+    def stream(self, text: str, length: int | None = None, **decoding: Unpack[DecodingOptions]) -> Iterator[str]:
         """Yield the output piece by piece while it is generated (greedy, or with ``sample=True``; not beam search).
 
         Args:
-            text: the source.
-            decoding: as in ``generate``.
-        """
-        config = build(DecodingConfig, decoding)
-        yield from self.predictor.stream(model_sources(self.plan, [text])[0], config)
-
-    def continue_text(self, text: str, length: int = 200, **decoding: Unpack[DecodingOptions]) -> str:
-        """The text and its continuation; see ``stream_continuation``."""
-        pieces = [text]
-        try:
-            pieces.extend(self.stream_continuation(text, length, **decoding))
-        except KeyboardInterrupt as interrupt:
-            raise GenerationInterrupted.in_text(text, pieces, self.predictor.fingerprint) from interrupt
-        return "".join(pieces)
-
-    def stream_continuation(self, text: str, length: int = 200, **decoding: Unpack[DecodingOptions]) -> Iterator[str]:
-        """Yield the continuation of a text piece by piece; needs a model trained with ``fit_text``.
-
-        Args:
-            text: the beginning.
-            length: tokens to generate, as many as wanted: the context moves along.
+            text: the source; or the beginning, for a model trained with ``fit_text``, which continues it.
+            length: tokens of the continuation, as many as wanted (default 200): the context moves along.
             decoding: as in ``generate``: ``sample``, ``temperature``, ``top_p``, ``seed``, ...
 
         Raises:
-            OptionError: if the model was trained on pairs.
+            OptionError: if a length is given and the model was trained on pairs.
         """
-        from nbtextgen.pipeline.continuation import continue_text
+        from nbtextgen.pipeline.continuation import CONTINUATION, continue_text
 
+        config = build(DecodingConfig, decoding)
+        if length is None and self.plan.data.context is None:
+            yield from self.predictor.stream(model_sources(self.plan, [text])[0], config)
+            return
+        length = CONTINUATION if length is None else length
         if length < 1:
             raise OptionError(f"--length must be at least 1 (got {length}).")
-        yield from continue_text(self.predictor, self.plan, text, length, build(DecodingConfig, decoding))
+        yield from continue_text(self.predictor, self.plan, text, length, config)
+
+    def continue_text(self, text: str, length: int = 200, **decoding: Unpack[DecodingOptions]) -> str:
+        """The text and its continuation, from a model trained with ``fit_text``; see ``stream``."""
+        pieces = [text]
+        try:
+            pieces.extend(self.stream(text, length, **decoding))
+        except KeyboardInterrupt as interrupt:
+            raise GenerationInterrupted.in_text(text, pieces, self.predictor.fingerprint) from interrupt
+        return "".join(pieces)
 
     # Evaluating ---------------------------------------------------------------------------------------------------
 

@@ -30,6 +30,8 @@ from nbtextgen.training.config import TrainingConfig
 
 CONTEXT = 60
 """Default number of tokens read before a window."""
+CONTINUATION = 200
+"""Default number of tokens of a continuation."""
 SAMPLE_TOKENS = 60
 """Tokens of the sample continuations in training."""
 
@@ -161,13 +163,28 @@ def _valid_pairs(data: TrainingData) -> Pairs | None:
     """The validation windows as texts, each with its context; the first, which has no context, is left out."""
     if data.valid is None:
         return None
+    return window_pairs(data.valid, data.source, data.target, "of the held-out text", SAMPLE_TOKENS)
+
+
+def window_pairs(
+    examples: Examples, source: Tokenizer, target: Tokenizer, of_text: str, tokens: int | None = None
+) -> Pairs | None:
+    """Windows of a text as pairs of context and window; the first, which has no context, and blank ones are left out.
+
+    Args:
+        examples: the windows.
+        source, target: tokenizers.
+        of_text: which text, for the place of each pair.
+        tokens: tokens of each window that are taken; by default all.
+    """
+    stop = None if tokens is None else tokens + 1
     texts = [
-        (data.source.decode(context.tolist()), data.target.decode(window[1 : SAMPLE_TOKENS + 1].tolist()))
-        for context, window in zip(data.valid.sources, data.valid.targets, strict=True)
+        (source.decode(context.tolist()), target.decode(window[1:stop].tolist()))
+        for context, window in zip(examples.sources, examples.targets, strict=True)
     ]
     rows = [row for row, (context, window) in enumerate(texts) if row and context.strip() and window.strip()]
-    places = [f"window {row + 1:,} of the held-out text" for row in rows]
-    return Pairs([texts[row][0] for row in rows], [texts[row][1] for row in rows], places) if rows else None
+    places = [f"window {row + 1:,} {of_text}" for row in rows]
+    return Pairs([texts[row][0] for row in rows], [texts[row][1] for row in rows], places, rows=rows) if rows else None
 
 
 def _sample_texts(tokenizer: Tokenizer, ids: Sequence[int], context: int) -> tuple[tuple[str, str], ...]:

@@ -29,7 +29,7 @@ def model_sources(plan: Plan, texts: Any) -> list[str]:
 def model_pairs(plan: Plan, predictor: Predictor, pairs: Pairs) -> Pairs:
     """Pairs, rewritten and normalized as in training."""
     targets = map(_target_reader(plan, predictor), pairs.targets)
-    return Pairs(model_sources(plan, pairs.sources), list(targets), pairs.places)
+    return Pairs(model_sources(plan, pairs.sources), list(targets), pairs.places, rows=pairs.rows)
 
 
 def model_references(

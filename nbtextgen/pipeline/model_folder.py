@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from nbtextgen.core.files import (
     write_tensors,
 )
 from nbtextgen.core.options import Settings
+from nbtextgen.data.pairs import Pairs
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.inference.text_codec import MAX_SOURCE_TOKENS, LengthLimit
 from nbtextgen.model.config import ModelConfig
@@ -35,6 +37,7 @@ from nbtextgen.model.isolation import forked_generators, isolated
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.pipeline.settings import fit_options
+from nbtextgen.pipeline.training_rows import KEPT_ROWS, read_rows, write_rows
 from nbtextgen.serving.network import MANIFEST as EXPORTED
 from nbtextgen.serving.network import SOURCE, TARGET, network_count
 from nbtextgen.tokenizers.base import Tokenizer
@@ -47,12 +50,21 @@ KEPT = "training_sources.json"
 """A few training sources, which explanations draw from; only if the user wants them to be kept."""
 
 
-def save(folder: Path, predictor: Predictor, plan: Plan, options: Settings, sources: Sequence[str] = ()) -> Path:
-    """Write a model, with some sources of its training if any are given; see ``TextGenerator.save``."""
+def save(
+    folder: Path,
+    predictor: Predictor,
+    plan: Plan,
+    options: Settings,
+    sources: Sequence[str] = (),
+    rows: Pairs | None = None,
+) -> Path:
+    """Write a model, with sources or pairs of its training if any are given; see ``TextGenerator.save``."""
     predictor.check_finite()
     with replaced(folder, MANIFEST, "a saved model") as work:
         if sources:
             write(work / KEPT, as_json({"sources": list(sources)}))
+        if rows is not None:
+            write_rows(work, rows)
         write_model(work, predictor, plan, options)
     return folder
 
@@ -130,6 +142,13 @@ def kept_sources(folder: Path) -> tuple[str, ...]:
     if not isinstance(sources, list) or not all(isinstance(text, str) for text in sources):
         raise ModelFileError(f"{folder / KEPT} is damaged: it should hold a list of texts.")
     return tuple(sources)
+
+
+def kept_rows(folder: Path) -> Callable[[], Pairs] | None:
+    """A function that reads the training pairs in a folder that ``load`` has read; usually there are none."""
+    if KEPT_ROWS not in _read_manifest(folder)[0]["files"]:
+        return None
+    return partial(read_rows, folder)
 
 
 def read_options(values: dict[str, Any] | None) -> dict[str, Any]:

@@ -36,6 +36,7 @@ from nbtextgen.inference.text_codec import LengthLimit
 from nbtextgen.pipeline import model_folder
 from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.pipeline.training_data import PreparedData, TrainingData
+from nbtextgen.pipeline.training_rows import KEPT_ROWS, read_rows, trained_pairs, write_rows
 from nbtextgen.run.lock import Lock
 from nbtextgen.run.log import read_events, without_repeated
 from nbtextgen.run.requests import RemoteControls
@@ -129,7 +130,9 @@ class Run:
             if folder.exists():
                 folder.rmdir()  # an empty one
             with committed(folder) as work:
-                _write_training_data(work / "material", training_data)
+                _write_training_data(
+                    work / "material", training_data, trained_pairs(prepared) if plan.data.keep_rows else None
+                )
                 manifest["material"] = checksum(work / "material" / "material.json")
                 write(work / MANIFEST, as_sealed_json(manifest))
         except OSError as error:
@@ -205,6 +208,15 @@ class Run:
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelFileError(f"{folder} is damaged ({type(error).__name__}: {error}).") from error
 
+    def kept_rows(self) -> Pairs | None:
+        """The training pairs as texts, if ``keep_rows`` kept them; raises ``ModelFileError`` if they are damaged."""
+        folder = self.folder / "material"
+        files: dict[str, Any] = read_sealed_json(folder / "material.json").get("files", {})
+        if KEPT_ROWS not in files:
+            return None
+        verify(folder, {KEPT_ROWS: files[KEPT_ROWS]}, "material.json")
+        return read_rows(folder)
+
     def checkpoint(self) -> LoadedCheckpoint[TrainerState] | None:
         """The newest state that can be read, or ``None`` before the first."""
         return self.checkpoints.newest(self.read_checkpoint)
@@ -274,12 +286,14 @@ def _versions() -> dict[str, str]:
     return versions
 
 
-def _write_training_data(folder: Path, data: TrainingData) -> None:
+def _write_training_data(folder: Path, data: TrainingData, rows: Pairs | None) -> None:
     folder.mkdir()
     model_folder.write_tokenizers(folder, data.source, data.target)
     save_examples(folder, "train", data.train)
     if data.valid is not None:
         save_examples(folder, "held", data.valid)
+    if rows is not None:
+        write_rows(folder, rows)
     write(folder / "shown.json", json.dumps({"pairs": data.valid_texts}).encode())
     write(folder / "material.json", as_sealed_json({"files": checksums(folder)}))
     sync(folder)

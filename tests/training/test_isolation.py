@@ -141,7 +141,6 @@ def exported(model: TextGenerator, folder: Path) -> object:
 CALLS: dict[str, Callable[[TextGenerator, Path], object]] = {
     "bits_per_character": lambda model, folder: poet.bits_per_character(TEXT[:60]),
     "continue_text": lambda model, folder: poet.continue_text("abc", 5),
-    "stream_continuation": lambda model, folder: streamed(poet.stream_continuation("abc", 5, sample=True, seed=1)),
     "counterfactual": lambda model, folder: repr(model.counterfactual("abc", budget=50)),
     "evaluate": lambda model, folder: repr(model.evaluate(PAIRS)),
     "errors": lambda model, folder: model.errors(PAIRS),
@@ -164,9 +163,13 @@ CALLS: dict[str, Callable[[TextGenerator, Path], object]] = {
     "save": lambda model, folder: model.save(folder / "s").name,
     "score": lambda model, folder: model.score(PAIRS),
     "set_params": lambda model, folder: repr(TextGenerator().set_params(epochs=2)),
-    "stream": lambda model, folder: streamed(model.stream("abc")),
+    "stream": lambda model, folder: [
+        streamed(model.stream("abc")),
+        streamed(poet.stream("abc", 5, sample=True, seed=1)),
+    ],
     "estimate": lambda model, folder: TextGenerator(**SMALL).estimate(REVERSED).parameters,
     "find_learning_rate": lambda model, folder: TextGenerator(**SMALL).find_learning_rate(REVERSED, updates=4).losses,
+    "training_rows": lambda model, folder: [*map(repr, model.training_rows("abc", data=PAIRS))],
     # functions
     "compare": lambda model, folder: repr(nbtextgen.compare(model, model, PAIRS, metrics=["exact"])),
     "back_translate": lambda model, folder: list(nbtextgen.back_translate(PAIRS, ["abc"], reverse=model)),

@@ -57,6 +57,7 @@ class CleaningResult:
 
     Attributes:
         sources, targets, places: the kept rows, rewritten.
+        rows: the index of each kept row in the table.
         dropped: the rows left out, in the order of the table.
         results: what each step did, in the order in which they ran.
         steps: the steps as the user wrote them, for a settings file.
@@ -65,6 +66,7 @@ class CleaningResult:
     sources: list[str]
     targets: list[str]
     places: list[Place]
+    rows: list[int]
     dropped: tuple[Dropped, ...]
     results: tuple[StepResult, ...]
     steps: str
@@ -109,6 +111,18 @@ def rewriter(steps: str | Sequence[str]) -> Callable[[str], str]:
         return text
 
     return rewrite
+
+
+def steps_that_change(text: str, steps: str | Sequence[str]) -> list[str]:
+    """Names of the rewriting steps that change a text, in the order in which they run."""
+    arguments, changing = parse_steps(steps), list[str]()
+    for name, (function, _) in REWRITES.items():
+        if name in arguments:
+            after = function(text)
+            if after != text:
+                changing.append(name)
+            text = after
+    return changing
 
 
 def clean_rows(rows: Rows, steps: str | Sequence[str], *, valid: Rows | None = None) -> CleaningResult:
@@ -216,7 +230,8 @@ class _Cleaning:
             )
         places = [self._rows.places[row] for row in self._kept]
         dropped = tuple(self._dropped[row] for row in sorted(self._dropped))
-        return CleaningResult(self._sources, self._targets, places, dropped, tuple(self._results.values()), steps)
+        results = tuple(self._results.values())
+        return CleaningResult(self._sources, self._targets, places, self._kept, dropped, results, steps)
 
     def _leave_out(self, name: str, reasons: Mapping[int, str]) -> None:
         """Leave out kept rows, given by their index among these."""

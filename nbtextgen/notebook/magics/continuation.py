@@ -63,7 +63,7 @@ class ContinueCommands(Commands):
         pieces, throttle = [text], Throttle()
         if not parsed.options.get("quiet"):
             print(pictured_lines(text), end="", flush=True)
-        for piece in model.stream_continuation(text, length, **decoding):
+        for piece in model.stream(text, length, **decoding):
             pieces.append(piece)
             if not parsed.options.get("quiet"):
                 print(pictured_lines(piece), end="", flush=throttle.due())

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
 
 def continuation_panel(model: TextGenerator, text: str, length: int, decoding: Mapping[str, Any]) -> widgets.VBox:
-    """Return controls for ``TextGenerator.stream_continuation``; the text is shown escaped, while it is generated."""
-    model.stream_continuation  # noqa: B018  (an untrained model is refused later, in the panel)
+    """Return controls for ``TextGenerator.stream``; the text is shown escaped, while it is generated."""
     start = widgets.Textarea(text, description="text", layout=widgets.Layout(width="95%"))
     size = widgets.IntSlider(length, 10, max(2000, length), description="tokens")
     temperature = widgets.FloatSlider(
@@ -37,7 +36,7 @@ def continuation_panel(model: TextGenerator, text: str, length: int, decoding: M
     def job(token: CancellationToken) -> None:
         generated, throttle = "", Throttle()
         options = {**decoding, "sample": True, "temperature": temperature.value, "top_p": top_p.value}
-        for piece in model.stream_continuation(start.value, size.value, **options):
+        for piece in model.stream(start.value, size.value, **options):
             token.raise_if_cancelled()
             generated += piece
             if throttle.due():

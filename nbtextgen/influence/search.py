@@ -1,0 +1,97 @@
+"""The training pairs behind one output: the index of a model's training pairs, asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nbtextgen.core.errors import DataError, OptionError
+from nbtextgen.data.batching import Examples, encode_examples
+from nbtextgen.data.pairs import Pairs
+from nbtextgen.decoding.config import DecodingConfig
+from nbtextgen.inference.generation import Generation
+from nbtextgen.inference.predictor import Predictor
+from nbtextgen.influence.index import InfluenceIndex, ProgressCallback, check_method
+from nbtextgen.influence.rows import TrainingRow, TrainingRows, output_steps
+from nbtextgen.tokenizers.base import BOS, EOS
+
+
+@dataclass(frozen=True)
+class TrainingPairs:
+    """The training pairs of a model, indexed.
+
+    Attributes:
+        predictor: the model.
+        pairs: the pairs as texts, as many as were indexed.
+        index: their gradients.
+        steps: the cleaning steps that the pairs passed through.
+        ends: whether targets end with the end token; the windows of a text do not.
+    """
+
+    predictor: Predictor
+    pairs: Pairs
+    index: InfluenceIndex
+    steps: str | None = None
+    ends: bool = True
+
+    @classmethod
+    def of(
+        cls,
+        predictor: Predictor,
+        pairs: Pairs,
+        *,
+        longest: int,
+        steps: str | None = None,
+        ends: bool = True,
+        on_progress: ProgressCallback | None = None,
+    ) -> TrainingPairs:
+        """Encode and index training pairs.
+
+        Args:
+            predictor: the model.
+            pairs: cleaned as in training.
+            longest: most tokens on a side; longer pairs were not trained on.
+            steps: the cleaning steps.
+            ends: see above.
+            on_progress: see ``ProgressCallback``.
+
+        Raises:
+            DataError: if every pair is too long.
+        """
+        examples = encode_examples(pairs.sources, pairs.targets, predictor.source, predictor.target, predictor.copy)
+        rows = examples.rows_within(longest)
+        if not rows:
+            raise DataError(f"Every pair has more than {longest:,} tokens on a side, so the model was trained on none.")
+        if len(rows) < len(pairs):
+            pairs, examples = pairs.take(rows), examples.take(rows)
+        if not ends:
+            examples = replace(examples, targets=[ids[:-1] for ids in examples.targets])
+        return cls(predictor, pairs, InfluenceIndex(predictor.networks, examples, on_progress), steps, ends)
+
+    def behind(
+        self, output: str | Generation, *, token: int | str | None = None, method: str = "gradients", count: int = 10
+    ) -> TrainingRows:
+        """Return the rows with the largest influence on an output; see ``TextGenerator.training_rows``."""
+        check_method(method)
+        if count < 1:
+            raise OptionError(f"--count must be at least 1 (got {count}).")
+        generation = output
+        if isinstance(generation, str):
+            generation = self.predictor.predict([generation], DecodingConfig())[0]
+        if not generation.ids:
+            raise DataError("The output is empty, so there are no training rows behind it; choose another source.")
+        steps, part = output_steps(generation, token)
+        influence = self.index.influence(self._encoded(generation), steps, method)
+        order = np.argsort(-influence, kind="stable")
+        chosen = [index for index in order[:count].tolist() if influence[index] > 0]
+        chosen += [index for index in order[::-1][:count].tolist() if influence[index] < 0]
+        rows = [TrainingRow.of(self.pairs, index, float(influence[index]), self.steps) for index in chosen]
+        return TrainingRows(rows, generation, part, method)
+
+    def _encoded(self, generation: Generation) -> Examples:
+        """The source and the output as token ids, with the ids of words that were copied."""
+        sources = self.predictor.codec.encode([generation.source], DecodingConfig())
+        target = np.array([BOS, *generation.ids, *([EOS] if self.ends else [])], dtype=np.int64)
+        copies = None if sources.copy_ids is None else [sources.copy_ids[0]]
+        return Examples([sources.ids[0]], [target], copies)
