@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from nbtextgen.back_translation import back_translate
+    from nbtextgen.calibration import calibrate
     from nbtextgen.comparison import compare
     from nbtextgen.core.errors import NbTextGenError
     from nbtextgen.core.own_metrics import register_metric
@@ -47,6 +48,7 @@ __all__ = [
     "TextGenerator",
     "back_translate",
     "builtin",
+    "calibrate",
     "compare",
     "events",
     "load_ipython_extension",
@@ -72,6 +74,7 @@ _MODULES = {
     "TextGenerator": "generator",
     "back_translate": "back_translation",
     "builtin": "data.pairs",
+    "calibrate": "calibration",
     "compare": "comparison",
     "panel": "notebook",
     "register_metric": "core.own_metrics",

@@ -154,6 +154,9 @@ def _add_commands(add: Callable[[str, str, Command, str], Callable[..., Any]]) -
     generate("text", nargs="*", help="sources; by default the lines of the standard input")
     generate("--data", metavar="FILE", help="a file of sources")
     generate("--source", metavar="COLUMN", help="name or number of its column")
+    generate(
+        "--accept", type=float, metavar="SHARE", help="mark outputs that may be used unread: so many of them are right"
+    )
     generate("--into", metavar="FILE", help="file for the outputs: .tsv, .csv, .jsonl, .parquet or .txt")
     evaluate = add("evaluate", "MODEL DATA [options]", _evaluate, EVALUATE)
     evaluate("model", help="folder of a saved model")
@@ -223,9 +226,11 @@ def _generate(arguments: argparse.Namespace, decoding: Values) -> None:
             raise OptionError("Give the texts either on the line or with --data.")
         if arguments.into is None:
             raise OptionError("Name the file for the outputs with --into.")
-        columns = {"source": arguments.source, "encoding": arguments.encoding}
+        columns = {"source": arguments.source, "encoding": arguments.encoding, "accept": arguments.accept}
         print(model.generate_file(arguments.data, arguments.into, **columns, **decoding))
         return
+    if arguments.accept is not None:
+        raise OptionError("--accept needs --data and --into.")
     batches = [texts] if texts else ([line.rstrip("\n")] for line in sys.stdin)
     for batch in batches:
         generations: Generations = model.generate(batch, **decoding)

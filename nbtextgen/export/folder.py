@@ -11,7 +11,7 @@ from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.pipeline.model_folder import write_tokenizers
-from nbtextgen.serving.network import DECODER, ENCODER, FORMAT, MANIFEST
+from nbtextgen.serving.network import CONFIDENCE, DECODER, ENCODER, FORMAT, MANIFEST
 
 MAX_FILE_SIZE = 2**31 - 2**20
 """Bytes of weights that fit into one ONNX file."""
@@ -26,6 +26,8 @@ def export(format: str, folder: Path, predictor: Predictor, plan: Plan) -> Path:
     predictor.check_finite()
     with replaced(folder, MANIFEST, "an exported model") as work:
         write_tokenizers(work, predictor.source, predictor.target)
+        if predictor.confidence is not None:
+            write(work / CONFIDENCE, as_json(predictor.confidence.as_dict()))
         for number, network in enumerate(predictor.networks, 1):
             weights = {name: value.detach().cpu().float().numpy() for name, value in network.state_dict().items()}
             if sum(array.nbytes for array in weights.values()) > MAX_FILE_SIZE:

@@ -28,6 +28,7 @@ from nbtextgen.training.events import Event
 if TYPE_CHECKING:
     from nbtextgen.core.option_types import GeneratorOptions
     from nbtextgen.inference.predictor import Predictor
+    from nbtextgen.pipeline.training_data import TrainingData
     from nbtextgen.run.config import LaunchConfig
     from nbtextgen.run.folder import Run
     from nbtextgen.training.controls import Controls
@@ -121,6 +122,7 @@ class TextGenerator(Configurable, ExplainedModel):
         else:
             session = LocalTraining(data.plan, data.training_data, controls, notes=data.notes, spent=data.seconds)
             self._train(session, callbacks)
+        self._calibrate(data.training_data, data.valid)
         self.background = tuple(data.train.sources[:: max(1, len(data.train) // KEPT_SOURCES)])
         self.held_out, self.training_pairs = data.valid, partial(trained_pairs, data)
         self.seen = None if data.plan.data.store else SeenSources(data.train.sources)  # a store has no texts
@@ -185,6 +187,7 @@ class TextGenerator(Configurable, ExplainedModel):
         model = cls(**opened.options)
         model.training_pairs = opened.kept_rows
         model._train_run(opened, controls, callbacks, LaunchConfig.of(processes, launch))
+        model._calibrate(opened.training_data(), None)
         return model
 
     def _train_run(
@@ -213,6 +216,19 @@ class TextGenerator(Configurable, ExplainedModel):
             self._plan = session.plan
         finally:
             self._session = None
+
+    def _calibrate(self, data: TrainingData, valid: Pairs | None) -> None:
+        """Calibrate the confidence of a model that was just trained; a run keeps the result in its folder."""
+        from nbtextgen.pipeline.calibration import calibrate_after_training
+
+        if self._predictor is None or self._plan is None:  # other processes train it
+            return
+        if self.run is not None and (kept := self.run.read_confidence(self._predictor)) is not None:
+            self._predictor.confidence = kept
+            return
+        calibrate_after_training(self._predictor, self._plan, data, valid, self.history)
+        if self.run is not None:
+            self.run.keep_confidence(self._predictor)
 
     # The trained model --------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from weakref import WeakSet
 import numpy as np
 from numpy.typing import NDArray
 
+from nbtextgen.confidence.confidence import find_acceptance
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import build
 from nbtextgen.data.pairs import Pairs
@@ -19,7 +20,7 @@ from nbtextgen.data.readers.texts import read_texts
 from nbtextgen.data.seen import SeenSources
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.inference.bulk import GeneratedTable, generate_table
-from nbtextgen.inference.generation import Generation, GenerationInterrupted, Generations
+from nbtextgen.inference.generation import Generation, GenerationInterrupted, Generations, accept_outputs
 from nbtextgen.inference.text_codec import validate_sources
 from nbtextgen.pipeline.dataset import to_pairs
 from nbtextgen.pipeline.defaults import Plan
@@ -84,6 +85,7 @@ class TrainedModel(ABC):
         *,
         source: ColumnName | None = None,
         encoding: str | None = None,
+        accept: float | None = None,
         **decoding: Unpack[DecodingOptions],
     ) -> Generations: ...
     def generate(
@@ -92,6 +94,7 @@ class TrainedModel(ABC):
         *,
         source: ColumnName | None = None,
         encoding: str | None = None,
+        accept: float | None = None,
         **decoding: Unpack[DecodingOptions],
     ) -> Generation | Generations:
         """Generate the target of one source or of many.
@@ -100,6 +103,8 @@ class TrainedModel(ABC):
             text: a source, or many: a list, a series, or a column of a frame. The output for an empty or missing one of many is
                 empty.
             source, encoding: the column of sources, by name or number, if there are several; and the encoding of a ``Path``.
+            accept: mark the outputs that may be used unread, so that at least this share of them is right (with 95 %
+                confidence); see ``nbtextgen.calibrate``.
             decoding: fields of ``DecodingConfig``: ``beam``, ``n_best``, ``sample``, ``temperature``, ...
 
         Returns:
@@ -108,12 +113,13 @@ class TrainedModel(ABC):
 
         Raises:
             DataError: for a source that is not text, or a single one that is empty; names its position.
-            OptionError: for an unknown option or a value out of range.
+            OptionError: for an unknown option or a value out of range, or ``accept`` without a calibration for this search.
             GenerationInterrupted: on an interrupt; its ``generations`` are the outputs so far.
         """
         config, single = build(DecodingConfig, decoding), isinstance(text, str)
         sources = validate_sources(read_texts(text, source, encoding), self.plan.data.clean, allow_empty=not single)
-        generations = self.predictor.predict(sources, config)
+        acceptance = find_acceptance(self.predictor.confidence, config, accept)
+        generations = accept_outputs(self.predictor.predict(sources, config), acceptance)
         self.generated.update(generations)
         return generations[0] if single else generations
 
@@ -124,6 +130,7 @@ class TrainedModel(ABC):
         *,
         source: ColumnName | None = None,
         encoding: str | None = None,
+        accept: float | None = None,
         on_progress: Callable[[int, int], None] | None = None,
         **decoding: Unpack[DecodingOptions],
     ) -> GeneratedTable:
@@ -136,9 +143,10 @@ class TrainedModel(ABC):
             data: a file name (``.txt`` with one source per line, or a table), a data frame, a series or a list of texts.
                 Empty and missing sources have empty outputs.
             into: a file whose name ends in ``.tsv``, ``.csv``, ``.jsonl`` or ``.parquet``, with the columns source, text,
-                log_probability, confidence, and candidates with ``n_best``; or in ``.txt``, with the outputs alone. An older
+                log_probability, confidence, accepted with ``accept``, and candidates with ``n_best``; or in ``.txt``, with the outputs alone. An older
                 file is replaced at the end. By default the rows are returned.
             source, encoding: name or number of the column, if there are several; and the encoding of files.
+            accept: as in ``generate``.
             on_progress: called with (rows done, rows in all); by default progress is printed.
             decoding: as in ``generate``.
 
@@ -155,9 +163,17 @@ class TrainedModel(ABC):
         def generate(texts: list[str]) -> Generations:
             return self.predictor.predict(validate_sources(texts, self.plan.data.clean, allow_empty=True), config)
 
-        model = self.predictor.fingerprint
         return generate_table(
-            generate, data, into, source=source, encoding=encoding, config=config, model=model, on_progress=on_progress
+            generate,
+            data,
+            into,
+            source=source,
+            encoding=encoding,
+            config=config,
+            model=self.predictor.fingerprint,
+            on_progress=on_progress,
+            confidence=self.predictor.confidence,
+            accept=accept,
         )
 
     def predict(self, sources: Iterable[str]) -> list[str]:

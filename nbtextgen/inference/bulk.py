@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nbtextgen.confidence.confidence import Acceptance, Confidence, find_acceptance
 from nbtextgen.core.errors import DataError
 from nbtextgen.core.files import checked_path
 from nbtextgen.core.optional_imports import optional_import
@@ -45,6 +46,7 @@ class GeneratedTable:
         count: number of rows.
         path: the file they were written to, or ``None``.
         rows: the rows, if they were not written to a file.
+        accepted: with ``accept``, number of the outputs that may be used unread; else ``None``.
         notes: what to know about them, as sentences.
     """
 
@@ -52,6 +54,7 @@ class GeneratedTable:
     path: Path | None
     rows: list[GeneratedRow] = field(default_factory=list[GeneratedRow])
     notes: tuple[str, ...] = ()
+    accepted: int | None = None
 
     @property
     def texts(self) -> list[str]:
@@ -97,6 +100,8 @@ def generate_table(
     config: DecodingConfig,
     model: str,
     on_progress: ProgressCallback | None,
+    confidence: Confidence | None = None,
+    accept: float | None = None,
 ) -> GeneratedTable:
     """Generate for a column of sources; see ``TrainedModel.generate_file``.
 
@@ -104,8 +109,14 @@ def generate_table(
         generate: from sources to their outputs; empty ones have empty outputs.
         data, into, source, encoding, on_progress: as there.
         config, model: decoding settings and the model's fingerprint; an interrupted call is only continued with the same.
+        confidence, accept: the model's calibrations, and the precision with which outputs are accepted, if any are.
     """
+    acceptance = find_acceptance(confidence, config, accept)
     settings = {"model": model, **as_dict(config)}
+    if confidence is not None and confidence.calibrations:
+        settings["calibration"] = confidence.fingerprint
+    if accept is not None:
+        settings["accept"] = accept
     del settings["batch_size"]  # changes no output
     on_progress = ProgressPrinter() if on_progress is None else on_progress
     path = None if into is None else checked_path(into)
@@ -122,23 +133,36 @@ def generate_table(
 
     count, digest = _survey(texts())
     if path is None:
-        return _in_memory(generate, texts(), count, on_progress)
+        return _in_memory(generate, texts(), count, on_progress, acceptance)
     part = PartFile(path, {**settings, "input": digest, "rows": count})
     done = part.open()
     with part:
         try:
-            for rows, number in _chunks(generate, texts(), done, count, on_progress):
+            for rows, number in _chunks(generate, texts(), done, count, on_progress, acceptance):
                 part.append(rows, number)
         except GenerationInterrupted as interrupt:
             message = f"{interrupt} They are in {part.path}; the same call goes on."
             raise GenerationInterrupted(interrupt.generations, message) from interrupt
-    notes = write_table(part, path)
+    tally = AcceptanceTally(acceptance, part.rows()) if acceptance is not None else AcceptanceTally()
+    notes = tally.sentences + write_table(part, path)
     continued = (
         (f"The first {counted(done, 'row')} {'was' if done == 1 else 'were'} there from an interrupted call.",)
         if done
         else ()
     )
-    return GeneratedTable(count, path, notes=continued + notes)
+    return GeneratedTable(count, path, notes=continued + notes, accepted=tally.accepted)
+
+
+class AcceptanceTally:
+    """How many rows are accepted, and the sentence that says so; nothing without an acceptance."""
+
+    def __init__(self, acceptance: Acceptance | None = None, rows: Iterable[GeneratedRow] = ()) -> None:
+        self.accepted: int | None = None
+        self.sentences: tuple[str, ...] = ()
+        if acceptance is not None:
+            outputs = [bool(row.accepted) for row in rows if row.confidence is not None]
+            self.accepted = sum(outputs)
+            self.sentences = (acceptance.sentence(self.accepted, len(outputs)),)
 
 
 def _in_memory(
@@ -146,13 +170,15 @@ def _in_memory(
     texts: Iterator[str],
     count: int,
     on_progress: ProgressCallback,
+    acceptance: Acceptance | None,
 ) -> GeneratedTable:
     table, summary = list[GeneratedRow](), NoteSummary()
-    for rows, _ in _chunks(generate, texts, 0, count, on_progress):
+    for rows, _ in _chunks(generate, texts, 0, count, on_progress, acceptance):
         table += rows
         for row in rows:
             summary.add(row.source, row.notes)
-    return GeneratedTable(count, None, table, summary.sentences())
+    tally = AcceptanceTally(acceptance, table)
+    return GeneratedTable(count, None, table, tally.sentences + summary.sentences(), tally.accepted)
 
 
 def _chunks(
@@ -161,6 +187,7 @@ def _chunks(
     done: int,
     count: int,
     on_progress: ProgressCallback,
+    acceptance: Acceptance | None,
 ) -> Iterator[tuple[list[GeneratedRow], int]]:
     """Yield the rows of one chunk after another, and the number of rows done, after the first ``done`` ones."""
     for _ in range(done):
@@ -176,18 +203,19 @@ def _chunks(
             message = f"Interrupted: {share(done, count, 'row', 'was', 'were')} generated."
             raise GenerationInterrupted(interrupt.generations, message) from interrupt
         done += len(chunk)
-        yield [_row(output) for output in outputs], done
+        yield [_row(output, acceptance) for output in outputs], done
         on_progress(done, count)
         speed = len(chunk) / max(1e-6, time.monotonic() - start)
         size = int(min(MAX_CHUNK, 4 * size, max(MIN_CHUNK, CHUNK_SECONDS * speed)))
 
 
-def _row(output: Generation) -> GeneratedRow:
+def _row(output: Generation, acceptance: Acceptance | None) -> GeneratedRow:
+    accepted = None if acceptance is None else acceptance.accepts(output.calibrated, output.unlike)
     if not output.log_probabilities.size:
-        return GeneratedRow(output.source, output.text, None, None, (), output.notes)
+        return GeneratedRow(output.source, output.text, None, None, (), output.notes, accepted)
     candidates = tuple(each.text for each in output.candidates)
-    confidence = output.confidence
-    return GeneratedRow(output.source, output.text, output.log_probability, confidence, candidates, output.notes)
+    logged, confidence = output.log_probability, output.confidence
+    return GeneratedRow(output.source, output.text, logged, confidence, candidates, output.notes, accepted)
 
 
 def _texts(cells: Iterable[object]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from nbtextgen.confidence.confidence import Acceptance
 from nbtextgen.core.escaping import pictured, visible
 from nbtextgen.core.wording import counted, share
 
@@ -40,6 +41,11 @@ class Generation:
         unknown: tokens of the source that the model does not know, in their order.
         notes: what to know about this output, as sentences: unknown characters of the source, a source that was cut.
         model: fingerprint of the model that generated it.
+        features: what the confidence is computed from, see ``nbtextgen.confidence.features``; or ``None``.
+        calibrated: probability that the output is right as a whole, or ``None`` for a model without a calibration.
+        token_confidences: probability that each token is right, ``(output tokens,)``, or ``None`` likewise.
+        unlike: whether the source is unlike the training data, as ``notes`` say.
+        accepted: whether the output may be used unread; only with ``accept``.
     """
 
     source: str
@@ -54,6 +60,11 @@ class Generation:
     unknown: tuple[str, ...] = field(default=(), repr=False)
     notes: tuple[str, ...] = field(default=(), repr=False)
     model: str = field(default="", repr=False)
+    features: NDArray[np.float64] | None = field(default=None, repr=False)
+    calibrated: float | None = field(default=None, repr=False)
+    token_confidences: NDArray[np.float64] | None = field(default=None, repr=False)
+    unlike: bool = field(default=False, repr=False)
+    accepted: bool | None = field(default=None, repr=False)
 
     @classmethod
     def empty(cls, source: str, model: str = "") -> Generation:
@@ -67,7 +78,12 @@ class Generation:
 
     @property
     def confidence(self) -> float:
-        """The geometric mean of the probabilities of the tokens and of the end, between 0 and 1; 0 if there is no output."""
+        """The probability that the output is right as a whole, calibrated on held-out pairs; 0 if there is no output.
+
+        For a model without a calibration it is the geometric mean of the probabilities of the tokens and of the end.
+        """
+        if self.calibrated is not None:
+            return self.calibrated
         return float(np.exp(self.log_probabilities.mean())) if self.log_probabilities.size else 0.0
 
     def __str__(self) -> str:
@@ -141,16 +157,34 @@ class NoteSummary:
         return tuple(sentences)
 
 
+def accept_outputs(generations: Generations, acceptance: Acceptance | None) -> Generations:
+    """Say of every output whether it is accepted; without ``acceptance`` they are returned as they are."""
+    if acceptance is None:
+        return generations
+    marked = Generations(
+        replace(each, accepted=acceptance.accepts(each.calibrated, each.unlike)) for each in generations
+    )
+    count = sum(each.features is not None for each in marked)
+    marked.promise = acceptance.sentence(sum(bool(each.accepted) for each in marked), count)
+    return marked
+
+
 class Generations(list[Generation]):
-    """The outputs for a list of sources; notebooks show the list as a table."""
+    """The outputs for a list of sources; notebooks show the list as a table.
+
+    Attributes:
+        promise: with ``accept``, how many outputs are accepted and what that promises.
+    """
+
+    promise: str = ""
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What to know about these outputs, as sentences: empty sources, and the notes of single outputs."""
+        """What to know about these outputs, as sentences: the promise, empty sources, and the notes of single outputs."""
         summary = NoteSummary()
         for each in self:
             summary.add(each.source, each.notes)
-        return summary.sentences()
+        return (*([self.promise] if self.promise else ()), *summary.sentences())
 
     def __repr__(self) -> str:
         rows = [f"{pictured(each.source)} -> {pictured(each.text)}" for each in self]
@@ -161,6 +195,7 @@ class Generations(list[Generation]):
 
 
 SCORE = "log-probability divided by the length penalty; higher is better"
+CONFIDENCE = "probability that the output is right as a whole, calibrated on held-out pairs"
 
 
 def table(rows: Sequence[Generation], *, beside: Sequence[str] = ()) -> str:
@@ -171,22 +206,33 @@ def table(rows: Sequence[Generation], *, beside: Sequence[str] = ()) -> str:
         beside: HTML of the last cell in the first rows.
     """
     body, candidates = list[str](), bool(rows) and len(rows) > 1 and rows[0].candidates[:2] == tuple(rows[:2])
+    calibrated = any(row.calibrated is not None for row in rows)
     for row, more in zip(rows, [*beside, *[""] * (len(rows) - len(beside))], strict=True):
         text = "" if candidates and body else visible(row.source)
         source = f"<td style='text-align:left'><bdi>{text}</bdi></td>"
         last = f"<td>{more}</td>" if more else ""
         body.append(
             f"<tr>{source}<td style='text-align:left'>{_shaded(row)}</td>"
-            f"<td style='text-align:right;opacity:.75'>{row.score:.3f}</td>{last}</tr>"
+            f"<td style='text-align:right;opacity:.75'>{row.score:.3f}</td>{_confidence(row) if calibrated else ''}{last}</tr>"
         )
     last = "<td></td>" if any(beside) else ""
     left = "<th style='text-align:left'>"
-    head = f"<tr>{left}input</th>{left}output</th><th style='text-align:right' title='{SCORE}'>score</th>{last}</tr>"
-    notes = [*(rows[0].notes if candidates or len(rows) == 1 else Generations(rows).notes)]
+    right = "<th style='text-align:right'"
+    confidence = f"{right} title='{CONFIDENCE}'>confidence</th>" if calibrated else ""
+    head = f"<tr>{left}input</th>{left}output</th>{right} title='{SCORE}'>score</th>{confidence}{last}</tr>"
+    every = rows if isinstance(rows, Generations) else Generations(rows)
+    notes = [*(rows[0].notes if candidates or len(rows) == 1 and not every.promise else every.notes)]
     if "rgba(" in "".join(body):
         notes.append("shaded: tokens of less than 90 % probability, the darker the less likely")
     below = "".join(f"<div style='opacity:.75'>{visible(note)}</div>" for note in notes)
     return f"<table><thead>{head}</thead><tbody>{''.join(body)}</tbody></table>{below}"
+
+
+def _confidence(row: Generation) -> str:
+    """A cell with the confidence of an output, and whether it is accepted."""
+    mark = {True: "accepted", False: "to check", None: ""}[row.accepted]
+    percent = "" if row.calibrated is None else f"{100 * row.calibrated:.1f} %"
+    return f"<td style='text-align:right;opacity:.75;white-space:nowrap'>{percent}{f' {mark}' if mark else ''}</td>"
 
 
 def spaced_tokens(generation: Generation) -> list[tuple[str, str]]:

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from nbtextgen.confidence.confidence import Confidence
 from nbtextgen.core.cancellation import CancellationToken
 from nbtextgen.core.errors import MemoryShortError, ModelFileError, OptionError
 from nbtextgen.core.openmp import threads_spin
@@ -66,6 +67,7 @@ class Predictor:
         limit: longest output for a source length.
         copy: maps source tokens to target-side ids; only with a copy head.
         max_source: source tokens that are read.
+        confidence: calibrations of the confidence of outputs, or ``None``.
     """
 
     source: Tokenizer
@@ -74,6 +76,7 @@ class Predictor:
     limit: LengthLimit
     copy: CopyMap | None = field(default=None)
     max_source: int = MAX_SOURCE_TOKENS
+    confidence: Confidence | None = field(default=None, repr=False)
     _quantized: dict[int, Int8Seq2Seq] = field(default_factory=dict[int, Int8Seq2Seq], repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -87,7 +90,14 @@ class Predictor:
         """The tokenizers and the copy map."""
         has_attention = self.networks[0].config.attention != "none"
         return TextCodec(
-            self.source, self.target, self.limit, has_attention, self.copy, self.fingerprint, self.max_source
+            self.source,
+            self.target,
+            self.limit,
+            has_attention,
+            self.copy,
+            self.fingerprint,
+            self.max_source,
+            self.confidence,
         )
 
     @cached_property

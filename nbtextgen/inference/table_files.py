@@ -24,7 +24,7 @@ FORMAT = 1
 """Version of an unfinished table's format."""
 PARQUET_ROWS = 4096
 """Rows of a Parquet file that are held in memory."""
-Columns = dict[str, str | float | list[str] | None]
+Columns = dict[str, str | float | bool | list[str] | None]
 """The values of a row by column."""
 
 
@@ -35,9 +35,10 @@ class GeneratedRow(NamedTuple):
         source: the source.
         text: the output; empty for an empty source.
         log_probability: natural logarithm of the output's probability, or ``None`` for an empty source.
-        confidence: geometric mean of the probabilities of its tokens and end, between 0 and 1, or ``None``.
+        confidence: see ``Generation.confidence``; ``None`` for an empty source.
         candidates: the n-best list, best first.
         notes: see ``Generation.notes``.
+        accepted: whether the output may be used unread, or ``None`` without ``accept``.
     """
 
     source: str
@@ -46,6 +47,7 @@ class GeneratedRow(NamedTuple):
     confidence: float | None
     candidates: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    accepted: bool | None = None
 
     def columns(self, *, candidates: bool = True, notes: bool = True) -> Columns:
         """Return the values by column."""
@@ -55,6 +57,8 @@ class GeneratedRow(NamedTuple):
             "log_probability": self.log_probability,
             "confidence": self.confidence,
         }
+        if self.accepted is not None:
+            values["accepted"] = self.accepted
         if candidates:
             values["candidates"] = [_storable(text) for text in self.candidates]
         if notes:
@@ -119,7 +123,7 @@ class PartFile:
             settings = None
         if not isinstance(settings, dict) or "format" not in settings:
             raise DataError(f"{self.path} is not an unfinished table; move it away.")
-        earlier, names = cast("dict[str, object]", settings), ("input", "rows", "model")
+        earlier, names = cast("dict[str, object]", settings), ("input", "rows", "model", "calibration")
         for name in (*names, *{**self._settings, **earlier}):
             if self._settings.get(name) != earlier.get(name):
                 option = f"--{name.replace('_', '-')}"
@@ -143,8 +147,10 @@ class PartFile:
         """Yield the rows."""
         with self.path.open("rb") as file:
             for line in islice(file, 1, None):
-                source, text, log_probability, confidence, candidates, notes = json.loads(line)
-                yield GeneratedRow(source, text, log_probability, confidence, tuple(candidates), tuple(notes))
+                source, text, log_probability, confidence, candidates, notes, *accepted = json.loads(line)
+                yield GeneratedRow(
+                    source, text, log_probability, confidence, tuple(candidates), tuple(notes), *accepted
+                )
 
     def __enter__(self) -> PartFile:
         return self
@@ -182,12 +188,15 @@ def write_table(part: PartFile, path: Path) -> tuple[str, ...]:
     Raises:
         DataError: if the table cannot be written; the part is left then.
     """
-    summary, has_candidates = NoteSummary(), False
+    summary, has_candidates, accepts = NoteSummary(), False, False
     for row in part.rows():
+        accepts = row.accepted is not None
         summary.add(row.source, row.notes)
         has_candidates = has_candidates or len(row.candidates) > 1
     rows = (row.columns(candidates=has_candidates, notes=summary.any) for row in part.rows())
-    empty = GeneratedRow("", "", None, None).columns(candidates=has_candidates, notes=summary.any)
+    empty = GeneratedRow("", "", None, None, accepted=False if accepts else None).columns(
+        candidates=has_candidates, notes=summary.any
+    )
     work = hidden_name(path)
     try:
         WRITERS[path.suffix.lower()](work, list(empty), rows)
@@ -230,6 +239,7 @@ def _write_parquet(path: Path, names: list[str], rows: Iterable[Columns]) -> Non
         parquet: Any = import_module("pyarrow.parquet")
     kinds: dict[str, Any] = {"candidates": pyarrow.list_(pyarrow.string())}
     kinds |= dict.fromkeys(("log_probability", "confidence"), pyarrow.float64())
+    kinds["accepted"] = pyarrow.bool_()
     schema = pyarrow.schema([(name, kinds.get(name, pyarrow.string())) for name in names])
     rows = iter(rows)
     with parquet.ParquetWriter(path, schema) as writer:

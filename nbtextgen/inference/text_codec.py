@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from nbtextgen.confidence.confidence import Confidence
+from nbtextgen.confidence.features import Observation
 from nbtextgen.core.errors import DataError, ModelFileError, OptionError
 from nbtextgen.core.escaping import pictured
 from nbtextgen.core.wording import share
@@ -120,6 +122,7 @@ class TextCodec:
         copy: maps source tokens to target-side ids; only with a copy head.
         fingerprint: of the model, for its generations.
         max_source: source tokens that are read.
+        confidence: calibrations, or ``None``.
     """
 
     source: Tokenizer
@@ -129,6 +132,7 @@ class TextCodec:
     copy: CopyMap | None = None
     fingerprint: str = ""
     max_source: int = MAX_SOURCE_TOKENS
+    confidence: Confidence | None = None
 
     def encode(
         self,
@@ -284,8 +288,34 @@ class TextCodec:
                     model=self.fingerprint,
                 )
             )
+        if self.confidence is not None:
+            totals = [hypothesis.log_probabilities.sum() for hypothesis in hypotheses]
+            for index, hypothesis in enumerate(hypotheses):
+                rivals = totals[1:2] if index == 0 else totals[:1]
+                observation = Observation(
+                    encoding.ids[: self.max_source] or [UNK],
+                    hypothesis.ids,
+                    hypothesis.log_probabilities,
+                    candidates[index].attention,
+                    float(rivals[0]) if rivals else None,
+                    hypothesis.ended,
+                )
+                candidates[index] = self._assessed(candidates[index], observation, config)
         first = candidates[0]
         return replace(first, candidates=tuple(candidates))
+
+    def _assessed(self, output: Generation, observation: Observation, config: DecodingConfig) -> Generation:
+        """Return an output with its confidence, and a warning if its source is unlike the training data."""
+        assert self.confidence is not None
+        result = self.confidence.assess(observation, config, UNITS.get(self.source.kind, "tokens"))
+        return replace(
+            output,
+            features=result.features,
+            calibrated=result.confidence,
+            token_confidences=result.tokens,
+            notes=(*output.notes, *result.warnings),
+            unlike=bool(result.warnings),
+        )
 
     def _notes(self, text: str, length: int, read: int, unknown: tuple[str, ...]) -> tuple[str, ...]:
         """Return what to say about a source of ``length`` tokens, of which ``read`` are read."""

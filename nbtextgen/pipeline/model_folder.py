@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from nbtextgen.confidence.confidence import Confidence
 from nbtextgen.core.errors import ModelFileError, NbTextGenError
 from nbtextgen.core.files import (
     as_json,
@@ -38,8 +39,8 @@ from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.pipeline.settings import fit_options
 from nbtextgen.pipeline.training_rows import KEPT_ROWS, read_rows, write_rows
+from nbtextgen.serving.network import CONFIDENCE, SOURCE, TARGET, network_count
 from nbtextgen.serving.network import MANIFEST as EXPORTED
-from nbtextgen.serving.network import SOURCE, TARGET, network_count
 from nbtextgen.tokenizers.base import Tokenizer
 from nbtextgen.tokenizers.registry import tokenizer_from_dict
 
@@ -81,6 +82,8 @@ def write_model(work: Path, predictor: Predictor, plan: Plan, options: Settings,
     for number, network in enumerate(predictor.networks, 1):
         # named_parameters names a tied weight once; loading ties it again.
         write_tensors(work / f"weights-{number}.safetensors", dict(network.named_parameters()))
+    if predictor.confidence is not None:
+        write(work / CONFIDENCE, as_json(predictor.confidence.as_dict()))
     manifest: dict[str, object] = {
         "format": FORMAT,
         "networks": len(predictor.networks),
@@ -127,7 +130,9 @@ def load(folder: Path) -> tuple[Predictor, Plan, dict[str, Any]]:
         options = read_options(manifest["options"])
         check_seal(folder / MANIFEST, manifest, raw)  # last, since the errors above say more
         longest = max(MAX_SOURCE_TOKENS, plan.training.max_length)
-        return Predictor(source, target, networks, limit, max_source=longest), plan, options
+        confidence = Confidence.from_dict(read_json(folder / CONFIDENCE)) if CONFIDENCE in manifest["files"] else None
+        predictor = Predictor(source, target, networks, limit, max_source=longest, confidence=confidence)
+        return predictor, plan, options
     except NbTextGenError as error:
         raise ModelFileError(f"{folder} is not a usable saved model: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:

@@ -11,10 +11,12 @@ import shutil
 import time
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from nbtextgen.confidence.confidence import Confidence
 from nbtextgen.core.errors import ModelFileError, NbTextGenError
 from nbtextgen.core.files import (
     as_sealed_json,
@@ -24,6 +26,7 @@ from nbtextgen.core.files import (
     committed,
     read_json,
     read_sealed_json,
+    replace,
     sync,
     verify,
     write,
@@ -48,6 +51,8 @@ from nbtextgen.training.state import TrainerState
 FORMAT = 1
 """Version of the folder's layout; raised when an older nbtextgen could not read it."""
 MANIFEST = "run.json"
+CONFIDENCE = "confidence.json"
+"""Calibrations of the finished model's confidence."""
 
 
 class Run:
@@ -249,7 +254,26 @@ class Run:
         best = self.best_model()
         for reason in best.skipped:
             warnings.warn(f"{reason} The model before it is used.", stacklevel=3)
+        best.content.confidence = self.read_confidence(best.content)
         return best.content
+
+    def keep_confidence(self, predictor: Predictor) -> None:
+        """Keep the calibrations of a model in the folder, if it can be written."""
+        if predictor.confidence is None or not self.folder.is_dir():
+            return
+        content = {"model": predictor.fingerprint, "confidence": predictor.confidence.as_dict()}
+        with suppress(OSError):
+            replace(self.folder / CONFIDENCE, as_sealed_json(content))
+
+    def read_confidence(self, predictor: Predictor) -> Confidence | None:
+        """The calibrations that were kept for a model, or ``None`` if there are none for it, or damaged ones."""
+        if not (self.folder / CONFIDENCE).is_file():
+            return None
+        try:
+            content = read_sealed_json(self.folder / CONFIDENCE)
+            return Confidence.from_dict(content["confidence"]) if content["model"] == predictor.fingerprint else None
+        except (ModelFileError, KeyError, TypeError):
+            return None  # the model is whole without them
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r})"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, overload
 
+from nbtextgen.confidence.confidence import Confidence, find_acceptance
 from nbtextgen.core.errors import ModelFileError, NbTextGenError, OptionError
 from nbtextgen.core.files import check_format, read_json, recover, verify
 from nbtextgen.core.options import build
@@ -16,9 +17,10 @@ from nbtextgen.data.readers.texts import read_texts
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.decoding.hypothesis import Hypothesis
 from nbtextgen.inference.bulk import GeneratedTable, generate_table
-from nbtextgen.inference.generation import Generation, Generations
+from nbtextgen.inference.generation import Generation, Generations, accept_outputs
 from nbtextgen.inference.text_codec import MAX_SOURCE_TOKENS, EncodedSources, LengthLimit, TextCodec, validate_sources
 from nbtextgen.serving.network import (
+    CONFIDENCE,
     DECODER,
     ENCODER,
     FORMAT,
@@ -95,6 +97,7 @@ class OnnxGenerator:
                 copy,
                 str(manifest.get("fingerprint", "")),
                 int(manifest.get("max_source", MAX_SOURCE_TOKENS)),
+                Confidence.from_dict(read_json(folder / CONFIDENCE)) if CONFIDENCE in manifest["files"] else None,
             )
             return cls(codec, OnnxEnsemble(networks), manifest["clean"])
         except NbTextGenError:
@@ -111,6 +114,7 @@ class OnnxGenerator:
         *,
         source: ColumnName | None = None,
         encoding: str | None = None,
+        accept: float | None = None,
         **decoding: Unpack[DecodingOptions],
     ) -> Generations: ...
     def generate(
@@ -119,6 +123,7 @@ class OnnxGenerator:
         *,
         source: ColumnName | None = None,
         encoding: str | None = None,
+        accept: float | None = None,
         **decoding: Unpack[DecodingOptions],
     ) -> Generation | Generations:
         """Generate the target for one source or for many; the same as ``TextGenerator.generate`` does in fp32.
@@ -128,6 +133,7 @@ class OnnxGenerator:
         Args:
             text: a source, or many: a list, a series, or a column of a frame.
             source, encoding: the column of sources, by name or number, if there are several; and the encoding of a ``Path``.
+            accept: as in ``TextGenerator.generate``; the calibration of the exported model counts.
             decoding: fields of ``DecodingConfig``: ``beam``, ``n_best``, ``sample``, ``temperature``, ...
 
         Raises:
@@ -137,7 +143,8 @@ class OnnxGenerator:
         config = _config(decoding)
         single = isinstance(text, str)
         sources = validate_sources(read_texts(text, source, encoding), self.clean, allow_empty=not single)
-        generations = self._generations(sources, config)
+        acceptance = find_acceptance(self.codec.confidence, config, accept)
+        generations = accept_outputs(self._generations(sources, config), acceptance)
         return generations[0] if single else generations
 
     def _generations(self, sources: list[str], config: DecodingConfig) -> Generations:
@@ -153,6 +160,7 @@ class OnnxGenerator:
         *,
         source: ColumnName | None = None,
         encoding: str | None = None,
+        accept: float | None = None,
         on_progress: Callable[[int, int], None] | None = None,
         **decoding: Unpack[DecodingOptions],
     ) -> GeneratedTable:
@@ -162,9 +170,17 @@ class OnnxGenerator:
         def generate(texts: list[str]) -> Generations:
             return self._generations(validate_sources(texts, self.clean, allow_empty=True), config)
 
-        model = self.codec.fingerprint
         return generate_table(
-            generate, data, into, source=source, encoding=encoding, config=config, model=model, on_progress=on_progress
+            generate,
+            data,
+            into,
+            source=source,
+            encoding=encoding,
+            config=config,
+            model=self.codec.fingerprint,
+            on_progress=on_progress,
+            confidence=self.codec.confidence,
+            accept=accept,
         )
 
     def predict(self, sources: Iterable[str]) -> list[str]:

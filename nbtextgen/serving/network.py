@@ -19,6 +19,8 @@ Values = dict[str, NDArray[Any]]
 FORMAT = 1
 """Version of an exported folder's format; increased when an older nbtextgen cannot read a new folder."""
 MANIFEST = "export.json"
+CONFIDENCE = "confidence.json"
+"""Calibrations of the confidence, if there are any; no text of the data."""
 SOURCE, TARGET = "source_tokenizer.json", "target_tokenizer.json"
 ENCODER, DECODER = "encoder-{}.onnx", "decoder-{}.onnx"
 """File names of the graphs of one network, by its number."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from IPython.core.magic import line_cell_magic, magics_class
 
 from nbtextgen.core.errors import DataError, OptionError
-from nbtextgen.core.options import options_of
+from nbtextgen.core.options import Option, options_of
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.notebook.arguments import COMMON, TEXT, by_name, columns_in, text_option
 from nbtextgen.notebook.code import Values, call, print_code
@@ -18,12 +18,25 @@ from nbtextgen.notebook.progress import ProgressLine
 if TYPE_CHECKING:
     from nbtextgen.generator import TextGenerator
 
+ACCEPT = Option(
+    "accept",
+    float,
+    True,
+    None,
+    "mark the outputs that may be used unread, so that at least this share of them is right (with 95 % confidence)",
+    None,
+    None,
+    0.0,
+    1.0,
+    None,
+)
 OWN = (
     by_name(
         TEXT,
         text_option("data", "sources of a whole column: a variable or expression of the notebook, or a file"),
         text_option("source", "name or number of the column, if --data has several"),
         text_option("encoding", "encoding of the file after --data, such as cp1252; by default Unicode"),
+        ACCEPT,
         text_option("into", "with --data: a variable, a column such as df['fr'], or a file that receives the outputs"),
     )
     | COMMON
@@ -51,10 +64,13 @@ class GenerateCommands(Commands):
             %textgen_generate french "a man is sleeping" --beam 5 --n-best 3
             %textgen_generate french --data df --source en --into df["fr"]
             %textgen_generate french --data english.txt --into french.tsv
+            todo = %textgen_generate french --data df --source en --accept 0.99
 
         With --data, the outputs are in the order of the sources. An interrupted call that writes a file goes on when it is repeated.
         """
         options = {name: value for name, value in parsed.options.items() if name not in OWN}
+        if parsed.options.get("accept") is not None:
+            options["accept"] = parsed.options["accept"]
         model = self.session.model(parsed.words)
         if parsed.options.get("data") is not None:
             return self._generate_data(model, parsed, options)

@@ -1,0 +1,59 @@
+"""``calibrate``: make the confidence of a model a probability, by held-out pairs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Unpack
+
+from nbtextgen.core.options import build
+from nbtextgen.data.readers.columns import ColumnName
+from nbtextgen.decoding.config import DecodingConfig
+from nbtextgen.pipeline.dataset import to_pairs
+from nbtextgen.generator.trained_model import TrainedModel
+
+if TYPE_CHECKING:
+    from nbtextgen.confidence.calibration import Calibration
+    from nbtextgen.core.option_types import DecodingOptions
+
+
+def calibrate(
+    model: TrainedModel,
+    data: Any,
+    targets: Any = None,
+    *,
+    criterion: str | None = None,
+    source: ColumnName | None = None,
+    target: ColumnName | None = None,
+    encoding: str | None = None,
+    group_sources: bool = False,
+    **decoding: Unpack[DecodingOptions],
+) -> Calibration:
+    """Calibrate the confidence of a model on pairs that it was not trained on.
+
+    ``fit`` does it for greedy search on its validation pairs. Other pairs, another criterion, or another kind of search need
+    this function. ``save`` keeps the result.
+
+    Args:
+        model: a trained model, which is changed.
+        data, targets, source, target, encoding, group_sources: as in ``evaluate``.
+        criterion: when an output is right: ``exact``, or a metric of a single output and a threshold, such as ``chrf>=60`` or
+            ``character-error-rate<=5``. By default ``exact``, or ``chrf>=60`` where few outputs are exactly right.
+        decoding: as in ``generate``; the calibration holds for this kind of search.
+
+    Returns:
+        the calibration; it says how well the confidence fits and which share of outputs could be accepted.
+
+    Raises:
+        DataError: for fewer than 50 pairs.
+        OptionError: for an unknown metric or option.
+
+    Example:
+        >>> calibrate(model, held_out, beam=5)                            # doctest: +SKIP
+        >>> todo = model.generate_file("rest.csv", accept=0.99, beam=5)   # doctest: +SKIP
+    """
+    from nbtextgen.confidence.criterion import Criterion
+    from nbtextgen.pipeline.calibration import calibrate_predictor
+
+    config = build(DecodingConfig, decoding)
+    right = None if criterion is None else Criterion.parse(criterion)
+    pairs = to_pairs(data, targets, source, target, encoding)
+    return calibrate_predictor(model.predictor, model.plan, pairs, right, config, grouped=group_sources)

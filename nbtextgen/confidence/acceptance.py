@@ -1,0 +1,106 @@
+"""Which outputs may be accepted unread: a threshold on the confidence whose precision is a promise."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+CONFIDENCE = 0.95
+"""Probability that a promise holds, over the draw of the held-out pairs."""
+STARTS = 4
+"""Thresholds that a share of the error probability is given to; see ``safe_threshold``."""
+
+
+def lower_bound(right: int, count: int, error: float) -> float:
+    """Lower confidence bound of a proportion (Clopper and Pearson 1934): it exceeds the truth with at most ``error``.
+
+    The bound is the proportion under which ``right`` or more of ``count`` have exactly this probability.
+    """
+    if right == 0 or count == 0:
+        return 0.0
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if tail(right, count, middle) < error else (low, middle)
+    return low
+
+
+def tail(right: int, count: int, proportion: float) -> float:
+    """Probability of ``right`` or more successes in ``count`` draws."""
+    if proportion <= 0:
+        return float(right <= 0)
+    if proportion >= 1:
+        return 1.0
+    wrong = np.arange(count - right + 1)
+    logs = _log_choose(count, wrong) + wrong * math.log1p(-proportion) + (count - wrong) * math.log(proportion)
+    return float(min(1.0, np.exp(logs).sum()))
+
+
+def _log_choose(count: int, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Logarithm of the binomial coefficients, for ``chosen`` from 0 on."""
+    steps = np.log((count - chosen[1:] + 1) / chosen[1:])
+    return np.concatenate([[0.0], np.cumsum(steps)])
+
+
+def least_count(precision: float, error: float = 1 - CONFIDENCE) -> int:
+    """Outputs that must all be right to promise a precision."""
+    return math.ceil(math.log(error) / math.log(precision))
+
+
+def safe_threshold(
+    scores: NDArray[np.float64], right: NDArray[np.bool_], precision: float, error: float = 1 - CONFIDENCE
+) -> float | None:
+    """The lowest threshold for which the precision of the outputs at or above it is at least ``precision``.
+
+    The promise holds with probability ``1 - error``. Thresholds are hypotheses "the precision is too low", tested by the
+    binomial tail and ordered from strict to lenient (learn then test, Angelopoulos et al. 2021). The fallback procedure
+    (Wiens 2003) bounds the probability of any false promise: a few starting points share the error probability; a test that
+    rejects hands its share on to the next, one that does not loses it.
+
+    Args:
+        scores: of held-out outputs, ``(outputs,)``; they were not used to fit the scores.
+        right: whether each is right.
+        precision: the share of right outputs to promise, in (0, 1).
+
+    Returns:
+        the threshold, or ``None`` if no threshold can promise it.
+    """
+    order = np.argsort(-scores, kind="stable")
+    sorted_scores, wrong = scores[order], np.cumsum(~right[order])
+    # A threshold accepts all outputs with its score.
+    ends = np.flatnonzero(np.append(sorted_scores[1:] < sorted_scores[:-1], True)) if len(scores) else np.zeros(0, int)
+    starts = _starts(ends, precision, error)
+    # Between the starts, steps of a fiftieth keep the sequence short and change the threshold little.
+    stops = {end for end in ends.tolist() if starts and end > starts[0] and _is_stop(end + 1)}
+    share, budget, threshold = error / max(1, len(starts)), 0.0, None
+    for end in sorted(stops.union(starts)):
+        budget += share if end in starts else 0.0
+        if budget and tail(end + 1 - int(wrong[end]), end + 1, precision) <= budget:
+            threshold = float(sorted_scores[end])
+        else:
+            budget = 0.0
+    return threshold
+
+
+def _starts(ends: NDArray[np.int64], precision: float, error: float) -> list[int]:
+    """Where tests begin: at the fewest outputs that could pass if all were right, twice as many, and so on."""
+    for count in range(STARTS, 0, -1):
+        first = least_count(precision, error / count)
+        reached = [_at_least(ends, first * 2**level) for level in range(count)]
+        starts = sorted({end for end in reached if end is not None})
+        if len(starts) == count or count == 1:
+            return starts
+    return []
+
+
+def _at_least(ends: NDArray[np.int64], count: int) -> int | None:
+    """The first end at which at least ``count`` outputs are accepted."""
+    index = int(np.searchsorted(ends, count - 1))
+    return int(ends[index]) if index < len(ends) else None
+
+
+def _is_stop(count: int) -> bool:
+    """Whether a threshold that accepts ``count`` outputs is tested: every output up to 50, then ever fewer."""
+    return count % max(1, 1 << max(0, count.bit_length() - 6)) == 0

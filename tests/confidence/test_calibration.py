@@ -1,0 +1,238 @@
+"""Calibrated confidence of a trained model: what it says, and that it goes where the model goes."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import pickle
+import random
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from nbtextgen import Generations, OnnxGenerator, Pairs, TextGenerator, calibrate
+from nbtextgen.cli import main
+from nbtextgen.confidence.calibration import Calibration, HeldOut, calibration_error, fit_calibration, token_labels
+from nbtextgen.confidence.confidence import Confidence
+from nbtextgen.confidence.criterion import Criterion
+from nbtextgen.confidence.features import NAMES
+from nbtextgen.confidence.regression import Isotonic, Logistic
+from nbtextgen.confidence.training_statistics import BUCKETS, SideStatistics, TrainingStatistics
+from nbtextgen.core.errors import DataError, ModelFileError, OptionError
+from nbtextgen.inference.bulk import GeneratedTable
+
+WORDS = ["".join(letters) for letters in itertools.product("abcdef", repeat=3)]
+
+
+def noisy(count: int, seed: int) -> Pairs:
+    """Words that are copied; those with an f are answered at random, so they can be told apart."""
+    draw = random.Random(seed)
+    words = [draw.choice(WORDS) for _ in range(count)]
+    targets = ["".join(draw.choices("xyz", k=3)) if "f" in word else word for word in words]
+    return Pairs(words, targets)
+
+
+@pytest.fixture(scope="module")
+def model() -> TextGenerator:
+    options = {"tokens": "char", "hidden_size": 32, "embedding_size": 16, "samples": 0, "copy": False, "dropout": 0.0}
+    return TextGenerator(**options, learning_rate=0.01, max_steps=300, seed=1).fit(noisy(2000, 1), callbacks=[])
+
+
+@pytest.fixture(scope="module")
+def calibration(model: TextGenerator) -> Calibration:
+    return calibrate(model, noisy(1200, 2))
+
+
+@pytest.fixture(scope="module")
+def saved(model: TextGenerator, calibration: Calibration, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return model.save(tmp_path_factory.mktemp("saved") / "model")
+
+
+def test_short_trainings_are_not_calibrated(model: TextGenerator) -> None:
+    short = TextGenerator(**{**model.get_params(), "max_steps": 5}).fit(noisy(200, 1), callbacks=[])
+    output = short.generate("abc")
+    assert output.calibrated is None
+    assert output.confidence == pytest.approx(np.exp(output.log_probabilities.mean()))
+
+
+def test_confidence_is_the_probability_of_being_right(model: TextGenerator, calibration: Calibration) -> None:
+    fresh = noisy(800, 3)
+    outputs = model.generate(fresh.sources)
+    right = np.array([output.text == target for output, target in zip(outputs, fresh.targets, strict=True)])
+    confidence = np.array([output.confidence for output in outputs])
+    assert calibration_error(confidence, right) < 0.06
+    hard = np.array(["f" in source for source in fresh.sources])
+    assert confidence[hard].mean() < 0.2 and confidence[~hard].mean() > 0.9
+    tokens = outputs[0].token_confidences
+    assert tokens is not None and tokens.shape == (len(outputs[0].tokens),) and ((tokens > 0) & (tokens < 1)).all()
+    assert "expected calibration error" in repr(calibration)
+
+
+def test_accepted_outputs_are_right(model: TextGenerator, calibration: Calibration) -> None:
+    fresh = noisy(800, 4)
+    outputs = model.generate(fresh.sources, accept=0.9)
+    accepted = [output.text == target for output, target in zip(outputs, fresh.targets, strict=True) if output.accepted]
+    assert len(accepted) > 200 and np.mean(accepted) > 0.88
+    assert isinstance(outputs, Generations) and outputs.promise == outputs.notes[0]
+    assert (
+        f"{len(accepted):,} of 800 outputs are accepted" in outputs.promise
+        and "equals its reference" in outputs.promise
+    )
+    assert "to check" in outputs._repr_mimebundle_()["text/html"]
+    none = model.generate(fresh.sources[:3], accept=0.9999)
+    assert not any(output.accepted for output in none) and "at least 29,956 are needed" in none.promise
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".tsv", ".parquet"])
+def test_tables_say_what_is_accepted(
+    model: TextGenerator, calibration: Calibration, tmp_path: Path, ending: str
+) -> None:
+    sources = ["", *noisy(30, 5).sources]
+    table = model.generate_file(sources, accept=0.9, on_progress=lambda *_: None)
+    assert isinstance(table, GeneratedTable) and table.accepted == sum(row.accepted is True for row in table.rows)
+    assert table.rows[0].accepted is False and "of 30 outputs" in table.notes[0]
+    written = model.generate_file(sources, tmp_path / f"out{ending}", accept=0.9, on_progress=lambda *_: None)
+    readers = {".jsonl": lambda path: pd.read_json(path, lines=True), ".parquet": pd.read_parquet}
+    frame = readers.get(ending, lambda path: pd.read_csv(path, sep="\t"))(tmp_path / f"out{ending}")
+    assert frame["accepted"].tolist() == table.frame()["accepted"].tolist()
+    assert written.notes == table.notes and written.accepted == table.accepted
+
+
+def test_unlike_sources_are_not_accepted(model: TextGenerator, calibration: Calibration) -> None:
+    outputs = model.generate(["abc", "zzzzz", "abc" * 9], accept=0.8)
+    assert [output.unlike for output in outputs] == [False, True, True]
+    assert [output.accepted for output in outputs] == [True, False, False]
+    assert "unlike the training data" in outputs[1].notes[-1]
+    assert "no training source has more than 3" in outputs[2].notes[0]
+
+
+def test_calibrations_go_where_the_model_goes(
+    model: TextGenerator, calibration: Calibration, saved: Path, tmp_path: Path
+) -> None:
+    sources = noisy(20, 6).sources
+    confidence = [output.confidence for output in model.generate(sources)]
+    exported = OnnxGenerator.load(model.export("onnx", tmp_path / "onnx"), threads=1)
+    for other in (TextGenerator.load(saved), pickle.loads(pickle.dumps(model)), exported):
+        outputs = other.generate(sources, accept=0.9)
+        assert [output.confidence for output in outputs] == pytest.approx(confidence, abs=1e-3)
+    content = json.loads((saved / "confidence.json").read_text())
+    assert len(json.dumps(content)) < 60_000
+    assert not any(word in json.dumps(content) for word in ("abc", "fad"))
+
+
+def test_training_ends_with_a_calibration_which_a_run_keeps(model: TextGenerator, tmp_path: Path) -> None:
+    options = {**model.get_params(), "max_steps": 120}
+    trained = TextGenerator(**options).fit(noisy(2000, 1), callbacks=[], run=tmp_path / "run")
+    assert trained.predictor.confidence is not None and len(trained.predictor.confidence.calibrations) == 1
+    confidence = trained.generate("abc").confidence
+    assert TextGenerator.load(tmp_path / "run").generate("abc").confidence == pytest.approx(confidence)
+    assert TextGenerator.resume(tmp_path / "run", callbacks=[]).generate("abc").confidence == pytest.approx(confidence)
+    (tmp_path / "run" / "confidence.json").write_text("{")
+    assert TextGenerator.load(tmp_path / "run").generate("abc").calibrated is None
+
+
+def test_damaged_calibrations_are_refused(saved: Path) -> None:
+    content = json.loads((saved / "confidence.json").read_text())
+    for damage in ({"usual": "x"}, {"statistics": {}}, {"calibrations": [{"criterion": "exact"}]}):
+        with pytest.raises(ModelFileError, match="damaged"):
+            Confidence.from_dict({**content, **damage})
+    content["calibrations"][0]["scores"].pop()
+    with pytest.raises(ModelFileError, match="differ in length"):
+        Confidence.from_dict(content)
+    content["statistics"]["source"]["counts"] = "AAAA"
+    with pytest.raises(ModelFileError, match="damaged"):
+        Confidence.from_dict(content)
+
+
+def test_each_kind_of_search_has_its_calibration(model: TextGenerator, calibration: Calibration) -> None:
+    with pytest.raises(OptionError, match="beam=3"):
+        model.generate(["abc"], beam=3, accept=0.9)
+    assert model.generate("abc", beam=3).calibrated is not None
+    assert model.generate("abc", sample=True, seed=1).calibrated is None
+    calibrate(model, noisy(300, 7), beam=3, criterion="character-error-rate<=50")
+    output = model.generate(["abc"], beam=3, accept=0.8)
+    assert "has character-error-rate of at most 50" in output.promise
+    assert model.generate(["abc"], accept=0.9)[0].calibrated != output[0].calibrated
+
+
+def test_errors_of_calibration(model: TextGenerator) -> None:
+    with pytest.raises(DataError, match="at least 50"):
+        calibrate(model, noisy(20, 8))
+    for criterion, message in (("best", "must be exact"), ("chrf<=60", "turn the sign"), ("rouge>=3", "one metric")):
+        with pytest.raises(OptionError, match=message):
+            calibrate(model, noisy(60, 8), criterion=criterion)
+    for accept in (0, 1, 99, True, "0.9"):
+        with pytest.raises(OptionError, match="accept"):
+            model.generate(["abc"], accept=accept)
+
+
+def test_command_line_accepts(saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "in.txt").write_text("\n".join(noisy(20, 9).sources))
+    into = tmp_path / "out.jsonl"
+    main(["generate", str(saved), "--data", str(tmp_path / "in.txt"), "--into", str(into), "--accept", "0.9"])
+    assert "of 20 outputs" in capsys.readouterr().out
+    assert all("accepted" in json.loads(line) for line in into.read_text().splitlines())
+
+
+# The parts --------------------------------------------------------------------------------------------------------
+
+
+def test_logistic_regression_agrees_with_scikit_learn() -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    generator = np.random.default_rng(1)
+    rows = generator.normal(size=(5000, 3)) * [1, 10, 0.1]
+    right = (generator.random(5000) < 1 / (1 + np.exp(-rows @ [1, 0.1, 5]))).astype(float)
+    ours = Logistic.fit(rows, right, 3.0)
+    standardized = (rows - rows.mean(0)) / rows.std(0)
+    theirs = LogisticRegression(C=1 / 3, tol=1e-10).fit(standardized, right)
+    assert ours.weights == pytest.approx(theirs.coef_[0], abs=2e-3)  # ours smooths the labels
+    assert np.isfinite(Logistic.fit(rows, np.ones(5000), 1.0).logits(rows)).all()
+
+
+def test_isotonic_regression_agrees_with_scikit_learn() -> None:
+    from sklearn.isotonic import IsotonicRegression
+
+    generator = np.random.default_rng(2)
+    inputs = generator.normal(size=4000)
+    right = (generator.random(4000) < 1 / (1 + np.exp(-inputs))).astype(float)
+    theirs = IsotonicRegression().fit(inputs, right).predict(inputs)
+    ours = Isotonic.fit(inputs, right)(inputs)  # with smoothed blocks, and linear between them
+    assert np.abs(ours - theirs).mean() < 0.03 and (np.diff(ours[np.argsort(inputs)]) >= 0).all()
+
+
+def test_calibration_of_a_known_probability() -> None:
+    generator = np.random.default_rng(3)
+    features = generator.normal(size=(3000, len(NAMES)))
+    truth = 1 / (1 + np.exp(-(2 * features[:, 0] - features[:, 4])))
+    tokens = np.log(generator.uniform(0.01, 0.999, 4000))
+    token_truth = 1 / (1 + np.exp(-(0.5 * np.log(np.exp(tokens) / (1 - np.exp(tokens))) + 1)))
+    held = HeldOut(
+        features, generator.random(3000) < truth, np.zeros(3000, bool), tokens, generator.random(4000) < token_truth
+    )
+    calibration = fit_calibration(held, Criterion.parse("exact"), {})
+    assert np.abs(calibration.confidence(features) - truth).mean() < 0.04
+    assert calibration.token_slope == pytest.approx(0.5, abs=0.1)  # temperature 2
+    assert np.abs(calibration.token_confidence(tokens) - token_truth).mean() < 0.02
+    again = Calibration.from_dict(json.loads(json.dumps(calibration.as_dict())))
+    assert again.confidence(features) == pytest.approx(calibration.confidence(features))
+
+
+def test_statistics_of_training_data_are_exact_up_to_collisions() -> None:
+    generator = np.random.default_rng(4)
+    rows = [generator.integers(5, 25, generator.integers(1, 12)) for _ in range(3000)]
+    side = SideStatistics.of(rows)
+    assert all((side.rarity(row) > 0).all() for row in rows) and side.longest == 11
+    unseen = np.concatenate([side.rarity(generator.integers(1000, 9000, 10)) == 0 for _ in range(200)])
+    assert unseen.mean() > 0.5
+    assert (SideStatistics.from_dict(side.as_dict()).counts == side.counts).all() and len(side.counts) == BUCKETS
+    assert side.rarity([]).shape == (1,)
+    assert (TrainingStatistics.unknown().source.rarity([7, 8]) > 0).all()
+
+
+def test_tokens_of_an_output_that_its_reference_has() -> None:
+    assert token_labels([1, 2, 3], [1, 9, 3]) == [True, False, True]
+    assert token_labels([1, 2, 3], [1, 3]) == [True, True]
+    assert token_labels([], [4]) == [False]
