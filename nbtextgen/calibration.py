@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Unpack
 from nbtextgen.core.options import build
 from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.pipeline.dataset import to_pairs
 from nbtextgen.generator.trained_model import TrainedModel
+from nbtextgen.pipeline.dataset import to_pairs
 
 if TYPE_CHECKING:
     from nbtextgen.confidence.calibration import Calibration
