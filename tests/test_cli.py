@@ -103,6 +103,17 @@ def test_runs_are_listed(folder: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "There are no runs" in output(capsys, "runs", folder / "none", status=1)
 
 
+def test_training_goes_on_from_a_folder(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "fixes.tsv").write_text("ab\tB\nüb\tüB\n", encoding="utf-8")
+    line = ("train", folder / "fixes.tsv", "--start", folder / "model", "--save", folder / "better", "--max-steps=2")
+    assert "No old pairs are replayed" in output(capsys, *line)
+    better, model = (TextGenerator.load(folder / name) for name in ("better", "model"))
+    assert better.plan.start == model.predictor.fingerprint
+    assert "old validation pair" in output(
+        capsys, *line[:-1], "--max-steps=1", "--replay", "0.3", "--replay-data", folder / "pairs.tsv"
+    )
+
+
 def test_a_text_is_learned(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "corpus.txt").write_text("the cat sat on the mat. " * 40)
     output(

@@ -36,6 +36,7 @@ TRAIN = """Train a model.
     nbtextgen train --text corpus.txt --save poet              a text to learn to continue
     nbtextgen train pairs.tsv --run french                     kept in runs/french-TIME, from where it can be resumed
     nbtextgen train runs/french-TIME                           go on with a run
+    nbtextgen train fixes.tsv --start french --save french2    go on from a model with more pairs
     nbtextgen train run.toml                                   a run that a file describes:
 
         run = "runs/french"          # its folder; if it exists, the run goes on
@@ -148,6 +149,9 @@ def _add_commands(add: Callable[[str, str, Command, str], Callable[..., Any]]) -
     train("--save", metavar="FOLDER", help="folder for the trained model")
     train("--run", metavar="NAME", help="name or folder of a run to keep")
     train("--valid", metavar="DATA", help="validation pairs; by default a share of the data")
+    train("--start", metavar="FOLDER", help="trained model to go on from: the folder of a saved model or a run")
+    train("--replay", type=float, metavar="SHARE", help="with --start: share of old pairs in every epoch; default 0.5")
+    train("--replay-data", metavar="DATA", help="with --start: the old pairs; by default those kept in its run folder")
     train("--processes", type=int, default=1, metavar="N", help="processes that train together")
     generate = add("generate", "MODEL [TEXT ...] [options]", _generate, GENERATE)
     generate("model", help="folder of a saved or exported model")
@@ -208,12 +212,13 @@ def _train(arguments: argparse.Namespace, settings: Values) -> None:
         raise OptionError("Say where the model is to be kept: --save FOLDER, or --run NAME.")
     from nbtextgen.generator import TextGenerator
 
-    model, keep = TextGenerator(**settings), {"run": arguments.run, "processes": arguments.processes}
+    names = ("run", "processes", "start")
+    model, keep = TextGenerator(**settings), {name: getattr(arguments, name) for name in names}
     if data is None:
         model.fit_text(arguments.text, **keep)
     else:
         columns = {name: getattr(arguments, name) for name in ("valid", "source", "target", "encoding")}
-        model.fit(data, **columns, **keep)
+        model.fit(data, **columns, **keep, replay=arguments.replay, replay_data=arguments.replay_data)
     if arguments.save is not None:
         print(f"The model is saved to {model.save(arguments.save)}")
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from nbtextgen.core.errors import DataError, OptionError, nearest
 from nbtextgen.data import noise
-from nbtextgen.data.batching import CopyMap, Examples, Ids, encode_examples
+from nbtextgen.data.batching import CopyMap, Examples, Ids, encode_examples, joined
 from nbtextgen.data.detokenization import PairDecoder, with_other_signs
 from nbtextgen.data.readers.text import read_text
 from nbtextgen.tokenizers.base import MASK, UNK, Tokenizer
@@ -134,7 +134,8 @@ class Augmenter:
         self._noises = augmentation.noises(source)
         self._dropout_rate, self._mask_rate = augmentation.rate("bpe-dropout"), augmentation.rate("mask")
         self._source_dropout, self._target_dropout = _BPEDropout.of(source), _BPEDropout.of(target)
-        self._texts: list[tuple[str, str] | None] | None = None
+        self._texts: list[tuple[str, str] | None] = []
+        self._decoded: Examples | None = None
 
     def __call__(self, examples: Examples, epoch: int) -> Examples:
         """The examples of one epoch: every pair once, perhaps with noise, followed by the added pairs."""
@@ -144,15 +145,16 @@ class Augmenter:
         if pairs:
             added = self._encode(pairs)
             learnable = [row for row, ids in enumerate(added.targets) if not (ids == UNK).any()]
-            epoch_examples = _joined(epoch_examples, added.take(learnable))
+            epoch_examples = joined(epoch_examples, added.take(learnable))
         return self._with_id_noise(epoch_examples, rng)
 
     def texts(self, examples: Examples) -> list[tuple[str, str] | None]:
-        """The texts of the examples, decoded once."""
-        if self._texts is None or len(self._texts) != len(examples):
+        """The texts of the examples, decoded once for the same examples."""
+        if self._decoded is not examples:
             decoder = PairDecoder(self.source, self.target)
             copies = examples.copies or [None] * len(examples)
             self._texts = [decoder.decode(*ids) for ids in zip(examples.sources, examples.targets, copies, strict=True)]
+            self._decoded = examples
         return self._texts
 
     def _with_noise(self, examples: Examples, rng: Random) -> Examples:
@@ -256,8 +258,3 @@ def _random_span(text: str, rng: Random) -> str:
     units = text.split(" ") if space else list(text)
     start, stop = sorted((rng.randrange(len(units)), rng.randrange(len(units))))
     return space.join(units[start : stop + 1]).strip() or text
-
-
-def _joined(first: Examples, second: Examples) -> Examples:
-    copies = None if first.copies is None or second.copies is None else [*first.copies, *second.copies]
-    return Examples([*first.sources, *second.sources], [*first.targets, *second.targets], copies)

@@ -93,6 +93,12 @@ class Examples:
         return side_lengths(self.sources), side_lengths(self.targets)
 
 
+def joined(first: Examples, second: Examples) -> Examples:
+    """Examples of both, in this order."""
+    copies = None if first.copies is None or second.copies is None else [*first.copies, *second.copies]
+    return Examples([*first.sources, *second.sources], [*first.targets, *second.targets], copies)
+
+
 def side_lengths(ids: Sequence[Ids], rows: NDArray[np.int32] | None = None) -> Ids:
     """Number of tokens in every row of one side, or in some rows."""
     if isinstance(ids, HasLengths):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 from weakref import WeakSet
 
-from nbtextgen.core.errors import DataError, NotTrainedError
+from nbtextgen.core.errors import DataError, NotTrainedError, OptionError
 from nbtextgen.core.files import checked_path
 from nbtextgen.core.options import signature_of
 from nbtextgen.data.pairs import Pairs
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from nbtextgen.core.option_types import GeneratorOptions
     from nbtextgen.inference.predictor import Predictor
     from nbtextgen.pipeline.training_data import TrainingData
+    from nbtextgen.pipeline.warm_start import WarmStart
     from nbtextgen.run.config import LaunchConfig
     from nbtextgen.run.folder import Run
     from nbtextgen.training.controls import Controls
@@ -86,6 +87,9 @@ class TextGenerator(Configurable, ExplainedModel):
         run: str | Path | bool | None = None,
         processes: int = 1,
         launch: LaunchConfig | None = None,
+        start: TextGenerator | str | Path | None = None,
+        replay: float | None = None,
+        replay_data: Any = None,
     ) -> TextGenerator:
         """Train on pairs; afterwards the generator holds the best model found.
 
@@ -103,6 +107,11 @@ class TextGenerator(Configurable, ExplainedModel):
                 ``runs/french-TIME``), or ``True`` (``runs/run-TIME``). By default nothing is written.
             processes: processes on this machine that train together, from a run folder.
             launch: more about them: several machines, or a run that outlives this kernel (then ``fit`` returns at once).
+            start: a trained model, or its folder, to go on from: with its weights and settings, and a larger vocabulary
+                where the new pairs need one.
+            replay: with ``start``, share of old pairs in every epoch (0 to 1, default 0.5), so that less is forgotten.
+            replay_data: those old pairs, as ``data``; by default the ones that the model was trained on, if they are still in
+                memory or in its run folder.
 
         Raises:
             DataError: if the data cannot be read or holds too little to learn from.
@@ -113,7 +122,13 @@ class TextGenerator(Configurable, ExplainedModel):
         from nbtextgen.pipeline.fit import LocalTraining
         from nbtextgen.run.config import LaunchConfig
 
-        data = prepare_data(self._options, data, targets, valid, source, target, encoding)
+        if start is not None:
+            warm_start = _as_model(start)._warm_start(replay, replay_data)
+            data = warm_start.prepare(self._options, data, targets, valid, source, target, encoding)
+        elif replay is not None or replay_data is not None:
+            raise OptionError("--replay and --replay-data belong to --start, the model to go on from; give that too.")
+        else:
+            data = prepare_data(self._options, data, targets, valid, source, target, encoding)
         launch = LaunchConfig.of(processes, launch)
         if run or launch is not None:
             from nbtextgen.run.folder import Run
@@ -128,6 +143,15 @@ class TextGenerator(Configurable, ExplainedModel):
         self.seen = None if data.plan.data.store else SeenSources(data.train.sources)  # a store has no texts
         return self
 
+    def _warm_start(self, replay: float | None, replay_data: Any) -> WarmStart:
+        """This model as one to go on from, with the pairs that it was trained on as far as they are at hand."""
+        from nbtextgen.pipeline.warm_start import OldPairs, WarmStart
+
+        pairs = None if self.training_pairs is None or self.plan.data.context is not None else self.training_pairs()
+        encoded = self.run.training_data() if self.run is not None and pairs is None else None
+        old = OldPairs(pairs, self.held_out, encoded)
+        return WarmStart.of(self.predictor, self.plan, old, replay, replay_data)
+
     def fit_text(
         self,
         text: Any,
@@ -138,13 +162,14 @@ class TextGenerator(Configurable, ExplainedModel):
         run: str | Path | bool | None = None,
         processes: int = 1,
         launch: LaunchConfig | None = None,
+        start: TextGenerator | str | Path | None = None,
     ) -> TextGenerator:
         """Learn to continue a text: every position in it is an example, and pairs are not needed.
 
         Args:
             text: a file name (or a pattern, or a list of them), or the text itself.
             encoding: of the files; by default Unicode.
-            callbacks, controls, run, processes, launch: as in ``fit``.
+            callbacks, controls, run, processes, launch, start: as in ``fit``; nothing is replayed.
 
         Raises:
             DataError: if the text cannot be read or is too short.
@@ -156,7 +181,9 @@ class TextGenerator(Configurable, ExplainedModel):
         from nbtextgen.data.corpus import Corpus
 
         data = Corpus.of(text, encoding)
-        return self.fit(data, callbacks=callbacks, controls=controls, run=run, processes=processes, launch=launch)
+        return self.fit(
+            data, callbacks=callbacks, controls=controls, run=run, processes=processes, launch=launch, start=start
+        )
 
     @classmethod
     def resume(
@@ -361,6 +388,15 @@ class TextGenerator(Configurable, ExplainedModel):
     def _description(self) -> list[str]:
         created = self.run.created if self.run is not None else ""
         return [] if self._predictor is None else description(self.plan, self.predictor.networks, self.history, created)
+
+
+def _as_model(start: object) -> TextGenerator:
+    """The model to go on from: a generator, or the folder of one."""
+    if isinstance(start, TextGenerator):
+        return start
+    if isinstance(start, str | Path):
+        return TextGenerator.load(start)
+    raise OptionError(f"--start must be a TextGenerator or the folder of a saved one (got {type(start).__name__}).")
 
 
 # Help and Tab show every option of the configuration dataclasses.

@@ -28,6 +28,11 @@ def choice_option(name: str, default: str, choices: tuple[str, ...], help: str) 
     return Option(name, str, False, default, help, None, None, None, None, choices)
 
 
+def share_option(name: str, help: str) -> Option:
+    """Return an option of a magic that takes a number from 0 to below 1."""
+    return Option(name, float, True, None, help, 0.0, None, None, 1.0, None)
+
+
 def columns_in(options: Mapping[str, object]) -> Values:
     """Return what the options say about how data is read, as keywords of ``fit``, ``evaluate``, ..."""
     return {name: options[name] for name in COLUMN_NAMES if options.get(name) is not None}

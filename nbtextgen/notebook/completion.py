@@ -109,8 +109,11 @@ class Completer:
         """Yield values of an option."""
         if option.choices:
             yield from option.choices
-        elif option.name in ("data", "valid"):
+        elif option.name in ("data", "valid", "replay_data"):
             yield from self._data(request.prefix)
+        elif option.name == "start":
+            yield from self.session.models()
+            yield from _files(request.prefix, lambda path: path.is_dir())
         elif option.name in ("source", "target"):
             yield from self._columns(request)
         elif option.name == "metrics":

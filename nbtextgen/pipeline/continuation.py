@@ -112,8 +112,7 @@ class TextSource:
 
     def prepare(self) -> PreparedData:
         """Train the tokenizer and cut the text into windows; errors as ``text_training_data``."""
-        encoded = text_training_data(self.plan, self.text)
-        return PreparedData(self.plan, encoded, self.pieces, _valid_pairs(encoded))
+        return text_data(self.plan, text_training_data(self.plan, self.text), self.pieces)
 
     def sample(self, size: int) -> tuple[TrainingData, int]:
         """The first windows, at most a quarter of ``size``, and the number of all."""
@@ -122,8 +121,13 @@ class TextSource:
         return replace(encoded, train=encoded.train.take(range(min(size // 4, count)))), count
 
 
-def text_training_data(settings: Plan, text: str) -> TrainingData:
-    """One tokenizer for both sides, and the windows of the text, of which the end is held out.
+def text_data(settings: Plan, encoded: TrainingData, pieces: Pairs, notes: tuple[str, ...] = ()) -> PreparedData:
+    """The windows of a text, ready for training."""
+    return PreparedData(settings, encoded, pieces, _valid_pairs(encoded), notes)
+
+
+def text_training_data(settings: Plan, text: str, tokenizer: Tokenizer | None = None) -> TrainingData:
+    """One tokenizer for both sides, trained unless it is given, and the windows of the text, of which the end is held out.
 
     Raises:
         DataError: if the text is shorter than two windows.
@@ -135,7 +139,7 @@ def text_training_data(settings: Plan, text: str) -> TrainingData:
         raise OptionError(
             "--text reads and writes the same tokens and copies none: leave out --copy and --source-tokens."
         )
-    target = train_tokenizer(
+    target = tokenizer or train_tokenizer(
         [text] if config.source_tokens == "char" else text.splitlines(keepends=True),
         config.source_tokens or "char",
         normalization=config.target_normalization or "none",

@@ -31,6 +31,7 @@ class Plan:
     Attributes:
         tokenizer, model, training, data: the configurations.
         choices: the settings that were chosen from the data.
+        start: fingerprint of the model that training went on from; empty if it began with new weights.
     """
 
     tokenizer: TokenizerConfig
@@ -38,13 +39,17 @@ class Plan:
     training: TrainingConfig
     choices: Mapping[str, object]
     data: DataConfig = DataConfig()
+    start: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for a JSON file."""
-        return {name: as_dict(vars(self)[name]) for name in ("tokenizer", "model", "training", "data")}
+        values: dict[str, Any] = {
+            name: as_dict(vars(self)[name]) for name in ("tokenizer", "model", "training", "data")
+        }
+        return values | ({"start": self.start} if self.start else {})
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Mapping[str, Any]], choices: Mapping[str, object] | None = None) -> Plan:
+    def from_dict(cls, values: Mapping[str, Any], choices: Mapping[str, object] | None = None) -> Plan:
         """Read ``as_dict`` back; raises ``OptionError`` for unknown keys or bad values."""
         return cls(
             build(TokenizerConfig, values["tokenizer"]),
@@ -52,6 +57,7 @@ class Plan:
             build(TrainingConfig, values["training"]),
             choices or {},
             build(DataConfig, values.get("data", {})),
+            str(values.get("start", "")),
         )
 
 

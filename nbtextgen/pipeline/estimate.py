@@ -84,7 +84,7 @@ class TrialRun:
         with forked_generators(plan.training.seed):
             network = Seq2Seq(plan.model, data.source.size, data.target.size)
         copy = CopyMap(data.source, data.target) if plan.model.copy else None
-        augmented = epoch_examples(plan, data.source, data.target, copy, plan.training.seed)
+        augmented = epoch_examples(plan, data, copy, plan.training.seed)
         return Trainer(
             network, data.train, None, range_config(replace(plan.training, epochs=1)), epoch_examples=augmented
         )

@@ -24,7 +24,7 @@ from nbtextgen.training.config import TOKEN_METRICS
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.device import choose_device
 from nbtextgen.training.distributed import ProcessGroup
-from nbtextgen.training.events import Event, TrainingWarning
+from nbtextgen.training.events import Ended, Event, Retention, Started, TrainingWarning
 from nbtextgen.training.state import Progress, TrainerState, Weights
 from nbtextgen.training.trainer import Trainer
 from nbtextgen.training.validation import ValidationResult
@@ -103,7 +103,10 @@ class LocalTraining:
             find_metrics(config.select_by or "")  # an unknown function shows before anything is computed
         with forked_generators(config.seed):
             network = Seq2Seq(self.plan.model, self.data.source.size, self.data.target.size)
-        if self._state is None:
+        start = self.data.start
+        if start is not None:
+            put(network, start.weights[number])
+        elif self._state is None:
             self._load_embeddings(network)
         self._trainer = Trainer(
             network,
@@ -115,19 +118,35 @@ class LocalTraining:
             choices=self.plan.choices,
             checkpoints=self._checkpoints,
             group=self._group,
-            epoch_examples=epoch_examples(self.plan, self.data.source, self.data.target, self.copy, config.seed),
+            epoch_examples=epoch_examples(self.plan, self.data, self.copy, config.seed),
             seconds=self._seconds(),
+            pretrained=start is not None,
         )
         if self._state is not None:
             self._trainer.restore(self._state)
             self._state = None
         try:
-            yield from self._trainer.run()
+            for event in self._trainer.run():
+                if start is not None and isinstance(event, Started):
+                    event = replace(event, pairs=start.new_pairs + start.replayed)
+                elif isinstance(event, Ended):
+                    yield from self._retention(event)
+                yield event
         except Exception as error:
             error.add_note(self._update_under_way(self._trainer))
             raise
         self._networks.append(network)
         self._trainer = None
+
+    def _retention(self, ended: Ended) -> Iterator[Event]:
+        """After the last network, measure what the model that training went on from could do."""
+        start, last = self.data.start, len(self._networks) + 1 == self.plan.training.ensemble
+        if start is None or not start.old_valid or not last or ended.reason == "interrupted" or self._group.rank:
+            return
+        assert self._trainer is not None
+        predictor = self._predictor([*self._networks, self._trainer.model])
+        after = score_outputs(predictor, start.old_valid, start.metric)
+        yield Retention(ended.step, start.metric, start.before, after, len(start.old_valid))
 
     def _update_under_way(self, trainer: Trainer) -> str:
         """The update, and the pairs of this process in it, for an error."""
@@ -214,7 +233,7 @@ class LocalTraining:
         if isinstance(self.data.source, TruncatedTokenizer):  # a continuation has no one right text
             return ValidationResult(samples=samples)
         if name is None or by_tokens:
-            task = "exact" if self.plan.tokenizer.target_tokens in ("char", "symbol") else "chrf"
+            task = task_metric(self.plan)
             return ValidationResult(
                 samples=samples, task_name=task, task=score(task, references, outputs), task_pairs=len(pairs)
             )
@@ -223,3 +242,14 @@ class LocalTraining:
         if is_own_metric(metric):
             return result  # its unit is not known
         return replace(result, task_name=metric, task=result.metric, task_pairs=len(pairs))
+
+
+def task_metric(plan: Plan) -> str:
+    """The metric of what a model is for: exact match of short outputs, else chrF."""
+    return "exact" if plan.tokenizer.target_tokens in ("char", "symbol") else "chrf"
+
+
+def score_outputs(predictor: Predictor, pairs: Sequence[tuple[str, str]], metric: str) -> float:
+    """Generate greedily for the sources of some pairs, and score the outputs."""
+    outputs = [each.text for each in predictor.predict([source for source, _ in pairs], DecodingConfig())]
+    return score(metric, [predictor.target.normalize(target) for _, target in pairs], outputs)

@@ -12,14 +12,39 @@ from nbtextgen.data.augmentation import Augmentation, Augmenter, EpochExamples
 from nbtextgen.data.batching import CopyMap, Examples, encode_examples
 from nbtextgen.data.corpus import ShiftingWindows
 from nbtextgen.data.pairs import Pairs
+from nbtextgen.data.replay import Replay
 from nbtextgen.inference.text_codec import LengthLimit
 from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.tokenizers.base import Tokenizer
 from nbtextgen.tokenizers.registry import train_tokenizer
 from nbtextgen.tokenizers.truncated import TruncatedTokenizer
+from nbtextgen.training.state import Weights
 
 METRIC_PAIRS = 300
 """Validation pairs generated for at each validation when a metric of the written text selects the best model."""
+
+
+@dataclass(frozen=True)
+class StartingPoint:
+    """The model that a training goes on from.
+
+    Attributes:
+        weights: the weights of each of its networks, with rows for the new token types.
+        fingerprint: of the model as it was.
+        new_pairs: how many of the first training examples are new; the others are old ones.
+        replayed: old examples in an epoch.
+        old_valid: texts of old validation pairs, on which forgetting is measured.
+        metric: the metric of their outputs.
+        before: its value for the model as it was, percent.
+    """
+
+    weights: tuple[Weights, ...]
+    fingerprint: str
+    new_pairs: int
+    replayed: int = 0
+    old_valid: tuple[tuple[str, str], ...] = ()
+    metric: str = ""
+    before: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -33,6 +58,7 @@ class TrainingData:
         valid_texts: texts of the first validation pairs, for samples and for metrics of generated texts.
         limit: longest output for a source length.
         left_out: number of pairs that were too long.
+        start: the model that training goes on from, or ``None``: new weights.
     """
 
     source: Tokenizer
@@ -42,16 +68,19 @@ class TrainingData:
     valid_texts: tuple[tuple[str, str], ...]
     limit: LengthLimit
     left_out: int = 0
+    start: StartingPoint | None = None
 
     @classmethod
-    def of(cls, plan: Plan, train: Pairs, valid: Pairs | None) -> TrainingData:
-        """Train the tokenizers and encode the pairs.
+    def of(
+        cls, plan: Plan, train: Pairs, valid: Pairs | None, tokenizers: tuple[Tokenizer, Tokenizer] | None = None
+    ) -> TrainingData:
+        """Encode the pairs, with tokenizers that are trained on them unless they are given.
 
         Raises:
             DataError: if every pair is too long.
             OptionError: if a shared vocabulary is requested and the sides have different kinds of tokens.
         """
-        source, target = train_tokenizers(plan, train)
+        source, target = tokenizers or train_tokenizers(plan, train)
         copy = CopyMap(source, target) if plan.model.copy else None
         examples = encode_examples(train.sources, train.targets, source, target, copy)
         limit, longest = LengthLimit.from_examples(examples), plan.training.max_length
@@ -104,10 +133,16 @@ class PreparedData:
     seconds: float = 0.0
 
 
-def epoch_examples(
+def epoch_examples(plan: Plan, data: TrainingData, copy: CopyMap | None, seed: int) -> EpochExamples | None:
+    """The function that makes the examples of each epoch (other windows, replayed or augmented pairs), or ``None`` for the
+    same ones."""
+    changed, start = _changed_examples(plan, data.source, data.target, copy, seed), data.start
+    return Replay(start.new_pairs, start.replayed, seed, changed) if start is not None and start.replayed else changed
+
+
+def _changed_examples(
     plan: Plan, source: Tokenizer, target: Tokenizer, copy: CopyMap | None, seed: int
 ) -> EpochExamples | None:
-    """The function that makes the examples of each epoch (other windows, augmented pairs), or ``None`` for the same ones."""
     data = plan.data
     if data.context is not None:
         return ShiftingWindows(data.context, data.window or 4 * data.context, seed)

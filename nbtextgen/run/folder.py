@@ -26,10 +26,12 @@ from nbtextgen.core.files import (
     committed,
     read_json,
     read_sealed_json,
+    read_tensors,
     replace,
     sync,
     verify,
     write,
+    write_tensors,
 )
 from nbtextgen.core.options import Settings
 from nbtextgen.data.pairs import Pairs
@@ -38,7 +40,7 @@ from nbtextgen.inference.predictor import Predictor
 from nbtextgen.inference.text_codec import LengthLimit
 from nbtextgen.pipeline import model_folder
 from nbtextgen.pipeline.defaults import Plan
-from nbtextgen.pipeline.training_data import PreparedData, TrainingData
+from nbtextgen.pipeline.training_data import PreparedData, StartingPoint, TrainingData
 from nbtextgen.pipeline.training_rows import KEPT_ROWS, read_rows, trained_pairs, write_rows
 from nbtextgen.run.lock import Lock
 from nbtextgen.run.log import read_events, without_repeated
@@ -53,6 +55,8 @@ FORMAT = 1
 MANIFEST = "run.json"
 CONFIDENCE = "confidence.json"
 """Calibrations of the finished model's confidence."""
+START = "start.json"
+"""The file about the model that the run goes on from, beside the weights of its networks."""
 
 
 class Run:
@@ -209,7 +213,8 @@ class Run:
             valid = open_examples(folder, "held", **sizes) if "held-sources-ids.npy" in files else None
             texts = tuple((str(text), str(reference)) for text, reference in read_json(folder / "shown.json")["pairs"])
             limit = LengthLimit.from_dict(self._manifest["limit"])
-            return TrainingData(source, target, train, valid, texts, limit, int(self._manifest["left_out"]))
+            start = _read_start(folder) if START in files else None
+            return TrainingData(source, target, train, valid, texts, limit, int(self._manifest["left_out"]), start)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelFileError(f"{folder} is damaged ({type(error).__name__}: {error}).") from error
 
@@ -318,6 +323,30 @@ def _write_training_data(folder: Path, data: TrainingData, rows: Pairs | None) -
         save_examples(folder, "held", data.valid)
     if rows is not None:
         write_rows(folder, rows)
+    if data.start is not None:
+        _write_start(folder, data.start)
     write(folder / "shown.json", json.dumps({"pairs": data.valid_texts}).encode())
     write(folder / "material.json", as_sealed_json({"files": checksums(folder)}))
     sync(folder)
+
+
+def _write_start(folder: Path, start: StartingPoint) -> None:
+    for number, weights in enumerate(start.weights, 1):
+        write_tensors(folder / f"start-{number}.safetensors", weights)
+    values = {**vars(start), "weights": len(start.weights)}
+    write(folder / START, json.dumps(values).encode())
+
+
+def _read_start(folder: Path) -> StartingPoint:
+    values: dict[str, Any] = read_json(folder / START)
+    return StartingPoint(
+        weights=tuple(
+            read_tensors(folder / f"start-{number}.safetensors") for number in range(1, values["weights"] + 1)
+        ),
+        fingerprint=str(values["fingerprint"]),
+        new_pairs=int(values["new_pairs"]),
+        replayed=int(values["replayed"]),
+        old_valid=tuple((str(text), str(reference)) for text, reference in values["old_valid"]),
+        metric=str(values["metric"]),
+        before=float(values["before"]),
+    )

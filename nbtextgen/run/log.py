@@ -13,7 +13,7 @@ from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
-from nbtextgen.training.events import Ended, Event, Resumed, Sample, Step, Validation
+from nbtextgen.training.events import Ended, Event, Resumed, Retention, Sample, Step, Validation
 
 POLL_SECONDS = 0.1
 _KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in typing.get_args(Event)}
@@ -129,4 +129,4 @@ def without_repeated(events: Iterable[Event]) -> list[Event]:
 
 def _undone(event: Event, step: int) -> bool:
     """Whether resuming from ``step`` undoes an earlier event."""
-    return isinstance(event, Ended) or (isinstance(event, Step | Validation | Sample) and event.step > step)
+    return isinstance(event, Ended | Retention) or (isinstance(event, Step | Validation | Sample) and event.step > step)

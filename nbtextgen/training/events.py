@@ -126,6 +126,29 @@ class Resumed:
 
 
 @dataclass(frozen=True)
+class Retention:
+    """How well a model that was trained on still does what it could before.
+
+    Attributes:
+        step: updates done.
+        metric: the metric of its outputs for old validation pairs.
+        before, after: its value before this training and after it, percent.
+        pairs: how many pairs those are.
+    """
+
+    step: int
+    metric: str
+    before: float
+    after: float
+    pairs: int
+
+    def __str__(self) -> str:
+        name, unit = ("exact match", " %") if self.metric == "exact" else ("chrF", "")
+        pairs = f"{self.pairs:,} old validation pair{'s' * (self.pairs != 1)}"
+        return f"On {pairs}, {name} was {self.before:.1f}{unit} before this training and is {self.after:.1f}{unit} after it."
+
+
+@dataclass(frozen=True)
 class Ended:
     """The run is over; ``reason`` is ``finished``, ``interrupted``, ``early``, ``time`` or ``diverged``."""
 
@@ -135,4 +158,4 @@ class Ended:
     seconds: float
 
 
-Event = Started | Step | Validation | Sample | TrainingWarning | Changed | Checkpoint | Resumed | Ended
+Event = Started | Step | Validation | Sample | TrainingWarning | Changed | Checkpoint | Resumed | Retention | Ended

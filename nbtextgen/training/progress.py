@@ -15,6 +15,7 @@ from nbtextgen.training.events import (
     Ended,
     Event,
     Resumed,
+    Retention,
     Sample,
     Started,
     Step,
@@ -64,6 +65,8 @@ def line(event: Event, words: Callable[[str], str] = python_words) -> str:
         return f"    {source} -> {output}" + ("" if event.output == event.target else f"  ({target})")
     if isinstance(event, TrainingWarning):
         return f"Note: {pictured(words(event.text))}"
+    if isinstance(event, Retention):
+        return str(event)
     if isinstance(event, Changed) and event.setting == "threads":
         return f"update {event.step:,}: training uses{_threads(int(event.value or 0))}"
     if isinstance(event, Changed):

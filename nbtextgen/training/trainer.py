@@ -78,6 +78,7 @@ class Trainer:
         group: ProcessGroup | None = None,
         epoch_examples: Callable[[Examples, int], Examples] | None = None,
         seconds: float | None = None,
+        pretrained: bool = False,
     ) -> None:
         """Prepare a run.
 
@@ -93,6 +94,7 @@ class Trainer:
             group: the processes that train together.
             epoch_examples: makes the examples of an epoch from ``train`` and its number, the same ones every time.
             seconds: time limit; replaces ``config.max_minutes``.
+            pretrained: the weights have been trained, so few updates and a loss that hardly moves are as they should be.
         """
         assert config.learning_rate and config.schedule and config.batch_tokens and config.batch_size
         self.config = config
@@ -112,7 +114,7 @@ class Trainer:
         self._dropouts = [(each, each.probability) for each in model.modules() if isinstance(each, Dropout)]
         self._began = time.perf_counter()
         self._agreed = 0.0
-        self._reported_unmoved = False
+        self._pretrained, self._reported_unmoved = pretrained, pretrained
         small = is_small(model.config.hidden_size or 0, config.batch_size, model.vocabulary_size)
         adaptive = self.device.type == "cpu" and self.group.size == 1
         self.threads = TrainingThreads(config.threads, adaptive=adaptive, small=small)
@@ -153,7 +155,7 @@ class Trainer:
         if self._resumed_from is not None:
             yield Resumed(self.progress.step, self.progress.epoch, self.progress.seconds)
             self._resumed_from = None
-        elif self.run_length.steps and self.run_length.steps < FEW_UPDATES:
+        elif self.run_length.steps and self.run_length.steps < FEW_UPDATES and not self._pretrained:
             yield TrainingWarning(
                 f"The training is planned with {self.run_length.steps} update{'s' * (self.run_length.steps > 1)} only, too "
                 "few for anything to be learned; raise --epochs or --max-steps, or lower --batch-size."

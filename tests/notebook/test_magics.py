@@ -40,9 +40,25 @@ def test_train_from_a_variable_and_a_settings_file(shell: InteractiveShell, tmp_
     assert shell.user_ns["words"].plan.model.hidden_size == 8
 
 
+def test_training_goes_on_from_a_variable(
+    shell: InteractiveShell, tmp_path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell.run_cell_magic("textgen_train", f"words {FAST} --save {tmp_path}/words", CELL)
+    shell.user_ns["old"] = [("abc", "cba"), ("bca", "acb")]
+    shell.run_cell_magic("textgen_train", "better --start words --replay 0.3 --max-steps 1 --quiet", "äb\tbä\n")
+    assert shell.user_ns["better"].plan.start == shell.user_ns["words"].predictor.fingerprint
+    line = f"better --start {tmp_path}/words --replay-data old --max-steps 1"
+    shell.run_cell_magic("textgen_train", f"{line} --quiet", "äb\tbä\n")
+    assert shell.user_ns["better"].training_pairs().sources == ["äb", "abc", "bca"]
+    shell.run_cell_magic("textgen_train", f"{line} --show-code", "äb\tbä\n")
+    assert f"start='{tmp_path}/words', replay_data=old)" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("line", "cell", "message"),
     [
+        ("words --start nothing", CELL, "neither a file nor an expression"),
+        ("words --replay 0.3", CELL, "give that too"),
         ("", CELL, "Name the variable"),
         ("2x", CELL, "cannot be a variable name"),
         ("words --hiden-size 3", CELL, "Did you mean '--hidden-size'"),

@@ -17,7 +17,7 @@ from nbtextgen.notebook.live.record import memory
 from nbtextgen.notebook.live.training import Training
 from nbtextgen.notebook.progress import Throttle
 from nbtextgen.notebook.widgets import module, style
-from nbtextgen.training.events import Changed, Event, Sample, Started, Step, TrainingWarning, Validation
+from nbtextgen.training.events import Changed, Event, Retention, Sample, Started, Step, TrainingWarning, Validation
 
 FRONT = Path(__file__).parent / "front"
 
@@ -138,7 +138,7 @@ class PanelView:
             self._pending["task"] = record.task.points()
         elif isinstance(event, Sample):
             self._pending["samples"] = record.samples_as_list()
-        elif isinstance(event, TrainingWarning):
+        elif isinstance(event, TrainingWarning | Retention):
             self._pending["warnings"] = record.warnings
         elif isinstance(event, Changed):
             self._pending["changes"] = record.changes_as_list()

@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 
 from nbtextgen.core.errors import magic_words
 from nbtextgen.notebook.code import Values
-from nbtextgen.training.events import Changed, Ended, Event, Sample, Started, Step, TrainingWarning, Validation
+from nbtextgen.training.events import (
+    Changed,
+    Ended,
+    Event,
+    Retention,
+    Sample,
+    Started,
+    Step,
+    TrainingWarning,
+    Validation,
+)
 
 
 def memory() -> int:
@@ -151,6 +161,8 @@ class Record:
             self._sample(event)
         elif isinstance(event, TrainingWarning):
             self.warnings = [*self.warnings[-4:], self.words(event.text)]
+        elif isinstance(event, Retention):
+            self.warnings = [*self.warnings[-4:], str(event)]
         elif isinstance(event, Ended):
             self.ended = event
 

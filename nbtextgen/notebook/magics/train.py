@@ -20,6 +20,7 @@ from nbtextgen.notebook.arguments import (
     choice_option,
     columns_in,
     flag_option,
+    share_option,
     text_option,
 )
 from nbtextgen.notebook.code import Values, call, keywords, print_code
@@ -49,12 +50,19 @@ OWN = (
             "run", "keep the training in a folder, to resume or compare it later: a name (runs/NAME-TIME) or a path"
         ),
         text_option("resume", "folder of a stopped or interrupted run to continue; takes no data and no settings"),
+        text_option("start", "trained model to go on from: a variable or the folder of a saved model"),
+        share_option("replay", "with --start: share of old pairs in every epoch; default 0.5"),
+        text_option(
+            "replay_data", "with --start: the old pairs, as --data; default: those that the model was trained on"
+        ),
         flag_option("background", "return at once and train in the background"),
         choice_option("progress", "auto", ("auto", "panel", "text", "none"), "how to show progress"),
         flag_option("quiet", "show no progress"),
     )
     | COMMON
 )
+STARTING = ("start", "replay_data")
+"""What names the model to go on from and the pairs to replay."""
 TRAIN = OWN | LAUNCH | FIT
 FIRST = ("data", "source", "target", "valid", "tokens", "epochs", "max_minutes", "hidden_size", "background", "run")
 """The options that matter first."""
@@ -95,7 +103,15 @@ class Request:
     @property
     def fit_options(self) -> Values:
         """Column names, encoding, run folder and processes, as keywords of ``fit``."""
-        return columns_in(self.own) | {name: self.own[name] for name in ("run",) if name in self.own} | self.launch
+        return (
+            columns_in(self.own)
+            | {name: self.own[name] for name in ("run", "replay") if name in self.own}
+            | self.launch
+        )
+
+    def _start_code(self, session: Session) -> list[str]:
+        """Return the keywords for the model to go on from, as code."""
+        return [f"{name}={session.data_as_code(self.own[name])}" for name in STARTING if name in self.own]
 
     def code(self, session: Session) -> list[str]:
         """Return the Python that does the same."""
@@ -104,11 +120,11 @@ class Request:
             trained = call("TextGenerator.resume", repr(own["resume"]), self.launch)
         elif "text" in own:
             text = repr(own["text"]) if _is_path(own["text"]) else session.data_as_code(own["text"])
-            trained = call(f"{generator}.fit_text", text, self.fit_options)
+            trained = call(f"{generator}.fit_text", ", ".join([text, *self._start_code(session)]), self.fit_options)
         else:
             data = session.pairs_in_cell(self.cell)[1] if self.cell is not None else session.data_as_code(own["data"])
             valid = [f"valid={session.data_as_code(own['valid'])}"] if "valid" in own else []
-            trained = call(f"{generator}.fit", ", ".join([data, *valid]), self.fit_options)
+            trained = call(f"{generator}.fit", ", ".join([data, *valid, *self._start_code(session)]), self.fit_options)
         names = [*(["LaunchConfig"] if self.launch else []), *(["Pairs"] if self.cell is not None else [])]
         saved = [f"{self.name}.save({own['save']!r})"] if "save" in own else []
         imports = f"from nbtextgen import {', '.join([*names, 'TextGenerator'])}"
@@ -231,20 +247,35 @@ class TrainCommands(Commands):
     def _data(self, request: Request) -> Values:
         """Return the arguments of ``fit``."""
         own, cell = request.own, request.cell
+        start = {name: self.session.data(own[name], f"--{name.replace('_', '-')}") for name in STARTING if name in own}
         if "text" in own:
             from nbtextgen.data.corpus import Corpus
 
             text = own["text"] if _is_path(own["text"]) else self.session.data(own["text"], "--text")
-            return {"data": Corpus.of(text, own.get("encoding")), **request.fit_options}
+            return {"data": Corpus.of(text, own.get("encoding")), **start, **request.fit_options}
         data = self.session.pairs_in_cell(cell)[0] if cell is not None else self.session.data(own["data"])
         valid = {"valid": self.session.data(own["valid"], "--valid")} if "valid" in own else {}
-        return {"data": data, **valid, **request.fit_options}
+        return {"data": data, **valid, **start, **request.fit_options}
 
 
 def _check_resume(cell: str | None, own: Values, settings: Values) -> None:
     """Raise ``OptionError`` for data and settings on the line of a resumed run, which has its own."""
     names = [
-        name for name in ("data", "text", "valid", "source", "target", "encoding", "config", "run") if name in own
+        name
+        for name in (
+            "data",
+            "text",
+            "valid",
+            "source",
+            "target",
+            "encoding",
+            "config",
+            "run",
+            "start",
+            "replay",
+            "replay_data",
+        )
+        if name in own
     ] + list(settings)
     if names or cell is not None:
         what = f"--{names[0].replace('_', '-')}" if names else "a cell of pairs"
