@@ -85,7 +85,7 @@ class ExplainedModel(TrainedModel):
         Args:
             text: the source; or a generation.
             token: the part of the output: the index of a token, or a piece of the text; by default all of it.
-            method: ``gradients`` (influence of Koh and Liang 2017, for the output layer) or ``states`` (nearest decoder states).
+            method: ``gradients`` (influence of Koh and Liang 2017, for the last hidden layer) or ``states`` (nearest decoder states).
             count: most rows for, and most rows against.
             data, targets, source, target, encoding: the training data, as in ``fit``.
             on_progress: called with (pairs read, pairs in all) while the pairs are indexed.

@@ -24,12 +24,15 @@ class Decoded:
         weights: attention weights, ``(batch, steps, source_length)``; all zero without attention.
         gate: probability of generating from the vocabulary instead of copying, ``(batch, steps)``, or ``None``.
         coverage_loss: coverage loss of every position (See et al. 2017, eq. 12), ``(batch, steps)``, or ``None``.
+        features: input of the last hidden layer: top recurrent layer and context, ``(batch, steps, size)``; ``None`` where a
+            training goes step by step, which does not need it.
     """
 
     hidden: Tensor
     weights: Tensor
     gate: Tensor | None = None
     coverage_loss: Tensor | None = None
+    features: Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -221,6 +224,9 @@ class Decoder(nn.Module):
             torch.cat([result.weights for result in results], 1),
             join([result.gate for result in results if result.gate is not None]),
             join([result.coverage_loss for result in results if result.coverage_loss is not None]),
+            None
+            if torch.is_grad_enabled()
+            else join([result.features for result in results if result.features is not None]),
         )
 
     def _attend(
@@ -239,4 +245,4 @@ class Decoder(nn.Module):
         features = top if context is None else torch.cat([top, context], -1)
         hidden = torch.tanh(self.combine(features))
         gate = None if self.gate is None else torch.sigmoid(self.gate(torch.cat([features, embedded], -1))).squeeze(-1)
-        return Decoded(hidden, weights, gate, coverage_loss)
+        return Decoded(hidden, weights, gate, coverage_loss, features)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,8 @@ import torch
 from nbtextgen import TextGenerator
 from nbtextgen.core.errors import DataError, ModelFileError, OptionError
 from nbtextgen.data.batching import Examples
-from nbtextgen.influence.gradients import PROJECTED, ErrorProjection, token_gradients
-from nbtextgen.influence.index import DAMPING, METHODS, InfluenceIndex
+from nbtextgen.influence.gradients import token_gradients
+from nbtextgen.influence.index import DAMPING, KEPT_FEATURES, METHODS, InfluenceIndex
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.seq2seq import Seq2Seq
 
@@ -31,9 +32,9 @@ NETWORKS = {
 VOCABULARY = 11
 
 
-def network(name: str, vocabulary: int = VOCABULARY) -> Seq2Seq:
+def network(name: str, **sizes: int) -> Seq2Seq:
     torch.manual_seed(1)
-    return Seq2Seq(ModelConfig(**SIZES | NETWORKS[name]), VOCABULARY, vocabulary).eval()
+    return Seq2Seq(ModelConfig(**SIZES | NETWORKS[name] | sizes), VOCABULARY, VOCABULARY).eval()
 
 
 def examples(count: int, copy: bool) -> Examples:
@@ -50,45 +51,45 @@ def examples(count: int, copy: bool) -> Examples:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_gradients_are_those_of_autograd(name: str) -> None:
     net, pairs = network(name), examples(12, "copy" in NETWORKS[name])
-    sums = torch.zeros(len(pairs), VOCABULARY, 8)
-    for batch in token_gradients(net, pairs, ErrorProjection(VOCABULARY, torch.device("cpu"))):
-        outer = batch.errors[:, :VOCABULARY, None] * batch.hidden[:, None]
+    if net.config.input_feeding:  # only the last step has no effect on later ones
+        pairs = replace(pairs, targets=[np.array([2, 3])] * len(pairs))
+    gradients = [(batch, batch.errors[:, :, None] * batch.features[:, None]) for batch in token_gradients(net, pairs)]
+    sums = torch.zeros(len(pairs), *gradients[0][1].shape[1:])
+    for batch, outer in gradients:
         sums.index_add_(0, batch.examples, outer)
     for row in range(len(pairs)):
         single = pairs.take([row])
-        ids = [
-            torch.as_tensor(side[0])[None]
-            for side in (single.sources, single.targets, *([single.copies] if single.copies else []))
-        ]
+        sides = (single.sources, single.targets, *([single.copies] if single.copies else []))
         net.zero_grad()
-        (-net.log_probabilities(*ids).sum()).backward()
-        assert net.output_weight.grad is not None
-        torch.testing.assert_close(sums[row], net.output_weight.grad, rtol=1e-3, atol=1e-5)
+        (-net.log_probabilities(*[torch.as_tensor(side[0])[None] for side in sides]).sum()).backward()
+        layers = [net.decoder.combine] if net.decoder.gate is None else [net.decoder.combine, net.decoder.gate]
+        expected = torch.cat([layer.weight.grad[:, : sums.shape[-1]] for layer in layers])
+        torch.testing.assert_close(sums[row], expected, rtol=1e-3, atol=1e-6)
 
 
 def test_influence_is_the_product_of_whitened_gradients() -> None:
     net, pairs = network("lstm"), examples(40, False)
     output = examples(41, False).take([40])
-    batches = list(token_gradients(net, pairs, ErrorProjection(VOCABULARY, torch.device("cpu"))))
-    rows, _, hidden, errors = (
+    batches = list(token_gradients(net, pairs))
+    rows, _, features, errors = (
         torch.cat(part) for part in zip(*(vars(batch).values() for batch in batches), strict=True)
     )
-    [query] = token_gradients(net, output, ErrorProjection(VOCABULARY, torch.device("cpu")))
+    [query] = token_gradients(net, output)
 
     def inverse(vectors: torch.Tensor) -> torch.Tensor:
         moments = vectors.T @ vectors / len(vectors)
         return torch.linalg.inv(moments + DAMPING * moments.trace() / len(moments) * torch.eye(len(moments)))
 
-    scores = (errors @ inverse(errors) @ query.errors.T) * (hidden @ inverse(hidden) @ query.hidden.T)
+    scores = (errors @ inverse(errors) @ query.errors.T) * (features @ inverse(features) @ query.features.T)
     expected = torch.zeros(40).index_add_(0, rows, scores.sum(1)) / len(rows)
     index = InfluenceIndex([net, net], pairs)
     np.testing.assert_allclose(index.influence(output), expected, atol=0.01 * float(expected.abs().max()))
-    by_step = [index.influence(output, [step]) for step in range(len(query.hidden))]
+    by_step = [index.influence(output, [step]) for step in range(len(query.features))]
     np.testing.assert_allclose(sum(by_step), index.influence(output), atol=1e-5)
 
 
-def test_a_large_vocabulary_is_projected_and_a_row_recognises_itself() -> None:
-    net, pairs = network("lstm", 3 * PROJECTED), examples(30, False)
+def test_long_gradients_are_projected_and_a_row_recognises_itself() -> None:
+    net, pairs = network("lstm", hidden_size=KEPT_FEATURES), examples(30, False)
     index = InfluenceIndex([net], pairs)
     for method in METHODS:
         for row in (0, 7):
