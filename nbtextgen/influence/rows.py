@@ -142,12 +142,19 @@ def _table(rows: Sequence[TrainingRow], strongest: float) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
 
 
-def output_steps(generation: Generation, token: int | str | None) -> tuple[list[int] | None, str | None]:
+END = "end"
+"""The name of the end token."""
+
+
+def output_steps(
+    generation: Generation, token: int | str | None, *, ends: bool = True
+) -> tuple[list[int] | None, str | None]:
     """The indices of the output tokens that are meant, and their text; ``None`` for all of the output.
 
     Args:
         generation: the output.
-        token: index of a token, or a piece of the text.
+        token: index of a token, of which the last is the end token; or a piece of the text.
+        ends: whether there is an end token.
 
     Raises:
         DataError: if it is not in the output.
@@ -155,11 +162,10 @@ def output_steps(generation: Generation, token: int | str | None) -> tuple[list[
     if token is None:
         return None, None
     if isinstance(token, int):
-        if not 0 <= token < len(generation.tokens):
-            raise DataError(
-                f"--token={token} is not in the output, which has tokens 0 to {len(generation.tokens) - 1}."
-            )
-        return [token], generation.tokens[token]
+        tokens = (*generation.tokens, *([END] if ends else []))
+        if not 0 <= token < len(tokens):
+            raise DataError(f"--token={token} is not in the output, which has tokens 0 to {len(tokens) - 1}.")
+        return [token], tokens[token]
     start, position, steps = generation.text.find(token) if token else -1, 0, list[int]()
     if start < 0:
         raise DataError(f"--token={token} is not in the output {generation.text!r}.")

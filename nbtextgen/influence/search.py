@@ -81,7 +81,7 @@ class TrainingPairs:
             generation = self.predictor.predict([generation], DecodingConfig())[0]
         if not generation.ids:
             raise DataError("The output is empty, so there are no training rows behind it; choose another source.")
-        steps, part = output_steps(generation, token)
+        steps, part = output_steps(generation, token, ends=self.ends)
         influence = self.index.influence(self._encoded(generation), steps, method)
         order = np.argsort(-influence, kind="stable")
         chosen = [index for index in order[:count].tolist() if influence[index] > 0]

@@ -22,7 +22,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     model = TextGenerator(
         hidden_size=48, embedding_size=24, dropout=0.0, samples=0, epochs=12, source_masking=0.1, learning_rate=0.01
     ).fit(builtin("dates", 1000), callbacks=[])
-    return model.save(tmp_path_factory.mktemp("explained") / "dates")
+    return model.save(tmp_path_factory.mktemp("explained") / "dates", keep_rows=True)
 
 
 def opened(lab: Lab, folder: Path, line: str, *more: str, settled: bool = True) -> tuple[Notebook, Locator]:
@@ -273,6 +273,30 @@ def test_a_long_text_has_a_matrix_to_zoom_and_scroll(lab: Lab, folder: Path, tmp
     zoom.fill("5")
     assert place.evaluate("one => one.scrollWidth <= one.clientWidth + 1")
     notebook.pictures(panel, tmp_path / "long")
+
+
+def test_training_rows_are_listed_marked_and_copied(lab: Lab, folder: Path, tmp_path: Path) -> None:
+    notebook, panel = opened(lab, folder, f'"{SOURCE}" --unit word')
+    chips(panel, "Output").nth(6).click()
+    panel.get_by_role("button", name="Training rows").click()
+    rows = panel.get_by_role("region", name="Training rows")
+    expect(rows.get_by_role("table")).to_have_count(2)
+    expect(rows.get_by_role("table").first.get_by_role("row")).to_have_count(10)
+    settle(notebook, panel)
+    mark = rows.get_by_role("button", name="Mark row").nth(1)
+    place = rows.get_by_role("row").nth(1).locator(".nte-place").inner_text()
+    mark.focus()
+    notebook.page.keyboard.press("Enter")
+    expect(rows.get_by_role("button", name=f"Unmark {place}")).to_be_focused()
+    assert notebook.value("panel.marked[0].place") == place
+    rows.get_by_role("button", name="Copy").click()
+    assert notebook.page.evaluate("navigator.clipboard.readText()").startswith(f"{place}\t")
+    notebook.pictures(panel, tmp_path / "rows")
+    assert not notebook.accessibility(rows)
+    assert place in notebook.value("panel.html()") and "speak for" in notebook.value("panel.still()['text/html']")
+    rows.get_by_role("button", name="Close the training rows").click()
+    expect(rows).to_have_count(0)
+    assert not lab.complaints
 
 
 def test_long_work_shows_progress_and_can_be_cancelled(lab: Lab, folder: Path) -> None:

@@ -5,7 +5,7 @@ import { enter, fakeModel, labelled, load, press, savedFiles, show } from "./pag
 const explain = await load("ExplanationPanel");
 const { tokenName, formatSigned, largest, strongest, textDirection, codePoints, headAnswer } = explain;
 const { chipRow, shade, TextView, matrixLabel, matrixOf, matrixSvg, matrixView, cellAt, matrixLayout } = explain;
-const { changeView, colourBar, drawArcs, caption } = explain;
+const { changeView, rowsView, colourBar, drawArcs, caption } = explain;
 
 const part = (text, start, stop = start + [...text].length) => ({ text, start, stop });
 
@@ -360,6 +360,27 @@ test("a changed output marks what was deleted and inserted", () => {
     changeView({}, () => {}),
     null,
   );
+});
+
+test("training rows are tables of text, which can be marked where a kernel is behind", () => {
+  const row = (number, share) => ({ row: number, place: `row ${number + 1}`, source: "<b>", target: "X", share, cleaning: "" });
+  const rows = { part: "X", token: 0, proponents: [row(3, 1), row(5, 0.25)], opponents: [row(8, -0.5)] };
+  const marked = [];
+  const view = rowsView(rows, new Set([5]), { onMark: ({ row: number }) => marked.push(number), onClose() {} });
+  assert.deepEqual(
+    [...view.querySelectorAll("caption")].map((caption) => caption.textContent),
+    ["speak for it", "speak against it"],
+  );
+  const buttons = [...view.querySelectorAll("[data-row]")];
+  assert.deepEqual(
+    buttons.map((each) => each.getAttribute("aria-label")),
+    ["Mark row 4", "Unmark row 6", "Mark row 9"],
+  );
+  buttons[2].click();
+  assert.deepEqual(marked, [8]);
+  assert.equal(view.querySelectorAll("b").length, 0);
+  assert.equal(rowsView(rows, new Set(), { onMark: null, onClose() {} }).querySelectorAll("[data-row]").length, 0);
+  assert.equal(rowsView({}, new Set(), { onMark: null, onClose() {} }), null);
 });
 
 // The panel -----------------------------------------------------------------------------------------------------------

@@ -81,9 +81,38 @@ def test_it_shows_the_python_that_does_the_same(shell: InteractiveShell, capsys)
     assert capsys.readouterr().out.strip() == "back.explain('abc', method=('lime',), unit='word')"
 
 
+def test_training_rows_are_printed_and_shown_in_the_panel(
+    shell: InteractiveShell, model: TextGenerator, capsys
+) -> None:
+    shell.user_ns["rows"] = PAIRS
+    rows = explain(shell, "back abc --rows 3 --token c")
+    assert 3 <= len(rows) <= 6 and rows.part == "c" and all(PAIRS[row.row][0] == row.source for row in rows)
+    assert [*map(repr, explain(shell, "back abc --rows 30 --data rows"))]
+    explain(shell, "back abc --rows 3 --token c --data rows --show-code")
+    assert capsys.readouterr().out.endswith("back.training_rows('abc', data=rows, count=3, token='c')\n")
+    panel = ExplanationPanel.of(model, "abc").wait()
+    panel._receive(None, {"kind": "rows", "token": 0}, [])
+    panel.wait()
+    assert [row["row"] for row in panel.rows["proponents"]] == [
+        row.row for row in model.training_rows("abc", token=0).proponents
+    ]
+    panel.marks = [panel.rows["proponents"][0]["row"]]
+    assert [row.row for row in panel.marked] == panel.marks and "speak for" in panel.still()["text/html"]
+    panel._receive(None, {"kind": "rows", "token": 3}, [])
+    assert panel.wait().rows["part"] == "end"
+    model.training_pairs, kept = None, model.training_pairs
+    try:
+        panel._receive(None, {"kind": "rows", "token": None}, [])
+        assert "does not hold its training rows" in panel.wait().status["error"]
+    finally:
+        model.training_pairs = kept
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
+        ("back abc --rows 3 --unit word", "--rows does not take --unit"),
+        ("back abc --token c", "--counterfactual or --rows"),
         ("", "Name the model to explain"),
         ("back", "nothing to explain"),
         ("bakc abc", "Did you mean 'back'"),

@@ -23,6 +23,7 @@ from nbtextgen.notebook.widgets import module, style
 if TYPE_CHECKING:
     from nbtextgen.generator import TextGenerator
     from nbtextgen.inference.generation import Generation
+    from nbtextgen.influence.rows import TrainingRow
 
 FRONT = Path(__file__).parent / "front"
 ESM = module(
@@ -33,6 +34,7 @@ ESM = module(
     "arcs.js",
     "colour_bar.js",
     "counterfactual.js",
+    "rows.js",
     "text_view.js",
     "export.js",
     "toolbar.js",
@@ -57,6 +59,8 @@ class ExplanationPanel(StaticForm, anywidget.AnyWidget):
         sentences: agreement of the methods by ``unit|contrast``.
         change: the output for an edited input.
         found: the smallest edits that change the output or a token of it.
+        rows: training rows behind the output or a token of it.
+        marks: numbers of the training rows that the user has marked.
         name: an identifier of the panel.
     """
 
@@ -69,6 +73,8 @@ class ExplanationPanel(StaticForm, anywidget.AnyWidget):
     sentences = traitlets.Dict().tag(sync=True)
     change = traitlets.Dict().tag(sync=True)
     found = traitlets.Dict().tag(sync=True)
+    rows = traitlets.Dict().tag(sync=True)
+    marks = traitlets.List(traitlets.Int()).tag(sync=True)
     name = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, worker: ExplanationWorker, methods: Sequence[str]) -> None:
@@ -107,6 +113,12 @@ class ExplanationPanel(StaticForm, anywidget.AnyWidget):
         """The explanation that is shown; waits until it is final."""
         return self._worker.explanation(_request(self.view))
 
+    @property
+    def marked(self) -> list[TrainingRow]:
+        """The training rows that the user has marked, for instance to correct them."""
+        rows = {row.row: row for each in list(self._worker.rows.values()) for row in each}
+        return [rows[number] for number in self.marks if number in rows]
+
     def wait(self) -> ExplanationPanel:
         """Wait until everything is computed."""
         self._worker.wait()
@@ -118,7 +130,9 @@ class ExplanationPanel(StaticForm, anywidget.AnyWidget):
 
     def html(self) -> str:
         """Return the panel as a page of its own, which needs no kernel and no network."""
-        data = {name: getattr(self, name) for name in ("answers", "view", "choices", "sentences", "found")}
+        data = {
+            name: getattr(self, name) for name in ("answers", "view", "choices", "sentences", "found", "rows", "marks")
+        }
         # A closing tag inside the data would end the script element.
         embedded = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c").replace("\u2028", "\\u2028")
         return (
@@ -141,6 +155,9 @@ class ExplanationPanel(StaticForm, anywidget.AnyWidget):
         bundle, edits = self.explanations._repr_mimebundle_(), self._worker.edits.get(_request(self.view).group)
         if edits is not None:
             bundle = {kind: text + edits._repr_mimebundle_()[kind] for kind, text in bundle.items()}
+        if self.rows:
+            rows = self._worker.rows[self.rows["token"]]._repr_mimebundle_()
+            bundle = {kind: f"{text}\n{rows[kind]}" for kind, text in bundle.items()}
         return bundle | {"text/html": f'<div class="{self._still_id}">{bundle["text/html"]}</div>'}
 
     def update(self, name: str, value: Mapping[str, Any]) -> None:
@@ -148,7 +165,7 @@ class ExplanationPanel(StaticForm, anywidget.AnyWidget):
         if name in ("answers", "sentences"):
             setattr(self, name, {**getattr(self, name), **value})
         else:
-            setattr(self, name, {**value, "at": time.time()} if name in ("change", "found") else dict(value))
+            setattr(self, name, {**value, "at": time.time()} if name in ("change", "found", "rows") else dict(value))
         if name == "status" and not value.get("busy"):
             self.refresh_still()
 
@@ -167,6 +184,9 @@ class ExplanationPanel(StaticForm, anywidget.AnyWidget):
             elif kind == "find":
                 token = content.get("token")
                 self._worker.submit_search(_request(content), token if isinstance(token, int) else None)
+            elif kind == "rows":
+                token = content.get("token")
+                self._worker.submit_rows(token if isinstance(token, int) else None)
             elif kind == "close":
                 self.cancel()
                 self.remove_still()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from nbtextgen.explanation.explanation import Explanation
 from nbtextgen.explanation.minimal_edits import MinimalEdits
 from nbtextgen.explanation.views.minimal import proof
 from nbtextgen.explanation.views.text import notes
+from nbtextgen.influence.rows import TrainingRow, TrainingRows
 from nbtextgen.notebook.code import Values
 
 MAX_PAIRS = 6
@@ -85,6 +87,26 @@ def edits_payload(found: MinimalEdits) -> Values:
             {"name": name, **counterfactual_payload(edit.change)} for name, edit in edits.items() if edit is not None
         ],
     }
+
+
+def rows_payload(rows: TrainingRows) -> Values:
+    """Return training rows as JSON values, those for the output and those against it; ``share`` is of the strongest."""
+    strongest = max((abs(row.influence) for row in rows), default=1.0)
+
+    def group(members: Sequence[TrainingRow]) -> list[Values]:
+        return [
+            {
+                "row": row.row,
+                "place": row.place,
+                "source": row.source,
+                "target": row.target,
+                "share": round(row.influence / strongest, 4),
+                "cleaning": row.cleaning,
+            }
+            for row in members
+        ]
+
+    return {"part": rows.part, "proponents": group(rows.proponents), "opponents": group(rows.opponents)}
 
 
 def _tokens(texts: tuple[str, ...], offsets: tuple[tuple[int, int], ...]) -> list[Values]:

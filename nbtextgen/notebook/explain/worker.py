@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from nbtextgen.core.cancellation import CancellationToken, Cancelled
 from nbtextgen.core.errors import NbTextGenError
 from nbtextgen.decoding.config import DecodingConfig
@@ -20,11 +22,17 @@ from nbtextgen.inference.generation import Generation
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.inference.text_codec import validate_sources
 from nbtextgen.notebook.background import BackgroundWorker, describe
-from nbtextgen.notebook.explain.payload import counterfactual_payload, edits_payload, explanation_payload
+from nbtextgen.notebook.explain.payload import (
+    counterfactual_payload,
+    edits_payload,
+    explanation_payload,
+    rows_payload,
+)
 from nbtextgen.notebook.progress import Throttle
 
 if TYPE_CHECKING:
     from nbtextgen.generator import TextGenerator
+    from nbtextgen.influence.rows import TrainingRows
 
 QUICK_METHODS = ("attention", "input-x-gradient")
 """Methods that need a pass or two; the panel has them when it appears."""
@@ -60,6 +68,7 @@ class ExplanationWorker:
         default_request: the unit, the contrast and the first method of the configuration.
         methods, units: what this model supports.
         edits: the smallest edits that were found last, by ``unit|contrast``.
+        rows: training rows behind the output, by the index of the output token, ``None`` for all of it.
         on_update: called with every new result and status, in the thread that computes it.
     """
 
@@ -71,6 +80,7 @@ class ExplanationWorker:
         *,
         background: Sequence[str],
         generation: Generation | None = None,
+        find_rows: Callable[..., TrainingRows] | None = None,
     ) -> None:
         self.predictor, self.source, self.background = predictor, source, background
         self.config = replace(config, faithfulness=False, interactions=False)
@@ -80,6 +90,8 @@ class ExplanationWorker:
         self._new_explainer = partial(
             Explainer, predictor, source, generation=generation, background=background, on_progress=self._on_progress
         )
+        self._find_rows = find_rows
+        self.rows: dict[int | None, TrainingRows] = {}
         self._explainers: dict[str, Explainer] = {}
         self._explanations: dict[ExplanationRequest, Explanation] = {}
         self.edits: dict[str, MinimalEdits] = {}
@@ -104,9 +116,16 @@ class ExplanationWorker:
         """Create the worker for a source text, or for one output of a generator."""
         donors = model.background if background is None else tuple(background)
         if isinstance(text, Generation):
-            return cls(model.predictor, text.source, config, generation=text, background=donors)
+            return cls(
+                model.predictor,
+                text.source,
+                config,
+                generation=text,
+                background=donors,
+                find_rows=model.training_rows,
+            )
         [source] = validate_sources([text], model.plan.data.clean)
-        return cls(model.predictor, source, config, background=donors)
+        return cls(model.predictor, source, config, background=donors, find_rows=model.training_rows)
 
     # Requests -------------------------------------------------------------------------------------------------------
 
@@ -136,6 +155,10 @@ class ExplanationWorker:
     def submit_search(self, request: ExplanationRequest, token: int | None) -> None:
         """Search for the smallest edits that change a token, or the whole output, before everything that waits."""
         self._worker.submit(partial(self._run, lambda: self._search(request, token)), first=True)
+
+    def submit_rows(self, token: int | None) -> None:
+        """Find the training rows behind a token, or the whole output, before everything that waits."""
+        self._worker.submit(partial(self._run, lambda: self._search_rows(token)), first=True)
 
     def cancel(self) -> None:
         """Cancel what runs or waits; results so far stay."""
@@ -228,6 +251,32 @@ class ExplanationWorker:
         found = search_minimal_edits(explainer, token, self.background)
         self.edits[request.group] = found
         self.on_update("found", {"group": request.group, "token": token, **edits_payload(found)})
+
+    def _search_rows(self, token: int | None) -> None:
+        if token not in self.rows and self._find_rows is not None:
+            self.on_update("status", {"busy": True, "text": "training rows ...", "done": 0.0})
+            output = self._explainer(self.default_request).subject.output
+            generation = Generation(
+                self.source,
+                output.text,
+                output.tokens[:-1],
+                (),
+                np.zeros(len(output), np.float32),
+                None,
+                0.0,
+                ids=tuple(output.ids[:-1].tolist()),
+                model=self.predictor.fingerprint,
+            )
+            self.rows[token] = self._find_rows(generation, token=token, on_progress=self._on_rows_read)
+        self.on_update("rows", {"token": token, **rows_payload(self.rows[token])})
+
+    def _on_rows_read(self, done: int, total: int) -> None:
+        """Report progress, and stop if the job was cancelled."""
+        if self._token is not None:
+            self._token.raise_if_cancelled()
+        if self._throttle.due():
+            text = f"{done:,} of {total:,} training rows read"
+            self.on_update("status", {"busy": True, "text": text, "done": min(0.99, done / total)})
 
     def _on_progress(self, evaluations: int) -> None:
         """Report progress, and stop if the job was cancelled; the quick methods run outside of a job."""

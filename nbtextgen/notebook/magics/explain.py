@@ -37,7 +37,19 @@ OWN = by_name(
     text_option("background", "texts that missing units are sampled from, as --data"),
     text_option("save", "file for the explanation: a page of HTML, or data if its name ends in .json"),
     flag_option("counterfactual", "find the smallest edits that change the output, and the fewest units that keep it"),
-    text_option("token", "with --counterfactual: the part of the output that is to change, a piece of its text"),
+    Option(
+        "rows",
+        int,
+        True,
+        None,
+        "training rows that speak for the output, and against it: most of each",
+        1,
+        None,
+        None,
+        None,
+        None,
+    ),
+    text_option("token", "with --counterfactual or --rows: the part of the output that is meant, a piece of its text"),
     flag_option("sanity", "compare with models of random weights"),
     flag_option("static", "show a table that needs no kernel, instead of the panel"),
 )
@@ -58,6 +70,7 @@ class ExplainCommands(Commands):
             %textgen_explain NAME --text VARIABLE
             %textgen_explain NAME --data DATA          over a data set
             %textgen_explain NAME "some text" --counterfactual [--token 01]
+            %textgen_explain NAME "some text" --rows 10 [--token 01] [--data TRAINING_DATA]
 
         Examples:
 
@@ -69,16 +82,20 @@ class ExplainCommands(Commands):
         options = {name: value for name, value in parsed.options.items() if name not in own}
         if own["data"] is None and own["target"] is not None:  # of a single text: what its output should have been
             options["target"], own["target"] = own["target"], None
-        if own["data"] is not None and text:
+        if own["data"] is not None and text and own["rows"] is None:
             raise OptionError(f"Give a text or --data, not both (got {text!r} and --data {own['data']}).")
-        if own["data"] is None and not text:
+        if (own["data"] is None or own["rows"] is not None) and not text:
             raise DataError(f'There is nothing to explain: write %textgen_explain {parsed.words[0]} "some text".')
-        if own["token"] is not None and not own["counterfactual"]:
-            raise OptionError("--token names the part of the output that --counterfactual changes; give both.")
+        if own["token"] is not None and not own["counterfactual"] and own["rows"] is None:
+            raise OptionError(
+                "--token names the part of the output that --counterfactual or --rows is about; give both."
+            )
         if name := next((name for name in COLUMN_NAMES if own[name] and not (own["data"] or own["background"])), ""):
             raise OptionError(f"--{name} needs --data.")
         if own["show_code"]:
             return print_code(*self._code(parsed.words[0], text, own, options))
+        if own["rows"] is not None:
+            return self._training_rows(model, text, own, options)
         if own["background"] is not None:
             options = options | {"background": self._background(own["background"], columns_in(own))}
         if own["data"] is not None:
@@ -100,6 +117,14 @@ class ExplainCommands(Commands):
                 raise OptionError("--save keeps explanations; leave out --sanity and --counterfactual.")
             print(f"saved to {explanation.save(own['save'])}")
         return explanation
+
+    def _training_rows(self, model: Any, text: str, own: Values, options: Values) -> Any:
+        """Find training rows with a progress line."""
+        data = {} if own["data"] is None else {"data": self.session.data(own["data"]), **columns_in(own)}
+        if options:
+            raise OptionError(f"--rows does not take --{next(iter(options)).replace('_', '-')}; leave it out.")
+        with ProgressLine("training rows read", rich=self.session.rich) as counter:
+            return model.training_rows(text, token=own["token"], count=own["rows"], on_progress=counter, **data)
 
     def _explain_data(self, model: Any, own: Values, options: Values) -> Any:
         """Explain a data set with a progress line; an interrupt keeps the results so far."""
@@ -138,6 +163,13 @@ class ExplainCommands(Commands):
 
     def _code(self, name: str, text: str, own: Values, options: Values) -> list[str]:
         """Return the Python that does the same."""
+        if own["rows"] is not None:
+            part = {} if own["token"] is None else {"token": own["token"]}
+            data = {} if own["data"] is None else columns_in(own)
+            given = [] if own["data"] is None else [f"data={self.session.data_as_code(own['data'])}"]
+            return [
+                call(f"{name}.training_rows", ", ".join([repr(text), *given]), {"count": own["rows"], **part, **data})
+            ]
         code = {
             key: self.session.data_as_code(own[key]) for key in ("data", "background", "gold") if own[key] is not None
         }

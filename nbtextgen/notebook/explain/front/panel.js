@@ -13,6 +13,8 @@
  * @property {Record<string, string | undefined>} sentences how far the methods agree
  * @property {Change} change
  * @property {Found} found
+ * @property {FoundRows} rows training rows behind the output
+ * @property {number[]} marks numbers of the rows that the reader has marked
  * @property {string} [name] an identifier of the widget
  */
 
@@ -21,6 +23,7 @@
  *   | (Question & { kind: "edit", edits: Edits })
  *   | (Question & { kind: "interactions" })
  *   | (Question & { kind: "find", token: number | null })
+ *   | { kind: "rows", token: number | null }
  *   | { kind: "cancel" }
  *   | { kind: "close" }
  *   | { kind: "page" }} PanelRequest
@@ -66,10 +69,13 @@ class Panel {
     this.body = el("div", { class: "nte-body" });
     this.change = el("div");
     this.found = el("div");
+    this.rows = el("div");
+    /** @type {number | undefined} */
+    this.closedRows = undefined; // when the rows that the reader has closed were found
     this.notes = el("div", { class: "nte-notes" });
     this.pins = new Pins();
     root.classList.add("ntg", "nte");
-    root.append(this.top, this.bar, this.body, this.change, this.found, this.notes, this.pins.node);
+    root.append(this.top, this.bar, this.body, this.change, this.found, this.rows, this.notes, this.pins.node);
     const name = model.get("name");
     const last = name ? lastPanels.get(name) : null;
     if (last) this.restore(last);
@@ -125,6 +131,7 @@ class Panel {
     this.drawStatus();
     this.drawChange();
     this.drawFound();
+    this.drawRows();
     if (focused) rowChips(this.body)[focused.row]?.[focused.chip]?.focus();
   }
 
@@ -162,6 +169,39 @@ class Panel {
     const found = this.model.get("found") ?? {};
     const view = found.group === this.group ? foundView(found, () => this.found.replaceChildren()) : null;
     this.found.replaceChildren(...(view ? [view] : []));
+  }
+
+  /** Asks for the training rows behind the selected token, or the whole output. */
+  findRows() {
+    this.model.send({ kind: "rows", token: this.selected });
+  }
+
+  drawRows() {
+    const rows = this.model.get("rows") ?? {};
+    if (rows.at !== undefined && rows.at === this.closedRows) return;
+    const view = rowsView(rows, new Set(this.model.get("marks") ?? []), {
+      onMark: this.saved ? null : (row) => this.mark(row),
+      onClose: () => {
+        this.closedRows = rows.at;
+        this.rows.replaceChildren();
+      },
+    });
+    this.rows.replaceChildren(...(view ? [view] : []));
+  }
+
+  /**
+   * Marks a training row, or unmarks it; other widgets on the page may listen for the event.
+   *
+   * @param {TrainingRow} row
+   */
+  mark(row) {
+    const marks = this.model.get("marks") ?? [];
+    const marked = !marks.includes(row.row);
+    this.model.set("marks", marked ? [...marks, row.row] : marks.filter((number) => number !== row.row));
+    this.model.save_changes();
+    this.root.dispatchEvent(new window.CustomEvent("ntg-row", { bubbles: true, detail: { ...row, marked } }));
+    this.drawRows();
+    /** @type {HTMLElement | null} */ (this.rows.querySelector(`[data-row="${row.row}"]`))?.focus();
   }
 
   drawBody() {
@@ -316,6 +356,7 @@ function render({ model, el: root }) {
     "change:status": () => panel.drawStatus(),
     "change:change": () => panel.drawChange(),
     "change:found": () => panel.drawFound(),
+    "change:rows": () => panel.drawRows(),
     "msg:custom": (message) => {
       if (message.kind === "page") saveFile(new Blob([message.html], { type: "text/html" }), "explanation.html");
     },

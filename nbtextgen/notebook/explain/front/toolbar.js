@@ -144,7 +144,10 @@ function questionButtons(panel) {
   const find = button("Smallest change", () => panel.find(), {
     title: "search for the fewest changes of the input that change the output, or the selected token",
   });
-  return el("div", { class: "nte-actions" }, arcs, find);
+  const rows = button("Training rows", () => panel.findRows(), {
+    title: "find the training rows that speak for the output, or the selected token, and those that speak against it",
+  });
+  return el("div", { class: "nte-actions" }, arcs, find, rows);
 }
 
 /** @param {Panel} panel */
