@@ -1,7 +1,8 @@
 """Execute notebooks and keep their outputs, without paths, times and widget state, for readers on GitHub and in the gallery.
 
 Run ``python scripts/execute_notebooks.py notebooks/01-quickstart.ipynb ...`` on a machine that does nothing else: the notebooks
-train for a given number of minutes. ``NBTEXTGEN_MINUTES`` and ``NBTEXTGEN_COUNT`` change minutes and pairs.
+train for a given number of minutes. ``NBTEXTGEN_MINUTES`` and ``NBTEXTGEN_COUNT`` change minutes and pairs. A translation, such as
+``12-from-rnn-to-attention.zh.ipynb``, has the same code and takes the outputs of its original.
 """
 
 from __future__ import annotations
@@ -63,6 +64,22 @@ def execute(path: Path) -> None:
             cell["outputs"] = [output for output in cell["outputs"] if shows_something(output)]
     nbformat.write(notebook, path)
     print(f"{path}: {path.stat().st_size:,} bytes")
+    for translation in path.parent.glob(f"{path.stem}.??.ipynb"):
+        take_outputs(translation, notebook)
+
+
+def take_outputs(path: Path, original: Any) -> None:
+    """Give the code cells of a translation the outputs of the original."""
+    translation = nbformat.read(path, as_version=4)
+    pairs = [
+        [cell for cell in notebook["cells"] if cell["cell_type"] == "code"] for notebook in (translation, original)
+    ]
+    for cell, executed in zip(*pairs, strict=True):
+        if cell["source"] != executed["source"]:
+            raise SystemExit(f"{path}: the code differs from the original's: {cell['source'][:80]!r}")
+        cell["outputs"], cell["execution_count"] = executed["outputs"], executed["execution_count"]
+    nbformat.write(translation, path)
+    print(f"{path}: outputs of its original")
 
 
 if __name__ == "__main__":

@@ -118,18 +118,14 @@ def _lengths(outputs: EvaluatedOutputs) -> Iterator[SlicePattern]:
     for unit, measure in measures:
         for side, texts in sides.items():
             lengths = np.fromiter(map(measure, texts), dtype=np.int64)
-            for share in (0.5, 0.75, 0.9, 0.95):
-                bound = int(np.quantile(lengths, share))
-                yield SlicePattern(f"the {side} has {counted(bound, unit)} or more", "length", _where(lengths >= bound))
-            for share in (0.5, 0.25, 0.1, 0.05):
-                bound = int(np.quantile(lengths, share))
-                yield SlicePattern(
-                    f"the {side} has {counted(bound, unit)} or fewer", "length", _where(lengths <= bound)
-                )
-            bounds = [int(bound) for bound in np.quantile(lengths, (0.2, 0.4, 0.6, 0.8))]
-            for low, high in zip(bounds, bounds[1:], strict=False):
-                inside = (lengths > low) & (lengths <= high)
-                yield SlicePattern(f"the {side} has {low + 1:,} to {high:,} {unit}s", "length", _where(inside))
+            for bound in np.unique(np.quantile(lengths, LENGTH_QUANTILES).astype(np.int64)):
+                size = f"the {side} has {counted(int(bound), unit)}"
+                yield SlicePattern(f"{size} or more", "length", _where(lengths >= bound))
+                yield SlicePattern(f"{size} or fewer", "length", _where(lengths <= bound))
+            bounds = np.unique(np.quantile(lengths, (0.0, 0.2, 0.4, 0.6, 0.8)).astype(np.int64))
+            for low, high in zip(bounds[:-1] + 1, bounds[1:], strict=True):
+                size = counted(int(high), unit) if low == high else f"{low:,} to {high:,} {unit}s"
+                yield SlicePattern(f"the {side} has {size}", "length", _where((lengths >= low) & (lengths <= high)))
 
 
 def _halves(outputs: EvaluatedOutputs) -> list[SlicePattern]:

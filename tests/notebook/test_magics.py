@@ -105,7 +105,23 @@ def test_loading_the_extension_does_not_import_torch() -> None:
     assert out.strip().endswith("[]")
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+TRANSLATIONS = [path for path in NOTEBOOKS if "." in path.stem]
+
+
+@pytest.mark.parametrize("path", TRANSLATIONS, ids=lambda path: path.stem)
+def test_translated_notebook_has_the_code_and_outputs_of_its_original(path: Path) -> None:
+    import nbformat
+
+    original = path.with_name(f"{path.stem.split('.')[0]}.ipynb")
+    code = [
+        [(cell.source, cell.outputs) for cell in nbformat.read(each, as_version=4).cells if cell.cell_type == "code"]
+        for each in (path, original)
+    ]
+    assert code[0] == code[1]
+
+
+@pytest.mark.parametrize("path", [path for path in NOTEBOOKS if path not in TRANSLATIONS], ids=lambda path: path.stem)
 def test_notebook_executes(path: Path, monkeypatch) -> None:
     import nbformat
     from nbclient import NotebookClient
