@@ -6,7 +6,7 @@ import hashlib
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,6 +48,7 @@ class GeneratedTable:
         rows: the rows, if they were not written to a file.
         accepted: with ``accept``, number of the outputs that may be used unread; else ``None``.
         notes: what to know about them, as sentences.
+        model: fingerprint of the model that generated them.
     """
 
     count: int
@@ -55,6 +56,7 @@ class GeneratedTable:
     rows: list[GeneratedRow] = field(default_factory=list[GeneratedRow])
     notes: tuple[str, ...] = ()
     accepted: int | None = None
+    model: str = field(default="", repr=False)
 
     @property
     def texts(self) -> list[str]:
@@ -133,7 +135,7 @@ def generate_table(
 
     count, digest = _survey(texts())
     if path is None:
-        return _in_memory(generate, texts(), count, on_progress, acceptance)
+        return replace(_in_memory(generate, texts(), count, on_progress, acceptance), model=model)
     part = PartFile(path, {**settings, "input": digest, "rows": count})
     done = part.open()
     with part:
@@ -150,7 +152,7 @@ def generate_table(
         if done
         else ()
     )
-    return GeneratedTable(count, path, notes=continued + notes, accepted=tally.accepted)
+    return GeneratedTable(count, path, notes=continued + notes, accepted=tally.accepted, model=model)
 
 
 class AcceptanceTally:

@@ -35,7 +35,7 @@ class MagicCompletion:
     Attributes:
         options: the magic's options.
         first_word: what the first word is: ``model``, ``models`` (two of them), ``new`` (a variable for a model), ``data``,
-            ``file``, or ``run``.
+            ``outputs`` (a generated table or its file), ``file``, or ``run``.
         actions: for ``run``: the first word is one of these, and runs follow all but the first.
     """
 
@@ -121,6 +121,8 @@ class Completer:
 
             done, comma, _ = request.prefix.rpartition(",")
             yield from (done + comma + name for name in HIGHER_IS_BETTER)
+        elif option.name in ("model", "start"):
+            yield from self.session.models()
         elif option.name == "config":
             yield from _files(request.prefix, lambda path: path.suffix in (".toml", ".json"))
         elif option.name in ("save", "run", "resume", "source_embeddings", "target_embeddings"):
@@ -133,6 +135,11 @@ class Completer:
             yield from self.session.models()
         elif magic.first_word == "data":
             yield from self._data(prefix)
+        elif magic.first_word == "outputs":
+            yield from (
+                name for name, value in self.session.variables.items() if type(value).__name__ == "GeneratedTable"
+            )
+            yield from _files(prefix, lambda path: path.suffix in (".tsv", ".csv", ".jsonl", ".parquet"))
         yield from magic.actions
 
     def _data(self, prefix: str) -> Iterator[str]:

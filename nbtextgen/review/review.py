@@ -57,6 +57,8 @@ class Review:
         file: where the decisions are kept.
         decisions: by row, for the rows that are decided.
         counts: how many rows are accepted, corrected and skipped.
+        has_threshold: whether some rows were accepted by their confidence, and others not.
+        doubtful: how many rows are doubtful; see ``is_doubtful``.
 
     Example:
         >>> review = Review("french.tsv")                    # doctest: +SKIP
@@ -85,7 +87,7 @@ class Review:
         self.has_threshold = any(self.rows[row].accepted is not None for row in self.order)
         self.decisions: dict[int, Decision] = {}
         self.counts: dict[str, int] = dict.fromkeys(DECISIONS, 0)
-        self._doubtful = sum(map(self.is_doubtful, self.order))
+        self.doubtful = sum(map(self.is_doubtful, self.order))
         self._doubtful_decided = 0
         self._history: list[tuple[int, Decision | None]] = []
         self._journal = Journal(self.file, key, len(self.rows))
@@ -215,7 +217,7 @@ class Review:
     def progress(self) -> tuple[int, int]:
         """How many rows are decided, and of how many: of the doubtful ones, if a threshold of acceptance was set."""
         if self.has_threshold:
-            return self._doubtful_decided, self._doubtful
+            return self._doubtful_decided, self.doubtful
         return len(self.decisions), len(self.order)
 
     def __repr__(self) -> str:

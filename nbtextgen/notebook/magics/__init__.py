@@ -16,6 +16,7 @@ from nbtextgen.notebook.magics.explain import ExplainCommands
 from nbtextgen.notebook.magics.files import FileCommands
 from nbtextgen.notebook.magics.generate import GenerateCommands
 from nbtextgen.notebook.magics.panel import PanelCommands
+from nbtextgen.notebook.magics.review import ReviewCommands
 from nbtextgen.notebook.magics.runs import RunCommands
 from nbtextgen.notebook.magics.train import TrainCommands
 from nbtextgen.notebook.magics.tune import TuneCommands
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 COMMANDS: tuple[type[Commands], ...] = (
     TrainCommands,
     GenerateCommands,
+    ReviewCommands,
     ExplainCommands,
     EvaluateCommands,
     DataCommands,

@@ -1,0 +1,99 @@
+"""``textgen_review``: decide about outputs one after another, the doubtful first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic import line_magic, magics_class
+
+from nbtextgen.core.errors import NbTextGenError, OptionError
+from nbtextgen.notebook.arguments import COMMON, by_name, text_option
+from nbtextgen.notebook.code import MagicLine, print_code
+from nbtextgen.notebook.lines import ParsedLine
+from nbtextgen.notebook.magics.base import Commands, command
+
+if TYPE_CHECKING:
+    from nbtextgen.generator import TextGenerator
+
+OPTIONS = (
+    by_name(
+        text_option(
+            "model", "variable of the model, for probabilities, candidates and explanations; default: its author"
+        ),
+        text_option("file", "where the decisions are kept; default: beside the table's file, or in the folder reviews"),
+    )
+    | COMMON
+)
+
+
+@magics_class
+class ReviewCommands(Commands):
+    """Reviewing."""
+
+    @line_magic
+    @command(OPTIONS, "outputs", words=0, rest="expression")
+    def textgen_review(self, parsed: ParsedLine) -> object:
+        """Accept, correct or skip generated outputs one after another, the doubtful first, by mouse or by keyboard.
+
+            todo = %textgen_generate NAME --data DATA --accept 0.99
+            %textgen_review todo
+            %textgen_review french.tsv            a table file that %textgen_generate --into wrote
+
+        Every decision is on disk at once; the same line goes on where it was, also after a restart. `todo.corrections` are pairs:
+        train on them with %textgen_train better --data todo.corrections --start NAME.
+
+        Example:
+
+            %textgen_review todo --model french
+        """
+        from nbtextgen.review import Review
+
+        text, file = parsed.text, parsed.options.get("file")
+        if not text:
+            raise OptionError(
+                "Name the outputs to review: a generated table or its file, for instance: %textgen_review todo"
+            )
+        if parsed.options.get("show_code"):
+            return print_code(*self._code(text, file))
+        outputs = self.session.data(text, "")
+        review = outputs.review(file) if hasattr(outputs, "review") else Review(outputs, file)
+        model, name = self._model(parsed.options.get("model"), outputs)
+        if not self.session.rich:
+            return review
+        from nbtextgen.notebook.review.panel import ReviewPanel
+
+        def pieces() -> dict[str, str]:
+            start = {"start": name} if name else {}
+            data = self._corrections(text, outputs, file)
+            return {"Train on the corrections": MagicLine("textgen_train", "better", {"data": data, **start}).magic()}
+
+        return ReviewPanel(review, model, pieces)
+
+    def _model(self, name: str | None, outputs: object) -> tuple[TextGenerator | None, str]:
+        """Return the model that is named, or the one that wrote the outputs, and its variable."""
+        if name:
+            return self.session.model([name]), name
+        author = getattr(outputs, "model", "")
+        for each in self.session.models() if author else ():
+            model: Any = self.session.scope[each]
+            try:
+                if model.predictor.fingerprint == author:
+                    return model, each
+            except NbTextGenError:  # not trained yet
+                continue
+        return None, ""
+
+    def _corrections(self, text: str, outputs: object, file: str | None) -> str:
+        """Return an expression for the pairs."""
+        if hasattr(outputs, "corrections"):
+            return f"{text.strip()}.corrections"
+        return f"{_review(self.session.data_as_code(text), file)}.corrections"
+
+    def _code(self, text: str, file: str | None) -> list[str]:
+        """Return the Python that does the same."""
+        code = self.session.data_as_code(text)
+        return ["from nbtextgen.review import Review", f"review = {_review(code, file)}", "review"]
+
+
+def _review(outputs: str, file: str | None) -> str:
+    return f"Review({outputs})" if file is None else f"Review({outputs}, {file!r})"
