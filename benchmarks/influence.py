@@ -32,6 +32,7 @@ from nbtextgen.data.batching import Examples, encode_examples, padded_batches
 from nbtextgen.data.builtin import builtin_rows
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.influence.index import InfluenceIndex
+from nbtextgen.pipeline.dataset import prepare_data
 from nbtextgen.tokenizers.base import PAD
 
 Rows = Sequence[tuple[str, str]]
@@ -214,7 +215,7 @@ def clock() -> None:
     """Print the processor time of an epoch, of the index and of queries, for 30,000 pairs."""
     rows = builtin_rows("dates", 30_000, seed=1)
     settings = {"threads": 1, "samples": 0, "valid_fraction": 0.0, "precision": "fp32"}
-    planned = TextGenerator(**settings).fit(rows[:2000] * 15, callbacks=[], controls=stopped()).plan
+    planned = prepare_data(TextGenerator(**settings).get_params(), rows).plan
     hidden = planned.model.hidden_size
     began = time.process_time()
     model = TextGenerator(**settings, hidden_size=hidden, epochs=1).fit(rows, callbacks=[])
@@ -232,15 +233,6 @@ def clock() -> None:
     print(f"time, 30,000 pairs of dates, hidden size {hidden}: epoch {epoch:.1f} s, default {epochs} epochs; index {index:.1f} s = "
           f"{100 * index / (epoch * epochs):.1f} % of the training; query {np.median(seconds):.2f} s (median), "
           f"{max(seconds):.2f} s at most", flush=True)  # fmt: skip
-
-
-def stopped() -> object:
-    """Controls of a training that ends at once, to see which settings are chosen."""
-    from nbtextgen import Controls
-
-    controls = Controls()
-    controls.stop()
-    return controls
 
 
 def main() -> None:

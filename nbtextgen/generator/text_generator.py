@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 from weakref import WeakSet
@@ -22,7 +21,7 @@ from nbtextgen.pipeline.description import description, description_html
 from nbtextgen.pipeline.model_data import score_metric
 from nbtextgen.pipeline.session import Callback, TrainingSession, run_session
 from nbtextgen.pipeline.settings import fit_options
-from nbtextgen.pipeline.training_rows import trained_pairs
+from nbtextgen.pipeline.training_rows import MAX_PAIRS, trained_pairs
 from nbtextgen.training.events import Event
 
 if TYPE_CHECKING:
@@ -139,7 +138,7 @@ class TextGenerator(Configurable, ExplainedModel):
             self._train(session, callbacks)
         self._calibrate(data.training_data, data.valid)
         self.background = tuple(data.train.sources[:: max(1, len(data.train) // KEPT_SOURCES)])
-        self.held_out, self.training_pairs = data.valid, partial(trained_pairs, data)
+        self.held_out, self.training_pairs = data.valid, trained_pairs(data, MAX_PAIRS)
         self.seen = None if data.plan.data.store else SeenSources(data.train.sources)  # a store has no texts
         return self
 

@@ -81,6 +81,10 @@ def open_source(
     if options["store"]:
         if targets is not None or valid is not None:
             raise OptionError("--store reads pairs from files or a data set and holds some out itself.")
+        if options["keep_rows"]:
+            raise OptionError(
+                "--keep-rows keeps pairs that are in memory, and --store reads them in parts; choose one."
+            )
         return StreamedSource.of(options, data, source, target, encoding)
     if targets is None:
         return PairSource.of(options, data, valid, source, target, encoding)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from nbtextgen.core.errors import DataError, ModelFileError
@@ -19,21 +21,25 @@ from nbtextgen.pipeline.training_data import PreparedData
 KEPT_ROWS = "training_rows.json"
 """The training pairs in a model's or a run's folder; only if the user wants them to be kept."""
 MAX_PAIRS = 500_000
-"""Most pairs that stay in memory after training."""
+"""Most pairs that stay in memory after training without being asked for."""
 MISSING = (
     "This model does not hold its training rows, so it cannot tell which of them are behind an output; give them again with "
     "--data=DATA, or keep them with save(keep_rows=True) or, in a run, --keep-rows."
 )
 
 
-def trained_pairs(prepared: PreparedData) -> Pairs | None:
-    """The pairs that a model was trained on, or the windows of its text; ``None`` if they are not in memory or too many."""
+def trained_pairs(prepared: PreparedData, limit: int | None = None) -> Callable[[], Pairs | None] | None:
+    """A function that returns the pairs that a model was trained on, or the windows of its text.
+
+    It holds on to these alone. ``None`` if they are not in memory, or more than ``limit``.
+    """
     data = prepared.training_data
-    if prepared.plan.data.store or len(data.train) > MAX_PAIRS:
+    if prepared.plan.data.store or (limit is not None and len(data.train) > limit):
         return None
     if prepared.plan.data.context is not None:
-        return window_pairs(data.train, data.source, data.target, "of the text")
-    return prepared.train
+        return partial(window_pairs, data.train, data.source, data.target, "of the text")
+    pairs = prepared.train
+    return lambda: pairs
 
 
 def given_pairs(

@@ -139,9 +139,8 @@ class Run:
             if folder.exists():
                 folder.rmdir()  # an empty one
             with committed(folder) as work:
-                _write_training_data(
-                    work / "material", training_data, trained_pairs(prepared) if plan.data.keep_rows else None
-                )
+                rows = trained_pairs(prepared) if plan.data.keep_rows else None
+                _write_training_data(work / "material", training_data, None if rows is None else rows())
                 manifest["material"] = checksum(work / "material" / "material.json")
                 write(work / MANIFEST, as_sealed_json(manifest))
         except OSError as error:

@@ -202,3 +202,8 @@ def test_wrong_options_are_named(model: TextGenerator, options: dict, message: s
     with pytest.raises((OptionError, DataError), match=message):
         model.training_rows("7 ab", **options)
     assert math.isfinite(model.training_rows("7 ab", token=0)[0].influence)
+
+
+def test_rows_are_not_kept_of_what_is_read_in_parts() -> None:
+    with pytest.raises(OptionError, match="choose one"):
+        TextGenerator(store="folder", keep_rows=True).fit(ROWS, callbacks=[])
