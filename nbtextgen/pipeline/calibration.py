@@ -92,6 +92,26 @@ def calibrate_predictor(
     Raises:
         DataError: if there are too few pairs.
     """
+    held, criterion = held_out_outputs(predictor, plan, pairs, criterion, config, grouped=grouped)
+    calibration = fit_calibration(held, criterion, search_settings(config))
+    assert predictor.confidence is not None
+    predictor.confidence = predictor.confidence.with_calibration(calibration)
+    return calibration
+
+
+def held_out_outputs(
+    predictor: Predictor,
+    plan: Plan,
+    pairs: Pairs,
+    criterion: Criterion | None,
+    config: DecodingConfig,
+    *,
+    grouped: bool = False,
+) -> tuple[HeldOut, Criterion]:
+    """Generate for held-out pairs and say which outputs are right, by which criterion; see ``calibrate_predictor``.
+
+    What is usual in their sources is added to the confidence of the model.
+    """
     sources, references = model_references(plan, predictor, pairs, grouped=grouped)
     if len(sources) < LEAST:
         raise DataError(f"{there_are(len(sources), 'held-out pair')}; a calibration needs at least {LEAST}.")
@@ -104,10 +124,8 @@ def calibrate_predictor(
         criterion = exact if exact.right(references, texts).mean() >= EXACT_SHARE else Criterion.parse(SIMILAR)
     unseen = _unseen(predictor, predictor.confidence, sources)
     confidence = replace(predictor.confidence, usual=usual_unseen(unseen))
-    held = _held_out(predictor, outputs, references, criterion, confidence.is_unlike(unseen))
-    calibration = fit_calibration(held, criterion, search_settings(config))
-    predictor.confidence = confidence.with_calibration(calibration)
-    return calibration
+    predictor.confidence = confidence
+    return _held_out(predictor, outputs, references, criterion, confidence.is_unlike(unseen)), criterion
 
 
 def _unseen(
