@@ -32,7 +32,7 @@ class Task:
 def dates(data: Path | None) -> Task:
     """Built-in dates, trained too little."""
     pairs = builtin("dates", 14_000)
-    return Task(pairs[:6_000], pairs[6_000:], {"hidden_size": 128, "max_steps": 400})
+    return Task(pairs[:1_500], pairs[6_000:], {"hidden_size": 128, "max_steps": 500})
 
 
 def pronunciation(data: Path | None) -> Task:
@@ -98,7 +98,7 @@ def table(data: Path | None) -> Task:
     draw = random.Random(7)
     rows = list({left: (left, right) for left, right in (ingredient(draw) for _ in range(16_000))}.values())
     pairs = Pairs([left for left, _ in rows], [right for _, right in rows])
-    return Task(pairs[:2_500], pairs[2_500:], {"hidden_size": 128, "max_steps": 300})
+    return Task(pairs[:600], pairs[4_000:12_000], {"hidden_size": 128, "max_steps": 400})
 
 
 TASKS = {"dates": dates, "pronunciation": pronunciation, "multi30k": multi30k, "table": table}

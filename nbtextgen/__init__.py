@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nbtextgen.explanation.explanation import Explanation, Explanations
     from nbtextgen.generator import TextGenerator
     from nbtextgen.inference.generation import Generation, Generations
+    from nbtextgen.labelling import to_label
     from nbtextgen.notebook import panel
     from nbtextgen.run.config import LaunchConfig
     from nbtextgen.run.folder import Run
@@ -55,6 +56,7 @@ __all__ = [
     "panel",
     "register_metric",
     "runs",
+    "to_label",
     "tune",
 ]
 
@@ -79,6 +81,7 @@ _MODULES = {
     "panel": "notebook",
     "register_metric": "core.own_metrics",
     "runs": "run.listing",
+    "to_label": "labelling",
     "tune": "tuning",
 }
 """Where each public name is defined."""

@@ -160,7 +160,7 @@ class HeldOut:
 def fit_calibration(held: HeldOut, criterion: Criterion, decoding: Mapping[str, Any], seed: int = 1) -> Calibration:
     """Fit a calibration on one part of held-out outputs, and keep the scores of the others for acceptance.
 
-    The columns, the penalty and isotonic regression are chosen by cross-validated log-loss.
+    The penalty, and whether isotonic regression follows, are chosen by cross-validated log-loss.
     """
     order = np.random.default_rng(seed).permutation(len(held.right))
     fitted = min(MAX_FITTED, max(LEAST // 2, int(FITTED_SHARE * len(order))))
@@ -185,20 +185,20 @@ def fit_calibration(held: HeldOut, criterion: Criterion, decoding: Mapping[str, 
     )
 
 
+FEWEST = 10
+"""Right and wrong outputs, the fewer of both, from which all features are used."""
 FEW = ("log-odds of the output", "mean log-probability of a token", "log-odds of the least likely token")
-"""The features of the smallest regression."""
+"""The features that are used below that."""
 
 
 def _choose(features: Array, right: Array) -> tuple[NDArray[np.int64], float, bool]:
-    """The columns, the penalty, and whether isotonic regression follows, by cross-validated log-loss."""
-    few = np.array([NAMES.index(name) for name in FEW])
-    candidates: list[tuple[float, NDArray[np.int64], float]] = []
-    for columns in (few, np.arange(len(NAMES))):
-        for ridge in RIDGES:
-            logits = _folded(features[:, columns], right, ridge)
-            candidates.append((_log_loss(sigmoid(logits), right), columns, ridge))
-    loss, columns, ridge = min(candidates, key=lambda candidate: candidate[0])
-    logits = _folded(features[:, columns], right, ridge)
+    """The columns, the penalty, and whether isotonic regression follows; the last two by cross-validated log-loss."""
+    rarer = min(right.sum(), len(right) - right.sum())
+    columns = np.array([index for index, name in enumerate(NAMES) if rarer >= FEWEST or name in FEW])
+    folded = {ridge: _folded(features[:, columns], right, ridge) for ridge in RIDGES}
+    losses = {ridge: _log_loss(sigmoid(logits), right) for ridge, logits in folded.items()}
+    ridge = min(losses, key=losses.__getitem__)
+    logits, loss = folded[ridge], losses[ridge]
     curved = np.empty(len(right))
     for fold in _folds(len(right)):
         rest = np.setdiff1d(np.arange(len(right)), fold)

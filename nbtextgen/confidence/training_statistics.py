@@ -108,13 +108,23 @@ class TrainingStatistics:
 
 
 def buckets(ids: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The bucket of every n-gram of a sequence, ``(len(ids) - SIZE + 1,)``: a multiplicative hash of its ids."""
+    """The bucket of every n-gram of a sequence, ``(len(ids) - SIZE + 1,)``."""
+    return (_hashes(ids) % np.uint64(BUCKETS)).astype(np.int64)
+
+
+def ngram_hashes(ids: Ids) -> NDArray[np.uint64]:
+    """A hash of every n-gram of a text, borders included, ``(n-grams,)``."""
+    return _hashes(_bordered([np.asarray(ids, np.int64)]))
+
+
+def _hashes(ids: NDArray[np.int64]) -> NDArray[np.uint64]:
+    """A multiplicative hash of every ``SIZE`` neighbours."""
     mixed = np.zeros(len(ids) - SIZE + 1, np.uint64)
     for offset in range(SIZE):
         part = ids[offset : offset + len(mixed)].astype(np.uint64) + np.uint64(1)
         mixed = (mixed ^ part) * np.uint64(0x9E3779B97F4A7C15)
         mixed ^= mixed >> np.uint64(29)
-    return (mixed % np.uint64(BUCKETS)).astype(np.int64)
+    return mixed
 
 
 def _bordered(rows: Sequence[NDArray[np.int64]]) -> NDArray[np.int64]:

@@ -30,6 +30,18 @@ ACCEPT = Option(
     1.0,
     None,
 )
+TO_LABEL = Option(
+    "to_label",
+    int,
+    True,
+    None,
+    "with --data: instead of a table, so many rows whose labels would teach the model most",
+    1,
+    None,
+    None,
+    None,
+    None,
+)
 OWN = (
     by_name(
         TEXT,
@@ -37,6 +49,7 @@ OWN = (
         text_option("source", "name or number of the column, if --data has several"),
         text_option("encoding", "encoding of the file after --data, such as cp1252; by default Unicode"),
         ACCEPT,
+        TO_LABEL,
         text_option("into", "with --data: a variable, a column such as df['fr'], or a file that receives the outputs"),
     )
     | COMMON
@@ -65,6 +78,7 @@ class GenerateCommands(Commands):
             %textgen_generate french --data df --source en --into df["fr"]
             %textgen_generate french --data english.txt --into french.tsv
             todo = %textgen_generate french --data df --source en --accept 0.99
+            next_rows = %textgen_generate french --data df --source en --to-label 100
 
         With --data, the outputs are in the order of the sources. An interrupted call that writes a file goes on when it is repeated.
         """
@@ -74,9 +88,9 @@ class GenerateCommands(Commands):
         model = self.session.model(parsed.words)
         if parsed.options.get("data") is not None:
             return self._generate_data(model, parsed, options)
-        for name in ("source", "encoding", "into"):
+        for name in ("source", "encoding", "into", "to_label"):
             if parsed.options.get(name) is not None:
-                raise OptionError(f"--{name} needs --data.")
+                raise OptionError(f"--{name.replace('_', '-')} needs --data.")
         text = _sources(parsed.words[0], self.text(parsed), parsed.cell)
         if parsed.options.get("show_code"):
             return print_code(call(f"{parsed.words[0]}.generate", repr(text), options))
@@ -97,6 +111,8 @@ class GenerateCommands(Commands):
         if into is not None:
             into, is_file = self.session.target(into)
         columns = columns_in(own)
+        if own.get("to_label") is not None:
+            return self._to_label(model, parsed, options, columns)
         if own.get("show_code"):
             data = self.session.data_as_code(own["data"])
             generated = call(f"{name}.generate_file", f"{data}, {into!r}" if is_file else data, columns | options)
@@ -107,6 +123,20 @@ class GenerateCommands(Commands):
         if into is not None and not is_file:
             self.session.assign(into, table.texts)
         return table
+
+    def _to_label(self, model: TextGenerator, parsed: ParsedLine, options: Values, columns: Values) -> object:
+        """Choose rows to label from a column of sources."""
+        own = parsed.options
+        if own.get("into") is not None or options:
+            other = "into" if own.get("into") is not None else next(iter(options)).replace("_", "-")
+            raise OptionError(f"--{other} does not go with --to-label, which chooses rows by greedy outputs.")
+        if own.get("show_code"):
+            data = self.session.data_as_code(own["data"])
+            code = call("to_label", f"{parsed.words[0]}, {data}, {own['to_label']}", columns)
+            return print_code("from nbtextgen import to_label", code)
+        from nbtextgen.labelling import to_label  # imports NumPy
+
+        return to_label(model, self.session.data(own["data"]), own["to_label"], **columns)
 
 
 def _sources(name: str, text: str, cell: str | None) -> str | list[str]:

@@ -1,0 +1,119 @@
+"""``to_label``: the inputs whose labels would teach a model most."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nbtextgen.confidence.selection import select, source_vectors
+from nbtextgen.core.errors import DataError, OptionError
+from nbtextgen.core.escaping import pictured, visible
+from nbtextgen.core.optional_imports import optional_import
+from nbtextgen.core.wording import counted
+from nbtextgen.data.readers.columns import ColumnName
+from nbtextgen.data.readers.texts import read_texts
+from nbtextgen.generator.trained_model import TrainedModel
+from nbtextgen.inference.text_codec import validate_sources
+
+if TYPE_CHECKING:
+    import pandas
+
+SHOWN = 10
+"""Rows shown in a notebook."""
+
+
+@dataclass(frozen=True)
+class RowToLabel:
+    """An input to label.
+
+    Attributes:
+        row: its place in the data, from 0.
+        source: the input.
+        text: what the model writes, to be corrected.
+        confidence: see ``Generation.confidence``.
+    """
+
+    row: int
+    source: str
+    text: str
+    confidence: float
+
+
+class RowsToLabel(list[RowToLabel]):
+    """Inputs to label, in the order in which they were chosen: any beginning of the list is a choice, too."""
+
+    @property
+    def sources(self) -> list[str]:
+        """The inputs alone."""
+        return [row.source for row in self]
+
+    def frame(self) -> pandas.DataFrame:
+        """The rows as a data frame with the columns row, source, text and confidence."""
+        with optional_import("A data frame", "pandas", "frames"):
+            import pandas
+        return pandas.DataFrame([vars(row) for row in self], columns=["row", "source", "text", "confidence"])
+
+    def __repr__(self) -> str:
+        lines = [
+            f"{100 * row.confidence:5.1f} %  {pictured(row.source)} -> {pictured(row.text)}" for row in self[:SHOWN]
+        ]
+        more = [f"... {len(self) - SHOWN:,} more"] if len(self) > SHOWN else []
+        return "\n".join([f"{counted(len(self), 'row')} to label:", *lines, *more])
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        left, right = "<td style='text-align:left'><bdi>", "<td style='text-align:right;opacity:.75'>"
+        rows = "".join(
+            f"<tr>{right}{row.row:,}</td>{left}{visible(row.source)}</bdi></td>{left}{visible(row.text)}</bdi></td>"
+            f"{right}{100 * row.confidence:.1f} %</td></tr>"
+            for row in self[:SHOWN]
+        )
+        head = "".join(f"<th>{name}</th>" for name in ("row", "input", "output", "confidence"))
+        more = f"<div style='opacity:.75'>{len(self) - SHOWN:,} more; see .frame()</div>" if len(self) > SHOWN else ""
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}"
+        return {"text/plain": repr(self), "text/html": table}
+
+
+def to_label(
+    model: TrainedModel,
+    data: Any,
+    count: int = 100,
+    *,
+    source: ColumnName | None = None,
+    encoding: str | None = None,
+    seed: int = 1,
+) -> RowsToLabel:
+    """Choose the inputs whose labels would teach a model most: uncertain ones, unlike one another.
+
+    Args:
+        model: a trained model, for instance on the rows that are labelled already.
+        data: inputs without labels, as ``generate`` takes many; empty and repeated ones are left out.
+        count: how many to choose.
+        source, encoding: as in ``generate``.
+        seed: of the draw.
+
+    Returns:
+        the rows in the order of choice, with the model's output and confidence.
+
+    Raises:
+        DataError: if there is no input.
+
+    Example:
+        >>> next_rows = to_label(model, frame["typed"], 200)     # doctest: +SKIP
+        >>> next_rows.frame().to_csv("label-these.csv")          # doctest: +SKIP
+    """
+    if isinstance(count, bool) or count < 1:
+        raise OptionError(f"count must be a whole number of at least 1 (got {count!r}).")
+    texts = validate_sources(read_texts(data, source, encoding), model.plan.data.clean, allow_empty=True)
+    first = {text: row for row, text in reversed(list(enumerate(texts))) if text.strip()}
+    rows = sorted(first.values())
+    if not rows:
+        raise DataError("There are no inputs to choose from; give at least one that is not empty.")
+    outputs = model.generate([texts[row] for row in rows])
+    confidence = np.array([output.confidence for output in outputs])
+    vectors = source_vectors(model.predictor.source.encode_batch([texts[row] for row in rows]))
+    chosen = select(vectors, 1 - confidence, count, seed)
+    return RowsToLabel(
+        RowToLabel(rows[index], texts[rows[index]], outputs[index].text, float(confidence[index])) for index in chosen
+    )
