@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from nbtextgen import Generations, OnnxGenerator, Pairs, TextGenerator, calibrate
 from nbtextgen.cli import main
@@ -174,6 +175,30 @@ def test_command_line_accepts(saved: Path, tmp_path: Path, capsys: pytest.Captur
     main(["generate", str(saved), "--data", str(tmp_path / "in.txt"), "--into", str(into), "--accept", "0.9"])
     assert "of 20 outputs" in capsys.readouterr().out
     assert all("accepted" in json.loads(line) for line in into.read_text().splitlines())
+
+
+def test_magics_accept_and_choose_rows_to_label(
+    model: TextGenerator, calibration: Calibration, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell = InteractiveShell()
+    shell.run_line_magic("load_ext", "nbtextgen")
+    shell.user_ns |= {"copier": model, "df": pd.DataFrame({"typed": noisy(40, 10).sources})}
+    todo = shell.run_line_magic("textgen_generate", "copier --data df --source typed --accept 0.9")
+    assert todo.accepted == sum(row.accepted for row in todo.rows) > 0
+    shell.run_line_magic("textgen_generate", "copier --data df --source typed --accept 0.9 --show-code")
+    assert capsys.readouterr().out == "copier.generate_file(df, source='typed', accept=0.9)\n"
+    rows = shell.run_line_magic("textgen_generate", "copier --data df --to-label 5")
+    assert len(rows) == 5 and all(shell.user_ns["df"].typed[row.row] == row.source for row in rows)
+    shell.run_line_magic("textgen_generate", "copier --data df --to-label 5 --show-code")
+    assert "to_label(copier, df, 5)" in capsys.readouterr().out
+    for line, message in (
+        ("copier abc --to-label 5", "needs --data"),
+        ("copier --data df --to-label 5 --into x", "--into does not go"),
+        ("copier --data df --to-label 5 --beam 2", "--beam does not go"),
+        ("copier --data df --accept 99", "--accept"),
+    ):
+        with pytest.raises(Exception, match=message):
+            shell.run_line_magic("textgen_generate", line)
 
 
 # The parts --------------------------------------------------------------------------------------------------------
