@@ -87,7 +87,11 @@ class Beam(BatchSearch):
         logs, attention, batch.state = batch.model.step(batch.last_tokens, batch.state)
         allowed = self.constraints.apply(logs, batch.steps, batch.generated)
         at_limit = self.limits[batch.source_indices] <= batch.steps
-        allowed = force_end(allowed, at_limit)
+        self._extend(force_end(allowed, at_limit), attention)
+
+    def _extend(self, allowed: Tensor, attention: Tensor) -> None:
+        """Choose the best extensions; ``allowed`` and ``attention`` are what the step gave, after the rules."""
+        batch = self.batch
         best, parents, tokens = best_extensions(self.sums, allowed, 2 * batch.width)
         token_logs = best - self.sums.gather(1, parents)
         ends = (tokens == EOS) & (best > IMPOSSIBLE)
@@ -136,13 +140,17 @@ class Beam(BatchSearch):
             if not unfinished:
                 continue
             finished, limit = self.finished[index], self.max_lengths[index]
-            bound = best_sums[row] / length_norm(limit + 1, self.config.length_penalty)
+            bound = self._bound(row, index, best_sums[row], steps[row])
             safe = len(finished) >= self.config.n_best and finished[self.config.n_best - 1].score >= bound
             if safe or steps[row] > limit or best_sums[row] == IMPOSSIBLE:
                 done.append(row)
         if done:
             self.batch.finish(done)
             self.sums[done] = IMPOSSIBLE
+
+    def _bound(self, row: int, index: int, best_sum: float, steps: int) -> float:
+        """A score that no live hypothesis of a source will exceed; ``steps`` tokens are generated."""
+        return best_sum / length_norm(self.max_lengths[index] + 1, self.config.length_penalty)
 
 
 def _coverage(weights: NDArray[np.float32] | None) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,16 +14,21 @@ from nbtextgen.core.errors import OptionError
 from nbtextgen.decoding.batch import Batch, to_list, to_numpy
 from nbtextgen.decoding.beam import Beam
 from nbtextgen.decoding.config import NO_RULES, NOTHING_ALLOWED, DecodingConfig, TokenRules
+from nbtextgen.decoding.constrained_beam import ConstrainedBeam
 from nbtextgen.decoding.constraints import Constraints
 from nbtextgen.decoding.greedy import GreedySearch
 from nbtextgen.decoding.hypothesis import MAX_KEPT_ATTENTION, Hypothesis, length_norm
 from nbtextgen.decoding.stepper import Stepper
 from nbtextgen.decoding.streaming import generate_tokens
+from nbtextgen.decoding.terms import Terms
 from nbtextgen.tokenizers.base import EOS
 
 MAX_BATCH_TOKENS = 1 << 16
 """Source tokens, including padding, that are decoded together: 64 sources of 1,024 tokens each. Encoding takes a few
 kilobytes per token."""
+
+TERM_BEAM = 5
+"""Width of the beam for outputs that must contain terms, where the settings ask for greedy search."""
 
 MIN_WIDTH = 4
 """Hypotheses per source below which more than ``batch_size`` sources are decoded together, to keep steps large. The output
@@ -39,6 +44,7 @@ def decode(
     *,
     max_length: Sequence[int],
     copy_ids: Tensor | None = None,
+    terms: Sequence[Terms] | None = None,
     hypotheses: list[list[Hypothesis]] | None = None,
     cancellation: CancellationToken | None = None,
 ) -> list[list[Hypothesis]]:
@@ -50,6 +56,7 @@ def decode(
         config, rules: limits and constraints of the outputs.
         max_length: most output tokens, one limit per source.
         copy_ids: for networks with a copy head, the target-side ids of the source tokens, shaped like ``source``.
+        terms: terms that each output must contain; ``max_length`` must leave room for their tokens.
         hypotheses: an empty list per source, which is filled when the source is finished, so that the outputs of an
             interrupted search are not lost.
         cancellation: ends the search with ``Cancelled`` at its next step.
@@ -63,7 +70,10 @@ def decode(
     limits = torch.tensor([max(limit, len(rules.prefix) + 1, config.min_length) for limit in max_length])
     if hypotheses is None:
         hypotheses = [[] for _ in max_length]
-    search = _Search(model, source, copy_ids, Constraints(config, rules), limits, hypotheses, cancellation)
+    terms = terms if terms and any(terms) else None
+    if terms is not None and config.beam == 1:
+        config = replace(config, beam=TERM_BEAM)  # greedy search cannot wait for the place where a term fits
+    search = _Search(model, source, copy_ids, Constraints(config, rules), limits, hypotheses, cancellation, terms)
     try:
         if search.greedy and config.n_best == 1 and min(len(source), config.batch_size) == 1:
             for index in range(len(source)):
@@ -90,6 +100,7 @@ class _Search:
     limits: Tensor
     hypotheses: list[list[Hypothesis]]
     cancellation: CancellationToken | None
+    terms: Sequence[Terms] | None = None
 
     @property
     def config(self) -> DecodingConfig:
@@ -135,9 +146,12 @@ class _Search:
     def in_batches(self) -> None:
         """Generate the outputs for all sources, in batches that are refilled as sources finish."""
         for indices in self._bounded_slices():
-            search = GreedySearch if self.greedy else Beam
-            batch, limits = self._batch(indices), self.limits[indices]
-            search(batch, self.constraints, limits, self.hypotheses[indices]).run(self.cancellation)
+            arguments = self._batch(indices), self.constraints, self.limits[indices], self.hypotheses[indices]
+            if self.terms is not None:
+                search = ConstrainedBeam(*arguments, self.terms[indices])
+            else:
+                search = GreedySearch(*arguments) if self.greedy else Beam(*arguments)
+            search.run(self.cancellation)
 
     def _batch(self, indices: slice) -> Batch:
         """Return an empty batch for a slice of the sources."""
