@@ -19,6 +19,8 @@ FUNCTIONS = ("score",)
 """Options that also take a function."""
 WORD_LISTS = ("spans",)
 """Text options that also take a sequence of texts."""
+MAPPINGS = ("glossary",)
+"""Lists of words that also take a mapping or a path."""
 HEADER = '''\
 """Keyword arguments of the public methods, for type checkers and editors.
 
@@ -27,7 +29,7 @@ HEADER = '''\
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import Literal, TypedDict
 
@@ -45,6 +47,8 @@ def annotation(option: Option) -> str:
         kind = "str | PathLike[str]"
     else:
         kind = option.type.__name__
+    if option.name in MAPPINGS:
+        kind = "str | PathLike[str] | Sequence[str] | Sequence[tuple[str, str]] | Mapping[str, str | Sequence[str]]"
     if option.own_metrics:
         kind += " | OwnMetric"
     if option.name in FUNCTIONS:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import Literal, TypedDict
 
@@ -107,6 +107,9 @@ class DecodingOptions(TypedDict, total=False):
     prefix: str
     allow: str | Sequence[str]
     forbid: str | Sequence[str]
+    glossary: str | PathLike[str] | Sequence[str] | Sequence[tuple[str, str]] | Mapping[str, str | Sequence[str]]
+    must_include: str | Sequence[str]
+    carry_over: str | Sequence[str]
     replace_unknown: bool
     batch_size: int
     precision: Literal["auto", "fp32", "int8"]

@@ -12,7 +12,7 @@ import inspect
 import math
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar, Union, cast, get_args, get_origin
 
@@ -37,12 +37,14 @@ def option(
     choices: Iterable[str] | None = None,
     usual: tuple[float, float] | None = None,
     own_metrics: bool = False,
+    reader: Callable[[object], tuple[str, ...]] | None = None,
 ) -> Any:
     """Declare an option as a dataclass field; the arguments are the attributes of ``Option``."""
     words = None if choices is None else tuple(choices)
     metadata = {"minimum": minimum, "maximum": maximum, "above": above, "below": below, "choices": words}
     return dataclasses.field(
-        default=default, metadata={"help": help, "usual": usual, "own_metrics": own_metrics, **metadata}
+        default=default,
+        metadata={"help": help, "usual": usual, "own_metrics": own_metrics, "reader": reader, **metadata},
     )
 
 
@@ -60,6 +62,7 @@ class Option:
         choices: the allowed words, or ``None``.
         usual: the part of the range that a slider spans, or ``None``: all of it.
         own_metrics: whether a metric of the user is allowed as well, see ``register_metric``.
+        reader: makes the words of a value of another form, such as a mapping; raises ``OptionError`` for a wrong one.
     """
 
     name: str
@@ -74,6 +77,7 @@ class Option:
     choices: tuple[str, ...] | None
     usual: tuple[float, float] | None = None
     own_metrics: bool = False
+    reader: Callable[[object], tuple[str, ...]] | None = None
 
     @property
     def flag(self) -> str:
@@ -108,6 +112,8 @@ class Option:
         """
         if value is None and self.optional:
             return None
+        if self.reader is not None:
+            return self.reader(value)
         if self.own_metrics and (callable(value) or is_own_metric(value)):
             return register_metric(cast("OwnMetric", value)) if callable(value) else value
         converted = self._converted(value)
@@ -137,7 +143,7 @@ class Option:
                 value = tuple(word for word in text.split(",") if word) if self.type is tuple else text
         except (KeyError, ValueError):
             raise self._refusal(text) from None
-        return self.check(value)
+        return value if self.reader is not None else self.check(value)  # it may be the name of a variable
 
     def _converted(self, value: Any) -> bool | int | float | str | tuple[str, ...]:
         if getattr(value, "ndim", 1) == 0:

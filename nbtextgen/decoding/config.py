@@ -6,8 +6,12 @@ from dataclasses import dataclass
 
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import option
+from nbtextgen.decoding.glossary import glossary_entries
 
 NOTHING_ALLOWED = "These rules leave no token to generate; relax --allow, --forbid or --min-length."
+
+TERM_BEAM = 5
+"""Width of the beam for outputs that must contain terms, where the settings ask for greedy search."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,16 @@ class DecodingConfig:
     prefix: str = option("", "text that every output must begin with")
     allow: tuple[str, ...] = option((), "only these words may be generated")
     forbid: tuple[str, ...] = option((), "words that may not be generated, each as the sequence of its tokens")
+    glossary: tuple[str, ...] = option(
+        (),
+        "terms that the output must contain if the source has theirs: a mapping, a file, or entries such as 'salt => sel'",
+        reader=glossary_entries,
+    )
+    must_include: tuple[str, ...] = option((), "words that every output must contain")
+    carry_over: tuple[str, ...] = option(
+        (),
+        "what the output must take over from the source unchanged: numbers, placeholders, links, or a regular expression",
+    )
     replace_unknown: bool = option(False, "replace unknown words by the source word most attended to")
     batch_size: int = option(
         64,
@@ -65,8 +79,21 @@ class DecodingConfig:
                 f"--min-length={self.min_length} is more than --max-length={self.max_length}; change one of them."
             )
 
+        if self.sample and self.has_terms:
+            raise OptionError("--glossary, --must-include and --carry-over need beam search; leave out --sample.")
+
+    @property
+    def has_terms(self) -> bool:
+        """Whether outputs must contain terms."""
+        return any(value != () for value in (self.glossary, self.must_include, self.carry_over))
+
     def check_streamable(self) -> None:
         """Raise ``OptionError`` for beam search, which has no output before its end."""
+        if self.has_terms:
+            raise OptionError(
+                "--glossary, --must-include and --carry-over need beam search, which has no output before its end; generate "
+                "without streaming."
+            )
         if self.beam > 1:
             raise OptionError(
                 "--beam cannot be streamed, because beam search has no output before its end; use --beam=1."

@@ -13,7 +13,7 @@ from nbtextgen.core.cancellation import CancellationToken
 from nbtextgen.core.errors import OptionError
 from nbtextgen.decoding.batch import Batch, to_list, to_numpy
 from nbtextgen.decoding.beam import Beam
-from nbtextgen.decoding.config import NO_RULES, NOTHING_ALLOWED, DecodingConfig, TokenRules
+from nbtextgen.decoding.config import NO_RULES, NOTHING_ALLOWED, TERM_BEAM, DecodingConfig, TokenRules
 from nbtextgen.decoding.constrained_beam import ConstrainedBeam
 from nbtextgen.decoding.constraints import Constraints
 from nbtextgen.decoding.greedy import GreedySearch
@@ -26,9 +26,6 @@ from nbtextgen.tokenizers.base import EOS
 MAX_BATCH_TOKENS = 1 << 16
 """Source tokens, including padding, that are decoded together: 64 sources of 1,024 tokens each. Encoding takes a few
 kilobytes per token."""
-
-TERM_BEAM = 5
-"""Width of the beam for outputs that must contain terms, where the settings ask for greedy search."""
 
 MIN_WIDTH = 4
 """Hypotheses per source below which more than ``batch_size`` sources are decoded together, to keep steps large. The output

@@ -247,6 +247,7 @@ class Predictor:
                 sources.rules,
                 max_length=[sources.limits[row] for row in rows],
                 copy_ids=None if copies is None else copies[rows],
+                terms=[sources.required[row].terms for row in rows],
                 hypotheses=[hypotheses[row] for row in rows],
                 cancellation=shared,
             )

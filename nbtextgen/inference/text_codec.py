@@ -20,6 +20,7 @@ from nbtextgen.data.rows import is_missing
 from nbtextgen.decoding.config import DecodingConfig, TokenRules
 from nbtextgen.decoding.hypothesis import Hypothesis
 from nbtextgen.inference.generation import Generation, GenerationInterrupted, Generations
+from nbtextgen.inference.terms import RequiredTerms, TermFinder
 from nbtextgen.tokenizers.base import UNK, UNKNOWN, Tokenizer
 from nbtextgen.tokenizers.truncated import TruncatedTokenizer
 
@@ -101,6 +102,7 @@ class EncodedSources:
         words: the words of each source outside the vocabulary, for which ids beyond it stand.
         limits: most output tokens of each source.
         rules: token rules of all outputs.
+        required: what each output must contain.
     """
 
     texts: list[str]
@@ -109,6 +111,7 @@ class EncodedSources:
     words: list[list[str]]
     limits: list[int]
     rules: TokenRules
+    required: list[RequiredTerms]
 
 
 @dataclass(frozen=True)
@@ -151,13 +154,23 @@ class TextCodec:
         """
         rows = [row[: self.max_source] or [UNK] for row in (self.source.encode_batch(texts) if ids is None else ids)]
         copies = None if self.copy is None else [self.copy.ids(text) for text in texts]
+        words = [list[str]() for _ in texts] if copies is None else [each for _, each in copies]
+        rules, finder = self.token_rules(config, prefix), TermFinder(config, self.source, self.target, self.copy)
+        required = [finder.of(*each) for each in zip(texts, words, strict=True)]
+        limits = [config.max_length or self.limit(len(row)) for row in rows]
+        if not finder.idle:
+            fitted = zip(required, limits, strict=True)
+            required, limits = map(
+                list, zip(*(each.fitted(limit, len(rules.prefix), config) for each, limit in fitted), strict=True)
+            )
         return EncodedSources(
             texts,
             _padded(rows),
             None if copies is None else _padded([row[: self.max_source].tolist() or [UNK] for row, _ in copies]),
-            [[] for _ in texts] if copies is None else [words for _, words in copies],
-            [config.max_length or self.limit(len(row)) for row in rows],
-            self.token_rules(config, prefix),
+            words,
+            limits,
+            rules,
+            required,
         )
 
     def token_rules(self, config: DecodingConfig, prefix: Sequence[int] = ()) -> TokenRules:
@@ -245,8 +258,10 @@ class TextCodec:
     ) -> dict[int, Generation]:
         """Return the generations of the sources that have hypotheses, by index."""
         return {
-            index: self.generation(text, each, words, config)
-            for index, text, each, words in zip(indices, sources.texts, hypotheses, sources.words, strict=True)
+            index: required.noted(self.generation(text, each, words, config), self.target, config)
+            for index, text, each, words, required in zip(
+                indices, sources.texts, hypotheses, sources.words, sources.required, strict=True
+            )
             if each
         }
 

@@ -24,7 +24,7 @@ from nbtextgen.core.options import Option
 from nbtextgen.notebook.quoting import QuotedItem, QuotedItems, end_of_word, next_word, quoted
 from nbtextgen.notebook.references import BRACES, expand, expand_options, is_expression
 
-EXPRESSIONS = ("data", "valid", "background", "text", "gold", "into")
+EXPRESSIONS = ("data", "valid", "background", "text", "gold", "into", "glossary")
 """Options that take an expression or a path; it is evaluated by ``Session``, and not expanded here."""
 _FLAG = re.compile(r"--([A-Za-z][\w-]*)(=?)")
 _END_OF_OPTIONS = re.compile(r"--(?=\s|$)")
@@ -156,7 +156,7 @@ class _Reader:
         # Spaces belong to the value if no more words can follow: with --data, there is no text on the line.
         no_text = not self.syntax.rest or option.name == "data" or "data" in self.parsed.options
         with_spaces = no_text and len(self.parsed.words) == self.syntax.words
-        if option.type is str and option.name in EXPRESSIONS:
+        if option.type in (str, tuple) and option.name in EXPRESSIONS:
             return self.read_expression(with_spaces=with_spaces)
         if option.type is str and option.choices is None and with_spaces and self.quoted.get(self.position) is None:
             return self._expanded(self._read_run())

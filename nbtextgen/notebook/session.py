@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import keyword
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -158,6 +158,13 @@ class Session:
         except Exception as error:
             suggestion = nearest(text, [name for name in self.scope if not name.startswith("_")])
             raise DataError(f"{option} {text}".strip() + f" is {otherwise} ({error}).{suggestion}") from None
+
+    def with_glossary(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return options of generation in which ``--glossary`` is the value of what it names: a variable, file or expression."""
+        text = ",".join(options.get("glossary", ()))
+        if not text or ("=>" in text and not text.startswith(("{", "["))):
+            return dict(options)  # entries
+        return {**options, "glossary": self.data(text, "--glossary")}
 
     def text(self, expression: str, option: str = "--text") -> str:
         """Return the text that a variable or an expression holds; raises ``DataError`` if it holds something else."""

@@ -211,6 +211,8 @@ def continue_text(
     Raises:
         OptionError: for a beam, or a model that was not trained on a text.
     """
+    if config.has_terms:
+        raise OptionError("--glossary, --must-include and --carry-over do not apply to continuing a text.")
     if config.beam > 1:
         raise OptionError("--beam does not apply to continuing a text; use sampling or --beam=1.")
     return isolated_steps(_continued(predictor, window_of(settings), prompt, length, config), own_random_state=False)

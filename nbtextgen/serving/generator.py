@@ -200,6 +200,10 @@ def _config(decoding: Mapping[str, object]) -> DecodingConfig:
     config = build(DecodingConfig, decoding)
     if config.precision == "int8":
         raise OptionError("--precision=int8 does not apply to exported models, which compute in fp32.")
+    if config.has_terms:
+        raise OptionError(
+            "--glossary, --must-include and --carry-over do not apply to exported models; generate with the saved model."
+        )
     return config
 
 

@@ -68,7 +68,9 @@ def score(model: Seq2Seq, source: list[int], ids: tuple[int, ...]) -> float:
         return float(model.log_probabilities(torch.tensor([source]), target).double().sum())
 
 
-def search(model: Seq2Seq, sources: list[list[int]], config: DecodingConfig, terms: list[Terms], limit: int = 4, **rules: tuple):
+def search(
+    model: Seq2Seq, sources: list[list[int]], config: DecodingConfig, terms: list[Terms], limit: int = 4, **rules: tuple
+):
     source = torch.zeros(len(sources), max(map(len, sources)), dtype=torch.long)
     for row, ids in enumerate(sources):
         source[row, : len(ids)] = torch.tensor(ids)
@@ -97,7 +99,9 @@ def test_wide_beam_finds_the_best_of_all_outputs_with_the_terms(cell: str, terms
     sources = [[5, 9, 6], [10, 11]]
     found = search(model, sources, config, [terms] * 2)
     for source, hypotheses in zip(sources, found, strict=True):
-        listed = [ids for length in range(5) for ids in itertools.product(ALPHABET, repeat=length) if all(met(ids, terms))]
+        listed = [
+            ids for length in range(5) for ids in itertools.product(ALPHABET, repeat=length) if all(met(ids, terms))
+        ]
         ranked = sorted(((score(model, source, ids), ids) for ids in listed), reverse=True)[:3]
         assert [hypothesis.score for hypothesis in hypotheses] == pytest.approx([each for each, _ in ranked], abs=1e-4)
         assert [tuple(hypothesis.ids) for hypothesis in hypotheses] == [ids for _, ids in ranked]
@@ -175,5 +179,7 @@ class Repeating:
 def test_unlikely_terms_are_met_within_the_limit() -> None:
     terms: Terms = ((tuple(range(20, 32)),), ((99, 98), (50,)))
     for limit in (13, 20, 60):
-        found = decode(Repeating(), torch.tensor([[5, 6]] * 3), DecodingConfig(beam=5), max_length=[limit] * 3, terms=[terms] * 3)  # type: ignore[arg-type]
+        found = decode(
+            Repeating(), torch.tensor([[5, 6]] * 3), DecodingConfig(beam=5), max_length=[limit] * 3, terms=[terms] * 3
+        )  # type: ignore[arg-type]
         assert all(all(met(tuple(each.ids), terms)) and len(each.ids) <= limit for [each] in found)

@@ -103,7 +103,9 @@ class EvaluateCommands(Commands):
         """Return the options of ``evaluate``; a metric that is a function of the notebook is that function."""
         from nbtextgen.evaluation.metrics import HIGHER_IS_BETTER
 
-        options = {name: value for name, value in parsed.options.items() if name not in COMMON and name != "data"}
+        options = self.session.with_glossary(
+            {name: value for name, value in parsed.options.items() if name not in COMMON and name != "data"}
+        )
         if "metrics" in options:
             functions = {
                 word: self.session.scope.get(word) for word in options["metrics"] if word not in HIGHER_IS_BETTER

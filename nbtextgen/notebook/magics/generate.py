@@ -75,6 +75,7 @@ class GenerateCommands(Commands):
         Example:
 
             %textgen_generate french "a man is sleeping" --beam 5 --n-best 3
+            %textgen_generate french "a man is sleeping" --glossary terms --carry-over numbers
             %textgen_generate french --data df --source en --into df["fr"]
             %textgen_generate french --data english.txt --into french.tsv
             todo = %textgen_generate french --data df --source en --accept 0.99
@@ -82,7 +83,7 @@ class GenerateCommands(Commands):
 
         With --data, the outputs are in the order of the sources. An interrupted call that writes a file goes on when it is repeated.
         """
-        options = {name: value for name, value in parsed.options.items() if name not in OWN}
+        options = self.session.with_glossary({name: value for name, value in parsed.options.items() if name not in OWN})
         if parsed.options.get("accept") is not None:
             options["accept"] = parsed.options["accept"]
         model = self.session.model(parsed.words)

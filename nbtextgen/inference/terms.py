@@ -1,0 +1,167 @@
+"""The terms that the output for a source must contain, by glossary, must-include words and what is carried over."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from nbtextgen.core.errors import OptionError
+from nbtextgen.core.escaping import pictured
+from nbtextgen.data.batching import CopyMap
+from nbtextgen.decoding.config import TERM_BEAM, DecodingConfig
+from nbtextgen.decoding.glossary import read_entry
+from nbtextgen.decoding.terms import Alternatives, Terms
+from nbtextgen.inference.generation import Generation
+from nbtextgen.tokenizers.base import UNK, Tokenizer
+from nbtextgen.tokenizers.segmentation import word_spans
+
+PATTERNS = {
+    "numbers": r"\d+(?:[.,:/\-]\d+)*",
+    "placeholders": r"\{\{.*?\}\}|\$?\{[^{}\s]*\}|</?[^<>\s][^<>]*>|%(?:\(\w+\))?[sdif]\b|__\w+__",
+    "links": r"(?:https?://|www\.)[^\s<>\"]+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+",
+}
+"""What ``carry_over`` may name; anything else is a regular expression."""
+
+
+@dataclass(frozen=True)
+class RequiredTerms:
+    """What the output for one source must contain.
+
+    Attributes:
+        terms: as token ids, for the search.
+        texts: as texts, one of each row; those that the model cannot write are among them.
+    """
+
+    terms: Terms = ()
+    texts: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def tokens(self) -> int:
+        """Number of tokens that they take at most."""
+        return sum(min(map(len, alternatives)) for alternatives in self.terms)
+
+    def fitted(self, limit: int, prefix: int, config: DecodingConfig) -> tuple[RequiredTerms, int]:
+        """The terms with a limit of the output that has room for them; none of them if ``max_length`` has not."""
+        if config.max_length is None:
+            return self, max(limit, prefix) + self.tokens
+        return (self if prefix + self.tokens <= limit else replace(self, terms=())), limit
+
+    def noted(self, output: Generation, target: Tokenizer, config: DecodingConfig) -> Generation:
+        """The output with notes on the search, and on terms that it lacks."""
+        if not self.texts:
+            return output
+        notes = list(output.notes)
+        if config.beam == 1 and self.terms:
+            notes.append(f"Terms need beam search, so a beam of {TERM_BEAM} was used.")
+        missing = [row[0] for row in self.texts if not any(target.normalize(text) in output.text for text in row)]
+        if missing:
+            shown = ", ".join(pictured(text) for text in missing)
+            notes.append(
+                f"The output lacks what it had to contain, because the model cannot write it here, or --max-length is too short: {shown}"
+            )
+        return replace(output, notes=tuple(notes))
+
+
+NOTHING = RequiredTerms()
+
+
+class TermFinder:
+    """Finds the terms for each source; the settings are checked once."""
+
+    def __init__(self, config: DecodingConfig, source: Tokenizer, target: Tokenizer, copy: CopyMap | None) -> None:
+        """Read the settings.
+
+        Raises:
+            OptionError: for a target term that a model without a copy head cannot write, or a bad regular expression.
+        """
+        self._source, self._target, self._copy = source, target, copy
+        self._glossary: dict[tuple[str, ...], tuple[str, ...]] = {}
+        for term, targets in map(read_entry, config.glossary):
+            self._check(f"--glossary {term!r} needs", targets)
+            for spelling in (term, term[:1].upper() + term[1:]):  # as at the start of a sentence
+                self._glossary.setdefault(tuple(self._words(spelling)), tuple(targets))
+        self._included = config.must_include
+        for word in config.must_include:
+            self._check("--must-include needs", [word])
+        try:
+            self._patterns = [re.compile(PATTERNS.get(name, name)) for name in config.carry_over]
+        except re.error as error:
+            raise OptionError(
+                f"--carry-over takes {', '.join(PATTERNS)} or a regular expression, and one of {config.carry_over} is neither "
+                f"({error})."
+            ) from None
+
+    @property
+    def idle(self) -> bool:
+        """Whether no setting asks for terms."""
+        return not (self._glossary or self._included or self._patterns)
+
+    def of(self, text: str, source_words: Sequence[str]) -> RequiredTerms:
+        """What the output for a source must contain; ``source_words`` are those that only a copy head can write."""
+        if self.idle:
+            return NOTHING
+        rows = [*self._glossary_terms(text), *((word,) for word in self._included)]
+        rows += [
+            (match.group(),) for pattern in self._patterns for match in pattern.finditer(text) if match.group().strip()
+        ]
+        rows = list(dict.fromkeys(rows))
+        terms = [self._alternatives(row, source_words) for row in rows]
+        return RequiredTerms(tuple(each for each in terms if each), tuple(rows))
+
+    def _words(self, text: str) -> list[str]:
+        text = self._source.normalize(text)
+        return [text[start:stop] for start, stop in word_spans(text)]
+
+    def _glossary_terms(self, text: str) -> list[tuple[str, ...]]:
+        """The target terms of the entries in a text, from left to right, the longest entry first."""
+        if not self._glossary:
+            return []
+        words, longest = self._words(text), max(map(len, self._glossary))
+        terms, start = list[tuple[str, ...]](), 0
+        while start < len(words):
+            for length in range(min(longest, len(words) - start), 0, -1):
+                targets = self._glossary.get(tuple(words[start : start + length]))
+                if targets is not None:
+                    terms.append(targets)
+                    start += length
+                    break
+            else:
+                start += 1
+        return terms
+
+    def _check(self, what: str, texts: Sequence[str]) -> None:
+        """Raise ``OptionError`` if none of the texts can be written."""
+        if self._copy is not None or self._alternatives(texts, ()):
+            return
+        encoding = self._target.encode(texts[0])
+        unknown = [
+            token.strip() or token for token, number in zip(encoding.tokens, encoding.ids, strict=True) if number == UNK
+        ]
+        raise OptionError(
+            f"{what} {texts[0]!r}, and {', '.join(map(repr, unknown)) or 'that'} is not in the model's vocabulary; use another "
+            "term, or train on with pairs that have it (--start)."
+        )
+
+    def _alternatives(self, texts: Sequence[str], source_words: Sequence[str]) -> Alternatives:
+        """The ways to write one of the texts as token ids: as a word of its own, and without a space before it."""
+        found = [
+            ids
+            for text in texts
+            for opening in ("", "(")
+            if (ids := self._ids(opening, text, source_words)) is not None
+        ]
+        return tuple(dict.fromkeys(found))
+
+    def _ids(self, opening: str, text: str, source_words: Sequence[str]) -> tuple[int, ...] | None:
+        """The ids of a text behind an opening bracket; ``None`` if the model cannot write it so."""
+        if opening and self._target.kind not in ("word", "bpe"):
+            return None
+        encoding, skipped = self._target.encode(opening + text), len(self._target.encode(opening).ids)
+        if [token.strip() for token in encoding.tokens[:skipped]] != list(opening):
+            return None  # the bracket is one token with what follows
+        ids = [
+            self._target.size + source_words.index(token) if number == UNK and token in source_words else number
+            for token, number in zip(encoding.tokens[skipped:], encoding.ids[skipped:], strict=True)
+        ]
+        return tuple(ids) if ids and UNK not in ids else None

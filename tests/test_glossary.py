@@ -1,0 +1,167 @@
+"""Glossaries, words that must be included and what is carried over, from texts to texts."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+from nbtextgen import Pairs, TextGenerator
+from nbtextgen.cli import main
+from nbtextgen.core.errors import OptionError
+from nbtextgen.core.options import build
+from nbtextgen.decoding.config import DecodingConfig
+from nbtextgen.inference.terms import TermFinder
+from nbtextgen.tokenizers.registry import train_tokenizer
+
+WORDS = {"salt": "sel", "pepper": "poivre", "water": "eau", "red": "rouge", "cup": "tasse"}
+SOURCE = "12 salt red cup"
+
+
+def pairs() -> Pairs:
+    draw = random.Random(1)
+    rows = [[draw.choice(("12", "7", "55")), *draw.choices(list(WORDS), k=draw.randint(2, 4))] for _ in range(60)]
+    return Pairs([" ".join(row) for row in rows], [" ".join(WORDS.get(word, word) for word in row) for row in rows])
+
+
+@pytest.fixture(scope="module", params=["char", "word", "bpe", "copy"])
+def model(request: pytest.FixtureRequest) -> TextGenerator:
+    """Models that have hardly learned anything: whatever they write, the terms must be in it."""
+    options = {"tokens": "word", "copy": True} if request.param == "copy" else {"tokens": request.param}
+    size = {"vocabulary_size": 300} if request.param == "bpe" else {}
+    fixed = {"hidden_size": 16, "embedding_size": 8, "epochs": 1, "threads": 1, "samples": 0}
+    return TextGenerator(**options, **size, **fixed).fit(pairs(), callbacks=[])
+
+
+@pytest.mark.parametrize("beam", [1, 3])
+def test_outputs_have_their_terms(model: TextGenerator, beam: int) -> None:
+    sources = [SOURCE, "7 water", "55 pepper water", "Salt", "red salt"]
+    outputs = model.generate(
+        sources, beam=beam, glossary={"salt": "eau", "red cup": ["poivre", "tasse"]}, carry_over="numbers"
+    )
+    texts = [output.text for output in outputs]
+    assert all("eau" in texts[row] for row in (0, 3, 4))  # also where the term begins a sentence
+    assert "poivre" in texts[0] or "tasse" in texts[0]
+    assert [number in text for number, text in zip(("12", "7", "55"), texts, strict=False)] == [True] * 3
+    assert all(("a beam of 5 was used" in " ".join(output.notes)) == (beam == 1) for output in outputs)
+    assert all("lacks" not in note for output in outputs for note in output.notes)
+    included = model.generate(sources, beam=beam, must_include=["sel rouge", "eau"])
+    assert all("sel rouge" in output.text and "eau" in output.text for output in included)
+    best = model.generate(SOURCE, beam=4, n_best=3, must_include="poivre")
+    assert len(best.candidates) == 3 and all("poivre" in each.text for each in best.candidates)
+
+
+def test_what_cannot_be_written_is_a_sentence_or_a_note(model: TextGenerator) -> None:
+    kind = model.plan.tokenizer.target_tokens
+    if model.plan.model.copy:
+        copied = model.generate("zebra salt", glossary={"zebra": "zebra"}, beam=2)
+        assert "zebra" in copied.text
+        unknown = model.generate("lion salt", glossary={"lion": "zebra"}, beam=2)
+        assert "lacks what it had to contain" in unknown.notes[-1] and "zebra" in unknown.notes[-1]
+    elif kind != "bpe":
+        with pytest.raises(OptionError, match="not in the model's vocabulary; use another term"):
+            model.generate(SOURCE, glossary={"salt": "日本"})
+        with pytest.raises(OptionError, match="must_include needs '日本'"):
+            model.generate(SOURCE, must_include="日本")
+    assert "lacks what" in model.generate(SOURCE, must_include="poivre sel eau rouge tasse", max_length=2).notes[-1]
+
+
+def test_terms_are_found_by_words_the_longest_first() -> None:
+    tokenizer = train_tokenizer(["a b c new york city x y z Apple Äpfel 東京"], "char")
+    glossary = {"new york": "x", "york": "y", "new york city": "z", "apple": "a", "Äpfel": "b", "東京": "c"}
+
+    def terms(text: str) -> list[str]:
+        finder = TermFinder(build(DecodingConfig, {"glossary": glossary}), tokenizer, tokenizer, None)
+        return [row[0] for row in finder.of(text, ()).texts]
+
+    assert terms("in new york city") == ["z"]
+    assert terms("york, new york!") == ["y", "x"]
+    assert terms("New York, Apple") == ["y", "a"] and terms("newyork apples pineapple") == []
+    assert terms("Äpfel (A\u0308pfel)") == ["b"] or terms("Äpfel") == ["b"]
+    assert terms("私は東京に") == ["c"]
+
+
+def test_patterns_are_carried_over_once_each() -> None:
+    tokenizer = train_tokenizer([r"0123456789.,:/-%{}<>abcdefghijklmnopqrstuvwxyz@_ "], "char")
+
+    def carried(text: str, *names: str) -> list[str]:
+        config = DecodingConfig(carry_over=names)
+        return [row[0] for row in TermFinder(config, tokenizer, tokenizer, None).of(text, ()).texts]
+
+    assert carried("5 of 1,204.50 at 12:30, 5 %", "numbers") == ["5", "1,204.50", "12:30"]
+    assert carried("hi {name}, <b>x</b> %s %(n)d {{y}} a{b c}", "placeholders") == [
+        *("{name}", "<b>", "</b>", "%s", "%(n)d", "{{y}}"),
+    ]
+    assert carried("see www.a.de/x or me@b.org", "links") == ["www.a.de/x", "me@b.org"]
+    assert carried("id ab12 cd", r"[a-z]+\d+", "numbers") == ["ab12", "12"]
+    with pytest.raises(OptionError, match="numbers, placeholders, links or a regular expression"):
+        carried("x", "(")
+
+
+def test_glossaries_are_read_from_mappings_files_and_entries(tmp_path: Path) -> None:
+    (tmp_path / "g.tsv").write_text("salt\tsel\nred cup\ttasse rouge\n", encoding="utf-8")
+    (tmp_path / "g.json").write_text(json.dumps({"salt": "sel", "red cup": ["tasse", "gobelet"]}), encoding="utf-8")
+    (tmp_path / "bad.tsv").write_text("salt\tsel\npepper\n", encoding="utf-8")
+
+    def read(value: object) -> tuple[str, ...]:
+        return build(DecodingConfig, {"glossary": value}).glossary
+
+    plain = ("salt => sel", "red cup => tasse rouge")
+    assert read({"salt": "sel", "red cup": "tasse rouge"}) == read(tmp_path / "g.tsv") == plain
+    assert read([("salt", "sel"), "red cup=>tasse rouge"]) == read(plain) == read(str(tmp_path / "g.tsv")) == plain
+    assert read(tmp_path / "g.json")[1] == "red cup => tasse | gobelet"
+    for value, words in (
+        ({"salt": ""}, "in every entry"),
+        ("no-such-file", "a mapping of source terms"),
+        (3, "got 3"),
+        (tmp_path / "bad.tsv", "entry 2 of"),
+    ):
+        with pytest.raises(OptionError, match=words):
+            read(value)
+
+
+def test_terms_need_beam_search_and_the_model_itself(model: TextGenerator, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="need beam search; leave out sample"):
+        model.generate(SOURCE, glossary={"salt": "sel"}, sample=True)
+    with pytest.raises(OptionError, match="without streaming"):
+        next(iter(model.stream(SOURCE, carry_over="numbers")))
+
+
+@contextmanager
+def shell() -> Iterator[InteractiveShell]:
+    instance = InteractiveShell()
+    instance.run_line_magic("load_ext", "nbtextgen")
+    yield instance
+
+
+def test_glossary_in_magics_and_on_the_command_line(model: TextGenerator, tmp_path: Path, capsys) -> None:
+    (tmp_path / "g.tsv").write_text("salt\teau\n", encoding="utf-8")
+    with shell() as notebook:
+        notebook.user_ns.update(french=model, terms={"salt": "eau"}, df=pairs()[:3])
+        for given in ("terms", "{'salt': 'eau'}", f"{tmp_path}/g.tsv", "'salt => eau'"):
+            output = notebook.run_line_magic(
+                "textgen_generate", f'french "{SOURCE}" --glossary {given} --carry-over numbers'
+            )
+            assert "eau" in output.text and "12" in output.text, given
+        notebook.run_line_magic("textgen_evaluate", "french --data df --glossary terms --must-include eau")
+    capsys.readouterr()
+    assert (
+        main(
+            [
+                "generate",
+                str(model.save(tmp_path / "m")),
+                SOURCE,
+                "--glossary",
+                f"{tmp_path}/g.tsv",
+                "--carry-over=numbers",
+            ]
+        )
+        == 0
+    )
+    line = capsys.readouterr().out
+    assert "eau" in line and "12" in line
