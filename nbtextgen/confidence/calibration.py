@@ -28,7 +28,9 @@ MAX_KEPT = 5000
 BLEND = 1e-3
 """Share of the logistic estimate beside the isotonic one, so that no two different scores have the same confidence."""
 FLAT = 0.02
-"""Isotonic regression is used if its cross-validated log-loss is lower by this share."""
+"""Isotonic regression is used if its cross-validated log-loss is lower by this share,"""
+LEAST_OF_EACH = 10
+"""and if as many outputs are right, and as many wrong."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,7 +205,8 @@ def _choose(features: Array, right: Array) -> tuple[NDArray[np.int64], float, bo
     for fold in _folds(len(right)):
         rest = np.setdiff1d(np.arange(len(right)), fold)
         curved[fold] = _probabilities(logits[fold], Isotonic.fit(logits[rest], right[rest]))
-    return columns, ridge, _log_loss(curved, right) < (1 - FLAT) * loss
+    both = min(right.sum(), len(right) - right.sum())
+    return columns, ridge, bool(both >= LEAST_OF_EACH and _log_loss(curved, right) < (1 - FLAT) * loss)
 
 
 def _folded(features: Array, right: Array, ridge: float) -> Array:

@@ -21,6 +21,9 @@ def sigmoid(values: Array) -> Array:
 class Logistic:
     """Logistic regression on standardized columns.
 
+    The first column is what speaks for an output before any data is seen: its weight is drawn to 1, the others to 0. So
+    outputs are ranked by it where no held-out output is wrong.
+
     Attributes:
         means, scales: of the columns, ``(columns,)``.
         weights: of the standardized columns, ``(columns,)``.
@@ -41,7 +44,7 @@ class Logistic:
         Args:
             rows: ``(rows, columns)``.
             right: 1 or 0, ``(rows,)``.
-            ridge: penalty on half the squared weights; the intercept is free.
+            ridge: penalty on half the squared distances of the weights to 1, 0, 0, ...; the intercept is free.
         """
         means, scales = rows.mean(0), rows.std(0)
         scales = np.where(scales > 1e-9, scales, np.inf)  # a constant column says nothing
@@ -50,29 +53,36 @@ class Logistic:
         labels: Array = np.where(right > 0, (positives + 1) / (positives + 2), 1 / (len(right) - positives + 2))
         penalty = np.full(rows.shape[1] + 1, ridge, np.float64)
         penalty[-1] = 1e-6
-        solution = _newton(design, labels, penalty)
+        prior = np.zeros(len(penalty), np.float64)
+        prior[0] = float(np.isfinite(scales[0]))
+        solution = _newton(design, labels, penalty, prior)
         return cls(means, scales, solution[:-1], float(solution[-1]))
 
     def logits(self, rows: Array) -> Array:
-        """Log-odds of rows ``(rows, columns)``. Columns are kept within five deviations, where the data was."""
-        standardized = np.clip((rows - self.means) / self.scales, -5, 5)
+        """Log-odds of rows ``(rows, columns)``.
+
+        Columns are kept within five deviations, where the data was; but the first may be as low as it is.
+        """
+        standardized = np.clip(
+            (rows - self.means) / self.scales, np.where(np.arange(len(self.means)), -5.0, -np.inf), 5
+        )
         return standardized @ self.weights + self.intercept
 
 
-def _newton(design: Array, labels: Array, penalty: Array) -> Array:
+def _newton(design: Array, labels: Array, penalty: Array, prior: Array) -> Array:
     """The weights of least penalised logistic loss, ``(columns,)``; the last column is the intercept."""
 
     def loss(weights: Array) -> float:
         logits = design @ weights
-        return float((np.logaddexp(0, logits) - labels * logits).sum() + 0.5 * (penalty * weights**2).sum())
+        return float((np.logaddexp(0, logits) - labels * logits).sum() + 0.5 * (penalty * (weights - prior) ** 2).sum())
 
-    solution = np.zeros(len(penalty), np.float64)
+    solution = prior.copy()
     share = float(labels.mean())
     solution[-1] = np.log(share / (1 - share))
     current = loss(solution)
     for _ in range(STEPS):
         estimates = sigmoid(design @ solution)
-        gradient = np.asarray(design.T @ (estimates - labels) + penalty * solution, np.float64)
+        gradient = np.asarray(design.T @ (estimates - labels) + penalty * (solution - prior), np.float64)
         curvature = (design * (estimates * (1 - estimates))[:, None]).T @ design + np.diag(penalty)
         step, size = np.asarray(np.linalg.solve(curvature, gradient), np.float64), 1.0
         while (following := loss(solution - size * step)) > current and size > 1e-4:

@@ -210,9 +210,9 @@ def test_logistic_regression_agrees_with_scikit_learn() -> None:
     generator = np.random.default_rng(1)
     rows = generator.normal(size=(5000, 3)) * [1, 10, 0.1]
     right = (generator.random(5000) < 1 / (1 + np.exp(-rows @ [1, 0.1, 5]))).astype(float)
-    ours = Logistic.fit(rows, right, 3.0)
+    ours = Logistic.fit(rows, right, 0.5)
     standardized = (rows - rows.mean(0)) / rows.std(0)
-    theirs = LogisticRegression(C=1 / 3, tol=1e-10).fit(standardized, right)
+    theirs = LogisticRegression(C=2, tol=1e-10).fit(standardized, right)
     assert ours.weights == pytest.approx(theirs.coef_[0], abs=2e-3)  # ours smooths the labels
     assert np.isfinite(Logistic.fit(rows, np.ones(5000), 1.0).logits(rows)).all()
 
@@ -261,3 +261,17 @@ def test_tokens_of_an_output_that_its_reference_has() -> None:
     assert token_labels([1, 2, 3], [1, 9, 3]) == [True, False, True]
     assert token_labels([1, 2, 3], [1, 3]) == [True, True]
     assert token_labels([], [4]) == [False]
+
+
+def test_outputs_are_ranked_by_their_probability_where_no_held_out_output_is_wrong() -> None:
+    draw = np.random.default_rng(0)
+    rows = draw.normal(size=(400, len(NAMES)))
+    right, none = np.ones(400, bool), np.zeros(400, bool)
+    held = HeldOut(rows, right, none, np.full(9, -0.1), np.ones(9, bool))
+    calibration = fit_calibration(held, Criterion.parse("exact"), {})
+    doubtful = np.repeat(rows[:1], 3, axis=0)
+    doubtful[:, 0] = -20, -4, 0
+    confidence = calibration.confidence(doubtful)
+    assert confidence[0] < 0.1 < 0.9 < confidence[1] < confidence[2] < 1
+    threshold = calibration.threshold(0.95)
+    assert threshold is not None and (calibration.scores >= threshold).mean() > 0.9
