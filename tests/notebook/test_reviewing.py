@@ -121,6 +121,13 @@ def test_explanations_open_below_the_row_and_go_with_it(model: TextGenerator, to
     assert explanation.wait().explanation.text == "zz"
     send(panel, "go", position=1)
     assert not panel.below.children
+    panel._details.worker.wait(SECONDS)
+    send(panel, "origins")
+    panel._details.worker.wait(SECONDS)
+    head, rows = panel.below.children[0].children
+    assert "Training rows behind this output" in head.children[0].value and "row 2" in rows.value
+    head.children[1].click()
+    assert not panel.below.children and "training rows below" in panel.view.status["text"]
     lone = ReviewPanel(Review([("a", "b")], "b.review"))
     send(lone, "explain")
     send(lone, "origins")

@@ -11,6 +11,7 @@ import anywidget
 import ipywidgets
 import traitlets
 
+from nbtextgen.core.cancellation import CancellationToken
 from nbtextgen.core.errors import NbTextGenError
 from nbtextgen.core.escaping import html_table, visible
 from nbtextgen.core.wording import counted, share
@@ -49,7 +50,7 @@ class ReviewView(anywidget.AnyWidget):
         details: what the model says about a row, by its number.
         progress: how much is decided, in numbers and in a sentence.
         choices: what can be listed, with counts; whether there is a model, and something to take back.
-        status: what happened, for screen readers, or an error; ``at`` rises with every message.
+        status: what happened, for screen readers, or what is ``busy``, or an error; ``at`` rises with every message.
     """
 
     _esm = module(FRONT, "keys.js", "list.js", "card.js", "panel.js")
@@ -113,8 +114,10 @@ class ReviewPanel(StaticForm, ipywidgets.VBox):
                 self._select(str(message["selection"]))
             elif kind == "undo":
                 self._undo()
-            elif kind in ("explain", "origins"):
-                self._open(self._explanation() if kind == "explain" else self._origins())
+            elif kind == "explain":
+                self._open(self._explanation())
+            elif kind == "origins":
+                self._find_origins()
             elif kind in ("accept", "correct", "skip"):
                 self._decide(str(kind), str(message.get("text", "")))
         except NbTextGenError as error:
@@ -176,17 +179,33 @@ class ReviewPanel(StaticForm, ipywidgets.VBox):
             return ExplanationPanel.of(self.model, output)
         return ExplanationPanel.of(self.model, self.review.rows[row].source, target=self.review.rows[row].text)
 
-    def _origins(self) -> ipywidgets.Widget | None:
-        """Return the training rows behind the output, with a title and a button that closes them."""
-        row, find = self.row, getattr(self.model, "training_rows", None)
-        if row is None or find is None:
-            return None
-        rows = find(self._details.generation(row) or self.review.rows[row].source)
+    def _find_origins(self) -> None:
+        """Find the training rows behind the output in the background, and show them; the first time takes longer."""
+        row, model = self.row, self.model
+        if row is None or model is None:
+            return
+        output = self._details.generation(row) or self.review.rows[row].source
+
+        def find(token: CancellationToken) -> None:
+            def on_progress(done: int, total: int) -> None:
+                token.raise_if_cancelled()
+                self._say(f"{done:,} of {total:,} training rows read", busy=True)
+
+            rows = model.training_rows(output, on_progress=on_progress)
+            token.raise_if_cancelled()
+            self._open(self._closable("Training rows behind this output", rows.html()))
+            self._say(f"{counted(len(rows), 'training row')} below.")
+
+        self._say("Looking for training rows \u2026", busy=True)
+        self._details.worker.submit(find)
+
+    def _closable(self, title: str, page: str) -> ipywidgets.Widget:
+        """Return a part that is shown below the row, with a title and a button that closes it."""
         close = ipywidgets.Button(description="Close", layout={"width": "auto"})
         close.on_click(lambda _: self._open(None))
-        title = "<div style='font-size:15px;font-weight:600'>Training rows behind this output</div>"
-        head = ipywidgets.HBox([ipywidgets.HTML(title), close], layout={"justify_content": "space-between"})
-        return ipywidgets.VBox([head, ipywidgets.HTML(rows._repr_mimebundle_()["text/html"])])
+        heading = ipywidgets.HTML(f"<div style='font-size:15px;font-weight:600'>{visible(title)}</div>")
+        head = ipywidgets.HBox([heading, close], layout={"justify_content": "space-between"})
+        return ipywidgets.VBox([head, ipywidgets.HTML(page)])
 
     def _open(self, part: ipywidgets.Widget | None) -> None:
         """Show a part below the row, in the place of the one before."""
@@ -268,7 +287,7 @@ class ReviewPanel(StaticForm, ipywidgets.VBox):
             "selection": self._selection,
             "selections": [{"name": name, "count": count} for name, count in counts.items()],
             "model": self.model is not None,
-            "origins": hasattr(self.model, "training_rows"),
+            "origins": self.model is not None,
             "undoable": review.undoable,
         }
 
@@ -289,9 +308,9 @@ class ReviewPanel(StaticForm, ipywidgets.VBox):
         if row == self.row:
             self.view.details = {"row": row, **details}
 
-    def _say(self, text: str, *, alert: bool = False) -> None:
+    def _say(self, text: str, *, alert: bool = False, busy: bool = False) -> None:
         self._messages += 1
-        self.view.status = {"text": text, "alert": alert, "at": self._messages}
+        self.view.status = {"text": text, "alert": alert, "busy": busy, "at": self._messages}
 
     def _show_error(self, error: BaseException) -> None:
         self._say(describe(error), alert=True)

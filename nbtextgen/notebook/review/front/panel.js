@@ -9,7 +9,7 @@
  * @property {RowDetail | Record<string, never>} details
  * @property {{ done: number, total: number, sentence: string, file: string }} progress
  * @property {ReviewChoices} choices
- * @property {{ text: string, alert: boolean, at: number }} status
+ * @property {{ text: string, alert: boolean, busy?: boolean, at: number }} status
  */
 
 /**
@@ -58,10 +58,11 @@ class ReviewPanel {
     this.help = el("div", { class: "ntr-help", hidden: true }, keyTable());
     this.status = el("div", { class: "ntg-hidden", role: "status" });
     this.error = el("div", { class: "ntg-error", role: "alert" });
+    this.busy = el("div", { class: "ntr-busy ntg-muted", "aria-hidden": "true" }); // read out by the status
     this.empty = el("p", { class: "ntr-empty" });
     this.buttons = this.actionButtons();
     this.actions = el("div", { class: "ntr-row ntr-actions", role: "toolbar", "aria-label": "Decide" });
-    this.side = el("div", { class: "ntr-side" }, this.card.node, this.error, this.actions, this.help);
+    this.side = el("div", { class: "ntr-side" }, this.card.node, this.error, this.actions, this.busy, this.help);
     root.classList.add("ntg", "ntr");
     root.replaceChildren(
       el(
@@ -226,7 +227,8 @@ class ReviewPanel {
   }
 
   drawStatus() {
-    const { text, alert } = this.model.get("status");
+    const { text, alert, busy = false } = this.model.get("status");
+    setText(this.busy, busy ? visible(text) : "");
     setText(this.error, alert ? visible(text) : "");
     setText(this.status, alert ? "" : visible(text));
     this.empty.textContent = visible(text);
