@@ -53,7 +53,7 @@ def execute(path: Path) -> None:
     """Execute a notebook in its folder and write it back with its outputs."""
     notebook = nbformat.read(path, as_version=4)
     place = {"metadata": {"path": str(path.parent)}}
-    NotebookClient(notebook, timeout=1800, store_widget_state=False, coalesce_streams=True, resources=place).execute()
+    NotebookClient(notebook, timeout=3600, store_widget_state=False, coalesce_streams=True, resources=place).execute()
     notebook["metadata"].pop("widgets", None)
     notebook["metadata"]["language_info"] = {"name": "python"}
     for cell in notebook["cells"]:

@@ -13,7 +13,7 @@ Edit = tuple[Units, Units]
 EDIT = 1 << 20
 """Cost of an edit; a run of them costs 1 more."""
 IMPOSSIBLE = 1 << 60
-MAX_CELLS = 2_500
+MAX_CELLS = 900
 """Length of reference times length of output, without common ends, up to which runs are minimised."""
 
 
@@ -76,17 +76,23 @@ def _long_runs(first: Sequence[str], second: Sequence[str]) -> Iterator[Edit]:
 def _fewest_runs(first: Sequence[str], second: Sequence[str]) -> list[Edit]:
     """Dynamic programming with two costs of each pair of prefixes: if the last units match, and if the last step is an edit."""
     width = len(second) + 1
-    matched = [[IMPOSSIBLE] * width for _ in range(len(first) + 1)]
-    edited = [[IMPOSSIBLE] * width for _ in range(len(first) + 1)]
-    matched[0][0] = 0
-    for row in range(len(first) + 1):
-        for column in range(width):
-            before = _steps(row, column)
-            if before:
-                cost = min(min(edited[i][j], matched[i][j] + 1) for i, j in before)
-                edited[row][column] = cost + EDIT
-            if row and column and first[row - 1] == second[column - 1]:
-                matched[row][column] = min(matched[row - 1][column - 1], edited[row - 1][column - 1])
+    matched = [[0] + [IMPOSSIBLE] * (width - 1)]
+    edited = [[IMPOSSIBLE] + [column * EDIT + 1 for column in range(1, width)]]
+    above = [1] + edited[0][1:]  # what an edit that comes next adds to: a new run costs 1
+    for row, unit in enumerate(first, 1):
+        matches, edits = [IMPOSSIBLE] * width, [IMPOSSIBLE] * width
+        edits[0] = left = row * EDIT + 1
+        here = [left]
+        for column, other in enumerate(second, 1):
+            edits[column] = best = min(above[column - 1], above[column], left) + EDIT
+            if unit == other:
+                matches[column] = min(matched[-1][column - 1], edited[-1][column - 1])
+                best = min(best, matches[column] + 1)
+            left = best
+            here.append(best)
+        matched.append(matches)
+        edited.append(edits)
+        above = here
     return _trace(first, second, matched, edited)
 
 
