@@ -69,6 +69,7 @@ class ConstrainedBeam(Beam):
         super().__init__(batch, constraints, limits, finished)
         self._matchers: dict[int, TermMatcher] = {}
         self._states: dict[int, list[int]] = {}
+        self._totals: dict[int, list[float]] = {}  # sums of hypotheses, of sources where one still lacks a term
         shared: dict[Terms, TermMatcher] = {}
         for index, each in enumerate(terms):
             if each:
@@ -78,12 +79,13 @@ class ConstrainedBeam(Beam):
     def _follow(self, change: BatchChange) -> None:
         super()._follow(change)
         sources: list[int] = to_list(self.batch.source_indices[change.new])
-        for index in sources:
+        for index in self._matchers.keys() & set(sources):
             self._states[index] = [0] * self.batch.width
+            self._totals[index] = [0.0, *[IMPOSSIBLE] * (self.batch.width - 1)]
 
     def _extend(self, allowed: Tensor, attention: Tensor) -> None:
         batch, width = self.batch, self.batch.width
-        rows = [(row, index) for row, (index, live) in enumerate(batch.rows()) if live and index in self._matchers]
+        rows = [(row, index) for row, (index, live) in enumerate(batch.rows()) if live and index in self._totals]
         if not rows:
             super()._extend(allowed, attention)
             return
@@ -131,7 +133,7 @@ class ConstrainedBeam(Beam):
         width, at = self.batch.width, [row for row, _ in rows]
         columns: list[list[list[float]]] = [to_list(values[at]) for values in (live, logs)]
         numbers: list[list[list[int]]] = [to_list(values[at]) for values in (parents, tokens)]
-        sums: list[list[float]] = to_list(self.sums[at])
+        sums = [self._totals[index] for _, index in rows]
         steps: list[int] = to_list(self.batch.steps[at])
         forced = self._forced(rows, sums, steps, allowed)
         chosen = list[tuple[list[float], list[float], list[int], list[int]]]()
@@ -148,9 +150,13 @@ class ConstrainedBeam(Beam):
             kept = allocate(candidates, matcher, width)
             missing = width - len(kept)
             self._states[index] = [each.state for each in kept] + [0] * missing
+            totals = [each.total for each in kept] + [IMPOSSIBLE] * missing
+            self._totals[index] = totals
+            if not any(matcher.need(each.state) for each in kept):
+                del self._totals[index]  # from here on, the source is searched like one without terms
             chosen.append(
                 (
-                    [each.total for each in kept] + [IMPOSSIBLE] * missing,
+                    totals,
                     [each.log_probability for each in kept] + [0.0] * missing,
                     [each.parent for each in kept] + [0] * missing,
                     [each.token for each in kept] + [EOS] * missing,
@@ -187,9 +193,8 @@ class ConstrainedBeam(Beam):
     def _bound(self, row: int, index: int, best_sum: float, steps: int) -> float:
         if index not in self._matchers:
             return super()._bound(row, index, best_sum, steps)
-        matcher, penalty = self._matchers[index], self.config.length_penalty
-        sums: list[float] = to_list(self.sums[row])
-        return max(
-            total / length_norm(steps + matcher.need(state) + 1, penalty)
-            for total, state in zip(sums, self._states[index], strict=True)
-        )
+        penalty = self.config.length_penalty
+        if index not in self._totals:
+            return best_sum / length_norm(steps + 1, penalty)
+        matcher, hypotheses = self._matchers[index], zip(self._totals[index], self._states[index], strict=True)
+        return max(total / length_norm(steps + matcher.need(state) + 1, penalty) for total, state in hypotheses)
