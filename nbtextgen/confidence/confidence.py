@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nbtextgen.confidence.calibration import Calibration
-from nbtextgen.confidence.features import Observation, features
+from nbtextgen.confidence.features import NAMES, Observation, features
 from nbtextgen.confidence.regression import Array
 from nbtextgen.confidence.training_statistics import TrainingStatistics
 from nbtextgen.core.errors import ModelFileError, OptionError
@@ -61,32 +61,38 @@ class Confidence:
     usual: float = 1.0
     calibrations: tuple[Calibration, ...] = ()
 
-    def assess(self, observation: Observation, config: DecodingConfig, unit: str = "tokens") -> Assessment:
-        """Assess an output; ``unit`` is what the tokens of a source are called."""
-        values = features(observation, self.statistics)
-        calibration, tokens = self.calibration(config, approximate=True), None
-        if calibration is not None:
-            tokens = calibration.token_confidence(observation.log_probabilities[:-1].astype(float))
-        return Assessment(
-            values,
-            None if calibration is None else float(calibration.confidence(values[None])[0]),
-            tokens,
-            self._warnings(observation, unit),
+    def assess(
+        self, observations: Sequence[Observation], config: DecodingConfig, unit: str = "tokens"
+    ) -> list[Assessment]:
+        """Assess outputs; ``unit`` is what the tokens of a source are called."""
+        values = features(observations, self.statistics)
+        calibration = self.calibration(config, approximate=True)
+        warnings = self._warnings(observations, values, unit)
+        if calibration is None:
+            return [Assessment(row, None, None, notes) for row, notes in zip(values, warnings, strict=True)]
+        logs = np.concatenate([each.log_probabilities[:-1] for each in observations]).astype(float)
+        tokens = np.split(
+            calibration.token_confidence(logs), np.cumsum([len(each.target_ids) for each in observations])[:-1]
         )
+        confidence: list[float] = calibration.confidence(values).tolist()
+        return [Assessment(*row) for row in zip(values, confidence, tokens, warnings, strict=True)]
 
-    def _warnings(self, observation: Observation, unit: str) -> tuple[str, ...]:
-        """How a source is unlike the training data."""
-        source, ids, warnings = self.statistics.source, observation.source_ids, list[str]()
+    def _warnings(self, observations: Sequence[Observation], values: Array, unit: str) -> list[tuple[str, ...]]:
+        """How each source is unlike the training data."""
         if not self.calibrations:
-            return ()
-        if len(ids) > LONGER * source.longest:
-            warnings.append(f"The source has {len(ids):,} {unit}; no training source has more than {source.longest:,}.")
-        unseen = float((source.rarity(ids) == 0).mean())
-        if self.is_unlike(np.array(unseen)):
-            warnings.append(
-                f"The source is unlike the training data: {100 * unseen:.0f} % of its n-grams never occur there."
-            )
-        return tuple(warnings)
+            return [()] * len(observations)
+        longest, warnings = self.statistics.source.longest, list[tuple[str, ...]]()
+        unseen = np.expm1(values[:, NAMES.index("unseen n-grams of the source")])
+        for observation, count in zip(observations, unseen.tolist(), strict=True):
+            length, sentences = len(observation.source_ids), list[str]()
+            if length > LONGER * longest:
+                sentences.append(f"The source has {length:,} {unit}; no training source has more than {longest:,}.")
+            if count / length > max(UNSEEN, self.usual):
+                sentences.append(
+                    f"The source is unlike the training data: {100 * count / length:.0f} % of its n-grams never occur there."
+                )
+            warnings.append(tuple(sentences))
+        return warnings
 
     def is_unlike(self, unseen: Array) -> NDArray[np.bool_]:
         """Whether sources with these shares of unseen n-grams are unlike the training data."""
@@ -202,14 +208,19 @@ class Acceptance:
         )
 
 
-def search_settings(config: DecodingConfig) -> dict[str, Any]:
-    """The settings of a search that differ from the defaults and change what its outputs are worth."""
+@cache
+def _search_settings(config: DecodingConfig) -> Mapping[str, Any]:
     values = as_dict(config)
     return {
         name: values[name]
         for name, option in options_of(DecodingConfig).items()
         if name not in _NO_MATTER and getattr(config, name) != option.default
     }
+
+
+def search_settings(config: DecodingConfig) -> dict[str, Any]:
+    """The settings of a search that differ from the defaults and change what its outputs are worth."""
+    return dict(_search_settings(config))
 
 
 def _in_words(config: DecodingConfig) -> str:

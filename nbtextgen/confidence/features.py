@@ -62,34 +62,40 @@ class Observation:
     ended: bool
 
 
-def features(observation: Observation, statistics: TrainingStatistics) -> NDArray[np.float64]:
-    """The features of an output, ``(len(NAMES),)``; without attention or other candidates theirs are 0."""
-    logs = np.minimum(observation.log_probabilities.astype(np.float64), CERTAIN)
-    least = np.partition(logs, min(1, len(logs) - 1))
-    total, written, read = logs.sum(), len(observation.target_ids), len(observation.source_ids)
-    source = statistics.source.rarity(observation.source_ids)
-    target = statistics.target.rarity(observation.target_ids)
-    following = observation.next_candidate
-    return np.array(
+def features(observations: Sequence[Observation], statistics: TrainingStatistics) -> NDArray[np.float64]:
+    """The features of outputs, ``(outputs, len(NAMES))``; without attention or other candidates theirs are 0."""
+    written = np.array([len(each.target_ids) for each in observations])
+    read = np.array([len(each.source_ids) for each in observations])
+    logs = np.full((len(observations), int(written.max(initial=0)) + 2), np.inf)  # the last column stays infinite
+    for row, each in zip(logs, observations, strict=True):
+        row[: len(each.log_probabilities)] = np.minimum(each.log_probabilities, CERTAIN)
+    steps = np.isfinite(logs)
+    least = np.partition(logs, 1, axis=1)
+    total, count = np.where(steps, logs, 0.0).sum(1), steps.sum(1)
+    unknown = [sum(token == UNK for token in each.source_ids) for each in observations]
+    source = statistics.source.summaries([each.source_ids for each in observations])
+    target = statistics.target.summaries([each.target_ids for each in observations])
+    rivals = [np.nan if each.next_candidate is None else each.next_candidate for each in observations]
+    return np.column_stack(
         [
             log_odds(total),
             total,
-            total / len(logs),
-            log_odds(least[0]),
-            least[min(1, len(logs) - 1)],
-            np.log1p((logs < DOUBTFUL).sum()),
-            logs[-1],
+            total / count,
+            log_odds(least[:, 0]),
+            np.where(np.isfinite(least[:, 1]), least[:, 1], least[:, 0]),
+            np.log1p((logs < DOUBTFUL).sum(1)),
+            logs[np.arange(len(logs)), count - 1],
             np.log1p(written),
             np.log((written + 1) / (read + 1)),
-            np.log1p(sum(token == UNK for token in observation.source_ids)),
-            np.log1p((source == 0).sum()),
-            source.min(),
-            np.log1p((target == 0).sum()),
-            target.min(),
-            target.mean(),
-            *_attended(observation.attention),
-            0.0 if following is None else min(10.0, total - following),
-            float(not observation.ended),
+            np.log1p(unknown),
+            np.log1p(source[:, 0]),
+            source[:, 1],
+            np.log1p(target[:, 0]),
+            target[:, 1],
+            target[:, 2],
+            np.array([_attended(each.attention) for each in observations]).reshape(len(observations), 3),
+            np.nan_to_num(np.minimum(10.0, total - rivals)),
+            [float(not each.ended) for each in observations],
         ]
     )
 

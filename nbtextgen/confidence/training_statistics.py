@@ -59,6 +59,20 @@ class SideStatistics:
         """Log2 of one plus the count of every n-gram of a text; 0 for n-grams that never occurred."""
         return self.counts[buckets(_bordered([np.asarray(ids, np.int64)]))] / SCALE
 
+    def summaries(self, rows: Sequence[Ids]) -> NDArray[np.float64]:
+        """Of the n-grams of each text: how many are unseen, and the least and the mean rarity, ``(rows, 3)``."""
+        filled = [row if len(row) else [BORDER] for row in rows]  # a text of nothing has one n-gram, of borders
+        joined = _bordered([np.asarray(row, np.int64) for row in filled])
+        owners = np.repeat(np.arange(len(rows)), [len(row) + 1 for row in filled])[: len(joined) - SIZE + 1]
+        ends = np.cumsum([len(row) + 1 for row in filled])
+        inside = np.ones(len(owners), bool)
+        inside[ends[:-1] - 1] = False  # those spanning two texts
+        rarities, owners = self.counts[buckets(joined)][inside] / SCALE, owners[inside]
+        starts = np.flatnonzero(np.diff(owners, prepend=-1))
+        unseen = np.add.reduceat((rarities == 0).astype(float), starts)
+        means = np.add.reduceat(rarities, starts) / np.bincount(owners)
+        return np.column_stack([unseen, np.minimum.reduceat(rarities, starts), means])
+
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         packed = base64.b64encode(zlib.compress(self.counts.tobytes(), 9)).decode()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nbtextgen.confidence.confidence import Confidence
+from nbtextgen.confidence.confidence import Assessment, Confidence
 from nbtextgen.confidence.features import Observation
 from nbtextgen.core.errors import DataError, ModelFileError, OptionError
 from nbtextgen.core.escaping import pictured
@@ -257,12 +257,12 @@ class TextCodec:
         self, indices: list[int], sources: EncodedSources, hypotheses: list[list[Hypothesis]], config: DecodingConfig
     ) -> dict[int, Generation]:
         """Return the generations of the sources that have hypotheses, by index."""
+        rows = zip(indices, sources.texts, hypotheses, sources.words, sources.required, strict=True)
+        finished = [(index, text, each, words, required) for index, text, each, words, required in rows if each]
+        outputs = self._outputs([row[1:4] for row in finished], config)
         return {
-            index: required.noted(self.generation(text, each, words, config), self.target, config)
-            for index, text, each, words, required in zip(
-                indices, sources.texts, hypotheses, sources.words, sources.required, strict=True
-            )
-            if each
+            index: required.noted(output, self.target, config)
+            for (index, _, _, _, required), output in zip(finished, outputs, strict=True)
         }
 
     def generation(
@@ -272,6 +272,28 @@ class TextCodec:
 
         With ``replace_unknown``, an unknown token is replaced by the source token with the most attention.
         """
+        return self._outputs([(text, hypotheses, source_words)], config)[0]
+
+    def _outputs(
+        self, rows: Sequence[tuple[str, Sequence[Hypothesis], list[str]]], config: DecodingConfig
+    ) -> list[Generation]:
+        """Return the generations for sources with their hypotheses and unknown words; all are assessed together."""
+        outputs, observations = list[list[Generation]](), list[Observation]()
+        for text, hypotheses, words in rows:
+            candidates, source_ids = self._candidates(text, hypotheses, words, config)
+            outputs.append(candidates)
+            if self.confidence is not None:
+                observations += _observations(candidates, hypotheses, source_ids)
+        if self.confidence is not None and observations:
+            unit = UNITS.get(self.source.kind, "tokens")
+            assessments = iter(self.confidence.assess(observations, config, unit))
+            outputs = [[_assessed(each, next(assessments)) for each in candidates] for candidates in outputs]
+        return [replace(candidates[0], candidates=tuple(candidates)) for candidates in outputs]
+
+    def _candidates(
+        self, text: str, hypotheses: Sequence[Hypothesis], source_words: list[str], config: DecodingConfig
+    ) -> tuple[list[Generation], list[int]]:
+        """Return the candidates for one source, best first, and the token ids of the source that are read."""
         encoding = self.source.encode(text)
         pieces = encoding.tokens[: self.max_source]
         unknown = tuple(
@@ -303,34 +325,7 @@ class TextCodec:
                     model=self.fingerprint,
                 )
             )
-        if self.confidence is not None:
-            totals = [hypothesis.log_probabilities.sum() for hypothesis in hypotheses]
-            for index, hypothesis in enumerate(hypotheses):
-                rivals = totals[1:2] if index == 0 else totals[:1]
-                observation = Observation(
-                    encoding.ids[: self.max_source] or [UNK],
-                    hypothesis.ids,
-                    hypothesis.log_probabilities,
-                    candidates[index].attention,
-                    float(rivals[0]) if rivals else None,
-                    hypothesis.ended,
-                )
-                candidates[index] = self._assessed(candidates[index], observation, config)
-        first = candidates[0]
-        return replace(first, candidates=tuple(candidates))
-
-    def _assessed(self, output: Generation, observation: Observation, config: DecodingConfig) -> Generation:
-        """Return an output with its confidence, and a warning if its source is unlike the training data."""
-        assert self.confidence is not None
-        result = self.confidence.assess(observation, config, UNITS.get(self.source.kind, "tokens"))
-        return replace(
-            output,
-            features=result.features,
-            calibrated=result.confidence,
-            token_confidences=result.tokens,
-            notes=(*output.notes, *result.warnings),
-            unlike=bool(result.warnings),
-        )
+        return candidates, encoding.ids[: self.max_source] or [UNK]
 
     def _notes(self, text: str, length: int, read: int, unknown: tuple[str, ...]) -> tuple[str, ...]:
         """Return what to say about a source of ``length`` tokens, of which ``read`` are read."""
@@ -406,6 +401,36 @@ class TextCodec:
             piece = next(pieces, None)
             text += (mark if piece is None else piece) + part
         return text.removeprefix(space)
+
+
+def _observations(
+    outputs: Sequence[Generation], hypotheses: Sequence[Hypothesis], source_ids: Sequence[int]
+) -> list[Observation]:
+    """What the confidence of each candidate for one source is computed from."""
+    totals = [float(hypothesis.log_probabilities.sum()) for hypothesis in hypotheses] if len(hypotheses) > 1 else []
+    return [
+        Observation(
+            source_ids,
+            hypothesis.ids,
+            hypothesis.log_probabilities,
+            output.attention,
+            totals[0 if index else 1] if totals else None,
+            hypothesis.ended,
+        )
+        for index, (output, hypothesis) in enumerate(zip(outputs, hypotheses, strict=True))
+    ]
+
+
+def _assessed(output: Generation, result: Assessment) -> Generation:
+    """Return an output with its confidence, and a warning if its source is unlike the training data."""
+    return replace(
+        output,
+        features=result.features,
+        calibrated=result.confidence,
+        token_confidences=result.tokens,
+        notes=(*output.notes, *result.warnings),
+        unlike=bool(result.warnings),
+    )
 
 
 def _padded(rows: list[list[int]]) -> NDArray[np.int64]:

@@ -275,3 +275,15 @@ def test_outputs_are_ranked_by_their_probability_where_no_held_out_output_is_wro
     assert confidence[0] < 0.1 < 0.9 < confidence[1] < confidence[2] < 1
     threshold = calibration.threshold(0.95)
     assert threshold is not None and (calibration.scores >= threshold).mean() > 0.9
+
+
+def test_outputs_assessed_together_are_those_assessed_alone(model: TextGenerator, calibration: Calibration) -> None:
+    sources = ["abc", "zzzzz", "f", *noisy(12, 11).sources]
+    for options in ({}, {"beam": 3, "n_best": 2}):
+        for output in model.generate(sources, **options):
+            alone = model.generate(output.source, **options)
+            assert output.features == pytest.approx(alone.features, abs=1e-3) and output.notes == alone.notes
+            assert output.confidence == pytest.approx(alone.confidence, abs=1e-3)
+            assert [each.confidence for each in output.candidates] == pytest.approx(
+                [each.confidence for each in alone.candidates], abs=1e-3
+            )
