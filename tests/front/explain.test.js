@@ -363,12 +363,19 @@ test("a changed output marks what was deleted and inserted", () => {
 });
 
 test("training rows are tables of text, which can be marked where a kernel is behind", () => {
-  const row = (number, share) => ({ row: number, place: `row ${number + 1}`, source: "<b>", target: "X", share, cleaning: "" });
+  const row = (number, share) => ({
+    row: number,
+    place: `row ${number + 1}`,
+    source: "<b>",
+    target: "X",
+    share,
+    cleaning: "",
+  });
   const rows = { part: "X", token: 0, proponents: [row(3, 1), row(5, 0.25)], opponents: [row(8, -0.5)] };
   const marked = [];
   const view = rowsView(rows, new Set([5]), { onMark: ({ row: number }) => marked.push(number), onClose() {} });
   assert.deepEqual(
-    [...view.querySelectorAll("caption")].map((caption) => caption.textContent),
+    [...view.querySelectorAll("caption")].map((each) => each.textContent),
     ["speak for it", "speak against it"],
   );
   const buttons = [...view.querySelectorAll("[data-row]")];
