@@ -15,7 +15,7 @@ from nbtextgen.core.wording import counted
 from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.data.readers.texts import read_texts
 from nbtextgen.generator.trained_model import TrainedModel
-from nbtextgen.inference.text_codec import validate_sources
+from nbtextgen.inference.sources import validate_sources
 
 if TYPE_CHECKING:
     import pandas

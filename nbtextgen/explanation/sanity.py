@@ -16,7 +16,7 @@ from nbtextgen.explanation.display import Displayed
 from nbtextgen.explanation.explainer import Explainer
 from nbtextgen.inference.generation import Generation
 from nbtextgen.inference.predictor import Predictor
-from nbtextgen.inference.text_codec import validate_sources
+from nbtextgen.inference.sources import validate_sources
 from nbtextgen.model.isolation import isolated
 from nbtextgen.model.seq2seq import Seq2Seq
 

@@ -21,7 +21,7 @@ from nbtextgen.data.seen import SeenSources
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.inference.bulk import GeneratedTable, generate_table
 from nbtextgen.inference.generation import Generation, GenerationInterrupted, Generations, accept_outputs
-from nbtextgen.inference.text_codec import validate_sources
+from nbtextgen.inference.sources import validate_sources
 from nbtextgen.pipeline.dataset import to_pairs
 from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.pipeline.model_data import (

@@ -27,7 +27,8 @@ from nbtextgen.decoding.search import decode
 from nbtextgen.decoding.stepper import Ensemble, Stepper
 from nbtextgen.decoding.streaming import stream
 from nbtextgen.inference.generation import Generation, Generations
-from nbtextgen.inference.text_codec import MAX_SOURCE_TOKENS, EncodedSources, LengthLimit, TextCodec
+from nbtextgen.inference.sources import EncodedSources
+from nbtextgen.inference.text_codec import MAX_SOURCE_TOKENS, LengthLimit, TextCodec
 from nbtextgen.model.int8 import Int8Seq2Seq, int8_is_faster
 from nbtextgen.model.isolation import isolated_methods
 from nbtextgen.model.memory import is_out_of_memory, memory_errors

@@ -11,16 +11,15 @@ from numpy.typing import NDArray
 
 from nbtextgen.confidence.confidence import Assessment, Confidence
 from nbtextgen.confidence.features import Observation
-from nbtextgen.core.errors import DataError, ModelFileError, OptionError
+from nbtextgen.core.errors import ModelFileError, OptionError
 from nbtextgen.core.escaping import pictured
 from nbtextgen.core.wording import share
 from nbtextgen.data.batching import CopyMap, Examples, pad
-from nbtextgen.data.cleaning.clean import rewriter
-from nbtextgen.data.rows import is_missing
 from nbtextgen.decoding.config import DecodingConfig, TokenRules
 from nbtextgen.decoding.hypothesis import Hypothesis
 from nbtextgen.inference.generation import Generation, GenerationInterrupted, Generations
-from nbtextgen.inference.terms import RequiredTerms, TermFinder
+from nbtextgen.inference.sources import EncodedSources
+from nbtextgen.inference.terms import TermFinder
 from nbtextgen.tokenizers.base import UNK, UNKNOWN, Tokenizer
 from nbtextgen.tokenizers.truncated import TruncatedTokenizer
 
@@ -65,53 +64,6 @@ class LengthLimit:
 
     def __call__(self, source_length: int) -> int:
         return self.offset + math.ceil(self.slope * source_length)
-
-
-def validate_sources(texts: Iterable[object], clean: str | None, *, allow_empty: bool = False) -> list[str]:
-    """Check sources, and apply the cleaning steps that the model was trained with.
-
-    With ``allow_empty``, ``None`` and the not-a-number values of tables are empty sources.
-
-    Raises:
-        DataError: for a source that is empty or not text; the message names its position.
-    """
-    rewrite = rewriter(clean) if clean else None
-    objects, sources = list(texts), list[str]()
-    for number, text in enumerate(objects, 1):
-        where = f"Source {number:,} of {len(objects):,}" if len(objects) > 1 else "The source"
-        if allow_empty and is_missing(text):
-            text = ""
-        if not isinstance(text, str):
-            raise DataError(f"{where} is {type(text).__name__}, not text; convert it with str() first.")
-        if rewrite is not None and text.strip():
-            text = rewrite(text)
-        if not allow_empty and not text.strip():
-            raise DataError(f"{where} is empty; give some text to start from.")
-        sources.append(text)
-    return sources
-
-
-@dataclass(frozen=True)
-class EncodedSources:
-    """Sources as a search reads them.
-
-    Attributes:
-        texts: the sources.
-        ids: their token ids, ``(sources, source_length)``, padded with zeros.
-        copy_ids: for a copy head, the target-side id of every source token, shaped like ``ids``.
-        words: the words of each source outside the vocabulary, for which ids beyond it stand.
-        limits: most output tokens of each source.
-        rules: token rules of all outputs.
-        required: what each output must contain.
-    """
-
-    texts: list[str]
-    ids: NDArray[np.int64]
-    copy_ids: NDArray[np.int64] | None
-    words: list[list[str]]
-    limits: list[int]
-    rules: TokenRules
-    required: list[RequiredTerms]
 
 
 @dataclass(frozen=True)

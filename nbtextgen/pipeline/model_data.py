@@ -16,7 +16,7 @@ from nbtextgen.evaluation.evaluated import EvaluatedOutputs
 from nbtextgen.evaluation.references import References, normalized
 from nbtextgen.inference.generation import Generation
 from nbtextgen.inference.predictor import Predictor
-from nbtextgen.inference.text_codec import validate_sources
+from nbtextgen.inference.sources import validate_sources
 from nbtextgen.pipeline.dataset import group_references
 from nbtextgen.pipeline.defaults import Plan
 

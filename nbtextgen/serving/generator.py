@@ -18,7 +18,8 @@ from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.decoding.hypothesis import Hypothesis
 from nbtextgen.inference.bulk import GeneratedTable, generate_table
 from nbtextgen.inference.generation import Generation, Generations, accept_outputs
-from nbtextgen.inference.text_codec import MAX_SOURCE_TOKENS, EncodedSources, LengthLimit, TextCodec, validate_sources
+from nbtextgen.inference.sources import EncodedSources, validate_sources
+from nbtextgen.inference.text_codec import MAX_SOURCE_TOKENS, LengthLimit, TextCodec
 from nbtextgen.serving.network import (
     CONFIDENCE,
     DECODER,

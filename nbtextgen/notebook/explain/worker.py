@@ -20,7 +20,7 @@ from nbtextgen.explanation.explanation import Explanation
 from nbtextgen.explanation.minimal_edits import MinimalEdits, search_minimal_edits
 from nbtextgen.inference.generation import Generation
 from nbtextgen.inference.predictor import Predictor
-from nbtextgen.inference.text_codec import validate_sources
+from nbtextgen.inference.sources import validate_sources
 from nbtextgen.notebook.background import BackgroundWorker, describe
 from nbtextgen.notebook.explain.payload import (
     counterfactual_payload,

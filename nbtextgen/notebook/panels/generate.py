@@ -16,7 +16,7 @@ from nbtextgen.core.escaping import visible
 from nbtextgen.core.options import build, options_of
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.inference.generation import Generation
-from nbtextgen.inference.text_codec import validate_sources
+from nbtextgen.inference.sources import validate_sources
 from nbtextgen.notebook.background import BackgroundWorker, describe
 from nbtextgen.notebook.code import MagicLine, Values
 from nbtextgen.notebook.explain.panel import ExplanationPanel

@@ -11,7 +11,7 @@ from nbtextgen.core.cancellation import CancellationToken
 from nbtextgen.core.escaping import pictured
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.inference.generation import Generation
-from nbtextgen.inference.text_codec import validate_sources
+from nbtextgen.inference.sources import validate_sources
 from nbtextgen.notebook.background import BackgroundWorker
 from nbtextgen.notebook.code import Values
 from nbtextgen.notebook.panels.output_tokens import output_rows
