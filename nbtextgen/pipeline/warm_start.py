@@ -128,9 +128,7 @@ class WarmStart:
             DataError: if it cannot be read.
             OptionError: for a share outside [0, 1).
         """
-        share: object = REPLAY if replay is None else replay
-        if not isinstance(share, int | float) or isinstance(share, bool) or not 0 <= share < 1:
-            raise OptionError(f"--replay must be a number in [0, 1) (got {share!r}).")
+        share = REPLAY if replay is None else _share(replay)
         if replay_data is not None:
             given = model_pairs(plan, predictor, Pairs.of(replay_data))
             train, held = given, old.valid
@@ -139,7 +137,7 @@ class WarmStart:
             old = OldPairs(
                 train if len(train) else given, held if held is not None and len(held) else None, old.encoded
             )
-        return cls(predictor, plan, old, float(share))
+        return cls(predictor, plan, old, share)
 
     # Settings -----------------------------------------------------------------------------------------------------
 
@@ -379,6 +377,12 @@ class WarmStart:
         count = min(len(old_valid), max(MIN_OLD_VALID, round(len(held) * self.replay / (1 - self.replay))))
         few = round(METRIC_PAIRS * self.replay)
         return joined(held, old_valid.take(range(count))), (*new.valid_texts[: METRIC_PAIRS - few], *texts[:few])
+
+
+def _share(value: object) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1:
+        raise OptionError(f"--replay must be a number in [0, 1) (got {value!r}).")
+    return float(value)
 
 
 def _changed(config: Config, options: Settings) -> Config:
