@@ -6,6 +6,8 @@ import itertools
 import math
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -95,13 +97,30 @@ def test_a_minimum_length_above_the_maximum_is_refused(model: TextGenerator) -> 
         model.generate("abc", min_length="x", max_length=3)
 
 
+@contextmanager
+def interrupted() -> Iterator[None]:
+    """Press Ctrl-C after a second, and again every second until the block ends: Python drops one that falls into a finalizer."""
+    ended = threading.Event()
+
+    def press() -> None:
+        while not ended.wait(1.0):
+            signal.raise_signal(signal.SIGINT)
+
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # a process in the background ignores the signal
+    threading.Thread(target=press, daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
+        signal.signal(signal.SIGINT, handler)
+
+
 @pytest.mark.parametrize("text", ["abc", ["abc"] * 40])
 def test_an_interrupt_keeps_what_was_generated(text: str | list[str]) -> None:
     slow = train(max_steps=2)
     with torch.no_grad():
         slow.predictor.networks[0].output_bias[3] = -50.0  # no output ends by itself
-    threading.Timer(1.0, lambda: signal.raise_signal(signal.SIGINT)).start()
-    with pytest.raises(GenerationInterrupted) as interrupt:
+    with pytest.raises(GenerationInterrupted) as interrupt, interrupted():
         slow.generate(text, max_length=1_000_000, batch_size=1)
     [output] = interrupt.value.generations
     assert len(output.ids) > 10 and len(output.log_probabilities) == len(output.ids) + 1
@@ -111,8 +130,8 @@ def test_an_interrupt_keeps_what_was_generated(text: str | list[str]) -> None:
 def test_an_interrupted_continuation_keeps_what_was_generated() -> None:
     text = "the cat sat on the mat. " * 40
     poet = TextGenerator(**(SETTINGS | {"max_steps": 2, "copy": None, "context": 10})).fit_text(text, callbacks=[])
-    threading.Timer(1.0, lambda: signal.raise_signal(signal.SIGINT)).start()
-    with pytest.raises(GenerationInterrupted, match=r"Interrupted after [1-9][0-9,]* characters") as interrupt:
+    message = r"Interrupted after [1-9][0-9,]* characters"
+    with pytest.raises(GenerationInterrupted, match=message) as interrupt, interrupted():
         poet.continue_text("the", 10_000_000, sample=True, seed=1)
     [output] = interrupt.value.generations
     assert output.text.startswith("the") and len(output.text) > 20
