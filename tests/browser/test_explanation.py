@@ -217,12 +217,12 @@ def test_everything_can_be_reached_by_keys(lab: Lab, folder: Path) -> None:
     expect(panel.get_by_role("radio", name="Attention")).to_be_focused()
     press("ArrowLeft")
     stops = []
-    for _ in range(12):
+    for _ in range(13):
         press("Tab")
         stops.append(notebook.page.evaluate("document.activeElement.ariaLabel || document.activeElement.textContent"))
     assert stops[:3] == ["Unit", "Why this and not", "runner-up"]
-    assert stops[3:10] == ["Text", "Interactions", "Smallest change", "Pin", "PNG", "SVG", "HTML"]
-    assert stops[10].startswith("3") and stops[11].startswith("2")  # one stop for each row of chips
+    assert stops[3:11] == ["Text", "Interactions", "Smallest change", "Training rows", "Pin", "PNG", "SVG", "HTML"]
+    assert stops[11].startswith("3") and stops[12].startswith("2")  # one stop for each row of chips
     notebook.page.keyboard.press("Shift+Tab")
     press("End")
     expect(chips(panel, "Input").nth(2)).to_be_focused()

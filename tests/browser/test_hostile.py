@@ -29,6 +29,7 @@ from nbtextgen.notebook.panels.continuation import _page as written_on
 from nbtextgen.notebook.panels.fields import choice_field, text_field
 from nbtextgen.notebook.panels.output_tokens import output_rows
 from nbtextgen.notebook.panels.widgets import CodeView, Form, OutputsView, Ranges, status
+from nbtextgen.notebook.review.panel import ReviewView
 from nbtextgen.notebook.runs_view import RunsView
 from nbtextgen.run.listing import RunRecord
 from nbtextgen.tuning import Trial, Tuning
@@ -127,6 +128,9 @@ def states(text: str) -> dict[type, dict[str, Any]]:
     ]
     shown = record_of(name, events(name)).as_dict() | {"controls": {"dropout": 0.1, "rate_factor": 1.0}}
     why = explanation_payload(explanation(text), final=True)
+    short = text[:200]
+    origin = {"row": 0, "place": short, "source": short, "target": short, "share": 0.5, "cleaning": short}
+    listed = {"row": 0, "source": short, "text": short, "state": "corrected", "confidence": 0.5}
     return {
         Form: {
             "sections": [{"title": "t", "fields": fields}],
@@ -154,6 +158,16 @@ def states(text: str) -> dict[type, dict[str, Any]]:
             "status": {"busy": False, "error": name},
             "sentences": {"char|x": "they agree"},
             "change": {"group": "char|x", "source": name, "before": [["gone", name]], "after": [["new", name]]},
+            "rows": {"at": 1, "part": short, "token": None, "proponents": [origin], "opponents": [origin]},
+            "marks": [0],
+        },
+        ReviewView: {
+            "window": {"start": 0, "count": 1, "rows": [listed | {"confidence": "5 %"}]},
+            "current": listed | {"position": 0, "decided": short, "words": "Low confidence", "notes": [short], "candidates": [short]},
+            "details": {"row": 0, "tokens": rows[0]["tokens"], "candidates": [short], "reasons": [short]},
+            "progress": {"done": 0, "total": 1, "sentence": "none", "file": short},
+            "choices": {"selection": "all", "selections": [{"name": "all", "count": 1}], "model": True, "origins": True},
+            "status": {"text": short, "alert": True, "at": 1},
         },
     }  # fmt: skip
 
