@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nbtextgen.core.cancellation import CancellationToken, Cancelled
-from nbtextgen.core.errors import NbTextGenError
+from nbtextgen.core.errors import NbTextGenError, NotTrainedError
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.explanation.agreement import Agreement
 from nbtextgen.explanation.config import METHOD_NAMES, METHODS, ExplanationConfig
@@ -80,7 +81,7 @@ class ExplanationWorker:
         *,
         background: Sequence[str],
         generation: Generation | None = None,
-        find_rows: Callable[..., TrainingRows] | None = None,
+        model: TextGenerator | None = None,
     ) -> None:
         self.predictor, self.source, self.background = predictor, source, background
         self.config = replace(config, faithfulness=False, interactions=False)
@@ -90,7 +91,7 @@ class ExplanationWorker:
         self._new_explainer = partial(
             Explainer, predictor, source, generation=generation, background=background, on_progress=self._on_progress
         )
-        self._find_rows = find_rows
+        self._model = None if model is None else weakref.ref(model)  # a panel does not keep its model
         self.rows: dict[int | None, TrainingRows] = {}
         self._explainers: dict[str, Explainer] = {}
         self._explanations: dict[ExplanationRequest, Explanation] = {}
@@ -122,10 +123,10 @@ class ExplanationWorker:
                 config,
                 generation=text,
                 background=donors,
-                find_rows=model.training_rows,
+                model=model,
             )
         [source] = validate_sources([text], model.plan.data.clean)
-        return cls(model.predictor, source, config, background=donors, find_rows=model.training_rows)
+        return cls(model.predictor, source, config, background=donors, model=model)
 
     # Requests -------------------------------------------------------------------------------------------------------
 
@@ -253,7 +254,10 @@ class ExplanationWorker:
         self.on_update("found", {"group": request.group, "token": token, **edits_payload(found)})
 
     def _search_rows(self, token: int | None) -> None:
-        if token not in self.rows and self._find_rows is not None:
+        if token not in self.rows:
+            model = None if self._model is None else self._model()
+            if model is None:
+                raise NotTrainedError("The model that wrote this text is gone; run the cell again.")
             self.on_update("status", {"busy": True, "text": "training rows ...", "done": 0.0})
             output = self._explainer(self.default_request).subject.output
             generation = Generation(
@@ -267,7 +271,7 @@ class ExplanationWorker:
                 ids=tuple(output.ids[:-1].tolist()),
                 model=self.predictor.fingerprint,
             )
-            self.rows[token] = self._find_rows(generation, token=token, on_progress=self._on_rows_read)
+            self.rows[token] = model.training_rows(generation, token=token, on_progress=self._on_rows_read)
         self.on_update("rows", {"token": token, **rows_payload(self.rows[token])})
 
     def _on_rows_read(self, done: int, total: int) -> None:
