@@ -12,8 +12,7 @@ import nbtextgen
 from nbtextgen import TextGenerator
 from nbtextgen.notebook.magics import COMMANDS
 
-METHODS = [method for name, method in vars(TextGenerator).items() if not name.startswith("_")]
-METHODS += [method for name, method in vars(TextGenerator.__base__).items() if not name.startswith("_")]
+METHODS = [method for name, method in inspect.getmembers(TextGenerator) if not name.startswith("_")]
 FUNCTIONS = [
     function
     for function in [*METHODS, *(getattr(nbtextgen, name) for name in nbtextgen.__all__)]
@@ -40,7 +39,8 @@ def test_functions_are_found() -> None:
 
 @pytest.mark.parametrize("function", FUNCTIONS, ids=lambda function: function.__name__)
 def test_functions_take_columns_and_encoding(function: Callable[..., Any]) -> None:
-    names = {"source", "encoding"} if function.__name__ == "generate_file" else {"source", "target", "encoding"}
+    has_sources_alone = function.__name__ in ("generate_file", "to_label")
+    names = {"source", "encoding"} | (set() if has_sources_alone else {"target"})
     assert names <= set(inspect.signature(function).parameters)
 
 
