@@ -86,12 +86,29 @@ def open_source(
                 "--keep-rows keeps pairs that are in memory, and --store reads them in parts; choose one."
             )
         return StreamedSource.of(options, data, source, target, encoding)
+    data, valid, source, target = joined_columns(data, targets, valid, source, target, encoding)
+    return PairSource.of(options, data, valid, source, target, encoding)
+
+
+def joined_columns(
+    data: object,
+    targets: object,
+    valid: object,
+    source: ColumnName | None,
+    target: ColumnName | None,
+    encoding: str | None,
+) -> tuple[object, object, ColumnName | None, ColumnName | None]:
+    """Join sources and targets that are given apart, and read ``valid`` by the columns' names, which are used up then.
+
+    Returns:
+        data, valid, source and target, unchanged if ``targets`` is ``None``.
+    """
     if targets is None:
-        return PairSource.of(options, data, valid, source, target, encoding)
+        return data, valid, source, target
     columns = pair_columns(data, targets, source, target, encoding)
     if valid is not None:
         valid = RawPairs.of(valid, source=source, target=target, encoding=encoding)
-    return PairSource.of(options, columns, valid, None, None, encoding)
+    return columns, valid, None, None
 
 
 @dataclass(frozen=True)

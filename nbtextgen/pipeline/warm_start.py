@@ -19,7 +19,6 @@ from nbtextgen.data.config import DataConfig
 from nbtextgen.data.corpus import Corpus
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.readers.columns import ColumnName
-from nbtextgen.data.readers.texts import pair_columns
 from nbtextgen.data.replay import with_target_size
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.inference.text_codec import LengthLimit
@@ -29,7 +28,7 @@ from nbtextgen.model.isolation import isolated
 from nbtextgen.model.pretrained import load_embeddings
 from nbtextgen.pipeline.continuation import text_data, text_training_data
 from nbtextgen.pipeline.data_checks import data_warnings, without_leaks
-from nbtextgen.pipeline.dataset import cleaning_note, read_pairs, split
+from nbtextgen.pipeline.dataset import cleaning_note, joined_columns, read_pairs, split
 from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.pipeline.fit import score_outputs, task_metric
 from nbtextgen.pipeline.model_data import model_pairs
@@ -216,8 +215,7 @@ class WarmStart:
             return replace(self._prepared_text(options, data), seconds=time.perf_counter() - began)
         if self.plan.data.context is not None:
             raise OptionError("The model to go on from continues a text; give --text, not pairs.")
-        if targets is not None:
-            data, source, target = pair_columns(data, targets, source, target, encoding), None, None
+        data, valid, source, target = joined_columns(data, targets, valid, source, target, encoding)
         steps = options.get("clean") or _rewriting(self.plan.data.clean) or None
         cleaned, valid_pairs = read_pairs(data, valid, steps, source, target, encoding)
         train, leak = cleaned.pairs, ""

@@ -6,6 +6,7 @@ import itertools
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -352,3 +353,12 @@ def test_start_is_a_model_and_replay_belongs_to_it(base: TextGenerator) -> None:
         TextGenerator().fit(FIXES, callbacks=[], start=3)  # type: ignore[arg-type]
     with pytest.raises(OptionError, match=r"number in \[0, 1\)"):
         TextGenerator().fit(FIXES, callbacks=[], start=base, replay=1.0)
+
+
+def test_validation_pairs_are_read_by_the_columns_of_sources_and_targets() -> None:
+    words = ["".join(letters) for letters in itertools.product("abcd", repeat=2)]
+    frame = pd.DataFrame({"other": words, "a": words, "b": words})
+    settings = {"hidden_size": 8, "embedding_size": 8, "max_steps": 2, "samples": 0}
+    model = TextGenerator(**settings).fit(words, words, callbacks=[])
+    options = {"valid": frame[:5], "source": "a", "target": "b", "callbacks": []}
+    assert TextGenerator(**settings).fit(frame, frame, start=model, **options).plan.start == model.predictor.fingerprint
