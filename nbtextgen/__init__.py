@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from nbtextgen.core.openmp import limit_spinning
 
 limit_spinning()  # here, since every import of torch in this package comes later
+logging.getLogger(__name__).addHandler(
+    logging.NullHandler()
+)  # what is logged is shown only where a program asks for it
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -17,8 +21,9 @@ if TYPE_CHECKING:
     from nbtextgen.comparison import compare
     from nbtextgen.core.errors import NbTextGenError
     from nbtextgen.core.own_metrics import register_metric
+    from nbtextgen.data.builtin_pairs import builtin
     from nbtextgen.data.corpus import Corpus
-    from nbtextgen.data.pairs import Pairs, RawPairs, builtin
+    from nbtextgen.data.pairs import Pairs, RawPairs
     from nbtextgen.explanation.explanation import Explanation, Explanations
     from nbtextgen.generator import TextGenerator
     from nbtextgen.inference.generation import Generation, Generations
@@ -27,8 +32,9 @@ if TYPE_CHECKING:
     from nbtextgen.run.config import LaunchConfig
     from nbtextgen.run.folder import Run
     from nbtextgen.run.listing import runs
+    from nbtextgen.seeds import evaluate_seeds
     from nbtextgen.serving.generator import OnnxGenerator
-    from nbtextgen.training import events
+    from nbtextgen.training import events, loggers
     from nbtextgen.training.controls import Controls
     from nbtextgen.tuning import tune
 
@@ -51,8 +57,10 @@ __all__ = [
     "builtin",
     "calibrate",
     "compare",
+    "evaluate_seeds",
     "events",
     "load_ipython_extension",
+    "loggers",
     "panel",
     "register_metric",
     "runs",
@@ -75,9 +83,10 @@ _MODULES = {
     "Run": "run.folder",
     "TextGenerator": "generator",
     "back_translate": "back_translation",
-    "builtin": "data.pairs",
+    "builtin": "data.builtin_pairs",
     "calibrate": "calibration",
     "compare": "comparison",
+    "evaluate_seeds": "seeds",
     "panel": "notebook",
     "register_metric": "core.own_metrics",
     "runs": "run.listing",
@@ -89,8 +98,8 @@ _MODULES = {
 
 def __getattr__(name: str) -> Any:
     """Import a public name on first use, so that ``import nbtextgen`` and ``%load_ext`` do not wait for torch."""
-    if name == "events":
-        return import_module("nbtextgen.training.events")
+    if name in ("events", "loggers"):
+        return import_module(f"nbtextgen.training.{name}")
     if name in _MODULES:
         return getattr(import_module(f"nbtextgen.{_MODULES[name]}"), name)
     raise AttributeError(f"module 'nbtextgen' has no attribute {name!r}")

@@ -44,8 +44,11 @@ def back_translate(
         DataError: if there is no target text, or every generated source is empty.
 
     Example:
-        >>> made = back_translate(pairs, more_german, max_minutes=5)      # doctest: +SKIP
-        >>> model = TextGenerator().fit(Pairs.of(pairs) + made)           # doctest: +SKIP
+        >>> made = back_translate(pairs, ["cba", "bb"], reverse=model)
+        >>> made.targets
+        ['cba', 'bb']
+        >>> len(pairs + made)
+        119
     """
     real = Pairs.of(pairs, source=source, target=target, encoding=encoding)
     texts = [text for text in read_texts(targets, target, encoding) if text.strip()]

@@ -47,8 +47,10 @@ def calibrate(
         OptionError: for an unknown metric or option.
 
     Example:
-        >>> calibrate(model, held_out, beam=5)                            # doctest: +SKIP
-        >>> todo = model.generate_file("rest.csv", accept=0.99, beam=5)   # doctest: +SKIP
+        >>> calibrated = TextGenerator.load(model.save("for-calibration"))
+        >>> result = calibrate(calibrated, pairs)
+        >>> 0 <= calibrated.generate("abc").confidence <= 1
+        True
     """
     from nbtextgen.confidence.criterion import Criterion
     from nbtextgen.pipeline.calibration import calibrate_predictor

@@ -48,6 +48,11 @@ def compare(
     Raises:
         DataError: if there are not as many outputs as sources.
         OptionError: for an unknown metric, before anything is generated.
+
+    Example:
+        >>> comparison = compare(model, words[9:36], pairs[9:36], metrics=["exact"], names=("model", "copied"))
+        >>> comparison["exact"].p_randomisation < 0.05
+        True
     """
     models = [model for model in (second, first) if isinstance(model, TrainedModel)]
     if metrics is None:

@@ -100,8 +100,9 @@ def to_label(
         DataError: if there is no input.
 
     Example:
-        >>> next_rows = to_label(model, frame["typed"], 200)     # doctest: +SKIP
-        >>> next_rows.frame().to_csv("label-these.csv")          # doctest: +SKIP
+        >>> next_rows = to_label(model, words, 5)
+        >>> len(next_rows.frame())
+        5
     """
     if isinstance(count, bool) or count < 1:
         raise OptionError(f"count must be a whole number of at least 1 (got {count!r}).")

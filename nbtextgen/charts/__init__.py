@@ -1,5 +1,6 @@
 """Small charts as pictures in SVG: no library, no script, values on hover, a description in words, readable on white and on black."""
 
+from nbtextgen.charts.axes import axes_to_draw_on
 from nbtextgen.charts.bars import bar_chart, histogram
 from nbtextgen.charts.heat_maps import heat_map
 from nbtextgen.charts.keeping import figure
@@ -11,6 +12,7 @@ __all__ = [
     "Chart",
     "Curve",
     "Plot",
+    "axes_to_draw_on",
     "bar_chart",
     "figure",
     "heat_map",

@@ -23,6 +23,14 @@ def register_metric(function: OwnMetric) -> str:
 
     Returns:
         the name that options, saved models and runs keep, for instance ``own:same_year``.
+
+    Example:
+        >>> def same_first(reference, output):
+        ...     return float(reference[:1] == output[:1])
+        >>> register_metric(same_first)
+        'own:same_first'
+        >>> model.evaluate(pairs[:9], metrics=[same_first])["same_first"].higher_is_better
+        True
     """
     name = PREFIX + getattr(function, "__name__", type(function).__name__)
     _functions[name] = function

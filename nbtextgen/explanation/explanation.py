@@ -16,7 +16,7 @@ from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.explanation import archive
 from nbtextgen.explanation.agreement import Agreement
 from nbtextgen.explanation.attributions import Values
-from nbtextgen.explanation.display import Drawn, Page
+from nbtextgen.explanation.display import Page, Plotted
 from nbtextgen.explanation.faithfulness import Faithfulness
 from nbtextgen.explanation.merging import words_of
 from nbtextgen.explanation.sentences import output_sentence, token_sentences
@@ -45,7 +45,7 @@ ARRAYS = {
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Explanation(Page, Drawn):
+class Explanation(Page, Plotted):
     """Attributions of every token of an output to the units of its source, by one method.
 
     Attributes:
@@ -86,6 +86,11 @@ class Explanation(Page, Drawn):
         interaction_errors: standard errors of interactions that were sampled, likewise, or ``None``.
         evaluations: masked copies of the input that the model read.
         seconds: wall time.
+
+    Example:
+        >>> e = model.explain("abc")
+        >>> e.text, e.values.shape, e.frame().loc["c"].idxmax()
+        ('cba', (4, 3), 'c')
     """
 
     method: str
@@ -272,9 +277,13 @@ class Explanation(Page, Drawn):
             OptionError: now for another layout; later from a plot that does not apply to this one.
 
         Example:
-            >>> shap.plots.text(e.shap())                        # every output token, on hover     # doctest: +SKIP
-            >>> shap.plots.waterfall(e.shap()[:, 0])             # one output token; bar, force     # doctest: +SKIP
-            >>> shap.plots.beeswarm(e.shap(rows="outputs"))      # all of them; bar, heatmap        # doctest: +SKIP
+            >>> e = model.explain("abc")
+            >>> e.shap().shape                       # for shap.plots.text: every output token, on hover
+            (3, 4)
+            >>> e.shap()[:, 0].shape                 # for waterfall, bar and force: one output token
+            (3,)
+            >>> e.shap(rows="outputs").shape         # for beeswarm, bar and heatmap: all of them
+            (4, 3)
         """
         from nbtextgen.explanation.shap_tables import of_one_text
 
@@ -321,7 +330,12 @@ class Explanation(Page, Drawn):
 
 
 class Explanations(Page, Mapping[str, Explanation]):
-    """The same output explained by several methods, by name; shows them together and says where they disagree."""
+    """The same output explained by several methods, by name; shows them together and says where they disagree.
+
+    Example:
+        >>> list(model.explain("abc", method="attention,occlusion"))
+        ['attention', 'occlusion']
+    """
 
     def __init__(self, explanations: Mapping[str, Explanation]) -> None:
         self._explanations = dict(explanations)

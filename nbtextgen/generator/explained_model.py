@@ -98,7 +98,9 @@ class ExplainedModel(TrainedModel):
             OptionError: for an unknown method.
 
         Example:
-            >>> model.training_rows("4 agosto 1990", token="08")      # doctest: +SKIP
+            >>> rows = model.training_rows("abc", token="c", data=pairs, count=3)
+            >>> len(rows.frame()) <= 6
+            True
         """
         pairs = self._indexed_pairs(data, targets, source, target, encoding, on_progress=on_progress)
         return pairs.behind(self._explained(text), token=token, method=method, count=count)

@@ -49,10 +49,9 @@ class TextGenerator(Configurable, ExplainedModel):
         run: the run folder of the last training, if there is one.
 
     Example:
-        >>> from nbtextgen import TextGenerator
-        >>> model = TextGenerator(epochs=8).fit("builtin:dates")      # doctest: +SKIP
-        >>> model.generate("the 4th of July, 1976").text              # doctest: +SKIP
-        '1976-07-04'
+        >>> model = TextGenerator(hidden_size=8, max_steps=2).fit(pairs, callbacks=[])
+        >>> TextGenerator.load(model.save("small")).predict(["abc"]) == model.predict(["abc"])
+        True
     """
 
     def __init__(self, **options: Unpack[GeneratorOptions]) -> None:
@@ -174,8 +173,9 @@ class TextGenerator(Configurable, ExplainedModel):
             DataError: if the text cannot be read or is too short.
 
         Example:
-            >>> poet = TextGenerator(context=60).fit_text("corpus.txt")              # doctest: +SKIP
-            >>> print(poet.continue_text("Once upon a time", 500, sample=True))      # doctest: +SKIP
+            >>> poet = TextGenerator(context=20, hidden_size=8, max_steps=2).fit_text("Once upon a time. " * 40, callbacks=[])
+            >>> poet.continue_text("Once", 30, sample=True, seed=1).startswith("Once")
+            True
         """
         from nbtextgen.data.corpus import Corpus
 
@@ -307,7 +307,7 @@ class TextGenerator(Configurable, ExplainedModel):
     # Files --------------------------------------------------------------------------------------------------------
 
     def save(self, folder: str | Path, *, keep_sources: int = 0, keep_rows: bool = False) -> Path:
-        """Write the model to a folder (safetensors weights, JSON settings and tokenizers; no pickle).
+        """Write the model to a folder (safetensors weights, JSON settings and tokenizers, a model card; no pickle).
 
         The folder appears complete or not at all; an older model there is replaced only when the new one is complete.
 
@@ -330,10 +330,9 @@ class TextGenerator(Configurable, ExplainedModel):
             raise DataError(
                 "There are no training rows to keep: this model was loaded without them, or they are too many."
             )
-        step = max(1, len(self.background) // max(1, keep_sources))
-        return save(
-            checked_path(folder), self.predictor, self.plan, self._options, self.background[::step][:keep_sources], rows
-        )
+        sources = self.background[:: max(1, len(self.background) // max(1, keep_sources))][:keep_sources]
+        model = self.predictor, self.plan, self._options
+        return save(checked_path(folder), *model, sources, rows, self.history)
 
     @classmethod
     def load(cls, folder: str | Path, *, device: str = "auto") -> TextGenerator:

@@ -155,8 +155,8 @@ class TrainedModel(ABC):
             GenerationInterrupted: on an interrupt.
 
         Example:
-            >>> model.generate_file("english.txt", "french.tsv", beam=5)    # doctest: +SKIP
-            1,000,000 generated rows in french.tsv
+            >>> model.generate_file(words, "backwards.tsv", beam=2, on_progress=lambda done, count: None)
+            117 generated rows in backwards.tsv
         """
         config = build(DecodingConfig, decoding)
 
@@ -318,7 +318,9 @@ class TrainedModel(ABC):
             data, targets, source, target, encoding: as in ``fit``.
 
         Example:
-            >>> best = max(candidates, key=lambda text: model.log_probabilities([(source, text)])[0])  # doctest: +SKIP
+            >>> candidates = ["abc", "bca", "cba"]
+            >>> max(candidates, key=lambda text: model.log_probabilities([("abc", text)])[0])
+            'cba'
         """
         pairs = to_pairs(data, targets, source, target, encoding)
         return self.predictor.target_scores(model_pairs(self.plan, self.predictor, pairs))[0]

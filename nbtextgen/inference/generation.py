@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nbtextgen.confidence.confidence import Acceptance
 from nbtextgen.core.escaping import pictured, visible
+from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.core.wording import counted, share
+
+if TYPE_CHECKING:
+    import pandas
 
 MAX_NOTES = 5
 """Notes shown for many outputs."""
@@ -46,6 +51,11 @@ class Generation:
         token_confidences: probability that each token is right, ``(output tokens,)``, or ``None`` likewise.
         unlike: whether the source is unlike the training data, as ``notes`` say.
         accepted: whether the output may be used unread; only with ``accept``.
+
+    Example:
+        >>> result = model.generate("abc", beam=3, n_best=2)
+        >>> result.text, result.tokens, len(result.candidates), result.attention.shape
+        ('cba', ('c', 'b', 'a'), 2, (3, 3))
     """
 
     source: str
@@ -174,6 +184,13 @@ class Generations(list[Generation]):
 
     Attributes:
         promise: with ``accept``, how many outputs are accepted and what that promises.
+
+    Example:
+        >>> model.generate(["abc", "cab"])
+        abc -> cba
+        cab -> bac
+        >>> model.generate(["abc", "cab"]).frame()["text"].tolist()
+        ['cba', 'bac']
     """
 
     promise: str = ""
@@ -185,6 +202,18 @@ class Generations(list[Generation]):
         for each in self:
             summary.add(each.source, each.notes)
         return (*([self.promise] if self.promise else ()), *summary.sentences())
+
+    def frame(self) -> pandas.DataFrame:
+        """The outputs as a pandas frame: ``source``, ``text``, ``score``, ``log_probability``, ``confidence``, ``accepted``,
+        ``notes``.
+
+        Raises:
+            MissingPackageError: without pandas.
+        """
+        with optional_import("A data frame", "pandas", "frames"):
+            import pandas
+        names = ["source", "text", "score", "log_probability", "confidence", "accepted", "notes"]
+        return pandas.DataFrame([[getattr(each, name) for name in names] for each in self], columns=pandas.Index(names))
 
     def __repr__(self) -> str:
         rows = [f"{pictured(each.source)} -> {pictured(each.text)}" for each in self]

@@ -25,6 +25,7 @@ MAX_ENTRIES = 2000
 """Entries of a folder that are looked at."""
 IDENTIFIER = "nbtextgen"
 _MAGIC = re.compile(r"(?:^|[\s=])(%{1,2})(textgen_\w+)[ \t]+(.*)$", re.DOTALL)
+_OUR_LINE = re.compile(r".*%{1,2}textgen_\w+[ \t]")
 _BOOLEANS = ("true", "false")
 
 
@@ -164,12 +165,33 @@ class Completer:
         completer = self.session.shell.Completer
         if completer is None:
             return
-        from IPython.core.completer import context_matcher
-
+        try:
+            from IPython.core.completer import context_matcher
+        except ImportError:  # before IPython 8.6
+            self._install_hook()
+            return
         # A function, since IPython sets attributes on its matchers.
         matcher = context_matcher(identifier=IDENTIFIER, priority=200)(lambda context: self(context))
         others = [each for each in completer.custom_matchers if getattr(each, "matcher_identifier", "") != IDENTIFIER]
         completer.custom_matchers = [*others, matcher]
+
+    def _install_hook(self) -> None:
+        """Register with a shell of IPython 7, whose completer has hooks for lines that match an expression."""
+        hooks: Any = vars(self.session.shell).get("strdispatchers", {}).get("complete_command")
+        if hooks is not None:
+            hooks.regexs.pop(_OUR_LINE, None)
+        self.session.shell.set_hook(
+            "complete_command", lambda shell, event: self.words(event), re_key=_OUR_LINE.pattern
+        )
+
+    def words(self, event: Any) -> list[str]:
+        """Return completions as IPython 7 takes them: for ``event.symbol``, the word at the cursor as it splits words."""
+        request = self.request(event.text_until_cursor)
+        if request is None:
+            return []
+        start = max(0, len(request.prefix) - len(event.symbol))
+        texts = {text for text in self._choices(request) if text.startswith(request.prefix)}
+        return [text[start:] for text in sorted(texts)[:MAX_COMPLETIONS]]
 
 
 def _split(line: str) -> tuple[list[str], str]:

@@ -37,12 +37,14 @@ from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.isolation import forked_generators, isolated
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.pipeline.defaults import Plan
+from nbtextgen.pipeline.model_card import CARD, model_card
 from nbtextgen.pipeline.settings import fit_options
 from nbtextgen.pipeline.training_rows import KEPT_ROWS, read_rows, write_rows
 from nbtextgen.serving.network import CONFIDENCE, SOURCE, TARGET, network_count
 from nbtextgen.serving.network import MANIFEST as EXPORTED
 from nbtextgen.tokenizers.base import Tokenizer
 from nbtextgen.tokenizers.registry import tokenizer_from_dict
+from nbtextgen.training.events import Event
 
 FORMAT = 1
 """Version of the folder's layout; raised when an older nbtextgen could not read it."""
@@ -58,8 +60,9 @@ def save(
     options: Settings,
     sources: Sequence[str] = (),
     rows: Pairs | None = None,
+    history: Sequence[Event] = (),
 ) -> Path:
-    """Write a model, with sources or pairs of its training if any are given; see ``TextGenerator.save``."""
+    """Write a model and its card, with sources or pairs of its training if any are given; see ``TextGenerator.save``."""
     predictor.check_finite()
     with replaced(folder, MANIFEST, "a saved model") as work:
         if sources:
@@ -67,6 +70,9 @@ def save(
         if rows is not None:
             write_rows(work, rows)
         write_model(work, predictor, plan, options)
+        kept = {KEPT: len(sources), KEPT_ROWS: 0 if rows is None else len(rows)}
+        card = model_card(plan, predictor, options, history, {name: count for name, count in kept.items() if count})
+        write(work / CARD, card.encode())
     return folder
 
 

@@ -11,7 +11,7 @@ from nbtextgen.inference.predictor import Predictor
 from nbtextgen.model.isolation import isolated_steps
 from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.training.events import Event
-from nbtextgen.training.progress import TextProgress
+from nbtextgen.training.progress import TextProgress, log
 
 Callback = Callable[[Event], None]
 
@@ -45,7 +45,7 @@ class TrainingSession(Protocol):
 def run_session(
     session: TrainingSession, callbacks: Iterable[Callback] | Callback | None = None
 ) -> tuple[Predictor, list[Event]]:
-    """Run a training to its end and return the model and the events.
+    """Run a training to its end and return the model and the events, which are also logged with Python's ``logging``.
 
     An interrupt (Ctrl-C, the notebook's stop button) ends the training early and keeps the best model so far.
 
@@ -65,6 +65,7 @@ def run_session(
         with closing(isolated_steps(session.run())) as events:
             for event in events:
                 history.append(event)
+                log(event)
                 for callback in callbacks:
                     callback(event)
     except KeyboardInterrupt:

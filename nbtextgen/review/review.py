@@ -61,9 +61,10 @@ class Review:
         doubtful: how many rows are doubtful; see ``is_doubtful``.
 
     Example:
-        >>> review = Review("french.tsv")                    # doctest: +SKIP
-        >>> review.correct(review.order[0], "un homme dort")  # doctest: +SKIP
-        >>> model.fit(review.corrections, start=model)        # doctest: +SKIP
+        >>> review = model.generate_file(["abc", "cab"]).review()
+        >>> review.correct(review.order[0], "ccc")
+        >>> review.corrections.targets                       # for model.fit(review.corrections, start=model)
+        ['ccc']
     """
 
     def __init__(self, table: object, file: str | Path | None = None) -> None:

@@ -10,7 +10,12 @@ from nbtextgen.core.options import build, option
 
 @dataclass(frozen=True)
 class LaunchConfig:
-    """Processes and machines that train a run; by default only this process."""
+    """Processes and machines that train a run; by default only this process.
+
+    Example:
+        >>> LaunchConfig(processes=2).restarts                  # for TextGenerator().fit(pairs, launch=...)
+        3
+    """
 
     processes: int = option(1, "processes on this machine that train together", minimum=1, maximum=1024, usual=(1, 8))
     nodes: int = option(1, "machines that train together; they must see the run's folder", minimum=1, maximum=1024)

@@ -81,6 +81,11 @@ class Run:
         plan, options: all settings, and those given by the user.
         fingerprint: SHA-256 of the pairs that it is trained on.
         identity: checksum of ``run.json``, by which its checkpoints and models are told from those of other runs.
+
+    Example:
+        >>> small = TextGenerator(hidden_size=8, max_steps=2).fit(pairs, run="runs/second", callbacks=[])
+        >>> Run.open("runs/second").plan.model.hidden_size
+        8
     """
 
     def __init__(self, folder: Path, manifest: Mapping[str, Any]) -> None:

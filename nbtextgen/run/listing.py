@@ -54,6 +54,11 @@ def runs(folder: str | Path = "runs") -> list[RunRecord]:
 
     Args:
         folder: the parent folder of the runs, as in ``fit(run=...)``.
+
+    Example:
+        >>> small = TextGenerator(hidden_size=8, max_steps=2).fit(pairs, run="runs/first", callbacks=[])
+        >>> [(each.name, each.state, each.step) for each in runs()]
+        [('first', 'finished', 2)]
     """
     parent = Path(folder)
     if not parent.is_dir():

@@ -50,8 +50,8 @@ class OnnxGenerator:
 
     Example:
         >>> from nbtextgen import OnnxGenerator
-        >>> OnnxGenerator.load("dates-onnx").generate("the 4th of July, 1976").text   # doctest: +SKIP
-        '1976-07-04'
+        >>> OnnxGenerator.load(model.export("onnx", "words-onnx")).generate("abc").text
+        'cba'
     """
 
     codec: TextCodec

@@ -64,7 +64,17 @@ def _is_number(value: object) -> bool:
 
 
 class Controls:
-    """Stop, pause, and settings that may change while training runs. Every method may be called from any thread."""
+    """Stop, pause, and settings that may change while training runs. Every method may be called from any thread.
+
+    Example:
+        >>> controls = Controls()
+        >>> def watch(event):
+        ...     if isinstance(event, events.Validation):
+        ...         controls.stop()
+        >>> small = TextGenerator(hidden_size=8, epochs=50).fit(pairs, callbacks=[watch], controls=controls)
+        >>> small.history[-1].reason
+        'interrupted'
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import sys
 from collections.abc import Callable
@@ -78,6 +79,20 @@ def line(event: Event, words: Callable[[str], str] = python_words) -> str:
         return f"goes on from update {event.step:,} in epoch {event.epoch}, after {clock(event.seconds)} of training"
     assert isinstance(event, Ended)
     return f"{event.reason} after {clock(event.seconds)}; best model: update {event.best_step:,} of {event.step:,}"
+
+
+LOGGER = logging.getLogger("nbtextgen")
+"""The package's logger; ``nbtextgen/__init__.py`` gives it a handler that writes nothing."""
+
+
+def log(event: Event) -> None:
+    """Log an event with Python's ``logging``: warnings as such, steps and checkpoints at level DEBUG, the rest at INFO."""
+    if isinstance(event, TrainingWarning):
+        level = logging.WARNING
+    else:
+        level = logging.DEBUG if isinstance(event, Step | Checkpoint) else logging.INFO
+    if LOGGER.isEnabledFor(level):
+        LOGGER.log(level, "%s", line(event).strip())
 
 
 class TextProgress:

@@ -6,10 +6,14 @@ import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from nbtextgen.charts import Chart, Curve, figure, line_chart
+from nbtextgen.charts import Chart, Curve, axes_to_draw_on, figure, line_chart
 from nbtextgen.training.config import TrainingConfig
 from nbtextgen.training.trainer import Trainer
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 LOWEST, HIGHEST = 1e-5, 1.0
 """Between which rates the test climbs, each update by the same factor."""
@@ -46,6 +50,22 @@ class RangeTest:
             logarithmic=True,
             mark=(self.suggestion, f"suggested: {self.suggestion:g}"),
         )
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the loss over the rate with Matplotlib.
+
+        Args:
+            ax: where to draw; by default in a new figure.
+
+        Raises:
+            MissingPackageError: without Matplotlib.
+        """
+        axes = axes_to_draw_on(ax)
+        axes.semilogx(self.rates, self.losses)
+        axes.axvline(self.suggestion, color="0.5", linestyle="--", label=f"suggested: {self.suggestion:g}")
+        axes.set(xlabel="learning rate", ylabel="loss (smoothed)")
+        axes.legend()
+        return axes
 
     def __repr__(self) -> str:
         return f"RangeTest(suggestion={self.suggestion:g}, {len(self.rates)} updates up to {self.rates[-1]:.2g})"

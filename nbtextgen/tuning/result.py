@@ -6,11 +6,16 @@ import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from nbtextgen.charts import Chart, Curve, bar_chart, figure, line_chart
+from nbtextgen.charts import Chart, Curve, axes_to_draw_on, bar_chart, figure, line_chart
 from nbtextgen.core.escaping import visible
+from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.core.wording import counted
 
 if TYPE_CHECKING:
+    import optuna
+    import pandas
+    from matplotlib.axes import Axes
+
     from nbtextgen.generator import TextGenerator
 
 
@@ -53,6 +58,7 @@ class Tuning:
         importance: share of each setting in the differences between trials, largest first; empty while there are
             too few trials (PED-ANOVA: Watanabe et al. 2023).
         seconds: wall time so far.
+        study: the study of Optuna, with its trials, for ``optuna.visualization`` and the like.
     """
 
     metric: str
@@ -62,6 +68,46 @@ class Tuning:
     best_trial: Trial | None = None
     importance: dict[str, float] = field(default_factory=dict[str, float])
     seconds: float = 0.0
+    study: optuna.Study | None = None
+
+    def frame(self) -> pandas.DataFrame:
+        """The trials as a pandas frame: ``trial``, a column per setting, ``value``, ``state``, ``seconds``, ``problem``.
+
+        Raises:
+            MissingPackageError: without pandas.
+        """
+        with optional_import("A data frame", "pandas", "frames"):
+            import pandas
+        rows = [
+            {
+                "trial": trial.number,
+                **trial.settings,
+                "value": trial.value,
+                "state": trial.state,
+                "seconds": trial.curve[-1][0] if trial.curve else 0.0,
+                "problem": trial.problem,
+            }
+            for trial in self.trials
+        ]
+        return pandas.DataFrame(rows)
+
+    def plot(self, ax: Axes | None = None) -> Axes:
+        """Draw the curve of every trial with Matplotlib, the best one in front.
+
+        Args:
+            ax: where to draw; by default in a new figure.
+
+        Raises:
+            MissingPackageError: without Matplotlib.
+        """
+        axes = axes_to_draw_on(ax)
+        for trial in sorted(self.trials, key=lambda trial: trial is self.best_trial):
+            best = trial is self.best_trial
+            label = f"best: {trial}" if best else str(trial)
+            axes.plot([x for x, _ in trial.curve], [y for _, y in trial.curve], label=label, alpha=1.0 if best else 0.4)
+        axes.set(xlabel="seconds of training", ylabel=f"validation {self.metric}")
+        axes.legend()
+        return axes
 
     def better(self, value: float) -> bool:
         """Return ``True`` if ``value`` is better than that of the best trial."""

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
 import time
-import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from nbtextgen.core.errors import NbTextGenError, NotTrainedError
-from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.data.pairs import Cleaned, Pairs
 from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.evaluation.metrics import higher_is_better
@@ -20,8 +17,10 @@ from nbtextgen.pipeline.settings import fit_options
 from nbtextgen.training.config import TOKEN_METRICS
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Event, Started, Validation
+from nbtextgen.training.progress import LOGGER
 from nbtextgen.tuning.result import Trial, Tuning
 from nbtextgen.tuning.space import Domain, search_space, suggest
+from nbtextgen.tuning.study import importance, open_study
 
 if TYPE_CHECKING:
     import optuna
@@ -46,6 +45,9 @@ def tune(
     seed: int = 1,
     on_progress: Callable[[Tuning], None] | None = None,
     controls: Controls | None = None,
+    study: optuna.Study | str | None = None,
+    storage: str | optuna.storages.BaseStorage | None = None,
+    sampler: optuna.samplers.BaseSampler | None = None,
 ) -> Tuning:
     """Search for the best settings within a time budget; trials that fall behind at the same stage are pruned.
 
@@ -64,20 +66,33 @@ def tune(
         seed: seed of the search; each trial trains with the seed in ``options``.
         on_progress: called with the search so far after every new trial, validation and end of a trial.
         controls: ``stop`` ends the search and keeps the best model so far.
+        study: a study of Optuna to add the trials to, or the name of one in ``storage``; its earlier trials guide the search.
+        storage: where Optuna keeps the trials, for instance ``sqlite:///dates.db``.
+        sampler: proposes the settings, in the place of the estimator.
 
     Returns:
         the trials and the best model.
 
     Raises:
         OptionError: for an unknown setting or a range outside its own; for tokenizer settings unless ``select_by`` is a
-            metric of the generated text, since losses per token can only be compared over the same tokens.
+            metric of the generated text, since losses per token can only be compared over the same tokens; for a study
+            that searches in the other direction.
         MissingPackageError: without Optuna.
         NotTrainedError: if stopped before any trial had a model.
+
+    Example:
+        >>> options = {"hidden_size": 8, "max_steps": 2}
+        >>> tuning = tune(pairs, {"dropout": (0.0, 0.3)}, minutes=1, trials=1, options=options)
+        >>> tuning.frame()["state"].tolist()
+        ['complete']
     """
     fixed = dict(options or {})
     space = search_space(settings, fixed)
     data, valid = read_pairs(data, valid, fixed.pop("clean", None), source, target, encoding)
-    search = _Search(data, valid, space, fixed, minutes * 60, trials, seed, on_progress, controls or Controls())
+    metric = fit_options()["select_by"].check(fixed.get("select_by")) or "loss"
+    tuning = Tuning(metric, metric == "accuracy" if metric in TOKEN_METRICS else higher_is_better(metric))
+    tuning.study = open_study(study, storage, sampler, seed, tuning.higher_is_better)
+    search = _Search(data, valid, space, fixed, minutes * 60, trials, tuning, on_progress, controls or Controls())
     try:
         search.run()
     except KeyboardInterrupt:
@@ -99,7 +114,7 @@ class _Search:
         options: Mapping[str, Any],
         seconds: float,
         trials: int | None,
-        seed: int,
+        tuning: Tuning,
         on_progress: Callable[[Tuning], None] | None,
         controls: Controls,
     ) -> None:
@@ -107,9 +122,9 @@ class _Search:
         self.trials, self.on_progress, self.controls = trials, on_progress, controls
         self.start = time.perf_counter()
         self.seconds, self.trial_seconds = seconds, seconds / min(TRIALS, trials or TRIALS)
-        metric = fit_options()["select_by"].check(options.get("select_by")) or "loss"
-        self.tuning = Tuning(metric, metric == "accuracy" if metric in TOKEN_METRICS else higher_is_better(metric))
-        self.study = _create_study(seed, self.tuning.higher_is_better)
+        assert tuning.study is not None
+        self.tuning, self.study = tuning, tuning.study
+        self.exhausted = False
         self._updates_per_second: float | None = None
 
     @property
@@ -119,7 +134,9 @@ class _Search:
 
     def run(self) -> None:
         """Run trials until the time is over, there are enough, or the user stops; the first trial gets its full share."""
-        while not self.controls.stopping and (self.trials is None or len(self.tuning.trials) < self.trials):
+        while not (self.controls.stopping or self.exhausted) and (
+            self.trials is None or len(self.tuning.trials) < self.trials
+        ):
             # A trial that cannot get half its share would only lose against the others.
             if self.tuning.trials and self.seconds_left < self.trial_seconds / 2:
                 return
@@ -152,10 +169,18 @@ class _Search:
         if trial.state == "running":
             trial.state = "complete" if trial.value is not None else "failed"
         state = {"complete": TrialState.COMPLETE, "pruned": TrialState.PRUNED, "failed": TrialState.FAIL}[trial.state]
-        self.study.tell(proposal, trial.value if trial.state == "complete" else None, state)
+        try:
+            self.study.tell(proposal, trial.value if trial.state == "complete" else None, state)
+        except (
+            RuntimeError
+        ):  # a sampler that has tried everything stops the study, which Optuna refuses outside of its loop
+            if not self.study.trials[proposal.number].state.is_finished():
+                raise
+            self.exhausted = True
         if trial.value is not None and trial.state != "failed" and self.tuning.better(trial.value):
             self.tuning.best, self.tuning.best_trial = model, trial
-        self.tuning.importance = _importance(self.study)
+        self.tuning.importance = importance(self.study)
+        LOGGER.info("%s: %s", trial, trial.state)
         self.report()
 
     def report(self) -> None:
@@ -199,30 +224,3 @@ class _TrialObserver:
         if stage < STAGES and self.proposal.should_prune():
             self.trial.state = "pruned"
             self.controls.stop()
-
-
-def _create_study(seed: int, maximize: bool) -> optuna.Study:
-    with optional_import("Tuning", "Optuna", "tune"):
-        import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the sampler calls its grouped form experimental
-        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=5, multivariate=True)
-    pruner = optuna.pruners.MedianPruner(n_startup_trials=3, n_warmup_steps=2)
-    return optuna.create_study(direction="maximize" if maximize else "minimize", sampler=sampler, pruner=pruner)
-
-
-def _importance(study: optuna.Study) -> dict[str, float]:
-    """Importance of each setting over the complete trials; empty if there are too few or they do not differ."""
-    import optuna
-
-    complete = study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.COMPLETE,))
-    if len(complete) < 4:
-        return {}
-    with warnings.catch_warnings(), contextlib.suppress(ValueError, RuntimeError):
-        warnings.simplefilter("ignore")
-        evaluator = optuna.importance.PedAnovaImportanceEvaluator()
-        shares = optuna.importance.get_param_importances(study, evaluator=evaluator)
-        return {name: float(share) for name, share in shares.items()} if sum(shares.values()) > 0 else {}
-    return {}

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nbtextgen.core.errors import DataError, ModelFileError
-from nbtextgen.data.pairs import Pairs, builtin
+from nbtextgen.data.builtin_pairs import builtin
+from nbtextgen.data.pairs import Pairs
 from nbtextgen.tokenizers.base import SPECIAL, UNK
 from nbtextgen.tokenizers.normalization import Normalizer
 from nbtextgen.tokenizers.registry import tokenizer_from_dict, train_tokenizer

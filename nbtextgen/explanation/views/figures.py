@@ -6,34 +6,28 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nbtextgen.core.optional_imports import optional_import
+from nbtextgen.charts import axes_to_draw_on
 from nbtextgen.explanation.config import METHOD_NAMES
 from nbtextgen.explanation.explanation import Explanation
 from nbtextgen.explanation.survey import Survey
 from nbtextgen.explanation.views.text import shown
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 POSITIVE, NEGATIVE = "#d95f02", "#1f78b4"
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """An empty figure that belongs to no window; ``width`` and ``height`` in inches."""
-    with optional_import("A figure", "Matplotlib", "explain"):
-        from matplotlib.figure import Figure
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def heatmap(explanation: Explanation) -> Figure:
-    """Output tokens by input units, positive values orange and negative ones blue."""
+def heatmap(explanation: Explanation, ax: Axes | None = None) -> Figure:
+    """Output tokens by input units, positive values orange and negative ones blue; on ``ax``, or in a new figure."""
     values, units = explanation.values, [_label(unit) for unit in explanation.input_units]
     if explanation.prefix_values is not None:
         values = np.concatenate([values, explanation.prefix_values], 1)
         units += [f"… {_label(token)}" for token in explanation.prefix_tokens]
     rows, columns = values.shape
-    figure: Any = new_figure(min(24.0, 2.2 + 0.42 * columns), min(24.0, 1.4 + 0.32 * rows))
-    axes = figure.subplots()
+    axes = axes_to_draw_on(ax, min(24.0, 2.2 + 0.42 * columns), min(24.0, 1.4 + 0.32 * rows))
+    figure: Any = axes.figure
     largest = float(np.abs(values).max(initial=0.0)) or 1.0
     image = axes.imshow(values, cmap="PuOr_r", vmin=-largest, vmax=largest, aspect="auto")
     if columns > len(explanation.input_units):
@@ -50,7 +44,8 @@ def heatmap(explanation: Explanation) -> Figure:
 def survey_figure(survey: Survey) -> Figure:
     """Faithfulness of each method with intervals, the strongest entries of the lexicon, agreement, and attention hubs."""
     hubs = survey.hubs(12)
-    figure = new_figure(17 if hubs else 13, 4)
+    figure: Any = axes_to_draw_on(None, 17 if hubs else 13, 4).figure
+    figure.clear()
     axes = figure.subplots(1, 4 if hubs else 3)
     means = [row["comprehensiveness"] for row in survey.faithfulness.values()]
     names = [METHOD_NAMES.get(method, method) for method in survey.faithfulness]
