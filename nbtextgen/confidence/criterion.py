@@ -46,13 +46,15 @@ class Criterion:
                 f"--criterion must be exact, or a metric and a threshold such as chrf>=60 (got {text!r})."
             )
         name, higher = match["metric"], match["relation"] == ">="
-        found = find_metrics(name)
-        if len(found) != 1:
-            raise OptionError(f"--criterion needs one metric; {name!r} stands for {', '.join(found)}.")
-        [(name, metric)] = found.items()
+        metrics = find_metrics(name)
+        if len(metrics) != 1:
+            raise OptionError(f"--criterion needs one metric; {name!r} stands for {', '.join(metrics)}.")
+        [(name, metric)] = metrics.items()
         if metric.higher_is_better != higher:
+            better, relation = ("higher", ">=") if metric.higher_is_better else ("lower", "<=")
             raise OptionError(
-                f"--criterion {text!r}: {name} is better when {'higher' if metric.higher_is_better else 'lower'}; turn the sign round."
+                f"--criterion {text!r} takes the worse outputs for right: {name} is better when {better}; "
+                f"write {name}{relation}{match['value']}."
             )
         return cls(name, float(match["value"]), higher)
 

@@ -108,9 +108,9 @@ class ConstrainedBeam(Beam):
         order = (live == IMPOSSIBLE).int().argsort(dim=-1, stable=True)[:, :width]
         extensions = [values.gather(1, order) for values in (live, token_logs, parents, tokens)]
         chosen = self._choose(rows, allowed, live, token_logs, parents, tokens)
-        at = torch.tensor([row for row, _ in rows], device=allowed.device)
+        indices = torch.tensor([row for row, _ in rows], device=allowed.device)
         for values, new in zip(extensions, zip(*chosen, strict=True), strict=True):
-            values[at] = torch.tensor(new, dtype=values.dtype, device=values.device)
+            values[indices] = torch.tensor(new, dtype=values.dtype, device=values.device)
         self.sums, token_logs, parents, tokens = extensions
         batch.append(tokens, token_logs, attention, parents)
 
@@ -123,18 +123,18 @@ class ConstrainedBeam(Beam):
             if self._matchers[index].need(state)
         ]
         if unmet:
-            at = torch.tensor(unmet, device=allowed.device)
-            allowed[at[:, 0], at[:, 1], EOS] = IMPOSSIBLE
+            positions = torch.tensor(unmet, device=allowed.device)
+            allowed[positions[:, 0], positions[:, 1], EOS] = IMPOSSIBLE
 
     def _choose(
         self, rows: list[tuple[int, int]], allowed: Tensor, live: Tensor, logs: Tensor, parents: Tensor, tokens: Tensor
     ) -> list[tuple[list[float], list[float], list[int], list[int]]]:
         """For each row with terms, the sums, log-probabilities, parents and tokens of its new hypotheses."""
-        width, at = self.batch.width, [row for row, _ in rows]
-        columns: list[list[list[float]]] = [to_list(values[at]) for values in (live, logs)]
-        numbers: list[list[list[int]]] = [to_list(values[at]) for values in (parents, tokens)]
+        width, indices = self.batch.width, [row for row, _ in rows]
+        columns: list[list[list[float]]] = [to_list(values[indices]) for values in (live, logs)]
+        numbers: list[list[list[int]]] = [to_list(values[indices]) for values in (parents, tokens)]
         sums = [self._totals[index] for _, index in rows]
-        steps: list[int] = to_list(self.batch.steps[at])
+        steps: list[int] = to_list(self.batch.steps[indices])
         forced = self._forced(rows, sums, steps, allowed)
         chosen = list[tuple[list[float], list[float], list[int], list[int]]]()
         for place, (_, index) in enumerate(rows):
@@ -169,8 +169,8 @@ class ConstrainedBeam(Beam):
     ) -> list[list[Candidate]]:
         """For each row with terms, the extensions that bring a hypothesis nearer to them; other rules do not rule them out."""
         prefix, vocabulary = len(self.constraints.rules.prefix), allowed.shape[-1]
-        found = list[tuple[int, int, int, int]]()  # place, column, token, next state
-        at = list[int]()
+        continuations = list[tuple[int, int, int, int]]()  # place, column, token, next state
+        origins = list[int]()  # the row of each
         for place, (row, index) in enumerate(rows):
             if steps[place] < prefix:
                 continue
@@ -179,14 +179,14 @@ class ConstrainedBeam(Beam):
                 if sums[place][column] > IMPOSSIBLE and matcher.need(state):
                     for token, following in matcher.advances(state):
                         if token < vocabulary and matcher.need(following) <= left:
-                            found.append((place, column, token, following))
-                            at.append(row)
+                            continuations.append((place, column, token, following))
+                            origins.append(row)
         forced = [list[Candidate]() for _ in rows]
-        if found:
-            indices = torch.tensor([(row, each[1], each[2]) for row, each in zip(at, found, strict=True)])
+        if continuations:
+            indices = torch.tensor([(row, each[1], each[2]) for row, each in zip(origins, continuations, strict=True)])
             picked = allowed[tuple(indices.to(allowed.device).t())].clamp_min(FORCED_MINIMUM)
             logs: list[float] = to_list(picked)
-            for (place, column, token, following), log in zip(found, logs, strict=True):
+            for (place, column, token, following), log in zip(continuations, logs, strict=True):
                 forced[place].append(Candidate(sums[place][column] + log, log, column, token, following))
         return forced
 

@@ -88,22 +88,22 @@ class TermMatcher:
 
     def step(self, state: int, token: int) -> int:
         """The state after one more token."""
-        known = self._steps[state]
-        if token not in known:
+        steps = self._steps[state]
+        if token not in steps:
             met, node = self._states[state]
             node = self._follow(node, token)
-            known[token] = self._number(met | self._complete[node], node)
-        return known[token]
+            steps[token] = self._number(met | self._complete[node], node)
+        return steps[token]
 
     def advances(self, state: int) -> tuple[tuple[int, int], ...]:
         """The tokens that lower the need, each with the state after it."""
-        known = self._advances[state]
-        if known is None:
+        advances = self._advances[state]
+        if advances is None:
             node, tokens = self._states[state][1], set(self._next[0])
             while node:
                 tokens.update(self._next[node])
                 node = self._fail[node]
             after = [(token, self.step(state, token)) for token in sorted(tokens)]
-            known = tuple((token, number) for token, number in after if self._needs[number] < self._needs[state])
-            self._advances[state] = known
-        return known
+            advances = tuple((token, number) for token, number in after if self._needs[number] < self._needs[state])
+            self._advances[state] = advances
+        return advances

@@ -68,14 +68,14 @@ def find_metrics(metrics: Metrics) -> dict[str, Metric]:
         return dict(cast("Mapping[str, Metric]", metrics))
     names = metrics.replace(" ", "").split(",") if isinstance(metrics, str) else metrics
     several = [names] if callable(names) else names
-    found = dict[str, Metric]()
+    chosen = dict[str, Metric]()
     for metric in several:
         names = GROUPS.get(metric, (metric,)) if isinstance(metric, str) else (register_metric(metric),)
         for name in names:
-            found[name.removeprefix(PREFIX)] = _find(name)
-    if not found:
+            chosen[name.removeprefix(PREFIX)] = _find(name)
+    if not chosen:
         raise OptionError("There is no metric to compute; name at least one.")
-    return found
+    return chosen
 
 
 def _find(name: str) -> Metric:
@@ -140,10 +140,10 @@ def measure(
         raise OptionError(f"confidence must be a number between 0 and 1, both excluded (got {confidence}).")
     if resamples < 1:
         raise OptionError(f"resamples must be a whole number of at least 1 (got {resamples}).")
-    found = find_metrics(metrics)
+    chosen = find_metrics(metrics)
     _check(references, outputs)
     scores = Scores()
-    for name, metric in found.items():
+    for name, metric in chosen.items():
         measurement = metric.measure(references, outputs)
         scores.by_output[name] = _by_output(measurement)
         tail = 50 * (1 - confidence)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack
 from weakref import WeakSet
 
-from nbtextgen.core.errors import DataError, NotTrainedError, OptionError
+from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.files import checked_path
 from nbtextgen.core.options import signature_of
 from nbtextgen.data.pairs import Pairs
@@ -16,7 +16,6 @@ from nbtextgen.data.seen import SeenSources
 from nbtextgen.generator.configurable import Configurable
 from nbtextgen.generator.explained_model import ExplainedModel
 from nbtextgen.pipeline.dataset import prepare_data, to_pairs
-from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.pipeline.description import description, description_html
 from nbtextgen.pipeline.model_data import score_metric
 from nbtextgen.pipeline.session import Callback, TrainingSession, run_session
@@ -26,7 +25,6 @@ from nbtextgen.training.events import Event
 
 if TYPE_CHECKING:
     from nbtextgen.core.option_types import GeneratorOptions
-    from nbtextgen.inference.predictor import Predictor
     from nbtextgen.pipeline.training_data import TrainingData
     from nbtextgen.pipeline.warm_start import WarmStart
     from nbtextgen.run.config import LaunchConfig
@@ -62,9 +60,6 @@ class TextGenerator(Configurable, ExplainedModel):
         """
         Configurable.__init__(self, **options)
         ExplainedModel.__init__(self)
-        self._predictor: Predictor | None = None
-        self._plan: Plan | None = None
-        self._session: TrainingSession | None = None
         self.held_out: Pairs | None = None
         self.history: list[Event] = []
         self.run: Run | None = None
@@ -256,35 +251,7 @@ class TextGenerator(Configurable, ExplainedModel):
         if self.run is not None:
             self.run.keep_confidence(self._predictor)
 
-    # The trained model --------------------------------------------------------------------------------------------
-
-    @property
-    def plan(self) -> Plan:
-        """All settings of the trained model, the chosen ones included; raises ``NotTrainedError`` before ``fit``."""
-        session = self._session
-        if session is not None and (self._predictor is None or session.best_so_far() is not None):
-            return session.plan
-        if self._plan is None:
-            raise NotTrainedError(
-                "This TextGenerator is not trained, so it has no settings yet; call .fit(pairs) first."
-            )
-        return self._plan
-
-    @property
-    def predictor(self) -> Predictor:
-        """The trained networks with their tokenizers; while ``fit`` runs in another thread, the best so far.
-
-        Raises ``NotTrainedError`` before ``fit``, or before the first validation of a first ``fit``.
-        """
-        session = self._session
-        predictor = (None if session is None else session.best_so_far()) or self._predictor
-        if predictor is not None:
-            return predictor
-        if session is not None:
-            raise NotTrainedError(
-                "This TextGenerator is training and has not been validated yet; it can write after its first validation."
-            )
-        raise NotTrainedError("This TextGenerator is not trained, so it cannot write yet; call .fit(pairs) first.")
+    # Scores -------------------------------------------------------------------------------------------------------
 
     def score(
         self,
@@ -363,9 +330,6 @@ class TextGenerator(Configurable, ExplainedModel):
             model.training_pairs = kept_rows(Path(folder))
         model._predictor = predictor.to(torch_device)
         return model
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return self._predictor is not None
 
     def __getstate__(self) -> dict[str, Any]:
         """For pickle and joblib: settings and model; a training under way, outputs in use and training pairs are left out."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Unpack, overload
@@ -12,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbtextgen.confidence.confidence import find_acceptance
-from nbtextgen.core.errors import OptionError
+from nbtextgen.core.errors import NotTrainedError, OptionError
 from nbtextgen.core.options import build
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.readers.columns import ColumnName
@@ -40,9 +39,10 @@ if TYPE_CHECKING:
     from nbtextgen.export.page.document import PageOptions
     from nbtextgen.inference.predictor import Predictor
     from nbtextgen.influence.search import TrainingPairs
+    from nbtextgen.pipeline.session import TrainingSession
 
 
-class TrainedModel(ABC):
+class TrainedModel:
     """The part of ``TextGenerator`` that uses a trained model; every method raises ``NotTrainedError`` without one.
 
     Attributes:
@@ -58,16 +58,40 @@ class TrainedModel(ABC):
         self.seen: SeenSources | None = None
         self.training_pairs: Callable[[], Pairs | None] | None = None
         self._indexed: tuple[object, str, TrainingPairs] | None = None
+        self._predictor: Predictor | None = None
+        self._plan: Plan | None = None
+        self._session: TrainingSession | None = None
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self._predictor is not None
 
     @property
-    @abstractmethod
     def plan(self) -> Plan:
-        """All settings of the trained model, the chosen ones included."""
+        """All settings of the trained model, the chosen ones included; raises ``NotTrainedError`` before ``fit``."""
+        session = self._session
+        if session is not None and (self._predictor is None or session.best_so_far() is not None):
+            return session.plan
+        if self._plan is None:
+            raise NotTrainedError(
+                "This TextGenerator is not trained, so it has no settings yet; call .fit(pairs) first."
+            )
+        return self._plan
 
     @property
-    @abstractmethod
     def predictor(self) -> Predictor:
-        """The trained networks with their tokenizers."""
+        """The trained networks with their tokenizers; while ``fit`` runs in another thread, the best so far.
+
+        Raises ``NotTrainedError`` before ``fit``, or before the first validation of a first ``fit``.
+        """
+        session = self._session
+        predictor = (None if session is None else session.best_so_far()) or self._predictor
+        if predictor is not None:
+            return predictor
+        if session is not None:
+            raise NotTrainedError(
+                "This TextGenerator is training and has not been validated yet; it can write after its first validation."
+            )
+        raise NotTrainedError("This TextGenerator is not trained, so it cannot write yet; call .fit(pairs) first.")
 
     @property
     def choices(self) -> dict[str, object]:

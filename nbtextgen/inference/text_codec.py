@@ -309,9 +309,10 @@ class TextCodec:
         tokens of the source, unknown tokens are replaced as well.
         """
         replacements: dict[int, str] = {}
+        size = self.target.size
         for position, token in enumerate(ids):
-            if token >= self.target.size:
-                replacements[position] = source_words[token - self.target.size]
+            if token >= size:
+                replacements[position] = source_words[token - size]
             elif token == UNK and attention is not None and len(pieces):
                 replacements[position] = pieces[int(attention[position].argmax())]
         return replacements

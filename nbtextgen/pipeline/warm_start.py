@@ -129,12 +129,12 @@ class WarmStart:
         """
         share = REPLAY if replay is None else _share(replay)
         if replay_data is not None:
-            given = model_pairs(plan, predictor, Pairs.of(replay_data))
-            train, held = given, old.valid
+            pairs = model_pairs(plan, predictor, Pairs.of(replay_data))
+            train, held = pairs, old.valid
             if held is None and not old.valid_texts:
-                train, held = given.split(0.1, plan.training.seed, METRIC_PAIRS)
+                train, held = pairs.split(0.1, plan.training.seed, METRIC_PAIRS)
             old = OldPairs(
-                train if len(train) else given, held if held is not None and len(held) else None, old.encoded
+                train if len(train) else pairs, held if held is not None and len(held) else None, old.encoded
             )
         return cls(predictor, plan, old, share)
 
@@ -163,11 +163,11 @@ class WarmStart:
             raise _refusal("--clean", options["clean"], self.plan.data.clean or "no cleaning steps")
 
     def new_plan(self, options: Settings, new_pairs: int, replayed: int) -> Plan:
-        """The settings of the model, changed by those that are given, with a training of a length that suits the pairs."""
-        old, known = self.plan, options_of(TrainingConfig)
-        given = {name: options[name] for name in known if options.get(name) not in (None, known[name].default)}
-        kept = {name: getattr(old.training, name) for name in known if name not in ANEW}
-        training = replace(TrainingConfig(**kept), **{**given, "ensemble": len(self.predictor.networks)})
+        """The settings of the model, changed by those that are chosen, with a training of a length that suits the pairs."""
+        old, settings = self.plan, options_of(TrainingConfig)
+        chosen = {name: options[name] for name in settings if options.get(name) not in (None, settings[name].default)}
+        kept = {name: getattr(old.training, name) for name in settings if name not in ANEW}
+        training = replace(TrainingConfig(**kept), **{**chosen, "ensemble": len(self.predictor.networks)})
         pairs = new_pairs + replayed
         batch_size = training.batch_size or min(
             old.training.batch_size or 64, 16 if pairs < 500 else 32 if pairs < 2000 else 64

@@ -19,16 +19,17 @@ class Vocabulary:
 
     def __init__(self, texts: Sequence[str]) -> None:
         self.texts = list(texts)
+        self._all_texts = [*SPECIAL, *self.texts]
         self.ids = {text: number for number, text in enumerate(self.texts, len(SPECIAL))}
         if len(self.ids) != len(self.texts):
             raise ModelFileError("The tokenizer file is damaged: a token is listed twice.")
 
     def __len__(self) -> int:
-        return len(self.texts) + len(SPECIAL)
+        return len(self._all_texts)
 
     def text(self, number: int) -> str:
         """The token of an id; special ids as they are shown."""
-        return SPECIAL[number] if number < len(SPECIAL) else self.texts[number - len(SPECIAL)]
+        return self._all_texts[number]
 
     @classmethod
     def counted(cls, tokens: Iterable[str], size: int | None, minimum_frequency: int) -> Vocabulary:

@@ -47,15 +47,15 @@ def search_space(settings: Mapping[str, Any] | Iterable[str], options: Mapping[s
     Raises:
         OptionError: as in ``tune``.
     """
-    known = fit_options()
-    given = dict(cast("Mapping[str, Any]", settings)) if isinstance(settings, Mapping) else dict.fromkeys(settings)
-    if not given:
+    available = fit_options()
+    domains = dict(cast("Mapping[str, Any]", settings)) if isinstance(settings, Mapping) else dict.fromkeys(settings)
+    if not domains:
         raise OptionError("There is nothing to search: name at least one setting, for instance learning_rate.")
     space: dict[str, Domain] = {}
-    for name, values in given.items():
-        if name not in known:
-            raise OptionError(f"There is no setting '{name}'.{nearest(name, known)}")
-        option = known[name]
+    for name, values in domains.items():
+        if name not in available:
+            raise OptionError(f"There is no setting '{name}'.{nearest(name, available)}")
+        option = available[name]
         if name in options:
             raise OptionError(f"{option.flag} is both fixed and searched; leave it out of one of them.")
         if name in options_of(TokenizerConfig) and (options.get("select_by") or "loss") in TOKEN_METRICS:

@@ -161,7 +161,7 @@ def test_each_kind_of_search_has_its_calibration(model: TextGenerator, calibrati
 def test_errors_of_calibration(model: TextGenerator) -> None:
     with pytest.raises(DataError, match="at least 50"):
         calibrate(model, noisy(20, 8))
-    for criterion, message in (("best", "must be exact"), ("chrf<=60", "turn the sign"), ("rouge>=3", "one metric")):
+    for criterion, message in (("best", "must be exact"), ("chrf<=60", "write chrf>=60"), ("rouge>=3", "one metric")):
         with pytest.raises(OptionError, match=message):
             calibrate(model, noisy(60, 8), criterion=criterion)
     for accept in (0, 1, 99, True, "0.9"):
