@@ -1,11 +1,15 @@
-"""The notebook room: magics, panels and widgets; ``panel`` opens a panel from Python."""
+"""The notebook room: magics, panels and widgets; ``panel`` opens a panel, and ``live_page`` a page that needs no kernel."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nbtextgen.export.page.live_page import LivePage
+    from nbtextgen.generator import TextGenerator
 
 
-def panel(name: str = "", text: str = "", *, kind: str = "auto", data: str = "") -> Any:
+def panel(name: str = "", text: str = "", *, kind: str = "auto", data: str = "", live: int = 0) -> Any:
     """Return the panel that ``%textgen_panel`` shows.
 
     Args:
@@ -13,6 +17,8 @@ def panel(name: str = "", text: str = "", *, kind: str = "auto", data: str = "")
         text: the first source of the Generate panel.
         kind: ``auto``, ``train``, ``generate``, ``tune`` or ``history``.
         data: the training data, as after ``--data``.
+        live: of the Generate panel, bits of each weight (16 or 8) that the saved notebook holds, so that it generates without a
+            kernel; 0 for none.
 
     Raises:
         OptionError: outside of IPython, or if there is no such model.
@@ -31,4 +37,33 @@ def panel(name: str = "", text: str = "", *, kind: str = "auto", data: str = "")
     if PanelCommands.__name__ not in shell.magics_manager.registry:
         register(shell)
     commands: Any = shell.magics_manager.registry[PanelCommands.__name__]
-    return commands.open([word for word in (name, text) if word], kind, data)
+    return commands.open([word for word in (name, text) if word], kind, data, live)
+
+
+def live_page(
+    model: TextGenerator, text: str = "", *, name: str = "model", bits: int = 16, still: bool = True, **decoding: Any
+) -> LivePage:
+    """Return an output that generates and explains without a kernel, in a saved notebook and in pages exported from it.
+
+    Args:
+        model: a trained model.
+        text: what it begins with; by default a held-out input.
+        name: what the model is called.
+        bits: of each weight, 16 or 8, with which the output is half as large.
+        still: whether the output shows what the model generates where it may not run.
+        decoding: as in ``generate``.
+
+    Raises:
+        OptionError: if it would be too large for a notebook.
+    """
+    from nbtextgen.core.options import build
+    from nbtextgen.decoding.config import DecodingConfig
+    from nbtextgen.export.page.live_page import check_live
+    from nbtextgen.export.page.live_page import live_page as made
+    from nbtextgen.notebook.panels.example import example
+
+    text = text or example(model)
+    config = build(DecodingConfig, decoding)
+    check_live(model.predictor, name, bits, config)
+    generation = model.generate(text, **decoding) if still and text.strip() else None
+    return made(model, name, text, bits, config, generation)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import Option
 from nbtextgen.notebook.code import Values
 
@@ -86,3 +87,30 @@ COMMON = by_name(
     flag_option("show_code", "print the equivalent Python code instead of running it"),
     flag_option("debug", "show full tracebacks"),
 )
+START = by_name(
+    text_option("start", "trained model to go on from: a variable or the folder of a saved model"),
+    share_option("replay", "with --start: share of old pairs in every epoch; default 0.5"),
+)
+"""Options of a training that goes on from a model."""
+BITS = choice_option("bits", "16", ("8", "16"), "of each weight in a page; 8 makes it half as large")
+LIVE = by_name(
+    flag_option(
+        "live",
+        "keep it alive in the saved notebook: generates and explains without a kernel, from weights in the output",
+    ),
+    BITS,
+)
+"""Options of outputs that work without a kernel."""
+
+
+def bits_of_live(options: Mapping[str, object]) -> int | None:
+    """Return the bits of a live page, or ``None`` if none is asked for.
+
+    Raises:
+        OptionError: for ``--bits`` without ``--live``.
+    """
+    if not options.get("live"):
+        if options.get("bits") is not None:
+            raise OptionError("--bits needs --live.")
+        return None
+    return int(str(options.get("bits") or 16))

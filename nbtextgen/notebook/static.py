@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 from IPython.core.getipython import get_ipython
 
 from nbtextgen.core.escaping import visible
+
+if TYPE_CHECKING:
+    from nbtextgen.export.page.live_page import LivePage
 
 
 class StaticForm:
@@ -17,7 +20,12 @@ class StaticForm:
 
     A widget's own output cannot be brought up to date, since a notebook would draw the widget anew and the focus would be
     lost. So the static form has an output of its own; ``summary`` returns it, and ``refresh_still`` brings it up to date.
+
+    Attributes:
+        live_page: a third output, which works where the widget does not live; or ``None``.
     """
+
+    live_page: LivePage | None = None
 
     _still_id = ""
     _shown_still: dict[str, str] | None = None
@@ -70,6 +78,9 @@ class StaticForm:
         _display({"application/vnd.jupyter.widget-view+json": view, "text/plain": ""}, uuid.uuid4().hex)
         self._shown_still = self.still()
         _display(self._shown_still, self._still_id)
+        if self.live_page is not None:
+            page = f'<div class="{self._still_id}">{self.live_page.html()}</div>'
+            _display({"text/plain": repr(self.live_page), "text/html": page}, uuid.uuid4().hex)
 
 
 class PlainBox(StaticForm, ipywidgets.VBox):

@@ -31,6 +31,8 @@ BITS = (8, 16)
 MAX_BYTES = 300 * 2**20
 """Bytes of weights in a page: a text in Chromium can have 2 ** 29 characters."""
 
+NO_SCRIPT = "<noscript>This page computes with JavaScript, which is turned off.</noscript>"
+
 _FRONT = Path(__file__).parent / "front"
 _ELEMENTS = Path(__file__).parents[2] / "notebook" / "widgets" / "elements.js"
 """Elements and escaping, which the page shares with the notebook's widgets."""
@@ -112,10 +114,18 @@ def export_page(
     return write_page(path, page(description, predictor, plan, bits), "The page")
 
 
-def page(description: dict[str, Any], predictor: Predictor, plan: Plan, bits: int) -> str:
-    """Return the page; ``description`` has its name, example and facts."""
+def page(description: dict[str, Any], predictor: Predictor, plan: Plan, bits: int, before: str = NO_SCRIPT) -> str:
+    """Return the page.
+
+    Args:
+        description: its name, example and facts; ``embedded`` for a part of a notebook, and the settings of ``decoding`` that it
+            begins with.
+        predictor, plan, bits: as for ``export_page``.
+        before: HTML that is shown until the script begins, or for ever where it may not run.
+    """
     model, weights = describe(predictor, plan, bits)
-    return _document(description["name"], _json({**description, **model}), weights)
+    content = _json({**description, **model})
+    return _document(description["name"], content, weights, before, embedded=bool(description.get("embedded")))
 
 
 def describe(predictor: Predictor, plan: Plan, bits: int) -> tuple[dict[str, Any], str]:
@@ -186,16 +196,16 @@ def _json(values: object) -> str:
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-def _document(title: str, model: str, weights: str) -> str:
+def _document(title: str, model: str, weights: str, before: str, *, embedded: bool) -> str:
     style, code = (_FRONT / "page.css").read_text(encoding="utf-8"), without_comments(script())
     policy = f"default-src 'none'; script-src {_digest(code)} 'wasm-unsafe-eval'; style-src {_digest(style)}; base-uri 'none'; form-action 'none'"
     return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<!DOCTYPE html>\n<html lang="en"{" class=embedded" * embedded}>\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n<meta name="referrer" content="no-referrer">\n'
+        f'<meta name="color-scheme" content="light{" dark" * (not embedded)}">\n<meta name="referrer" content="no-referrer">\n'
         f"<title>{escaped(title)}</title>\n<style>{style}</style>\n</head>\n<body>\n"
-        '<main id="page"><noscript>This page computes with JavaScript, which is turned off.</noscript></main>\n'
+        f'<main id="page">{before}</main>\n'
         f'<script type="application/json" id="model">{model}</script>\n'
         f'<script type="text/plain" id="weights">{weights}</script>\n'
         f"<script>{code}</script>\n</body>\n</html>\n"

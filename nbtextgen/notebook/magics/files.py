@@ -9,7 +9,7 @@ from IPython.core.magic import line_magic, magics_class
 
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import Option
-from nbtextgen.notebook.arguments import COMMON, by_name, choice_option, text_option
+from nbtextgen.notebook.arguments import BITS, COMMON, by_name, choice_option, text_option
 from nbtextgen.notebook.code import call, print_code
 from nbtextgen.notebook.lines import ParsedLine
 from nbtextgen.notebook.magics.base import Commands, command
@@ -29,7 +29,6 @@ FORMAT = choice_option(
     "own is loaded by %textgen_load; onnx by OnnxGenerator, without PyTorch; html is one page for any browser, and the "
     "default for a name that ends in .html",
 )
-BITS = choice_option("bits", "16", ("8", "16"), "of each weight in a page; 8 makes it half as large")
 PAGE = by_name(
     BITS,
     text_option("title", "heading of a page; default: the name of the file"),

@@ -9,7 +9,7 @@ from IPython.core.magic import line_cell_magic, magics_class
 from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.options import Option, options_of
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.notebook.arguments import COMMON, TEXT, by_name, columns_in, text_option
+from nbtextgen.notebook.arguments import COMMON, LIVE, TEXT, bits_of_live, by_name, columns_in, text_option
 from nbtextgen.notebook.code import Values, call, print_code
 from nbtextgen.notebook.lines import ParsedLine
 from nbtextgen.notebook.magics.base import Commands, command
@@ -52,6 +52,7 @@ OWN = (
         TO_LABEL,
         text_option("into", "with --data: a variable, a column such as df['fr'], or a file that receives the outputs"),
     )
+    | LIVE
     | COMMON
 )
 OPTIONS = OWN | options_of(DecodingConfig)
@@ -80,8 +81,9 @@ class GenerateCommands(Commands):
             %textgen_generate french --data english.txt --into french.tsv
             todo = %textgen_generate french --data df --source en --accept 0.99
             next_rows = %textgen_generate french --data df --source en --to-label 100
+            %textgen_generate french "a man is sleeping" --live
 
-        With --data, the outputs are in the order of the sources. An interrupted call that writes a file goes on when it is repeated.
+        With --live, the output generates and explains in a saved notebook and its pages, too. With --data, the outputs are in the order of the sources. An interrupted call that writes a file goes on when it is repeated.
         """
         options = self.session.with_glossary({name: value for name, value in parsed.options.items() if name not in OWN})
         if parsed.options.get("accept") is not None:
@@ -92,6 +94,9 @@ class GenerateCommands(Commands):
         for name in ("source", "encoding", "into", "to_label"):
             if parsed.options.get(name) is not None:
                 raise OptionError(f"--{name.replace('_', '-')} needs --data.")
+        bits = bits_of_live(parsed.options)
+        if bits is not None:
+            return self._live_page(model, parsed, options, bits)
         text = _sources(parsed.words[0], self.text(parsed), parsed.cell)
         if parsed.options.get("show_code"):
             return print_code(call(f"{parsed.words[0]}.generate", repr(text), options))
@@ -103,9 +108,25 @@ class GenerateCommands(Commands):
             print(interrupt)
             return interrupt.generations
 
+    def _live_page(self, model: TextGenerator, parsed: ParsedLine, options: Values, bits: int) -> object:
+        """Return an output that works without a kernel."""
+        if parsed.cell is not None:
+            raise OptionError("--live takes one text on the line; readers type others.")
+        if "accept" in options:
+            raise OptionError("--accept does not apply to --live, whose page has no such control.")
+        text, more = self.text(parsed), {"name": parsed.words[0], "bits": bits} | options
+        if parsed.options.get("show_code"):
+            code = call("live_page", ", ".join([parsed.words[0], repr(text)]), more)
+            return print_code("from nbtextgen.notebook import live_page", code)
+        from nbtextgen.notebook import live_page
+
+        return live_page(model, text, **more)
+
     def _generate_data(self, model: TextGenerator, parsed: ParsedLine, options: Values) -> object:
         """Generate for a column of sources, into a variable, a column or a file."""
         own, name = parsed.options, parsed.words[0]
+        if own.get("live"):
+            raise OptionError("--live takes one text on the line, and no --data; readers type others.")
         if parsed.text or parsed.cell is not None or own.get("text") is not None:
             raise OptionError("Give a text or --data, not both.")
         into, is_file = own.get("into"), False

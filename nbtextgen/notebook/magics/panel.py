@@ -7,8 +7,8 @@ from typing import Any
 from IPython.core.magic import line_magic, magics_class
 
 from nbtextgen.core.errors import OptionError
-from nbtextgen.notebook.arguments import COMMON, by_name, choice_option, text_option
-from nbtextgen.notebook.code import call, print_code
+from nbtextgen.notebook.arguments import COMMON, LIVE, bits_of_live, by_name, choice_option, text_option
+from nbtextgen.notebook.code import Values, call, print_code
 from nbtextgen.notebook.lines import ParsedLine
 from nbtextgen.notebook.magics.base import Commands, command
 
@@ -17,6 +17,7 @@ OPTIONS = (
         choice_option("kind", "auto", ("auto", "train", "generate", "tune", "history"), "which panel"),
         text_option("data", "training data, as for textgen_train"),
     )
+    | LIVE
     | COMMON
 )
 
@@ -35,6 +36,7 @@ class PanelCommands(Commands):
             %textgen_panel runs/RUN                 a run in other processes, for instance after a restart of this kernel
             %textgen_panel NAME --kind tune         search for good settings within a time limit
             %textgen_panel NAME --kind history      how the model was trained
+            %textgen_panel NAME --live              generates while you type in the saved notebook, too, without a kernel
 
         After a reload of the page, use it to show the panel of a running training again.
 
@@ -42,7 +44,9 @@ class PanelCommands(Commands):
 
             %textgen_panel dates --data builtin:dates
         """
-        options = {name: value for name, value in parsed.options.items() if name in ("kind", "data") and value}
+        options: Values = {name: value for name, value in parsed.options.items() if name in ("kind", "data") and value}
+        bits = bits_of_live(parsed.options)
+        options |= {} if bits is None else {"live": bits}
         words = [*parsed.words, *([parsed.text] if parsed.text else [])]
         if parsed.options.get("show_code"):
             return print_code(
@@ -50,8 +54,18 @@ class PanelCommands(Commands):
             )
         return self.open(words, **options)
 
-    def open(self, words: list[str], kind: str = "auto", data: str = "") -> Any:
-        """Return the panel for a model's name, if any; with ``auto``, show the panel of a running training."""
+    def open(self, words: list[str], kind: str = "auto", data: str = "", live: int = 0) -> Any:
+        """Return the panel for a model's name, if any; with ``auto``, show the panel of a running training.
+
+        Args:
+            words: the line: a name, and a text.
+            kind, data: as the options of the magic.
+            live: bits of each weight of a page that the saved notebook holds; 0 for none.
+        """
+        if live and (kind not in ("auto", "generate") or data or not words):
+            raise OptionError("--live needs a model to generate with, for instance: %textgen_panel french --live")
+        if live:
+            kind = "generate"
         training = self.session.trainings.get(words[0] if words else "")
         if kind == "auto" and training is not None and training.running:
             from nbtextgen.notebook.live.panel import show_again
@@ -70,7 +84,7 @@ class PanelCommands(Commands):
         if kind == "auto":
             kind = self._default_kind(words, data)
         if kind in ("generate", "history"):
-            return self._model_panel(kind, words)
+            return self._model_panel(kind, words, live)
         name = self.session.new_name(words, "%textgen_panel") if words else "model"
         if kind == "tune":
             from nbtextgen.notebook.panels.tune import TunePanel
@@ -90,7 +104,7 @@ class PanelCommands(Commands):
             raise OptionError(f"Name the model to show ({hint}).")
         return "generate" if self.session.rich else "history"
 
-    def _model_panel(self, kind: str, words: list[str]) -> Any:
+    def _model_panel(self, kind: str, words: list[str], live: int = 0) -> Any:
         model = self.session.model(words, "show")
         if kind == "history":
             from nbtextgen.notebook.live.static_view import History
@@ -98,4 +112,10 @@ class PanelCommands(Commands):
             return History.of(words[0], model)
         from nbtextgen.notebook.panels.generate import GeneratePanel
 
-        return GeneratePanel(self.session, words[0], " ".join(words[1:]))
+        text = " ".join(words[1:])
+        if not live:
+            return GeneratePanel(self.session, words[0], text)
+        from nbtextgen.notebook import live_page
+
+        page = live_page(model, text, name=words[0], bits=live, still=not self.session.rich)
+        return GeneratePanel(self.session, words[0], page.text, page) if self.session.rich else page

@@ -14,6 +14,8 @@ from nbtextgen.notebook.magics.base import Commands, command
 
 if TYPE_CHECKING:
     from nbtextgen.generator import TextGenerator
+    from nbtextgen.notebook.review.panel import ReviewPanel
+    from nbtextgen.review import Review
 
 OPTIONS = (
     by_name(
@@ -46,8 +48,6 @@ class ReviewCommands(Commands):
 
             %textgen_review todo --model french
         """
-        from nbtextgen.review import Review
-
         text, file = parsed.text, parsed.options.get("file")
         if not text:
             raise OptionError(
@@ -56,18 +56,34 @@ class ReviewCommands(Commands):
         if parsed.options.get("show_code"):
             return print_code(*self._code(text, file))
         outputs = self.session.data(text, "")
-        review = outputs.review(file) if hasattr(outputs, "review") else Review(outputs, file)
-        model, name = self._model(parsed.options.get("model"), outputs)
         if not self.session.rich:
-            return review
+            return self._review(outputs, file)
+        return self.open(text, file, parsed.options.get("model"))
+
+    def _review(self, outputs: Any, file: str | None) -> Review:
+        from nbtextgen.review import Review
+
+        return outputs.review(file) if hasattr(outputs, "review") else Review(outputs, file)
+
+    def open(self, text: str, file: str | None = None, model_name: str | None = None) -> ReviewPanel:
+        """Return the panel that reviews the outputs that an expression stands for.
+
+        Args:
+            text: the expression.
+            file: where the decisions are kept.
+            model_name: the variable of a model; by default that of the one that wrote the outputs.
+        """
         from nbtextgen.notebook.review.panel import ReviewPanel
+
+        outputs = self.session.data(text, "")
+        model, name = self._model(model_name, outputs)
 
         def pieces() -> dict[str, str]:
             start = {"start": name} if name else {}
             data = self._corrections(text, outputs, file)
             return {"Train on the corrections": MagicLine("textgen_train", "better", {"data": data, **start}).magic()}
 
-        return ReviewPanel(review, model, pieces)
+        return ReviewPanel(self._review(outputs, file), model, pieces)
 
     def _model(self, name: str | None, outputs: object) -> tuple[TextGenerator | None, str]:
         """Return the model that is named, or the one that wrote the outputs, and its variable."""

@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import line_cell_magic, magics_class
 from IPython.display import display
 
-from nbtextgen.core.errors import OptionError
+from nbtextgen.core.errors import NbTextGenError, OptionError
 from nbtextgen.core.options import build, options_of
 from nbtextgen.core.settings_file import read_settings
 from nbtextgen.notebook.arguments import (
     COLUMNS,
     COMMON,
+    LIVE,
+    START,
+    bits_of_live,
     by_name,
     choice_option,
     columns_in,
     flag_option,
-    share_option,
     text_option,
 )
 from nbtextgen.notebook.code import Values, call, keywords, print_code
@@ -32,6 +34,7 @@ from nbtextgen.pipeline.settings import CONFIGS, fit_options
 from nbtextgen.run.config import LaunchConfig
 
 if TYPE_CHECKING:
+    from nbtextgen.export.page.live_page import LivePage
     from nbtextgen.notebook.live.training import Training
     from nbtextgen.notebook.session import Session
 
@@ -50,12 +53,13 @@ OWN = (
             "run", "keep the training in a folder, to resume or compare it later: a name (runs/NAME-TIME) or a path"
         ),
         text_option("resume", "folder of a stopped or interrupted run to continue; takes no data and no settings"),
-        text_option("start", "trained model to go on from: a variable or the folder of a saved model"),
-        share_option("replay", "with --start: share of old pairs in every epoch; default 0.5"),
+        *START.values(),
         text_option(
             "replay_data", "with --start: the old pairs, as --data; default: those that the model was trained on"
         ),
         flag_option("background", "return at once and train in the background"),
+        LIVE["live"],
+        LIVE["bits"],
         choice_option("progress", "auto", ("auto", "panel", "text", "none"), "how to show progress"),
         flag_option("quiet", "show no progress"),
     )
@@ -127,8 +131,12 @@ class Request:
             trained = call(f"{generator}.fit", ", ".join([data, *valid, *self._start_code(session)]), self.fit_options)
         names = [*(["LaunchConfig"] if self.launch else []), *(["Pairs"] if self.cell is not None else [])]
         saved = [f"{self.name}.save({own['save']!r})"] if "save" in own else []
-        imports = f"from nbtextgen import {', '.join([*names, 'TextGenerator'])}"
-        return [imports, f"{self.name} = {trained}", *saved]
+        imports = [f"from nbtextgen import {', '.join([*names, 'TextGenerator'])}"]
+        live, bits = list[str](), bits_of_live(own)
+        if bits is not None:
+            imports.append("from nbtextgen.notebook import live_page")
+            live.append(call("live_page", self.name, {"name": self.name, "bits": bits}))
+        return [*imports, f"{self.name} = {trained}", *saved, *live]
 
 
 @magics_class
@@ -182,10 +190,27 @@ class TrainCommands(Commands):
 
     def _offer_next(self, request: Request) -> None:
         """Show a bar of what usually comes next, under the panel of a training that has ended."""
-        if self.session.rich and request.progress in ("auto", "panel") and "text" not in request.own:
+        bar = self.session.rich and request.progress in ("auto", "panel") and "text" not in request.own
+        page = self._live_page(request, still=not bar)
+        if bar:
             from nbtextgen.notebook.panels.result import ResultBar
 
-            display(ResultBar(self.session, request.name))
+            display(ResultBar(self.session, request.name, page))
+        elif page is not None:
+            display(page)
+
+    def _live_page(self, request: Request, *, still: bool) -> LivePage | None:
+        """Return what generates in the saved notebook, with ``--live``; a model that is too large for it is kept all the same."""
+        bits = bits_of_live(request.own)
+        if bits is None:
+            return None
+        from nbtextgen.notebook import live_page
+
+        try:
+            return live_page(self.session.model([request.name]), name=request.name, bits=bits, still=still)
+        except NbTextGenError as error:
+            print(error.in_magic)
+            return None
 
     def _finish(self, request: Request, model: Any) -> None:
         """Keep the model of a background training that has ended; a resumed run has none before."""
@@ -210,6 +235,8 @@ class TrainCommands(Commands):
         name, cell = self.session.new_name(parsed.words), parsed.cell
         own = {key: value for key, value in parsed.options.items() if key not in FIT and value is not None}
         settings = {key: value for key, value in parsed.options.items() if key in FIT}
+        if bits_of_live(own) is not None and "background" in own:
+            raise OptionError(f"--live does not go with --background; afterwards, use %textgen_panel {name} --live")
         if "config" in own:
             settings = read_settings(Path(own["config"]), FIT) | settings
         if "resume" in own:

@@ -13,7 +13,7 @@ from nbtextgen.notebook.arguments import COLUMN_NAMES
 from nbtextgen.notebook.code import call
 from nbtextgen.notebook.panels.fields import text_field
 from nbtextgen.notebook.session import Session
-from nbtextgen.notebook.variables import column_names, data_variables
+from nbtextgen.notebook.variables import column_names, data_variables, is_generator
 
 if TYPE_CHECKING:
     from nbtextgen.data.pairs import Cleaned
@@ -38,6 +38,7 @@ def suggestions(session: Session, data: str) -> dict[str, list[str]]:
         "data": [*data_variables(session.variables), *files, *(f"builtin:{name}" for name in BUILTIN_NAMES)],
         "source": columns,
         "target": columns,
+        "start": session.models(),
     }
 
 
@@ -79,12 +80,20 @@ class DataSource:
         return self._cached[1]
 
     def problems(self, values: Mapping[str, Any]) -> dict[str, str]:
-        """Return an error for the name of the model, if it is refused, by field."""
+        """Return an error for the name of the model, and for the one to go on from, if they are refused, by field."""
+        problems = dict[str, str]()
         try:
             self.session.new_name([values["name"]] if values.get("name") else [])
         except NbTextGenError as error:
-            return {"name": error.in_form}
-        return {}
+            problems["name"] = error.in_form
+        start = values.get("start")
+        try:
+            value = self.session.data(start, "--start") if start else None
+            if start and not is_generator(value) and not isinstance(value, (str, Path)):
+                problems["start"] = f"{start} holds {type(value).__name__}; name a trained model or the folder of one."
+        except NbTextGenError as error:
+            problems["start"] = error.in_form
+        return problems
 
 
 def field_of(error: NbTextGenError, values: Mapping[str, Any]) -> str:
@@ -99,8 +108,12 @@ def columns_of(values: Mapping[str, Any]) -> dict[str, str]:
     return {name: values[name] for name in COLUMN_NAMES if values.get(name)}
 
 
-def fit_code(session: Session, values: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
-    """Return the Python that trains."""
-    generator = call("TextGenerator", "", settings)
-    fit = call("fit", session.data_as_code(values.get("data") or ""), columns_of(values))
+def fit_code(
+    session: Session, values: Mapping[str, Any], settings: Mapping[str, Any], starting: Mapping[str, Any] | None = None
+) -> str:
+    """Return the Python that trains; ``starting`` names the model to go on from."""
+    generator, more = call("TextGenerator", "", settings), dict(starting or {})
+    start = [f"start={session.data_as_code(more.pop('start'))}"] if "start" in more else []
+    data = ", ".join([session.data_as_code(values.get("data") or ""), *start])
+    fit = call("fit", data, {**columns_of(values), **more})
     return f"from nbtextgen import TextGenerator\n{values.get('name')} = {generator}.{fit}"

@@ -27,6 +27,7 @@ from nbtextgen.notebook.static import StaticForm
 from nbtextgen.tokenizers.base import EOS
 
 if TYPE_CHECKING:
+    from nbtextgen.export.page.live_page import LivePage
     from nbtextgen.inference.predictor import Alternative
     from nbtextgen.notebook.session import Session
 
@@ -50,9 +51,16 @@ NO_MODEL = "none"
 class GeneratePanel(StaticForm, ipywidgets.VBox):
     """A text box, the outputs of one model or two side by side, and below them the settings of decoding."""
 
-    def __init__(self, session: Session, name: str, text: str = "") -> None:
-        """Create the panel for the model in the variable ``name``; ``text`` is the first source."""
-        self.session = session
+    def __init__(self, session: Session, name: str, text: str = "", live_page: LivePage | None = None) -> None:
+        """Create the panel.
+
+        Args:
+            session: the notebook.
+            name: the variable that holds the model.
+            text: the first source.
+            live_page: what generates where the panel does not live.
+        """
+        self.session, self.live_page = session, live_page
         self._worker = BackgroundWorker("nbtextgen generate", delay=DELAY, on_error=self._show_error)
         self._prefixes: dict[int, tuple[int, ...]] = {}
         self._generations: list[Generation | None] = []

@@ -3,35 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
 from nbtextgen.core.errors import NbTextGenError
 from nbtextgen.notebook.background import BackgroundWorker, describe
+from nbtextgen.notebook.panels.example import example
 from nbtextgen.notebook.panels.widgets import row, status
 from nbtextgen.notebook.static import StaticForm
 
 if TYPE_CHECKING:
+    from nbtextgen.export.page.live_page import LivePage
     from nbtextgen.generator import TextGenerator
     from nbtextgen.notebook.session import Session
 
-SAMPLE_CHARACTERS = 200
-"""A longer held-out input is not offered as an example."""
+
+REVIEWED = 500
+"""Held-out inputs whose outputs are reviewed, at most."""
 
 
 class ResultBar(StaticForm, ipywidgets.VBox):
     """Buttons for what usually comes next; each opens below the bar, in the place of the one before."""
 
-    def __init__(self, session: Session, name: str) -> None:
-        """Create the bar for the model in the variable ``name``."""
-        self.session, self.name = session, name
+    def __init__(self, session: Session, name: str, live_page: LivePage | None = None) -> None:
+        """Create the bar for the model in the variable ``name``; ``live_page`` is what generates where the bar does not live."""
+        self.session, self.name, self.live_page = session, name, live_page
         self._worker = BackgroundWorker("nbtextgen result", on_error=self._show_error)
         self.status, self.below = ipywidgets.HTML(), ipywidgets.VBox()
         self.buttons = {
             "Try it": self._button("Try it", "Generate while you type", self._try),
             "Explain": self._button("Explain", "Why the model writes what it writes", self._explain),
             "Evaluate": self._button("Evaluate", "Measure it on the held-out pairs", self._evaluate),
+            "Review": self._button(
+                "Review", "Decide about its outputs for held-out inputs, the doubtful first", self._review
+            ),
             "Save": self._button("Save", f"Save the model to the folder {name}-model", self._save),
         }
         super().__init__([row(*self.buttons.values()), self.status, self.below, self.hidden_style()])
@@ -75,6 +81,25 @@ class ResultBar(StaticForm, ipywidgets.VBox):
 
         self._worker.replace(work)
 
+    def _review(self, model: TextGenerator) -> None:
+        pairs, name = model.held_out, f"{self.name}_outputs"
+        if pairs is None:
+            self._show(
+                f"No pairs were held out; give inputs: todo = %textgen_generate {self.name} --data DATA, then %textgen_review todo"
+            )
+            return
+        self._show("Generating \u2026")
+
+        def work(_: object) -> None:
+            outputs = model.generate_file(pairs.sources[:REVIEWED], on_progress=lambda *_: None)
+            self.session.variables[name] = outputs
+            commands: Any = self.session.shell.magics_manager.registry["ReviewCommands"]
+            self._show(f"The outputs are in {name}; %textgen_review {name} goes on with them later.")
+            self._open(commands.open(name, model_name=self.name))
+            self.refresh_still()
+
+        self._worker.replace(work)
+
     def _save(self, model: TextGenerator) -> None:
         folder = model.save(f"{self.name}-model")
         self._show(f"Saved to {folder}; load it with %textgen_load {self.name} {self.name}-model")
@@ -110,9 +135,3 @@ class ResultBar(StaticForm, ipywidgets.VBox):
             return {"text/plain": "", "text/html": f'<div class="{self._still_id}"></div>'}
         text, page = self.summary()
         return {"text/plain": text, "text/html": f'<div class="{self._still_id}">{page}</div>'}
-
-
-def example(model: TextGenerator) -> str:
-    """Return an input to begin with: a short held-out one, or a training source."""
-    texts = [*(model.held_out.sources if model.held_out is not None else ()), *model.background]
-    return next((text for text in texts if len(text) <= SAMPLE_CHARACTERS), "")

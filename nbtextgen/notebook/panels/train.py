@@ -10,6 +10,7 @@ from nbtextgen.charts import figure
 from nbtextgen.core.cancellation import CancellationToken
 from nbtextgen.core.errors import NbTextGenError, form_words
 from nbtextgen.core.escaping import visible
+from nbtextgen.notebook.arguments import START
 from nbtextgen.notebook.background import BackgroundWorker, describe
 from nbtextgen.notebook.code import MagicLine, Values
 from nbtextgen.notebook.live.record import Record
@@ -24,7 +25,7 @@ from nbtextgen.notebook.panels.data_source import (
     suggestions,
 )
 from nbtextgen.notebook.panels.embedded import EmbeddedView
-from nbtextgen.notebook.panels.fields import check_settings, defaults, field
+from nbtextgen.notebook.panels.fields import check_settings, defaults, field, text_field
 from nbtextgen.notebook.panels.generate import GeneratePanel
 from nbtextgen.notebook.panels.widgets import CodeView, Form, row, status
 from nbtextgen.notebook.static import StaticForm
@@ -43,8 +44,12 @@ SECTIONS = {
     "Network": ("cell", "attention", "hidden_size", "embedding_size", "encoder_layers", "decoder_layers", "dropout"),
     "Training": ("learning_rate", "schedule", "batch_size", "epochs", "max_minutes", "seed"),
 }
+INHERITED = ("cell", "attention", "hidden_size", "embedding_size", "encoder_layers", "decoder_layers")
+"""Settings that a training takes from the model that it goes on from."""
 RANGE_UPDATES = 150
 """Most updates of a range test."""
+REPLAY = 0.5
+"""Share of old pairs in an epoch where none is given."""
 DELAY = 0.4
 """Seconds without a change before a new estimate begins."""
 
@@ -99,12 +104,18 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
 
     def settings(self) -> tuple[Values, dict[str, str]]:
         """Return the settings that differ from their defaults, and an error for each that is refused."""
-        return check_settings(self.form.values, OPTIONS)
+        settings, errors = check_settings(self.form.values, OPTIONS)
+        inherited = INHERITED if self.form.values.get("start") else ()
+        return {name: value for name, value in settings.items() if name not in inherited}, errors
+
+    def starting(self) -> Values:
+        """Return the model to go on from, as the user named it, and how much is replayed."""
+        return check_settings(self.form.values, START)[0] if self.form.values.get("start") else {}
 
     def line(self) -> MagicLine:
         """Return the call of ``textgen_train`` that does the same as Start."""
         values = self.form.values
-        options = {"data": values["data"], **columns_of(values), **self.settings()[0]}
+        options = {"data": values["data"], **columns_of(values), **self.starting(), **self.settings()[0]}
         return MagicLine("textgen_train", values["name"], options)
 
     def _changed(self, change: Any = None) -> None:
@@ -113,8 +124,10 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
             self.form.suggestions = suggestions(self.session, values.get("data") or "")
         settings, errors = self.settings()
         self.form.errors = errors = errors | self._source.problems(values)
-        self.start.disabled = self.finder.disabled = bool(errors) or not values.get("data")
-        self.code.show({"Magic": self.line().magic(), "Python": fit_code(self.session, values, settings)})
+        self.start.disabled = bool(errors) or not values.get("data")
+        self.finder.disabled = self.start.disabled or bool(values.get("start"))
+        python = fit_code(self.session, values, settings, self.starting())
+        self.code.show({"Magic": self.line().magic(), "Python": python})
         if values.get("data"):
             self._worker.replace(self._estimate)
         else:
@@ -140,9 +153,12 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         except NbTextGenError as error:
             self._refuse(field_of(error, self.form.values), error.in_form)
             return None
+        self._about = f"{len(ready.pairs):,} pairs, for instance {_example(ready.pairs)}. {cleaning_note(ready)}"
+        if self.form.values.get("start"):
+            self.cost.value = status(self._about, f"Training goes on from {self.form.values['start']}; no estimate.")
+            return None
         trial = trial_run(TextGenerator(**settings).get_params(), ready)
         self.form.autos = _chosen_values(trial.plan)
-        self._about = f"{len(ready.pairs):,} pairs, for instance {_example(ready.pairs)}. {cleaning_note(ready)}"
         self.cost.value = status(f"{self._about} Estimating …")
         return trial
 
@@ -267,15 +283,32 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
 def _form(session: Session, name: str, data: str) -> Form:
     shown = [option for names in SECTIONS.values() for option in names]
     sections: list[Values] = [
-        {"title": title, "fields": [field(OPTIONS[option]) for option in names]} for title, names in SECTIONS.items()
+        {"title": title, "fields": [_field(option) for option in names]} for title, names in SECTIONS.items()
     ]
     more = [field(option) for option_name, option in OPTIONS.items() if option_name not in shown]
     last = {"title": "More settings", "closed": True, "fields": more}
+    going_on = {"title": "Go on from a model", "closed": True, "fields": _starting_fields()}
+    texts = dict.fromkeys(("source", "target", "encoding", "start"), "")
     return Form(
-        sections=[{"title": "Data", "fields": FIELDS}, *sections, last],
-        values={"name": name, "data": data, "source": "", "target": "", "encoding": "", **defaults(OPTIONS)},
+        sections=[{"title": "Data", "fields": FIELDS}, going_on, *sections, last],
+        values={"name": name, "data": data, **texts, "replay": None, **defaults(OPTIONS)},
+        autos={"replay": REPLAY},
         suggestions=suggestions(session, data),
     )
+
+
+def _field(name: str) -> Values:
+    """Return the field of a setting; one that is taken from the model to go on from is idle with it."""
+    return field(OPTIONS[name]) | ({"unless": "start"} if name in INHERITED else {})
+
+
+def _starting_fields() -> list[Values]:
+    """Return the fields of the model to go on from."""
+    start = text_field("start", START["start"].help, placeholder="none: train a new model")
+    return [
+        start | {"label": "start from"},
+        field(START["replay"]) | {"label": "replay of old pairs", "needs": "start"},
+    ]
 
 
 def _chosen_values(plan: Plan) -> Values:
@@ -283,7 +316,7 @@ def _chosen_values(plan: Plan) -> Values:
     parts = (plan.tokenizer, plan.model, plan.training)
     values = {name: value for part in parts for name, value in vars(part).items() if not isinstance(value, tuple)}
     tokens = {plan.tokenizer.source_tokens, plan.tokenizer.target_tokens}
-    return values | ({"tokens": tokens.pop()} if len(tokens) == 1 else {})
+    return values | {"replay": REPLAY} | ({"tokens": tokens.pop()} if len(tokens) == 1 else {})
 
 
 def _example(pairs: Pairs) -> str:

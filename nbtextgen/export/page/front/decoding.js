@@ -12,6 +12,7 @@
  * @property {number} step
  * @property {number | null} start null is left open
  * @property {string[]} modes
+ * @property {number} [set] what it begins with, in the place of `start`
  */
 
 const MODES = { greedy: "Greedy", beam: "Beam search", sample: "Sampling" };
@@ -40,12 +41,13 @@ class DecodingControls {
    * @param {object} settings
    * @param {boolean} settings.continues whether the model continues a text
    * @param {boolean} settings.canReplace whether unknown words can be replaced
+   * @param {Partial<DecodingOptions>} settings.start what the controls begin with
    * @param {() => void} settings.changed called after every change
    */
-  constructor({ continues, canReplace, changed }) {
+  constructor({ continues, canReplace, start, changed }) {
     this.continues = continues;
     this.changed = changed;
-    this.mode = continues ? "sample" : "greedy";
+    this.mode = startingMode(continues, start);
     this.length = numberInput(1, 5000, 1, 200);
     /** @type {Map<keyof DecodingOptions, HTMLInputElement>} */
     this.inputs = new Map();
@@ -54,13 +56,18 @@ class DecodingControls {
       dir: "auto",
       lang: "",
       autocomplete: "off",
+      value: start.prefix ?? "",
       input: () => this.changed(),
     });
-    this.replaceUnknown = el("input", { type: "checkbox", change: () => this.changed() });
+    this.replaceUnknown = el("input", {
+      type: "checkbox",
+      checked: Boolean(start.replace_unknown),
+      change: () => this.changed(),
+    });
     this.summary = el("span", { class: "muted" });
     this.fields = NUMBER_FIELDS.filter(
       ({ name }) => !continues || !["n_best", "min_length", "max_length", "beam"].includes(name),
-    );
+    ).map((field) => (field.modes.includes(this.mode) ? fieldWith(field, start[field.name]) : field));
     const rows = this.fields.map((field) => this.numberRow(field));
     if (continues) rows.unshift(labelled("Tokens to write", "", this.length));
     else rows.push(labelled("Output begins with", "", this.prefix));
@@ -88,8 +95,8 @@ class DecodingControls {
 
   /** @param {NumberField} field */
   numberRow(field) {
-    const start = this.continues && field.name === "temperature" ? 0.8 : field.start;
-    const input = numberInput(field.least, field.most, field.step, start);
+    const usual = this.continues && field.name === "temperature" ? 0.8 : field.start;
+    const input = numberInput(field.least, field.most, field.step, field.set ?? usual);
     input.addEventListener("input", () => {
       this.update();
       this.changed();
@@ -133,6 +140,27 @@ class DecodingControls {
   lengthToWrite() {
     return Math.min(5000, Math.max(1, Math.round(Number(this.length.value)) || 200));
   }
+}
+
+/**
+ * A field that begins with a value; one beyond its range widens it.
+ *
+ * @param {NumberField} field
+ * @param {unknown} value
+ * @returns {NumberField}
+ */
+function fieldWith(field, value) {
+  if (typeof value !== "number") return field;
+  return { ...field, set: value, least: Math.min(field.least, value), most: Math.max(field.most, value) };
+}
+
+/**
+ * @param {boolean} continues
+ * @param {Partial<DecodingOptions>} start
+ */
+function startingMode(continues, start) {
+  if (start.sample ?? continues) return "sample";
+  return (start.beam ?? 1) > 1 && !continues ? "beam" : "greedy";
 }
 
 /**

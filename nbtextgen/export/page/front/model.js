@@ -17,6 +17,8 @@
  * @property {{ steps: string[], tables: CleaningTables | null }} clean
  * @property {{ context: number, window: number } | null} continuation of a model that continues a text
  * @property {Record<string, string>} word_breaks
+ * @property {boolean} [embedded] whether the page is a part of a notebook
+ * @property {Partial<DecodingOptions>} [decoding] what it begins with
  */
 
 /**

@@ -5,7 +5,7 @@ class Page {
   /** @param {PageModel} model */
   constructor(model) {
     this.model = model;
-    const { name, example, continuation } = model.description;
+    const { name, example, continuation, decoding, embedded } = model.description;
     this.continues = continuation !== null;
     this.writing = new TaskRunner();
     /** @type {number[]} */
@@ -32,6 +32,7 @@ class Page {
     this.decoding = new DecodingControls({
       continues: this.continues,
       canReplace: model.hasAttention && !this.continues && !model.description.networks[0].options.copy,
+      start: decoding ?? {},
       changed: () => this.restart(),
     });
     this.explanation = new ExplanationView(model, new TaskRunner());
@@ -51,7 +52,7 @@ class Page {
       el("section", {}, el("h2", { text: "Output" }), this.output.root, this.candidates),
       this.decoding.root,
       this.explanation.root,
-      factList(model.description.facts),
+      factList(model.description.facts, Boolean(embedded)),
     );
   }
 
@@ -186,10 +187,19 @@ class Page {
 
 const PRIVACY = "This page holds the whole model. It computes on your device and sends nothing anywhere.";
 
-/** @param {[string, string][]} facts */
-function factList(facts) {
+/**
+ * @param {[string, string][]} facts
+ * @param {boolean} folded whether they are shown on request
+ */
+function factList(facts, folded) {
   const entries = facts.flatMap(([name, value]) => [el("dt", { text: name }), el("dd", { text: visible(value) })]);
-  return el("footer", {}, el("h2", { text: "About this model" }), el("dl", {}, ...entries));
+  const list = el("dl", {}, ...entries);
+  const title = "About this model";
+  return el(
+    "footer",
+    {},
+    ...(folded ? [el("details", {}, el("summary", { text: title }), list)] : [el("h2", { text: title }), list]),
+  );
 }
 
 /** Reads the model from the page, and shows it. */

@@ -1,0 +1,128 @@
+"""What the panels offer after a training: going on from its model, reviewing its outputs, and a page that outlives the kernel."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from pathlib import Path
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+from nbtextgen.export.page import live_page as live
+from nbtextgen.notebook.magics.base import MagicError
+from nbtextgen.notebook.panels.result import ResultBar
+from nbtextgen.notebook.panels.train import TrainPanel
+from nbtextgen.notebook.session import Session
+
+FAST = "--hidden-size 8 --embedding-size 8 --epochs 1 --quiet"
+
+
+@pytest.fixture(scope="module")
+def session() -> Session:
+    """A notebook with rows and a model ``words``."""
+    shell = InteractiveShell()
+    shell.run_line_magic("load_ext", "nbtextgen")
+    shell.user_ns["rows"] = [(a + b + c, c + b + a) for a in "abcd" for b in "abcd" for c in "abcd"]
+    shell.run_line_magic("textgen_train", f"words --data rows {FAST}")
+    return shell.magics_manager.registry["TrainCommands"].session
+
+
+def test_train_panel_goes_on_from_a_model(session: Session) -> None:
+    panel = TrainPanel(session, "better", "rows")
+    panel.form.put(start="words", hidden_size=64, replay="0.3", dropout=0.1)
+    line = "%textgen_train better --data rows --start words --replay 0.3 --dropout 0.1"
+    assert panel.code.pieces[0]["code"] == line  # the network is that of the model
+    python = panel.code.pieces[1]["code"]
+    assert python.endswith("better = TextGenerator(dropout=0.1).fit(rows, start=words, replay=0.3)")
+    assert panel.finder.disabled and not panel.start.disabled
+    fields = {each["name"]: each for section in panel.form.sections for each in section["fields"]}
+    assert fields["hidden_size"]["unless"] == "start" and fields["replay"]["needs"] == "start"
+    assert panel.form.suggestions["start"] == ["words"]
+    for text, message in (
+        ("nothing", "neither a file"),
+        ("rows", "rows holds list"),
+        ("/no/such/folder", "neither a file"),
+    ):
+        panel.form.put(start=text)
+        assert message in panel.form.errors["start"] and panel.start.disabled, text
+    panel.form.put(start="", replay="0.3")
+    assert "replay" not in panel.code.pieces[0]["code"] and not panel.start.disabled
+    panel._worker.cancel(wait=True)
+
+
+def test_result_bar_opens_a_review(session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    bar = ResultBar(session, "words")
+    bar.buttons["Review"].click()
+    bar._worker.wait(60)
+    held_out = session.variables["words"].held_out.sources
+    review = bar.below.children[0].review
+    assert [row.source for row in review.rows] == list(held_out)
+    assert session.variables["words_outputs"].texts == [
+        each.text for each in session.variables["words"].generate(list(held_out))
+    ]
+    review.correct(review.order[0], "zyx")
+    assert (
+        "--data words_outputs.corrections --start words" in bar.below.children[0]._pieces()["Train on the corrections"]
+    )
+
+
+def shell_says(session: Session, magic: str, line: str, cell: str | None = None) -> str:
+    """The sentence in which a magic refuses a line."""
+    with pytest.raises(MagicError) as refused:
+        if cell is None:
+            session.shell.run_line_magic(magic, line)
+        else:
+            session.shell.run_cell_magic(magic, line, cell)
+    return str(refused.value)
+
+
+def test_live_page_is_one_sandboxed_frame_beside_its_static_form(session: Session) -> None:
+    page = session.shell.run_line_magic("textgen_generate", "words abc --live --bits 8 --beam 2")
+    markup = page._repr_mimebundle_()["text/html"]
+    assert markup.count("<iframe") == 1 and 'sandbox="allow-scripts"' in markup and "allow-same-origin" not in markup
+    assert markup.count("<script") == 0  # those of the page are escaped
+    assert page.generation.text == session.variables["words"].generate("abc", beam=2).text
+    assert f">{page.generation.text[:1]}<" in markup.split("ntg-alive-still")[-1]
+    assert live._megabytes(session.variables["words"].predictor, 8) == pytest.approx(page.megabytes, abs=0.02)
+    assert "LivePage of words" in repr(page)
+
+
+@pytest.mark.parametrize(
+    ("magic", "line", "cell", "message"),
+    [
+        ("textgen_generate", "words --live", "abc\ncab", "--live takes one text on the line"),
+        ("textgen_generate", "words --data rows --live", None, "--live takes one text on the line"),
+        ("textgen_generate", "words abc --bits 8", None, "--bits needs --live"),
+        ("textgen_generate", "words abc --live --glossary 'a=>b'", None, "--glossary does not apply to --live"),
+        ("textgen_generate", "words abc --live --accept 0.9", None, "--accept does not apply to --live"),
+        ("textgen_panel", "words --kind tune --live", None, "--live needs a model to generate with"),
+        ("textgen_panel", "--live", None, "--live needs a model to generate with"),
+        ("textgen_panel", "words --bits 16", None, "--bits needs --live"),
+        (
+            "textgen_train",
+            f"other --data rows {FAST} --background --live",
+            None,
+            "--live does not go with --background",
+        ),
+        ("textgen_train", f"other --data rows {FAST} --bits 8", None, "--bits needs --live"),
+    ],
+)
+def test_live_lines_that_cannot_be(session: Session, magic: str, line: str, cell: str | None, message: str) -> None:
+    assert message in shell_says(session, magic, line, cell)
+
+
+def test_a_live_page_that_is_too_large_says_how_large_and_what_else(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "ENGINE_BYTES", 18_000_000)
+    monkeypatch.setattr(live, "parameter_count", lambda networks: 1_100_000)
+    said = shell_says(session, "textgen_generate", "words abc --live")
+    assert "would add 21 MB" in said and "--bits 8 (19 MB)" in said and "%textgen_save words words.html" in said
+    monkeypatch.setattr(live, "parameter_count", lambda networks: 5_500_000)
+    said = shell_says(session, "textgen_panel", "words --live --bits 8")
+    assert "would add 25 MB" in said and "--bits" not in said
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        session.shell.run_line_magic("textgen_train", f"large --data rows {FAST} --live")
+    assert "would add" in out.getvalue() and session.variables["large"].generate("abc")
