@@ -83,6 +83,27 @@ def test_evaluating_comparing_explaining(
     assert shown.startswith(repr(model.explain("cab", method="occlusion"))) and "<html" in page.read_text()
 
 
+def test_explaining_by_training_rows_and_edits(
+    folder: Path, model: TextGenerator, capsys: pytest.CaptureFixture[str]
+) -> None:
+    saved, pairs = folder / "model", folder / "pairs.tsv"
+    rows = model.training_rows("cab", data=str(pairs), count=2, token=0)
+    piece = rows.part
+    shown = output(capsys, "explain", saved, "cab", "--rows", "2", "--token", piece, "--data", pairs)
+    assert shown == f"{rows!r}\n"
+    assert output(capsys, "explain", saved, "cab", "--counterfactual").startswith("Smallest edits for")
+    for line, message in (
+        (("--rows", "2"), "does not hold its training rows"),
+        (("--rows", "2", "--method", "shap"), "does not take --method"),
+        (("--rows", "2", "--counterfactual"), "Choose --rows or --counterfactual"),
+        (("--token", "a"), "give one of them"),
+        (("--counterfactual", "--page", "x.html"), "leave out"),
+        (("--data", pairs), "give --rows"),
+        (("--source", "a"), "needs --data"),
+    ):
+        assert message in output(capsys, "explain", saved, "cab", *line, status=1)
+
+
 def test_exported_models_are_used_without_torch(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("onnx")
     output(capsys, "export", folder / "model", folder / "m.html", "--bits", "8", "--example", "ab")

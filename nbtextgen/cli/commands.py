@@ -64,7 +64,9 @@ COMPARE = """Compare two models on the same pairs: is the difference more than c
 EXPLAIN = """Show which parts of a source made the model write its output.
 
     nbtextgen explain french "a man is sleeping"
-    nbtextgen explain french "a man is sleeping" --method shap,attention --page why.html"""
+    nbtextgen explain french "a man is sleeping" --method shap,attention --page why.html
+    nbtextgen explain french "a man is sleeping" --counterfactual --token homme       the smallest edits that change a part
+    nbtextgen explain french "a man is sleeping" --rows 10 --data pairs.tsv           the training rows behind the output"""
 EXPORT = """Write a model for programs without PyTorch, or as one page for any browser.
 
     nbtextgen export french french-onnx
@@ -181,6 +183,16 @@ def _add_commands(add: Callable[[str, str, Command, str], Callable[..., Any]]) -
     explain("model", help="folder of a saved model")
     explain("text", help="the source")
     explain("--page", metavar="FILE", help="HTML file for the explanation")
+    explain(
+        "--rows", type=int, metavar="N", help="training rows that speak for the output, and against it: most of each"
+    )
+    explain("--data", metavar="DATA", help="with --rows: the training pairs, of a model that does not hold them")
+    explain("--source", metavar="COLUMN", help="with --data: name or number of the source column; likewise --target")
+    explain("--encoding", help="with --data: encoding of the file; by default Unicode")
+    explain(
+        "--counterfactual", action="store_true", help="find the smallest edits of the source that change the output"
+    )
+    explain("--token", metavar="PIECE", help="with --counterfactual or --rows: the part of the output that is meant")
     export = add("export", "MODEL FOLDER [options]", _export, EXPORT)
     export("model", help="folder of a saved model")
     export("path", help="where to write: a folder, or a file that ends in .html")
@@ -273,10 +285,40 @@ def _measuring(arguments: argparse.Namespace) -> Values:
 
 
 def _explain(arguments: argparse.Namespace, options: Values) -> None:
-    explanation = _saved(arguments.model).explain(arguments.text, **options)
+    _check_explaining(arguments)
+    model = _saved(arguments.model)
+    if arguments.rows is not None:
+        columns = {"source": arguments.source, "target": options.pop("target", None), "encoding": arguments.encoding}
+        if options:
+            raise OptionError(f"--rows does not take --{next(iter(options)).replace('_', '-')}; leave it out.")
+        part = {"token": arguments.token, "count": arguments.rows}
+        print(model.training_rows(arguments.text, data=arguments.data, **part, **columns))
+        return
+    if arguments.counterfactual:
+        print(model.counterfactual(arguments.text, token=arguments.token, **options))
+        return
+    explanation = model.explain(arguments.text, **options)
     print(explanation)
     if arguments.page is not None:
         print(f"The explanation is saved to {explanation.save(arguments.page)}")
+
+
+def _check_explaining(arguments: argparse.Namespace) -> None:
+    """Refuse arguments of ``explain`` that have no effect."""
+    if arguments.rows is not None and arguments.counterfactual:
+        raise OptionError("Choose --rows or --counterfactual; they answer different questions.")
+    asked = arguments.rows is not None or arguments.counterfactual
+    if arguments.token is not None and not asked:
+        raise OptionError(
+            "--token names the part of the output that --counterfactual or --rows is about; give one of them."
+        )
+    if asked and arguments.page is not None:
+        raise OptionError("--page keeps explanations; leave out --counterfactual and --rows.")
+    if arguments.data is not None and arguments.rows is None:
+        raise OptionError("--data names the training pairs for --rows; give --rows=N.")
+    for name in ("source", "encoding"):
+        if getattr(arguments, name) is not None and arguments.data is None:
+            raise OptionError(f"--{name} needs --data.")
 
 
 def _export(arguments: argparse.Namespace, _: Values) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,10 @@ CONFIDENCE = 0.95
 """Probability that a promise holds, over the draw of the held-out pairs."""
 STARTS = 4
 """Thresholds that a share of the error probability is given to; see ``safe_threshold``."""
+LEAST_START = 8
+"""Fewest accepted outputs that are tested."""
+EXACT = (0.8, 0.9, 0.95, 0.975, 0.98, 0.99, 0.995, 0.999)
+"""Precisions for which tests begin at the fewest outputs that could pass; for others, at up to twice as many."""
 
 
 def lower_bound(right: int, count: int, error: float) -> float:
@@ -49,6 +54,19 @@ def least_count(precision: float, error: float = 1 - CONFIDENCE) -> int:
     return math.ceil(math.log(error) / math.log(precision))
 
 
+@dataclass(frozen=True)
+class _Schedule:
+    """Where the tests begin for every precision up to ``highest`` that no stricter schedule is for.
+
+    Attributes:
+        highest: a precision.
+        starts: numbers of accepted outputs that each get an equal share of the error probability.
+    """
+
+    highest: float
+    starts: tuple[int, ...]
+
+
 def safe_threshold(
     scores: NDArray[np.float64], right: NDArray[np.bool_], precision: float, error: float = 1 - CONFIDENCE
 ) -> float | None:
@@ -59,6 +77,10 @@ def safe_threshold(
     (Wiens 2003) bounds the probability of any false promise: a few starting points share the error probability; a test that
     rejects hands its share on to the next, one that does not loses it.
 
+    A higher precision never accepts more. Where two precisions have the same starting points, that follows from the tails. So
+    a threshold is only looked for among those that the highest precision of every more lenient schedule rejects as well;
+    taking a stricter one of the rejected hypotheses costs nothing of the error probability.
+
     Args:
         scores: of held-out outputs, ``(outputs,)``; they were not used to fit the scores.
         right: whether each is right.
@@ -67,32 +89,61 @@ def safe_threshold(
     Returns:
         the threshold, or ``None`` if no threshold can promise it.
     """
+    if not len(scores):
+        return None
     order = np.argsort(-scores, kind="stable")
     sorted_scores, wrong = scores[order], np.cumsum(~right[order])
     # A threshold accepts all outputs with its score.
-    ends = np.flatnonzero(np.append(sorted_scores[1:] < sorted_scores[:-1], True)) if len(scores) else np.zeros(0, int)
-    starts = _starts(ends, precision, error)
-    # Between the starts, steps of a fiftieth keep the sequence short and change the threshold little.
-    stops = {end for end in ends.tolist() if starts and end > starts[0] and _is_stop(end + 1)}
-    share, budget, threshold = error / max(1, len(starts)), 0.0, None
-    for end in sorted(stops.union(starts)):
+    ends = np.flatnonzero(np.append(sorted_scores[1:] < sorted_scores[:-1], True))
+    last: int | None = int(ends[-1])
+    for schedule in _schedules(len(scores), error):
+        last = _last_rejected(ends, wrong, last, schedule, min(precision, schedule.highest), error)
+        if last is None:
+            return None
+        if precision <= schedule.highest:
+            return float(sorted_scores[last])
+    return None
+
+
+def _schedules(outputs: int, error: float) -> list[_Schedule]:
+    """The schedules for so many held-out outputs, the most lenient first.
+
+    Tests begin at the fewest outputs that could pass if all were right, at twice as many, and so on: at ``STARTS`` points, or
+    at fewer where there are not so many outputs.
+    """
+    schedules, highest = list[_Schedule](), 0.0
+    for count in range(STARTS, 0, -1):
+        firsts = {LEAST_START << level for level in range(outputs.bit_length())} | {outputs}
+        firsts |= {least_count(precision, error / count) for precision in EXACT}
+        for first in sorted(firsts):
+            possible = (error / count) ** (1 / first)
+            if first << (count - 1) <= outputs and possible > highest:
+                highest = possible * (1 - 1e-12)  # which so many outputs can pass in spite of rounding
+                schedules.append(_Schedule(highest, tuple(first << level for level in range(count))))
+    return schedules
+
+
+def _last_rejected(
+    ends: NDArray[np.int64],
+    wrong: NDArray[np.int64],
+    last: int,
+    schedule: _Schedule,
+    precision: float,
+    error: float,
+) -> int | None:
+    """The most lenient threshold up to ``last`` whose hypothesis is rejected, as the index of its last output."""
+    starts = {end for end in (_at_least(ends, count) for count in schedule.starts) if end is not None}
+    share, budget, rejected = error / max(1, len(starts)), 0.0, None
+    for end in ends[np.searchsorted(ends, min(starts, default=last + 1)) :].tolist():
+        # Between the starts, steps of a fiftieth keep the sequence short and change the threshold little.
+        if end > last or not (end in starts or end == ends[-1] or _is_stop(end + 1)):
+            continue
         budget += share if end in starts else 0.0
         if budget and tail(end + 1 - int(wrong[end]), end + 1, precision) <= budget:
-            threshold = float(sorted_scores[end])
+            rejected = end
         else:
             budget = 0.0
-    return threshold
-
-
-def _starts(ends: NDArray[np.int64], precision: float, error: float) -> list[int]:
-    """Where tests begin: at the fewest outputs that could pass if all were right, twice as many, and so on."""
-    for count in range(STARTS, 0, -1):
-        first = least_count(precision, error / count)
-        reached = [_at_least(ends, first * 2**level) for level in range(count)]
-        starts = sorted({end for end in reached if end is not None})
-        if len(starts) == count or count == 1:
-            return starts
-    return []
+    return rejected
 
 
 def _at_least(ends: NDArray[np.int64], count: int) -> int | None:

@@ -119,7 +119,7 @@ class ExplanationOptions(TypedDict, total=False):
     """Keywords of ``TextGenerator.explain``."""
 
     method: str | Sequence[str]
-    unit: Literal["auto", "char", "token", "word"]
+    unit: Literal["auto", "char", "token", "word", "phrase"]
     spans: str | Sequence[str]
     target: str | None
     contrast: str | None

@@ -32,6 +32,10 @@ MAX_NOTES = 5
 """Most notes of the reader that are kept: many files may have the same."""
 
 
+EARLIER = 1 << 32
+"""Pairs that a model was trained on before have the number of their row less this, once for every later training."""
+
+
 class Pairs(Sequence[tuple[str, str]]):
     """An immutable, ordered collection of (source, target) texts."""
 
@@ -116,6 +120,13 @@ class Pairs(Sequence[tuple[str, str]]):
         places = [*self.places, *other.places]
         notes = dict.fromkeys((*self.notes, *other.notes))
         return Pairs([*self.sources, *other.sources], [*self.targets, *other.targets], places, tuple(notes))
+
+    def before(self, later: Pairs) -> Pairs:
+        """The pairs of a later training and then these, all with the numbers of their rows; see ``EARLIER``."""
+        joined = later + self
+        joined.rows = [*later.rows, *(row - EARLIER for row in self.rows)]
+        joined.originals = {**later.originals, **{row - EARLIER: cells for row, cells in self.originals.items()}}
+        return joined
 
     def split(self, valid_fraction: float, seed: int, limit: int | None = None) -> tuple[Pairs, Pairs]:
         """Hold out a fraction of the pairs, but never a source that is also trained on.

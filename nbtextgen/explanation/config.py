@@ -23,7 +23,7 @@ METHOD_NAMES = {
 }
 """Every method, and its name within a sentence."""
 METHODS = tuple(METHOD_NAMES)
-UNITS = ("auto", "char", "token", "word")
+UNITS = ("auto", "char", "token", "word", "phrase")
 MISSING = ("auto", "mask", "delete", "sample")
 SCORES = ("log-probability", "entropy")
 ALGORITHMS = ("auto", "exact", "regression", "permutation", "partition")
@@ -34,7 +34,11 @@ class ExplanationConfig:
     """What is explained, and how."""
 
     method: tuple[str, ...] = option(("shap",), f"methods, separated by commas: {', '.join(METHODS)}")
-    unit: str = option("auto", "what the input is cut into; auto: tokens, or words for BPE", choices=UNITS)
+    unit: str = option(
+        "auto",
+        "what the input is cut into; auto: tokens, or words for BPE; beyond 60 of them words or phrases",
+        choices=UNITS,
+    )
     spans: str = option("", "parts of the input that are units of their own, separated by |")
     target: str | None = option(None, "explain this output instead of the one the model writes")
     contrast: str | None = option(

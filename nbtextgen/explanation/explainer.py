@@ -132,10 +132,7 @@ class Explainer:
             on_progress=on_progress,
         )
         self.score = config.score if score_token is None else getattr(score_token, "__name__", "own function")
-        without_encoder = predictor.networks[0].encoder is None
-        joint = without_encoder and not config.interactions if config.prefix is None else config.prefix
-        if joint and config.interactions:
-            raise OptionError("--interactions are those of the input's units alone; leave out --prefix.")
+        joint = predictor.networks[0].encoder is None if config.prefix is None else config.prefix
         self.prefix = self._prefix_value() if joint else None
 
     def _prefix_value(self) -> PrefixValue:
@@ -190,11 +187,14 @@ class Explainer:
         Raises:
             OptionError: for more units than pairs can be estimated of.
         """
-        count, before = len(self.units), self.value.evaluations
+        value, count = (self.value, len(self.units)) if self.prefix is None else (self.prefix, self.prefix.players)
+        before = self.value.evaluations
         if count <= self.config.exact_units:
-            pairs = exact_interactions(self.value, count)
+            pairs = exact_interactions(value, count)
         else:
-            pairs = sampled_interactions(self.value, count, self.config.budget, self.config.seed)
+            pairs = sampled_interactions(value, count, self.config.budget, self.config.seed)
+        if self.prefix is not None:  # of pairs with a later token, only the noise of sums is left
+            pairs = pairs.among(self.prefix.relevant)
         return explanation.replace(
             interactions=pairs.values,
             interaction_errors=pairs.standard_errors,

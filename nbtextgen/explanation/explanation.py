@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +17,9 @@ from nbtextgen.explanation.agreement import Agreement
 from nbtextgen.explanation.attributions import Values
 from nbtextgen.explanation.display import Page, Plotted
 from nbtextgen.explanation.faithfulness import Faithfulness
-from nbtextgen.explanation.merging import words_of
-from nbtextgen.explanation.sentences import output_sentence, token_sentences
+from nbtextgen.explanation.merging import joined_pairs, numbered, words_of
+from nbtextgen.explanation.sentences import output_sentence, part_sentence, token_sentences
+from nbtextgen.inference.output_part import find_part
 from nbtextgen.tokenizers.normalization import Span
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Explanation(Page, Plotted):
         method: for instance ``shap``.
         source, text: the input, and the output explained.
         contrast: the output that it is compared with, or ``None``.
-        unit: what the input was cut into: ``char``, ``token``, ``word`` or ``spans``.
+        unit: what the input was cut into: ``char``, ``token``, ``word``, ``phrase`` or ``spans``.
         missing: what replaced missing units: ``mask``, ``delete`` or ``sample``.
         input_units: the units as they stand in the source.
         input_offsets: start and end of each in ``source``.
@@ -81,8 +81,8 @@ class Explanation(Page, Plotted):
             single layer of attention, so there are no layers to tell apart.
         faithfulness: how well the ranking of the units holds when they are removed and all that was written stays, or
             ``None``.
-        interactions: Shapley interactions of pairs of units, ``(output tokens, input units, input units)`` in nats, symmetric
-            with a zero diagonal, or ``None``; see ``explanation/interactions.py``.
+        interactions: Shapley interactions of pairs of ``players``, ``(output tokens, players, players)`` in nats, symmetric
+            with a zero diagonal, or ``None``; see ``explanation/interactions.py``. Exactly 0 for the token itself and later ones.
         interaction_errors: standard errors of interactions that were sampled, likewise, or ``None``.
         evaluations: masked copies of the input that the model read.
         seconds: wall time.
@@ -202,7 +202,7 @@ class Explanation(Page, Plotted):
             r_squared=None,
             heads=None,
             faithfulness=None,
-            interactions=None if self.interactions is None else np.einsum("wt,tij->wij", rows, self.interactions),
+            interactions=None if self.interactions is None else joined_pairs(self.interactions, rows, columns),
             interaction_errors=None,
             prefix_tokens=words.tokens[: columns.shape[1]],
             prefix_offsets=words.offsets[: columns.shape[1]],
@@ -231,15 +231,31 @@ class Explanation(Page, Plotted):
         algorithm = f"head {number} of {count}"
         return self.replace(values=self.heads[number - 1], heads=None, faithfulness=None, algorithm=algorithm)
 
-    def sentence(self, token: int | None = None) -> str:
-        """Where the output comes from, in a plain sentence; or where the word comes from that an output token is part of."""
-        return output_sentence(self) if token is None else token_sentences(self)[token]
+    @property
+    def players(self) -> tuple[str, ...]:
+        """What the output is attributed to: the input units, then the earlier output tokens that took part, after ``…``."""
+        return (*self.input_units, *(f"… {token.strip() or token}" for token in self.prefix_tokens))
 
-    def strongest_interactions(self, token: int | None = None, count: int = 5) -> list[tuple[int, int, float]]:
-        """Pairs of input units with the largest interactions, and those in nats; largest absolute value first.
+    def _steps(self, token: int | str) -> list[int]:
+        return list(find_part(token, self.text, self.output_tokens, self.output_offsets).steps)
+
+    def sentence(self, token: int | str | None = None) -> str:
+        """Where the output comes from, in a plain sentence; or where a part of it comes from.
 
         Args:
-            token: the index of an output token; by default the whole output.
+            token: the index of an output token, for the word that it is part of; or a piece of the output.
+        """
+        if token is None:
+            return output_sentence(self)
+        if isinstance(token, str):
+            return part_sentence(self, token, self._steps(token))
+        return token_sentences(self)[self._steps(token)[0]]
+
+    def strongest_interactions(self, token: int | str | None = None, count: int = 5) -> list[tuple[int, int, float]]:
+        """Pairs of ``players`` with the largest interactions, and those in nats; largest absolute value first.
+
+        Args:
+            token: the index of an output token, or a piece of the output; by default the whole output.
             count: most pairs.
 
         Raises:
@@ -247,16 +263,16 @@ class Explanation(Page, Plotted):
         """
         if self.interactions is None:
             raise OptionError("This explanation has no interactions; ask for them by --interactions.")
-        values = self.interactions.sum(0) if token is None else self.interactions[token]
-        rows, columns = np.triu_indices(len(self.input_units), 1)
+        values = (self.interactions if token is None else self.interactions[self._steps(token)]).sum(0)
+        rows, columns = np.triu_indices(len(values), 1)
         pairs = values[rows, columns]
         order = np.argsort(-np.abs(pairs), kind="stable")[:count]
         return [(int(rows[pair]), int(columns[pair]), float(pairs[pair])) for pair in order]
 
     def main_effects(self) -> Values:
-        """What each unit adds apart from its interactions, ``(output tokens, input units)``.
+        """What each of the ``players`` adds apart from its interactions, ``(output tokens, players)``.
 
-        Shapley values less half of the unit's interactions. Main effects and pairs add up to v(all) - v(none): the k-SII of
+        Shapley values less half of the interactions. Main effects and pairs add up to v(all) - v(none): the k-SII of
         order 2 (Bord and von Luxburg 2023).
 
         Raises:
@@ -264,7 +280,11 @@ class Explanation(Page, Plotted):
         """
         if self.interactions is None:
             raise OptionError("This explanation has no interactions; ask for them by --interactions.")
-        return self.values - self.interactions.sum(2) / 2
+        return self._of_players() - self.interactions.sum(2) / 2
+
+    def _of_players(self) -> Values:
+        """Values of the units and of the earlier output tokens, ``(output tokens, players)``."""
+        return self.values if self.prefix_values is None else np.concatenate([self.values, self.prefix_values], 1)
 
     def shap(self, rows: str = "units") -> shap.Explanation:
         """As ``shap.Explanation``; earlier output tokens that took part follow the input units.
@@ -287,11 +307,7 @@ class Explanation(Page, Plotted):
         """
         from nbtextgen.explanation.shap_tables import of_one_text
 
-        values, names = self.values, list(self.input_units)
-        if self.prefix_values is not None:
-            values = np.concatenate([values, self.prefix_values], 1)
-            names += [f"… {token.strip() or token}" for token in self.prefix_tokens]
-        return of_one_text(values, self.base_values, names, self.output_tokens, rows)
+        return of_one_text(self._of_players(), self.base_values, self.players, self.output_tokens, rows)
 
     def to_frame(self) -> pandas.DataFrame:
         """As a long pandas frame: a row per output token and input unit or earlier output token.
@@ -325,7 +341,7 @@ class Explanation(Page, Plotted):
         with optional_import("A data frame", "pandas", "frames"):
             import pandas
         return pandas.DataFrame(
-            self.values, index=_numbered(self.output_tokens), columns=pandas.Index(_numbered(self.input_units))
+            self.values, index=numbered(self.output_tokens), columns=pandas.Index(numbered(self.input_units))
         )
 
 
@@ -387,12 +403,3 @@ class Explanations(Page, Mapping[str, Explanation]):
     def sentence(self) -> str:
         """What the agreement means, in words; empty for a single method."""
         return self.agreement().sentence()
-
-
-def _numbered(texts: tuple[str, ...]) -> list[str]:
-    """Number repeated texts, so that a frame's columns have different names."""
-    counts, names = Counter[str](), list[str]()
-    for text in texts:
-        counts[text] += 1
-        names.append(text if counts[text] == 1 else f"{text} ({counts[text]})")
-    return names

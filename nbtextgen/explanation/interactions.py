@@ -37,6 +37,12 @@ class Interactions:
     values: Values
     standard_errors: Values | None = None
 
+    def among(self, players: Coalitions) -> Interactions:
+        """Exactly 0 for pairs that are not both among the players of an output, ``(outputs, units)``."""
+        both = players[:, :, None] & players[:, None, :]
+        errors = self.standard_errors
+        return Interactions(np.where(both, self.values, 0.0), None if errors is None else np.where(both, errors, 0.0))
+
 
 def exact_interactions(score: ScoreFunction, units: int) -> Interactions:
     """The sum over the power set; a value function that has scored it for Shapley values reads nothing again.
@@ -70,7 +76,7 @@ def sampled_interactions(score: ScoreFunction, units: int, budget: int, seed: in
     if units > MAX_UNITS:
         raise OptionError(
             f"--interactions of {units} units would be {units * (units - 1) // 2:,} pairs; use --unit=word or --spans, "
-            f"up to {MAX_UNITS} units."
+            f"up to {MAX_UNITS} units. With --prefix, earlier output tokens count too."
         )
     if units < 4 or 2**units <= budget:
         return exact_interactions(score, units)

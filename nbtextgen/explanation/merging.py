@@ -1,7 +1,8 @@
-"""Output tokens joined to words."""
+"""Output tokens joined to words, and names of tokens for tables."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -69,3 +70,30 @@ def _word_groups(offsets: Sequence[Span], text: str) -> list[int]:
     if pending and group > 0:  # nothing follows but the end
         groups = [min(number, group - 1) for number in groups]
     return [*groups, groups[-1] + 1 if groups else 0]
+
+
+def joined_pairs(interactions: Values, rows: Values, columns: Values) -> Values:
+    """Interactions of pairs where output tokens are joined to words.
+
+    Interactions between words are sums over their tokens. Those inside a word become part of its main effect, so that main
+    effects and pairs still add up.
+
+    Args:
+        interactions: ``(tokens, players, players)``.
+        rows: which tokens belong to each word, ``(words, tokens)``.
+        columns: which word each earlier token among the players belongs to, ``(earlier tokens, earlier words)``.
+    """
+    units, words = interactions.shape[1] - len(columns), columns.shape[1]
+    players = np.zeros((interactions.shape[1], units + words))
+    players[:units, :units], players[units:, units:] = np.eye(units), columns
+    pairs = np.einsum("wt,tij,ik,jl->wkl", rows, interactions, players, players, optimize=True)
+    return pairs * (1 - np.eye(units + words))
+
+
+def numbered(texts: Sequence[str]) -> list[str]:
+    """Number repeated texts, so that a frame's columns have different names."""
+    counts, names = Counter[str](), list[str]()
+    for text in texts:
+        counts[text] += 1
+        names.append(text if counts[text] == 1 else f"{text} ({counts[text]})")
+    return names

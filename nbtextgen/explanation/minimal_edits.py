@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -20,9 +19,9 @@ from nbtextgen.explanation.removal import tokenize_copies
 from nbtextgen.explanation.replacements import replacements
 from nbtextgen.explanation.subset_search import smallest_set
 from nbtextgen.inference.generation import Generation
+from nbtextgen.inference.output_part import OutputPart, find_part
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.model.isolation import isolated
-from nbtextgen.tokenizers.segmentation import word_spans
 
 CANDIDATES = 24
 """Texts that are tried in the place of a unit."""
@@ -150,21 +149,20 @@ def search_minimal_edits(explainer: Explainer, token: int | str | None, backgrou
     """As ``minimal_edits``, for an output that is being explained already."""
     start = time.perf_counter()
     subject, units, predictor = explainer.subject, explainer.units, explainer.predictor
-    steps = _steps(explainer, token)
-    margins = Margins(predictor.networks, subject, explainer.value.removal, steps, on_progress=explainer.on_progress)
+    part = _part(explainer, token)
+    margins = Margins(
+        predictor.networks, subject, explainer.value.removal, part.steps, on_progress=explainer.on_progress
+    )
     if margins(np.ones((1, len(units)), bool))[0] <= 0:
         raise DataError(
             "A greedy search writes another output for this source, so no edit is needed to change it; leave out --target, "
             "or name a part of the output that the search writes too."
         )
     search = _EditSearch(explainer, margins, background)
-    part = subject.output.text if token is None else "".join(subject.output.tokens[step] for step in steps)
-    if isinstance(token, str):
-        part = token
     return MinimalEdits(
         source=subject.source,
         text=subject.output.text,
-        part=part,
+        part=part.text,
         input_units=units.texts,
         removal=search.removal(),
         replacement=search.replacement(),
@@ -174,20 +172,12 @@ def search_minimal_edits(explainer: Explainer, token: int | str | None, backgrou
     )
 
 
-def _steps(explainer: Explainer, token: int | str | None) -> list[int]:
-    """Indices of the output tokens that a part of the output consists of; all of it has the end mark, if the model wrote it."""
+def _part(explainer: Explainer, token: int | str | None) -> OutputPart:
+    """The part of the output that is asked about; all of it has the end mark, if the model wrote it."""
     output = explainer.subject.output
     if token is None:
-        return list(range(len(output) - _is_cut(explainer)))
-    if isinstance(token, int):
-        if not 0 <= token < len(output):
-            raise DataError(f"--token={token} is not in the output, which has tokens 0 to {len(output) - 1}.")
-        return [token]
-    start = _start(output.text, token)
-    if start < 0:
-        raise DataError(f"--token={token} is not in the output {output.text!r}.")
-    stop = start + len(token)
-    return [step for step, (begin, end) in enumerate(output.offsets) if begin < stop and start < end]
+        return OutputPart(tuple(range(len(output) - _is_cut(explainer))), output.text)
+    return find_part(token, output.text, output.tokens, output.offsets)
 
 
 def _is_cut(explainer: Explainer) -> bool:
@@ -195,14 +185,6 @@ def _is_cut(explainer: Explainer) -> bool:
     subject = explainer.subject
     end = Margins(explainer.predictor.networks, subject, explainer.value.removal, [len(subject.output) - 1])
     return len(subject.output) > 1 and bool(end(np.ones((1, len(explainer.units)), bool))[0] <= 0)
-
-
-def _start(text: str, part: str) -> int:
-    """Where a part begins in a text, as a word rather than inside one if it can; -1 if it is not there."""
-    starts = [match.start() for match in re.finditer(re.escape(part), text)] if part else []
-    borders = {border for span in word_spans(text) for border in span}
-    whole = [start for start in starts if start in borders and start + len(part) in borders]
-    return next(iter([*whole, *starts]), -1)
 
 
 class _EditSearch:

@@ -64,7 +64,8 @@ class PrefixRemoval:
 
     def __call__(self, coalitions: Coalitions) -> MaskedPrefixes:
         """``coalitions (coalitions, players)`` to one copy each, or one per donor."""
-        present = (self.players < 0) | coalitions[:, np.maximum(self.players, 0)]
+        always = np.ones((len(coalitions), 1), dtype=bool)  # the last column, which player -1 is
+        present = np.concatenate([coalitions, always], 1)[:, self.players]
         written, steps = self.output.ids[:-1], len(self.output)
         start = np.full((len(coalitions), 1), self.output.inputs[0])
         if self.missing == "delete":

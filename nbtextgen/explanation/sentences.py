@@ -129,6 +129,11 @@ def token_sentences(explanation: Explained) -> list[str]:
     return sentences
 
 
+def part_sentence(explanation: Explained, text: str, tokens: Sequence[int]) -> str:
+    """A sentence for some tokens of the output, which stand for ``text``."""
+    return _cause(explanation, _Part(f"“{_brief(text)}”", list(tokens)), _input_parts(explanation)).sentence
+
+
 def _caution(explanation: Explained) -> str:
     """A warning where the explanation ranks the units no better than chance."""
     score = explanation.faithfulness

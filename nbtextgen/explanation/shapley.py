@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from nbtextgen.explanation.attributions import Attributions, Coalitions, Ids, ScoreFunction, Values
+from nbtextgen.explanation.hierarchy import linkage
 from nbtextgen.explanation.units import Units
 
 PRIOR_PAIRS = 0.5
@@ -174,7 +175,7 @@ def partition(score: ScoreFunction, units: Units, budget: int) -> Attributions:
     def score_floats(bits: Values) -> Values:  # shap passes presence bits as floats
         return score(np.asarray(bits) > 0.5)
 
-    explainer: Any = Partition(score_floats, _PresenceMasker(hierarchy(units)))
+    explainer: Any = Partition(score_floats, _PresenceMasker(linkage(units.texts, units.offsets)))
     explanation = explainer(np.ones((1, count)), max_evals=max(budget, 4), silent=True)
     values: Values = np.asarray(explanation.values[0]).reshape(count, -1).T
     return Attributions(values, ends[0], ends[1], algorithm)
@@ -189,36 +190,3 @@ class _PresenceMasker:
 
     def __call__(self, mask: Coalitions, row: Values) -> tuple[Values]:
         return (np.asarray(mask, dtype=float)[None] * row,)
-
-
-def hierarchy(units: Units) -> Values:
-    """A linkage matrix, ``(units - 1, 4)`` as SciPy's: neighbours are joined by the size of the gap between them.
-
-    The distance of two neighbours is 1 inside a word, 2 between words, 3 after a comma or similar, 4 after the end of a
-    sentence. At equal distance the shortest pair is joined first, so that the tree stays balanced.
-    """
-    groups = [(unit, 1) for unit in range(len(units))]  # node, leaves
-    gaps: list[int] = [_gap(units, unit) for unit in range(len(units) - 1)]
-    rows = list[list[float]]()
-
-    def priority(index: int) -> tuple[int, int, int]:
-        return gaps[index], groups[index][1] + groups[index + 1][1], index
-
-    while gaps:
-        index = min(range(len(gaps)), key=priority)
-        (left, left_size), (right, right_size) = groups[index], groups[index + 1]
-        rows.append([left, right, float(gaps[index]), left_size + right_size])
-        groups[index : index + 2] = [(len(units) + len(rows) - 1, left_size + right_size)]
-        del gaps[index]
-    return np.array(rows, dtype=float)
-
-
-def _gap(units: Units, index: int) -> int:
-    before, after = units.texts[index].strip(), units.texts[index + 1]
-    if before and before[-1] in ".!?;。！？":
-        return 4
-    if before and before[-1] in ",:()–—、，：":
-        return 3
-    touching = units.offsets[index][1] >= units.offsets[index + 1][0]
-    spaced = not before or not after.strip() or after[:1].isspace()
-    return 1 if touching and not spaced else 2

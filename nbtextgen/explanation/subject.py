@@ -12,6 +12,7 @@ from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.explanation.attributions import Ids, Values
 from nbtextgen.explanation.units import name_bytes
 from nbtextgen.inference.generation import Generation
+from nbtextgen.inference.output_part import token_spans
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.tokenizers.base import BOS, EOS, Encoding
 from nbtextgen.tokenizers.normalization import Span
@@ -105,17 +106,17 @@ def make_subject(predictor: Predictor, source: str, target: str | Generation | N
     encoding = predictor.source.encode(source)
     if not encoding.ids:
         raise DataError("The source holds nothing the model reads, so there is nothing to explain; give some text.")
-    copy_ids, extra = (None, list[str]()) if predictor.copy is None else predictor.copy.ids(source)
+    copy_ids = None if predictor.copy is None else predictor.copy.ids(source)[0]
     if target is None:
         target = predictor.predict([source], DecodingConfig())[0]
     if isinstance(target, Generation):
         ids = np.array([*target.ids, EOS], dtype=np.int64)
-        output = _output(predictor, ids, extra, target.text, target.tokens)
+        output = _output(predictor, ids, source, target.text, target.tokens)
     else:
-        output = _encoded(predictor, target, extra, "--target")
+        output = _encoded(predictor, target, source, "--target")
     if contrast == RUNNER_UP:
         contrast = _runner_up(predictor, source, output.text)
-    alternative = None if contrast is None else _encoded(predictor, contrast, extra, "--contrast")
+    alternative = None if contrast is None else _encoded(predictor, contrast, source, "--contrast")
     return Subject(source, encoding, copy_ids, output, alternative)
 
 
@@ -129,29 +130,17 @@ def _runner_up(predictor: Predictor, source: str, text: str) -> str:
     return others[0]
 
 
-def _encoded(predictor: Predictor, text: str, extra: list[str], flag: str) -> ExplainedOutput:
+def _encoded(predictor: Predictor, text: str, source: str, flag: str) -> ExplainedOutput:
     if not text.strip():
         raise DataError(f"{flag} is empty; give the output to explain.")
     encoding = predictor.target.encode(text)
     if predictor.copy is not None:
-        ids = predictor.copy.targets(text, extra)[1:]
+        ids = predictor.copy.targets(text, predictor.copy.ids(source)[1])[1:]
     else:
         ids = np.array([*encoding.ids, EOS], dtype=np.int64)
-    return _output(predictor, ids, extra, text, tuple(encoding.tokens))
+    return _output(predictor, ids, source, text, tuple(encoding.tokens))
 
 
-def _output(predictor: Predictor, ids: Ids, extra: list[str], text: str, tokens: tuple[str, ...]) -> ExplainedOutput:
-    """Find offsets by decoding ever longer prefixes; where a prefix decodes only to bytes, offsets never run backwards."""
-    ends = [0]
-    for stop in range(1, len(ids)):
-        ends.append(min(len(text), max(ends[-1], len(predictor.codec.text(ids[:stop].tolist(), extra)))))
-    if len(ends) > 1:
-        ends[-1] = len(text)
-    offsets = [*zip(ends, ends[1:], strict=False), (len(text), len(text))]
-    return ExplainedOutput(text, ids, (*name_bytes(tokens), END), tuple(_without_space(text, span) for span in offsets))
-
-
-def _without_space(text: str, span: Span) -> Span:
-    """Leave out the space that belongs to a word's token, as on the input side."""
-    start, stop = span
-    return (start + 1, stop) if stop - start > 1 and text[start] == " " else span
+def _output(predictor: Predictor, ids: Ids, source: str, text: str, tokens: tuple[str, ...]) -> ExplainedOutput:
+    spans = token_spans(predictor, text, ids[:-1].tolist(), source)
+    return ExplainedOutput(text, ids, (*name_bytes(tokens), END), (*spans, (len(text), len(text))))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from nbtextgen.explanation.explainer import Explainer
 from nbtextgen.explanation.explanation import Explanation
 from nbtextgen.explanation.faithfulness import Faithfulness
 from nbtextgen.explanation.scoring import TokenScore
+from nbtextgen.explanation.units import cut
 from nbtextgen.inference.predictor import Predictor
 
 if TYPE_CHECKING:
@@ -285,6 +286,7 @@ def survey(
         generations = predictor.predict([source for source, _ in pairs], DecodingConfig())
     else:
         generations = [None] * len(pairs)
+    config = replace(config, unit=_common_unit(predictor, [source for source, _ in pairs], config))
     rows: list[list[Explanation]] = []
     try:
         for (source, target), generation in zip(pairs, generations, strict=True):
@@ -302,6 +304,14 @@ def survey(
     errors = {} if gold is None else _alignment_errors(by_method, references[: len(rows)])
     shares = _right_shares(by_method, [target for _, target in pairs[: len(rows)]])
     return Survey(by_method, _mean_faithfulness(by_method), _mean_agreement(rows), errors, shares)
+
+
+def _common_unit(predictor: Predictor, sources: Sequence[str], config: ExplanationConfig) -> str:
+    """The unit that suits most of the texts, since tables over all of them need one."""
+    if config.unit != "auto" or not sources:
+        return config.unit
+    kinds = Counter(cut(source, predictor.source.encode(source), predictor.source).kind for source in sources)
+    return kinds.most_common(1)[0][0]
 
 
 def _right_shares(by_method: Mapping[str, list[Explanation]], targets: Sequence[str]) -> dict[str, Mean]:

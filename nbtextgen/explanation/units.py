@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -12,12 +13,17 @@ import numpy as np
 
 from nbtextgen.core.errors import OptionError
 from nbtextgen.explanation.attributions import Ids
+from nbtextgen.explanation.hierarchy import joined_spans
 from nbtextgen.tokenizers.base import Encoding, Tokenizer
 from nbtextgen.tokenizers.normalization import Span
 from nbtextgen.tokenizers.segmentation import character_spans, word_spans
 
 _BYTES = re.compile(r"(?:\\x[0-9a-f]{2})+")
 """A token that is no whole character."""
+MAX_AUTOMATIC = 60
+"""Most units that are chosen automatically; values of more are mostly noise at the default budget (benchmarks/long_inputs.py)."""
+WORDS_OF_A_PHRASE = 4
+"""About how many words make a phrase."""
 _UNSPACED = {
     "Thai": "\u0e01-\u0e4e",
     "Lao": "\u0e81-\u0ece",
@@ -33,7 +39,7 @@ class Units:
     """The features of an explanation, in the order of the text.
 
     Attributes:
-        kind: ``char``, ``token``, ``word`` or ``spans``.
+        kind: ``char``, ``token``, ``word``, ``phrase`` or ``spans``.
         texts: each unit as it is shown.
         offsets: start and end in the source, in characters.
         member: the unit of every source token, ``(source_length,)``; ``None`` if units are finer than tokens, so that
@@ -60,25 +66,42 @@ def cut(source: str, encoding: Encoding, tokenizer: Tokenizer, kind: str = "auto
         source: the text.
         encoding: its tokens.
         tokenizer: of the source side.
-        kind: ``auto``, ``char``, ``token`` or ``word``.
+        kind: ``auto``, ``char``, ``token``, ``word`` or ``phrase``. With ``auto``, tokens, or words for BPE; but at most
+            ``MAX_AUTOMATIC`` units, so that of a long text words and phrases are explained.
         spans: the user's own units, which take precedence over ``kind``; the text between them becomes units too.
 
     Raises:
         OptionError: for spans that overlap or lie outside the text.
     """
-    if kind == "auto":
-        kind = "word" if tokenizer.kind == "bpe" else "token"
     if spans:
         return _grouped("spans", source, encoding, _with_gaps(source, spans))
+    if kind == "auto":
+        return _of_suitable_size(source, encoding, "word" if tokenizer.kind == "bpe" else "token")
     if kind == "token":
         return _tokens(source, encoding)
     if kind == "word":
         return _grouped("word", source, encoding, word_spans(source))
+    if kind == "phrase":
+        words = word_spans(source)
+        count = min(MAX_AUTOMATIC, math.ceil(len(words) / WORDS_OF_A_PHRASE))
+        return _grouped("phrase", source, encoding, joined_spans(source, words, max(1, count)))
     characters = character_spans(source)
     if tokenizer.kind == "char":
         return _grouped("char", source, encoding, characters)
     visible = [(start, stop) for start, stop in characters if not source[start:stop].isspace()]
     return Units("char", tuple(source[start:stop] for start, stop in visible), tuple(visible), None)
+
+
+def _of_suitable_size(source: str, encoding: Encoding, kind: str) -> Units:
+    """Tokens or words; of a long text words, or neighbouring words joined to phrases, so that values can be told from noise."""
+    units = _tokens(source, encoding) if kind == "token" else None
+    if units is not None and len(units) <= MAX_AUTOMATIC:
+        return units
+    words = word_spans(source)
+    found = _grouped("word", source, encoding, words)
+    if len(found) <= MAX_AUTOMATIC:
+        return found
+    return _grouped("phrase", source, encoding, joined_spans(source, words, MAX_AUTOMATIC))
 
 
 def unspaced_note(source: str) -> list[str]:

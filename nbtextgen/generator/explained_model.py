@@ -91,7 +91,8 @@ class ExplainedModel(TrainedModel):
             on_progress: called with (pairs read, pairs in all) while the pairs are indexed.
 
         Returns:
-            rows with their number in the data, source, target, influence and what cleaning changed.
+            rows with their number in the data, source, target, influence and what cleaning changed. For a model that was
+            trained on (``start``), also rows of the earlier data, marked as such, if they are at hand.
 
         Raises:
             DataError: if the training pairs are not at hand, the output is empty, or the part is not in it.
@@ -110,7 +111,7 @@ class ExplainedModel(TrainedModel):
     ) -> TrainingPairs:
         """The training pairs with their index, which is made at the first call and when the model or the data changed."""
         from nbtextgen.influence.search import TrainingPairs
-        from nbtextgen.pipeline.training_rows import MISSING, given_pairs
+        from nbtextgen.pipeline.training_rows import EARLIER_UNKNOWN, MISSING, given_pairs
 
         predictor, plan = self.predictor, self.plan
         key = self.training_pairs if data is None else data
@@ -128,6 +129,7 @@ class ExplainedModel(TrainedModel):
             longest=plan.training.max_length,
             steps=plan.data.clean,
             ends=plan.data.context is None,
+            note=EARLIER_UNKNOWN if plan.start and min(pairs.rows) >= 0 else "",
             on_progress=on_progress,
         )
         self._indexed = key, predictor.fingerprint, indexed

@@ -6,15 +6,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nbtextgen.core.errors import DataError
 from nbtextgen.core.escaping import folded, pictured, visible
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.data.cleaning.clean import steps_that_change
-from nbtextgen.data.pairs import Pairs
-from nbtextgen.inference.generation import Generation, spaced_tokens
+from nbtextgen.data.pairs import EARLIER, Pairs
+from nbtextgen.inference.generation import Generation
 
 if TYPE_CHECKING:
     import pandas
+
+FRAME_COLUMNS = ["row", "place", "source", "target", "influence", "cleaning", "earlier"]
+"""The columns of ``TrainingRows.frame``."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class TrainingRow:
         influence: positive if it raised the probability of the output.
         original: its texts before cleaning, or ``None`` if cleaning did not change them.
         steps: the cleaning steps that changed them.
+        earlier: 0 for a pair of the last training; 1 for one of the training before, which ``start`` went on from; and so on.
     """
 
     row: int
@@ -37,6 +40,12 @@ class TrainingRow:
     influence: float
     original: tuple[str, str] | None = None
     steps: tuple[str, ...] = ()
+    earlier: int = 0
+
+    @property
+    def number(self) -> int:
+        """A number that no other row has: its index, less ``EARLIER`` for every later training."""
+        return self.row - self.earlier * EARLIER
 
     @property
     def cleaning(self) -> str:
@@ -57,7 +66,10 @@ class TrainingRow:
             changing.update(dict.fromkeys(name for text in original for name in steps_that_change(text, steps or "")))
             if any(not isinstance(cell, str) for cell in cells):
                 changing = {"text": None, **changing}
-        return cls(pairs.rows[index], pairs.place(index), source, target, influence, original, tuple(changing))
+        earlier, row = -(pairs.rows[index] // EARLIER), pairs.rows[index] % EARLIER
+        place = pairs.place(index) + (" of the earlier data" if earlier else "")
+        place += f" ({earlier} trainings ago)" if earlier > 1 else ""
+        return cls(row, place, source, target, influence, original, tuple(changing), earlier)
 
 
 class TrainingRows(list[TrainingRow]):
@@ -69,11 +81,14 @@ class TrainingRows(list[TrainingRow]):
         source, text: the source and the output.
         part: the part of the output, or all of it.
         method: how the influence was computed.
+        note: what is not listed, as a sentence; or empty.
     """
 
-    def __init__(self, rows: Iterable[TrainingRow], generation: Generation, part: str | None, method: str) -> None:
+    def __init__(
+        self, rows: Iterable[TrainingRow], generation: Generation, part: str | None, method: str, note: str = ""
+    ) -> None:
         super().__init__(sorted(rows, key=lambda row: -row.influence))
-        self.source, self.text, self.method = generation.source, generation.text, method
+        self.source, self.text, self.method, self.note = generation.source, generation.text, method, note
         self.part = generation.text if part is None else part
 
     @property
@@ -87,7 +102,7 @@ class TrainingRows(list[TrainingRow]):
         return [row for row in reversed(self) if row.influence < 0]
 
     def frame(self) -> pandas.DataFrame:
-        """The rows as a pandas ``DataFrame`` with the columns row, place, source, target, influence and cleaning.
+        """The rows as a pandas ``DataFrame`` with the columns ``FRAME_COLUMNS``.
 
         Raises:
             MissingPackageError: without pandas.
@@ -96,17 +111,17 @@ class TrainingRows(list[TrainingRow]):
             import pandas
         records: list[dict[str, Any]] = [
             {"row": row.row, "place": row.place, "source": row.source, "target": row.target}
-            | {"influence": row.influence, "cleaning": row.cleaning}
+            | {"influence": row.influence, "cleaning": row.cleaning, "earlier": row.earlier}
             for row in self
         ]
-        return pandas.DataFrame(records, columns=["row", "place", "source", "target", "influence", "cleaning"])
+        return pandas.DataFrame(records, columns=FRAME_COLUMNS)
 
     def __repr__(self) -> str:
         lines = [f"Training rows behind {pictured(self.part)!r} (from {pictured(self.source)!r}):"]
         for row in self:
             line = f"  {row.influence:+.2g}  {row.place}: {pictured(row.source)} -> {pictured(row.target)}"
             lines.append(line + (f" ({pictured(row.cleaning)})" if row.cleaning else ""))
-        return "\n".join(lines)
+        return "\n".join([*lines, *([self.note] if self.note else [])])
 
     def html(self) -> str:
         """The rows as two HTML tables, for and against; every text is escaped."""
@@ -119,7 +134,9 @@ class TrainingRows(list[TrainingRow]):
         tables = [
             f"<h4 style='margin:.6em 0 .2em'>{title}</h4>{_table(rows, strongest)}" for title, rows in groups if rows
         ]
-        return f"<div class='nbtextgen-rows'>{''.join(tables) or '<p>No training row has an influence.</p>'}</div>"
+        below = f"<div style='opacity:.75'>{visible(self.note)}</div>" if self.note else ""
+        none = "<p>No training row has an influence.</p>"
+        return f"<div class='nbtextgen-rows'>{''.join(tables) or none}{below}</div>"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": self.html()}
@@ -140,38 +157,3 @@ def _table(rows: Sequence[TrainingRow], strongest: float) -> str:
         )
     head = "".join(f"<th{left}>{name}</th>" for name in ("row", "source", "target", "influence"))
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"
-
-
-END = "end"
-"""The name of the end token."""
-
-
-def output_steps(
-    generation: Generation, token: int | str | None, *, ends: bool = True
-) -> tuple[list[int] | None, str | None]:
-    """The indices of the output tokens that are meant, and their text; ``None`` for all of the output.
-
-    Args:
-        generation: the output.
-        token: index of a token, of which the last is the end token; or a piece of the text.
-        ends: whether there is an end token.
-
-    Raises:
-        DataError: if it is not in the output.
-    """
-    if token is None:
-        return None, None
-    if isinstance(token, int):
-        tokens = (*generation.tokens, *([END] if ends else []))
-        if not 0 <= token < len(tokens):
-            raise DataError(f"--token={token} is not in the output, which has tokens 0 to {len(tokens) - 1}.")
-        return [token], tokens[token]
-    start, position, steps = generation.text.find(token) if token else -1, 0, list[int]()
-    if start < 0:
-        raise DataError(f"--token={token} is not in the output {generation.text!r}.")
-    for step, (space, text) in enumerate(spaced_tokens(generation)):
-        begin = position + len(space)
-        position = begin + len(text)
-        if begin < start + len(token) and start < position:
-            steps.append(step)
-    return steps, token

@@ -26,6 +26,7 @@ MISSING = (
     "This model does not hold its training rows, so it cannot tell which of them are behind an output; give them again with "
     "--data=DATA, or keep them with save(keep_rows=True) or, in a run, --keep-rows."
 )
+EARLIER_UNKNOWN = "Rows of the data that the model was trained on before (--start) are not listed, because those texts are not at hand."
 
 
 def trained_pairs(prepared: PreparedData, limit: int | None = None) -> Callable[[], Pairs | None] | None:

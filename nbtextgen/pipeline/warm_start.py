@@ -265,7 +265,7 @@ class WarmStart:
         return PreparedData(
             plan,
             training_data,
-            train if old is None else train + old,
+            train if old is None else old.before(train),
             None if not all_valid else all_valid[0] if len(all_valid) == 1 else all_valid[0] + all_valid[1],
             tuple(notes),
         )

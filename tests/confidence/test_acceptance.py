@@ -29,6 +29,18 @@ def test_outputs_of_one_score_are_accepted_together() -> None:
     assert safe_threshold(np.full(160, 0.5), right, 0.95) is None
 
 
+def test_a_higher_precision_never_accepts_more() -> None:
+    generator = np.random.default_rng(2)
+    precisions = np.sort(np.concatenate([generator.uniform(0.3, 0.999, 12), [0.9, 0.95, 0.99]]))
+    for turn in range(40):
+        scores = 1 - (0.1 + 0.8 * generator.random()) * generator.random(int(generator.integers(20, 700))) ** 2
+        scores = scores.round(2) if turn % 4 == 0 else scores
+        right = generator.random(len(scores)) < scores
+        thresholds = [safe_threshold(scores, right, precision) for precision in precisions.tolist()]
+        numbers = [np.inf if threshold is None else threshold for threshold in thresholds]
+        assert numbers == sorted(numbers)
+
+
 @pytest.mark.parametrize("precision", [0.9, 0.97])
 def test_the_promise_is_broken_at_most_as_often_as_stated(precision: float) -> None:
     """Scores are true probabilities, so the precision of every threshold is known."""

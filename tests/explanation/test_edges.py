@@ -198,6 +198,25 @@ def test_word_units_are_those_of_unicode(text: str, units: list[str]) -> None:
     assert [unit.strip() for unit in found.texts] == units
 
 
+@pytest.mark.parametrize(
+    ("kind", "source", "unit", "count"),
+    [
+        ("char", "ab " * 20, "token", 60),
+        ("char", "ab " * 21, "word", 21),
+        ("char", "ab, cd. " * 50, "phrase", 60),
+        ("bpe", "ab " * 60, "word", 60),
+        ("bpe", "ab " * 61, "phrase", 60),
+        ("char", "\u0e01" * 200, "phrase", 60),
+        ("char", " " * 70, "word", 1),
+    ],
+)
+def test_long_texts_are_cut_into_words_and_phrases(kind: str, source: str, unit: str, count: int) -> None:
+    offsets = [(index, index + 1) for index in range(len(source))]
+    units = cut(source, Encoding([UNK] * len(source), list(source), offsets), SimpleNamespace(kind=kind))  # type: ignore[arg-type]
+    assert (units.kind, len(units)) == (unit, count)
+    assert units.member is not None and (np.diff(units.member) >= 0).all() and units.member[-1] == count - 1
+
+
 def words_tokenizer() -> Any:
     """Only the kind of the tokenizer is read."""
     return SimpleNamespace(kind="bpe")

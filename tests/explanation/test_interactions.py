@@ -13,6 +13,8 @@ from nbtextgen import TextGenerator
 from nbtextgen.core.errors import OptionError
 from nbtextgen.explanation import shapley
 from nbtextgen.explanation.attributions import ScoreFunction
+from nbtextgen.explanation.config import ExplanationConfig
+from nbtextgen.explanation.explainer import Explainer
 from nbtextgen.explanation.interactions import exact_interactions, sampled_interactions
 
 
@@ -41,6 +43,45 @@ def by_definition(value: ScoreFunction, units: int) -> NDArray[np.float64]:
 def test_exact_interactions_equal_the_definition(units: int) -> None:
     game = random_game(units, 3, units)
     np.testing.assert_allclose(exact_interactions(game, units).values, by_definition(game, units), atol=1e-9)
+
+
+def test_exact_interactions_of_source_and_earlier_output_equal_the_definition(words: TextGenerator) -> None:
+    """Each token's own game has only the players before it; the joint game gives the others exactly nothing."""
+    config = ExplanationConfig(prefix=True, interactions=True, target="Katze rot", faithfulness=False)
+    explainer = Explainer(words.predictor, "the red cat", config)
+    explanation, value = explainer.explain("shap"), explainer.prefix
+    assert value is not None and explanation.interactions is not None and value.players == 5
+    for step in range(3):
+        count = 3 + step
+
+        def game(kept: NDArray[np.bool_], step: int = step, count: int = count) -> NDArray[np.float64]:
+            assert value is not None
+            joint = np.ones((len(kept), value.players), dtype=bool)
+            joint[:, :count] = kept
+            return value(joint)[:, [step]]
+
+        np.testing.assert_allclose(
+            explanation.interactions[step, :count, :count], by_definition(game, count)[0], atol=1e-9
+        )
+        assert not explanation.interactions[step, count:].any()
+    gained = explanation.log_probabilities - explanation.base_values
+    for each in (explanation, explanation.merge(), explanation.merge("output")):
+        assert each.interactions is not None
+        parts = each.main_effects().sum() + each.interactions.sum() / 2
+        np.testing.assert_allclose(parts, gained.sum(), atol=1e-9)
+    assert [name.strip() for name in explanation.players] == ["the", "red", "cat", "… Katze", "… rot"]
+    assert "Strongest interactions" in repr(explanation)
+
+
+def test_sampled_interactions_never_look_ahead(dates: TextGenerator) -> None:
+    explained = dates.explain(
+        "3 Jan 2019", unit="word", prefix=True, interactions=True, exact_units=4, budget=300, faithfulness=False
+    )
+    steps, players, units = len(explained.output_tokens), len(explained.players), len(explained.input_units)
+    later = np.arange(players) >= units + np.arange(steps)[:, None]
+    for values in (explained.interactions, explained.interaction_errors):
+        assert values is not None and values.shape == (steps, players, players)
+        assert not values[later].any() and not values.transpose(0, 2, 1)[later].any() and values.any()
 
 
 def smooth_game(units: int, seed: int) -> tuple[ScoreFunction, NDArray[np.float64]]:
@@ -109,4 +150,4 @@ def test_an_explanation_has_interactions_without_reading_again(words: TextGenera
     with pytest.raises(OptionError, match="add shap"):
         words.explain(text, interactions=True, method="attention")
     with pytest.raises(OptionError, match="pairs"):
-        words.explain(" ".join(["cat"] * 70), interactions=True)
+        words.explain(" ".join(["cat"] * 70), unit="token", interactions=True)

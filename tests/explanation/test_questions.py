@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from nbtextgen import TextGenerator
-from nbtextgen.core.errors import ModelFileError, OptionError
+from nbtextgen.core.errors import DataError, ModelFileError, OptionError
 from nbtextgen.explanation.explanation import Explanation, Explanations
 from nbtextgen.explanation.survey import Survey
 from nbtextgen.tokenizers.base import BOS, EOS
@@ -198,3 +198,21 @@ def test_frames_have_a_row_per_value(pieces: Explanation, words: TextGenerator) 
     survey = words.explain_data([(SOURCE, TARGET)], method="shap,attention", prefix=False)
     assert set(survey.to_frame()["method"]) == {"shap", "attention"}
     assert len(words.explain(SOURCE, method="shap,occlusion").to_frame()) == 2 * survey.first[0].values.size
+
+
+# Parts of an output ------------------------------------------------------------------------------------------------
+
+
+def test_one_piece_of_an_output_is_the_same_tokens_everywhere(dates: TextGenerator) -> None:
+    """A sentence, interactions, the smallest edits and the training rows mean the same tokens by a piece."""
+    explained = dates.explain("3 Jan 2019", unit="word", target="2001-01-01", interactions=True, faithfulness=False)
+    assert explained.strongest_interactions("01", 1)[0][2] == pytest.approx(
+        np.abs(explained.interactions[5:7].sum(0)).max() * np.sign(explained.strongest_interactions("01", 1)[0][2])
+    )
+    assert explained.sentence("01").startswith("“01” ") and explained.sentence(5) == explained.sentence(np.int64(5))
+    output = dates.generate("3 Jan 2019")
+    month = output.text[5:7]
+    edits, rows = dates.counterfactual(output, unit="word", token=month), dates.training_rows(output, token=month)
+    assert edits.part == rows.part == month
+    with pytest.raises(DataError, match="not in the output"):
+        explained.sentence("x")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from nbtextgen.explanation import shapley
 from nbtextgen.explanation.attributions import Attributions, ScoreFunction
+from nbtextgen.explanation.hierarchy import linkage
 from nbtextgen.explanation.shapley import power_set
 from nbtextgen.explanation.units import Units
 
@@ -147,7 +148,7 @@ def test_partition_adds_up_and_is_exact_for_additive_games() -> None:
 
 def test_hierarchy_joins_words_before_phrases() -> None:
     units = text_units("a", "man", "sleeps", ",", "he", "dreams")
-    rows = shapley.hierarchy(units)
+    rows = linkage(units.texts, units.offsets)
     assert rows.shape == (5, 4)
     assert rows[-1, 2] == 3.0 and rows[-1, 3] == 6  # the last joint is the comma
     assert sorted(rows[:, :2].ravel()) == sorted([*range(6), *range(6, 10)])
@@ -156,7 +157,7 @@ def test_hierarchy_joins_words_before_phrases() -> None:
 def test_hierarchy_joins_characters_to_words_to_phrases() -> None:
     text = "ab cd, ef"
     offsets = tuple((at, at + 1) for at in range(len(text)))
-    rows = shapley.hierarchy(Units("char", tuple(text), offsets, np.arange(len(text))))
+    rows = linkage(tuple(text), offsets)
     assert [int(distance) for distance in rows[:, 2]] == sorted(int(distance) for distance in rows[:, 2])
     assert rows[-1, 2] == 3.0  # the two phrases join last
     inside = rows[rows[:, 2] == 1]

@@ -362,3 +362,34 @@ def test_validation_pairs_are_read_by_the_columns_of_sources_and_targets() -> No
     model = TextGenerator(**settings).fit(words, words, callbacks=[])
     options = {"valid": frame[:5], "source": "a", "target": "b", "callbacks": []}
     assert TextGenerator(**settings).fit(frame, frame, start=model, **options).plan.start == model.predictor.fingerprint
+
+
+# Rows -----------------------------------------------------------------------------------------------------------------
+
+
+def test_training_rows_are_those_of_all_trainings_with_their_own_numbers(tmp_path: Path) -> None:
+    datasets = [
+        [
+            pair for source, target in pairs for pair in [(f"{source}  x", target)] * 2
+        ]  # the first training drops every second row
+        for pairs in ([("é", "É"), ("ü", "Ü")], FIXES, REVERSED[:40])
+    ]
+    options = {**TINY, "clean": "whitespace,dedupe", "max_steps": 1, "valid_fraction": 0.0}
+    best: TextGenerator | None = None
+    for data in reversed(datasets):
+        best = TextGenerator(**options).fit(data, start=best, callbacks=[])
+        options = {"max_steps": 1}
+    assert best is not None
+    loaded = TextGenerator.load(best.save(tmp_path / "best", keep_rows=True))
+    for model in (best, loaded):
+        rows = model.training_rows("aabcé", count=400)
+        assert {row.earlier for row in rows} == {0, 1, 2} and rows.note == ""
+        assert len({row.number for row in rows}) == len(rows)
+        for row in rows:
+            source, target = datasets[row.earlier][row.row]
+            assert row.original == (source, target) and (row.earlier < 2 or row.row % 2 == 0)
+            assert (row.source, row.target) == (source.replace("  ", " "), target)
+            ending = ("", " of the earlier data", " of the earlier data (2 trainings ago)")[row.earlier]
+            assert row.place == f"row {row.row + 1}{ending}"
+    alone = best.training_rows("é", data=datasets[0])
+    assert "not listed" in alone.note and alone.note in repr(alone) and "not listed" in alone.html()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from nbtextgen.core.escaping import escaped, visible
 from nbtextgen.explanation.attributions import Values
@@ -15,6 +16,10 @@ from nbtextgen.tokenizers.normalization import Span
 
 POSITIVE, NEGATIVE = "217,95,2", "31,120,180"
 """Orange for positive and blue for negative values, as red, green and blue: colour-blind readers can tell them apart."""
+NOISE = 1.96
+"""Standard errors within which a value is noise."""
+PALE = 0.2
+"""Strength of the shade of what is within noise; 0.65 of what is not."""
 MAX_CELLS = 4000
 """Cells up to which the whole matrix is shown."""
 
@@ -40,8 +45,9 @@ def page(value: Explanation | Explanations) -> str:
 
 
 def _section(explanation: Explanation, *, first: bool) -> str:
-    total = explanation.total()
-    source = shaded(explanation.source, explanation.input_offsets, explanation.input_units, total)
+    total, errors = explanation.total(), explanation.standard_errors
+    noise = None if errors is None else within_noise(total, errors.sum(0))
+    source = shaded(explanation.source, explanation.input_offsets, explanation.input_units, total, noise)
     if explanation.method == "context":
         source = visible(explanation.source)
     contrast = (
@@ -67,39 +73,56 @@ def _matrix(summary: str, explanation: Explanation, opened: str = "") -> str:
     return f"<details{opened}><summary>{summary}</summary><div style='overflow:auto'>{body}</div></details>"
 
 
-def shaded(text: str, offsets: Sequence[Span], units: Sequence[str], values: Values) -> str:
-    """The text with its units shaded by value; if units share characters, the texts of the units in a row."""
+def within_noise(values: Values, errors: Values) -> NDArray[np.bool_]:
+    """Which sampled values cannot be told from zero."""
+    return np.abs(values) <= NOISE * errors
+
+
+def shaded(
+    text: str, offsets: Sequence[Span], units: Sequence[str], values: Values, noise: NDArray[np.bool_] | None = None
+) -> str:
+    """The text with its units shaded by value; if units share characters, the texts of the units in a row.
+
+    What is within ``noise`` is pale, as in the panel.
+    """
     largest = float(np.abs(values).max(initial=0.0)) or 1.0
     disjoint = all(span[1] <= following[0] for span, following in zip(offsets, offsets[1:], strict=False))
     parts, end = list[str](), 0
-    for (start, stop), unit, value in zip(offsets, units, values, strict=True):
+    pale = np.zeros(len(values), dtype=bool) if noise is None else noise
+    for (start, stop), unit, value, unsure in zip(offsets, units, values, pale, strict=True):
         if disjoint:
             parts.append(visible(text[end:start]))
             end = stop
         label = visible(text[start:stop] if disjoint else shown(unit))
-        parts.append(f"<span title='{value:+.3f}' style='{_shade(value / largest)}'>{label}</span>")
+        title = f"{value:+.3f}{', within noise' if unsure else ''}"
+        parts.append(f"<span title='{title}' style='{_shade(value / largest, pale=bool(unsure))}'>{label}</span>")
     return "".join(parts) + (visible(text[end:]) if disjoint else "")
 
 
-def _shade(share: float) -> str:
-    return f"border-radius:3px;background:rgba({POSITIVE if share >= 0 else NEGATIVE},{0.65 * abs(share):.2f})"
+def _shade(share: float, *, pale: bool = False) -> str:
+    strength = (PALE if pale else 0.65) * abs(share)
+    return f"border-radius:3px;background:rgba({POSITIVE if share >= 0 else NEGATIVE},{strength:.2f})"
 
 
 def _table(explanation: Explanation) -> str:
     matrix, units = explanation.values, [shown(text) for text in explanation.input_units]
+    errors = explanation.standard_errors
     if explanation.prefix_values is not None:
         matrix = np.concatenate([matrix, explanation.prefix_values], 1)
+        if errors is not None and explanation.prefix_errors is not None:
+            errors = np.concatenate([errors, explanation.prefix_errors], 1)
         units += [f"… {shown(text)}" for text in explanation.prefix_tokens]
     largest = float(np.abs(matrix).max(initial=0.0)) or 1.0
     unit = "weight" if explanation.method == "attention" else "nats"
     head = "".join(f"<th><bdi>{visible(text)}</bdi></th>" for text in units)
     rows = list[str]()
-    for token, values, log_probability in zip(
-        explanation.output_tokens, matrix, explanation.log_probabilities, strict=True
+    pale = np.zeros(matrix.shape, dtype=bool) if errors is None else within_noise(matrix, errors)
+    for token, values, unsure, log_probability in zip(
+        explanation.output_tokens, matrix, pale, explanation.log_probabilities, strict=True
     ):
         cells = "".join(
-            f"<td style='text-align:right;{_shade(value / largest)}'>{round(value, 2) + 0.0:.2f}</td>"
-            for value in values
+            f"<td style='text-align:right;{_shade(value / largest, pale=dim)}'>{round(value, 2) + 0.0:.2f}</td>"
+            for value, dim in zip(values, unsure.tolist(), strict=True)
         )
         rows.append(f"<tr>{_row_head(token)}{cells}<td>{log_probability:.2f}</td></tr>")
     last = "log p - log p'" if explanation.contrast is not None else "log p"

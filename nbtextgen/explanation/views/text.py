@@ -47,6 +47,10 @@ def title(explanation: Explanation) -> str:
 def notes(explanation: Explanation) -> list[str]:
     """How far the values can be trusted: errors, fits and scores, each in a sentence."""
     sentences = [] if explanation.unit != "word" else unspaced_note(explanation.source)
+    if explanation.unit == "phrase":
+        sentences.append(
+            "The units are phrases; --unit=word or --unit=token makes finer ones, whose values have more noise."
+        )
     if explanation.score != "log-probability":
         sentences.append(f"Values explain the score {explanation.score} of each output token, not its log-probability.")
     if explanation.prefix_values is not None:
@@ -61,7 +65,7 @@ def notes(explanation: Explanation) -> list[str]:
         sentences.append(f"Fit of the linear surrogate: R squared {fit:.2f} (mean over tokens).")
     if explanation.convergence_delta is not None:
         sentences.append(f"Largest convergence delta: {np.abs(explanation.convergence_delta).max():.4f} nats.")
-    if explanation.interactions is not None and len(explanation.input_units) > 1:
+    if explanation.interactions is not None and len(explanation.players) > 1:
         sentences.append(_interaction_note(explanation))
     if explanation.heads is not None:
         sentences.append(f"Mean over {len(explanation.heads)} heads; .head(1) is the first of them alone.")
@@ -73,7 +77,7 @@ def notes(explanation: Explanation) -> list[str]:
 def _interaction_note(explanation: Explanation) -> str:
     """The pairs of units that do most together, over the whole output."""
     pairs = ", ".join(
-        f"{shown(explanation.input_units[first])} with {shown(explanation.input_units[second])} {value:+.2f}"
+        f"{shown(explanation.players[first])} with {shown(explanation.players[second])} {value:+.2f}"
         for first, second, value in explanation.strongest_interactions(count=3)
     )
     error = ""

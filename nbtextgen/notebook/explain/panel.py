@@ -116,7 +116,7 @@ class ExplanationPanel(StaticForm, anywidget.AnyWidget):
     @property
     def marked(self) -> list[TrainingRow]:
         """The training rows that the user has marked, for instance to correct them."""
-        rows = {row.row: row for each in list(self._worker.rows.values()) for row in each}
+        rows = {row.number: row for each in list(self._worker.rows.values()) for row in each}
         return [rows[number] for number in self.marks if number in rows]
 
     def wait(self) -> ExplanationPanel:

@@ -96,7 +96,7 @@ def rows_payload(rows: TrainingRows) -> Values:
     def group(members: Sequence[TrainingRow]) -> list[Values]:
         return [
             {
-                "row": row.row,
+                "row": row.number,
                 "place": row.place,
                 "source": row.source,
                 "target": row.target,
@@ -106,7 +106,12 @@ def rows_payload(rows: TrainingRows) -> Values:
             for row in members
         ]
 
-    return {"part": rows.part, "proponents": group(rows.proponents), "opponents": group(rows.opponents)}
+    return {
+        "part": rows.part,
+        "proponents": group(rows.proponents),
+        "opponents": group(rows.opponents),
+        "note": rows.note,
+    }
 
 
 def _tokens(texts: tuple[str, ...], offsets: tuple[tuple[int, int], ...]) -> list[Values]:

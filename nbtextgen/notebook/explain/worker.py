@@ -108,7 +108,8 @@ class ExplanationWorker:
         has_attention = predictor.networks[0].config.attention != "none"
         self.methods = tuple(method for method in METHODS if has_attention or method != "attention")
         kinds = ("token", "word") if predictor.source.kind in ("char", "symbol") else ("char", "token", "word")
-        self.units = (*(("spans",) if config.spans else ()), *kinds)
+        coarse = ("phrase",) if unit == "phrase" else ()
+        self.units = (*(("spans",) if config.spans else ()), *kinds, *coarse)
 
     @classmethod
     def of(

@@ -79,6 +79,16 @@ function arc(from, to, value, share, named) {
 }
 
 /**
+ * What pairs are made of: the input units, then the earlier output tokens that took part, which no arc is drawn to.
+ *
+ * @param {Answer} answer
+ * @returns {TextPart[]}
+ */
+function players({ inputs, earlier = [] }) {
+  return [...inputs, ...earlier.map((part) => ({ ...part, text: `… ${tokenName(part.text)}` }))];
+}
+
+/**
  * Interactions in words.
  *
  * @param {Pair[]} pairs

@@ -2,7 +2,7 @@
 
 /**
  * @typedef {object} TrainingRow
- * @property {number} row its number in the data, counted from 0
+ * @property {number} row its number in the data, counted from 0; below 0 for earlier data
  * @property {string} place where it came from
  * @property {string} source
  * @property {string} target
@@ -19,6 +19,7 @@
  * @property {number} [at] when they were found
  * @property {TrainingRow[]} [proponents]
  * @property {TrainingRow[]} [opponents]
+ * @property {string} [note] which rows are not listed
  */
 
 /**
@@ -26,7 +27,7 @@
  * @param {Set<number>} marks numbers of marked rows
  * @param {{ onMark: ((row: TrainingRow) => void) | null, onClose: () => void }} actions `onMark`: null where no kernel is behind
  */
-function rowsView({ part, proponents = [], opponents = [] }, marks, { onMark, onClose }) {
+function rowsView({ part, proponents = [], opponents = [], note = "" }, marks, { onMark, onClose }) {
   if (part === undefined) return null;
   const shown = [...proponents, ...opponents];
   const copy = button("Copy", () => copyRows(shown.filter((row) => !marks.size || marks.has(row.row))), {
@@ -45,6 +46,7 @@ function rowsView({ part, proponents = [], opponents = [] }, marks, { onMark, on
     rowsTable("for", proponents, marks, onMark),
     rowsTable("against", opponents, marks, onMark),
     shown.length ? null : el("p", { class: "ntg-muted", text: "No training row has an influence." }),
+    note ? el("p", { class: "ntg-muted", text: note }) : null,
   );
 }
 

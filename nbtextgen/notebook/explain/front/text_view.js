@@ -108,7 +108,7 @@ class TextView {
     shade(this.output, null);
     this.drawLegend(this.answer.total);
     this.summary.textContent = this.arcs
-      ? `Interactions for the whole output: ${pairList(this.answer.pairs?.total ?? [], this.answer.inputs)}`
+      ? `Interactions for the whole output: ${pairList(this.answer.pairs?.total ?? [], players(this.answer))}`
       : "Attributions for the whole output; hover over or focus a token on either side for its own.";
   }
 
@@ -130,7 +130,7 @@ class TextView {
     shade(this.output, before ? outputs.map((_, index) => before[index] ?? 0) : null, `for ${name}`, scale);
     this.drawLegend([scale]);
     if (this.arcs && pairs) {
-      this.summary.textContent = `Interactions for output “${name}”: ${pairList(pairs.tokens[row] ?? [], inputs)}`;
+      this.summary.textContent = `Interactions for output “${name}”: ${pairList(pairs.tokens[row] ?? [], players(this.answer))}`;
       return;
     }
     const error = errors ? `, standard error at most ${largest(errors[row]).toFixed(3)}` : "";

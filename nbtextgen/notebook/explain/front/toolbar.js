@@ -5,7 +5,7 @@
 const RUNNER_UP = "runner-up"; // the contrast that stands for the model's second choice
 
 /** @type {Record<string, string>} */
-const UNITS = { char: "characters", token: "tokens", word: "words", spans: "my spans" };
+const UNITS = { char: "characters", token: "tokens", word: "words", phrase: "phrases", spans: "my spans" };
 
 /**
  * Radio buttons that look like one switch.
