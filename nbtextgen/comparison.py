@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Unpack
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
-from nbtextgen.core.errors import DataError
+from nbtextgen.core.errors import DataError, OptionError
+from nbtextgen.core.wording import counted, there_are
 from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.evaluation.metrics import find_metrics
+from nbtextgen.evaluation.references import normalized
 from nbtextgen.evaluation.significance import compare_outputs
 from nbtextgen.generator.trained_model import TrainedModel
+from nbtextgen.inference.generation import Generation
 from nbtextgen.pipeline.dataset import group_references, to_pairs
-from nbtextgen.pipeline.model_data import default_metrics, model_references, model_sources
+from nbtextgen.pipeline.model_data import default_metrics, model_sources, target_reader
+from nbtextgen.serving.generator import OnnxGenerator
 
 if TYPE_CHECKING:
     from nbtextgen.core.option_types import DecodingOptions
@@ -20,8 +24,8 @@ if TYPE_CHECKING:
 
 
 def compare(
-    first: TrainedModel | Sequence[Any],
-    second: TrainedModel | Sequence[Any],
+    first: TrainedModel | OnnxGenerator | Sequence[Any],
+    second: TrainedModel | OnnxGenerator | Sequence[Any],
     data: Any,
     targets: Any = None,
     *,
@@ -36,7 +40,7 @@ def compare(
     """Compare two models on the same pairs: is the difference more than chance, and which outputs differ?
 
     Args:
-        first, second: trained models; or the outputs of any system, one per source.
+        first, second: trained or exported models; or the outputs of any system, one per source.
         data, targets, source, target, encoding, metrics, group_sources, decoding: as in ``evaluate``; the default
             metrics suit the second model.
         names: of the two models, for the table.
@@ -47,13 +51,14 @@ def compare(
 
     Raises:
         DataError: if there are not as many outputs as sources.
-        OptionError: for an unknown metric, before anything is generated.
+        OptionError: for an unknown metric, or names that are not two texts, before anything is generated.
 
     Example:
         >>> comparison = compare(model, words[9:36], pairs[9:36], metrics=["exact"], names=("model", "copied"))
         >>> comparison["exact"].p_randomisation < 0.05
         True
     """
+    names = _two_names(names)
     models = [model for model in (second, first) if isinstance(model, TrainedModel)]
     if metrics is None:
         metrics = default_metrics(models[0].plan) if models else ("chrf", "exact")
@@ -61,15 +66,18 @@ def compare(
     pairs = to_pairs(data, targets, source, target, encoding)
     sources, expected = group_references(pairs, grouped=group_sources)
     references, outputs = list[list[str | list[str]]](), list[list[str]]()
-    for model in (first, second):
+    earlier = [_output_texts(model, len(sources)) for model in (first, second)]
+    for model, texts in zip((first, second), earlier, strict=True):
         if isinstance(model, TrainedModel):
-            references.append(model_references(model.plan, model.predictor, pairs, grouped=group_sources)[1])
-            outputs.append([generation.text for generation in model.generate(sources, **decoding)])
-        elif isinstance(model, str) or not all(isinstance(output, str) for output in model):
-            raise DataError("Only trained models and lists of output texts can be compared.")
+            reader = target_reader(model.plan.data.clean, model.predictor.target)
+        elif isinstance(model, OnnxGenerator):
+            reader = target_reader(model.clean, model.codec.target)
         else:
-            references.append(expected)
-            outputs.append(list(model))
+            reader = None
+        references.append(expected if reader is None else normalized(expected, reader))
+        if isinstance(model, (TrainedModel, OnnxGenerator)):
+            texts = [generation.text for generation in model.generate(sources, **decoding)]
+        outputs.append(texts)
     comparison = compare_outputs(sources, (references[0], references[1]), (outputs[0], outputs[1]), chosen, names=names)
     if references[0] != references[1]:
         comparison.notes.append("The models read targets differently, so each was scored against its own form of them.")
@@ -77,3 +85,31 @@ def compare(
         if isinstance(model, TrainedModel) and model.seen is not None:
             comparison.notes.append(f"{name}: {model.seen.sentence(model_sources(model.plan, sources))}")
     return comparison
+
+
+def _two_names(names: object) -> tuple[str, str]:
+    """The names of both models; equal ones are numbered. Raises ``OptionError`` unless they are two texts."""
+    texts = [*cast("Iterable[object]", names)] if isinstance(names, (tuple, list)) else []
+    first, second = texts if len(texts) == 2 else [None, None]
+    if not isinstance(first, str) or not isinstance(second, str):
+        raise OptionError(f"names must be two texts, one for each model (got {names!r}).")
+    return (first, second) if first != second else (f"{first} (1)", f"{second} (2)")
+
+
+def _output_texts(system: object, count: int) -> list[str]:
+    """The texts of outputs that were generated before, one for each of ``count`` sources; none for a model.
+
+    Raises:
+        DataError: for anything else, or another number of outputs.
+    """
+    if isinstance(system, (TrainedModel, OnnxGenerator)):
+        return []
+    outputs: object = getattr(system, "texts", system)  # those of a generated table
+    if isinstance(outputs, str) or not isinstance(outputs, Iterable):
+        raise DataError(f"Only models and lists of output texts can be compared, not {type(system).__name__}.")
+    texts = [each.text if isinstance(each, Generation) else each for each in cast("Iterable[object]", outputs)]
+    if not all(isinstance(text, str) for text in texts):
+        raise DataError("Only models and lists of output texts can be compared; some of these outputs are no texts.")
+    if len(texts) != count:
+        raise DataError(f"{there_are(len(texts), 'output')} but {counted(count, 'source')}; they must match.")
+    return cast("list[str]", texts)

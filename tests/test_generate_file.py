@@ -151,6 +151,19 @@ def test_a_killed_call_goes_on_where_it_was(model: TextGenerator, tmp_path: Path
     assert out.read_bytes() == whole.read_bytes() and not part.exists()
 
 
+def test_a_damaged_row_of_an_unfinished_table_is_generated_again(model: TextGenerator, tmp_path: Path) -> None:
+    out, whole = tmp_path / "out.tsv", tmp_path / "whole.tsv"
+    model.generate_file(WORDS, whole, on_progress=silent)
+    interrupted(model, out)
+    part = tmp_path / "out.tsv.part"
+    lines = part.read_bytes().splitlines(keepends=True)
+    for damaged in (lines[3].replace(b'", "', b'", "x', 1), lines[3][:9] + lines[3][10:], b"[1]\n", b"[\n"):
+        part.write_bytes(b"".join([*lines[:3], damaged, *lines[4:]]))
+        table = model.generate_file(WORDS, out, on_progress=silent)
+        assert "The first 2 rows were there" in table.notes[0]
+        assert out.read_bytes() == whole.read_bytes()
+
+
 def interrupted(model: TextGenerator, into: Path, data: object = WORDS, **decoding: object) -> str:
     """Interrupt a call after its first rows; return what it said."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -13,6 +14,9 @@ from nbtextgen.core.errors import NbTextGenError
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit status: 1 for an error that a message explains, 130 after an interrupt."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a character that the terminal or the pipe cannot hold is escaped
+            stream.reconfigure(errors="backslashreplace")
     command = parse(sys.argv[1:] if arguments is None else arguments)
     try:
         command()

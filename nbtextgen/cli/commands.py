@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import io
 import math
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from nbtextgen.core.errors import DataError, OptionError, nearest
 from nbtextgen.core.options import Option, options_of
+from nbtextgen.data.readers.text import check_encoding
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.explanation.config import ExplanationConfig
 from nbtextgen.pipeline.settings import fit_options
@@ -248,13 +250,32 @@ def _generate(arguments: argparse.Namespace, decoding: Values) -> None:
         return
     if arguments.accept is not None:
         raise OptionError("--accept needs --data and --into.")
-    batches = [texts] if texts else ([line.rstrip("\n")] for line in sys.stdin)
+    batches = [texts] if texts else ([line] for line in _lines(arguments.encoding))
     for batch in batches:
         generations: Generations = model.generate(batch, **decoding)
         for generation in generations:
             print(_line(generation), flush=True)
             for note in generation.notes:
                 print(f"nbtextgen: {note}", file=sys.stderr)
+
+
+def _lines(encoding: str | None) -> Iterator[str]:
+    """The lines of the standard input.
+
+    Raises:
+        DataError: if there is none, or it is in another encoding.
+        OptionError: for an unknown encoding.
+    """
+    encoding, stream = check_encoding(encoding), sys.stdin
+    if stream is None:  # pyright: ignore[reportUnnecessaryComparison]  # closed
+        raise DataError("There is no standard input; give the texts on the line, or a file with --data.")
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(encoding=encoding, errors="strict")
+    try:
+        for line in stream:
+            yield line.rstrip("\n")
+    except UnicodeDecodeError as error:
+        raise DataError(f"The standard input is not in the encoding {error.encoding}; give its --encoding.") from error
 
 
 def _line(generation: Generation) -> str:
@@ -273,7 +294,9 @@ def _compare(arguments: argparse.Namespace, decoding: Values) -> None:
     from nbtextgen.comparison import compare
 
     models = _saved(arguments.first), _saved(arguments.second)
-    names = (Path(arguments.first).name, Path(arguments.second).name)
+    names = Path(arguments.first).name, Path(arguments.second).name
+    if names[0] == names[1]:
+        names = (arguments.first, arguments.second) if arguments.first != arguments.second else ("first", "second")
     print(compare(*models, arguments.data, names=names, **_measuring(arguments), **decoding))
 
 

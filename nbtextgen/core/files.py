@@ -66,6 +66,18 @@ def checked_path(path: object) -> Path:
     return path
 
 
+def link_target(path: Path) -> Path:
+    """The file or folder that a symbolic link leads to, so that the link stays when that is replaced; else the path.
+
+    Raises:
+        ModelFileError: for links that lead to one another.
+    """
+    try:
+        return path.resolve() if path.is_symlink() else path
+    except (OSError, RuntimeError) as error:
+        raise ModelFileError(f"{path} is a symbolic link that leads back to itself; choose another name.") from error
+
+
 def write(path: Path, content: bytes) -> None:
     """Write a file and wait until it is on the disk; raises ``OSError`` and leaves no file behind if it does not fit."""
     with _explained(path, len(content)):
@@ -104,7 +116,7 @@ def write_page(path: str | Path, text: str, name: str) -> Path:
         if path.exists() and not path.is_file():
             path.write_text(text, encoding="utf-8")  # a device or a pipe cannot be replaced
         else:
-            replace(path.resolve(), text.encode("utf-8", "surrogatepass"))
+            replace(path, text.encode("utf-8", "surrogatepass"))
     except OSError as error:
         raise ModelFileError(f"{name} could not be saved to {path}: {error.strerror or error}.") from error
     return path
@@ -116,7 +128,8 @@ def hidden_name(path: Path) -> Path:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Replace a file atomically: a reader sees the old content or the new."""
+    """Replace a file atomically: a reader sees the old content or the new. A symbolic link stays one."""
+    path = link_target(path)
     work = hidden_name(path)
     try:
         write(work, content)
@@ -161,6 +174,7 @@ def replaced(folder: Path, manifest: str, what: str) -> Generator[Path]:
     Raises:
         ModelFileError: if ``folder`` holds something else or cannot be written; its content then stays as it was.
     """
+    folder = link_target(folder)
     recover(folder, manifest)
     if folder.exists() and not (folder / manifest).is_file() and (not folder.is_dir() or any(folder.iterdir())):
         raise ModelFileError(f"{folder} holds something that is not {what}; choose another folder.")
@@ -187,8 +201,9 @@ def swap(work: Path, folder: Path) -> None:
         folder.rename(old)
         try:
             work.rename(folder)
-        except OSError:
-            old.rename(folder)
+        except BaseException:  # an interrupt too
+            if not folder.exists():
+                old.rename(folder)
             raise
     else:
         work.rename(folder)
@@ -211,6 +226,7 @@ def _remove_old(folder: Path) -> None:
 
 def recover(folder: Path, manifest: str) -> None:
     """Restore the older folder if ``swap`` was killed before the new one took its place."""
+    folder = link_target(folder)
     aside = [] if folder.exists() else _put_aside(folder)
     if len(aside) == 1 and (aside[0] / manifest).is_file():
         with contextlib.suppress(OSError):
@@ -267,7 +283,12 @@ def as_json(content: object) -> bytes:
 
 def as_sealed_json(content: Mapping[str, Any]) -> bytes:
     """Strict JSON with a last entry that holds the checksum of everything before it."""
-    body = as_json(content).removesuffix(b"\n}")
+    return sealed(as_json(content))
+
+
+def sealed(content: bytes) -> bytes:
+    """A JSON object with a last entry that holds the checksum of everything before it."""
+    body = content.removesuffix(b"}").removesuffix(b"\n")
     return body + _seal(body)
 
 

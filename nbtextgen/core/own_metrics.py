@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from nbtextgen.core.errors import OptionError
+
 OwnMetric = Callable[[str, str], float]
 """A function of a reference and an output. It may have an attribute ``higher_is_better``; the default is ``True``."""
 PREFIX = "own:"
@@ -21,6 +23,9 @@ def register_metric(function: OwnMetric) -> str:
         function: from a reference and an output to a number, which is averaged over the outputs. Higher is better, unless
             the function has an attribute ``higher_is_better = False``.
 
+    Raises:
+        OptionError: for something that is no function.
+
     Returns:
         the name that options, saved models and runs keep, for instance ``own:same_year``.
 
@@ -32,6 +37,10 @@ def register_metric(function: OwnMetric) -> str:
         >>> model.evaluate(pairs[:9], metrics=[same_first])["same_first"].higher_is_better
         True
     """
+    if not callable(function):
+        raise OptionError(
+            f"A metric is a name or a function of a reference and an output, not {type(function).__name__}."
+        )
     name = PREFIX + getattr(function, "__name__", type(function).__name__)
     _functions[name] = function
     return name

@@ -63,6 +63,8 @@ def read_corpus(text: Any, encoding: str | None = None) -> str:
     """
     parts = [_read(item, encoding) for item in ([text] if isinstance(text, (str, Path)) else text)]
     joined = "\n\n".join(parts)
+    if not joined.strip():
+        raise DataError("The text is empty; give a file, or a text to learn to continue.")
     if len(joined) < MIN_CHARACTERS:
         raise DataError(
             f"The text has {counted(len(joined), 'character')}; give at least {MIN_CHARACTERS} to learn to continue it."
@@ -71,7 +73,7 @@ def read_corpus(text: Any, encoding: str | None = None) -> str:
 
 
 def _read(name: object, encoding: str | None) -> str:
-    if isinstance(name, str) and not _may_be_path(name):
+    if isinstance(name, str) and (not name.strip() or not _may_be_path(name)):
         return name
     if not isinstance(name, (str, Path)):
         raise DataError(f"A text is read from a file or a string, not from {type(name).__name__}.")

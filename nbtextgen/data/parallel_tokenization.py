@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbtextgen.core.errors import DataError, ModelFileError
-from nbtextgen.core.files import as_json, recover, swap, sync, write
+from nbtextgen.core.files import as_sealed_json, checksums, recover, swap, sync, write
 from nbtextgen.data.batching import CopyMap, Ids, encode_examples, side_lengths
 from nbtextgen.data.token_store import FORMAT, MANIFEST, NAME, SIDES, SideWriter, TokenStore, open_examples
 from nbtextgen.tokenizers.base import Tokenizer
@@ -64,7 +64,8 @@ def tokenize_pairs(
     try:
         work.mkdir(parents=True)
         left_out = _fill(work, rows, _Job(source, target, copy, max_length), workers or os.cpu_count() or 1)
-        write(work / MANIFEST, as_json({"format": FORMAT, "key": key, "left_out": left_out}))
+        manifest = {"format": FORMAT, "key": key, "left_out": left_out, "files": checksums(work)}
+        write(work / MANIFEST, as_sealed_json(manifest))
         sync(work)
         swap(work, folder)
     except OSError as error:

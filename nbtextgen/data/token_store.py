@@ -15,7 +15,7 @@ from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from nbtextgen.core.errors import ModelFileError
-from nbtextgen.core.files import read_json
+from nbtextgen.core.files import read_sealed_json, verify
 from nbtextgen.data.batching import Examples, Ids, side_lengths
 from nbtextgen.data.readers.read import files_of
 from nbtextgen.tokenizers.base import Tokenizer
@@ -161,11 +161,20 @@ def store_key(data: Any, source: Tokenizer, target: Tokenizer, more: Any = None)
 
 
 def open_store(folder: Path, key: str | None, source: Tokenizer, target: Tokenizer) -> TokenStore | None:
-    """The store in a folder if it is whole and has the same key; else ``None``."""
+    """The store in a folder if it has the same key; else ``None``.
+
+    Raises:
+        ModelFileError: if it is damaged; stores of earlier versions have no checksums.
+    """
     if key is None or not (folder / MANIFEST).is_file():
         return None
-    manifest = read_json(folder / MANIFEST)
-    if manifest.get("format") != FORMAT or manifest.get("key") != key:
-        return None
-    examples = open_examples(folder, NAME, source_size=source.size, target_size=target.size)
-    return TokenStore(examples, int(manifest["left_out"]))
+    try:
+        manifest = read_sealed_json(folder / MANIFEST)
+        if manifest.get("format") != FORMAT or manifest.get("key") != key:
+            return None
+        if "files" in manifest:
+            verify(folder, manifest["files"], MANIFEST)
+        examples = open_examples(folder, NAME, source_size=source.size, target_size=target.size)
+        return TokenStore(examples, int(manifest["left_out"]))
+    except (ModelFileError, KeyError, TypeError, ValueError) as error:
+        raise ModelFileError(f"{error} Delete {folder}, and the next training makes it again.") from error

@@ -65,16 +65,19 @@ def rouge(name: str, references: References, outputs: Sequence[str]) -> Measurem
     with optional_import("This metric", "rapidfuzz"):
         from rapidfuzz.distance import LCSseq
 
-    def f1(reference: list[str], output: list[str]) -> float:
+    def f1(text: str, generated: str) -> float:
+        reference, output = words(text), words(generated)
+        if not reference and not output:  # marks only
+            return float(text.strip() == generated.strip())
         if name == "rougeL":
             shared, sizes = LCSseq.similarity(reference, output), len(reference) + len(output)
         else:
             left, right = _ngrams(reference, int(name[-1])), _ngrams(output, int(name[-1]))
             shared, sizes = (left & right).total(), left.total() + right.total()
-        return 2 * shared / sizes if sizes else 0.0
+        return 2 * shared / max(1, sizes)
 
     best = (
-        max(f1(words(text), words(output)) for text in acceptable(reference))
+        max(f1(text, output) for text in acceptable(reference))
         for reference, output in zip(references, outputs, strict=True)
     )
     unit = "characters" if without_spaces(all_texts(references)) else "words"

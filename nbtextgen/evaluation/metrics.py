@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -48,6 +48,15 @@ METRICS = {
 ``word-error-rate`` is the share of wrong outputs, as in grapheme-to-phoneme work: 100 - ``exact``.
 """
 HIGHER_IS_BETTER = {name: metric.higher_is_better for name, metric in METRICS.items()}
+OTHER_NAMES = {
+    "accuracy": "exact",
+    "em": "exact",
+    "exact-match": "exact",
+    "wer": "error-rate",
+    "per": "error-rate",
+    "cer": "character-error-rate",
+}
+"""What others call some metrics."""
 GROUPS = {"rouge": ("rouge1", "rouge2", "rougeL")}
 """Names that stand for several metrics in ``measure``."""
 Metrics = str | OwnMetric | Mapping[str, Metric] | Iterable[str | OwnMetric]
@@ -65,14 +74,22 @@ def find_metrics(metrics: Metrics) -> dict[str, Metric]:
         OptionError: for an unknown metric or tokenizer; names the nearest.
     """
     if isinstance(metrics, Mapping):
+        if not all(isinstance(metric, Metric) for metric in cast("Mapping[str, object]", metrics).values()):
+            raise OptionError("Metrics are given as a list of names and functions, not as a dictionary.")
         return dict(cast("Mapping[str, Metric]", metrics))
     names = metrics.replace(" ", "").split(",") if isinstance(metrics, str) else metrics
     several = [names] if callable(names) else names
-    chosen = dict[str, Metric]()
+    chosen, functions = dict[str, Metric](), dict[str, OwnMetric]()
     for metric in several:
         names = GROUPS.get(metric, (metric,)) if isinstance(metric, str) else (register_metric(metric),)
         for name in names:
-            chosen[name.removeprefix(PREFIX)] = _find(name)
+            shown = name.removeprefix(PREFIX)
+            function = own_metric(name) if is_own_metric(name) else None
+            if shown in chosen and function != functions.get(shown):
+                raise OptionError(f"Two metrics are named '{shown}'; give one of the functions another name.")
+            if function is not None:
+                functions[shown] = function
+            chosen[shown] = _find(name)
     if not chosen:
         raise OptionError("There is no metric to compute; name at least one.")
     return chosen
@@ -97,7 +114,9 @@ def _find(name: str) -> Metric:
         return Metric(partial(bleu, tokenizer=tokenizer), True)
     if name not in METRICS:
         choices = [*METRICS, *GROUPS]
-        raise OptionError(f"There is no metric '{name}' (there are {', '.join(choices)}).{nearest(name, choices)}")
+        meant = OTHER_NAMES.get(name.lower().replace("_", "-"))
+        hint = f" Did you mean '{meant}'?" if meant else nearest(name, choices)
+        raise OptionError(f"There is no metric '{name}' (there are {', '.join(choices)}).{hint}")
     return METRICS[name]
 
 
@@ -187,12 +206,23 @@ def _check(references: References, outputs: Sequence[str]) -> None:
 def _own(function: OwnMetric, references: References, outputs: Sequence[str]) -> Measurement:
     """A metric of the user: the mean of its values, the best one for several references."""
     best = max if getattr(function, "higher_is_better", True) else min
+    name = getattr(function, "__name__", type(function).__name__)
     rows = list[tuple[float, float]]()
     for index, (reference, output) in enumerate(zip(references, outputs, strict=True), 1):
-        values: list[Any] = [function(text, output) for text in acceptable(reference)]
+        try:
+            values: list[Any] = [function(text, output) for text in acceptable(reference)]
+        except Exception as error:
+            error.add_note(f"in the metric '{name}', for output {index:,}")
+            raise
         for value in values:
-            if not isinstance(value, (int, float, np.number, np.bool_)) or not math.isfinite(cast("float", value)):
-                name = getattr(function, "__name__", type(function).__name__)
+            if not _is_figure(value):
                 raise OptionError(f"The metric '{name}' gave {value!r} for output {index:,}; it must give a number.")
         rows.append((float(best(values)), 1.0))
     return Measurement(np.array(rows), lambda totals: totals[:, 0] / totals[:, 1], "mean of your function")
+
+
+def _is_figure(value: object) -> bool:
+    """Whether what a metric of the user gave is a finite real number."""
+    if isinstance(value, int):
+        return abs(value) <= sys.float_info.max
+    return isinstance(value, (float, np.integer, np.floating, np.bool_)) and bool(np.isfinite(value))

@@ -13,8 +13,11 @@ if TYPE_CHECKING:
     import regex
 
 _KANA = r"\p{Hiragana}\p{Katakana}"
-_UNSPACED = rf"[\p{{Han}}\p{{Bopomofo}}{_KANA}\p{{lb=SA}}]"
-"""Letters of scripts that separate no words: Chinese, Japanese, Thai, Lao, Khmer, Burmese, ..."""
+_SYLLABLES = r"\p{Tibetan}\p{Javanese}\p{Balinese}"
+_UNSPACED = rf"[\p{{Han}}\p{{Bopomofo}}{_KANA}{_SYLLABLES}\p{{lb=SA}}]"
+"""Characters of scripts that separate no words: Chinese, Japanese, Thai, Lao, Khmer, Burmese, Tibetan, ..."""
+_PICTURE = r"(?=[\p{Extended_Pictographic}\p{RI}])\X"
+"""An emoji with its modifiers, or a flag."""
 SEGMENTED = 6.0
 """Most letters between two spaces, on average, of a text whose words were separated by a word segmenter."""
 
@@ -56,7 +59,12 @@ def visible_characters(text: str) -> list[str]:
 
 
 def words(text: str) -> list[str]:
-    """Lower-cased words: rouge-score's for ASCII, with combining marks beyond it, characters where no spaces separate words."""
+    """Lower-cased words: rouge-score's for ASCII, with combining marks beyond it, characters where no spaces separate words.
+
+    An emoji is a word.
+    """
     if text.isascii():
         return re.findall("[a-z0-9]+", text.lower())
-    return _compiled(rf"{_UNSPACED}\p{{M}}*|(?:(?!{_UNSPACED})[\p{{L}}\p{{N}}\p{{M}}])+").findall(text.lower())
+    letter = rf"(?!{_UNSPACED})[\p{{L}}\p{{N}}]"
+    pattern = rf"{_PICTURE}|(?=[\p{{L}}\p{{N}}]){_UNSPACED}\p{{M}}*|(?:{letter}\p{{M}}*)+"
+    return _compiled(pattern).findall(text.lower())

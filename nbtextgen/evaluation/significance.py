@@ -177,7 +177,7 @@ def compare_outputs(
         names: of the two models, for the table.
         resamples: of the paired bootstrap.
         trials: of the approximate randomisation.
-        seed: of both; with sacrebleu's default seed the p-values are sacrebleu's own.
+        seed: of both; with sacrebleu's default seed the p-values are sacrebleu's own, up to ties.
 
     Raises:
         DataError: if the lists are empty or of different lengths.
@@ -230,10 +230,14 @@ def _randomised(first: Measurement, second: Measurement, trials: int, seed: int)
 
 
 def _p_value(distances: Statistics, real: float) -> float:
-    """Share of the samples that differ more than the models do; never 0, and 1 if these do not differ."""
+    """Share of the samples that differ as much as the models do, or more; never 0, and 1 if these do not differ.
+
+    Samples that differ just as much count (Noreen 1989). sacrebleu leaves them out, which is the same for BLEU of many outputs,
+    but calls the difference of a few changed outputs certain: all their samples differ by at most as much.
+    """
     if real <= ROUNDING:
         return 1.0
-    return float((np.sum(distances > real + ROUNDING) + 1) / (len(distances) + 1))
+    return float((np.sum(distances >= real - ROUNDING) + 1) / (len(distances) + 1))
 
 
 def _shown(p_value: float) -> str:

@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 
 from nbtextgen.core.errors import ModelFileError
-from nbtextgen.core.files import read_json, write_page
+from nbtextgen.core.files import SEAL, checked_path, read_sealed_json, sealed, write_page
 from nbtextgen.explanation.attributions import Values
 from nbtextgen.explanation.faithfulness import Faithfulness
 
@@ -20,8 +20,8 @@ FORMAT = 1
 """Counts the formats of these files; later versions read earlier ones."""
 SUFFIX = ".json"
 """What the name of such a file ends in."""
-HEAD = ("nbtextgen", "format")
-"""Entries that every archive begins with: what it is, and its format."""
+HEAD = ("nbtextgen", "format", SEAL)
+"""Entries of every archive that are no content: what it is, its format, and the checksum that it ends with."""
 Data = dict[str, Any]
 
 
@@ -32,7 +32,7 @@ def save(path: str | Path, kind: str, content: Mapping[str, object]) -> Path:
         ModelFileError: if the file cannot be written.
     """
     text = json.dumps({"nbtextgen": kind, "format": FORMAT, **content}, allow_nan=False, separators=(",", ":"))
-    return write_page(path, text, f"The {kind}")
+    return write_page(path, sealed(text.encode()).decode(), f"The {kind}")
 
 
 def load(path: str | Path, kind: str) -> Data:
@@ -41,7 +41,7 @@ def load(path: str | Path, kind: str) -> Data:
     Raises:
         ModelFileError: if the file is missing, damaged, of another kind or of a later version.
     """
-    content = read_json(Path(path).expanduser())
+    content = read_sealed_json(checked_path(path).expanduser())
     if content.get("nbtextgen") != kind:
         saved = content.get("nbtextgen")
         what = f"holds a saved {saved}" if isinstance(saved, str) else "was not saved by nbtextgen"

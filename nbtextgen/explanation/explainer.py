@@ -110,6 +110,7 @@ class Explainer:
             raise OptionError("--interactions are Shapley interactions; add shap to --method.")
         target = generation if config.target is None else config.target
         self.subject = make_subject(predictor, source, target, config.contrast)
+        self._source_notes = predictor.codec.source_notes(source)
         spans = find_spans(source, config.spans)
         self.units = cut(source, self.subject.encoding, predictor.source, config.unit, spans)
         whole_tokens = self.units.member is not None
@@ -342,6 +343,7 @@ class Explainer:
             prefix_offsets=output.offsets[:-1] if joint else (),
             prefix_values=values[:, units:] if joint else None,
             prefix_errors=errors[:, units:] if joint and errors is not None else None,
+            source_notes=self._source_notes,
             evaluations=evaluations,
             seconds=seconds,
         )

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from nbtextgen.core.errors import ModelFileError, OptionError
-from nbtextgen.core.files import as_json, checksums, replaced, write
+from nbtextgen.core.files import as_json, as_sealed_json, checksums, replaced, write
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.pipeline.defaults import Plan
@@ -46,5 +46,5 @@ def export(format: str, folder: Path, predictor: Predictor, plan: Plan) -> Path:
             "settings": plan.as_dict(),
             "files": checksums(work),
         }
-        write(work / MANIFEST, as_json(manifest))
+        write(work / MANIFEST, as_sealed_json(manifest))
     return folder

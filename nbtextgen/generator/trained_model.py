@@ -29,6 +29,8 @@ from nbtextgen.pipeline.model_data import (
     model_pairs,
     model_references,
     model_sources,
+    nearly_right,
+    source_remarks,
 )
 
 if TYPE_CHECKING:
@@ -281,6 +283,7 @@ class TrainedModel:
         scores.evaluated = evaluated_outputs(self.plan, generations, references, self.seen)
         if self.seen is not None:
             scores.notes.append(self.seen.sentence(model_sources(self.plan, sources)))
+        scores.notes += source_remarks(self.predictor, generations) + nearly_right(references, outputs)
         return scores
 
     def errors(

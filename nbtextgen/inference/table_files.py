@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import partial
@@ -15,7 +16,7 @@ from types import TracebackType
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from nbtextgen.core.errors import DataError, nearest
-from nbtextgen.core.files import hidden_name, try_lock
+from nbtextgen.core.files import hidden_name, link_target, try_lock
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.core.wording import counted
 from nbtextgen.inference.generation import NoteSummary
@@ -74,7 +75,8 @@ def _storable(text: str) -> str:
 class PartFile:
     """The rows that have been generated so far, beside the file that will hold them all: a JSON line for each.
 
-    The first line says what the rows depend on. A line that a kill has cut short is dropped.
+    The first line says what the rows depend on. A line that a kill has cut short, or that is damaged, is dropped with those
+    after it.
     """
 
     def __init__(self, table: Path, settings: Mapping[str, object]) -> None:
@@ -106,7 +108,7 @@ class PartFile:
             done = 0
             end = self._file.tell()
             for line in self._file:
-                if not line.endswith(b"\n") or not line.startswith(b"["):
+                if _row_of(line) is None:
                     break
                 done += 1
                 end += len(line)
@@ -136,7 +138,7 @@ class PartFile:
         """Append rows, after which there are ``done``."""
         assert self._file is not None
         try:
-            self._file.write(b"".join(map(_json_line, rows)))
+            self._file.write(b"".join(map(_row_line, rows)))
             self._file.flush()
         except OSError as error:
             raise DataError(
@@ -147,7 +149,10 @@ class PartFile:
         """Yield the rows."""
         with self.path.open("rb") as file:
             for line in islice(file, 1, None):
-                source, text, log_probability, confidence, candidates, notes, *accepted = json.loads(line)
+                content = _row_of(line)
+                if content is None:
+                    raise DataError(f"{self.path} was changed or damaged while it was read; the same call goes on.")
+                source, text, log_probability, confidence, candidates, notes, *accepted = json.loads(content)
                 yield GeneratedRow(
                     source, text, log_probability, confidence, tuple(candidates), tuple(notes), *accepted
                 )
@@ -164,6 +169,20 @@ class PartFile:
 
 def _json_line(values: object) -> bytes:
     return json.dumps(values).encode() + b"\n"
+
+
+def _row_line(row: GeneratedRow) -> bytes:
+    """A row as JSON, a tab and its checksum."""
+    content = json.dumps(row).encode()
+    return content + b"\t%08x\n" % zlib.crc32(content)
+
+
+def _row_of(line: bytes) -> bytes | None:
+    """The JSON of a line; ``None`` if a kill cut the line short, or it is damaged. Earlier versions wrote no checksums."""
+    content, tab, rest = line.partition(b"\t")
+    if not tab:
+        return line if line.startswith(b"[") and line.endswith(b"]\n") else None
+    return content if rest == b"%08x\n" % zlib.crc32(content) else None
 
 
 # Finished tables --------------------------------------------------------------------------------------------------
@@ -197,6 +216,7 @@ def write_table(part: PartFile, path: Path) -> tuple[str, ...]:
     empty = GeneratedRow("", "", None, None, accepted=False if accepts else None).columns(
         candidates=has_candidates, notes=summary.any
     )
+    path = link_target(path)
     work = hidden_name(path)
     try:
         WRITERS[path.suffix.lower()](work, list(empty), rows)

@@ -248,9 +248,7 @@ class TextCodec:
         """Return the candidates for one source, best first, and the token ids of the source that are read."""
         encoding = self.source.encode(text)
         pieces = encoding.tokens[: self.max_source]
-        unknown = tuple(
-            piece.strip() or piece for piece, number in zip(pieces, encoding.ids, strict=False) if number == UNK
-        )
+        unknown = _unknown(pieces, encoding.ids)
         notes = self._notes(text, len(encoding.ids), len(pieces), unknown)
         candidates = list[Generation]()
         for hypothesis in hypotheses:
@@ -278,6 +276,12 @@ class TextCodec:
                 )
             )
         return candidates, encoding.ids[: self.max_source] or [UNK]
+
+    def source_notes(self, text: str) -> tuple[str, ...]:
+        """Return what to say about a source, as sentences: a source that is cut, and what the model does not know of it."""
+        encoding = self.source.encode(text)
+        pieces = encoding.tokens[: self.max_source]
+        return self._notes(text, len(encoding.ids), len(pieces), _unknown(pieces, encoding.ids))
 
     def _notes(self, text: str, length: int, read: int, unknown: tuple[str, ...]) -> tuple[str, ...]:
         """Return what to say about a source of ``length`` tokens, of which ``read`` are read."""
@@ -354,6 +358,11 @@ class TextCodec:
             piece = next(pieces, None)
             text += (mark if piece is None else piece) + part
         return text.removeprefix(space)
+
+
+def _unknown(pieces: Sequence[str], ids: Sequence[int]) -> tuple[str, ...]:
+    """Return the pieces of a source that the model does not know."""
+    return tuple(piece.strip() or piece for piece, number in zip(pieces, ids, strict=False) if number == UNK)
 
 
 def _observations(

@@ -21,6 +21,7 @@ from nbtextgen.inference.predictor import Predictor
 from nbtextgen.inference.text_codec import LengthLimit
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.isolation import isolated, isolated_steps
+from nbtextgen.pipeline.data_checks import text_warnings
 from nbtextgen.pipeline.defaults import Plan, plan
 from nbtextgen.pipeline.training_data import PreparedData, TrainingData
 from nbtextgen.tokenizers.base import EOS, UNK, Tokenizer
@@ -112,7 +113,8 @@ class TextSource:
 
     def prepare(self) -> PreparedData:
         """Train the tokenizer and cut the text into windows; errors as ``text_training_data``."""
-        return text_data(self.plan, text_training_data(self.plan, self.text), self.pieces)
+        encoded = text_training_data(self.plan, self.text)
+        return text_data(self.plan, encoded, self.pieces, tuple(text_warnings(encoded)))
 
     def sample(self, size: int) -> tuple[TrainingData, int]:
         """The first windows, at most a quarter of ``size``, and the number of all."""

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from nbtextgen.core.errors import DataError, OptionError
+from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import Settings
 from nbtextgen.core.wording import share
 from nbtextgen.data.cleaning.clean import parse_steps
@@ -17,7 +17,7 @@ from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.data.readers.texts import pair_columns
 from nbtextgen.model.isolation import isolated
 from nbtextgen.pipeline.continuation import TextSource
-from nbtextgen.pipeline.data_checks import MIN_PAIRS, data_warnings, without_leaks
+from nbtextgen.pipeline.data_checks import check_enough, data_warnings, validation_warnings, without_leaks
 from nbtextgen.pipeline.defaults import Plan, plan
 from nbtextgen.pipeline.settings import fit_options
 from nbtextgen.pipeline.streamed import StreamedSource
@@ -119,12 +119,14 @@ class PairSource:
         plan: all settings.
         train, valid: the pairs, cleaned and split.
         notes: what the reader assumed, what cleaning did, and which pairs were left out, as warnings for the user.
+        has_own_validation: whether the validation pairs are the user's.
     """
 
     plan: Plan
     train: Pairs
     valid: Pairs | None
     notes: tuple[str, ...]
+    has_own_validation: bool = False
 
     @classmethod
     def of(
@@ -138,19 +140,21 @@ class PairSource:
     ) -> PairSource:
         """Read, clean and split the pairs; arguments and errors as ``prepare_data``."""
         cleaned, valid = read_pairs(data, valid, options["clean"], source, target, encoding)
-        leak = ""
+        leak, own = "", valid is not None
         if valid is None:
             train, valid = split(options, cleaned.pairs)
         else:
             train, leak = without_leaks(cleaned.pairs, valid, allowed=bool(options["allow_overlap"]))
             train, valid = split(options, train, valid)
         chosen = plan({**options, "clean": cleaned.steps or None, "context": None}, train)
-        return cls(chosen, train, valid, tuple(filter(None, [*cleaned.pairs.notes, cleaning_note(cleaned), leak])))
+        return cls(chosen, train, valid, tuple(filter(None, [*cleaned.pairs.notes, cleaning_note(cleaned), leak])), own)
 
     def prepare(self) -> PreparedData:
         """Train the tokenizers and encode the pairs."""
         encoded = TrainingData.of(self.plan, self.train, self.valid)
         notes = (*self.notes, *data_warnings(self.train, encoded))
+        if self.has_own_validation and self.valid is not None:
+            notes += tuple(validation_warnings(self.train, self.valid, encoded))
         return PreparedData(self.plan, encoded, self.train, self.valid, notes)
 
     def sample(self, size: int) -> tuple[TrainingData, int]:
@@ -220,9 +224,7 @@ def split(options: Settings, pairs: Pairs, valid: Pairs | None = None) -> tuple[
     """Training and validation pairs; raises ``DataError`` if there is too little to learn from."""
     fraction = fit_options()["valid_fraction"].check(options["valid_fraction"])
     limit, seed = options["valid_limit"], options["seed"]
-    if len(set(pairs)) < MIN_PAIRS:
-        what = "one pair" if len(pairs) == 1 else f"{len(pairs)} identical pairs"
-        raise DataError(f"There is only {what} to learn from ({pairs.place(0)}); give at least two different ones.")
+    check_enough(pairs)
     if valid is not None or not fraction:
         return pairs, valid
     train, valid = pairs.split(fraction, seed, limit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
@@ -17,6 +18,7 @@ from nbtextgen.inference.text_codec import MAX_SOURCE_TOKENS
 from nbtextgen.model.isolation import forked_generators
 from nbtextgen.model.pretrained import load_embeddings
 from nbtextgen.model.seq2seq import Seq2Seq
+from nbtextgen.pipeline.data_checks import MOST
 from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.pipeline.training_data import METRIC_PAIRS, TrainingData, epoch_examples
 from nbtextgen.tokenizers.truncated import TruncatedTokenizer
@@ -27,11 +29,13 @@ from nbtextgen.training.distributed import ProcessGroup
 from nbtextgen.training.events import Ended, Event, Retention, Started, TrainingWarning
 from nbtextgen.training.state import Progress, TrainerState, Weights
 from nbtextgen.training.trainer import Trainer
-from nbtextgen.training.validation import ValidationResult
+from nbtextgen.training.validation import FEW_UPDATES, ValidationResult
 from nbtextgen.training.weight_averaging import put
 
 TASK_PAIRS = 32
 """Held-out pairs that a validation generates for, to tell how good the model is at its task."""
+SAME_OUTPUTS = 10
+"""Held-out sources that show, if their outputs are all the same, that outputs do not depend on them."""
 
 
 class LocalTraining:
@@ -75,6 +79,7 @@ class LocalTraining:
         self._networks = [network.to(choose_device(plan.training.device)) for network in done]
         self._trainer: Trainer | None = None
         self._best: tuple[Weights, Predictor] | None = None
+        self._outputs = tuple[str, ...]()  # of the last validation
 
     @property
     def member(self) -> int:
@@ -125,12 +130,15 @@ class LocalTraining:
         if self._state is not None:
             self._trainer.restore(self._state)
             self._state = None
+        warned = start is not None
         try:
             for event in self._trainer.run():
+                warned = warned or isinstance(event, TrainingWarning)
                 if start is not None and isinstance(event, Started):
                     event = replace(event, pairs=start.new_pairs + start.replayed)
                 elif isinstance(event, Ended):
                     yield from self._retention(event)
+                    yield from () if warned else self._unlearned(event)
                 yield event
         except Exception as error:
             error.add_note(self._update_under_way(self._trainer))
@@ -147,6 +155,20 @@ class LocalTraining:
         predictor = self._predictor([*self._networks, self._trainer.model])
         after = score_outputs(predictor, start.old_valid, start.metric)
         yield Retention(ended.step, start.metric, start.before, after, len(start.old_valid))
+
+    def _unlearned(self, ended: Ended) -> Iterator[Event]:
+        """After a training that warned of nothing, warn if nothing can have been learned, or if the outputs show it."""
+        if ended.reason == "time" and ended.step < FEW_UPDATES:
+            yield TrainingWarning(
+                f"Only {counted(ended.step, 'update')} fitted into the time limit, too few for anything to be learned; raise "
+                "--max-minutes, or lower --hidden-size."
+            )
+        elif ended.reason != "interrupted" and len(self._outputs) >= SAME_OUTPUTS and len(set(self._outputs)) == 1:
+            yield TrainingWarning(
+                f"The model writes the same text ({pictured(self._outputs[0])[:60]!r}) for all {len(self._outputs):,} validation "
+                "sources that were tried, so it has not learned to tell them apart. Raise --epochs or --learning-rate, and check "
+                "that each target belongs to its source."
+            )
 
     def _update_under_way(self, trainer: Trainer) -> str:
         """The update, and the pairs of this process in it, for an error."""
@@ -229,8 +251,13 @@ class LocalTraining:
         sources, targets = [source for source, _ in pairs], [target for _, target in pairs]
         outputs = [each.text for each in self._predictor([network]).predict(sources, DecodingConfig())]
         samples = tuple(zip(sources, targets, outputs, strict=True))[:count]
+        most = Counter(targets).most_common(1)[0][1]
+        self._outputs = (
+            tuple(outputs) if most < MOST * len(targets) else ()
+        )  # what is nearly always right is no failure
         references = list(map(self.data.target.normalize, targets))
         if isinstance(self.data.source, TruncatedTokenizer):  # a continuation has no one right text
+            self._outputs = ()
             return ValidationResult(samples=samples)
         if name is None or by_tokens:
             task = task_metric(self.plan)

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from nbtextgen.core.errors import DataError
-from nbtextgen.core.wording import counted, there_are
+from nbtextgen.core.escaping import pictured
+from nbtextgen.core.wording import counted, share, there_are
 from nbtextgen.data.cleaning.clean import rewriter
 from nbtextgen.data.pairs import Pairs
+from nbtextgen.data.rows import same_key
 from nbtextgen.data.seen import SeenSources
 from nbtextgen.evaluation.evaluated import EvaluatedOutputs
-from nbtextgen.evaluation.references import References, normalized
+from nbtextgen.evaluation.references import References, acceptable, normalized
 from nbtextgen.inference.generation import Generation
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.inference.sources import validate_sources
 from nbtextgen.pipeline.dataset import group_references
 from nbtextgen.pipeline.defaults import Plan
+from nbtextgen.tokenizers.base import Tokenizer
+
+MAX_UNKNOWN = 10
+"""Unknown characters or words that are named."""
 
 
 def model_sources(plan: Plan, texts: Any) -> list[str]:
@@ -28,7 +35,7 @@ def model_sources(plan: Plan, texts: Any) -> list[str]:
 
 def model_pairs(plan: Plan, predictor: Predictor, pairs: Pairs) -> Pairs:
     """Pairs, rewritten and normalized as in training."""
-    targets = map(_target_reader(plan, predictor), pairs.targets)
+    targets = map(target_reader(plan.data.clean, predictor.target), pairs.targets)
     return Pairs(model_sources(plan, pairs.sources), list(targets), pairs.places, rows=pairs.rows)
 
 
@@ -43,16 +50,15 @@ def model_references(
         grouped: whether the targets of the same source are several acceptable references for it.
     """
     sources, references = group_references(pairs, grouped=grouped)
-    return sources, normalized(references, _target_reader(plan, predictor))
+    return sources, normalized(references, target_reader(plan.data.clean, predictor.target))
 
 
-def _target_reader(plan: Plan, predictor: Predictor) -> Callable[[str], str]:
-    """Rewrites and normalizes a target as in training."""
-    steps, normalize = plan.data.clean, predictor.target.normalize
-    if not steps:
-        return normalize
-    rewrite = rewriter(steps)
-    return lambda text: normalize(rewrite(text))
+def target_reader(clean: str | None, tokenizer: Tokenizer) -> Callable[[str], str]:
+    """Rewrites and normalizes a target as in training, by the model's cleaning steps and its tokenizer of targets."""
+    if not clean:
+        return tokenizer.normalize
+    rewrite = rewriter(clean)
+    return lambda text: tokenizer.normalize(rewrite(text))
 
 
 def evenly_spread(pairs: Pairs, gold: Sequence[str] | None, limit: int) -> tuple[Pairs, list[str] | None]:
@@ -89,6 +95,35 @@ def evaluated_outputs(
         None if seen is None else seen.contains(model_sources(plan, sources)),
         np.array([bool(generation.unknown) for generation in generations]),
     )
+
+
+def nearly_right(references: References, outputs: Sequence[str]) -> list[str]:
+    """How many outputs differ from all their references, and from one only in what readers hardly see; none if there is none."""
+    count = 0
+    for reference, output in zip(references, outputs, strict=True):
+        texts = acceptable(reference)
+        if output not in texts:
+            count += same_key(output).strip("\ufeff\u200b") in {same_key(text).strip("\ufeff\u200b") for text in texts}
+    if not count:
+        return []
+    differ = share(count, len(outputs), "output", "differs", "differ")
+    return [
+        f"{differ} from its reference only in case, spacing or Unicode form."
+        if count == 1
+        else f"{differ} from their references only in case, spacing or Unicode form."
+    ]
+
+
+def source_remarks(predictor: Predictor, generations: Sequence[Generation]) -> list[str]:
+    """What to know about the sources of many outputs: how many hold what the model does not know."""
+    unknown = Counter(piece for generation in generations for piece in set(generation.unknown))
+    if not unknown or predictor.copy is not None:  # a copy head can copy what it does not know
+        return []
+    count = sum(bool(generation.unknown) for generation in generations)
+    few = ", ".join(pictured(piece if piece.strip() else repr(piece)) for piece, _ in unknown.most_common(MAX_UNKNOWN))
+    more = ", ..." if len(unknown) > MAX_UNKNOWN else ""
+    sources = share(count, len(generations), "source", "holds", "hold")
+    return [f"{sources} what is unknown to this model: {few}{more}"]
 
 
 def default_metrics(plan: Plan) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from nbtextgen.core.errors import DataError, OptionError
+from nbtextgen.core.files import checked_path, link_target
 from nbtextgen.core.options import Settings
 from nbtextgen.data.batching import CopyMap, encode_examples
 from nbtextgen.data.cleaning.clean import parse_steps, rewriter
@@ -21,7 +22,7 @@ from nbtextgen.data.readers.read import files_of, stream_pairs
 from nbtextgen.data.rows import Place, same_key
 from nbtextgen.data.token_store import open_store, store_key
 from nbtextgen.inference.text_codec import LengthLimit
-from nbtextgen.pipeline.data_checks import data_warnings
+from nbtextgen.pipeline.data_checks import check_enough, data_warnings
 from nbtextgen.pipeline.defaults import Plan, plan
 from nbtextgen.pipeline.training_data import METRIC_PAIRS, PreparedData, TrainingData, train_tokenizers
 
@@ -91,13 +92,25 @@ class StreamedSource:
         if not files_of(data) and iter(data) is data:
             raise DataError("With --store the data is read twice: give files or a data set, not an iterator.")
         first = _pairs(list(islice(read_rows(), SAMPLE)), notes)
+        if len(first) < SAMPLE:
+            check_enough(first)
         size = _count(data, first)
         fraction = min(float(options["valid_fraction"]), options["valid_limit"] / max(1, size))
         train = first.take([row for row in range(len(first)) if not _is_held_out(first.sources[row], fraction)])
         chosen = plan(options, train)
         inputs = [fraction, chosen.training.max_length, chosen.data.clean, source, target, chosen.model.copy]
         inputs += [encoding] if encoding else []
-        return cls(chosen, read_rows, first, train, size, fraction, Path(str(options["store"])), data, inputs)
+        return cls(
+            chosen,
+            read_rows,
+            first,
+            train,
+            size,
+            fraction,
+            link_target(checked_path(str(options["store"]))),
+            data,
+            inputs,
+        )
 
     def prepare(self) -> PreparedData:
         """Train the tokenizers and tokenize everything into the store, unless it is there already."""

@@ -24,6 +24,7 @@ from nbtextgen.core.files import (
     checksum,
     checksums,
     committed,
+    link_target,
     read_json,
     read_sealed_json,
     read_tensors,
@@ -122,7 +123,7 @@ class Run:
         Raises:
             ModelFileError: if the folder exists already or cannot be written.
         """
-        folder, plan, training_data = run_folder(run), prepared.plan, prepared.training_data
+        folder, plan, training_data = link_target(run_folder(run)), prepared.plan, prepared.training_data
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise ModelFileError(
                 f"{folder} already exists; continue it with TextGenerator.resume, or choose another folder."

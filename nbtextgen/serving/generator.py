@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack, overload
 
 from nbtextgen.confidence.confidence import Confidence, find_acceptance
 from nbtextgen.core.errors import ModelFileError, NbTextGenError, OptionError
-from nbtextgen.core.files import check_format, read_json, recover, verify
+from nbtextgen.core.files import checked_path, read_json, read_sealed_json, recover, verify
 from nbtextgen.core.options import build
 from nbtextgen.data.batching import CopyMap
 from nbtextgen.data.readers.columns import ColumnName
@@ -70,12 +70,11 @@ class OnnxGenerator:
             ModelFileError: if a file is missing, damaged or of a later format; the message names it.
             MissingPackageError: if onnxruntime is not installed.
         """
-        folder = Path(folder)
+        folder = checked_path(folder)
         recover(folder, MANIFEST)
         if not (folder / MANIFEST).is_file():
             raise ModelFileError(f"{folder} is not an exported model: it has no {MANIFEST}.")
-        manifest = read_json(folder / MANIFEST)
-        check_format(manifest, folder / MANIFEST, FORMAT)
+        manifest = read_sealed_json(folder / MANIFEST, FORMAT)
         try:
             numbers = range(1, network_count(manifest["networks"]) + 1)
             _check_listed(folder, manifest["files"], numbers)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
+import numpy as np
 import pytest
 
 from nbtextgen import register_metric
@@ -105,6 +108,45 @@ def test_a_function_that_gives_no_number_is_named() -> None:
         measure(["a"], ["a"], broken)
     with pytest.raises(OptionError, match=r"register_metric\(unknown_one\)"):
         find_metrics("own:unknown_one")
+
+
+@pytest.mark.parametrize(
+    ("metrics", "message"),
+    [
+        ([lambda reference, output: 1.0, lambda reference, output: 0.0], "Two metrics are named '<lambda>'"),
+        (["same_end", same_end], None),
+        ([same_end, same_end], None),
+        ([42], "a name or a function .* not int"),
+        ([None], "a name or a function .* not NoneType"),
+    ],
+)
+def test_a_metric_is_one_function_with_a_name_of_its_own(metrics: list, message: str | None) -> None:
+    def bleu(reference: str, output: str) -> float:
+        return 1.0
+
+    with pytest.raises(OptionError, match="Two metrics are named 'bleu'"):
+        find_metrics(["bleu", bleu])
+    if message is None:
+        register_metric(same_end)
+        assert list(find_metrics([each if callable(each) else f"own:{each}" for each in metrics])) == ["same_end"]
+    else:
+        with pytest.raises(OptionError, match=message):
+            find_metrics(metrics)
+
+
+@pytest.mark.parametrize("value", [None, "1", float("inf"), 1j, 10**400, np.array([1.0]), Fraction(1, 2)])
+def test_only_finite_real_numbers_are_figures(value: object) -> None:
+    with pytest.raises(OptionError, match="it must give a number"):
+        measure(["a"], ["a"], lambda reference, output: value)  # type: ignore[arg-type, return-value]
+
+
+def test_the_error_of_a_function_names_the_output() -> None:
+    def divide(reference: str, output: str) -> float:
+        return 1 / len(output)
+
+    with pytest.raises(ZeroDivisionError) as raised:
+        measure(["a", "b"], ["a", ""], divide)
+    assert raised.value.__notes__ == ["in the metric 'divide', for output 2"]
 
 
 def test_scores_say_what_they_count() -> None:

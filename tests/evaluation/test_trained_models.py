@@ -6,10 +6,11 @@ import unicodedata
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from nbtextgen import TextGenerator, compare
-from nbtextgen.core.errors import OptionError
+from nbtextgen import OnnxGenerator, TextGenerator, compare
+from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.training.events import Validation
 
 LETTERS = "abcdefgh"
@@ -59,7 +60,10 @@ def model() -> TextGenerator:
 
 def test_evaluate_names_the_worst_and_whether_the_data_was_trained_on(model: TextGenerator) -> None:
     scores = model.evaluate([*PAIRS[20:28], ("zz", "zz")])
-    assert scores.notes == ["8 of 9 sources were in the training data."]
+    assert scores.notes == [
+        "8 of 9 sources were in the training data.",
+        "1 of 9 sources holds what is unknown to this model: z",
+    ]
     assert scores.worst[0]["source"] == "zz"
     assert "so the scores say what the model remembers" in repr(model.evaluate(PAIRS[20:23]))
 
@@ -96,6 +100,25 @@ def test_two_models_are_compared(model: TextGenerator) -> None:
     assert "exact: strong is better (p < 0.05 in both tests)." in repr(comparison)
     outputs = [target for _, target in PAIRS]
     assert compare(model, outputs, PAIRS, metrics="exact")["exact"].second == 100
+
+
+def test_outputs_of_every_form_are_compared(model: TextGenerator, tmp_path: Path) -> None:
+    sources, targets = map(list, zip(*PAIRS[:12], strict=True))
+    exported = OnnxGenerator.load(model.export("onnx", tmp_path / "x"))
+    table = model.generate_file(sources, on_progress=lambda *_: None)
+    for other in (exported, model.generate(sources), table, model.predict(sources), np.array(model.predict(sources))):
+        assert not compare(model, other, PAIRS[:12], metrics="exact").changes
+    assert compare(model, model, PAIRS[:2], names=("m", "m")).names == ("m (1)", "m (2)")
+    for other, message in (
+        (targets[:11], "There are 11 outputs but 12 sources"),
+        (3, "not int"),
+        ("runs", "not str"),
+        ([*targets[:11], None], "some of these outputs are no texts"),
+    ):
+        with pytest.raises(DataError, match=message):
+            compare(model, other, PAIRS[:12])  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="names must be two texts"):
+        compare(model, targets, PAIRS[:12], names="m")  # type: ignore[arg-type]
 
 
 def test_a_function_selects_the_checkpoint() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import itertools
 import json
@@ -9,14 +10,16 @@ import os
 import random
 import shutil
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
-from nbtextgen import Pairs, Run, TextGenerator
+from nbtextgen import Explanation, Explanations, OnnxGenerator, Pairs, Run, TextGenerator
 from nbtextgen.core import files
 from nbtextgen.core.errors import ModelFileError
+from nbtextgen.explanation.survey import Survey
 from nbtextgen.training.events import Checkpoint, Event, Resumed, TrainingWarning
 
 WORDS = ["".join(letters) for letters in itertools.product("abcd", repeat=3)]
@@ -207,3 +210,100 @@ def test_sealed_json_keeps_its_content(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(files.as_sealed_json(content))
     read = files.read_sealed_json(tmp_path / "f")
     assert read.pop("checksum") and read == content == {**json.loads(json.dumps(content))}
+
+
+def refused_or_same(path: Path, use: Callable[[], object], tries: int) -> None:
+    """Flip bits of a file, and cut it off: what reads it refuses, or gives what it gave before."""
+    original, before, rng = path.read_bytes(), use(), random.Random(3)
+    try:
+        for attempt in range(tries + 3):
+            if attempt < tries:
+                flip(path, rng)
+            else:
+                path.write_bytes(original[: (0, len(original) // 2, len(original) - 1)[attempt - tries]])
+            with contextlib.suppress(ModelFileError):
+                assert use() == before, attempt
+            path.write_bytes(original)
+    finally:
+        path.write_bytes(original)
+
+
+@pytest.mark.parametrize("kind", ["explanation", "explanations", "survey", "export", "store"])
+def test_any_bit_of_a_saved_file_is_checked(kind: str, tmp_path: Path, straight: TextGenerator) -> None:
+    if kind == "export":
+        straight.export("onnx", tmp_path / "x")
+        for path in (tmp_path / "x").iterdir():
+            refused_or_same(path, lambda: OnnxGenerator.load(tmp_path / "x").generate("abc").text, 10)
+    elif kind == "store":
+        table = tmp_path / "pairs.tsv"
+        table.write_text("".join(f"{source}\t{target}\n" for source, target in REVERSED))
+
+        def read() -> object:
+            model = TextGenerator(**{**SMALL, "max_steps": 2}, store=tmp_path / "store", valid_fraction=0.0)
+            return [float(value.sum()) for value in model.fit(table, callbacks=[]).predictor.networks[0].parameters()]
+
+        read()
+        for path in (tmp_path / "store").iterdir():
+            refused_or_same(path, read, 3)
+    else:
+        path = tmp_path / "saved.json"
+        if kind == "survey":
+            straight.explain_data(REVERSED[:2], method="attention").save(path)
+            refused_or_same(path, lambda: vars(Survey.load(path)), 100)
+        else:
+            methods = "attention,occlusion" if kind == "explanations" else "attention"
+            reader = Explanations if kind == "explanations" else Explanation
+            straight.explain("abc", method=methods).save(path)
+            refused_or_same(path, lambda: repr(reader.load(path).to_frame().to_dict()), 100)
+
+
+def test_a_link_stays_a_link_when_what_it_leads_to_is_replaced(tmp_path: Path, straight: TextGenerator) -> None:
+    for name in ("model", "export", "run", "store"):
+        (tmp_path / name).mkdir()
+        (tmp_path / f"{name} link").symlink_to(tmp_path / name)
+    for name in ("page.html", "table.tsv"):
+        (tmp_path / name).write_text("old")
+        (tmp_path / f"link {name}").symlink_to(tmp_path / name)
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    table = tmp_path / "pairs.tsv"
+    table.write_text("".join(f"{source}\t{target}\n" for source, target in REVERSED))
+    for _ in range(2):
+        straight.save(tmp_path / "model link")
+        straight.export("onnx", tmp_path / "export link")
+        straight.explain("abc", method="attention").save(tmp_path / "link page.html")
+        straight.generate_file(["abc"], tmp_path / "link table.tsv", on_progress=lambda *_: None)
+    short = {**SMALL, "max_steps": 2}
+    TextGenerator(**short).fit(REVERSED, callbacks=[], run=tmp_path / "run link")
+    (tmp_path / "store").rmdir()
+    for _ in range(2):
+        TextGenerator(**short, store=tmp_path / "store link").fit(table, callbacks=[])
+        table.write_text(table.read_text() + "abcd\tdcba\n")
+    assert sum(path.is_symlink() for path in tmp_path.iterdir()) == 7
+    assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
+    for name in ("model/nbtextgen.json", "export/export.json", "run/run.json", "store/store.json"):
+        assert (tmp_path / name).is_file()
+    assert all((tmp_path / name).read_text() != "old" for name in ("page.html", "table.tsv"))
+    assert TextGenerator.load(tmp_path / "model link").generate("abc").text == straight.generate("abc").text
+    for write in (
+        lambda: straight.save(tmp_path / "loop"),
+        lambda: straight.explain("abc", method="attention").save(tmp_path / "loop"),
+        lambda: TextGenerator(**SMALL).fit(REVERSED, callbacks=[], run=tmp_path / "loop"),
+    ):
+        with pytest.raises(ModelFileError, match="leads back to itself"):
+            write()
+
+
+def test_an_interrupt_while_a_folder_takes_the_place_of_another_restores_it(tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "manifest").write_text("old")
+    rename = Path.rename
+
+    def interrupt(self: Path, target: Path) -> Path:
+        if target.name == "m" and not self.name.endswith(".old"):
+            raise KeyboardInterrupt
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", interrupt)
+    with pytest.raises(KeyboardInterrupt), files.replaced(tmp_path / "m", "manifest", "a model") as work:
+        (work / "manifest").write_text("new")
+    assert [path.name for path in tmp_path.iterdir()] == ["m"] and (tmp_path / "m" / "manifest").read_text() == "old"

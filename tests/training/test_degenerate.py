@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ import torch
 
 from nbtextgen import Pairs, TextGenerator
 from nbtextgen.core.errors import DataError
+from nbtextgen.inference.generation import Generation, Generations
+from nbtextgen.inference.predictor import Predictor
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.training.events import Ended, TrainingWarning
 
@@ -69,6 +72,88 @@ def test_few_updates_are_reported() -> None:
 def test_one_target_for_all_is_reported() -> None:
     (warning,) = warnings_of(fit([(word, "same") for word in WORDS]))
     assert "All targets are the same text ('same')" in warning
+
+
+LITTLE: dict[str, tuple[list[tuple[str, str]], str]] = {
+    "one target mostly": (
+        [(word, "same" if row else "other") for row, word in enumerate(WORDS * 2)],
+        "the target is the same text",
+    ),
+    "one source mostly": (
+        [("same" if row else "x", word) for row, word in enumerate(WORDS)],
+        "the source is the same text",
+    ),
+    "repeated pairs": ([(word, word[::-1]) for word in WORDS[:5]] * 40, "Only 5 of the 200 pairs are different"),
+    "few sources": (
+        [(source, word) for word in WORDS for source in ("ab", "cd", "ef")],
+        "with 64 targets each on average",
+    ),
+    "one source token": (
+        [("a" * (1 + row % 7), word) for row, word in enumerate(WORDS)],
+        "All sources consist of one token",
+    ),
+    "one word": (
+        [(word, "a " * (1 + row % 5) + "a") for row, word in enumerate(WORDS)],
+        "All targets consist of one token",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", LITTLE)
+def test_pairs_that_teach_little_are_reported(kind: str, tmp_path: Path) -> None:
+    pairs, warning = LITTLE[kind]
+    options = {"max_steps": 20, "target_tokens": "word" if kind == "one word" else "char", "valid_fraction": 0.0}
+    options["source_tokens"] = "char"
+    assert any(warning in text for text in warnings_of(fit(pairs, **options)))
+    table = tmp_path / "pairs.tsv"
+    table.write_text("".join(f"{source}\t{target}\n" for source, target in pairs))
+    assert any(warning in text for text in warnings_of(fit(table, **options, store=tmp_path / "store")))
+
+
+def test_one_pair_is_refused_in_memory_and_in_parts(tmp_path: Path) -> None:
+    table = tmp_path / "pairs.tsv"
+    table.write_text("a\tb\n" * 300)
+    for options in ({}, {"store": tmp_path / "store"}):
+        with pytest.raises(DataError, match="There are only 300 identical pairs to learn from"):
+            fit(table, **options)
+
+
+@pytest.mark.parametrize(
+    ("valid", "warning"),
+    [
+        ([("zz", "zz")] * 50, "The validation data holds 1 different pair, too few"),
+        (
+            [("\u65e5" * (1 + row), "x" * row + "y") for row in range(9)],
+            "100 % of the tokens of the validation sources",
+        ),
+        ([(word, "x") for word in WORDS[:20]], "In 20 of 20 validation pairs the source is a training source"),
+    ],
+)
+def test_validation_pairs_that_say_little_are_reported(valid: list[tuple[str, str]], warning: str) -> None:
+    assert any(warning in text for text in warnings_of(fit(REVERSED, valid)))
+
+
+def test_a_text_of_one_token_is_reported() -> None:
+    model = TextGenerator(**SMALL, tokens="char", context=10, window=5, max_steps=20).fit_text("a" * 400, callbacks=[])
+    assert any("The text consists of one token, repeated" in text for text in warnings_of(model))
+
+
+def test_a_time_limit_that_is_too_short_is_reported() -> None:
+    warnings = warnings_of(fit(REVERSED, epochs=None, max_minutes=1e-6))
+    assert any("fitted into the time limit, too few" in text and "--max-minutes" in text for text in warnings)
+
+
+def test_outputs_that_do_not_depend_on_their_sources_are_reported(monkeypatch) -> None:
+    def predict(self: Predictor, texts: list[str], config: object) -> Generations:
+        return Generations(replace(Generation.empty(text), text="b" if text == different else "a") for text in texts)
+
+    monkeypatch.setattr(Predictor, "predict", predict)
+    pairs, different = [(word + end, word) for word in WORDS for end in "abcd"], ""
+    (warning,) = warnings_of(fit(pairs, samples=1, epochs=1))
+    assert "The model writes the same text ('a') for all 26 validation sources" in warning and "--epochs" in warning
+    assert len(warnings_of(fit(pairs, samples=1, max_steps=3))) == 1  # another warning says so already
+    different = fit(pairs, samples=1, epochs=1).held_out.sources[0]
+    assert warnings_of(fit(pairs, samples=1, epochs=1)) == []
 
 
 def test_one_source_for_all_is_reported() -> None:

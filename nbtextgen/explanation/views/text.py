@@ -46,7 +46,9 @@ def title(explanation: Explanation) -> str:
 
 def notes(explanation: Explanation) -> list[str]:
     """How far the values can be trusted: errors, fits and scores, each in a sentence."""
-    sentences = [] if explanation.unit != "word" else unspaced_note(explanation.source)
+    sentences = list(explanation.source_notes)
+    if explanation.unit == "word":
+        sentences += unspaced_note(explanation.source)
     if explanation.unit == "phrase":
         sentences.append(
             "The units are phrases; --unit=word or --unit=token makes finer ones, whose values have more noise."
