@@ -181,7 +181,12 @@ def _row_of(line: bytes) -> bytes | None:
     """The JSON of a line; ``None`` if a kill cut the line short, or it is damaged. Earlier versions wrote no checksums."""
     content, tab, rest = line.partition(b"\t")
     if not tab:
-        return line if line.startswith(b"[") and line.endswith(b"]\n") else None
+        try:
+            values = cast("object", json.loads(line))
+        except ValueError:
+            return None
+        whole = isinstance(values, list) and len(cast("list[object]", values)) in (6, 7)
+        return line if whole and line.endswith(b"\n") else None
     return content if rest == b"%08x\n" % zlib.crc32(content) else None
 
 

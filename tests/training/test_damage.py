@@ -240,7 +240,10 @@ def test_any_bit_of_a_saved_file_is_checked(kind: str, tmp_path: Path, straight:
 
         def read() -> object:
             model = TextGenerator(**{**SMALL, "max_steps": 2}, store=tmp_path / "store", valid_fraction=0.0)
-            return [float(value.sum()) for value in model.fit(table, callbacks=[]).predictor.networks[0].parameters()]
+            return [
+                float(value.detach().sum())
+                for value in model.fit(table, callbacks=[]).predictor.networks[0].parameters()
+            ]
 
         read()
         for path in (tmp_path / "store").iterdir():
