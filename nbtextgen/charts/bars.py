@@ -11,6 +11,8 @@ NAMES, ROW = 150, 26
 """Width of the names and height of a row, in pixels."""
 MIN_BINS = 12
 """A histogram of fewer bins does not fill its width: a single bar would not be recognized as one."""
+MIN_LABELS = 260
+"""Width of the labels of a histogram of few bins, in pixels."""
 HISTOGRAM_HEIGHT = 170
 """In pixels; two histograms stand side by side at half their size."""
 
@@ -51,11 +53,15 @@ def histogram(bins: Sequence[tuple[int, int, int]], *, title: str, of: str, unit
             f'height="{height:.1f}" fill="{COLOURS[style]}"/>'
         )
         labels.append(f"{_range(first, last)} {unit}: {count:,} {of}")
-    ends = (
-        f'<path d="M0 {foot}H{WIDTH}" stroke="{INK}" opacity=".6"/>'
-        f'<g font-size="18"><text x="0" y="{HISTOGRAM_HEIGHT - 4}">{bins[0][0]:,}</text>'
-        f'<text x="{WIDTH}" y="{HISTOGRAM_HEIGHT - 4}" text-anchor="end">{bins[-1][1]:,} {unit}</text></g>'
-    )
+    low, high, y = bins[0][0], bins[-1][1], HISTOGRAM_HEIGHT - 4
+    if low == high:
+        end_labels = f'<text x="0" y="{y}">{low:,} {unit}</text>'
+    else:
+        end = max(width * len(bins), MIN_LABELS)
+        end_labels = (
+            f'<text x="0" y="{y}">{low:,}</text><text x="{end:.0f}" y="{y}" text-anchor="end">{high:,} {unit}</text>'
+        )
+    ends = f'<path d="M0 {foot}H{WIDTH}" stroke="{INK}" opacity=".6"/><g font-size="18">{end_labels}</g>'
     first, last, count = max(bins, key=lambda each: each[2])
     words = f"{pictured(title)}: {bins[0][0]:,} to {bins[-1][1]:,} {unit}; most ({count:,}) have {_range(first, last)}"
     area = (0.0, 0.0, width * len(bins) / WIDTH, foot / HISTOGRAM_HEIGHT)

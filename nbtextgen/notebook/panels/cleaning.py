@@ -9,6 +9,7 @@ import ipywidgets as widgets
 
 from nbtextgen.core.errors import NbTextGenError
 from nbtextgen.core.escaping import visible
+from nbtextgen.core.wording import counted
 from nbtextgen.data.cleaning.clean import STEPS, StepResult
 from nbtextgen.data.pairs import Cleaned, Pairs, RawPairs
 from nbtextgen.data.report.findings import Finding
@@ -100,7 +101,7 @@ class CleaningPanel(StaticForm, widgets.VBox):
         )
         words = (
             f"<div style='line-height:1.4;border-left:4px solid {colour};padding-left:8px'><b>{visible(finding.name)}</b> "
-            f"({finding.severity}): {finding.count:,} rows ({finding.share:.1%}); {visible(finding.what)}"
+            f"({finding.severity}): {counted(finding.count, 'row')} ({finding.share:.1%}); {visible(finding.what)}"
             f"<details><summary>Examples</summary>{examples}</details></div>"
         )
         return self._row(left, words, step if new else None)
@@ -185,7 +186,7 @@ def _effect(result: StepResult | None) -> str:
     """What a step does now, as HTML."""
     if result is None:
         return ""
-    effects = [f"drops {result.dropped:,} rows"] if result.dropped else []
+    effects = [f"drops {counted(result.dropped, 'row')}"] if result.dropped else []
     effects += [f"rewrites {result.changed:,} texts"] if result.changed else []
     text = ", ".join(effects) or "changes nothing"
     return f"<div style='line-height:1.4'>{text}{step_examples(result)}</div>"

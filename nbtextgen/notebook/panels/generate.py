@@ -12,7 +12,7 @@ import ipywidgets
 
 from nbtextgen.core.cancellation import CancellationToken
 from nbtextgen.core.errors import NbTextGenError
-from nbtextgen.core.escaping import visible
+from nbtextgen.core.escaping import pictured, visible
 from nbtextgen.core.options import build, options_of
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.inference.generation import Generation
@@ -20,6 +20,7 @@ from nbtextgen.inference.sources import validate_sources
 from nbtextgen.notebook.background import BackgroundWorker, describe
 from nbtextgen.notebook.code import MagicLine, Values
 from nbtextgen.notebook.explain.panel import ExplanationPanel
+from nbtextgen.notebook.panels.example import example
 from nbtextgen.notebook.panels.fields import check_settings, choice_field, defaults, field, text_field
 from nbtextgen.notebook.panels.output_tokens import mark_differences, output_rows, visible_space
 from nbtextgen.notebook.panels.widgets import CodeView, Form, OutputsView
@@ -66,7 +67,7 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
         self._generations: list[Generation | None] = []
         self._choices: Sequence[Alternative] = ()
         self._seed: int | None = None  # of the last draw, if the user set none
-        self.form, self.decoding = _form(session.models() or [name], name, text), _decoding_form()
+        self.form, self.decoding = _form(session, name, text), _decoding_form()
         self.writing, self.code, self.below = OutputsView(), CodeView(), ipywidgets.VBox()
         parts = [self.form, self.writing, self.below, self.decoding, self.code, self.hidden_style()]
         super().__init__(parts)
@@ -267,11 +268,13 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
         return text, page
 
 
-def _form(names: list[str], name: str, text: str) -> Form:
+def _form(session: Session, name: str, text: str) -> Form:
+    names, first = session.models() or [name], example(session.model([name]) if name in session.models() else None)
+    hint = "Type an input" + (f", for instance: {pictured(first)}" if first else ".")
     models = [
         choice_field("model", names, "the variable that holds the model"),
         choice_field("compare", [NO_MODEL, *names], "a second model, shown side by side") | {"label": "compare with"},
-        text_field("text", "the input; the output changes while you type", kind="area", placeholder="Type an input."),
+        text_field("text", "the input; the output changes while you type", kind="area", placeholder=hint),
     ]
     return Form(
         sections=[{"title": "Generate", "fields": models}],

@@ -76,7 +76,9 @@ class ResultBar(StaticForm, ipywidgets.VBox):
             scores = model.evaluate(pairs)
             scores.analysed = True
             self._show("")
-            self._open(ipywidgets.HTML(scores._repr_mimebundle_()["text/html"]))
+            # The class gives tables the sizes and margins that they have as an output.
+            page = f'<div class="jp-RenderedHTMLCommon">{scores._repr_mimebundle_()["text/html"]}</div>'
+            self._open(ipywidgets.HTML(page))
             self.refresh_still()
 
         self._worker.replace(work)

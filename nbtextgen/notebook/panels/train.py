@@ -145,7 +145,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
             self.cost.value = status("No estimate while a training is running.")
             return None
         settings, errors = self.settings()
-        if errors:
+        if errors or "start" in self.form.errors:
             self.cost.value = status("")
             return None
         try:

@@ -160,8 +160,12 @@ function drawAxes({ x, y, low, high, logarithmic, lastStep, width }, { task, rat
     svg("text", { x: 4, y: 11 }, unit),
     svg("text", { x: 4, y: rate - 6 }, "learning rate"),
     svg("text", { x: LEFT - 6, y: base + 14, "text-anchor": "end" }, "update"),
-    ...axisTexts(rate, base, formatShort(maxRate(state))),
   ];
+  if (!state.train.length && !state.valid.length) {
+    const middle = { x: (LEFT + width - RIGHT) / 2, y: TOP + LOSS_HEIGHT / 2, "text-anchor": "middle" };
+    return [...parts, svg("text", middle, "The curves begin with the first update.")];
+  }
+  parts.push(...axisTexts(rate, base, formatShort(maxRate(state))));
   if (task) {
     parts.push(svg("text", { x: 4, y: task - 6 }, visible(`${state.now.task_name} (%)`)));
     parts.push(...axisTexts(task, task + TASK_HEIGHT, "100"));
