@@ -1,12 +1,14 @@
 """Draw README's pictures: JupyterLab in headless Chromium, with models of the built-in dates whose outputs are checked first.
 
-    .venv/bin/python scripts/draw_pictures.py [NAME ...]        # live, explain, generate, train, tune; about six minutes for all
+    .venv/bin/python scripts/draw_pictures.py [--model FOLDER] [NAME ...]        # live, explain, generate, train, tune, review; about eight minutes for all
 
 Each picture is drawn in a light and a dark theme and written to docs/pictures/. It raises if a model shown is not right.
+``--model`` names a saved model of the dates to show instead of one trained now.
 """
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
 import tempfile
@@ -18,15 +20,21 @@ from playwright.sync_api import Locator, expect, sync_playwright
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from browser.lab import BROWSER_OPTIONS, WAIT, Lab, Notebook, Server, find_browser  # noqa: E402
+from browser.lab import BROWSER_OPTIONS, WAIT, Lab, Notebook, Server, SharedPage, find_browser  # noqa: E402
 
 PICTURES = ROOT / "docs" / "pictures"
 MODEL = "dates-model"
+GOOD = """%load_ext nbtextgen
+from nbtextgen import TextGenerator, builtin
+dates = TextGenerator.load("{folder}")
+score = dates.evaluate(builtin("dates", 500, seed=99), metrics=["exact"])["exact"].value
+assert score > 98, score
+dates.save("dates-model")"""
 TRAIN = """%load_ext nbtextgen
 from nbtextgen import builtin
 %textgen_train dates --data builtin:dates --max-minutes 1.5 --quiet
 score = dates.evaluate(builtin("dates", 500, seed=99), metrics=["exact"])["exact"].value
-assert score > 99, score
+assert score > 98, score
 dates.save("{folder}")"""
 LOAD = """%load_ext nbtextgen
 from nbtextgen import TextGenerator
@@ -78,7 +86,7 @@ def draw_generate(lab: Lab) -> None:
     """Two models side by side, and the alternatives to one token."""
     train = "%textgen_train hasty --data builtin:dates --max-steps 60 --quiet"
     notebook = open_with_model(lab, train, "%textgen_panel dates", width=1280)
-    panel = notebook.output(2)
+    panel = notebook.panel(2)
     panel.get_by_label("text", exact=True).fill(SOURCE)
     panel.get_by_label(f"dates output 1: {TARGET}").wait_for()
     panel.get_by_label("compare").select_option("hasty")
@@ -93,7 +101,7 @@ def draw_generate(lab: Lab) -> None:
 def draw_train(lab: Lab) -> None:
     """The form of a training with the estimated cost of a run."""
     notebook = lab.open(["%load_ext nbtextgen", "%textgen_panel dates --data builtin:dates"], run=True)
-    panel = notebook.output(1)
+    panel = notebook.panel(1)
     panel.get_by_text("parameters;").wait_for()
     notebook.pictures(panel, PICTURES / "train")
 
@@ -101,12 +109,25 @@ def draw_train(lab: Lab) -> None:
 def draw_tune(lab: Lab) -> None:
     """A search that has ended."""
     notebook = lab.open(["%load_ext nbtextgen", "%textgen_panel dates --data builtin:dates --kind tune"], run=True)
-    panel = notebook.output(1)
+    panel = notebook.panel(1)
     put(panel, "minutes", "2")
     panel.get_by_role("button", name="Start").click()
     expect(panel.get_by_text("dates is the best of")).to_be_visible(timeout=2 * WAIT * 1000)
     assert re.search(r"importance", panel.inner_text(), re.IGNORECASE)
     notebook.pictures(panel, PICTURES / "tune")
+
+
+def draw_review(lab: Lab) -> None:
+    """A review of the outputs of a model of a few seconds, some of them decided."""
+    hasty = "%textgen_train hasty --data builtin:dates --max-steps 400 --quiet"
+    table = 'todo = hasty.generate_file(builtin("dates", 60, seed=7).sources, on_progress=lambda done, count: None)'
+    setup = f"%load_ext nbtextgen\nfrom nbtextgen import builtin\n{hasty}\n{table}"
+    notebook = lab.open([setup, "panel = %textgen_review todo --file pictured.review\npanel"], run=True, width=1100)
+    panel = notebook.panel(1)
+    for decided in range(1, 6):
+        panel.get_by_role("button", name=re.compile("^Accept")).click()
+        expect(panel.get_by_text(f"{decided} of 60 rows decided")).to_be_visible()
+    notebook.pictures(panel, PICTURES / "review")
 
 
 DRAW: dict[str, Callable[[Lab], None]] = {
@@ -115,6 +136,7 @@ DRAW: dict[str, Callable[[Lab], None]] = {
     "generate": draw_generate,
     "train": draw_train,
     "tune": draw_tune,
+    "review": draw_review,
 }
 
 
@@ -124,15 +146,22 @@ def close(lab: Lab) -> None:
     lab.pages.clear()
 
 
-def main(names: list[str]) -> None:
-    """Train the model that is shown, then draw the pictures named, or all."""
+def main() -> None:
+    """Train or load the model that is shown, then draw the pictures named, or all."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(DRAW)}; default: all")
+    parser.add_argument("--model", type=Path)
+    options = parser.parse_args()
+    names = options.names or list(DRAW)
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_browser(), args=BROWSER_OPTIONS)
         server = Server(Path(home))
         try:
-            lab = Lab(server, browser.new_context(locale="en-GB"))
+            context = browser.new_context(locale="en-GB")
+            lab = Lab(server, context, SharedPage(server, context))
             if {"explain", "generate"} & set(names):
-                lab.open([TRAIN.format(folder=MODEL)], run=True)
+                code = GOOD.format(folder=options.model.resolve()) if options.model else TRAIN.format(folder=MODEL)
+                lab.open([code], run=True)
             for name in names:
                 close(lab)
                 DRAW[name](lab)
@@ -143,4 +172,4 @@ def main(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:] or list(DRAW))
+    main()
