@@ -40,13 +40,15 @@ def sync(path: Path) -> None:
 
 
 def checked_path(path: object) -> Path:
-    """The path, if the file system can have such a name.
+    """The path, with the home folder in place of ``~``, if the file system can have such a name.
 
     Raises:
         ModelFileError: for a NUL character, or a part of more than 255 bytes.
     """
     if not isinstance(path, (str, Path)):
         raise ModelFileError(f"A file or folder is named by a text or a Path, not by {type(path).__name__}.")
+    with contextlib.suppress(RuntimeError):  # a user that does not exist
+        path = Path(path).expanduser()
     path = Path(path) if Path(path).name not in ("", "..") else Path(path).resolve()
     if not path.name:
         raise ModelFileError(f"{path} cannot hold a model or a table; name a folder or a file in it.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,15 @@ from typing import Any, cast
 
 from nbtextgen.core.errors import OptionError, nearest
 from nbtextgen.core.options import Option
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object of some names and values; raises ``ValueError`` for a name that is there twice."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"'{next(name for name in names if names.count(name) > 1)}' is given twice")
+    return values
 
 
 def read_settings(path: Path, options: Mapping[str, Option], texts: Sequence[str] = ()) -> dict[str, Any]:
@@ -23,12 +33,13 @@ def read_settings(path: Path, options: Mapping[str, Option], texts: Sequence[str
     Raises:
         OptionError: if the file is missing, is not TOML or JSON, or has an unknown key or a bad value.
     """
-    kind = "JSON" if path.suffix == ".json" else "TOML"
+    path = Path(os.path.expanduser(path))
+    kind = "JSON" if path.suffix.lower() == ".json" else "TOML"
     if not path.is_file():
         raise OptionError(f"There is no settings file {path}; check its name.")
     try:
         text = path.read_text(encoding="utf-8-sig")
-        values: object = json.loads(text) if kind == "JSON" else tomllib.loads(text)
+        values: object = json.loads(text, object_pairs_hook=_without_repeats) if kind == "JSON" else tomllib.loads(text)
     except (OSError, ValueError) as error:
         raise OptionError(f"{path} is not valid {kind}: {error}.") from None
     if not isinstance(values, dict):
@@ -36,6 +47,8 @@ def read_settings(path: Path, options: Mapping[str, Option], texts: Sequence[str
     settings: dict[str, Any] = {}
     for key, value in cast("dict[str, object]", values).items():
         name = key.replace("-", "_")
+        if name in settings:
+            raise OptionError(f"{path}: '{key}' is given twice; leave one of them out.")
         if name in texts:
             if not isinstance(value, str):
                 raise OptionError(f"{path}: {key} must be a text (got {value!r}).")

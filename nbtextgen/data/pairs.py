@@ -18,8 +18,10 @@ from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.core.wording import counted, share, there_are
 from nbtextgen.data.cleaning.clean import Dropped, StepResult, clean_rows, parse_steps
 from nbtextgen.data.cleaning.steps import REWRITES
-from nbtextgen.data.readers.columns import ColumnName, ReadOptions
+from nbtextgen.data.readers.columns import SAMPLE, ColumnName, ReadOptions
+from nbtextgen.data.readers.header import Header, header_names, recognise_header
 from nbtextgen.data.readers.read import read_rows
+from nbtextgen.data.readers.text import check_encoding
 from nbtextgen.data.report.report import DataReport, report
 from nbtextgen.data.report.views import step_lines, step_table
 from nbtextgen.data.rows import NO_PAIRS, Place, Row, Rows, are_texts, place_text, row_error, same_key
@@ -156,7 +158,7 @@ class Pairs(Sequence[tuple[str, str]]):
 
     @classmethod
     def from_text(cls, text: str, name: str = "line") -> Pairs:
-        """Read lines ``source<TAB>target`` or ``source => target``; blank lines are skipped.
+        """Read lines ``source<TAB>target`` or ``source => target``; blank lines are skipped, and so is a header.
 
         Raises:
             DataError: for a line with no separator or more than one tab; names the line.
@@ -173,7 +175,13 @@ class Pairs(Sequence[tuple[str, str]]):
             rows.append(((name, number), parts[0], parts[1], None))
         if not rows:
             raise DataError("There are no pairs: write one per line, source, a tab or ' => ', and target.")
-        return RawPairs.from_rows(rows).pairs()
+        notes, first = list[str](), rows[0][1:3]
+        if len(rows) > 1 and recognise_header(first, [row[1:3] for row in rows[1:SAMPLE]]) is Header.YES:
+            names = header_names(first)
+            notes.append(f"{place_text(rows[0][0])} ({', '.join(names):.80}) is read as a header.")
+            source, target = ReadOptions(notes=notes).choose(names)
+            rows = [(row[0], row[1 + source], row[1 + target], None) for row in rows[1:]]
+        return replace(RawPairs.from_rows(rows), notes=tuple(notes)).pairs()
 
     @classmethod
     def of(
@@ -304,7 +312,7 @@ class RawPairs:
         """Read what ``Pairs.of`` reads, keeping rows that it would refuse."""
         if isinstance(data, RawPairs):
             return data
-        options = ReadOptions(source, target, encoding, in_memory=True)
+        options = ReadOptions(source, target, check_encoding(encoding), in_memory=True)
         raw = cls.from_rows(read_rows(data.pairs if isinstance(data, Cleaned) else data, options))
         notes = options.notes
         more = [f"{counted(len(notes) - MAX_NOTES, 'more note')} like these."] if len(notes) > MAX_NOTES else []

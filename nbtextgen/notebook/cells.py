@@ -11,7 +11,10 @@ _OPTION = re.compile(r"--[A-Za-z]")
 _TEXT_WITH_QUESTION_MARK = re.compile(
     r"^([ \t]*(?:[\w, ]+=[ \t]*)?%textgen_(?:generate|explain|continue)[ \t]+\S+[ \t]+\S.*\?)[ \t]*(\n?)$"
 )
-_GAP = re.compile(r"(?<=\S) {2,}(?=\S)")
+_SILENCED = re.compile(r"^([ \t]*%textgen_.*;)[ \t]*(?:#[^'\"\n]*)?(\n?)$")
+SILENT = " # ;"
+"""Ends the line of a magic that ends in a semicolon and whose value is not assigned."""
+_GAP = re.compile(r"(?<=\S)[ \u00a0\u3000]{2,}(?=\S)")
 
 
 def continue_line(line: str, cell: str | None) -> tuple[str, str | None]:
@@ -30,9 +33,10 @@ def cell_magics(lines: list[str]) -> list[str]:
 
     One below other lines, as in documentation that is pasted, takes the lines up to a blank one or the next magic as its cell.
     One without a cell gets a blank line, so that the magic itself says what is missing. A text that ends in a question mark gets
-    an empty comment, or IPython would show help for its last word.
+    an empty comment, or IPython would show help for its last word. A semicolon at the end is marked, since IPython overlooks it.
     """
     lines = [_TEXT_WITH_QUESTION_MARK.sub(r"\1 #\2", line) for line in lines]
+    lines = [_SILENCED.sub(rf"\1{SILENT}\2", line) for line in lines]
     if not any(line.startswith("%%textgen_") for line in lines):
         return lines
     if lines[0].startswith("%%"):
@@ -57,14 +61,20 @@ def pairs_in_cell(cell: str) -> str:
     Raises:
         DataError: if some lines have such a gap and others have none, or several.
     """
-    rows = [(number, row) for number, row in enumerate(cell.split("\n"), 1) if row.strip()]
-    gaps = [len(_GAP.findall(row.strip())) for _, row in rows]
-    if "\t" in cell or " => " in cell or not any(gaps):
+    lines = cell.split("\n")
+    rows = {
+        index: len(_GAP.findall(line.strip()))
+        for index, line in enumerate(lines)
+        if line.strip() and "\t" not in line and " => " not in line
+    }
+    if not any(rows.values()):
         return cell
-    number = next((number for (number, _), count in zip(rows, gaps, strict=True) if count != 1), None)
-    if number is not None:
-        raise DataError(
-            f"cell, line {number} has no separator: write source, a tab or ' => ', and target. The Tab key types spaces here, "
-            "which separate the two if every line has exactly one gap of two or more spaces."
-        )
-    return "\n".join(_GAP.sub("\t", row.strip()) for row in cell.split("\n"))
+    for index, gaps in rows.items():
+        if gaps != 1:
+            raise DataError(
+                f"cell, line {index + 1} has no separator: write source, a tab or ' => ', and target. The Tab key types spaces "
+                "here, which separate the two if every line has exactly one gap of two or more spaces."
+            )
+    return "\n".join(
+        _GAP.sub("\t", line.strip()) if index in rows or not line.strip() else line for index, line in enumerate(lines)
+    )

@@ -15,21 +15,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from nbtextgen.core.errors import OptionError, nearest
 from nbtextgen.core.options import Option
 from nbtextgen.notebook.quoting import QuotedItem, QuotedItems, end_of_word, next_word, quoted
-from nbtextgen.notebook.references import BRACES, expand, expand_options, is_expression
+from nbtextgen.notebook.references import BRACES, expand, expand_options, is_expression, names_in
 
 EXPRESSIONS = ("data", "valid", "background", "text", "gold", "into", "glossary")
 """Options that take an expression or a path; it is evaluated by ``Session``, and not expanded here."""
+PATHS = ("save", "run", "resume", "config", "source_embeddings", "target_embeddings")
+"""Options that take a path, in which ``$HOME`` is a variable of the environment."""
 _FLAG = re.compile(r"--([A-Za-z][\w-]*)(=?)")
 _END_OF_OPTIONS = re.compile(r"--(?=\s|$)")
 _STRING = re.compile(r'"""(?:[^\\]|\\.)*?"""|\'\'\'(?:[^\\]|\\.)*?\'\'\'|"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'')
 _SUFFIX = re.compile(r"\.\w{2,7}$")
+_OTHER_DASHES = re.compile(r"(-|[\u2012-\u2015\u2212]{1,2})([A-Za-z][\w-]+)")
+_SEMICOLON = re.compile(r"\s*;\s*(#[^'\"]*)?$")
 _BOOLEAN = "true|false|yes|no|on|off"
 _OPENING = {")": "(", "]": "[", "}": "{"}
 
@@ -44,6 +49,7 @@ class ParsedLine:
         options: values by their Python names.
         cell: the body of a cell magic, or ``None``.
         awaited, quiet: whether the caller awaits the result, and whether the cell shows no value.
+        silenced: whether the line ends in a semicolon, so that a notebook shows no value.
     """
 
     words: list[str] = field(default_factory=list[str])
@@ -52,6 +58,7 @@ class ParsedLine:
     cell: str | None = None
     awaited: bool = False
     quiet: bool = False
+    silenced: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,7 +88,14 @@ def parse_line(line: str, syntax: Syntax, variables: Mapping[str, Any] | None = 
         OptionError: for an unknown option (with the nearest), one that is given twice, a missing or bad value, an open quote, or
             ``$name`` in a text if there is no such variable.
     """
-    return _Reader(line if variables is None else expand_options(line, variables), syntax, variables).read()
+    line = line if variables is None else expand_options(line, variables)
+    if semicolon := _SEMICOLON.search(line):
+        reader = _Reader(line[: semicolon.start()], syntax, variables)
+        with suppress(OptionError):
+            parsed = reader.read()
+            if not reader.ends_in_text:  # where it would belong to the text
+                return replace(parsed, silenced=True)
+    return _Reader(line, syntax, variables).read()
 
 
 class _Reader:
@@ -92,10 +106,14 @@ class _Reader:
         self.position = 0
         self.parsed = ParsedLine()
         self.quoted = QuotedItems(line)
+        self.ends_in_text = False
+        self.in_path = syntax.rest == "path"
 
     def read(self) -> ParsedLine:
         parsed, syntax, texts = self.parsed, self.syntax, list[str]()
         while self._go_tonext_word():
+            self.ends_in_text, self.in_path = False, syntax.rest == "path"
+            self._check_dashes()
             flag = _FLAG.match(self.line, self.position)
             if flag is not None:
                 self._read_option(flag)
@@ -153,17 +171,34 @@ class _Reader:
         return self.position
 
     def _read_value(self, option: Option) -> str:
-        # Spaces belong to the value if no more words can follow: with --data, there is no text on the line.
-        no_text = not self.syntax.rest or option.name == "data" or "data" in self.parsed.options
+        # Spaces belong to the value if no more words can follow: with --data or --text, there is no text on the line.
+        no_text = not self.syntax.rest or option.name in ("data", "text") or "data" in self.parsed.options
         with_spaces = no_text and len(self.parsed.words) == self.syntax.words
+        self.in_path = option.name in PATHS
         if option.type in (str, tuple) and option.name in EXPRESSIONS:
-            return self.read_expression(with_spaces=with_spaces)
+            item = self.quoted.get(self.position)
+            text = self.read_expression(with_spaces=with_spaces)
+            is_quoted = item is not None and item.text == text and self.syntax.rest == "text"
+            return repr(text) if is_quoted and option.name == "text" and not self._names_variables(text) else text
         if option.type is str and option.choices is None and with_spaces and self.quoted.get(self.position) is None:
             return self._expanded(self._read_run())
         value = self._read_word(constants=True)
         while option.type is tuple and value.endswith(",") and self._next_is(r"[^#-]\S*"):
             value += self._read_word()
         return value
+
+    def _names_variables(self, text: str) -> bool:
+        """Return ``True`` for an expression all of whose names are variables, and so no text."""
+        names = names_in(text)
+        return bool(names) and all(name in (self.variables or {}) for name in names)
+
+    def _check_dashes(self) -> None:
+        """Raise ``OptionError`` for an option behind one hyphen, or a dash that a word processor made of two."""
+        match = _OTHER_DASHES.match(self.line, self.position)
+        if match is None or match[2].replace("-", "_") not in self.syntax.options:
+            return
+        way_out = "; put a text that begins with dashes in double quotes" if self.syntax.rest == "text" else ""
+        raise OptionError(f"{match[0]} is no option: write --{match[2]} with two hyphens{way_out}.")
 
     # Words and texts ------------------------------------------------------------------------------------------------
 
@@ -196,6 +231,8 @@ class _Reader:
         self._check_open_quote()
         start = end = self.position
         while self._go_tonext_word() and not (options and _FLAG.match(self.line, self.position)):
+            if options:
+                self._check_dashes()
             item = self.quoted.get(self.position)
             end = item.end if item is not None else end_of_word(self.line, self.position)
             self.position = end
@@ -207,7 +244,10 @@ class _Reader:
         while (item := quoted.get(position)) is not None:
             parts.append(self._unquoted(item, strict=True))
             position = next_word(run, item.end)
-        return " ".join(parts) if parts and position == len(run) else self._expanded(run, strict=True)
+        if parts and position == len(run):
+            return " ".join(parts)
+        self.ends_in_text = self.syntax.rest == "text"
+        return self._expanded(run, strict=True)
 
     def _check_open_quote(self) -> None:
         if self.line.startswith('"', self.position) and self.quoted.get(self.position) is None:
@@ -225,23 +265,30 @@ class _Reader:
     def _expanded(self, text: str, *, constants: bool = False, dollars: bool = True, strict: bool = False) -> str:
         if self.variables is None:
             return text
-        return expand(text, self.variables, constants=constants, dollars=dollars, strict=strict)
+        strict, environment = strict or self.in_path, self.in_path
+        return expand(
+            text, self.variables, constants=constants, dollars=dollars, strict=strict, environment=environment
+        )
 
     # Expressions and paths ------------------------------------------------------------------------------------------
 
     def read_expression(self, *, with_spaces: bool) -> str:
         """Read an expression or a path: with its spaces up to the next option or a comment, or as far as it makes sense."""
-        item = self.quoted.get(self.position)
+        item, start = self.quoted.get(self.position), self.position
         if item is not None:
+            end = _expression_ends(self.line, start, strings=True)[-1] if with_spaces else 0
+            if end > item.end and is_expression(self.line[start:end]):  # "a" + b
+                self.position = end
+                return self.line[start:end]
             self.position = item.end
             return item.text
-        self._check_open_quote()
-        start = self.position
         # Without strings as well: an apostrophe in the name of a file opens none.
         by_python, by_spaces = (_expression_ends(self.line, start, strings=strings) for strings in (True, False))
         ends = [by_python[-1], by_spaces[-1]] if with_spaces else sorted({*by_python, *by_spaces})
         in_order = ends if with_spaces or self.syntax.rest == "text" else ends[::-1]
         complete = [end for end in in_order if _is_complete(self.line[start:end])]
+        if not complete:
+            self._check_open_quote()
         with_suffix = [end for end in ends if _SUFFIX.search(self.line[start:end])]
         self.position = [*complete, *with_suffix, ends[0]][0]
         return self.line[start : self.position]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import warnings
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from nbtextgen.notebook.quoting import QuotedItems
 
 BRACES = re.compile(r"\{([^{}]+)\}")
 _REFERENCE = re.compile(r"\{\{([^{}]+)\}\}|\{([^{}]+)\}|(\$?)\$([^\W\d]\w*(?:\.[^\W\d]\w*)*)")
+_IN_PATH = re.compile(r"\$\{([^\W\d]\w*)\}")
 _WORD = re.compile(r"(?<!\S)(?:\{([^{}]+)\}|\$([^\W\d]\w*))(?!\S)")
 _BEGINS_WITH_OPTION = re.compile(r"\s*--[A-Za-z]")
 
@@ -32,8 +34,20 @@ def parsed_expression(text: str) -> ast.expr | None:
             return None
 
 
+def names_in(expression: str) -> set[str]:
+    """Return the names in an expression; none if the text is no expression."""
+    tree = parsed_expression(expression)
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} if tree is not None else set[str]()
+
+
 def expand(
-    text: str, variables: Mapping[str, Any], *, constants: bool = False, dollars: bool = True, strict: bool = False
+    text: str,
+    variables: Mapping[str, Any],
+    *,
+    constants: bool = False,
+    dollars: bool = True,
+    strict: bool = False,
+    environment: bool = False,
 ) -> str:
     """Replace ``{expression}`` and ``$name`` by their values; ``{{name}}`` and ``$$name`` stand for ``{name}`` and ``$name``.
 
@@ -45,6 +59,7 @@ def expand(
         constants: whether to replace also an expression without a variable, such as ``{1 + 1}``.
         dollars: whether to replace ``$name``.
         strict: whether to refuse ``$name`` if there is no such variable.
+        environment: whether ``$NAME`` and ``${NAME}``, as in a path, may also be variables of the environment.
 
     Raises:
         OptionError: for ``$name`` without a variable.
@@ -61,11 +76,15 @@ def expand(
             return f"${name}"
         values = _value(name, variables) or _value(name.partition(".")[0], variables)
         if not values:
+            if environment and name in os.environ:
+                return os.environ[name]
             if strict:
                 raise OptionError(f"There is no variable {name} for ${name}; write $${name} if it is text.")
             return match[0]
         return f"{values[0]}" if _value(name, variables) else f"{values[0]}{name[name.index('.') :]}"
 
+    if environment:
+        text = _IN_PATH.sub(r"$\1", text)
     return _REFERENCE.sub(value, text)
 
 
@@ -73,9 +92,7 @@ def _value(expression: str, variables: Mapping[str, Any], *, constants: bool = F
     """Return the value of an expression in a list, which is empty if it has none or names no variable."""
     if character := re.fullmatch(r"chr\((\d{2,5})\)", expression):  # how a brace or a dollar can be spelled
         return [chr(int(character[1]))]
-    tree = parsed_expression(expression)
-    names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} if tree is not None else set[str]()
-    if tree is None or not (constants or any(name in variables for name in names)):
+    if not is_expression(expression) or not (constants or any(name in variables for name in names_in(expression))):
         return []
     try:
         return [eval(expression.strip(), dict(variables))]  # the user's own code

@@ -6,7 +6,7 @@ import ast
 import keyword
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +88,9 @@ class Session:
         if not words:
             raise OptionError(f"Name the model to {purpose}{available}.")
         name = words[0]
+        if name not in variables and isinstance(parsed_expression(name), (ast.Subscript, ast.Attribute)):
+            with suppress(DataError):
+                variables = {**variables, name: self.value(name, "")}  # models["french"]
         if name not in variables:
             raise OptionError(f"There is no model named {name}{available}.{nearest(name, models)}")
         if not is_generator(variables[name]):
@@ -208,6 +211,6 @@ class Session:
         return repr(expanded) if text.strip() not in self.scope and names_file(expanded) else text.strip()
 
     def _expanded(self, text: str) -> str:
-        """Return a path with the values of ``{name}`` and ``$name``, and the home folder in place of ``~``."""
-        expanded = expand(text, self.scope)
+        """Return a path with the values of ``{name}`` and ``$name``, of the environment, and the home folder in place of ``~``."""
+        expanded = expand(text, self.scope, environment=True)
         return str(Path(expanded).expanduser()) if expanded.startswith("~") else expanded

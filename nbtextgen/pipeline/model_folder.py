@@ -120,7 +120,8 @@ def read_tokenizers(folder: Path, files: Mapping[str, Any]) -> tuple[Tokenizer, 
 @isolated()
 def load(folder: Path) -> tuple[Predictor, Plan, dict[str, Any]]:
     """Read a model; see ``TextGenerator.load``. Nothing in the folder is executed."""
-    recover(checked_path(folder), MANIFEST)
+    folder = checked_path(folder)
+    recover(folder, MANIFEST)
     if not folder.is_dir():
         raise ModelFileError(f"There is no saved model at {folder}; give the folder that was saved to.")
     manifest, raw = _read_manifest(folder)

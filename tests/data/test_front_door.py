@@ -6,15 +6,18 @@ import gzip
 import io
 import json
 import random
+import sqlite3
 import zipfile
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import Any, NamedTuple
 
 import datasets
 import numpy as np
 import pandas
 import polars
 import pyarrow
+import pyarrow.dataset
 import pyarrow.feather
 import pytest
 
@@ -146,12 +149,95 @@ def test_columns_named_target_and_source_are_taken_by_name(names: tuple[str, str
         "summary,document",
         "translation,original",
         "correct,incorrect",
+        "labels,inputs",
+        "target:fr,source:en",
+        "tgt_deu,src_eng",
     ],
 )
 def test_columns_whose_names_say_source_and_target_are_taken_by_name(names: str) -> None:
     frame = pandas.DataFrame([(target, source) for source, target in ROWS], columns=names.split(","))
     frame["number"] = "1"
     assert read(frame[names.split(",")]) == read(frame) == ROWS
+
+
+class Numbered:
+    """A data set as PyTorch has them: rows by number, and no iterator."""
+
+    def __len__(self) -> int:
+        return len(ROWS)
+
+    def __getitem__(self, index: int) -> tuple[str, str]:
+        return ROWS[index % len(ROWS)]
+
+
+class Named(NamedTuple):
+    target: str
+    id: int
+    source: str
+
+
+@dataclass
+class Record:
+    fr: str
+    en: str
+
+
+def database(query: str) -> list[Any]:
+    connection = sqlite3.connect(":memory:")
+    connection.row_factory = sqlite3.Row
+    connection.execute("create table pairs (id, fr, en)")
+    connection.executemany("insert into pairs values (1, ?, ?)", [row[::-1] for row in ROWS])
+    return connection.execute(query).fetchall()
+
+
+def test_rows_with_names_and_parts_of_tables() -> None:
+    frame = pandas.DataFrame(ROWS, columns=["en", "fr"])
+    batch = pyarrow.record_batch({"en": [a for a, _ in ROWS], "fr": [b for _, b in ROWS]})
+    for data in (
+        database("select en as source, fr as target, id from pairs"),
+        [Named(b, 1, a) for a, b in ROWS],
+        list(frame.itertuples()),
+        Numbered(),
+        pyarrow.array([{"en": a, "fr": b} for a, b in ROWS]),
+        [batch[:1], batch[1:]],
+        pyarrow.dataset.dataset(pyarrow.Table.from_batches([batch])),
+    ):
+        assert read(data) == ROWS, type(data)
+    for data in (
+        database("select * from pairs"),
+        [Record(b, a) for a, b in ROWS],
+        [row for _, row in frame.iterrows()],
+    ):
+        assert read(data, source="en", target="fr") == ROWS
+        assert read_texts(data, "fr") == [b for _, b in ROWS]
+    assert list(Pairs.of(pandas.read_csv(io.StringIO(frame.to_csv(index=False)), chunksize=2))) == ROWS
+    assert list(Pairs.of(pyarrow.RecordBatchReader.from_batches(batch.schema, [batch]))) == ROWS
+    lazy = datasets.Dataset.from_pandas(frame.assign(id=1)).with_transform(
+        lambda rows: {k: rows[k] for k in ("en", "fr")}
+    )
+    assert read(lazy, source="en", target="fr") == ROWS
+    with pytest.raises(DataError, match=r"mapping of texts to texts; give its pairs, as list\(data.items\(\)\)"):
+        Pairs.of(dict(ROWS))
+
+
+def test_names_of_files_in_other_forms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    table = write(tmp_path / "my data.tsv", "".join(f"{a}\t{b}\n" for a, b in ROWS))
+    sides = [str(write(tmp_path / f"a.{side}", "\n".join(row[side == "fr"] for row in ROWS))) for side in ("en", "fr")]
+    for data in (
+        "$HOME/my data.tsv",
+        "~/my data.tsv",
+        table.as_uri(),
+        PurePath(table),
+        np.array(sides),
+        pandas.Series(sides),
+    ):
+        assert read(data) == ROWS, data
+    assert list(Pairs.of(pair_columns(*(Path(side).read_text("utf-8").splitlines(True) for side in sides)))) == ROWS
+    with open(sides[0], encoding="utf-8") as file, pytest.raises(DataError, match="open file"):
+        pair_columns(file, sides[1])
+    with pytest.raises(DataError, match="a b c d is a text, not the name of a file; Pairs.from_text"):
+        Pairs.of("a\tb\nc\td")
 
 
 def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
@@ -176,6 +262,16 @@ HEADERS = {
     "Deutsch,English": ROWS,
     "date,iso": [("4 July 1976", "1976-07-04"), ("May 1, 1900", "1900-05-01"), ("1 mars 2001", "2001-03-01")],
     "foo,bar": [(f"this is sentence {n}", f"voici la phrase {n}") for n in range(30)],
+    "en_US,fr_FR": ROWS,
+    "英语,法语": ROWS,
+    "한국어,영어": [("고양이", "cat"), ("집", "house"), ("숲", "wood")],
+    "हिन्दी,अंग्रेज़ी": [("कमल", "lotus"), ("घर", "house"), ("पानी", "water")],
+    "العربية,الإنجليزية": [("قطة", "cat"), ("بيت", "house"), ("غابة", "wood")],
+    "Ελληνικά,Αγγλικά": [("γάτα", "cat"), ("σπίτι", "house"), ("δάσος", "wood")],
+    "ไทย,อังกฤษ": [("แมว", "cat"), ("บ้าน", "house"), ("ป่า", "wood")],
+    "misspelled,corrected": [("teh", "the"), ("adn", "and"), ("recieve", "receive")],
+    "infinitive,participle": [("go", "gone"), ("see", "seen"), ("be", "been")],
+    "hi,en": [("कमल", "Hi."), ("घर", "It is."), ("पानी", "No.")],
 }
 
 
@@ -220,6 +316,27 @@ def test_a_first_pair_is_no_header(rows: list[tuple[str, str]], tmp_path: Path) 
     path = write(tmp_path / "a.tsv", "".join(f"{source}\t{target}\n" for source, target in rows))
     assert read(path) == rows
     assert Pairs.of(path).notes == ()
+
+
+def test_rows_in_memory_that_begin_with_a_header_are_said(tmp_path: Path) -> None:
+    rows = [("english", "french"), *ROWS]
+    lines = write(tmp_path / "a.jsonl", "\n".join(map(json.dumps, rows)))
+    sides = [write(tmp_path / f"a.{side}", "\n".join(row[side == "fr"] for row in rows)) for side in ("en", "fr")]
+    for data in (
+        rows,
+        list(map(list, rows)),
+        np.array(rows),
+        pandas.DataFrame(rows),
+        tuple(zip(*rows, strict=True)),
+        lines,
+        sides,
+    ):
+        assert read(data) == rows
+        assert any("looks like a header; if it is one, leave it out" in note for note in Pairs.of(data).notes)
+    text = Pairs.from_text("\n".join(f"{b}\t{a}" for a, b in [("source", "target"), *ROWS]))
+    assert list(text) == ROWS and "line 1 (target, source) is read as a header." in text.notes
+    often = write(tmp_path / "b.tsv", "привет мир\thello\nпока друг\tbye\n" * 30)
+    assert len(read(often)) == 60 and not Pairs.of(often).notes
 
 
 def test_a_first_line_that_may_be_a_header_is_a_note(tmp_path: Path) -> None:
@@ -318,6 +435,22 @@ def test_a_line_with_sep_and_other_delimiters(tmp_path: Path) -> None:
     assert read(write(tmp_path / "e.csv", 'a\tb\n"c\td\n')) == [("a", "b"), ('"c', "d")]
     assert read(write(tmp_path / "f.tsv", "a,b\nc,d\n")) == [("a", "b"), ("c", "d")]
     assert read(write(tmp_path / "cmu", "a\tb\n")) == [("a", "b")]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("r.tsv", '"en"\t"fr"\n"1"\t"a"\t"b"\n"2"\t"c"\t"d"\n'),  # R's write.table
+        ("a.csv", "en,fr,\na,b,\nc,d,\n"),
+        ("a.tsv", "a\tb\t\t\nc\td\t\t\n"),
+        ("dos.tsv", "a\tb\r\nc\td\r\n\x1a"),
+        ("s.csv", '"sep=;"\na;b\nc;d\n'),
+        ("md.txt", "| en | fr |\n|:---|----|\n| a  | b  |\n| c  | d  |\n"),
+        ("md.csv", "|a|b|\n|c|d|\n"),
+    ],
+)
+def test_tables_as_other_programs_write_them(name: str, text: str, tmp_path: Path) -> None:
+    assert read(write(tmp_path / name, text)) == [("a", "b"), ("c", "d")]
 
 
 def test_a_quote_that_swallows_rows_is_named(tmp_path: Path) -> None:
@@ -423,7 +556,14 @@ def test_a_zip_archive_of_one_file_is_read(tmp_path: Path) -> None:
     lines = "".join(json.dumps({"source": a, "target": b}) + "\n" for a, b in ROWS)
     commas = "".join(f'"{a}";"{b}"\n' for a, b in ROWS)
     for name, content in (("a.tsv", table), ("data/a.jsonl", lines), ("a.csv", commas), ("a.txt", table), ("a", lines)):
-        files = {"data/": "", name: content, "__MACOSX/._a.tsv": "x", ".DS_Store": "x"}
+        files = {
+            "data/": "",
+            name: content,
+            "__MACOSX/._a.tsv": "x",
+            ".DS_Store": "x",
+            "_about.txt": "x",
+            "README": "x",
+        }
         assert read(write(tmp_path / "a.zip", zipped(files))) == ROWS
         assert read(write(tmp_path / "a.tsv", zipped(files))) == ROWS
     assert list(stream_texts(write(tmp_path / "b.zip", zipped({"b.txt": "one\n\ntwo\n"})))) == ["one", "", "two"]
@@ -468,10 +608,12 @@ def test_files_are_known_by_their_content(tmp_path: Path) -> None:
     whole = json.dumps([{"source": a, "target": b} for a, b in ROWS], indent=2)
     assert read(write(tmp_path / "b.csv", whole)) == ROWS
     frame = pandas.DataFrame(ROWS, columns=["source", "target"])
-    for orient in ("columns", "records", "split", "index", "table"):
+    for orient in ("columns", "records", "split", "index", "table", "values"):
         frame.to_json(tmp_path / f"{orient}.json", orient=orient)
-        if orient != "index":
-            assert read(tmp_path / f"{orient}.json") == ROWS, orient
+        assert read(tmp_path / f"{orient}.json") == ROWS, orient
+    nested = "".join(json.dumps({"translation": {"en": a, "fr": b}}) + "\n" for a, b in ROWS)
+    for text in (lines, nested):
+        assert read(write(tmp_path / "lines.json", text)) == ROWS
     assert read(write(tmp_path / "c.json", json.dumps({"version": 2, "data": json.loads(whole)}, indent=1))) == ROWS
     frame.to_parquet(tmp_path / "d.tsv")
     assert read(tmp_path / "d.tsv") == ROWS
@@ -526,6 +668,44 @@ def test_another_encoding_is_named_and_can_be_given(encoding: str, suffix: str, 
         Pairs.of(path, encoding="cp125")
 
 
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("cp1255", "תודה רבה"),
+        ("cp1255", "ספר"),
+        ("tis_620", "สวัสดี"),
+        ("tis_620", "ขอบคุณครับ"),
+        ("cp1253", "σπίτι"),
+        ("cp1250", "příliš žluťoučký"),
+        ("cp1254", "ışık"),
+        ("cp1256", "مرحبا"),
+        ("koi8_r", "привет мир"),
+        ("cp866", "Москва"),
+        ("cp850", "été"),
+        ("mac_roman", "été"),
+        ("gb18030", "他去学校了。"),
+        ("big5", "我是學生"),
+        ("euc_kr", "집"),
+    ],
+)
+def test_short_texts_are_advised_their_encoding(encoding: str, text: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tsv", f"{text}\tx\n", encoding)
+    with pytest.raises(DataError, match=rf"not UTF-8 text; give .*encoding='{encoding}'"):
+        read(path)
+    assert read(path, encoding=encoding) == [(text, "x")]
+
+
+def test_an_encoding_that_cannot_be_told_or_is_wrong(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="give its encoding, such as cp1252"):
+        read(write(tmp_path / "a.tsv", b"\x98\xaa\x1f\xfe\tb\n"))
+    path = write(tmp_path / "b.tsv", "été\tsummer\nforêt\tforest\nnaïve\tx\n")
+    with pytest.raises(DataError, match=r"b\.tsv is UTF-8 text; leave out encoding='cp1252'"):
+        read(path, encoding="cp1252")
+    assert read(path, encoding="") == read(path)
+    with pytest.raises(OptionError, match="no encoding of text 'nonsense'"):
+        Pairs.of(ROWS, encoding="nonsense")
+
+
 CMUDICT = """;;; # CMUdict  --  Major Version: 0.07
 !EXCLAMATION-POINT  EH2 K S K L AH0 M EY1 SH AH0 N P OY2 N T
 ABACUS  AE1 B AH0 K AH0 S
@@ -575,6 +755,15 @@ def test_other_tables_and_what_they_are(tmp_path: Path) -> None:
         (write(tmp_path / "m.json", '{"hello": "bonjour", "bye": "salut"}'), "holds one JSON object of texts"),
         (write(tmp_path / "e.json", '[{"a": "x", "b": "y"}] more'), "there is more after the list"),
         (write(tmp_path / "h.csv", "<!DOCTYPE html>\n<html>"), "is an HTML page"),
+        (write(tmp_path / "i.tsv", "\ufeff\n<!-- a\nb -->\n <HTML>"), "is an HTML page"),
+        (write(tmp_path / "d.jsonl", '{"a": "b", "a": "c", "d": "e"}\n'), "line 1: two columns are named 'a'"),
+        (
+            write(tmp_path / "s.json", '{"train": [{"a": "b", "c": "d"}], "test": [{"a": "b"}]}'),
+            "several lists .train, test",
+        ),
+        (write(tmp_path / "j.tsv", "\x1b$B2H\x1b(B\thouse\n"), "give encoding='iso2022_jp'"),
+        (write(tmp_path / "b.tsv", bytes(range(32)) * 9), "is not text: it is full of control characters"),
+        (write(tmp_path / "z.zip", zipped({})), "is an empty zip archive"),
         (write(tmp_path / "l.tsv", "version https://git-lfs.github.com/spec/v1\n"), "git lfs pull"),
         (write(tmp_path / "t.gz", gzip.compress(gzip.compress(b"a"))), "is packed twice"),
         ("https://example.org/a.tsv", "is an address; download"),
@@ -722,10 +911,11 @@ def test_a_file_that_does_not_fit_is_refused_before_it_is_read(tmp_path: Path, m
     assert len(bomb) < 300_000
     pandas.DataFrame({"a": [f"{n} text" for n in range(300_000)], "b": "x" * 50}).to_parquet(tmp_path / "c.parquet")
     monkeypatch.setattr(memory, "free_memory", lambda: 50_000_000)
-    for name in ("a.tsv", "b.tsv.gz", "c.parquet"):
+    write(tmp_path / "d.json", json.dumps([{"source": "a", "target": "b"}] * 600_000))
+    for name in ("a.tsv", "b.tsv.gz", "c.parquet", "d.json"):
         with pytest.raises(MemoryShortError, match=rf"{name} need about .* 50 MB are free; train with store=FOLDER"):
             Pairs.of(tmp_path / name)
-        assert next(stream_pairs(tmp_path / name))
+        assert name == "d.json" or next(stream_pairs(tmp_path / name))
     monkeypatch.setattr(memory, "free_memory", lambda: 10**12)
     assert len(RawPairs.of(tmp_path / "a.tsv")) == 600_000
 

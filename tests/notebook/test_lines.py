@@ -181,10 +181,32 @@ def test_any_line_is_parsed_or_refused_in_one_sentence(line: str) -> None:
         ("m --epochs 3 a man", "a man"),
         ("m a man --epochs 3 sleeps", "a man sleeps"),
         ("{text} --quiet", None),
+        ('m "a man";', "a man"),
+        ('m "a man" ; # note', "a man"),
+        ("m a man;", "a man;"),
+        ("m --epochs 3 a ; b ;", "a ; b ;"),
+        ('m "a;"', "a;"),
+        ("m a — b -c", "a — b -c"),
+        ("m -- —epochs -quiet", "—epochs -quiet"),
     ],
 )
 def test_texts_of_users(line: str, text: str | None) -> None:
     assert text_of(line) == text
+
+
+@pytest.mark.parametrize(
+    ("line", "expression"),
+    [
+        ("m --text text", "text"),
+        ("m --text text[:5] + 'x'", "text[:5] + 'x'"),
+        ('m --text "it\'s"', repr("it's")),
+        ('m --text "a man" --quiet', "'a man'"),
+        ('m --text "text"', "text"),
+        ('m --text "a " + text', '"a " + text'),
+    ],
+)
+def test_text_option_takes_an_expression_or_a_quoted_text(line: str, expression: str) -> None:
+    assert parse_line(line, GENERATE, VARIABLES).options["text"] == expression
 
 
 @pytest.mark.parametrize(
@@ -209,9 +231,17 @@ def test_texts_of_users(line: str, text: str | None) -> None:
         ("m --epochs $size --no-quiet", {"epochs": 8, "quiet": False}),
         ("m --data parts/*.tsv.gz", {"data": "parts/*.tsv.gz"}),
         ("m --source it's", {"source": "it's"}),
+        ("m --epochs 3;", {"epochs": 3}),
+        ("m --data df[['a', 'b']]; # note", {"data": "df[['a', 'b']]"}),
+        ("m --data a;b.tsv", {"data": "a;b.tsv"}),
+        ('m --data "/".join(["a", "b"]) --epochs 3', {"data": '"/".join(["a", "b"])', "epochs": 3}),
+        ('m --data "a " + b', {"data": '"a " + b'}),
+        ("m --save $PLACE/m --quiet", {"save": "/place/m", "quiet": True}),
+        ('m --save "${PLACE}/my models"', {"save": "/place/my models"}),
     ],
 )
-def test_options_of_users(line: str, options: dict[str, object]) -> None:
+def test_options_of_users(line: str, options: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLACE", "/place")
     assert parse_line(line, TRAIN, VARIABLES).options == options
 
 
@@ -228,6 +258,10 @@ def test_options_of_users(line: str, options: dict[str, object]) -> None:
         ('m "a man', "quote is not closed"),
         ("m $undefined costs", r"no variable undefined for \$undefined; write \$\$undefined if it is text"),
         ("m --quiet=maybe", "--quiet must be true or false"),
+        ("m a man —epochs 3", "—epochs is no option: write --epochs with two hyphens"),
+        ("m –quiet a man", "write --quiet with two hyphens; put a text"),
+        ("m a man -epochs 3", "-epochs is no option: write --epochs"),
+        ("m a --save $nowhere/m", "no variable nowhere"),
     ],
 )
 def test_mistakes_are_one_sentence(line: str, message: str) -> None:
@@ -265,6 +299,7 @@ def test_last_backslash_without_a_line_is_refused() -> None:
 
 def test_gap_of_spaces_separates_pairs_if_every_line_has_one() -> None:
     assert pairs_in_cell("a cat    un chat\n\n  a dog  un chien \n") == "a cat\tun chat\n\na dog\tun chien\n"
+    assert pairs_in_cell("a    b\nc\td e  f\ng\u00a0\u00a0h") == "a\tb\nc\td e  f\ng\th"
     for cell in ("a\tb  c", "a => b  c", "a b\nc d", ""):
         assert pairs_in_cell(cell) == cell
     for cell, number in (("a  b\nc d", 2), ("a  b  c\nd  e", 1)):

@@ -99,6 +99,10 @@ def test_options_go_on_in_the_next_line(shell: InteractiveShell) -> None:
 
 def test_magic_in_a_function_sees_its_variables(shell: InteractiveShell) -> None:
     cell = """
+def around(rows):
+    def inside():
+        return [get_ipython().run_line_magic("textgen_data", "rows --brief") for _ in range(1)][0]
+    return inside()
 def generate(model, word):
     return get_ipython().run_line_magic("textgen_generate", "model {word}")
 def describe(rows):
@@ -111,7 +115,41 @@ rows = df
     assert run(shell, "generate(m, 'cab')").source == "cab"
     assert run(shell, "describe([('a', 'b')])").pairs == 1
     assert run(shell, "describe(rows)").pairs == len(PAIRS)
+    assert run(shell, "around([('a', 'b')])").pairs == 1
     assert "model" not in shell.user_ns
+
+
+def test_semicolon_at_the_end_shows_no_value(shell: InteractiveShell) -> None:
+    for line in (
+        '%textgen_generate m "abc";',
+        "%textgen_generate m abc --beam 2;  # note",
+        "%textgen_data df --brief;",
+    ):
+        assert run(shell, line) is None
+    run(shell, f"%textgen_train n --data df {FAST};")
+    assert run(shell, 'r = %textgen_generate n "abc";\nr').source == "abc"
+    assert run(shell, "%textgen_generate m abc;").source == "abc;"
+
+
+def test_home_folder_and_variables_of_the_environment(shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(Path.cwd() / "home"))
+    run(shell, f"%textgen_train n --data df --save ~/a {FAST}")
+    run(shell, "%textgen_save n $HOME/b")
+    run(shell, "n.save('~/c')")
+    for name in "abc":
+        run(shell, f"%textgen_load again ~/{name}")
+    assert not Path("~").exists() and not Path("$HOME").exists()
+    Path("home/d.tsv").write_text(CELL)
+    assert run(shell, "%textgen_data $HOME/d.tsv --brief").pairs == len(PAIRS)
+    run(shell, "models = {'fr': n}")
+    assert run(shell, "%textgen_generate models['fr'] abc").source == "abc"
+    assert "no model named models['de']" in refusal(shell, "%textgen_generate models['de'] abc")
+
+
+def test_header_in_a_cell_is_no_pair(shell: InteractiveShell) -> None:
+    view = run(shell, f"%%textgen_data --brief\ntarget\tsource\n{CELL}\n")
+    assert view.samples[0] == PAIRS[0][::-1] and view.pairs == len(PAIRS)
+    assert "is read as a header" in str(view)
 
 
 def test_variable_comes_before_a_folder_of_its_name(
@@ -120,6 +158,9 @@ def test_variable_comes_before_a_folder_of_its_name(
     Path("df").mkdir()
     assert run(shell, "%textgen_data df --brief").pairs == len(PAIRS)
     assert "df is the variable; write ./df for the file or folder" in capsys.readouterr().out
+    Path("corpus").mkdir()
+    shell.user_ns["corpus"] = "abc cab " * 200
+    run(shell, f"%textgen_train n --text corpus {FAST} --window 20 --max-steps 1")
     run(shell, "%textgen_evaluate m --data df --source en --target fr --metrics exact --show-code")
     assert ".evaluate(df, " in capsys.readouterr().out
 
@@ -132,12 +173,16 @@ def test_pairs_with_spaces_for_a_tab_are_read(shell: InteractiveShell) -> None:
 
 def test_mistakes_are_one_line_of_ours(shell: InteractiveShell) -> None:
     Path("list.json").write_text("[1, 2]")
+    Path("twice.json").write_text('{"epochs": 1, "epochs": 2}')
+    Path("twice.toml").write_text("hidden-size = 8\nhidden_size = 16\n")
     for cell, message in (
         ("%%textgen_train n", "pairs"),
         ("%%textgen_train n\n", "pairs"),
         ("%%textgen_generate m", "one source per line"),
         ("%%textgen_evaluate m", "pairs"),
         ("%textgen_train n --data df --config list.json", "list.json holds a list"),
+        ("%textgen_train n --data df --config twice.json", "'epochs' is given twice"),
+        ("%textgen_train n --data df --config twice.toml", "'hidden_size' is given twice"),
         ("%textgen_generate m abc --beam 2 --beam 3", "--beam is given twice"),
         ("%textgen_generate m abc --verbose", "There is no option --verbose"),
         ("%%textgen_generate m abc\ncab", "not both"),

@@ -22,6 +22,7 @@ ROLES = frozenset(
         "src tgt",
         "src trg",
         "input output",
+        "input label",
         "question answer",
         "prompt completion",
         "instruction response",
@@ -41,10 +42,17 @@ ROLES = frozenset(
 """Names of columns, without a plural's s, that say which is the source and which the target."""
 
 
+_CODES = (
+    "ar bg bn ca cs cy da de el en eo es et eu fa fi fr ga gl he hi hr hu hy id is it ja ka ko la lt lv mk mn ms nb nl "
+    "nn no pl pt ro ru sk sl sq sr sv sw ta te th tl tr uk ur vi zh eng fra fre deu ger spa ita por nld rus cmn zho jpn "
+    "kor ara hin tur pol swe dan fin ell heb lat ces hun ron ukr vie"
+)
+LANGUAGE_CODES = frozenset(_CODES.split())
+"""Codes of languages by ISO 639."""
 MAX_NAMED = 50
 """Columns whose names are read for what they say."""
-INDEX_NAMES = ("", "Unnamed: 0", "__index_level_0__")
-"""Names that pandas gives to its index in a file."""
+INDEX_NAMES = ("", "Unnamed: 0", "__index_level_0__", "Index")
+"""Names that pandas gives to its index in a file or a tuple."""
 
 
 @dataclass(frozen=True)
@@ -167,7 +175,7 @@ def column_index(column: ColumnName, names: Sequence[str], side: str, first: int
     """
     name = str(column)
     matches = [index for index, each in enumerate(names) if each == name]
-    matches = matches or [index for index, each in enumerate(names) if each.endswith(f".{name}")]
+    matches = matches or [index for index, each in enumerate(names) if name and each.endswith(f".{name}")]
     if len(matches) == 1:
         return matches[0]
     if matches:
@@ -184,7 +192,8 @@ def column_index(column: ColumnName, names: Sequence[str], side: str, first: int
 def column_roles(names: Sequence[str]) -> tuple[int, int] | None:
     """The columns whose names say that they are source and target; ``None`` if no two do, or several.
 
-    What two names have in common is left out: ``target_text`` and ``source_text`` are target and source.
+    What two names have in common is left out, and codes of languages: ``target_text`` and ``source_text`` are target and
+    source, and so are ``target_fr`` and ``source_en``.
     """
     words = [[word.removesuffix("s") for word in re.findall(r"[^\W_]+", name.lower())] for name in names[:MAX_NAMED]]
     for are_whole in (True, False):
@@ -192,7 +201,7 @@ def column_roles(names: Sequence[str]) -> tuple[int, int] | None:
         for source, target in permutations(range(len(words)), 2):
             ours, theirs = words[source], words[target]
             if not are_whole:
-                shared = {*ours} & {*theirs}
+                shared = ({*ours} & {*theirs}) | LANGUAGE_CODES
                 ours, theirs = ([word for word in each if word not in shared] for each in (ours, theirs))
             if len(ours) == len(theirs) == 1 and (ours[0], theirs[0]) in ROLES:
                 pairs.append((source, target))

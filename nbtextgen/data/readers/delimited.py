@@ -23,7 +23,7 @@ Line = tuple[int, list[str]]
 DELIMITERS = ",;\t|"
 SEPARATORS = (" => ", " ||| ")
 """Separators of lines without tabs, the second as in the input of word aligners."""
-_SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
+_SEPARATOR_LINE = re.compile(r'("?)sep=(.)\1\r?\n?', re.IGNORECASE)
 _LINE_END = re.compile("\r\n|\n|\r")
 
 
@@ -38,9 +38,12 @@ def rows_of_table(file: TextFile, options: ReadOptions) -> Iterator[Row]:
     lines = chain(head, lines)
     if separator := _SEPARATOR_LINE.fullmatch(texts[0]):
         next(lines)
-        return rows_of_cells(file, _quoted_cells(file, lines, separator[1]), options)
+        return rows_of_cells(file, _quoted_cells(file, lines, separator[2]), options)
     if suffix != "csv" and (entries := _cmudict_cells(file, lines, texts, options)):
         return rows_of_cells(file, entries, options, Header.YES)
+    if all(line.lstrip().startswith("|") and line.rstrip().endswith("|") for line in texts) and len(texts) > 1:
+        is_headed = _MARKDOWN_RULE.fullmatch(texts[1].strip()) is not None
+        return rows_of_cells(file, _markdown_cells(lines), options, Header.YES if is_headed else None)
     has_tab = any("\t" in line for line in texts)
     separator = max(SEPARATORS, key=lambda mark: sum(mark in line for line in texts))
     is_separated = any(separator in line for line in texts)
@@ -57,6 +60,16 @@ def rows_of_table(file: TextFile, options: ReadOptions) -> Iterator[Row]:
         raise DataError(f"{name}, line {head[0][0]} has no separator: write source, a tab or ' => ', and target.")
     cells = ((number, line.rstrip("\r\n").split(separator)) for number, line in lines if line.strip())
     return rows_of_cells(file, cells, options)
+
+
+_MARKDOWN_RULE = re.compile(r"[|:\s-]*-[|:\s-]*")
+
+
+def _markdown_cells(lines: Iterable[tuple[int, str]]) -> Iterator[Line]:
+    """Yield the cells of a table as Markdown writes it, without the rule below its header."""
+    for number, line in lines:
+        if (row := line.strip()) and not _MARKDOWN_RULE.fullmatch(row):
+            yield number, [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", row)[1:-1]]
 
 
 def _is_spaced(line: str, delimiter: str) -> bool:
@@ -114,16 +127,23 @@ def rows_of_cells(
     if not head:
         raise DataError(f"{file.path} is empty; write one pair per line.")
     line, first = head[0]
+    if len(first) > 1 and len(head) > 1 and {len(cells) for _, cells in head[1:]} == {len(first) + 1}:
+        first = ["", *first]  # R gives the names of rows no header
+        head[0] = line, first
     width, is_known = len(first), header is not None or bool(options.names)
-    header = header or (Header.YES if options.names else recognise_header(first, [cells for _, cells in head[1:]]))
-    names = [str(number) for number in range(1, width + 1)]
+    filled = _filled_width([cells for _, cells in head if len(cells) == width])
+    titles = first[:filled]
+    if header is None:
+        rows = [cells if filled == width else cells[:filled] for _, cells in head[1:]]
+        header = Header.YES if options.names else recognise_header(titles, rows)
+    names = [str(number) for number in range(1, filled + 1)]
     if header is Header.YES:
-        names = [name or cell for name, cell in zip(header_names(first), first, strict=True)]
-        if len(set(names)) < width and (options.names or (options.source, options.target) == (None, None)):
+        names = [name or cell for name, cell in zip(header_names(titles), titles, strict=True)]
+        if len(set(names)) < filled and (options.names or (options.source, options.target) == (None, None)):
             twice = next(name for name in names if names.count(name) > 1)
             raise DataError(f"{place} {line:,}: two columns are named '{twice}'; rename one of them.")
     source, target = options.choose(names, are_numbers=header is not Header.YES, subject=f"{place} {line:,}")
-    shown = ", ".join(first)
+    shown = ", ".join(titles)
     if header is Header.YES and not is_known and {*map(str.lower, names)} != {"source", "target"}:
         options.notes.append(f"{place} {line:,} ({shown:.80}) is read as a header.")
     elif header is Header.MAYBE:
@@ -148,6 +168,14 @@ def rows_of_cells(
         problem = f"has {len(cells)} {'column' if len(cells) == 1 else 'columns'}, the first {file.unit} has {width}"
         padded = [*cells, *[None] * width]
         yield (place, number), padded[source], padded[target], problem
+
+
+def _filled_width(rows: Sequence[Sequence[str]]) -> int:
+    """The number of columns without those at the end that are empty, where every line ends in a delimiter; at least two."""
+    width = len(rows[0])
+    while width > 2 and not any(cells[width - 1].strip() for cells in rows):
+        width -= 1
+    return width
 
 
 # Quoted cells -----------------------------------------------------------------------------------------------------

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
+from itertools import chain, islice
 
-from nbtextgen.data.readers.columns import column_roles
+from nbtextgen.data.readers.columns import LANGUAGE_CODES, SAMPLE, ReadOptions, column_roles
+from nbtextgen.data.rows import Row, place_text
 
 _COLUMN_WORDS = (
     "source src target tgt trg input output text label summary article highlights document question answer query response "
@@ -24,7 +27,12 @@ _COLUMN_WORDS = (
     "english french german spanish italian portuguese dutch russian chinese japanese korean arabic hindi turkish polish "
     "swedish norwegian danish finnish greek hebrew czech hungarian romanian ukrainian vietnamese thai persian bengali tamil "
     "swahili indonesian catalan welsh irish basque deutsch englisch französisch spanisch français anglais allemand español "
-    "inglés italiano português nederlands svenska norsk dansk suomi polski русский английский türkçe 中文 英文 英语 日本語 英語 한국어 "
+    "inglés italiano português nederlands svenska norsk dansk suomi polski čeština magyar română hrvatski türkçe ingilizce "
+    "русский английский французский немецкий українська англійська български ελληνικά αγγλικά γαλλικά "
+    "中文 英文 英语 法语 德语 汉语 漢語 日語 日语 日本語 英語 中国語 韓国語 한국어 영어 중국어 일본어 한글 tiếng việt anh "
+    "हिन्दी हिंदी अंग्रेज़ी अंग्रेजी العربية الإنجليزية عربي انجليزي إنجليزي فارسی انگلیسی עברית אנגלית ไทย ภาษาไทย อังกฤษ ภาษาอังกฤษ "
+    "infinitive participle gerund imperative nominative genitive dative accusative comparative superlative positive "
+    "misspelled misspelt "
 )
 _FOREIGN_WORDS = (
     "wort aussprache satz frage antwort quelle ziel übersetzung zusammenfassung titel datum zahl eingabe ausgabe sprache text",
@@ -39,16 +47,18 @@ _FOREIGN_WORDS = (
     "शब्द उच्चारण वाक्य अनुवाद",
     "كلمة نطق جملة ترجمة سؤال جواب",
 )
-_LANGUAGES = [frozenset(words.split()) for words in (_COLUMN_WORDS, *_FOREIGN_WORDS)]
+_LOCALE = re.compile(r"([a-z]{2,3})[-_]([A-Z]{2}|[A-Z][a-z]{3})")  # en_US, zh-Hans
+
+
+def _folded(text: str) -> str:
+    """Return a text in small letters; a letter and its marks are one character where Unicode has it."""
+    return unicodedata.normalize("NFC", text.lower())
+
+
+_LANGUAGES = [frozenset(_folded(words).split()) for words in (_COLUMN_WORDS, *_FOREIGN_WORDS)]
 """Usual names of columns in several languages."""
 _WORDS = frozenset[str]().union(*_LANGUAGES)
-_CODES = (
-    "ar bg bn ca cs cy da de el en eo es et eu fa fi fr ga gl he hi hr hu hy id is it ja ka ko la lt lv mk mn ms nb nl "
-    "nn no pl pt ro ru sk sl sq sr sv sw ta te th tl tr uk ur vi zh eng fra fre deu ger spa ita por nld rus cmn zho jpn "
-    "kor ara hin tur pol swe dan fin ell heb lat ces hun ron ukr vie"
-)
-_LANGUAGE_CODES = frozenset(_CODES.split())
-_MARKS = "\u0300-\u036f\u0900-\u0dff"  # combining marks, which \w leaves out
+_MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0eff"  # combining marks, which \w leaves out
 _NAME = re.compile(rf"(?=.{{1,40}}$)[^\W\d_][\w .:/(){_MARKS}-]*")
 _IDENTIFIER = re.compile(
     r"[^\W_]+(?:[_.][^\W_]+)+|[^\W\d_]+\d{1,2}|[a-z]+(?:[A-Z][a-z]+)+"
@@ -73,6 +83,18 @@ class Header(Enum):
     """Whether the first line is a header."""
 
     YES, MAYBE, NO = range(3)
+
+
+def note_header(rows: Iterator[Row], options: ReadOptions) -> Iterator[Row]:
+    """Yield the rows of data whose columns have no names, and note if the first of them looks like a header."""
+    head = list(islice(rows, SAMPLE))
+    texts = [[source, target] for _, source, target, _ in head if isinstance(source, str) and isinstance(target, str)]
+    if len(texts) > 1 and texts[0] == [*head[0][1:3]] and recognise_header(texts[0], texts[1:]) is Header.YES:
+        options.notes.append(
+            f"{place_text(head[0][0])} ({', '.join(texts[0]):.80}) is read as a pair but looks like a header; "
+            "if it is one, leave it out."
+        )
+    yield from chain(head, rows)
 
 
 def recognise_header(first: Sequence[str], rows: Sequence[Sequence[str]]) -> Header:
@@ -100,7 +122,9 @@ def recognise_header(first: Sequence[str], rows: Sequence[Sequence[str]]) -> Hea
     offset = len(first) - len(names)
     others = [row for row in rows if len(row) == len(first) and list(row) != list(first)]
     columns = [[row[index].strip() for row in others] for index in range(offset, len(first))]
-    return _judged(names, columns)
+    header = _judged(names, columns)
+    is_row = len(rows) - len(others) > RARE * len(rows) and not any(map(_is_column_word, names))
+    return Header.NO if is_row else header
 
 
 def _judged(names: Sequence[str], columns: Sequence[Sequence[str]]) -> Header:
@@ -134,17 +158,26 @@ def _is_known(name: str, cells: Sequence[str]) -> bool:
 
 
 def _is_column_word(text: str) -> bool:
-    folded = text.lower()
-    if folded in _LANGUAGE_CODES or folded in _WORDS:
+    folded = _folded(text)
+    locale = _LOCALE.fullmatch(text)
+    if folded in LANGUAGE_CODES or folded in _WORDS or (locale is not None and locale[1] in LANGUAGE_CODES):
         return True
-    words = re.findall(r"[^\W\d_]+", folded)
-    is_usual = [word in _WORDS or word.removesuffix("s") in _WORDS or word in _LANGUAGE_CODES for word in words]
-    return any(is_usual) and all(usual or len(word) == 1 for usual, word in zip(is_usual, words, strict=True))
+    words = _pieces(folded)
+    is_word = [word in _WORDS or word.removesuffix("s") in _WORDS for word in words]
+    # Alone, "Hi!" and "It is." are no codes.
+    return any(is_word) and all(
+        usual or len(word) == 1 or word in LANGUAGE_CODES for usual, word in zip(is_word, words, strict=True)
+    )
+
+
+def _pieces(text: str) -> list[str]:
+    """Return the runs of letters, with the marks on them."""
+    return re.findall(rf"(?:[^\W\d_]|[{_MARKS}])+", text)
 
 
 def _are_one_language(names: Sequence[str]) -> bool:
     """Return ``True`` if the usual words in some names are of one language, as far as they are words."""
-    words = {word for name in names for word in re.findall(r"[^\W\d_]+", name.lower()) if len(word) > 1}
+    words = {word for name in names for word in _pieces(_folded(name)) if len(word) > 1}
     words = {word if word in _WORDS else word.removesuffix("s") for word in words} & _WORDS
     return any(words <= language for language in _LANGUAGES)
 

@@ -30,7 +30,8 @@ def check_text_fits(path: Path, encoding: str | None) -> None:
         return
     text = "".join(islice(TextFile(path, encoding).pieces(), 4))
     lines = text.split("\n")
-    sample = sum(map(sys.getsizeof, lines)) + ROW_BYTES * len(lines)
+    rows = max(len(lines), text.count("{")) if text.lstrip()[:1] in ("[", "{") else len(lines)  # JSON may be one line
+    sample = sum(map(sys.getsizeof, lines)) + ROW_BYTES * rows
     raw = sum(map(len, islice(byte_pieces(path), 4)))
     check_fits(path, size * ratio / max(1, raw) * sample)
 

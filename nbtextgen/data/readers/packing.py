@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -40,18 +41,27 @@ _OTHER_FORMATS = (
     (b"\x80\x05\x95", "a pickled object", "load it and give the object"),
     (b"{\\rtf", "a document of rich text (RTF)", "save it as plain text"),
     (b"version https://git-lfs", "a pointer of Git LFS", "fetch the file with git lfs pull"),
-    (b"<!DOCTYPE html", "an HTML page", "give a file of text"),
-    (b"<!doctype html", "an HTML page", "give a file of text"),
-    (b"<html", "an HTML page", "give a file of text"),
-    (b"<?xml ", "an XML document", "give its texts as .tsv or as JSON lines"),
+    (b"PK\x05\x06", "an empty zip archive", "make or copy the file again"),
 )
 """First bytes of files that are not text, what they are, and what to do."""
+_MARKUP = (
+    (b"<!doctype html", "an HTML page", "give a file of text"),
+    (b"<html", "an HTML page", "give a file of text"),
+    (b"<table", "an HTML page", "read it with pandas.read_html and give the frame"),
+    (b"<?xml ", "an XML document", "give its texts as .tsv or as JSON lines"),
+    (b"<tmx ", "an XML document", "give its texts as .tsv or as JSON lines"),
+)
+"""The same for files that may begin with spaces, comments, and letters of either case."""
 _DOCUMENTS = (
     ("word/document.xml", "a Word document", "copy its text into a .tsv file"),
     ("ppt/presentation.xml", "a PowerPoint file", "copy its text into a .tsv file"),
     ("META-INF/manifest.xml", "an OpenDocument file", "save it as .csv or .xlsx"),
 )
 """Files in zip archives that are documents of an office."""
+
+
+_ABOUT = re.compile(r"_|about|readme|licen[cs]e|changelog|citation", re.IGNORECASE)
+"""Names of the files in an archive that describe the others."""
 
 
 def byte_pieces(path: Path) -> Iterator[bytes]:
@@ -64,7 +74,7 @@ def byte_pieces(path: Path) -> Iterator[bytes]:
     check_file(path)
     try:
         with path.open("rb") as file:
-            head = file.peek(8)
+            head = file.peek(2000)
             if head.startswith(ZIP) and not _is_excel(path):
                 yield from _unzipped(path)
                 return
@@ -127,9 +137,11 @@ def check_file(path: Path) -> None:
 
 def check_format(path: Path, head: bytes) -> None:
     """Raise ``DataError`` for a file whose first bytes show that it cannot be read, with what it is."""
-    for start, kind, way_out in _OTHER_FORMATS:
-        if head.startswith(start):
-            raise DataError(f"{path} is {kind}; {way_out}.")
+    begin = re.sub(rb"^(\xef\xbb\xbf)?\s*(<!--.*?-->\s*)*", b"", head[:2000], flags=re.DOTALL).lower()
+    for formats, content in ((_OTHER_FORMATS, head), (_MARKUP, begin)):
+        for start, kind, way_out in formats:
+            if content.startswith(start):
+                raise DataError(f"{path} is {kind}; {way_out}.")
 
 
 # Zip --------------------------------------------------------------------------------------------------------------
@@ -171,6 +183,8 @@ def _only_member(path: Path) -> zipfile.ZipInfo:
         for each in members
         if not each.is_dir() and not each.filename.startswith(hidden) and "/." not in each.filename
     ]
+    if len(files) > 1:
+        files = [each for each in files if not _ABOUT.match(Path(each.filename).name)] or files
     if len(files) == 1:
         return files[0]
     listed = ", ".join(each.filename for each in files[:3]) + (

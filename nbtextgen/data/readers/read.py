@@ -6,10 +6,12 @@ import glob
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
@@ -24,8 +26,9 @@ from nbtextgen.data.readers.files import (
     rows_of_file,
     rows_of_parallel_files,
 )
+from nbtextgen.data.readers.header import note_header
 from nbtextgen.data.readers.packing import check_file
-from nbtextgen.data.readers.records import rows_of_records
+from nbtextgen.data.readers.records import as_record, rows_of_records
 from nbtextgen.data.rows import NO_PAIRS, Place, Row, Rows, row_error
 
 
@@ -39,10 +42,10 @@ def read_rows(data: Any, options: ReadOptions) -> Iterator[Row]:
     Raises:
         DataError: if the data has not two columns, or a file cannot be read; names the place.
     """
-    if isinstance(data, (str, Path)):
-        return _rows_of_name(str(data), options)
+    if isinstance(data, (str, os.PathLike)):
+        return _rows_of_name(os.fsdecode(cast("str", data)), options)
     if paths := parallel_files(data, options):
-        return rows_of_parallel_files(*paths, options)
+        return note_header(rows_of_parallel_files(*paths, options), options)
     if isinstance(data, Rows):
         problems = data.problems
         options.notes.extend(data.notes)
@@ -51,7 +54,12 @@ def read_rows(data: Any, options: ReadOptions) -> Iterator[Row]:
     if (table := table_of(data)) is not None:
         indices = options.choose(table.names, are_numbers=_is_matrix(data))
         source, target = (table.paths[index][1] for index in indices)
-        return _rows_of_pairs(table.pairs(source, target))
+        rows = _rows_of_pairs(table.pairs(source, target))
+        return note_header(rows, options) if all(name.isdigit() for name in table.names) else rows
+    if hasattr(data, "to_batches"):  # a data set of Arrow
+        data = data.to_batches()
+    if is_indexed(data):
+        data = map(data.__getitem__, range(len(data)))
     if isinstance(data, Iterable) and not isinstance(data, bytes):
         return _rows_of_sequence(cast("Iterable[Any]", data), options)
     raise DataError(
@@ -93,8 +101,9 @@ def stream_pairs(
 
 def files_of(data: Any) -> list[Path]:
     """Return the files that are named by a name, a pattern or a list of names; none if the data is something else."""
-    if isinstance(data, (str, Path)):
-        return [] if str(data).startswith("builtin:") else _matching_files(str(data))
+    if isinstance(data, (str, os.PathLike)):
+        name = os.fsdecode(cast("str", data))
+        return [] if name.startswith("builtin:") else _matching_files(name)
     if isinstance(data, (list, tuple)):
         names = cast("Sequence[Any]", data)
         if names and all(map(_names_file, names)):
@@ -104,7 +113,9 @@ def files_of(data: Any) -> list[Path]:
 
 def _matching_files(name: str) -> list[Path]:
     """The file of a name, or all files that a pattern such as ``parts/*.tsv.gz`` fits."""
-    name = os.path.expanduser(name)
+    if name.startswith("file://"):
+        name = unquote(urlsplit(name).path)
+    name = os.path.expanduser(name if _exists(name) else os.path.expandvars(name))
     is_pattern = any(mark in name for mark in "*?[") and not _exists(name)
     return [Path(each) for each in sorted(glob.glob(name))] if is_pattern else [Path(name)]
 
@@ -140,9 +151,11 @@ def _names_files(values: object) -> bool:
 
 def parallel_files(data: Any, options: ReadOptions) -> tuple[Path, Path] | None:
     """The two files if the data is two names of text files whose lines belong together, such as ``train.en``."""
-    named: dict[Any, Any] = dict(cast("Mapping[Any, Any]", data)) if isinstance(data, Mapping) else {}
+    named: dict[Any, Any] = dict(cast("Mapping[Any, Any]", data)) if _is(data, Mapping) else {}
     if len(named) == 2 and _names_files(list(named.values())):
         data = [list(named.values())[index] for index in options.choose(list(map(str, named)))]
+    elif getattr(data, "shape", None) == (2,):
+        data = data.tolist()
     if not isinstance(data, (list, tuple)):
         return None
     names = cast("Sequence[Any]", data)
@@ -163,7 +176,11 @@ def _rows_of_name(name: str, options: ReadOptions) -> Iterator[Row]:
         return _rows_of_pairs(rows_from_name(name))
     if not name.strip():
         raise DataError("The name of the file is empty.")
-    if "://" in name:
+    if ("\n" in name or "\t" in name) and not _exists(name):
+        raise DataError(
+            f"{' '.join(name.split()):.40} is a text, not the name of a file; Pairs.from_text reads pairs in a text."
+        )
+    if "://" in name and not name.startswith("file://"):
         raise DataError(f"{name:.200} is an address; download the file, or read it with pandas and give the frame.")
     files = _matching_files(name)
     if not files:
@@ -240,6 +257,11 @@ def _is_matrix(data: Any) -> bool:
     return _is(data, np.ndarray) and data.dtype.names is None
 
 
+def is_indexed(data: object) -> bool:
+    """Return ``True`` for a data set of PyTorch: rows by number, without an iterator."""
+    return not isinstance(data, Iterable) and all(hasattr(data, name) for name in ("__getitem__", "__len__"))
+
+
 def _is_lazy(data: object) -> bool:
     """Return ``True`` for a frame whose rows are not computed yet."""
     return hasattr(type(data), "collect") and hasattr(type(data), "columns")
@@ -264,6 +286,8 @@ def table_of(data: Any) -> Table | None:
                 f"The data has several splits ({', '.join(splits)}); choose a split, as data['{splits[0]}']."
             )
         keys = list(data)
+        if len(keys) > 2 and all(isinstance(value, str) for value in data.values()):
+            raise DataError("The data is a mapping of texts to texts; give its pairs, as list(data.items()).")
     elif _is(data, np.ndarray):
         names: tuple[str, ...] | None = data.dtype.names
         if data.ndim != 2 and names is None:
@@ -287,13 +311,14 @@ def table_of(data: Any) -> Table | None:
 
 
 def _sample(table: Any, index: int, key: Any) -> list[Any]:
-    """Some values of a column, to tell whether they are mappings."""
-    if isinstance(table, Mapping):
+    """Some values of a column, to tell whether they are mappings; none of one that a data set's transform leaves out."""
+    with suppress(KeyError):
+        if not isinstance(table, Mapping):
+            return _column(table, index, key)[:100]
         column = cast("Mapping[Any, Any]", table)[key]
-        if isinstance(column, (str, bytes)) or not isinstance(column, (list, tuple)):
-            return []
-        return list(cast("Sequence[Any]", column)[:100])
-    return _column(table, index, key)[:100]
+        if isinstance(column, (list, tuple)):
+            return list(cast("Sequence[Any]", column)[:100])
+    return []
 
 
 # Sequences --------------------------------------------------------------------------------------------------------
@@ -301,26 +326,36 @@ def _sample(table: Any, index: int, key: Any) -> list[Any]:
 
 def _rows_of_sequence(data: Iterable[Any], options: ReadOptions) -> Iterator[Row]:
     """Rows of (source, target), of records, or of names of files."""
-    if hasattr(data, "read"):
+    if hasattr(data, "readline"):
         raise DataError(f"An open file ({type(data).__name__}) cannot be read twice; give its name.")
+    if hasattr(data, "to_pylist"):  # an array of Arrow
+        data = cast("Iterable[Any]", cast("Any", data).to_pylist())
     rows = iter(data)
-    first = list(islice(rows, SAMPLE))
+    first = list(islice(rows, 1))
+    if (
+        first
+        and not isinstance(first[0], Mapping)
+        and any(hasattr(first[0], name) for name in ("columns", "column_names"))
+    ):
+        parts = (read_rows(part, options) for part in chain(first, rows))
+        return ((("row", number), *row[1:]) for number, row in enumerate(chain.from_iterable(parts), 1))
+    first += islice(rows, SAMPLE - 1)
     rows = chain(first, rows)
-    if first and all(isinstance(row, Mapping) for row in first):
-        return rows_of_records(_records(rows), options)
     if first and all(map(_names_file, first)):
         return (row for name in rows for row in _rows_of_name(str(name), options))
     is_numbered = (options.source, options.target) != (None, None)
     if len(first) == 2 and not is_numbered and all(map(_is_column, first)) and len(first[0]) == len(first[1]):
         options.notes.append(f"The data is read as two columns of {len(first[0]):,} texts each.")
-        return _rows_of_pairs(zip(*first, strict=True))
+        return note_header(_rows_of_pairs(zip(*first, strict=True)), options)
+    if first and all(as_record(row) is not None for row in first):
+        return rows_of_records(_records(rows), options)
     if first and all(map(_names_files, first)):
         return (row for names in rows for row in read_rows(names, options))
     if is_numbered and first and isinstance(first[0], (list, tuple, np.ndarray)):
         width = len(cast("Sequence[Any]", first[0]))
         indices = options.choose([str(number + 1) for number in range(width)], are_numbers=True)
-        return _rows_of_pairs(_cells_of(rows, width, indices))
-    return _rows_of_pairs(rows)
+        return note_header(_rows_of_pairs(_cells_of(rows, width, indices)), options)
+    return note_header(_rows_of_pairs(rows), options)
 
 
 def _is_column(value: object) -> bool:
@@ -340,9 +375,9 @@ def _cells_of(rows: Iterable[Any], width: int, indices: tuple[int, int]) -> Iter
 
 def _records(rows: Iterable[Any]) -> Iterator[tuple[Place, Mapping[Any, Any], None]]:
     for number, row in enumerate(rows, 1):
-        if not isinstance(row, Mapping):
+        if (record := as_record(row)) is None:
             raise DataError(f"row {number:,}: expected a record as the rows before it, got {row!r:.60}.")
-        yield ("row", number), cast("Mapping[Any, Any]", row), None
+        yield ("row", number), record, None
 
 
 def _rows_of_pairs(pairs: Iterable[Any]) -> Iterator[Row]:

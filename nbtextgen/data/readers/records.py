@@ -4,17 +4,41 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import fields, is_dataclass
 from itertools import chain, islice, zip_longest
+from pathlib import Path
 from typing import Any, cast
 
 from nbtextgen.core.errors import DataError
 from nbtextgen.data.readers.columns import SAMPLE, ReadOptions, column_roles, record_paths, value_at
+from nbtextgen.data.readers.header import note_header
 from nbtextgen.data.readers.text import LARGEST_ROW, TextFile
 from nbtextgen.data.rows import Place, Row, place_text
 
 Record = tuple[Place, Mapping[Any, Any], str | None]
 """The place of a record, its values by column, and why it could not be read (``None`` if it could)."""
 _WHITE_SPACE = " \t\r\n"
+
+
+def as_record(row: object) -> Mapping[Any, Any] | None:
+    """Return the fields of a row by name: of a mapping, a named tuple, a data class, a row of a database or of a frame.
+
+    Returns:
+        ``None`` if its cells have no names.
+    """
+    if isinstance(row, Mapping):
+        return cast("Mapping[Any, Any]", row)
+    if isinstance(row, tuple):
+        names: object = getattr(cast("object", row), "_fields", None)
+        return (
+            None if names is None else dict(zip(cast("Sequence[str]", names), cast("Sequence[Any]", row), strict=True))
+        )
+    if is_dataclass(row) and not isinstance(row, type):
+        return {each.name: getattr(row, each.name) for each in fields(row)}
+    values: Any = row  # sqlite3.Row, pandas.Series
+    keys = list(values.keys()) if hasattr(row, "keys") and not hasattr(row, "columns") else []
+    return {key: values[key] for key in keys} if keys and all(isinstance(key, str) for key in keys) else None
 
 
 def rows_of_records(records: Iterable[Record], options: ReadOptions) -> Iterator[Row]:
@@ -47,6 +71,9 @@ def rows_of_json(file: TextFile, options: ReadOptions) -> Iterator[Row]:
     head = list(islice(((number, line) for number, line in lines if not line.isspace()), 2))
     if not head:
         raise DataError(f"{file.path} is empty; write one JSON object per line.")
+    for number, line in head:
+        if name := _repeated_key(line):
+            raise DataError(f"{file.path.name}, line {number:,}: two columns are named '{name}'; rename one of them.")
     lines = chain(head, lines)
     if head[0][1].lstrip().startswith("[") and not _are_lists([line for _, line in head]):
         records = _list_records(file, lines)
@@ -55,7 +82,9 @@ def rows_of_json(file: TextFile, options: ReadOptions) -> Iterator[Row]:
         if is_mapping and column_roles(list(content)) is None:
             raise DataError(f"{file.path} holds one JSON object of texts; give a list of objects, one for each pair.")
         place = f"{file.path.name}, record"
-        records = (((place, number), record, None) for number, record in enumerate(_content_records(content), 1))
+        records = (
+            ((place, number), record, None) for number, record in enumerate(_content_records(file.path, content), 1)
+        )
     else:
         records = _line_records(file, lines)
     first = list(islice(records, SAMPLE))
@@ -64,7 +93,21 @@ def rows_of_json(file: TextFile, options: ReadOptions) -> Iterator[Row]:
     if all(problem for _, _, problem in first):
         place, _, problem = first[0]
         raise DataError(f"{place_text(place)} {problem}.")
-    yield from rows_of_records(chain(first, records), options)
+    rows = rows_of_records(chain(first, records), options)
+    yield from note_header(rows, options) if all(isinstance(key, int) for key in first[0][1]) else rows
+
+
+def _repeated_key(line: str) -> str | None:
+    """Return a name that a JSON object has twice; ``json`` keeps the last value of those."""
+    repeated = list[str]()
+
+    def check(pairs: list[tuple[str, Any]]) -> None:
+        names = [name for name, _ in pairs]
+        repeated.extend(name for name in names if names.count(name) > 1)
+
+    with suppress(ValueError, RecursionError):
+        json.loads(line, object_pairs_hook=check)
+    return repeated[0] if repeated else None
 
 
 def _are_lists(lines: Sequence[str]) -> bool:
@@ -167,7 +210,7 @@ def _single_object(file: TextFile, head: list[str]) -> dict[str, Any] | None:
         value = json.loads(head[0])
         items = list(cast("dict[str, Any]", value).values()) if len(head) == 1 and isinstance(value, dict) else []
         is_whole = any(isinstance(item, (list, dict)) for item in items) or (
-            all(isinstance(item, str) for item in items) and file.path.suffix.lower() == ".json"
+            bool(items) and all(isinstance(item, str) for item in items) and file.path.suffix.lower() == ".json"
         )
     except ValueError:
         text = _take(enumerate(TextFile(file.path, file.encoding).lines()), LARGEST_ROW)
@@ -180,7 +223,7 @@ def _single_object(file: TextFile, head: list[str]) -> dict[str, Any] | None:
     return cast("dict[str, Any]", value) if is_whole and isinstance(value, dict) else None
 
 
-def _content_records(content: dict[str, Any]) -> list[dict[Any, Any]]:
+def _content_records(path: Path, content: dict[str, Any]) -> list[dict[Any, Any]]:
     """The records in an object that holds a list of them, or columns, as ``DataFrame.to_json`` writes them."""
     columns, data = content.get("columns"), content.get("data")
     if isinstance(columns, list) and isinstance(data, list):
@@ -191,8 +234,16 @@ def _content_records(content: dict[str, Any]) -> list[dict[Any, Any]]:
     lists = [items for items in lists if items and isinstance(items[0], dict)]
     if len(lists) == 1:
         return lists[0]
+    if lists and len(lists) == len(values):
+        raise DataError(
+            f"{path} holds several lists ({', '.join(content)}); write the one with the pairs into its own file."
+        )
     if len(values) > 1 and all(isinstance(value, list) for value in values):
         return [dict(zip(content, row, strict=True)) for row in zip_longest(*values)]
     if len(values) > 1 and all(isinstance(value, dict) and value.keys() == values[0].keys() for value in values):
+        if column_roles(list(values[0])) is not None or (
+            all(key.isdigit() for key in content) and not all(key.isdigit() for key in values[0])
+        ):
+            return values  # an object for every row
         return [{name: column[index] for name, column in content.items()} for index in values[0]]
     return [content]

@@ -7,12 +7,12 @@ import io
 import math
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from encodings.aliases import aliases
 from itertools import chain
 from pathlib import Path
 
 from nbtextgen.core.errors import DataError, MemoryShortError, OptionError, nearest
+from nbtextgen.data.readers.encodings import encoding_advice, likely_encodings
 from nbtextgen.data.readers.packing import ARROW, GZIP, PARQUET, ZIP, byte_pieces, check_format, packing_of
 from nbtextgen.data.rows import has_surrogate
 
@@ -83,11 +83,18 @@ class TextFile:
         mark, encoding = next((each for each in _BYTE_ORDER_MARKS if head.startswith(each[0])), (b"", "utf-8"))
         if not mark and self.encoding is not None:
             encoding = self.encoding
+            _check_unlike_utf8(self.path, head, encoding)
         elif not mark and (guess := _guess_unmarked(head[:_HEAD])):
             raise DataError(
                 f"{self.path}, line 1 is not UTF-8 text; it looks like {guess.upper()} without a byte order mark: "
                 f"give --encoding={guess}, or save the file as UTF-8."
             )
+        elif not mark and b"\x1b$" in head:
+            raise DataError(
+                f"{self.path} holds Japanese text in ISO-2022-JP: give --encoding=iso2022_jp, or save it as UTF-8."
+            )
+        elif not mark and len(_CONTROL.findall(head)) > len(head) / 5:
+            raise DataError(f"{self.path} is not text: it is full of control characters; give a file of text.")
         decode = codecs.getincrementaldecoder(encoding)("surrogateescape" if encoding == "utf-8" else "strict").decode
         line, last = 1, ""
         for piece, is_final in chain([(head[len(mark) :], False)], ((piece, False) for piece in pieces), [(b"", True)]):
@@ -135,8 +142,9 @@ class TextFile:
             yield from lines
             waiting, size = [rest] if rest else [], len(rest)
             count += len(lines)
-        if waiting:
-            yield from io.StringIO("".join(waiting), newline="").readlines()
+        rest = "".join(waiting)
+        if rest and rest != "\x1a":  # the end of a file for DOS
+            yield from io.StringIO(rest, newline="").readlines()
 
     def plain_lines(self) -> Iterator[str]:
         """Yield the lines without their line ends."""
@@ -147,9 +155,21 @@ class TextFile:
         return encoding_problem(cells) if self.has_surrogates else None
 
 
+def _check_unlike_utf8(path: Path, head: bytes, encoding: str) -> None:
+    """Raise ``DataError`` for UTF-8 that would be read in an encoding with a byte for each character: é would be Ã©."""
+    try:
+        beyond = sum(not char.isascii() for char in head[:_HEAD].decode("utf-8", "ignore"))
+        head[: _HEAD - 3].rpartition(b"\n")[0].decode()
+        is_single = len("é".encode().decode(encoding, "replace")) == 2
+    except (UnicodeError, LookupError):
+        return
+    if beyond > 3 and is_single and encoding not in ("utf-8", "ascii"):
+        raise DataError(f"{path} is UTF-8 text; leave out --encoding={encoding}.")
+
+
 def check_encoding(name: str | None) -> str | None:
     """Return Python's name of an encoding; raises ``OptionError`` if there is none."""
-    if name is None:
+    if not name:
         return None
     try:
         "".encode(name)  # raises the same error for codecs that are not of text, as base64
@@ -163,39 +183,7 @@ def encoding_problem(cells: Iterable[object]) -> str | None:
     """Return what is wrong with the characters of a row, or ``None`` if nothing is."""
     for cell in cells:
         if isinstance(cell, str) and not cell.isascii() and has_surrogate(cell):
-            guess = _guess_encoding(cell)
-            way_out = f"give --encoding={guess}" if guess else "give its --encoding"
-            return f"is not UTF-8 text; {way_out}, or save the file as UTF-8"
-    return None
-
-
-def _guess_encoding(text: str) -> str | None:
-    """The likely encoding of a text that is not UTF-8; ``None`` if it cannot be told."""
-    raw = text.encode("utf-8", "surrogateescape") if not re.search("[\ud800-\udc7f\udd00-\udfff]", text) else b""
-    high = sum(byte >= 0x80 for byte in raw)
-    letters = sum(chr(byte).isalpha() for byte in raw if byte < 0x80)
-    if high == 0:
-        return None
-    if high <= max(2, 0.4 * (high + letters)):
-        return "cp1252" if not {0x81, 0x8D, 0x8F, 0x90, 0x9D} & set(raw) else None
-    words = re.findall(r"[^\W\d_]+", raw.decode("cp1251", "replace"))
-    cyrillic = sum("\u0400" <= letter <= "\u04ff" for word in words for letter in word)
-    is_mixed = any(not word.isascii() and re.search("[a-zA-Z]", word) for word in words)
-    if cyrillic >= 0.9 * high and not is_mixed and all(word[1:].islower() or len(word) == 1 for word in words):
-        return "cp1251"
-    with suppress(UnicodeDecodeError):
-        if re.search("[\u3041-\u30fa]", raw.decode("euc_jp")):
-            return "euc_jp"
-    with suppress(UnicodeDecodeError):
-        if len(re.findall("[\uac00-\ud7a3]", raw.decode("euc_kr"))) > 0.4 * high:
-            return "euc_kr"
-    for name in ("shift_jis", "gb18030", "big5"):
-        try:
-            text = raw.decode(name)
-        except UnicodeDecodeError:
-            continue
-        if not re.search("[\uff61-\uff9f\ue000-\uf8ff]", text):  # half-width kana, private use
-            return name
+            return f"is not UTF-8 text; {encoding_advice(likely_encodings(cell))}, or save the file as UTF-8"
     return None
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -13,7 +14,8 @@ from nbtextgen.core.errors import DataError
 from nbtextgen.core.wording import counted, there_are
 from nbtextgen.data.readers.columns import SAMPLE, ColumnName, ReadOptions, record_paths, value_at
 from nbtextgen.data.readers.files import is_text_file, looks_like_table
-from nbtextgen.data.readers.read import are_files, files_of, read_rows, table_of
+from nbtextgen.data.readers.read import are_files, files_of, is_indexed, read_rows, table_of
+from nbtextgen.data.readers.records import as_record
 from nbtextgen.data.readers.text import TextFile
 from nbtextgen.data.rows import Rows, is_missing, place_text
 
@@ -30,11 +32,14 @@ def read_texts(data: Any, column: ColumnName | None = None, encoding: str | None
     Raises:
         DataError: if the data is something else, or has several columns and none is chosen.
     """
-    if isinstance(data, Path):
-        cells = stream_texts(data, column, encoding)
+    if isinstance(data, os.PathLike):
+        cells = stream_texts(Path(os.fsdecode(cast("str", data))), column, encoding)
     else:
         cells = [data] if isinstance(data, str) else _cells_in_memory(data, column)
-    return ["" if is_missing(cell) else cell for cell in cells]
+    texts = ["" if is_missing(cell) else cell for cell in cells]
+    if len(texts) > 1 and all(isinstance(text, str) and text.endswith("\n") for text in texts[:-1]):
+        return [text.rstrip("\r\n") if isinstance(text, str) else text for text in texts]  # of readlines()
+    return texts
 
 
 def stream_texts(data: Any, column: ColumnName | None = None, encoding: str | None = None) -> Iterator[object]:
@@ -78,18 +83,22 @@ def _cells_in_memory(data: Any, column: ColumnName | None) -> Iterable[Any]:
     if isinstance(data, Rows):
         return data.sources
     options = ReadOptions(column)
+    if hasattr(data, "readline"):
+        raise DataError(f"An open file ({type(data).__name__}) cannot be read twice; give its name.")
     if (table := table_of(data)) is not None:
         index = options.choose_one(table.names, are_numbers=isinstance(data, np.ndarray))
         return table.column(table.paths[index][1])
+    if is_indexed(data):
+        data = map(data.__getitem__, range(len(data)))
     if not hasattr(data, "__iter__") or hasattr(data, "decode") or getattr(data, "shape", None) == ():
         raise DataError(f"Texts cannot be read from {type(data).__name__}; give a text or a list of texts.")
     cells: Iterator[Any] = iter(data.tolist() if hasattr(data, "tolist") else data)
     head = list(islice(cells, SAMPLE))
     cells = chain(head, cells)
-    if head and all(hasattr(cell, "keys") for cell in head):
-        paths = record_paths(head)
+    if head and None not in (records := [as_record(cell) for cell in head]):
+        paths = record_paths([record for record in records if record is not None])
         path = paths[options.choose_one([name for name, _ in paths])][1]
-        return (value_at(cell, path) for cell in cells)
+        return (value_at(as_record(cell), path) for cell in cells)
     if head and all(isinstance(cell, (list, tuple, np.ndarray)) for cell in head):
         width = len(head[0])
         index = options.choose_one([str(number + 1) for number in range(width)], are_numbers=True)

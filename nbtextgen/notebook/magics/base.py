@@ -16,7 +16,7 @@ from nbtextgen.core.errors import NbTextGenError, OptionError
 from nbtextgen.core.escaping import pictured
 from nbtextgen.notebook.arguments import help_table
 from nbtextgen.notebook.awaiting import unmark
-from nbtextgen.notebook.cells import continue_line
+from nbtextgen.notebook.cells import SILENT, continue_line
 from nbtextgen.notebook.completion import MagicCompletion, Options
 from nbtextgen.notebook.lines import ParsedLine, Syntax, parse_line
 
@@ -94,7 +94,9 @@ def command(
                 if debug:
                     raise
                 raise MagicError(error.in_magic) from None
-            return _awaited_in_one_line(result, debug) if inspect.isawaitable(result) else result
+            if inspect.isawaitable(result):
+                return _awaited_in_one_line(result, debug)
+            return None if parsed.silenced and line.endswith(SILENT) else result
 
         tables = [f"{title}:\n\n{help_table(table)}" for title, table in (sections or {"Options": options}).items()]
         run.__doc__ = "\n\n".join([inspect.cleandoc(method.__doc__ or ""), *tables])
@@ -105,18 +107,23 @@ def command(
 
 
 def caller_variables(frame: FrameType | None) -> dict[str, Any]:
-    """Return the local variables of the code that called the magic: those of a function, if it is called in one.
+    """Return the local variables of the code that called the magic: those of a function, and of the functions around it.
 
     Args:
         frame: the frame that called the magic's method, one of IPython's.
     """
     while frame is not None and frame.f_code.co_name not in ("run_line_magic", "run_cell_magic"):
         frame = frame.f_back
-    frame = None if frame is None else frame.f_back
+    frame, code = None if frame is None else frame.f_back, None
     scopes = list[dict[str, Any]]()
-    while frame is not None and frame.f_locals is not frame.f_globals:
-        scopes.append(dict(frame.f_locals))
-        if frame.f_code.co_name not in ("<listcomp>", "<dictcomp>", "<setcomp>", "<lambda>"):
+    while frame is not None:
+        is_function = frame.f_locals is not frame.f_globals
+        if (code is None and is_function) or (
+            code in frame.f_code.co_consts and frame.f_code.co_flags & inspect.CO_NEWLOCALS
+        ):
+            scopes.append(dict(frame.f_locals))
+            code = frame.f_code
+        elif code is None:
             break
         frame = frame.f_back
     return dict(ChainMap(*scopes))

@@ -123,7 +123,7 @@ class Request:
         if "resume" in own:
             trained = call("TextGenerator.resume", repr(own["resume"]), self.launch)
         elif "text" in own:
-            text = repr(own["text"]) if _is_path(own["text"]) else session.data_as_code(own["text"])
+            text = repr(own["text"]) if _is_path(own["text"], session) else session.data_as_code(own["text"])
             trained = call(f"{generator}.fit_text", ", ".join([text, *self._start_code(session)]), self.fit_options)
         else:
             data = session.pairs_in_cell(self.cell)[1] if self.cell is not None else session.data_as_code(own["data"])
@@ -278,7 +278,7 @@ class TrainCommands(Commands):
         if "text" in own:
             from nbtextgen.data.corpus import Corpus
 
-            text = own["text"] if _is_path(own["text"]) else self.session.data(own["text"], "--text")
+            text = own["text"] if _is_path(own["text"], self.session) else self.session.data(own["text"], "--text")
             return {"data": Corpus.of(text, own.get("encoding")), **start, **request.fit_options}
         data = self.session.pairs_in_cell(cell)[0] if cell is not None else self.session.data(own["data"])
         valid = {"valid": self.session.data(own["valid"], "--valid")} if "valid" in own else {}
@@ -309,6 +309,8 @@ def _check_resume(cell: str | None, own: Values, settings: Values) -> None:
         raise OptionError(f"A resumed run has its own data and settings: leave out {what}.")
 
 
-def _is_path(text: str) -> bool:
-    """Return whether the text after ``--text`` names files; otherwise it is an expression."""
+def _is_path(text: str, session: Session) -> bool:
+    """Return whether the text after ``--text`` names files; otherwise it is a variable or an expression."""
+    if text.strip() in session.scope:
+        return False
     return names_file(text) or text.endswith((".gz", ".md", ".rst")) or ("*" in text and "/" in text)

@@ -153,7 +153,8 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         except NbTextGenError as error:
             self._refuse(field_of(error, self.form.values), error.in_form)
             return None
-        self._about = f"{len(ready.pairs):,} pairs, for instance {_example(ready.pairs)}. {cleaning_note(ready)}"
+        notes = " ".join(filter(None, [*ready.pairs.notes, cleaning_note(ready)]))
+        self._about = f"{len(ready.pairs):,} pairs, for instance {_example(ready.pairs)}. {notes}"
         if self.form.values.get("start"):
             self.cost.value = status(self._about, f"Training goes on from {self.form.values['start']}; no estimate.")
             return None
