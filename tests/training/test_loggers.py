@@ -194,7 +194,8 @@ def test_real_tensorboard_reads_the_figures(history: list[Event], tmp_path: Path
 def test_real_mlflow_reads_the_figures(history: list[Event], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mlflow = pytest.importorskip("mlflow")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
-    mlflow.set_tracking_uri(tmp_path.as_uri())
+    mlflow.set_tracking_uri((tmp_path / "store").as_uri())
+    experiment = mlflow.set_experiment("words").experiment_id
     with mlflow.start_run() as run:
         send(history, loggers.MLflowLogger())
     client = mlflow.MlflowClient()
@@ -203,7 +204,7 @@ def test_real_mlflow_reads_the_figures(history: list[Event], tmp_path: Path, mon
         read |= {(name, point.step): point.value for point in client.get_metric_history(run.info.run_id, name)}
     assert read == pytest.approx(figures(history))
     send(history, loggers.MLflowLogger())
-    assert mlflow.active_run() is None and len(client.search_runs(["0"])) == 3
+    assert mlflow.active_run() is None and len(client.search_runs([experiment])) == 3
 
 
 def test_real_wandb_reads_the_figures(history: list[Event], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
