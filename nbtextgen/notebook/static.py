@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import anywidget
 import ipywidgets
 from IPython.core.getipython import get_ipython
 
 from nbtextgen.core.escaping import visible
+from nbtextgen.core.optional_imports import optional_import
 
 if TYPE_CHECKING:
     from nbtextgen.export.page.live_page import LivePage
@@ -70,6 +72,15 @@ class StaticForm:
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         return (data or {}) | self.still(), metadata
 
+    def _display_(self) -> Any:
+        """Return what marimo shows: the anywidgets of the panel below one another, or its static form if it has other inputs."""
+        with optional_import("A panel outside of Jupyter", "marimo"):
+            import marimo
+        parts = list(_visible_parts(self))  # type: ignore[arg-type]
+        if all(isinstance(part, anywidget.AnyWidget) for part in parts):
+            return marimo.vstack([marimo.ui.anywidget(part) for part in parts])
+        return marimo.Html(self.still()["text/html"])
+
     def _ipython_display_(self) -> None:
         """Show the widget, and its static form beside it; a terminal shows the text alone."""
         if not hasattr(get_ipython(), "kernel"):
@@ -93,6 +104,16 @@ class PlainBox(StaticForm, ipywidgets.VBox):
     def summary(self) -> tuple[str, str]:
         """Return text, and HTML to show under it."""
         return self._summary()
+
+
+def _visible_parts(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
+    """The widgets in a box, without empty and hidden ones."""
+    if not isinstance(widget, ipywidgets.Box):
+        yield widget
+    else:
+        for child in widget.children:
+            if child.layout is None or child.layout.display != "none":
+                yield from _visible_parts(child)
 
 
 def _display(data: dict[str, Any], display_id: str, *, update: bool = False) -> None:

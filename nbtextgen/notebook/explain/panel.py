@@ -79,7 +79,9 @@ class ExplanationPanel(StaticForm, anywidget.AnyWidget):
 
     def __init__(self, worker: ExplanationWorker, methods: Sequence[str]) -> None:
         """Compute the cheap methods, and start on ``methods``; the first of them is shown."""
-        super().__init__(name=uuid.uuid4().hex)
+        name = uuid.uuid4().hex
+        # A page keeps one style sheet for an id, and the rule that hides this panel's static form is in its own.
+        super().__init__(name=name, _anywidget_id=f"nbtextgen.explanation.{name}")
         self._css = CSS + self.hiding_rule()
         self._worker = worker
         default = worker.default_request

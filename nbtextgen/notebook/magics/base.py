@@ -99,6 +99,7 @@ def command(
             return None if parsed.silenced and line.endswith(SILENT) else result
 
         tables = [f"{title}:\n\n{help_table(table)}" for title, table in (sections or {"Options": options}).items()]
+        run.__signature__ = inspect.signature(run, follow_wrapped=False)  # type: ignore[attr-defined]  # IPython 7 checks calls by it
         run.__doc__ = "\n\n".join([inspect.cleandoc(method.__doc__ or ""), *tables])
         run.completion = MagicCompletion(options, first_word, tuple(actions))  # type: ignore[attr-defined]
         return run
