@@ -112,14 +112,9 @@ def test_voila_serves_the_dashboard_of_its_guide(tmp_path: Path) -> None:
         "nbformat_minor": 5,
     }
     (tmp_path / "dashboard.ipynb").write_text(json.dumps(notebook))
-    command = [
-        sys.executable,
-        "-c",
-        "from voila.app import main; main()",
-        "dashboard.ipynb",
-        "--no-browser",
-        "--port=0",
-    ]
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-c", "from voila.app import main; main()", "dashboard.ipynb", "--no-browser"]
     with (tmp_path / "log").open("w") as log:
         server = subprocess.Popen(
             [*command, f"--port={port}", "--Voila.ip=127.0.0.1"],
