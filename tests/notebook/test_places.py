@@ -44,7 +44,7 @@ def blocks(guide: str) -> list[str]:
 def test_panels_of_a_model_need_no_shell(model: TextGenerator) -> None:
     generate = panel(model, "abc")
     generate._worker.wait(30)
-    assert generate.names == ["model"] and "cba" in generate.summary()[1]
+    assert generate.names == ["model"] and "cba" in generate.summary()[0]
     explain = panel(model, "cab", kind="explain")
     assert explain.explanation.text == "bac"
     for kind in ("train", "history"):
