@@ -8,45 +8,20 @@ in the beam before the others compete by their probability.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from nbtextgen.decoding.batch import Batch, BatchChange, to_list
+from nbtextgen.decoding.batch import Batch, BatchChange, to_list, to_numpy
 from nbtextgen.decoding.beam import Beam, best_extensions
 from nbtextgen.decoding.constraints import FORCED_MINIMUM, IMPOSSIBLE, Constraints
 from nbtextgen.decoding.hypothesis import Hypothesis, length_norm
+from nbtextgen.decoding.term_states import Candidates, Ids, TermStates, allocate
 from nbtextgen.decoding.terms import TermMatcher, Terms
 from nbtextgen.tokenizers.base import EOS
-
-
-class Candidate(NamedTuple):
-    """An extension of a hypothesis: its summed log-probability, that of its token, and its state in the matcher."""
-
-    total: float
-    log_probability: float
-    parent: int
-    token: int
-    state: int
-
-
-def allocate(candidates: Sequence[Candidate], matcher: TermMatcher, width: int) -> list[Candidate]:
-    """Choose at most ``width`` candidates: the best of each bank, then the best of the others.
-
-    If there are more banks than places, the bank that has met everything comes first, then the one that is nearest to it, so that
-    a term that was begun is completed, then the one that is farthest, which may begin terms later, then the likeliest.
-    """
-    ranked = sorted({(each.parent, each.token): each for each in candidates}.values(), key=lambda each: -each.total)
-    best: dict[int, Candidate] = {}
-    for each in ranked:
-        best.setdefault(matcher.need(each.state), each)
-    needs = sorted(best)
-    first = [*needs[:2], needs[-1]] if needs and not needs[0] else [*needs[:1], *needs[-1:]]
-    chosen = dict.fromkeys([best[need] for need in first])
-    chosen.update(dict.fromkeys(each for each in ranked if best[matcher.need(each.state)] is each))
-    chosen.update(dict.fromkeys(ranked))
-    return list(chosen)[:width]
 
 
 class ConstrainedBeam(Beam):
@@ -67,37 +42,38 @@ class ConstrainedBeam(Beam):
     ) -> None:
         """Prepare the search; ``terms`` are those of each source, empty ones if it has none."""
         super().__init__(batch, constraints, limits, finished)
-        self._matchers: dict[int, TermMatcher] = {}
-        self._states: dict[int, list[int]] = {}
-        self._totals: dict[int, list[float]] = {}  # sums of hypotheses, of sources where one still lacks a term
-        shared: dict[Terms, TermMatcher] = {}
-        for index, each in enumerate(terms):
+        matchers: dict[Terms, int] = {}
+        for each in terms:
             if each:
-                shared[each] = shared.get(each) or TermMatcher(each)
-                self._matchers[index] = shared[each]
+                matchers.setdefault(each, len(matchers))
+        self._matchers = {index: matchers[each] for index, each in enumerate(terms) if each}
+        self._table = TermStates([TermMatcher(each) for each in matchers])
+        self._states: dict[int, Ids] = {}  # of the hypotheses of sources where one still lacks a term, ``(width,)``
+        self._bounds: dict[int, float] = {}
 
     def _follow(self, change: BatchChange) -> None:
         super()._follow(change)
         sources: list[int] = to_list(self.batch.source_indices[change.new])
         for index in self._matchers.keys() & set(sources):
-            self._states[index] = [0] * self.batch.width
-            self._totals[index] = [0.0, *[IMPOSSIBLE] * (self.batch.width - 1)]
+            self._states[index] = np.full(self.batch.width, self._table.initial(self._matchers[index]))
 
     def _extend(self, allowed: Tensor, attention: Tensor) -> None:
         batch, width = self.batch, self.batch.width
-        rows = [(row, index) for row, (index, live) in enumerate(batch.rows()) if live and index in self._totals]
+        rows = [(row, index) for row, (index, live) in enumerate(batch.rows()) if live and index in self._states]
         if not rows:
             super()._extend(allowed, attention)
             return
-        self._forbid_early_ends(allowed, rows)
+        indices = torch.tensor([row for row, _ in rows], device=allowed.device)
+        states = np.stack([self._states[index] for _, index in rows])
+        unmet = torch.from_numpy(self._table.needs[states] > 0).to(allowed.device)
+        allowed[indices, :, EOS] = allowed[indices, :, EOS].masked_fill(unmet, IMPOSSIBLE)  # lacks a term: must go on
         best, parents, tokens = best_extensions(self.sums, allowed, 2 * width)
         # The best token of every hypothesis as well, in rows with terms, unless that is an end which is there already.
         own, own_tokens = allowed.max(-1)
         columns = torch.arange(width, device=allowed.device)
         ended = ((tokens == EOS).unsqueeze(-1) & (parents.unsqueeze(-1) == columns)).any(1)
-        unconstrained = torch.ones(len(own), 1, dtype=torch.bool, device=allowed.device)
-        unconstrained[[row for row, _ in rows]] = False
-        left_out = unconstrained | ((own_tokens == EOS) & ended)
+        left_out = torch.ones_like(ended)
+        left_out[indices] = (own_tokens == EOS)[indices] & ended[indices]
         best = torch.cat([best, (self.sums + own).masked_fill(left_out, IMPOSSIBLE)], 1)
         parents = torch.cat([parents, columns.expand_as(own_tokens)], 1)
         tokens = torch.cat([tokens, own_tokens], 1)
@@ -107,94 +83,79 @@ class ConstrainedBeam(Beam):
         live = best.masked_fill(ends, IMPOSSIBLE)
         order = (live == IMPOSSIBLE).int().argsort(dim=-1, stable=True)[:, :width]
         extensions = [values.gather(1, order) for values in (live, token_logs, parents, tokens)]
-        chosen = self._choose(rows, allowed, live, token_logs, parents, tokens)
-        indices = torch.tensor([row for row, _ in rows], device=allowed.device)
-        for values, new in zip(extensions, zip(*chosen, strict=True), strict=True):
-            values[indices] = torch.tensor(new, dtype=values.dtype, device=values.device)
+        searched = [values[indices].numpy(force=True) for values in (live, token_logs, parents, tokens)]
+        steps = batch.steps[indices].numpy(force=True)
+        chosen = self._choose(rows, indices, states, allowed, searched, steps)
+        for values, new in zip(extensions, chosen, strict=False):
+            values[indices] = torch.from_numpy(new).to(values)
+        self._keep_states(rows, chosen, steps + 1)
         self.sums, token_logs, parents, tokens = extensions
         batch.append(tokens, token_logs, attention, parents)
 
-    def _forbid_early_ends(self, allowed: Tensor, rows: list[tuple[int, int]]) -> None:
-        """Rule out the end of hypotheses that lack a term."""
-        unmet = [
-            (row, column)
-            for row, index in rows
-            for column, state in enumerate(self._states[index])
-            if self._matchers[index].need(state)
-        ]
-        if unmet:
-            positions = torch.tensor(unmet, device=allowed.device)
-            allowed[positions[:, 0], positions[:, 1], EOS] = IMPOSSIBLE
-
     def _choose(
-        self, rows: list[tuple[int, int]], allowed: Tensor, live: Tensor, logs: Tensor, parents: Tensor, tokens: Tensor
-    ) -> list[tuple[list[float], list[float], list[int], list[int]]]:
-        """For each row with terms, the sums, log-probabilities, parents and tokens of its new hypotheses."""
-        width, indices = self.batch.width, [row for row, _ in rows]
-        columns: list[list[list[float]]] = [to_list(values[indices]) for values in (live, logs)]
-        numbers: list[list[list[int]]] = [to_list(values[indices]) for values in (parents, tokens)]
-        sums = [self._totals[index] for _, index in rows]
-        steps: list[int] = to_list(self.batch.steps[indices])
-        forced = self._forced(rows, sums, steps, allowed)
-        chosen = list[tuple[list[float], list[float], list[int], list[int]]]()
-        for place, (_, index) in enumerate(rows):
-            matcher, states = self._matchers[index], self._states[index]
-            left = self.max_lengths[index] - steps[place] - 1
-            values = zip(columns[0][place], columns[1][place], numbers[0][place], numbers[1][place], strict=True)
-            candidates = forced[place]
-            for total, log, parent, token in values:
-                if total > IMPOSSIBLE:
-                    state = matcher.step(states[parent], token)
-                    if matcher.need(state) <= left:
-                        candidates.append(Candidate(total, log, parent, token, state))
-            kept = allocate(candidates, matcher, width)
-            missing = width - len(kept)
-            self._states[index] = [each.state for each in kept] + [0] * missing
-            totals = [each.total for each in kept] + [IMPOSSIBLE] * missing
-            self._totals[index] = totals
-            if not any(matcher.need(each.state) for each in kept):
-                del self._totals[index]  # from here on, the source is searched like one without terms
-            chosen.append(
-                (
-                    totals,
-                    [each.log_probability for each in kept] + [0.0] * missing,
-                    [each.parent for each in kept] + [0] * missing,
-                    [each.token for each in kept] + [EOS] * missing,
-                )
-            )
-        return chosen
+        self,
+        rows: list[tuple[int, int]],
+        indices: Tensor,
+        states: Ids,
+        allowed: Tensor,
+        searched: list[NDArray[Any]],
+        steps: Ids,
+    ) -> Candidates:
+        """The new hypotheses of the rows with terms, ``(rows, width)``, of what the search offers and what completes terms."""
+        width = self.batch.width
+        left = np.array([self.max_lengths[index] for _, index in rows]) - steps - 1
+        totals, logs, parents, tokens = searched
+        following = self._table.follow(np.take_along_axis(states, parents, 1), tokens)
+        fits = self._table.needs[following] <= left[:, None]
+        offered = Candidates(np.where(fits, totals, np.float32(IMPOSSIBLE)), logs, parents, tokens, following)
+        offered = offered.without_repeated(2 * width)  # the best token of a hypothesis may be among the best extensions
+        forced = self._forced(indices, states, allowed, left, steps)
+        candidates = forced.beside(offered).without_repeated(forced.tokens.shape[1])
+        chosen = allocate(candidates, self._table.needs[candidates.states], width)
+        missing = chosen.totals == IMPOSSIBLE
+        initial = np.array([[self._table.initial(self._matchers[index])] for _, index in rows])
+        return Candidates(
+            chosen.totals,
+            np.where(missing, np.float32(0), chosen.log_probabilities),
+            np.where(missing, 0, chosen.parents),
+            np.where(missing, EOS, chosen.tokens),
+            np.where(missing, initial, chosen.states),
+        )
 
-    def _forced(
-        self, rows: list[tuple[int, int]], sums: list[list[float]], steps: list[int], allowed: Tensor
-    ) -> list[list[Candidate]]:
-        """For each row with terms, the extensions that bring a hypothesis nearer to them; other rules do not rule them out."""
-        prefix, vocabulary = len(self.constraints.rules.prefix), allowed.shape[-1]
-        continuations = list[tuple[int, int, int, int]]()  # place, column, token, next state
-        origins = list[int]()  # the row of each
-        for place, (row, index) in enumerate(rows):
-            if steps[place] < prefix:
-                continue
-            matcher, left = self._matchers[index], self.max_lengths[index] - steps[place] - 1
-            for column, state in enumerate(self._states[index]):
-                if sums[place][column] > IMPOSSIBLE and matcher.need(state):
-                    for token, following in matcher.advances(state):
-                        if token < vocabulary and matcher.need(following) <= left:
-                            continuations.append((place, column, token, following))
-                            origins.append(row)
-        forced = [list[Candidate]() for _ in rows]
-        if continuations:
-            indices = torch.tensor([(row, each[1], each[2]) for row, each in zip(origins, continuations, strict=True)])
-            picked = allowed[tuple(indices.to(allowed.device).t())].clamp_min(FORCED_MINIMUM)
-            logs: list[float] = to_list(picked)
-            for (place, column, token, following), log in zip(continuations, logs, strict=True):
-                forced[place].append(Candidate(sums[place][column] + log, log, column, token, following))
-        return forced
+    def _forced(self, indices: Tensor, states: Ids, allowed: Tensor, left: Ids, steps: Ids) -> Candidates:
+        """The extensions that bring a hypothesis nearer to its terms; other rules do not rule them out."""
+        device, width = allowed.device, self.batch.width
+        tokens, following = self._table.advances(states)  # (rows, width, tokens)
+        sums = to_numpy(self.sums[indices])
+        usable = (tokens >= 0) & (tokens < allowed.shape[-1]) & (sums > IMPOSSIBLE)[..., None]
+        usable &= self._table.needs[following] <= left[:, None, None]
+        usable &= (steps >= len(self.constraints.rules.prefix))[:, None, None]
+        columns = torch.arange(width, device=device)[:, None]
+        picked = allowed[indices[:, None, None], columns, torch.from_numpy(np.where(usable, tokens, 0)).to(device)]
+        logs = to_numpy(picked.clamp_min(FORCED_MINIMUM))
+        totals = np.where(usable, sums[..., None] + logs, np.float32(IMPOSSIBLE))
+        parents = np.broadcast_to(np.arange(width)[:, None], tokens.shape)
+        return Candidates(*(values.reshape(len(states), -1) for values in (totals, logs, parents, tokens, following)))
+
+    def _keep_states(self, rows: list[tuple[int, int]], chosen: Candidates, steps: Ids) -> None:
+        """Keep the states and the bounds of the new hypotheses, of ``steps (rows,)`` tokens.
+
+        A source whose hypotheses have all met their terms is searched like any other from here on.
+        """
+        needs = self._table.needs[chosen.states]
+        lengths = steps[:, None] + needs + 1.0
+        bounds: list[float] = (chosen.totals / lengths**self.config.length_penalty).max(1).tolist()
+        unmet: list[bool] = (needs > 0).any(1).tolist()
+        for (_, index), states, bound, lacking in zip(rows, chosen.states, bounds, unmet, strict=True):
+            self._bounds[index] = bound
+            if lacking:
+                self._states[index] = states
+            else:
+                del self._states[index]
 
     def _bound(self, row: int, index: int, best_sum: float, steps: int) -> float:
         if index not in self._matchers:
             return super()._bound(row, index, best_sum, steps)
-        penalty = self.config.length_penalty
-        if index not in self._totals:
-            return best_sum / length_norm(steps + 1, penalty)
-        matcher, hypotheses = self._matchers[index], zip(self._totals[index], self._states[index], strict=True)
-        return max(total / length_norm(steps + matcher.need(state) + 1, penalty) for total, state in hypotheses)
+        if index in self._states:
+            return self._bounds[index]
+        return best_sum / length_norm(steps + 1, self.config.length_penalty)

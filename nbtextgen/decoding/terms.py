@@ -82,6 +82,10 @@ class TermMatcher:
             self._advances.append(None)
         return self._numbers[key]
 
+    def tokens(self) -> list[int]:
+        """The tokens of all terms, each once."""
+        return sorted({token for following in self._next for token in following})
+
     def need(self, state: int) -> int:
         """Number of tokens with which the missing terms can be completed; 0 if all are met."""
         return self._needs[state]
