@@ -65,7 +65,7 @@ class ConstrainedBeam(Beam):
             return
         indices = torch.tensor([row for row, _ in rows], device=allowed.device)
         states = np.stack([self._states[index] for _, index in rows])
-        unmet = torch.from_numpy(self._table.needs[states] > 0).to(allowed.device)
+        unmet = torch.as_tensor(self._table.needs[states] > 0, device=allowed.device)
         allowed[indices, :, EOS] = allowed[indices, :, EOS].masked_fill(unmet, IMPOSSIBLE)  # lacks a term: must go on
         best, parents, tokens = best_extensions(self.sums, allowed, 2 * width)
         # The best token of every hypothesis as well, in rows with terms, unless that is an end which is there already.
@@ -87,7 +87,7 @@ class ConstrainedBeam(Beam):
         steps = batch.steps[indices].numpy(force=True)
         chosen = self._choose(rows, indices, states, allowed, searched, steps)
         for values, new in zip(extensions, chosen, strict=False):
-            values[indices] = torch.from_numpy(new).to(values)
+            values[indices] = torch.as_tensor(new, dtype=values.dtype, device=values.device)
         self._keep_states(rows, chosen, steps + 1)
         self.sums, token_logs, parents, tokens = extensions
         batch.append(tokens, token_logs, attention, parents)
@@ -131,11 +131,11 @@ class ConstrainedBeam(Beam):
         usable &= self._table.needs[following] <= left[:, None, None]
         usable &= (steps >= len(self.constraints.rules.prefix))[:, None, None]
         columns = torch.arange(width, device=device)[:, None]
-        picked = allowed[indices[:, None, None], columns, torch.from_numpy(np.where(usable, tokens, 0)).to(device)]
+        picked = allowed[indices[:, None, None], columns, torch.as_tensor(np.where(usable, tokens, 0), device=device)]
         logs = to_numpy(picked.clamp_min(FORCED_MINIMUM))
         totals = np.where(usable, sums[..., None] + logs, np.float32(IMPOSSIBLE))
         parents = np.broadcast_to(np.arange(width)[:, None], tokens.shape)
-        return Candidates(*(values.reshape(len(states), -1) for values in (totals, logs, parents, tokens, following)))
+        return Candidates(totals, logs, parents, tokens, following).map(lambda values: values.reshape(len(states), -1))
 
     def _keep_states(self, rows: list[tuple[int, int]], chosen: Candidates, steps: Ids) -> None:
         """Keep the states and the bounds of the new hypotheses, of ``steps (rows,)`` tokens.
@@ -145,7 +145,7 @@ class ConstrainedBeam(Beam):
         needs = self._table.needs[chosen.states]
         lengths = steps[:, None] + needs + 1.0
         bounds: list[float] = (chosen.totals / lengths**self.config.length_penalty).max(1).tolist()
-        unmet: list[bool] = (needs > 0).any(1).tolist()
+        unmet: list[bool] = np.any(needs > 0, axis=1).tolist()
         for (_, index), states, bound, lacking in zip(rows, chosen.states, bounds, unmet, strict=True):
             self._bounds[index] = bound
             if lacking:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,13 +23,24 @@ class Candidates(NamedTuple):
     tokens: Ids
     states: Ids
 
+    def map(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Candidates:
+        """Change the arrays in the same way, in their order."""
+        return Candidates(
+            change(self.totals),
+            change(self.log_probabilities),
+            change(self.parents),
+            change(self.tokens),
+            change(self.states),
+        )
+
     def take(self, columns: Ids) -> Candidates:
         """The candidates in some columns of each row, ``(rows, chosen)``."""
-        return Candidates(*(np.take_along_axis(values, columns, 1) for values in self))
+        return self.map(lambda values: np.take_along_axis(values, columns, 1))
 
     def beside(self, other: Candidates) -> Candidates:
         """These candidates, then those of another with as many rows."""
-        return Candidates(*(np.concatenate(pair, 1) for pair in zip(self, other, strict=True)))
+        following = iter(other)
+        return self.map(lambda values: np.concatenate([values, next(following)], 1))
 
     def without_repeated(self, first: int) -> Candidates:
         """Rule out those of the ``first`` candidates that the others have too: the same token after the same hypothesis."""
@@ -76,9 +87,8 @@ class TermStates:
         places = np.where(matches.any(-1), matches.argmax(-1), self._tokens.shape[1])
         unknown = self._next[states, places] < 0
         if unknown.any():
-            for state, place, token in {
-                *zip(*(each[unknown].tolist() for each in (states, places, tokens)), strict=True)
-            }:
+            rows: list[list[int]] = np.unique(np.stack([states, places, tokens])[:, unknown], axis=1).T.tolist()
+            for state, place, token in rows:
                 matcher, local = self._states[state]
                 following = self._number(matcher, self._matchers[matcher].step(local, token))
                 self._next[state, place] = following
@@ -91,8 +101,8 @@ class TermStates:
         """
         for state in np.unique(states[~self._expanded[states]]).tolist():
             self._expand(state)
-        found = self._advances[states]
-        return found[..., 0], found[..., 1]
+        advances = self._advances[states]
+        return advances[..., 0], advances[..., 1]
 
     def _expand(self, state: int) -> None:
         matcher, local = self._states[state]
