@@ -243,8 +243,9 @@ def test_names_that_cannot_be_written_are_refused_before_anything_is_generated(
         ("folder.tsv", "is a folder"),
         ("in.txt", "is the input"),
     ):
-        with pytest.raises(DataError, match=message):
-            model.generate_file(tmp_path / "in.txt", tmp_path / into, on_progress=silent)
+        for data in (tmp_path / "in.txt", [tmp_path / "in.txt"], f"{tmp_path}/*.txt"):
+            with pytest.raises(DataError, match=message):
+                model.generate_file(data, tmp_path / into, on_progress=silent)
     with pytest.raises(DataError, match=r"row 2: the source is int, not text"):
         model.generate_file(["abc", 3], tmp_path / "out.tsv", on_progress=silent)
     with pytest.raises(DataError, match="There is no file"):

@@ -18,7 +18,7 @@ from nbtextgen.core.options import as_dict
 from nbtextgen.core.wording import counted, share
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.readers.columns import ColumnName
-from nbtextgen.data.readers.read import are_files
+from nbtextgen.data.readers.read import are_files, files_of
 from nbtextgen.data.readers.texts import stream_texts
 from nbtextgen.data.rows import is_missing
 from nbtextgen.decoding.config import DecodingConfig
@@ -124,7 +124,7 @@ def generate_table(
     path = None if into is None else checked_path(into)
     if path is not None:
         check_table_name(path)
-        if isinstance(data, (str, Path)) and Path(data).resolve() == path.resolve():
+        if path.resolve() in {each.resolve() for each in files_of(data)}:
             raise DataError(f"{path} is the input; give the output another name.")
     is_file = isinstance(data, (str, Path)) or are_files(data)
     cells = None if is_file else list(stream_texts(data, source, encoding))

@@ -198,6 +198,7 @@ def test_rows_with_names_and_parts_of_tables() -> None:
         [Named(b, 1, a) for a, b in ROWS],
         list(frame.itertuples()),
         Numbered(),
+        [row for _, row in pandas.DataFrame(ROWS).iterrows()],
         pyarrow.array([{"en": a, "fr": b} for a, b in ROWS]),
         [batch[:1], batch[1:]],
         pyarrow.dataset.dataset(pyarrow.Table.from_batches([batch])),
@@ -829,6 +830,8 @@ def test_one_column_of_texts() -> None:
         pyarrow.array(texts),
         pyarrow.table({"en": texts}),
         datasets.Dataset.from_dict({"en": texts}),
+        datasets.Dataset.from_dict({"en": texts}).to_iterable_dataset(),
+        [frame[["en"]][:1], frame[["en"]][1:]],
         {"en": texts},
         [{"en": text} for text in texts],
         [[text] for text in texts],
@@ -912,7 +915,10 @@ def test_a_file_that_does_not_fit_is_refused_before_it_is_read(tmp_path: Path, m
     pandas.DataFrame({"a": [f"{n} text" for n in range(300_000)], "b": "x" * 50}).to_parquet(tmp_path / "c.parquet")
     monkeypatch.setattr(memory, "free_memory", lambda: 50_000_000)
     write(tmp_path / "d.json", json.dumps([{"source": "a", "target": "b"}] * 600_000))
-    for name in ("a.tsv", "b.tsv.gz", "c.parquet", "d.json"):
+    repeated = pyarrow.array(["x" * 500] * 100_000).dictionary_encode()
+    pyarrow.parquet.write_table(pyarrow.table({"a": repeated, "b": repeated}), tmp_path / "e.parquet")
+    pyarrow.feather.write_feather(pyarrow.table({"a": repeated, "b": repeated}), tmp_path / "f.feather")
+    for name in ("a.tsv", "b.tsv.gz", "c.parquet", "d.json", "e.parquet", "f.feather"):
         with pytest.raises(MemoryShortError, match=rf"{name} need about .* 50 MB are free; train with store=FOLDER"):
             Pairs.of(tmp_path / name)
         assert name == "d.json" or next(stream_pairs(tmp_path / name))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -29,7 +30,7 @@ def rows_of_parquet(path: Path, options: ReadOptions) -> Iterator[Row]:
                 size = _parquet_bytes(file.metadata, {source[0], target[0]})
                 check_fits(path, file.metadata.num_rows * (ROW_BYTES + 50) + size)
             batches = file.iter_batches(BATCH, columns=list({source[0], target[0]}))
-            yield from _rows(path, batches, source, target)
+            yield from _rows(path, batches, source, target, file.metadata.num_rows if options.in_memory else 0)
     except (OSError, ValueError, pyarrow.ArrowException) as error:
         raise _unreadable(path, "Parquet", error) from None
 
@@ -50,7 +51,8 @@ def rows_of_arrow(path: Path, options: ReadOptions) -> Iterator[Row]:
             if options.in_memory:  # text objects need about twice their bytes
                 size = reader.get_batch(0).nbytes * count if count else path.stat().st_size
                 check_fits(path, 2 * size)
-            yield from _rows(path, batches, source, target)
+            rows = sum(reader.get_batch(index).num_rows for index in range(count)) if options.in_memory else 0
+            yield from _rows(path, batches, source, target, rows)
     except (OSError, ValueError, pyarrow.ArrowException) as error:
         raise _unreadable(path, "Arrow", error) from None
 
@@ -61,12 +63,19 @@ def _chosen(schema: Any, options: ReadOptions) -> tuple[ColumnPath, ColumnPath]:
     return source, target
 
 
-def _rows(path: Path, batches: Iterable[Any], source: ColumnPath, target: ColumnPath) -> Iterator[Row]:
+def _rows(path: Path, batches: Iterable[Any], source: ColumnPath, target: ColumnPath, count: int) -> Iterator[Row]:
+    """Yield the rows of batches; ``count`` rows must fit into memory, as the first of them tell.
+
+    In a file, a column whose texts are often the same takes little space.
+    """
     number = 0
     for batch in batches:
         for start in range(0, batch.num_rows, BATCH):
             part = batch.slice(start, BATCH)
             columns = [part.column(part.schema.get_field_index(column[0])).to_pylist() for column in (source, target)]
+            if number == 0 and count:
+                size = sum(sys.getsizeof(cell) for column in columns for cell in column)
+                check_fits(path, count * (ROW_BYTES + size / part.num_rows))
             for cells in zip(*columns, strict=True):
                 number += 1
                 cells = (value_at(cell, column[1:]) for cell, column in zip(cells, (source, target), strict=True))

@@ -127,8 +127,10 @@ def rows_of_cells(
     if not head:
         raise DataError(f"{file.path} is empty; write one pair per line.")
     line, first = head[0]
-    if len(first) > 1 and len(head) > 1 and {len(cells) for _, cells in head[1:]} == {len(first) + 1}:
-        first = ["", *first]  # R gives the names of rows no header
+    if len(head) > 1 and all(
+        len(cells) == len(first) + 1 > 2 and cells[0] == str(row) for row, (_, cells) in enumerate(head[1:], 1)
+    ):
+        first = ["", *first]  # R gives the numbers of rows no header
         head[0] = line, first
     width, is_known = len(first), header is not None or bool(options.names)
     filled = _filled_width([cells for _, cells in head if len(cells) == width])

@@ -382,7 +382,7 @@ def _records(rows: Iterable[Any]) -> Iterator[tuple[Place, Mapping[Any, Any], No
 
 def _rows_of_pairs(pairs: Iterable[Any]) -> Iterator[Row]:
     for number, pair in enumerate(pairs, 1):
-        if type(pair) is not tuple and isinstance(pair, np.ndarray):
+        if type(pair) is not tuple and not isinstance(pair, str) and hasattr(pair, "tolist"):
             pair = pair.tolist()
         if isinstance(pair, str) and re.fullmatch(r"[^\s]+\.\w{1,5}(\.gz)?", pair):
             check_file(Path(pair))  # a misspelt name is no row

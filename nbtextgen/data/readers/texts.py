@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, cast
@@ -90,10 +90,13 @@ def _cells_in_memory(data: Any, column: ColumnName | None) -> Iterable[Any]:
         return table.column(table.paths[index][1])
     if is_indexed(data):
         data = map(data.__getitem__, range(len(data)))
-    if not hasattr(data, "__iter__") or hasattr(data, "decode") or getattr(data, "shape", None) == ():
+    if not hasattr(data, "__iter__") or isinstance(data, (bytes, bytearray)) or getattr(data, "shape", None) == ():
         raise DataError(f"Texts cannot be read from {type(data).__name__}; give a text or a list of texts.")
     cells: Iterator[Any] = iter(data.tolist() if hasattr(data, "tolist") else data)
-    head = list(islice(cells, SAMPLE))
+    head = list(islice(cells, 1))
+    if head and table_of(head[0]) is not None and not isinstance(head[0], (Mapping, np.ndarray)):
+        return chain.from_iterable(_cells_in_memory(part, column) for part in chain(head, cells))
+    head += islice(cells, SAMPLE - 1)
     cells = chain(head, cells)
     if head and None not in (records := [as_record(cell) for cell in head]):
         paths = record_paths([record for record in records if record is not None])

@@ -99,6 +99,8 @@ class DataSource:
 def field_of(error: NbTextGenError, values: Mapping[str, Any]) -> str:
     """Return the field that an error about the data belongs to."""
     words = error.in_form
+    if "encoding" in words:
+        return "encoding"
     sides = [side for side in ("source", "target") if f"{side} column" in words or (values.get(side) or "\0") in words]
     return sides[0] if sides else "data"
 
