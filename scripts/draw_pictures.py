@@ -9,6 +9,7 @@ Each picture is drawn in a light and a dark theme and written to docs/pictures/.
 from __future__ import annotations
 
 import argparse
+import ast
 import re
 import sys
 import tempfile
@@ -51,7 +52,13 @@ def put(panel: Locator, label: str, value: str) -> None:
 
 def draw_live(lab: Lab) -> None:
     """A training in progress, once its model predicts most of the samples shown."""
-    notebook = lab.open(["%load_ext nbtextgen", "%textgen_train dates --data builtin:dates --max-minutes 3"], width=960)
+    notebook = lab.open(
+        [
+            "%load_ext nbtextgen",
+            "%textgen_train dates --data builtin:dates --hidden-size 96 --max-steps 1500 --validate-every 65 --samples 6",
+        ],
+        width=960,
+    )
     notebook.run(0)
     notebook.run(1, wait=False)
     panel = notebook.output(1).locator(".ntg-live")
@@ -102,6 +109,10 @@ def draw_train(lab: Lab) -> None:
     """The form of a training with the estimated cost of a run."""
     notebook = lab.open(["%load_ext nbtextgen", "%textgen_panel dates --data builtin:dates"], run=True)
     panel = notebook.panel(1)
+    panel.get_by_label("max. minutes: automatic").uncheck()
+    put(panel, "max. minutes", "2")
+    panel.get_by_text("--max-minutes 2").wait_for()
+    panel.get_by_text("Estimating").wait_for(state="hidden")
     panel.get_by_text("parameters;").wait_for()
     notebook.pictures(panel, PICTURES / "train")
 
@@ -114,18 +125,27 @@ def draw_tune(lab: Lab) -> None:
     panel.get_by_role("button", name="Start").click()
     expect(panel.get_by_text("dates is the best of")).to_be_visible(timeout=2 * WAIT * 1000)
     assert re.search(r"importance", panel.inner_text(), re.IGNORECASE)
+    expect(panel.get_by_label("dates output 1: 1948-03-21")).to_be_visible(
+        timeout=10_000
+    )  # on a busy machine it is wrong
     notebook.pictures(panel, PICTURES / "tune")
 
 
 def draw_review(lab: Lab) -> None:
-    """A review of the outputs of a model of a few seconds, some of them decided."""
-    hasty = "%textgen_train hasty --data builtin:dates --max-steps 400 --quiet"
-    table = 'todo = hasty.generate_file(builtin("dates", 60, seed=7).sources, on_progress=lambda done, count: None)'
-    setup = f"%load_ext nbtextgen\nfrom nbtextgen import builtin\n{hasty}\n{table}"
+    """A review of the outputs of a model of a few seconds: right ones are accepted, others skipped."""
+    hasty = "%textgen_train hasty --data builtin:dates --hidden-size 64 --max-steps 150 --quiet"
+    table = "todo = hasty.generate_file(dates.sources, on_progress=lambda done, count: None)"
+    setup = (
+        f'%load_ext nbtextgen\nfrom nbtextgen import builtin\ndates = builtin("dates", 60, seed=7)\n{hasty}\n{table}'
+    )
     notebook = lab.open([setup, "panel = %textgen_review todo --file pictured.review\npanel"], run=True, width=1100)
+    right = ast.literal_eval(notebook.value("[row.text == target for row, target in zip(todo.rows, dates.targets)]"))
     panel = notebook.panel(1)
-    for decided in range(1, 6):
-        panel.get_by_role("button", name=re.compile("^Accept")).click()
+    for decided in range(1, 7):
+        row = int(
+            re.findall(r"Row (\d+)", panel.get_by_role("group", name="Row ").first.get_attribute("aria-label"))[0]
+        )
+        panel.get_by_role("button", name=re.compile("^Accept" if right[row - 1] else "^Skip")).click()
         expect(panel.get_by_text(f"{decided} of 60 rows decided")).to_be_visible()
     notebook.pictures(panel, PICTURES / "review")
 

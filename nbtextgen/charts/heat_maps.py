@@ -104,5 +104,5 @@ def _cell(x: float, y: float, width: float, count: int, share: float) -> str:
 
 
 def _short(name: str) -> str:
-    name = "␠" if name == " " else pictured(name)
+    name = "␣" if name == " " else pictured(name)
     return name if len(name) <= MAX_NAME else name[: MAX_NAME - 1] + "…"

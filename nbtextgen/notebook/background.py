@@ -75,7 +75,9 @@ class BackgroundWorker:
                 self._changed.wait_for(lambda: self._running is None)
 
     def wait(self, seconds: float | None = None, until: Callable[[], bool] = lambda: False) -> None:
-        """Wait until no job is left, ``until()`` is true after a job, or so many seconds have passed."""
+        """Wait until no job is left, ``until()`` is true after a job, or so many seconds have passed; a job does not wait for itself."""
+        if threading.current_thread() is self._thread:
+            return
         with self._changed:
             self._changed.wait_for(lambda: not self.busy or until(), seconds)
 

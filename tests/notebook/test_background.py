@@ -76,3 +76,10 @@ def test_an_error_is_kept_and_reported_and_the_next_job_runs() -> None:
     worker.submit(lambda token: None)
     worker.wait(SECONDS)
     assert worker.error is None
+
+
+def test_a_job_does_not_wait_for_itself() -> None:
+    worker, ran = BackgroundWorker("test"), []
+    worker.submit(lambda token: ran.append(worker.wait()))  # a panel's static form waits for the job that draws it
+    worker.wait(SECONDS)
+    assert ran == [None] and not worker.busy

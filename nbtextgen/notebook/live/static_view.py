@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -112,7 +113,11 @@ def as_html(record: Record) -> str:
 
 def _verdict(record: Record) -> str:
     text = verdict(record)
-    return f'<div style="margin:4px 0">{visible(text)}</div>' if text else ""
+    if not text:
+        return ""
+    # A browser breaks a line between the hyphens of an option.
+    whole = re.sub(r"--[a-z-]+( [\d,.]*\d)?", r'<span style="white-space:nowrap">\g<0></span>', visible(text))
+    return f'<div style="margin:4px 0">{whole}</div>'
 
 
 def _figures(record: Record) -> str:

@@ -76,8 +76,10 @@ class ResultBar(StaticForm, ipywidgets.VBox):
             scores = model.evaluate(pairs)
             scores.analysed = True
             self._show("")
-            # The class gives tables the sizes and margins that they have as an output.
-            page = f'<div class="jp-RenderedHTMLCommon">{scores._repr_mimebundle_()["text/html"]}</div>'
+            # As an output has them: sizes and margins by a class of the notebook, and tables at the left.
+            left = "<style>.ntg-scores table { margin-left: 0; }</style>"
+            table = scores._repr_mimebundle_()["text/html"]
+            page = f'<div class="jp-RenderedHTMLCommon ntg-scores">{left}{table}</div>'
             self._open(ipywidgets.HTML(page))
             self.refresh_still()
 
