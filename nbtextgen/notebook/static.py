@@ -68,7 +68,7 @@ class StaticForm:
             _display({"text/plain": "", "text/html": ""}, self._still_id, update=True)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)  # type: ignore[misc]
+        bundle = getattr(super(), "_repr_mimebundle_", dict)(**kwargs)  # ipywidgets 7 has none
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         return (data or {}) | self.still(), metadata
 

@@ -100,13 +100,11 @@ def _quality(predictor: Predictor, history: Sequence[Event]) -> list[str]:
 
 
 def _training(plan: Plan, history: Sequence[Event]) -> list[str]:
-    versions = ", ".join(
-        [
-            f"nbtextgen {metadata.version('nbtextgen')}",
-            f"PyTorch {torch.__version__}",
-            f"Python {platform.python_version()}",
-        ]
-    )
+    try:
+        ours = f"nbtextgen {metadata.version('nbtextgen')}"
+    except metadata.PackageNotFoundError:  # imported from a checkout that is not installed
+        ours = "nbtextgen from a checkout"
+    versions = f"{ours}, PyTorch {torch.__version__}, Python {platform.python_version()}"
     lines = [f"- saved with {versions}", f"- seed {plan.training.seed}"]
     for event in history:
         if isinstance(event, Started):

@@ -12,10 +12,11 @@ import pandas
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from nbtextgen import TextGenerator, tuning
+from nbtextgen import TextGenerator, seeds, tuning
 from nbtextgen.cli import main
 from nbtextgen.data import builtin
 from nbtextgen.run.config import LaunchConfig
+from nbtextgen.seeds import evaluate_seeds
 from nbtextgen.tuning.search import tune
 
 PAIRS = [(f"a man is number {number}", f"un homme est le numero {number}") for number in range(60)]
@@ -44,6 +45,11 @@ def small_shell(folder: Path, monkeypatch: pytest.MonkeyPatch) -> InteractiveShe
     monkeypatch.setattr(builtin, "dates", lambda count, seed: dates(min(count, 60), seed))
     monkeypatch.setattr(builtin, "pronunciation", lambda count, seed: WORDS)
     monkeypatch.setattr(tuning, "tune", lambda data, space, minutes, **options: tune(data, space, 0.05, **options))
+    monkeypatch.setattr(
+        seeds,
+        "evaluate_seeds",
+        lambda model, data, test, **options: evaluate_seeds(model, data, test, **options | {"seeds": 2}),
+    )
     monkeypatch.setattr(LaunchConfig, "of", staticmethod(lambda processes, launch: None))
     shell = InteractiveShell()
     shell.kernel = None  # type: ignore[attr-defined]  # a notebook, which shows panels
