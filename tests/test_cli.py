@@ -160,3 +160,64 @@ def test_a_wrong_line_is_refused_in_a_sentence(folder: Path, capsys: pytest.Capt
     assert "file of pairs, or a text with --text" in output(capsys, "train", "--save", folder / "x", status=1)
     assert "There is no saved model" in output(capsys, "evaluate", folder / "none", folder / "pairs.tsv", status=1)
     assert "--into" in output(capsys, "generate", saved, "--data", folder / "pairs.tsv", status=1)
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_what_the_terminal_cannot_hold_is_escaped(folder: Path, encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    streams = [io.TextIOWrapper(io.BytesIO(), encoding=encoding) for _ in range(2)]
+    monkeypatch.setattr(sys, "stdout", streams[0])
+    monkeypatch.setattr(sys, "stderr", streams[1])
+    assert main(["generate", str(folder / "model"), "a\u65e5", "\udcff"]) == 0
+    streams[1].flush()
+    assert b"unknown to this model: \\u65e5" in streams[1].buffer.getvalue()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "status", "error"),
+    [
+        (b"\xef\xbb\xbfab\r\n\ncab", [], 0, ""),
+        (b"ab\n\xff\n", [], 1, "The standard input is not in the encoding utf-8"),
+        ("ab\n\ncab".encode("utf-16"), [], 1, "give its --encoding"),
+        ("ab\n\ncab".encode("utf-16"), ["--encoding", "utf-16"], 0, ""),
+        (b"ab\n", ["--encoding", "utf-99"], 1, "There is no encoding of text 'utf-99'"),
+        (None, [], 1, "There is no standard input"),
+    ],
+)
+def test_the_standard_input_is_read_or_refused(
+    folder: Path,
+    model: TextGenerator,
+    content: bytes | None,
+    arguments: list[str],
+    status: int,
+    error: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stream = None if content is None else io.TextIOWrapper(io.BytesIO(content), encoding="utf-8")
+    monkeypatch.setattr(sys, "stdin", stream)
+    text = output(capsys, "generate", folder / "model", *arguments, status=status)
+    expected = "".join(f"{each.text}\n" for each in model.generate(["ab", "", "cab"]))
+    assert error in text if status else text == expected
+
+
+def test_a_full_disk_behind_the_output_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for arguments in (["generate", "ab"], ["evaluate", str(folder / "pairs.tsv")]):
+        with Path("/dev/full").open("w") as stream:
+            monkeypatch.setattr(sys, "stdout", stream)
+            assert main([arguments[0], str(folder / "model"), arguments[1]]) == 1
+            monkeypatch.undo()
+        assert capsys.readouterr().err == "nbtextgen: The output cannot be written: No space left on device.\n"
+
+
+def test_half_of_the_variables_of_torchrun_are_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = folder / "run.toml"
+    settings.write_text(f'run = "{folder}/torchrun"\ndata = "{folder}/pairs.tsv"\n')
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+    assert "RANK is None; start the processes with torchrun" in output(capsys, "train", settings, status=1)
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv("LOCAL_RANK", "x")
+    assert "LOCAL_RANK is 'x'" in output(capsys, "train", settings, status=1)

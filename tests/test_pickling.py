@@ -8,14 +8,16 @@ import itertools
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import joblib
 import pytest
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
-from nbtextgen import Pairs, TextGenerator
-from nbtextgen.core.errors import NotTrainedError
+from nbtextgen import Controls, OnnxGenerator, Pairs, TextGenerator
+from nbtextgen.core.errors import ModelFileError, NotTrainedError
+from nbtextgen.inference.generation import GenerationInterrupted
 from nbtextgen.training.events import Event, Validation
 
 WORDS = ["".join(letters) for letters in itertools.product("abcd", repeat=3)]
@@ -86,3 +88,37 @@ def test_a_model_is_pickled_during_training_and_with_its_run(tmp_path: Path) -> 
     assert isinstance(pickle.loads(copies[0]), TextGenerator)
     other = pickle.loads(pickle.dumps(model))
     assert other.run.name == "r" and other.generate("abc").text == model.generate("abc").text
+
+
+@ROUND_TRIPS
+def test_everything_a_user_holds_can_be_copied(again: Callable, model: TextGenerator, tmp_path: Path) -> None:
+    exported = OnnxGenerator.load(model.export("onnx", tmp_path / "x"))
+    assert again(exported).generate("abc").text == exported.generate("abc").text
+    controls = Controls()
+    controls.dropout = 0.25
+    other = again(controls)
+    other.stop()
+    assert other.dropout == 0.25 and not controls.stopping
+    interrupted = again(GenerationInterrupted(model.generate(["abc"]), "half way"))
+    assert str(interrupted) == "half way" and interrupted.generations[0].source == "abc"
+    (tmp_path / "x" / "decoder-1.onnx").write_bytes(b"")
+    copied = pickle.dumps(exported)
+    (tmp_path / "x" / "decoder-1.onnx").write_bytes(b"another model")
+    with pytest.raises(ModelFileError, match="decoder-1.onnx was changed"):
+        pickle.loads(copied)
+
+
+class Marked(TextGenerator):
+    """A subclass with a parameter of its own."""
+
+    def __init__(self, mark: str = "", **options: Any) -> None:
+        self.mark = mark
+        super().__init__(**options)
+
+
+def test_a_subclass_keeps_its_parameters(tmp_path: Path) -> None:
+    model = Marked(mark="a", **SMALL)
+    assert clone(model).mark == "a" and clone(model).get_params() == model.get_params()
+    assert model.set_params(mark="b", epochs=2).mark == "b" and model.get_params()["epochs"] == 2
+    model.fit(REVERSED, callbacks=[])
+    assert type(Marked.load(model.save(tmp_path / "m"))) is Marked and with_pickle(model).mark == "b"

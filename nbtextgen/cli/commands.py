@@ -270,7 +270,8 @@ def _lines(encoding: str | None) -> Iterator[str]:
     if stream is None:  # pyright: ignore[reportUnnecessaryComparison]  # closed
         raise DataError("There is no standard input; give the texts on the line, or a file with --data.")
     if isinstance(stream, io.TextIOWrapper):
-        stream.reconfigure(encoding=encoding, errors="strict")
+        usual = "utf-8-sig" if stream.encoding.lower() == "utf-8" else None  # a byte order mark is no text
+        stream.reconfigure(encoding=encoding or usual, errors="strict")
     try:
         for line in stream:
             yield line.rstrip("\n")

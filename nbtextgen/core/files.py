@@ -43,13 +43,15 @@ def checked_path(path: object) -> Path:
     """The path, with the home folder in place of ``~``, if the file system can have such a name.
 
     Raises:
-        ModelFileError: for a NUL character, or a part of more than 255 bytes.
+        ModelFileError: for a NUL character, a part of more than 255 bytes, or a current folder that was removed.
     """
     if not isinstance(path, (str, Path)):
         raise ModelFileError(f"A file or folder is named by a text or a Path, not by {type(path).__name__}.")
-    with contextlib.suppress(RuntimeError):  # a user that does not exist
-        path = Path(path).expanduser()
-    path = Path(path) if Path(path).name not in ("", "..") else Path(path).resolve()
+    path = Path(os.path.expanduser(path))
+    try:
+        path = path if path.name not in ("", "..") else path.resolve()
+    except OSError as error:
+        raise ModelFileError(f"The current folder cannot be read: {error.strerror}; name another one.") from error
     if not path.name:
         raise ModelFileError(f"{path} cannot hold a model or a table; name a folder or a file in it.")
     for part in path.parts:

@@ -25,6 +25,11 @@ HEAD = ("nbtextgen", "format", SEAL)
 Data = dict[str, Any]
 
 
+def is_archive(path: str | Path) -> bool:
+    """Whether a name is that of an archive; raises ``ModelFileError`` for a name that no file can have."""
+    return checked_path(path).suffix == SUFFIX
+
+
 def save(path: str | Path, kind: str, content: Mapping[str, object]) -> Path:
     """Write ``content`` as an archive of some ``kind``.
 
@@ -41,7 +46,7 @@ def load(path: str | Path, kind: str) -> Data:
     Raises:
         ModelFileError: if the file is missing, damaged, of another kind or of a later version.
     """
-    content = read_sealed_json(checked_path(path).expanduser())
+    content = read_sealed_json(checked_path(path))
     if content.get("nbtextgen") != kind:
         saved = content.get("nbtextgen")
         what = f"holds a saved {saved}" if isinstance(saved, str) else "was not saved by nbtextgen"

@@ -135,7 +135,7 @@ class Explanation(Page, Plotted):
         Raises:
             ModelFileError: if the file cannot be written.
         """
-        if Path(path).suffix != archive.SUFFIX:
+        if not archive.is_archive(path):
             return super().save(path)
         return archive.save(path, "explanation", self.as_data())
 
@@ -373,7 +373,7 @@ class Explanations(Page, Mapping[str, Explanation]):
         Raises:
             ModelFileError: if the file cannot be written.
         """
-        if Path(path).suffix != archive.SUFFIX:
+        if not archive.is_archive(path):
             return super().save(path)
         explanations = {method: explanation.as_data() for method, explanation in self.items()}
         return archive.save(path, "set of explanations", {"explanations": explanations})

@@ -183,7 +183,7 @@ class Survey(Drawn):
             OptionError: if the name does not end in ``.json``.
             ModelFileError: if the file cannot be written.
         """
-        if Path(path).suffix != archive.SUFFIX:
+        if not archive.is_archive(path):
             raise OptionError(
                 f"The explanations of many texts are saved as data, and as a page only one text's: give a name that ends in "
                 f"{archive.SUFFIX} (got {str(path)!r})."

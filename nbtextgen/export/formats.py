@@ -35,7 +35,7 @@ def export_model(format: str, path: str | Path, model: ExportableModel, page: Pa
 
         return export_page(path, model.predictor, model.plan, model.background, getattr(model, "history", ()), page)
     if format not in FORMATS:
-        raise OptionError(f"--format must be onnx or html (got {format!r}).{nearest(format, FORMATS)}")
+        raise OptionError(f"--format must be onnx or html (got {format!r}).{nearest(str(format), FORMATS)}")
     if page:
         raise OptionError(f"--{next(iter(page))} applies to pages only; use --format=html.")
     from nbtextgen.export.folder import export

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from nbtextgen.core.errors import OptionError, nearest
@@ -22,12 +23,20 @@ class Configurable:
         self.set_params(**options)
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The settings by name, as given."""
-        return dict(self._options)
+        """The settings by name, as given, with the parameters that a subclass adds to the constructor."""
+        return {**self._options, **{name: getattr(self, name) for name in self._added_parameters()}}
+
+    def _added_parameters(self) -> list[str]:
+        """Parameters of a subclass's constructor, which it keeps as attributes of the same name (scikit-learn's rule)."""
+        named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        parameters = inspect.signature(type(self)).parameters.values()
+        return [each.name for each in parameters if each.kind in named and each.name not in self._options]
 
     def set_params(self, **options: Unpack[GeneratorOptions]) -> Self:
         """Change settings for the next ``fit``; raises ``OptionError`` as the constructor does."""
         known = fit_options()
+        for name in options.keys() & set(self._added_parameters()):
+            setattr(self, name, options.pop(name))
         for name, value in options.items():
             if name not in known:
                 raise OptionError(f"TextGenerator has no option '{name}'.{nearest(name, known)}")

@@ -317,17 +317,17 @@ class TextGenerator(Configurable, ExplainedModel):
         from nbtextgen.run.folder import Run
         from nbtextgen.training.device import choose_device
 
-        torch_device = choose_device(device)
+        torch_device, folder = choose_device(device), checked_path(folder)
         if Run.is_run(folder):
             run = Run.open(folder)
             model = cls(**run.options)
             predictor, model._plan, model.run = run.load_best(), run.plan, run
             model.training_pairs = run.kept_rows
         else:
-            predictor, plan, options = load(Path(folder))
+            predictor, plan, options = load(folder)
             model = cls(**options)
-            model._plan, model.background = plan, kept_sources(Path(folder))
-            model.training_pairs = kept_rows(Path(folder))
+            model._plan, model.background = plan, kept_sources(folder)
+            model.training_pairs = kept_rows(folder)
         model._predictor = predictor.to(torch_device)
         return model
 

@@ -120,6 +120,9 @@ class GenerationInterrupted(KeyboardInterrupt):
         super().__init__(message)
         self.generations = generations
 
+    def __reduce__(self) -> tuple[type[GenerationInterrupted], tuple[Generations, str]]:
+        return type(self), (self.generations, str(self))
+
     @classmethod
     def in_text(cls, text: str, pieces: Sequence[str], model: str) -> GenerationInterrupted:
         """Interrupted while a text was continued; ``pieces`` are the text and what was generated after it."""

@@ -71,7 +71,7 @@ class LocalTraining:
             spent: seconds that preparing the data took, which count towards ``max_minutes``.
         """
         self.plan, self.data, self._spent = plan, data, spent
-        self.controls = controls or Controls()
+        self.controls = Controls.of(controls)
         self.copy = CopyMap(data.source, data.target) if plan.model.copy else None
         self._checkpoints, self._state, self._notes = checkpoints, state, list(notes)
         self._group = group or ProcessGroup()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
-from typing import Protocol
+from typing import Protocol, cast
 
-from nbtextgen.core.errors import NotTrainedError
+from nbtextgen.core.errors import NotTrainedError, OptionError
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.model.isolation import isolated_steps
 from nbtextgen.pipeline.defaults import Plan
@@ -42,6 +43,28 @@ class TrainingSession(Protocol):
         ...
 
 
+def callback_list(callbacks: object) -> list[Callback]:
+    """The callbacks, one or several; a progress line for ``None``.
+
+    Raises:
+        OptionError: for what cannot be called with an event, or would do nothing: coroutines and generators.
+    """
+    if callbacks is None:
+        return [TextProgress()]
+    if callable(callbacks) or isinstance(callbacks, (str, bytes)) or not isinstance(callbacks, Iterable):
+        callbacks = [callbacks]
+    functions = list(cast("Iterable[object]", callbacks))
+    for function in functions:
+        if not callable(function):
+            raise OptionError(f"Callbacks are functions of an event (got {type(function).__name__}).")
+        if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
+            kind = "coroutine" if inspect.iscoroutinefunction(function) else "generator"
+            raise OptionError(
+                f"A callback is called and not awaited, so a {kind} would do nothing; give a plain function."
+            )
+    return cast("list[Callback]", functions)
+
+
 def run_session(
     session: TrainingSession, callbacks: Iterable[Callback] | Callback | None = None
 ) -> tuple[Predictor, list[Event]]:
@@ -56,9 +79,7 @@ def run_session(
     Raises:
         NotTrainedError: if training ended before there was a model.
     """
-    if callable(callbacks):
-        callbacks = [callbacks]
-    callbacks = list(callbacks) if callbacks is not None else [TextProgress()]
+    callbacks = callback_list(callbacks)
     history: list[Event] = []
     try:
         # Closed also when a callback raises, so that nothing trains on and the run can be resumed at once.

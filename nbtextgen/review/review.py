@@ -84,7 +84,7 @@ class Review:
             raise DataError("There are no outputs to review: the table is empty.")
         key = digest(self.rows)
         default = FOLDER / f"{key[:12]}.review" if path is None else path.with_name(f"{path.name}.review")
-        self.file = default if file is None else checked_path(Path(file).expanduser())
+        self.file = default if file is None else checked_path(file)
         self.has_threshold = any(self.rows[row].accepted is not None for row in self.order)
         self.decisions: dict[int, Decision] = {}
         self.counts: dict[str, int] = dict.fromkeys(DECISIONS, 0)
@@ -278,7 +278,7 @@ class Review:
         Raises:
             DataError: if there are none, or the file cannot be written.
         """
-        path = checked_path(Path(path).expanduser())
+        path = checked_path(path)
         writer = _WRITERS.get(path.suffix.lower())
         if writer is None:
             endings = ", ".join(_WRITERS)

@@ -51,7 +51,7 @@ def read_rows(table: object) -> tuple[list[ReviewRow], Path | None]:
     """
     path: object = table if isinstance(table, (str, Path)) else getattr(table, "path", None)
     if isinstance(path, (str, Path)):
-        path = checked_path(Path(path).expanduser())
+        path = checked_path(path)
         return _file_rows(path), path
     rows: object = getattr(table, "rows", table)
     if hasattr(rows, "to_dicts"):  # polars

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from nbtextgen.core.errors import ModelFileError
+from nbtextgen.core.files import checked_path
 from nbtextgen.run.folder import Run
 from nbtextgen.training.events import Ended, Event, Resumed, Started, Step, Validation
 
@@ -60,7 +61,7 @@ def runs(folder: str | Path = "runs") -> list[RunRecord]:
         >>> [(each.name, each.state, each.step) for each in runs()]
         [('first', 'finished', 2)]
     """
-    parent = Path(folder)
+    parent = checked_path(folder)
     if not parent.is_dir():
         return []
     records = [record(path) for path in parent.iterdir() if not path.name.startswith(".") and Run.is_run(path)]

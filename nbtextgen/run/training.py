@@ -45,7 +45,7 @@ class RunTraining:
         """
         self._group = group or ProcessGroup()
         self._run, self._notes = run, list(notes)
-        self._controls = FollowingControls(run.requests, controls or Controls())
+        self._controls = FollowingControls(run.requests, Controls.of(controls))
         self._training: LocalTraining | None = None
         self._log: LogWriter | None = None
         self._device = choose_device(run.plan.training.device)

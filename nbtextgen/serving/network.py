@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbtextgen.core.errors import ModelFileError
+from nbtextgen.core.files import checksum, verify
 from nbtextgen.core.optional_imports import optional_import
 
 Floats = NDArray[np.float32]
@@ -135,12 +136,25 @@ class _Graph:
         runtime: Any = onnxruntime  # its compiled classes have no types
         options = runtime.SessionOptions()
         options.intra_op_num_threads, options.log_severity_level = threads, _LOG_ERRORS
+        self._path, self._threads = path.resolve(), threads
         try:
             self._session = runtime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # its exceptions have no common base class
             raise ModelFileError(f"{path} is not a graph that onnxruntime can run ({error}).") from error
         self._inputs: list[str] = [value.name for value in self._session.get_inputs()]
         self._outputs: list[str] = [value.name for value in self._session.get_outputs()]
+
+    def __getstate__(self) -> dict[str, object]:
+        """For pickle and copies: the file, which must still be there, since onnxruntime does not give its graphs back."""
+        try:
+            return {"path": self._path, "threads": self._threads, "checksum": checksum(self._path)}
+        except OSError as error:
+            raise ModelFileError(f"{self._path} cannot be read: {error.strerror}; export the model again.") from error
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        path: Path = state["path"]
+        verify(path.parent, {path.name: state["checksum"]}, MANIFEST)
+        self.__init__(path, state["threads"])
 
     def run(self, values: Values) -> Values:
         """Return the outputs by name; values that the graph does not use are ignored."""

@@ -80,6 +80,20 @@ class Controls:
         self._changed = threading.Condition()
         self._settings = LiveSettings()
 
+    @classmethod
+    def of(cls, controls: object) -> Controls:
+        """The controls, or new ones for ``None``; raises ``OptionError`` for anything else."""
+        if controls is not None and not isinstance(controls, Controls):
+            raise OptionError(f"controls must be a Controls object (got {type(controls).__name__}).")
+        return Controls() if controls is None else controls
+
+    def __getstate__(self) -> dict[str, object]:
+        """For pickle and copies: the settings; a copy steers no training."""
+        return {name: value for name, value in vars(self).items() if name != "_changed"}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        vars(self).update(state, _changed=threading.Condition())
+
     def steering(self) -> LiveSettings:
         """The current settings, all at once."""
         with self._changed:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
+from nbtextgen.core.errors import LaunchError
+
 Value = TypeVar("Value")
 
 
@@ -36,10 +38,17 @@ class ProcessGroup:
         """The group that torchrun started this process in, or this process alone.
 
         Raises:
+            LaunchError: if torchrun's variables are only partly there.
             torch.distributed.DistBackendError: if the others do not come.
         """
         if "TORCHELASTIC_RUN_ID" not in os.environ:
             return cls()
+        for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_PORT"):
+            if not os.environ.get(name, "").isdigit():
+                raise LaunchError(
+                    f"TORCHELASTIC_RUN_ID is set as torchrun does it, but {name} is {os.environ.get(name)!r}; start the "
+                    "processes with torchrun, or remove these variables from the environment."
+                )
         if not dist.is_initialized():
             local = int(os.environ["LOCAL_RANK"])
             if torch.cuda.is_available():

@@ -12,13 +12,14 @@ import shutil
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
-from nbtextgen import Explanation, Explanations, OnnxGenerator, Pairs, Run, TextGenerator
+from nbtextgen import Explanation, Explanations, OnnxGenerator, Pairs, Run, TextGenerator, runs
 from nbtextgen.core import files
-from nbtextgen.core.errors import ModelFileError
+from nbtextgen.core.errors import ModelFileError, OptionError
 from nbtextgen.explanation.survey import Survey
 from nbtextgen.training.events import Checkpoint, Event, Resumed, TrainingWarning
 
@@ -310,3 +311,46 @@ def test_an_interrupt_while_a_folder_takes_the_place_of_another_restores_it(tmp_
     with pytest.raises(KeyboardInterrupt), files.replaced(tmp_path / "m", "manifest", "a model") as work:
         (work / "manifest").write_text("new")
     assert [path.name for path in tmp_path.iterdir()] == ["m"] and (tmp_path / "m" / "manifest").read_text() == "old"
+
+
+def test_a_tilde_is_the_home_wherever_a_name_is_given(tmp_path: Path, monkeypatch, straight: TextGenerator) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    straight.save("~/m")
+    straight.export("onnx", "~/x")
+    explanation = straight.explain("abc", method="attention")
+    explanation.save("~/e.json")
+    TextGenerator(**{**SMALL, "max_steps": 2}).fit(REVERSED, callbacks=[], run="~/r")
+    assert {"m", "x", "e.json", "r"} == {path.name for path in tmp_path.iterdir()}
+    assert TextGenerator.load("~/m").generate("abc").text == OnnxGenerator.load("~/x").generate("abc").text
+    assert Explanation.load("~/e.json").values.tolist() == explanation.values.tolist()
+    assert Run.open("~/r").name == "r" and [run.name for run in runs("~")] == ["r"]
+
+
+@pytest.mark.parametrize("name", [None, 3, b"m", ["m"], True])
+def test_what_is_no_name_is_refused_in_a_sentence(name: object, straight: TextGenerator) -> None:
+    act: Any
+    for act in (
+        straight.save,
+        TextGenerator.load,
+        TextGenerator.resume,
+        Run.open,
+        runs,
+        OnnxGenerator.load,
+        straight.explain("abc", method="attention").save,
+        Explanation.load,
+        lambda each: straight.export("onnx", each),
+    ):
+        with pytest.raises(ModelFileError, match="is named by a text or a Path"):
+            act(name)
+    with pytest.raises(OptionError, match="--format|format must be"):
+        straight.export(name, "x")  # type: ignore[arg-type]
+
+
+def test_a_current_folder_that_was_removed_is_named(tmp_path: Path, monkeypatch, straight: TextGenerator) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    for act in (lambda: straight.save("."), lambda: straight.save("m"), lambda: TextGenerator.load("m")):
+        with pytest.raises(ModelFileError):
+            act()
+    assert straight.generate("abc").source == "abc" and runs() == []

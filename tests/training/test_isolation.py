@@ -305,3 +305,18 @@ def test_invalid_live_settings_are_refused(value: object) -> None:
 def test_run_training_yields_its_events(tmp_path: Path, plain: TextGenerator) -> None:
     TextGenerator(**{**SMALL, "epochs": 1}).fit(REVERSED, callbacks=[], run=tmp_path / "r")
     assert isinstance(list(RunTraining(Run.open(tmp_path / "r")).run())[-1], Ended)
+
+
+async def awaited(event: Event) -> None:
+    pass
+
+
+@pytest.mark.parametrize("callbacks", [3, [3], "print", [None], {"a": 1}, [awaited], [lambda event: (yield event)]])
+def test_callbacks_that_cannot_be_called_are_refused(callbacks: object) -> None:
+    with pytest.raises(OptionError, match="Callbacks are functions|A callback is called and not awaited"):
+        TextGenerator(**SMALL).fit(REVERSED, callbacks=callbacks)  # type: ignore[arg-type]
+
+
+def test_controls_of_another_type_are_refused() -> None:
+    with pytest.raises(OptionError, match="controls must be a Controls object .got int"):
+        TextGenerator(**SMALL).fit(REVERSED, callbacks=[], controls=3)  # type: ignore[arg-type]
