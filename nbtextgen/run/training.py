@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -9,6 +10,7 @@ from typing import Any
 
 import torch
 
+from nbtextgen.core.errors import ModelFileError
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.pipeline import model_folder
@@ -87,8 +89,12 @@ class RunTraining:
             self._training.stop()
 
     def predictor(self) -> Predictor | None:
-        """The trained model, or ``None`` if training ended before there was one."""
-        return None if self._training is None else self._training.predictor()
+        """The trained model, that in the folder if this process has trained none, or ``None`` if there is none either."""
+        predictor = None if self._training is None else self._training.predictor()
+        if predictor is None and self._run.best.steps():
+            with contextlib.suppress(ModelFileError):  # damaged
+                return self._run.best_model().content
+        return predictor
 
     def best_so_far(self) -> Predictor | None:
         """The best model so far; see ``LocalTraining.best_so_far``."""

@@ -21,6 +21,8 @@ from nbtextgen import Explanation, Explanations, OnnxGenerator, Pairs, Run, Text
 from nbtextgen.core import files
 from nbtextgen.core.errors import ModelFileError, OptionError
 from nbtextgen.explanation.survey import Survey
+from nbtextgen.pipeline.session import run_session
+from nbtextgen.run.training import RunTraining
 from nbtextgen.training.events import Checkpoint, Event, Resumed, TrainingWarning
 
 WORDS = ["".join(letters) for letters in itertools.product("abcd", repeat=3)]
@@ -354,3 +356,17 @@ def test_a_current_folder_that_was_removed_is_named(tmp_path: Path, monkeypatch,
         with pytest.raises(ModelFileError):
             act()
     assert straight.generate("abc").source == "abc" and runs() == []
+
+
+def test_a_resumed_run_that_is_interrupted_at_once_gives_its_best_model(
+    unfinished: Path, tmp_path: Path, monkeypatch
+) -> None:
+    run = Run.open(shutil.copytree(unfinished, tmp_path / "r"))
+
+    def interrupt(self: Run) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Run, "training_data", interrupt)
+    session = RunTraining(run)
+    predictor, history = run_session(session, [])
+    assert history == [] and predictor.fingerprint == run.best_model().content.fingerprint
