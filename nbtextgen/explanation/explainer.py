@@ -22,7 +22,7 @@ from nbtextgen.explanation.prefix import Players, PrefixRemoval, PrefixValue, pl
 from nbtextgen.explanation.regression import regression
 from nbtextgen.explanation.removal import ByCutting, ByDeletion, ByMask, BySampling, Removal, sample_donors
 from nbtextgen.explanation.scoring import TokenScore, entropy
-from nbtextgen.explanation.subject import ExplainedOutput, make_subject
+from nbtextgen.explanation.subject import ExplainedOutput, make_subject, read_part
 from nbtextgen.explanation.units import cut, find_spans
 from nbtextgen.explanation.value_function import ProgressCallback, ValueFunction
 from nbtextgen.inference.generation import Generation
@@ -108,9 +108,10 @@ class Explainer:
         self.predictor, self.config, self.on_progress = predictor, config, on_progress
         if config.interactions and "shap" not in config.method:
             raise OptionError("--interactions are Shapley interactions; add shap to --method.")
+        self._source_notes = predictor.codec.source_notes(source)
+        source = read_part(predictor, source)
         target = generation if config.target is None else config.target
         self.subject = make_subject(predictor, source, target, config.contrast)
-        self._source_notes = predictor.codec.source_notes(source)
         spans = find_spans(source, config.spans)
         self.units = cut(source, self.subject.encoding, predictor.source, config.unit, spans)
         whole_tokens = self.units.member is not None

@@ -91,6 +91,12 @@ class Subject:
         return pairing
 
 
+def read_part(predictor: Predictor, source: str) -> str:
+    """The part of a source that the model reads: all of it, or its first ``max_source`` tokens."""
+    offsets = predictor.source.encode(source).offsets
+    return source if len(offsets) <= predictor.max_source else source[: offsets[predictor.max_source - 1][1]]
+
+
 def make_subject(predictor: Predictor, source: str, target: str | Generation | None, contrast: str | None) -> Subject:
     """Tokenize the source and the outputs.
 

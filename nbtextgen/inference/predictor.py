@@ -17,7 +17,7 @@ from nbtextgen.confidence.confidence import Confidence
 from nbtextgen.core.cancellation import CancellationToken
 from nbtextgen.core.errors import MemoryShortError, ModelFileError, OptionError
 from nbtextgen.core.openmp import threads_spin
-from nbtextgen.data.batching import CopyMap, encode_examples, padded_batches
+from nbtextgen.data.batching import CopyMap, Examples, encode_examples, padded_batches
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.decoding.batch import to_list
 from nbtextgen.decoding.config import DecodingConfig
@@ -173,9 +173,16 @@ class Predictor:
     def target_scores(self, pairs: Pairs) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return the log-probability of every target given its source, and its number of tokens, ``(pairs,)`` each.
 
-        Both include the end token. An ensemble's probabilities are averaged.
+        Both include the end token. An ensemble's probabilities are averaged. As in a search, the rest of a source of more than
+        ``max_source`` tokens is not read.
         """
         examples = encode_examples(pairs.sources, pairs.targets, self.source, self.target, self.copy)
+        copied = examples.copies
+        examples = Examples(
+            [ids[: self.max_source] for ids in examples.sources],
+            examples.targets,
+            None if copied is None else [ids[: self.max_source] for ids in copied],
+        )
         totals, tokens = np.zeros(len(pairs)), np.zeros(len(pairs), np.int64)
         batch_tokens = max(256, min(8192, MAX_SCORED_LOGITS // self.target.size))
         for rows, source, target, copies in padded_batches(examples, batch_tokens=batch_tokens, batch_size=256):

@@ -131,3 +131,16 @@ def test_a_function_selects_the_checkpoint() -> None:
     assert 0 <= validation.metric <= 1
     with pytest.raises(OptionError, match=r"call nbtextgen.register_metric\(forgotten\)"):
         train(PAIRS, select_by="own:forgotten")
+
+
+def test_everything_reads_as_much_of_a_long_source_as_the_search(
+    model: TextGenerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(model.predictor, "max_source", 2)
+    long, read = [("ab" * 30, "ba"), ("cd", "dc")], [("ab", "ba"), ("cd", "dc")]
+    assert model.log_probabilities(long).tolist() == model.log_probabilities(read).tolist()
+    assert model.perplexity(long) == model.perplexity(read)
+    for explained in (long[0][0], model.generate(long[0][0])):
+        explanation = model.explain(explained, method="attention")
+        assert explanation.source == "ab" and explanation.values.shape[1] == 2
+        assert "60 characters; only the first 2 were read" in repr(explanation)
