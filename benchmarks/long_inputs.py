@@ -1,6 +1,7 @@
 """Which estimate of Shapley values to trust on long inputs: permutations or regression, at the same number of copies read.
 
-    python benchmarks/long_inputs.py [--seeds 6] [--budget 2000] [--reference 40000] [--texts 3]
+    python benchmarks/long_inputs.py [--seeds 6] [--budget 2000] [--reference 40000] [--texts 3] [--units 14 16 40 100 300]
+    python benchmarks/long_inputs.py --unit auto --units 300 --reference 50000        # as users get it: words and phrases
 
 A character model of built-in dates explains what it writes for one date (14 to 16 units, against exact values) and for several
 dates in a row (40, 100 and 300 units, against 40,000 copies by another seed). Printed for each estimator: root mean square error,
@@ -29,9 +30,9 @@ Estimator = Callable[..., Iterator[Attributions]]
 ESTIMATORS: dict[str, Estimator] = {"permutations": permutations, "regression": regression}
 
 
-def explainer(model: TextGenerator, source: str) -> Explainer:
+def explainer(model: TextGenerator, source: str, unit: str = "char") -> Explainer:
     """A fresh one, that remembers nothing."""
-    return Explainer(model.predictor, source, ExplanationConfig(unit="char", faithfulness=False))
+    return Explainer(model.predictor, source, ExplanationConfig(unit=unit, faithfulness=False))
 
 
 def last(estimates: Iterator[Attributions]) -> Attributions:
@@ -55,23 +56,25 @@ def sources(units: int, count: int) -> list[str]:
     ]
 
 
-def measure(model: TextGenerator, units: int, budget: int, seeds: int, reference: int, texts: int) -> None:
-    """Print a line for each estimator."""
+def measure(model: TextGenerator, length: int, budget: int, seeds: int, reference: int, texts: int, unit: str) -> None:
+    """Print a line for each estimator, for texts of some ``length`` in characters."""
     errors = {name: list[float]() for name in ESTIMATORS}
     covered = {name: list[float]() for name in ESTIMATORS}
     overlaps = {name: list[float]() for name in ESTIMATORS}
     seconds = {name: list[float]() for name in ESTIMATORS}
-    for source in sources(units, texts):
+    units = length
+    for source in sources(length, texts):
         right, spread = None, np.zeros(1)
+        units = len(explainer(model, source, unit).units)
         if units <= 16:
-            right = exact(explainer(model, source).value, units).values
+            right = exact(explainer(model, source, unit).value, units).values
         elif reference:
-            best = last(regression(explainer(model, source).value, units, reference, 999))
+            best = last(regression(explainer(model, source, unit).value, units, reference, 999))
             right, spread = best.values, np.asarray(best.standard_errors)
         for name, estimate in ESTIMATORS.items():
             tops = list[set[int]]()
             for seed in range(seeds):
-                asked = explainer(model, source)
+                asked = explainer(model, source, unit)
                 began = time.process_time()
                 found = last(estimate(asked.value, units, budget, seed))
                 seconds[name].append(time.process_time() - began)
@@ -86,7 +89,7 @@ def measure(model: TextGenerator, units: int, budget: int, seeds: int, reference
     for name in ESTIMATORS:
         error = f"{np.sqrt(np.mean(errors[name])):.4f}" if errors[name] else "-"
         cover = f"{100 * np.mean(covered[name]):.1f} %" if covered[name] else "-"
-        print(f"{units:>4} units  {name:<13} error {error}  covered {cover:>7}  top ten in common "
+        print(f"{length:>4} characters, {units:>3} units  {name:<13} error {error}  covered {cover:>7}  top ten in common "
               f"{np.mean(overlaps[name]):.2f}  {np.median(seconds[name]):.2f} s", flush=True)  # fmt: skip
 
 
@@ -99,6 +102,7 @@ def main() -> None:
     parser.add_argument("--texts", type=int, default=3)
     parser.add_argument("--model", default="", help="folder of a saved model, instead of training one")
     parser.add_argument("--units", type=int, nargs="*", default=[14, 16, 40, 100, 300])
+    parser.add_argument("--unit", choices=["char", "auto"], default="char", help="auto: what users get by default")
     args = parser.parse_args()
     torch.set_num_threads(1)
     options = {"hidden_size": 128, "embedding_size": 64, "samples": 0, "learning_rate": 0.003, "threads": 1}
@@ -107,7 +111,8 @@ def main() -> None:
     else:
         model = TextGenerator(**options, epochs=12, source_masking=0.1).fit(builtin("dates", 4000), callbacks=[])
     for units in args.units:
-        measure(model, units, args.budget, args.seeds, args.reference if units < 300 else 0, args.texts)
+        reference = args.reference if units < 300 or args.unit == "auto" else 0
+        measure(model, units, args.budget, args.seeds, reference, args.texts, args.unit)
 
 
 if __name__ == "__main__":

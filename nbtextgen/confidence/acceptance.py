@@ -92,7 +92,7 @@ def safe_threshold(
     if not len(scores):
         return None
     order = np.argsort(-scores, kind="stable")
-    sorted_scores, wrong = scores[order], np.cumsum(~right[order])
+    sorted_scores, wrong = scores[order], np.cumsum(~right[order], dtype=np.int64)
     # A threshold accepts all outputs with its score.
     ends = np.flatnonzero(np.append(sorted_scores[1:] < sorted_scores[:-1], True))
     last: int | None = int(ends[-1])

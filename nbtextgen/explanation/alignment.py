@@ -46,8 +46,8 @@ def _shifted(links: Links, start: int) -> Links:
 def read_links(line: str) -> Gold:
     """Sure and possible links from text such as ``0-0 1-2 3?4`` (``-`` is sure, ``?`` or ``p`` only possible)."""
     sure, possible = set[tuple[int, int]](), set[tuple[int, int]]()
-    for part in line.split():
-        match = _LINK.fullmatch(part)
+    for part in line.split() if _is_text(line) else [line]:
+        match = _LINK.fullmatch(part) if _is_text(part) else None
         if not match:
             raise DataError(f"An alignment reads like 0-0 1-2 3?4, source word first (got {part!r}).")
         link = (int(match[1]), int(match[3]))
@@ -55,6 +55,10 @@ def read_links(line: str) -> Gold:
         if match[2] == "-":
             sure.add(link)
     return frozenset(sure), frozenset(possible)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def links(explanation: Explanation) -> Links:

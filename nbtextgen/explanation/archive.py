@@ -22,6 +22,21 @@ SUFFIX = ".json"
 """What the name of such a file ends in."""
 HEAD = ("nbtextgen", "format", SEAL)
 """Entries of every archive that are no content: what it is, its format, and the checksum that it ends with."""
+ARRAYS = {
+    "values": 2,
+    "base_values": 1,
+    "log_probabilities": 1,
+    "without_source": 1,
+    "standard_errors": 2,
+    "r_squared": 1,
+    "convergence_delta": 1,
+    "heads": 3,
+    "prefix_values": 2,
+    "prefix_errors": 2,
+    "interactions": 3,
+    "interaction_errors": 3,
+}
+"""The fields of ``Explanation`` that are arrays, and their numbers of dimensions."""
 Data = dict[str, Any]
 
 

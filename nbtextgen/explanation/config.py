@@ -85,7 +85,10 @@ def configure(options: Mapping[str, object]) -> ExplanationConfig:
     elif isinstance(method, Iterable):
         values["method"] = check_methods(map(str, cast("Iterable[object]", method)))
     if isinstance(spans, Iterable) and not isinstance(spans, str):
-        values["spans"] = "|".join(map(str, cast("Iterable[object]", spans)))
+        parts = list(cast("Iterable[object]", spans))
+        if odd := [part for part in parts if not isinstance(part, str)]:
+            raise OptionError(f"--spans must be parts of the text, each of them text (got {odd[0]!r}).")
+        values["spans"] = "|".join(map(str, parts))
     return build(ExplanationConfig, values)
 
 

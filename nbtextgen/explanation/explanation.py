@@ -27,23 +27,6 @@ if TYPE_CHECKING:
     import shap
 
 
-ARRAYS = {
-    "values": 2,
-    "base_values": 1,
-    "log_probabilities": 1,
-    "without_source": 1,
-    "standard_errors": 2,
-    "r_squared": 1,
-    "convergence_delta": 1,
-    "heads": 3,
-    "prefix_values": 2,
-    "prefix_errors": 2,
-    "interactions": 3,
-    "interaction_errors": 3,
-}
-"""The fields of ``Explanation`` that are arrays, and their numbers of dimensions."""
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class Explanation(Page, Plotted):
     """Attributions of every token of an output to the units of its source, by one method.
@@ -161,7 +144,7 @@ class Explanation(Page, Plotted):
             ModelFileError: if the data are of other types or sizes.
         """
         with archive.damage_named(path):
-            explanation = cls(**archive.fields(cls, content, ARRAYS))
+            explanation = cls(**archive.fields(cls, content, archive.ARRAYS))
             shape = (len(explanation.output_tokens), len(explanation.input_units))
             if explanation.values.shape != shape:
                 raise ValueError(f"values are {explanation.values.shape} and not {shape}")
@@ -356,7 +339,13 @@ class Explanations(Page, Mapping[str, Explanation]):
     """
 
     def __init__(self, explanations: Mapping[str, Explanation]) -> None:
+        """Raises ``OptionError`` for explanations of different outputs or units, which cannot be compared."""
         self._explanations = dict(explanations)
+        compared = [each for each in self._explanations.values() if each.method != "context"]
+        if len({(each.source, each.output_tokens, each.input_units) for each in compared}) > 1:
+            raise OptionError(
+                "These explanations are of different outputs or units; compare those of one output by the same units."
+            )
 
     def __getitem__(self, method: str) -> Explanation:
         return self._explanations[method]

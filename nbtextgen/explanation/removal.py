@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -139,6 +139,20 @@ def _copy_ids(text: str, copy: CopyMap, source_words: list[str]) -> Ids:
     temporary = [size + source_words.index(word) if word in source_words else UNK for word in words]
     known = [temporary[int(number) - size] if number >= size else int(number) for number in ids]
     return np.array(known or [UNK], dtype=np.int64)
+
+
+def background_texts(background: Iterable[str]) -> tuple[str, ...]:
+    """The texts that missing units are sampled from.
+
+    Raises:
+        OptionError: for a single text, or what is not text.
+    """
+    if isinstance(background, str):
+        raise OptionError("--background must be a list of texts, not a single text.")
+    texts: tuple[object, ...] = tuple(background)
+    if odd := [text for text in texts if not isinstance(text, str)]:
+        raise OptionError(f"--background must be a list of texts, and {odd[0]!r} is none.")
+    return tuple(map(str, texts))
 
 
 def sample_donors(

@@ -14,6 +14,7 @@ from nbtextgen.explanation.agreement import correlation
 from nbtextgen.explanation.config import METHOD_NAMES, configure
 from nbtextgen.explanation.display import Displayed
 from nbtextgen.explanation.explainer import Explainer
+from nbtextgen.explanation.removal import background_texts
 from nbtextgen.inference.generation import Generation
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.inference.sources import validate_sources
@@ -94,7 +95,7 @@ def sanity_check(
     cleaning = None if isinstance(model, Predictor) else model.plan.data.clean
     if background is None:
         background = () if isinstance(model, Predictor) else model.background
-    donors = tuple(background)
+    donors = background_texts(background)
     source = text.source if isinstance(text, Generation) else validate_sources([text], cleaning)[0]
     generation = text if isinstance(text, Generation) else None
     if generation is None and config.target is None:

@@ -119,7 +119,7 @@ def position_scores(
         present: as in ``token_scores``.
 
     Raises:
-        OptionError: if ``score`` returns another shape than that of the ids.
+        OptionError: if ``score`` returns another shape than that of the ids, or what is not finite.
     """
     if score is None:
         passes = zip(networks, decoded, memories, strict=True)
@@ -137,7 +137,7 @@ def position_scores(
             ]
         )
         ids = (targets if targets.dim() == 1 else targets[block]).expand(logs.shape[:-1])
-        blocks.append(_checked(score(logs, ids), ids))
+        blocks.append(_checked(score(logs.clone(), ids.clone()), ids))  # which a function may change
     return torch.cat(blocks)
 
 
@@ -147,7 +147,15 @@ def _part(decoded: Decoded, block: slice) -> Decoded:
 
 
 def _checked(scores: object, ids: Tensor) -> Tensor:
-    if isinstance(scores, Tensor) and scores.shape == ids.shape:
+    """What a function returned, if it is one finite real number per token, with a gradient where one is asked for."""
+    if isinstance(scores, Tensor) and scores.shape == ids.shape and not scores.is_complex():
+        if not bool(torch.isfinite(scores).all()):
+            raise OptionError("--score returned NaN or infinity for a token; it must be finite for every input.")
+        if torch.is_grad_enabled() and not scores.requires_grad:
+            raise OptionError(
+                "--score returned a value without gradient, which gradients cannot explain; use another --method, or a function "
+                "that torch can differentiate."
+            )
         return scores
     result = f"shape {tuple(scores.shape)}" if isinstance(scores, Tensor) else type(scores).__name__
     raise OptionError(

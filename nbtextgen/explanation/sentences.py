@@ -24,6 +24,8 @@ MAIN = 0.5
 """Share from which an output comes mainly from one part."""
 NEGLIGIBLE = 0.1
 """Nats below which a word does not depend on the source."""
+ROUNDING = 1e-9
+"""Sums of scores that do not differ have errors below this."""
 FEWEST_RANKED = 4
 """Units from which a random order is much of a comparison."""
 NAMED = 3
@@ -224,6 +226,9 @@ def _cause(explanation: Explained, part: _Part, inputs: Sequence[_Part]) -> _Cau
 
 def _score_cause(score: str, part: _Part, inputs: Sequence[_Part], values: Values) -> _Cause:
     """What changes another score most: shares have no meaning where a fall may be as good as a rise."""
+    if np.abs(values).max(initial=0.0) < ROUNDING:
+        text = f"has a {score} that does not depend on the source"
+        return _Cause(part.name, False, text, text, 0.0)
     order = [int(index) for index in np.argsort(-np.abs(values), kind="stable")[:2]]
     named = _listed([f"{inputs[index].name} ({values[index]:+.2f})" for index in order])
     text = f"has its {score} mostly from {named}"

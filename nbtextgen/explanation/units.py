@@ -21,7 +21,9 @@ from nbtextgen.tokenizers.segmentation import character_spans, word_spans
 _BYTES = re.compile(r"(?:\\x[0-9a-f]{2})+")
 """A token that is no whole character."""
 MAX_AUTOMATIC = 60
-"""Most units that are chosen automatically; values of more are mostly noise at the default budget (benchmarks/long_inputs.py)."""
+"""Most tokens or words that are units automatically; values of more are mostly noise at the default budget."""
+PHRASES = 40
+"""Most phrases: two seeds agree on nine of the ten strongest of 40, and on eight of 60 (benchmarks/long_inputs.py)."""
 WORDS_OF_A_PHRASE = 4
 """About how many words make a phrase."""
 _UNSPACED = {
@@ -83,7 +85,7 @@ def cut(source: str, encoding: Encoding, tokenizer: Tokenizer, kind: str = "auto
         return _grouped("word", source, encoding, word_spans(source))
     if kind == "phrase":
         words = word_spans(source)
-        count = min(MAX_AUTOMATIC, math.ceil(len(words) / WORDS_OF_A_PHRASE))
+        count = min(PHRASES, math.ceil(len(words) / WORDS_OF_A_PHRASE))
         return _grouped("phrase", source, encoding, joined_spans(source, words, max(1, count)))
     characters = character_spans(source)
     if tokenizer.kind == "char":
@@ -101,7 +103,7 @@ def _of_suitable_size(source: str, encoding: Encoding, kind: str) -> Units:
     found = _grouped("word", source, encoding, words)
     if len(found) <= MAX_AUTOMATIC:
         return found
-    return _grouped("phrase", source, encoding, joined_spans(source, words, MAX_AUTOMATIC))
+    return _grouped("phrase", source, encoding, joined_spans(source, words, PHRASES))
 
 
 def unspaced_note(source: str) -> list[str]:
@@ -189,8 +191,8 @@ def find_spans(source: str, parts: str | Sequence[str | Span]) -> list[Span]:
 
     Args:
         source: the text.
-        parts: ``"the 4th|July"``, or a list of such parts or of (start, end); the search for a part begins after the
-            part before it, so that a repeated word can be given twice.
+        parts: ``"the 4th|July"``, or a list of such parts or of (start, end); a part is searched after the
+            one before it, then before, beside all others, so that a repeated word can be given twice.
 
     Raises:
         OptionError: if a part does not occur in the text.
@@ -202,11 +204,18 @@ def find_spans(source: str, parts: str | Sequence[str | Span]) -> list[Span]:
         if not isinstance(part, str):
             spans.append((int(part[0]), int(part[1])))
             continue
-        start = source.find(part, after)
+        start = _free_place(source, part, after, spans)
         if start < 0:
             raise OptionError(
-                f"--spans: {part!r} is not in the text" + (" again after the earlier span." if after else ".")
+                f"--spans: {part!r} is not in the text" + (" again beside the other spans." if part in source else ".")
             )
         after = start + len(part)
         spans.append((start, after))
     return spans
+
+
+def _free_place(source: str, part: str, after: int, spans: Sequence[Span]) -> int:
+    """Where a part occurs beside the spans so far, after the last one if it does; -1 if nowhere."""
+    starts = [match.start() for match in re.finditer(f"(?={re.escape(part)})", source)]
+    free = [start for start in starts if all(start >= stop or start + len(part) <= begin for begin, stop in spans)]
+    return next(iter([*(start for start in free if start >= after), *free]), -1)

@@ -49,9 +49,10 @@ class ExplainedModel(TrainedModel):
         """
         from nbtextgen.explanation.config import configure_scored
         from nbtextgen.explanation.explainer import explain
+        from nbtextgen.explanation.removal import background_texts
 
         config, score = configure_scored(options)
-        donors = self.background if background is None else tuple(background)
+        donors = self.background if background is None else background_texts(background)
         return explain(self.predictor, self._explained(text), config, background=donors, score_token=score)
 
     def _explained(self, text: str | Generation) -> str | Generation:
@@ -159,8 +160,9 @@ class ExplainedModel(TrainedModel):
         """
         from nbtextgen.explanation.config import configure
         from nbtextgen.explanation.minimal_edits import minimal_edits
+        from nbtextgen.explanation.removal import background_texts
 
-        donors = self.background if background is None else tuple(background)
+        donors = self.background if background is None else background_texts(background)
         return minimal_edits(self.predictor, self._explained(text), configure(options), token=token, background=donors)
 
     def explain_data(
@@ -195,6 +197,7 @@ class ExplainedModel(TrainedModel):
             keep it in one file.
         """
         from nbtextgen.explanation.config import configure_scored
+        from nbtextgen.explanation.removal import background_texts
         from nbtextgen.explanation.survey import survey
 
         sample, gold = evenly_spread(to_pairs(data, targets, source, target, encoding), gold, limit)
@@ -203,7 +206,7 @@ class ExplainedModel(TrainedModel):
             self.predictor,
             model_pairs(self.plan, self.predictor, sample),
             config,
-            background=self.background if background is None else tuple(background),
+            background=self.background if background is None else background_texts(background),
             gold=gold,
             gold_start=gold_start,
             score_token=score,

@@ -77,7 +77,7 @@ def find_part(part: object, text: str, tokens: Sequence[str], spans: Sequence[Sp
         raise DataError("--token is empty; give a piece of the output.")
     place = _place(text, part)
     if place is None:
-        raise DataError(f"--token={part} is not in the output {text!r}.")
+        raise DataError(f"--token: {part!r} is not in the output {text!r}.")
     start, stop = place
     touched = [step for step, (begin, end) in enumerate(_whole(text, spans)) if begin < stop and start < end]
     if not touched:  # white space that belongs to the token after it

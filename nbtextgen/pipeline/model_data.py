@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nbtextgen.core.errors import DataError
+from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.escaping import pictured
 from nbtextgen.core.wording import counted, share, there_are
 from nbtextgen.data.cleaning.clean import rewriter
@@ -66,12 +66,15 @@ def evenly_spread(pairs: Pairs, gold: Sequence[str] | None, limit: int) -> tuple
 
     Raises:
         DataError: if there is not one alignment for each pair.
+        OptionError: for a limit below 1.
     """
+    if limit < 1:
+        raise OptionError(f"--limit must be at least 1 (got {limit}).")
     if gold is not None and len(gold) != len(pairs):
         raise DataError(
             f"{there_are(len(pairs), 'pair')} but {counted(len(gold), 'gold alignment')}; give one for each."
         )
-    rows = range(0, len(pairs), -(-len(pairs) // max(1, limit)))
+    rows = range(0, len(pairs), -(-len(pairs) // limit))
     return pairs.take(rows), None if gold is None else [gold[row] for row in rows]
 
 

@@ -206,7 +206,7 @@ def test_a_single_unit_gets_everything(words: TextGenerator) -> None:
 
 def test_long_inputs_stay_within_the_budget(words: TextGenerator) -> None:
     text = " ".join(["the red cat is here"] * 30)
-    asked = explainer(words, text, budget=400, missing="mask", faithfulness=False, target="Katze rot")
+    asked = explainer(words, text, budget=400, unit="token", missing="mask", faithfulness=False, target="Katze rot")
     found = asked.explain("shap")
     assert found.values.shape == (3, 150) and found.evaluations <= 2 * 2 * 149 + 2
     assert found.standard_errors is not None

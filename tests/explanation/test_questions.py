@@ -216,3 +216,60 @@ def test_one_piece_of_an_output_is_the_same_tokens_everywhere(dates: TextGenerat
     assert edits.part == rows.part == month
     with pytest.raises(DataError, match="not in the output"):
         explained.sentence("x")
+
+
+# What others give ---------------------------------------------------------------------------------------------------
+
+
+def test_functions_of_ones_own_must_give_finite_numbers_with_gradients(words: TextGenerator) -> None:
+    def in_place(logs: Tensor, ids: Tensor) -> Tensor:
+        return logs.mul_(2)[..., 0]
+
+    assert np.isfinite(words.explain(SOURCE, score=in_place, method="ig").values).all()
+    rows = [
+        (lambda logs, ids: logs[..., 0] * float("nan"), "shap", "NaN or infinity"),
+        (lambda logs, ids: logs[..., 0] * float("inf"), "ig", "NaN or infinity"),
+        (lambda logs, ids: logs[..., 0] * 1j, "shap", "shape of the ids"),
+        (lambda logs, ids: logs.detach()[..., 0], "ig", "without gradient"),
+        (lambda logs, ids: ids, "input-x-gradient", "without gradient"),
+    ]
+    for function, method, message in rows:
+        with pytest.raises(OptionError, match=message):
+            words.explain(SOURCE, score=function, method=method)
+    constant = words.explain(SOURCE, score=lambda logs, ids: ids, method="shap")
+    assert "does not depend on the source" in constant.sentence()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"background": "the red cat", "missing": "sample"}, "not a single text"),
+        ({"background": ["red", None], "missing": "sample"}, "list of texts"),
+        ({"spans": [(0, 1)]}, "each of them text"),
+        ({"spans": "red|dog|red"}, "again beside"),
+        ({"spans": "green dog|dog"}, "again beside"),
+    ],
+)
+def test_what_is_no_text_is_refused(words: TextGenerator, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(OptionError, match=message):
+        words.explain("the red green dog", **options)
+
+
+def test_spans_are_found_in_any_order(words: TextGenerator) -> None:
+    units = words.explain("the red cat and red dog", spans="cat|red|red", target=TARGET, faithfulness=False).input_units
+    assert units == ("the", "red", "cat", "and", "red", "dog")
+
+
+def test_explanations_of_different_outputs_are_not_compared(words: TextGenerator) -> None:
+    one, other = words.explain(SOURCE, faithfulness=False), words.explain("red cat", faithfulness=False)
+    with pytest.raises(OptionError, match="different outputs or units"):
+        Explanations({"shap": one, "occlusion": other})
+    with pytest.raises(OptionError, match="limit must be at least 1"):
+        words.explain_data([(SOURCE, TARGET)], limit=0)
+    with pytest.raises(DataError, match="An alignment reads like"):
+        words.explain_data([(SOURCE, TARGET)], gold=[3])
+
+
+def test_noise_is_pale_in_pages(dates: TextGenerator) -> None:
+    html = dates.explain("3 Jan 2019, 4 May 2001", budget=60, faithfulness=False)._repr_mimebundle_()["text/html"]
+    assert ", within noise'" in html

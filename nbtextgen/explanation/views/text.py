@@ -10,6 +10,8 @@ from nbtextgen.explanation.config import METHOD_NAMES
 from nbtextgen.explanation.explanation import Explanation, Explanations
 from nbtextgen.explanation.units import unspaced_note
 
+MAX_DELTA = 0.1
+"""Nats by which integrated gradients may miss the change that they explain."""
 MAX_ROWS = 60
 """Output tokens that are listed."""
 
@@ -66,7 +68,9 @@ def notes(explanation: Explanation) -> list[str]:
         fit = explanation.r_squared.mean()
         sentences.append(f"Fit of the linear surrogate: R squared {fit:.2f} (mean over tokens).")
     if explanation.convergence_delta is not None:
-        sentences.append(f"Largest convergence delta: {np.abs(explanation.convergence_delta).max():.4f} nats.")
+        delta = float(np.abs(explanation.convergence_delta).max())
+        doubt = ", so the values do not add up here; raise --steps, or use --method=shap" if delta > MAX_DELTA else ""
+        sentences.append(f"Largest convergence delta: {delta:.4f} nats{doubt}.")
     if explanation.interactions is not None and len(explanation.players) > 1:
         sentences.append(_interaction_note(explanation))
     if explanation.heads is not None:

@@ -19,6 +19,7 @@ from nbtextgen.explanation.counterfactual import Edit, counterfactual
 from nbtextgen.explanation.explainer import Explainer
 from nbtextgen.explanation.explanation import Explanation
 from nbtextgen.explanation.minimal_edits import MinimalEdits, search_minimal_edits
+from nbtextgen.explanation.removal import background_texts
 from nbtextgen.inference.generation import Generation
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.inference.sources import validate_sources
@@ -116,7 +117,7 @@ class ExplanationWorker:
         cls, model: TextGenerator, text: str | Generation, config: ExplanationConfig, background: Iterable[str] | None
     ) -> ExplanationWorker:
         """Create the worker for a source text, or for one output of a generator."""
-        donors = model.background if background is None else tuple(background)
+        donors = model.background if background is None else background_texts(background)
         if isinstance(text, Generation):
             return cls(
                 model.predictor,
