@@ -166,6 +166,10 @@ def test_a_whole_survey_is_one_file(words: TextGenerator, tmp_path: Path) -> Non
 def test_damaged_files_are_refused_in_a_sentence(pieces: Explanation, words: TextGenerator, tmp_path: Path) -> None:
     path = pieces.save(tmp_path / "a.json")
     content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"text": "x"}))
+    with pytest.raises(ModelFileError, match="checksum differs"):
+        Explanation.load(path)
+    del content["checksum"]  # as earlier versions wrote it
     for change in (
         {"values": [[1.0]]},
         {"values": "x"},
