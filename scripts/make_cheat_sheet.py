@@ -19,13 +19,14 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 STYLE = """
 @page { size: A4 landscape; margin: 8mm 9mm }
 * { box-sizing: border-box }
-body { margin: 0; font: 8.6px/1.38 "DejaVu Sans", sans-serif; color: #1a1a1a; columns: 3; column-gap: 7mm }
-h1 { font-size: 17px; margin: 0 0 1mm; color: #8a3b00; column-span: none }
-h2 { font-size: 10.5px; margin: 2.6mm 0 .8mm; color: #8a3b00; border-bottom: .3mm solid #e0c9b5; break-after: avoid }
+body { margin: 0; font: 12px/1.42 "DejaVu Sans", sans-serif; color: #1a1a1a; columns: 3; column-gap: 7mm }
+h1 { font-size: 22px; margin: 0 0 1mm; color: #8a3b00; column-span: none }
+h2 { font-size: 14px; margin: 4mm 0 .8mm; color: #8a3b00; border-bottom: .3mm solid #e0c9b5; break-after: avoid }
 p { margin: .6mm 0 } p, table, pre { break-inside: avoid }
 pre { margin: .6mm 0 1mm; padding: 1.2mm 1.6mm; background: #f6f4f1; border-radius: 1mm; white-space: pre-wrap;
-      overflow-wrap: anywhere; font: 7.5px/1.42 "DejaVu Sans Mono", monospace }
-code { font: 7.5px "DejaVu Sans Mono", monospace }
+      overflow-wrap: anywhere; font: 10.4px/1.5 "DejaVu Sans Mono", monospace }
+pre div { padding-left: 2ch; text-indent: -2ch }
+code { font: 10.4px "DejaVu Sans Mono", monospace; white-space: nowrap }
 table { border-collapse: collapse; width: 100% } td, th { text-align: left; vertical-align: top; padding: .5mm 1.2mm .5mm 0;
       border-bottom: .2mm solid #ddd } thead { display: none }
 pre span { color: inherit } .c1 { color: #6a6a6a !important } .k, .kn { color: #7a3e9d !important } .s2, .s1 { color: #2b6a2b !important }
@@ -45,13 +46,19 @@ def as_html() -> str:
     from pygments.lexers import get_lexer_by_name
 
     def coloured(code: str, language: str, _: str) -> str:
+        code = re.sub(r" {2,}#", "  #", code)
         lexer = get_lexer_by_name("bash" if language == "bash" else "python")
-        return "<pre>" + highlight(code, lexer, HtmlFormatter(nowrap=True)) + "</pre>"
+        lines = highlight(code, lexer, HtmlFormatter(nowrap=True)).rstrip("\n").split("\n")
+        return "<pre>" + "".join(f"<div>{line or '&nbsp;'}</div>" for line in lines) + "</pre>"
 
     text = re.sub(
         r"^:::.*$|^\{.*\}$", "", PAGE.read_text(encoding="utf-8").split("<!-- not printed -->")[0], flags=re.MULTILINE
     )
-    body = MarkdownIt("commonmark", {"highlight": coloured}).enable("table").render(text)
+    body = (
+        MarkdownIt("commonmark", {"highlight": coloured})
+        .enable("table")
+        .render(text.replace("# Cheat sheet", "# nbtextgen", 1))
+    )
     return f"<!doctype html><meta charset='utf-8'><title>nbtextgen</title><style>{STYLE}</style><body>{body}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -20,3 +21,9 @@ def test_every_file_that_a_document_names_exists(document: str) -> None:
     places = (*PLACES, Path(document).parent.as_posix())
     missing = [path for path in sorted(paths) if not any((ROOT / place / path).exists() for place in places)]
     assert missing == []
+
+
+def test_the_cheat_sheet_on_paper_is_that_of_the_page() -> None:
+    page, paper = (ROOT / "docs" / f"cheatsheet.{kind}" for kind in ("md", "pdf"))
+    digest = hashlib.sha256(page.read_bytes()).hexdigest().encode()
+    assert digest in paper.read_bytes()[-200:], "run python scripts/make_cheat_sheet.py"
