@@ -7,6 +7,7 @@ from itertools import takewhile
 
 from nbtextgen.core.errors import DataError
 
+_BACKSLASH = re.compile(r"\\(?:\s+#[^'\"]*)?\s*$")
 _OPTION = re.compile(r"--[A-Za-z]")
 _TEXT_WITH_QUESTION_MARK = re.compile(
     r"^([ \t]*(?:[\w, ]+=[ \t]*)?%textgen_(?:generate|explain|continue)[ \t]+\S+[ \t]+\S.*\?)[ \t]*(\n?)$"
@@ -19,9 +20,12 @@ _GAP = re.compile(r"(?<=\S)[ \u00a0\u3000]{2,}(?=\S)")
 
 def continue_line(line: str, cell: str | None) -> tuple[str, str | None]:
     """Return the line of a cell magic with those of the cell that continue it after a backslash, and the rest of the cell."""
-    while cell and line.rstrip().endswith("\\"):
+    while cell and (backslash := _BACKSLASH.search(line)):
         first, _, rest = cell.partition("\n")
-        before = line.rstrip()[:-1]
+        before = line[: backslash.start()]
+        if first.lstrip().startswith("#"):  # a comment between the lines
+            line, cell = f"{before.rstrip()} \\", rest or None
+            continue
         if before and not before[-1].isspace() and not _OPTION.match(first.lstrip()):
             break  # the end of a path
         line, cell = f"{before.rstrip()} {first.strip()}", rest or None

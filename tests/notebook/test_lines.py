@@ -285,6 +285,7 @@ def test_only_variables_are_expanded() -> None:
         ("m --save C:\\models\\", "a\tb", ("m --save C:\\models\\", "a\tb")),
         ("m --data df \\", "--quiet", ("m --data df --quiet", None)),
         ("m", "a\\\tb", ("m", "a\\\tb")),
+        ("m --quiet \\ # note", "  # comment\n--epochs 5\na\tb", ("m --quiet --epochs 5", "a\tb")),
         ("m \\", None, ("m \\", None)),
     ],
 )
