@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 import numpy as np
 
@@ -149,7 +149,7 @@ def background_texts(background: Iterable[str]) -> tuple[str, ...]:
     """
     if isinstance(background, str):
         raise OptionError("--background must be a list of texts, not a single text.")
-    texts: tuple[object, ...] = tuple(background)
+    texts = cast("tuple[object, ...]", tuple(background))
     if odd := [text for text in texts if not isinstance(text, str)]:
         raise OptionError(f"--background must be a list of texts, and {odd[0]!r} is none.")
     return tuple(map(str, texts))
