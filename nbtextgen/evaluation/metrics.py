@@ -225,4 +225,4 @@ def _is_figure(value: object) -> bool:
     """Whether what a metric of the user gave is a finite real number."""
     if isinstance(value, int):
         return abs(value) <= sys.float_info.max
-    return isinstance(value, (float, np.integer, np.floating, np.bool_)) and bool(np.isfinite(value))
+    return isinstance(value, (float, np.integer, np.floating, np.bool_)) and bool(np.isfinite(cast("float", value)))

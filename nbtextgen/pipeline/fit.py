@@ -79,7 +79,7 @@ class LocalTraining:
         self._networks = [network.to(choose_device(plan.training.device)) for network in done]
         self._trainer: Trainer | None = None
         self._best: tuple[Weights, Predictor] | None = None
-        self._outputs = tuple[str, ...]()  # of the last validation
+        self._outputs: tuple[str, ...] = ()  # of the last validation
 
     @property
     def member(self) -> int:
