@@ -18,10 +18,10 @@ from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.core.wording import counted, share, there_are
 from nbtextgen.data.cleaning.clean import Dropped, StepResult, clean_rows, parse_steps
 from nbtextgen.data.cleaning.steps import REWRITES
-from nbtextgen.data.readers.columns import SAMPLE, ColumnName, ReadOptions
-from nbtextgen.data.readers.header import Header, header_names, recognise_header
+from nbtextgen.data.readers.columns import ColumnName, ReadOptions
 from nbtextgen.data.readers.read import read_rows
 from nbtextgen.data.readers.text import check_encoding
+from nbtextgen.data.readers.typed import typed_rows
 from nbtextgen.data.report.report import DataReport, report
 from nbtextgen.data.report.views import step_lines, step_table
 from nbtextgen.data.rows import NO_PAIRS, Place, Row, Rows, are_texts, place_text, row_error, same_key
@@ -163,24 +163,7 @@ class Pairs(Sequence[tuple[str, str]]):
         Raises:
             DataError: for a line with no separator or more than one tab; names the line.
         """
-        rows = list[Row]()
-        for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
-            if not line.strip():
-                continue
-            separator = "\t" if "\t" in line else " => "
-            parts = line.split(separator)
-            if len(parts) != 2:
-                problem = "has no separator" if len(parts) == 1 else f"has {len(parts) - 1} separators"
-                raise DataError(f"{name} {number:,} {problem}: write source, a tab or ' => ', and target.")
-            rows.append(((name, number), parts[0], parts[1], None))
-        if not rows:
-            raise DataError("There are no pairs: write one per line, source, a tab or ' => ', and target.")
-        notes, first = list[str](), rows[0][1:3]
-        if len(rows) > 1 and recognise_header(first, [row[1:3] for row in rows[1:SAMPLE]]) is Header.YES:
-            names = header_names(first)
-            notes.append(f"{place_text(rows[0][0])} ({', '.join(names):.80}) is read as a header.")
-            source, target = ReadOptions(notes=notes).choose(names)
-            rows = [(row[0], row[1 + source], row[1 + target], None) for row in rows[1:]]
+        rows, notes = typed_rows(text, name)
         return replace(RawPairs.from_rows(rows), notes=tuple(notes)).pairs()
 
     @classmethod
