@@ -24,7 +24,7 @@ def typed_rows(text: str, name: str) -> tuple[list[Row], list[str]]:
     Raises:
         DataError: for a line with no separator or more than one tab, or no line at all.
     """
-    rows = list[Row]()
+    lines = list[tuple[int, list[str]]]()
     for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
         if not line.strip():
             continue
@@ -32,13 +32,13 @@ def typed_rows(text: str, name: str) -> tuple[list[Row], list[str]]:
         if len(parts) != 2:
             problem = "has no separator" if len(parts) == 1 else f"has {len(parts) - 1} separators"
             raise DataError(f"{name} {number:,} {problem}: write source, a tab or ' => ', and target.")
-        rows.append(((name, number), parts[0], parts[1], None))
-    if not rows:
+        lines.append((number, parts))
+    if not lines:
         raise DataError("There are no pairs: write one per line, source, a tab or ' => ', and target.")
-    notes, first = list[str](), rows[0][1:3]
-    if len(rows) > 1 and recognise_header(first, [row[1:3] for row in rows[1:SAMPLE]]) is Header.YES:
+    notes, source, target, first = list[str](), 0, 1, lines[0][1]
+    if len(lines) > 1 and recognise_header(first, [parts for _, parts in lines[1:SAMPLE]]) is Header.YES:
         names = header_names(first)
-        notes.append(f"{place_text(rows[0][0])} ({', '.join(names):.80}) is read as a header.")
+        notes.append(f"{place_text((name, lines[0][0]))} ({', '.join(names):.80}) is read as a header.")
         source, target = ReadOptions(notes=notes).choose(names)
-        rows = [(row[0], row[1 + source], row[1 + target], None) for row in rows[1:]]
-    return rows, notes
+        lines = lines[1:]
+    return [((name, number), parts[source], parts[target], None) for number, parts in lines], notes
