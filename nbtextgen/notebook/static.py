@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import anywidget
@@ -75,7 +76,7 @@ class StaticForm:
     def _display_(self) -> Any:
         """Return what marimo shows: the anywidgets of the panel below one another, or its static form if it has other inputs."""
         with optional_import("A panel outside of Jupyter", "marimo"):
-            import marimo
+            marimo: Any = import_module("marimo")
         parts = list(_visible_parts(self))  # type: ignore[arg-type]
         if all(isinstance(part, anywidget.AnyWidget) for part in parts):
             return marimo.vstack([marimo.ui.anywidget(part) for part in parts])
