@@ -111,7 +111,7 @@ class _Reader:
 
     def read(self) -> ParsedLine:
         parsed, syntax, texts = self.parsed, self.syntax, list[str]()
-        while self._go_tonext_word():
+        while self._go_to_next_word():
             self.ends_in_text, self.in_path = False, syntax.rest == "path"
             self._check_dashes()
             flag = _FLAG.match(self.line, self.position)
@@ -132,7 +132,7 @@ class _Reader:
             raise OptionError("The line ends with a backslash, but no line follows it.")
         return parsed
 
-    def _go_tonext_word(self) -> bool:
+    def _go_to_next_word(self) -> bool:
         """Skip spaces; return whether there is a word before the end or a comment."""
         while self.position < len(self.line) and self.line[self.position].isspace():
             self.position += 1
@@ -165,7 +165,7 @@ class _Reader:
 
     def _go_to_value(self, option: Option, *, joined: bool) -> int:
         """Go to the value of an option, which stands after a space or is ``joined`` to it by ``=``."""
-        missing = self.line[self.position : self.position + 1].strip() == "" if joined else not self._go_tonext_word()
+        missing = self.line[self.position : self.position + 1].strip() == "" if joined else not self._go_to_next_word()
         if missing or (not joined and _FLAG.match(self.line, self.position)):
             raise OptionError(f"{option.flag} needs a value: {option.range()}.")
         return self.position
@@ -227,10 +227,10 @@ class _Reader:
 
     def _read_run(self, *, options: bool = True) -> str:
         """Read words up to the next option or a comment, as they are typed."""
-        self._go_tonext_word()
+        self._go_to_next_word()
         self._check_open_quote()
         start = end = self.position
-        while self._go_tonext_word() and not (options and _FLAG.match(self.line, self.position)):
+        while self._go_to_next_word() and not (options and _FLAG.match(self.line, self.position)):
             if options:
                 self._check_dashes()
             item = self.quoted.get(self.position)
