@@ -22,8 +22,10 @@ from nbtextgen.explanation.ridge import leave_one_out
 from nbtextgen.explanation.shapley import standard_errors
 
 MAX_FITTED = 400
-"""Most pairs of coalitions that the model is fitted to, and for many units four times their number; further ones only estimate the
-remainder."""
+"""Most sampled pairs of coalitions that the model is fitted to, and for many units four times their number; further ones only
+estimate the remainder."""
+MAX_LISTED = 2000
+"""Most pairs of coalitions of the smallest sizes that are not left to chance: the model is fitted to them too, in cubic time."""
 WIDENED = 0.5
 """Share of the model's effective parameters per sample by which variances are widened: each sample also changes how the others are
 predicted. Chosen by coverage (benchmarks/long_inputs.py)."""
@@ -134,7 +136,8 @@ def _listed(units: int, pairs: int) -> tuple[Coalitions, int]:
     rows, size = list[tuple[int, ...]](), 1
     while size < units // 2:
         _, shares = _sizes(units, size)
-        if comb(units, size) > (pairs - len(rows)) * 2 * shares[0] or len(rows) + comb(units, size) > pairs // 2:
+        listed = len(rows) + comb(units, size)
+        if comb(units, size) > (pairs - len(rows)) * 2 * shares[0] or listed > min(pairs // 2, MAX_LISTED):
             break
         rows += combinations(range(units), size)
         size += 1
