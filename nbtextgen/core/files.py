@@ -363,7 +363,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Any]) -> None:
         try:
             save_file(content, path)
         except SafetensorError as error:  # how the library says that the disk is full
-            number = re.search(r"os error (\d+)", str(error))
+            number = re.search(r"(?:os error|code:) (\d+)", str(error))  # of newer and of older versions
             if number is None:
                 raise
             raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
