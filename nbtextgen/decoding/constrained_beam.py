@@ -113,13 +113,12 @@ class ConstrainedBeam(Beam):
         candidates = forced.beside(offered).without_repeated(forced.tokens.shape[1])
         chosen = allocate(candidates, self._table.needs[candidates.states], width)
         missing = chosen.totals == IMPOSSIBLE
-        initial = np.array([[self._table.initial(self._matchers[index])] for _, index in rows])
         return Candidates(
             chosen.totals,
             np.where(missing, np.float32(0), chosen.log_probabilities),
             np.where(missing, 0, chosen.parents),
             np.where(missing, EOS, chosen.tokens),
-            np.where(missing, initial, chosen.states),
+            np.where(missing, states[:, :1], chosen.states),
         )
 
     def _forced(self, indices: Tensor, states: Ids, allowed: Tensor, left: Ids, steps: Ids) -> Candidates:
@@ -145,7 +144,7 @@ class ConstrainedBeam(Beam):
         needs = self._table.needs[chosen.states]
         lengths = steps[:, None] + needs + 1.0
         bounds: list[float] = (chosen.totals / lengths**self.config.length_penalty).max(1).tolist()
-        unmet: list[bool] = np.any(needs > 0, axis=1).tolist()
+        unmet: list[bool] = np.any((needs > 0) & (chosen.totals > IMPOSSIBLE), axis=1).tolist()
         for (_, index), states, bound, lacking in zip(rows, chosen.states, bounds, unmet, strict=True):
             self._bounds[index] = bound
             if lacking:
