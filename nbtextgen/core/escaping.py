@@ -5,10 +5,11 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Sequence
 
-_BIDIRECTIONAL = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-_INVISIBLE = (
+INVISIBLE = (
+    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
     "\u00ad\u034f\u115f\u1160\u180e\u200b\u2028\u2029\u2060\u2061\u2062\u2063\u2064\u3164\ufeff\uffa0\ufff9\ufffa\ufffb"
 )
+"""Characters that show as nothing, the first ones marks of direction, which change how others show."""
 
 
 def visible(text: str) -> str:
@@ -56,7 +57,7 @@ def pictured_lines(text: str) -> str:
 # Controls become their pictures; what would show as nothing, or change how others show, is written as its number.
 _NUMBERED = [
     *range(0x80, 0xA0),  # C1 controls, which terminals obey
-    *map(ord, _BIDIRECTIONAL + _INVISIBLE),
+    *map(ord, INVISIBLE),
     *range(0x206A, 0x2070),
     *range(0xD800, 0xE000),
     *range(0xE0000, 0xE0020),

@@ -10,16 +10,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from nbtextgen.core.errors import OptionError, nearest
+from nbtextgen.core.names import without_repeats
 from nbtextgen.core.options import Option
-
-
-def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the object of some names and values; raises ``ValueError`` for a name that is there twice."""
-    values = dict(pairs)
-    if len(values) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"'{next(name for name in names if names.count(name) > 1)}' is given twice")
-    return values
 
 
 def read_settings(path: Path, options: Mapping[str, Option], texts: Sequence[str] = ()) -> dict[str, Any]:
@@ -39,7 +31,7 @@ def read_settings(path: Path, options: Mapping[str, Option], texts: Sequence[str
         raise OptionError(f"There is no settings file {path}; check its name.")
     try:
         text = path.read_text(encoding="utf-8-sig")
-        values: object = json.loads(text, object_pairs_hook=_without_repeats) if kind == "JSON" else tomllib.loads(text)
+        values: object = json.loads(text, object_pairs_hook=without_repeats) if kind == "JSON" else tomllib.loads(text)
     except (OSError, ValueError) as error:
         raise OptionError(f"{path} is not valid {kind}: {error}.") from None
     if not isinstance(values, dict):

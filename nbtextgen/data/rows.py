@@ -7,6 +7,8 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+from nbtextgen.core.escaping import INVISIBLE
+
 Place = str | tuple[str, int]
 """Where a row came from: a text, or a name and a number that reads ``pairs.csv, line 1,204``."""
 Row = tuple[Place, Any, Any, str | None]
@@ -98,10 +100,11 @@ def has_surrogate(text: str) -> bool:
 
 
 _SPACES = re.compile(r"\s+")
+_UNSEEN = re.compile(f"(?!\\s)[{INVISIBLE}\u200c\u200d\ufe00-\ufe0f]")
 
 
 def same_key(text: str) -> str:
-    """What two texts share that differ only in case, spacing or Unicode form."""
+    """What two texts share that differ only in case, spacing, Unicode form, or characters that show as nothing."""
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text)
+        text = _UNSEEN.sub("", unicodedata.normalize("NFKC", text))
     return _SPACES.sub(" ", text).strip().casefold()

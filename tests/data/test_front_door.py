@@ -249,6 +249,8 @@ def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="wo columns are named 'en'"):
         Pairs.of(pandas.DataFrame(ROWS, columns=["en", "en"]))
     assert read(pandas.DataFrame(ROWS, columns=["en", "en"]), source=1, target=2) == ROWS
+    with pytest.raises(DataError, match="no source column 'de'"):
+        Pairs.of(tmp_path / "a.csv", source="de")
 
 
 # Headers ----------------------------------------------------------------------------------------------------------
@@ -346,6 +348,8 @@ def test_a_first_line_that_may_be_a_header_is_a_note(tmp_path: Path) -> None:
     assert len(read(path)) == 7
     assert "looks like a header" in Pairs.of(path).notes[0]
     assert read(path, source="foo", target="bar") == rows
+    write(path, "x\ty\n" + "".join(f"{source}\t{target}\n" for source, target in rows[:3]))
+    assert "looks like a header" in Pairs.of(path).notes[0]
 
 
 REGULAR = [
@@ -762,7 +766,13 @@ def test_other_tables_and_what_they_are(tmp_path: Path) -> None:
             write(tmp_path / "s.json", '{"train": [{"a": "b", "c": "d"}], "test": [{"a": "b"}]}'),
             "several lists .train, test",
         ),
-        (write(tmp_path / "j.tsv", "\x1b$B2H\x1b(B\thouse\n"), "give encoding='iso2022_jp'"),
+        (write(tmp_path / "d.json", '[\n{"a": "b",\n"a": "c", "d": "e"}]'), "record 1: two columns are named 'a'"),
+        (write(tmp_path / "o.json", '{\n"a": ["b"], "c": ["d"],\n"a": ["e"]}'), "two columns are named 'a'"),
+        (write(tmp_path / "j.tsv", "家\thouse\n", "iso2022_jp"), "give encoding='iso2022_jp'"),
+        (write(tmp_path / "k.tsv", "집\thouse\n", "iso2022_kr"), "give encoding='iso2022_kr'"),
+        (write(tmp_path / "hz.tsv", "树木\ttree\n", "hz"), "give encoding='hz'"),
+        (write(tmp_path / "u7.tsv", "für\tfor\nschön\tnice\n", "utf-7"), "give encoding='utf-7'"),
+        (write(tmp_path / "u8.tsv", "привет\thello\n", "utf-7"), "give encoding='utf-7'"),
         (write(tmp_path / "b.tsv", bytes(range(32)) * 9), "is not text: it is full of control characters"),
         (write(tmp_path / "z.zip", zipped({})), "is an empty zip archive"),
         (write(tmp_path / "l.tsv", "version https://git-lfs.github.com/spec/v1\n"), "git lfs pull"),
@@ -773,6 +783,20 @@ def test_other_tables_and_what_they_are(tmp_path: Path) -> None:
     ):
         with pytest.raises(DataError, match=message):
             Pairs.of(data)
+
+
+def test_formulas_and_code_are_not_taken_for_an_encoding(tmp_path: Path) -> None:
+    rows = [
+        ("1+2=3", "three"),
+        ("x+abc-y", "~{ab~}"),
+        ("C++ is", "a+bbb-c"),
+        ("+441234567", "key+QUJD"),
+        ("~{!!~}", "z"),
+    ]
+    for row in rows:
+        assert read(write(tmp_path / "a.tsv", "\t".join(row) + "\nplain\ttext\n"))[0] == row
+    for encoding in ("utf-7", "hz"):
+        assert read(write(tmp_path / "b.tsv", "家庭\thouse\n", encoding), encoding=encoding) == [("家庭", "house")]
 
 
 # Parallel files ----------------------------------------------------------------------------------------------------

@@ -184,9 +184,14 @@ def test_some_validation_pairs_among_the_training_pairs_are_left_out_of_training
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_a_leak_that_differs_in_case_and_spaces_is_a_leak() -> None:
+def test_a_leak_that_differs_in_what_is_hardly_seen_is_a_leak() -> None:
+    unseen = ["", "\u200b", "\u200d", "\u2060", "\u202e", "\ufeff", "\u00ad", "\ufe0f", "\u2028", "\u200b \u200b"]
     valid = Pairs(
-        [f"{source.upper()} " for source in REVERSED.sources[:10]], [f" {text}" for text in REVERSED.targets[:10]]
+        [
+            f"{mark}{text[0].upper()}{mark.strip().replace(' ', '')}{text[1:]} "
+            for mark, text in zip(unseen, REVERSED.sources, strict=False)
+        ],
+        [f" {text}{mark}" for mark, text in zip(unseen, REVERSED.targets, strict=False)],
     )
     assert "10 of 64 training pairs are also validation pairs" in warnings_of(fit(REVERSED, valid))[0]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from nbtextgen.core.errors import DataError
+from nbtextgen.core.names import first_repeated
 from nbtextgen.core.wording import counted
 from nbtextgen.data.readers.columns import SAMPLE, ReadOptions
 from nbtextgen.data.readers.header import Header, header_names, recognise_header
@@ -141,8 +142,8 @@ def rows_of_cells(
     names = [str(number) for number in range(1, filled + 1)]
     if header is Header.YES:
         names = [name or cell for name, cell in zip(header_names(titles), titles, strict=True)]
-        if len(set(names)) < filled and (options.names or (options.source, options.target) == (None, None)):
-            twice = next(name for name in names if names.count(name) > 1)
+        twice = first_repeated(names)
+        if twice is not None and (twice in options.names or (options.source, options.target) == (None, None)):
             raise DataError(f"{place} {line:,}: two columns are named '{twice}'; rename one of them.")
     source, target = options.choose(names, are_numbers=header is not Header.YES, subject=f"{place} {line:,}")
     shown = ", ".join(titles)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 _WESTERN = "éèàêçâîôûùëïüöäßñáíóúãõåøæœ«»“”‘’–—…°€£§©¿¡\xa0"
@@ -72,6 +73,46 @@ def likely_encodings(text: str) -> list[str]:
     best = max((share for share, _ in readings.values()), default=0)
     likely = [entry for entry in readings.values() if entry[0] >= _NEARLY * best]
     return [name for _, name in sorted(likely, key=lambda entry: -entry[0])][:MAX_NAMED]
+
+
+_ESCAPED = (
+    ("iso2022_kr", re.compile(rb"\x1b\$\)C")),
+    ("iso2022_jp", re.compile(rb"\x1b\$")),
+    ("hz", re.compile(rb"~\{(?:[!-w][!-~])+~\}")),
+    ("utf-7", re.compile(rb"\+[A-Za-z0-9+/]{3,}")),
+)
+"""Encodings that write letters beyond ASCII as ASCII, and what begins these."""
+
+
+def seven_bit_encoding(head: bytes) -> str | None:
+    """Return the encoding of a text that is ASCII to look at, but writes other letters as sequences of it; or ``None``.
+
+    Formulas and code hold such sequences by chance. So all of the text must be valid, its letters must be usual ones of a
+    few scripts, and no word may mix a script with Latin letters.
+
+    Args:
+        head: the first bytes of a file.
+    """
+    name = next((name for name, mark in _ESCAPED if mark.search(head)), None)
+    if name is None or name.startswith("iso2022") or not head.isascii():
+        return name if head.isascii() else None
+    lines = head[: head.rfind(b"\n") + 1] or head
+    text = _decoded(lines, name)
+    letters = [char for char in text or "" if not char.isascii() and char.isalpha()]
+    if text is None or len(letters) < 2 or not all(char.isprintable() or char.isspace() for char in text):
+        return None
+    scripts = {unicodedata.name(char, "").partition(" ")[0] for char in letters} - {"HIRAGANA", "KATAKANA"}
+    is_mixed = re.search(r"[a-zA-Z][^\W\d_\x00-\u024f]|[^\W\d_\x00-\u024f][a-zA-Z]", text)
+    is_usual = all(map(_is_usual_character, letters))
+    return name if len(scripts) <= 2 and is_usual and not is_mixed else None
+
+
+def _is_usual_character(char: str) -> bool:
+    """Return ``False`` for a Chinese character that is rare in Chinese and in Japanese."""
+    usual = [(name, *_DOUBLE[name][1:]) for name in ("gb18030", "big5", "euc_jp")]
+    return not "\u3400" <= char <= "\u9fff" or any(
+        first <= char.encode(name, "replace")[0] <= last for name, first, last in usual
+    )
 
 
 def encoding_advice(names: Sequence[str]) -> str:

@@ -214,11 +214,9 @@ def _is_unlike(name: str, cells: Sequence[str]) -> bool:
 
 def _is_odd(name: str, cells: Sequence[str]) -> bool:
     """Return ``True`` for a single letter, or a single word, where there are hardly any others: weak evidence."""
-    if len(cells) < 10:
-        return False
     if len(name) == 1:
-        return _is_rare(cells, lambda cell: len(cell) == 1)
-    return " " not in name and _is_rare(cells, lambda cell: " " not in cell)
+        return len(cells) >= 3 and _is_rare(cells, lambda cell: len(cell) == 1)
+    return len(cells) >= 10 and " " not in name and _is_rare(cells, lambda cell: " " not in cell)
 
 
 def _is_unrelated(names: Sequence[str], columns: Sequence[Sequence[str]]) -> bool:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import fields, is_dataclass
 from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import Any, cast
 
 from nbtextgen.core.errors import DataError
+from nbtextgen.core.names import RepeatedNameError, without_repeats
 from nbtextgen.data.readers.columns import SAMPLE, ReadOptions, column_roles, record_paths, value_at
 from nbtextgen.data.readers.header import note_header
 from nbtextgen.data.readers.text import LARGEST_ROW, TextFile
@@ -72,8 +72,12 @@ def rows_of_json(file: TextFile, options: ReadOptions) -> Iterator[Row]:
     if not head:
         raise DataError(f"{file.path} is empty; write one JSON object per line.")
     for number, line in head:
-        if name := _repeated_key(line):
-            raise DataError(f"{file.path.name}, line {number:,}: two columns are named '{name}'; rename one of them.")
+        try:
+            _CHECKING.decode(line)
+        except RepeatedNameError as error:
+            raise _two_columns(f"{file.path.name}, line {number:,}", error) from None
+        except (ValueError, RecursionError):
+            pass  # it may go on in the next line
     lines = chain(head, lines)
     if head[0][1].lstrip().startswith("[") and not _are_lists([line for _, line in head]):
         records = _list_records(file, lines)
@@ -97,17 +101,12 @@ def rows_of_json(file: TextFile, options: ReadOptions) -> Iterator[Row]:
     yield from note_header(rows, options) if all(isinstance(key, int) for key in first[0][1]) else rows
 
 
-def _repeated_key(line: str) -> str | None:
-    """Return a name that a JSON object has twice; ``json`` keeps the last value of those."""
-    repeated = list[str]()
+_CHECKING = json.JSONDecoder(object_pairs_hook=without_repeats)
+"""Reads JSON somewhat slower, and checks that no name of an object is repeated."""
 
-    def check(pairs: list[tuple[str, Any]]) -> None:
-        names = [name for name, _ in pairs]
-        repeated.extend(name for name in names if names.count(name) > 1)
 
-    with suppress(ValueError, RecursionError):
-        json.loads(line, object_pairs_hook=check)
-    return repeated[0] if repeated else None
+def _two_columns(place: str, error: RepeatedNameError) -> DataError:
+    return DataError(f"{place}: two columns are named '{error.name}'; rename one of them.")
 
 
 def _are_lists(lines: Sequence[str]) -> bool:
@@ -147,7 +146,7 @@ def _json_problem(error: ValueError | RecursionError) -> str:
 def _list_records(file: TextFile, lines: Iterator[tuple[int, str]]) -> Iterator[Record]:
     """Yield the objects of a list; a list of any length is read piece by piece."""
     first_line, text = next(lines)
-    decoder, position, count, size = json.JSONDecoder(), text.index("[") + 1, 0, 1 << 16
+    decoder, position, count, size = _CHECKING, text.index("[") + 1, 0, 1 << 16
     place, mark = f"{file.path.name}, record", "["
     while True:
         position = len(text) - len(text[position:].lstrip(_WHITE_SPACE)) if position < len(text) else position
@@ -167,9 +166,11 @@ def _list_records(file: TextFile, lines: Iterator[tuple[int, str]]) -> Iterator[
             else:
                 try:
                     value, position = decoder.raw_decode(text, position)
-                    mark, count, size = "item", count + 1, 1 << 16
+                    decoder, mark, count, size = json.JSONDecoder(), "item", count + 1, 1 << 16
                     yield (place, count), *_checked(file, value)
                     continue
+                except RepeatedNameError as error:
+                    raise _two_columns(f"{place} 1", error) from None
                 except json.JSONDecodeError as error:
                     problem, error_at = error.msg, error.pos
                 except RecursionError:
@@ -215,7 +216,9 @@ def _single_object(file: TextFile, head: list[str]) -> dict[str, Any] | None:
     except ValueError:
         text = _take(enumerate(TextFile(file.path, file.encoding).lines()), LARGEST_ROW)
         try:
-            value, is_whole = json.loads(text), True
+            value, is_whole = _CHECKING.decode(text), True
+        except RepeatedNameError as error:
+            raise _two_columns(file.path.name, error) from None
         except (ValueError, RecursionError):
             return None
     except RecursionError:

@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 
 from nbtextgen.core.errors import DataError, MemoryShortError, OptionError, nearest
-from nbtextgen.data.readers.encodings import encoding_advice, likely_encodings
+from nbtextgen.data.readers.encodings import encoding_advice, likely_encodings, seven_bit_encoding
 from nbtextgen.data.readers.packing import ARROW, GZIP, PARQUET, ZIP, byte_pieces, check_format, packing_of
 from nbtextgen.data.rows import has_surrogate
 
@@ -89,9 +89,10 @@ class TextFile:
                 f"{self.path}, line 1 is not UTF-8 text; it looks like {guess.upper()} without a byte order mark: "
                 f"give --encoding={guess}, or save the file as UTF-8."
             )
-        elif not mark and b"\x1b$" in head:
+        elif not mark and (name := seven_bit_encoding(head)):
             raise DataError(
-                f"{self.path} holds Japanese text in ISO-2022-JP: give --encoding=iso2022_jp, or save it as UTF-8."
+                f"{self.path} looks like text in {name.upper()}, which writes other letters as sequences of ASCII: give "
+                f"--encoding={name}, or save the file as UTF-8; if it is plain ASCII, give --encoding=utf-8."
             )
         elif not mark and len(_CONTROL.findall(head)) > len(head) / 5:
             raise DataError(f"{self.path} is not text: it is full of control characters; give a file of text.")
