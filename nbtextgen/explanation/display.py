@@ -19,12 +19,13 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class View(Generic[Value]):
-    """How values of one type are shown: as plain text, as HTML in an output, as an HTML page, as a figure."""
+    """How values of one type are shown: as plain text, as HTML in an output, as an HTML page, as a figure, as one chart."""
 
     text: Callable[[Value], str]
     html: Callable[[Value], str]
     page: Callable[[Value], str] | None = None
     figure: Callable[..., Figure] | None = None
+    chart: Callable[[Value, str, Axes | None], Axes] | None = None
 
 
 Views = Mapping[type, View[Any]]

@@ -29,6 +29,7 @@ from nbtextgen.inference.predictor import Predictor
 if TYPE_CHECKING:
     import pandas
     import shap
+    from matplotlib.axes import Axes
 
 SCORES = ("comprehensiveness", "sufficiency", "deletion", "insertion")
 """Scores of ``Faithfulness`` that the survey averages."""
@@ -234,6 +235,21 @@ class Survey(Drawn):
             frame.insert(0, "text", number)
             frame.insert(1, "method", method)
         return pandas.concat(frames, ignore_index=True)
+
+    def plot(self, chart: str = "faithfulness", ax: Axes | None = None) -> Axes:
+        """Draw one chart of ``figure()`` on axes of Matplotlib and return these.
+
+        Args:
+            chart: ``faithfulness``, ``lexicon``, ``agreement`` or ``hubs``.
+            ax: where to draw; by default in a new figure.
+
+        Raises:
+            OptionError: for another chart, or for hubs without attention.
+            MissingPackageError: without Matplotlib.
+        """
+        draw = self.load_views()[type(self)].chart
+        assert draw is not None
+        return draw(self, chart, ax)
 
     def frame(self) -> pandas.DataFrame:
         """The faithfulness table as a pandas frame."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
-from nbtextgen import Pairs, TextGenerator
+from nbtextgen import NbTextGenError, Pairs, TextGenerator
 from nbtextgen.core.errors import DataError
 from nbtextgen.explanation.agreement import Agreement, spearman
 from nbtextgen.explanation.alignment import error_rate, links, read_links
@@ -99,6 +100,10 @@ def test_a_data_set_gives_intervals_a_lexicon_and_hubs(words: TextGenerator) -> 
         "hubs of attention",
     ]
     assert list(found.frame().index)[-1] == "random"
+    axes = Figure().subplots()
+    assert found.plot("lexicon", axes) is axes and axes.get_title(loc="left").startswith("induced lexicon")
+    with pytest.raises(NbTextGenError, match="choose from faithfulness, lexicon, agreement, hubs"):
+        found.plot("map")
 
 
 def test_a_data_set_is_plotted_by_shap(words: TextGenerator) -> None:

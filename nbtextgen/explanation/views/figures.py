@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nbtextgen.charts import axes_to_draw_on
+from nbtextgen.core.errors import OptionError
 from nbtextgen.explanation.config import METHOD_NAMES
 from nbtextgen.explanation.explanation import Explanation
 from nbtextgen.explanation.survey import Survey
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 POSITIVE, NEGATIVE = "#d95f02", "#1f78b4"
+BARS = 12
+"""Most bars of a chart."""
 
 
 def heatmap(explanation: Explanation, ax: Axes | None = None) -> Figure:
@@ -42,27 +46,61 @@ def heatmap(explanation: Explanation, ax: Axes | None = None) -> Figure:
 
 
 def survey_figure(survey: Survey) -> Figure:
-    """Faithfulness of each method with intervals, the strongest entries of the lexicon, agreement, and attention hubs."""
-    hubs = survey.hubs(12)
-    figure: Any = axes_to_draw_on(None, 17 if hubs else 13, 4).figure
+    """Every chart of a survey side by side: faithfulness, lexicon, agreement, and hubs if there is attention."""
+    charts = [chart for chart in CHARTS if chart != "hubs" or survey.hubs(BARS)]
+    figure: Any = axes_to_draw_on(None, 1 + 4 * len(charts), 4).figure
     figure.clear()
-    axes = figure.subplots(1, 4 if hubs else 3)
+    for axes, chart in zip(figure.subplots(1, len(charts)), charts, strict=True):
+        CHARTS[chart](survey, axes)
+    return figure
+
+
+def survey_chart(survey: Survey, chart: str = "faithfulness", ax: Axes | None = None) -> Axes:
+    """One of ``CHARTS``, on ``ax`` or in a new figure."""
+    if chart not in CHARTS:
+        raise OptionError(f"There is no chart {chart!r} of a survey; choose from {', '.join(CHARTS)}.")
+    if chart == "hubs" and "attention" not in survey.explanations:
+        raise OptionError("Hubs are those of attention, which is not among the methods of this survey.")
+    axes = axes_to_draw_on(ax, 5, 4)
+    CHARTS[chart](survey, axes)
+    return axes
+
+
+def _faithfulness(survey: Survey, axes: Any) -> None:
     means = [row["comprehensiveness"] for row in survey.faithfulness.values()]
     names = [METHOD_NAMES.get(method, method) for method in survey.faithfulness]
     errors = [[mean.value - mean.low for mean in means], [mean.high - mean.value for mean in means]]
-    _bars(axes[0], "comprehensiveness", names, [mean.value for mean in means], POSITIVE, errors)
-    entries = survey.lexicon(12)
+    _bars(axes, "comprehensiveness", names, [mean.value for mean in means], POSITIVE, errors)
+
+
+def _lexicon(survey: Survey, axes: Any) -> None:
+    entries = survey.lexicon(BARS)
     pairs = [f"{_label(token)} <- {_label(unit)}" for token, unit, _, _ in entries]
-    _bars(axes[1], "induced lexicon, mean nats", pairs, [row[2] for row in entries], NEGATIVE)
+    _bars(axes, "induced lexicon, mean nats", pairs, [row[2] for row in entries], NEGATIVE)
+
+
+def _agreement(survey: Survey, axes: Any) -> None:
     names = [METHOD_NAMES[method] for method in survey.agreement.methods]
-    axes[2].imshow(survey.agreement.correlations, cmap="PuOr_r", vmin=-1, vmax=1)
-    axes[2].set_xticks(range(len(names)), names, rotation=60, ha="right")
-    axes[2].set_yticks(range(len(names)), names)
-    axes[2].set_title("rank correlation", loc="left")
-    if hubs:
-        units = [_label(unit) for unit, _, _ in hubs]
-        _bars(axes[3], "hubs of attention, times uniform attention", units, [row[1] for row in hubs], NEGATIVE)
-    return figure
+    axes.imshow(survey.agreement.correlations, cmap="PuOr_r", vmin=-1, vmax=1)
+    axes.set_xticks(range(len(names)), names, rotation=60, ha="right")
+    axes.set_yticks(range(len(names)), names)
+    axes.set_title("rank correlation", loc="left")
+
+
+def _hubs(survey: Survey, axes: Any) -> None:
+    hubs = survey.hubs(BARS)
+    units = [_label(unit) for unit, _, _ in hubs]
+    _bars(axes, "hubs of attention, times uniform attention", units, [row[1] for row in hubs], NEGATIVE)
+
+
+CHARTS: dict[str, Callable[[Survey, Any], None]] = {
+    "faithfulness": _faithfulness,
+    "lexicon": _lexicon,
+    "agreement": _agreement,
+    "hubs": _hubs,
+}
+"""Charts of a survey, by name: comprehensiveness of each method with intervals, the strongest entries of the lexicon, rank
+correlation of the methods, and the inputs that attract attention."""
 
 
 def _bars(
