@@ -71,17 +71,19 @@ def faithfulness(
     to_probability = _preference if contrast else np.exp
     counts = _curve_counts(units)
 
-    def curves(ranks: NDArray[np.int64], *, remove: bool) -> Values:
-        """Probabilities as units are removed or added in the orders ``ranks (orders, units)``, ``(orders, counts, outputs)``."""
-        taken = ranks[:, None, :] < counts[None, :, None]
-        coalitions = ~taken if remove else taken
-        return to_probability(score(coalitions.reshape(-1, units))).reshape(len(ranks), len(counts), outputs)
+    own, shuffled = (-values).argsort(1, kind="stable").argsort(1), _random_ranks(orders, units, seed)
+    ranks = np.concatenate([own, shuffled])
+    taken = ranks[:, None, :] < counts[None, :, None]  # (orders, counts, units)
+    coalitions = np.concatenate([~taken, taken]).reshape(-1, units)
+    probabilities = to_probability(score(coalitions)).reshape(2, len(ranks), len(counts), outputs)
+    by_output = np.arange(outputs)  # each in its own order
+    ranked = [each[by_output, :, by_output] for each in probabilities[:, :outputs]]
+    control = [each.mean(0).T for each in probabilities[:, outputs:]]
+    return Faithfulness(*_summary(ranked[0], ranked[1], counts), *_summary(control[0], control[1], counts))
 
-    ranks = (-values).argsort(1, kind="stable").argsort(1)
-    shuffled = np.random.default_rng(seed).random((orders, units)).argsort(1)
-    own = [np.einsum("oco->oc", curves(ranks, remove=remove)) for remove in (True, False)]
-    control = [curves(shuffled, remove=remove).mean(0).T for remove in (True, False)]
-    return Faithfulness(*_summary(own[0], own[1], counts), *_summary(control[0], control[1], counts))
+
+def _random_ranks(orders: int, units: int, seed: int) -> NDArray[np.int64]:
+    return np.random.default_rng(seed).random((orders, units)).argsort(1)
 
 
 def _preference(difference: Values) -> Values:

@@ -48,14 +48,13 @@ def regression(
         the estimate so far: of the model's samples, then after every batch.
     """
     rng = np.random.default_rng(seed)
-    ends = score(np.array([[False] * units, [True] * units]))
     pairs = max(2, (budget - 2) // 2)
     listed, smallest = _listed(units, pairs)
     pairs = max(2, pairs - len(listed))
     fitted = min(pairs, max(MAX_FITTED, 4 * units))
     samples, density = _draw(rng, units, smallest, fitted)
-    odd = _odd(score, np.concatenate([listed, samples]))
     bits = np.concatenate([listed, samples])
+    ends, odd = _ends_and_odd(score, bits)
     fit = leave_one_out(_kernel(_signs(bits), _signs(bits)), odd, left_out=fitted)
     adjusted, exact = _Model(_signs(bits), fit.mean_dual), _Model(_signs(bits), fit.dual)
     base = _known_part(adjusted, ends, listed, odd[: len(listed)])
@@ -109,7 +108,7 @@ def _kernel(left: Values, right: Values) -> Values:
     """Products of all x_i and of all x_i x_j x_k, i < j < k: the elementary symmetric polynomials of degree 1 and 3."""
     units = left.shape[1]
     first = left @ right.T
-    third = (first**3 - (3 * units - 2) * first) / 6
+    third = first * (first * first - (3 * units - 2)) / 6  # ``first**3`` takes 25 times as long
     return first + _cubic_weight(units) * third
 
 
@@ -122,6 +121,14 @@ def _odd(score: ScoreFunction, coalitions: Coalitions) -> Values:
     """Half of the difference between each coalition and its complement, ``(coalitions, outputs)``."""
     scores = score(np.concatenate([coalitions, ~coalitions]))
     return (scores[: len(coalitions)] - scores[len(coalitions) :]) / 2
+
+
+def _ends_and_odd(score: ScoreFunction, coalitions: Coalitions) -> tuple[Values, Values]:
+    """v(none) and v(all), ``(2, outputs)``; and the odd parts, as ``_odd``."""
+    count, ends = len(coalitions), np.zeros((2, coalitions.shape[1]), dtype=bool)
+    ends[1] = True
+    scores = score(np.concatenate([ends, coalitions, ~coalitions]))
+    return scores[:2], (scores[2 : 2 + count] - scores[2 + count :]) / 2
 
 
 def _sizes(units: int, smallest: int) -> tuple[Values, Values]:
