@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import io
+import json
+import os
+import re
+import shlex
 import sys
+import tempfile
+import threading
 from pathlib import Path
 
 import pytest
 
 from nbtextgen import TextGenerator
 from nbtextgen.cli import main
+from nbtextgen.pipeline import model_folder
 
 PAIRS = [(word, word[::-1]) for word in ("ab", "abc", "bca", "cab", "acb", "ba", "cba", "bac") * 4]
 SMALL = ["--hidden-size", "16", "--embedding-size=8", "--epochs", "2", "--samples", "0", "--device=cpu", "--threads=1"]
@@ -151,15 +158,119 @@ def test_a_text_is_learned(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert output(capsys, "generate", folder / "poet", "the cat").strip()
 
 
-def test_a_wrong_line_is_refused_in_a_sentence(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    saved = str(folder / "model")
-    assert "'--bea'. Did you mean '--beam'?" in refusal(capsys, "generate", saved, "ab", "--bea", "5")
-    assert "--beam must be a whole number" in refusal(capsys, "generate", saved, "ab", "--beam", "0")
-    assert "usage" in refusal(capsys)
-    assert "--save FOLDER, or --run NAME" in output(capsys, "train", folder / "pairs.tsv", status=1)
-    assert "file of pairs, or a text with --text" in output(capsys, "train", "--save", folder / "x", status=1)
-    assert "There is no saved model" in output(capsys, "evaluate", folder / "none", folder / "pairs.tsv", status=1)
-    assert "--into" in output(capsys, "generate", saved, "--data", folder / "pairs.tsv", status=1)
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ([], "usage"),
+        (
+            ["trian"],
+            "no command 'trian'; there are train, generate, evaluate, compare, explain, export, runs. Did you mean",
+        ),
+        (["--Version"], "no option '--Version'; there are --help, --version. Did you mean '--version'?"),
+        (["generate", "model", "ab", "--bea", "5"], "'--bea'. Did you mean '--beam'?"),
+        (["generate", "model", "ab", "--int", "x"], "Did you mean '--into'?"),
+        (["generate", "model", "ab", "--beam", "0"], "--beam must be a whole number"),
+        (["generate", "model", "ab", "--beam=2", "--beam", "3"], "--beam is given twice; leave one of them out."),
+        (["train", "pairs.tsv", "--save", "a", "--save", "b"], "--save is given twice"),
+        (
+            ["generate", "model", "ab", "\u2014beam", "2"],
+            "\u2014beam is no option: write --beam with two hyphens. A text",
+        ),
+        (["train", "pairs.tsv", "-epochs=2"], "write --epochs with two hyphens."),
+        (["generate", "model", "-ab"], "A text that begins with a dash stands after --."),
+        (["generate", "model", "--sample", "false", "ab"], "write --sample=false, and a text before it"),
+        (["train", "pairs.tsv", "--layer-norm", "No"], "write --layer-norm=no."),
+        (["train", ""], "DATA is empty; is a variable of the shell not set?"),
+        (["train", "pairs.tsv", "--save="], "--save is empty"),
+        (["generate", "", "ab"], "MODEL is empty"),
+        (["train", "pairs.tsv", "--replay", "x\x1b[31m"], "it must be a number (got 'x\\x1b[31m')"),
+        (["runs", "a", "\u202eb"], "there is no place for '\\u202eb'"),
+    ],
+)
+def test_a_wrong_line_is_refused_in_a_sentence(
+    line: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert message in refusal(capsys, *line)
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("train pairs.tsv", "--save FOLDER, or --run NAME"),
+        ("train --save x", "file of pairs, or a text with --text"),
+        ("train pairs.tsv --save pairs.tsv", "pairs.tsv holds something that is not a saved model"),
+        ("train pairs.tsv --save pairs.tsv/x", "pairs.tsv is no folder that you may write to"),
+        ("train model", "model is a saved model; to go on from it, give pairs, and --start=model."),
+        ("train . ", "is a folder, but not that of a run"),
+        ("train model pairs.tsv --save x", "model is no file of pairs"),
+        ("train run.toml --epochs 5", "--epochs has no effect: a run is trained as its file says"),
+        ("train RUN.TOML", "RUN.TOML does not say data"),
+        ("train --text pairs.tsv --valid pairs.tsv --save x", "--valid does not apply to a text"),
+        ("train /dev/null --save x", "/dev/null is a pipe or a device"),
+        ("train 'my\\ file.tsv' --save x", "There is no file my\\ file.tsv"),
+        ("evaluate none pairs.tsv", "There is no saved model"),
+        (f"evaluate {'n' * 300} pairs.tsv", "can have at most 255 bytes"),
+        (f"train {'n' * 300} --save x", "There is no file nnn"),
+        ("generate model --data pairs.tsv", "--into"),
+        ("generate model --data pairs.tsv --into pairs.tsv", "is the input"),
+        ("generate model ab --into pairs.tsv", "pairs.tsv holds something else than generated rows"),
+        ("generate model ab --into pairs.csv", "pairs.csv holds something else than generated rows"),
+        ("generate model ab --into pairs.jsonl", "pairs.jsonl holds something else than generated rows"),
+        ("generate model ab --into pairs.parquet", "pairs.parquet holds something else than generated rows"),
+        ("generate model ab --source en", "--source is about a file"),
+        ("generate model ab --encoding utf-8", "--encoding is about a file"),
+        ("generate model ab --accept 0.9", "--accept needs --into"),
+        ("runs none", "There are no runs in none"),
+    ],
+)
+def test_what_cannot_be_done_is_said_before_anything_is_trained_or_written(
+    line: str, message: str, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    for name in ("run.toml", "RUN.TOML"):
+        Path(name).write_text('run = "r"\n')
+    for name in ("pairs.csv", "pairs.jsonl", "pairs.parquet"):
+        Path(name).write_text("source,target\n")
+    before = sorted(folder.rglob("*"))
+    assert message in output(capsys, *shlex.split(line), status=1)
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_a_model_whose_folder_is_taken_while_it_is_trained_is_kept_elsewhere(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setattr(model_folder, "check_place", lambda path: Path(path).write_text("taken"))
+    line = ("train", folder / "pairs.tsv", "--save", folder / "taken", "--max-steps=1", *SMALL)
+    message = output(capsys, *line, status=1)
+    place = re.search(r"It is saved to (\S+) instead; move it from there", message)
+    assert place is not None and TextGenerator.load(place[1]).predict("ab") is not None
+
+
+def test_pairs_and_texts_come_by_the_standard_input_or_by_pipes(
+    folder: Path, model: TextGenerator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def feed(content: str) -> None:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content.encode())))
+
+    saved, pairs = folder / "model", (folder / "pairs.tsv").read_text()
+    expected = output(capsys, "evaluate", saved, folder / "pairs.tsv", "--metrics", " exact, chrf ")
+    feed(pairs)
+    assert output(capsys, "evaluate", saved, "-", "--metrics", "exact,chrf") == expected
+    os.mkfifo(folder / "pipe")
+    writer = threading.Thread(target=(folder / "pipe").write_text, args=(pairs,))
+    writer.start()
+    assert output(capsys, "evaluate", saved, folder / "pipe", "--metrics=exact,chrf") == expected
+    writer.join()
+    sides = [folder / "pairs.a", folder / "pairs.b"]
+    for side, path in enumerate(sides):
+        path.write_text("".join(f"{pair[side]}\n" for pair in PAIRS))
+    assert output(capsys, "evaluate", saved, *sides, "--metrics=exact,chrf") == expected
+    for line in (["--data", "-"], []):
+        feed("ab\n\ncab\n")
+        output(capsys, "generate", saved, *line, "--into", folder / "lines.jsonl")
+        rows = [json.loads(row)["text"] for row in (folder / "lines.jsonl").read_text().splitlines()]
+        assert rows == [each.text for each in model.generate(["ab", "", "cab"])]
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])

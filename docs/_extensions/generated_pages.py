@@ -17,7 +17,7 @@ from pathlib import Path
 from default_rules import RULES
 from sphinx.application import Sphinx
 
-from nbtextgen.cli.commands import _parsers
+from nbtextgen.cli.arguments import parsers
 from nbtextgen.core.options import Option, options_of
 from nbtextgen.data.augmentation import STEPS as AUGMENTATIONS
 from nbtextgen.data.cleaning.clean import STEPS as CLEANING
@@ -255,7 +255,7 @@ def cli_page() -> str:
         "`nbtextgen COMMAND --help` shows the same, with the settings of the command.",
     ]
     settings = {"train": "tokens", "generate": "decoding", "evaluate": "decoding", "compare": "decoding"}
-    for name, parser in _parsers("", {})[1].items():
+    for name, parser in parsers("", {})[1].items():
         first, _, examples = (parser.description or "").partition("\n\n")
         parts += [f"## {name}", first, f"```text\n{inspect.cleandoc(examples)}\n```", arguments_table(parser)]
         if name in (*settings, "explain"):

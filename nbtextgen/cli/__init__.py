@@ -2,57 +2,82 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import io
 import os
+import signal
 import sys
+import threading
 import traceback
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from types import FrameType
 
-from nbtextgen.cli.commands import parse
+from nbtextgen.cli.arguments import parse
+from nbtextgen.cli.streams import forget_output, say_aside
 from nbtextgen.core.errors import NbTextGenError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return the exit status: 1 for an error that a message explains, 130 after an interrupt."""
+    """Run a command and return the exit status: 1 for an error that a message explains, 130 or 143 after a signal."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a character that the terminal or the pipe cannot hold is escaped
             stream.reconfigure(errors="backslashreplace")
-    command = parse(sys.argv[1:] if arguments is None else arguments)
+    received = list[int]()
     try:
-        command()
-        if sys.stdout is not None:  # pyright: ignore[reportUnnecessaryComparison]  # closed
-            sys.stdout.flush()
+        with _terminated_as_interrupted(received):
+            parse(sys.argv[1:] if arguments is None else arguments)()
+            if sys.stdout is not None:  # pyright: ignore[reportUnnecessaryComparison]  # closed
+                sys.stdout.flush()
     except NbTextGenError as error:
-        print(f"nbtextgen: {type(error).__name__}: {error.message}", file=sys.stderr)
+        say_aside(f"{type(error).__name__}: {error.message}")
         return 1
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in _FULL_OR_GONE:
-            return _output_refused(error)
+        if isinstance(error, OSError) and error.errno in _FULL_OR_GONE and error.filename is None:
+            if error.errno != errno.EPIPE:
+                say_aside(f"The output cannot be written: {error.strerror}.")
+            forget_output()
+            return 1
         # A worker: the process that started it shows the last line, and the log has the traceback.
         traceback.print_exc()
         rank = f" in process {os.environ['RANK']}" if "RANK" in os.environ else ""
         place = "".join(f", {note}" for note in getattr(error, "__notes__", ()))
-        print(f"nbtextgen: {type(error).__name__}{rank}: {' '.join(f'{error}{place}'.split())}", file=sys.stderr)
+        say_aside(f"{type(error).__name__}{rank}: {' '.join(f'{error}{place}'.split())}")
         return 1
-    except KeyboardInterrupt:
-        print(
-            "nbtextgen: interrupted; if this trained a run, start it again to resume from its last checkpoint.",
-            file=sys.stderr,
-        )
-        return 130
+    except KeyboardInterrupt as interrupt:
+        say_aside(str(interrupt) or "interrupted.")
+        return 128 + (received[0] if received else signal.SIGINT)
     return 0
 
 
-_FULL_OR_GONE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EIO)
+_FULL_OR_GONE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 """Errors of a write because of a full disk, or because the reader of the output is gone, for instance ``head``."""
 
 
-def _output_refused(error: OSError) -> int:
-    """Leave the rest of the output away, which Python would fail to write at its end, and return the exit status."""
-    if error.errno != errno.EPIPE:
-        print(f"nbtextgen: The output cannot be written: {error.strerror}.", file=sys.stderr)
-    with contextlib.suppress(OSError, ValueError):  # there is no such file
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 1
+@contextmanager
+def _terminated_as_interrupted(received: list[int]) -> Generator[None]:
+    """Let SIGTERM do what Ctrl-C does, in a block: what was trained is kept, and no unfinished file is left.
+
+    Workers of torchrun end at once, since they may wait for one another.
+
+    Args:
+        received: gets the number of the signal when it comes.
+    """
+    if "RANK" in os.environ or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    owner = os.getpid()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if os.getpid() != owner:  # a forked helper, which ends as if there were no handler
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        received.append(number)
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
+from nbtextgen.cli.streams import forget_output
 from nbtextgen.core.errors import NbTextGenError, OptionError
 from nbtextgen.core.settings_file import read_settings
 from nbtextgen.pipeline.settings import fit_options
 from nbtextgen.run.folder import Run
 from nbtextgen.run.training import RunTraining
 from nbtextgen.training.distributed import ProcessGroup
+from nbtextgen.training.events import Ended
 from nbtextgen.training.progress import TextProgress
 
 PLACES = ("run", "data", "valid", "source", "target", "encoding")
@@ -34,14 +35,14 @@ def train(path: Path) -> None:
         problem = group.once(lambda: _create_run(path, settings))
         if problem:
             raise OptionError(problem)
-    progress = TextProgress()
+    progress, event = TextProgress(words=str), None
     for event in RunTraining(Run.open(path), group=group).run():
         if group.rank == 0:
             progress(event)
-    if (
-        progress.stream is None and sys.stdout is not None
-    ):  # its reader is gone: Python must not fail to flush it at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if progress.stream is None:
+        forget_output()
+    if isinstance(event, Ended) and event.reason == "interrupted" and "RANK" not in os.environ:
+        raise KeyboardInterrupt("interrupted; the same command goes on from the last checkpoint.")
 
 
 def run_settings(path: Path) -> dict[str, Any]:

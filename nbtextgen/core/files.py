@@ -166,6 +166,18 @@ def committed(folder: Path) -> Generator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
+def check_replaceable(folder: Path, manifest: str, what: str) -> None:
+    """Raise ``ModelFileError`` if a folder holds something other than ``what``, or cannot be written."""
+    try:
+        if folder.exists() and not (folder / manifest).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+            raise ModelFileError(f"{folder} holds something that is not {what}; choose another folder.")
+        parent = next(parent for parent in folder.absolute().parents if parent.exists())
+        if not os.access(f"{parent}/", os.W_OK | os.X_OK):
+            raise ModelFileError(f"{folder} cannot be written: {parent} is no folder that you may write to.")
+    except OSError as error:
+        raise ModelFileError(f"{folder} cannot be written: {error.strerror or error}.") from error
+
+
 @contextmanager
 def replaced(folder: Path, manifest: str, what: str) -> Generator[Path]:
     """Fill a folder under a hidden name and put it in the place of an older one.
@@ -180,8 +192,7 @@ def replaced(folder: Path, manifest: str, what: str) -> Generator[Path]:
     """
     folder = link_target(folder)
     recover(folder, manifest)
-    if folder.exists() and not (folder / manifest).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ModelFileError(f"{folder} holds something that is not {what}; choose another folder.")
+    check_replaceable(folder, manifest, what)
     work = hidden_name(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ import hashlib
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -123,9 +124,9 @@ def generate_table(
     on_progress = ProgressPrinter() if on_progress is None else on_progress
     path = None if into is None else checked_path(into)
     if path is not None:
-        check_table_name(path)
         if path.resolve() in {each.resolve() for each in files_of(data)}:
             raise DataError(f"{path} is the input; give the output another name.")
+        check_table_name(path)
     is_file = isinstance(data, (str, Path)) or are_files(data)
     cells = None if is_file else list(stream_texts(data, source, encoding))
 
@@ -259,4 +260,5 @@ class ProgressPrinter:
         self._last = now
         seconds = (now - self._start) / max(1, done - self._first) * (count - done)
         end = "\n" if done == count else ""
-        print(f"\r{share(done, count, 'row')}, {seconds:,.0f} s left   ", end=end, file=sys.stderr, flush=True)
+        with suppress(OSError, ValueError):  # nobody reads it, or it is closed
+            print(f"\r{share(done, count, 'row')}, {seconds:,.0f} s left   ", end=end, file=sys.stderr, flush=True)

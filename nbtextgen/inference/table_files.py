@@ -194,16 +194,35 @@ def _row_of(line: bytes) -> bytes | None:
 
 
 def check_table_name(path: Path) -> None:
-    """Check that the ending of a name is that of a table.
+    """Check that the ending of a name is that of a table, and that no other table would be replaced.
 
     Raises:
-        DataError: if it is not, or the name is that of a folder.
+        DataError: if it is not, or the name is that of a folder, or of a table without outputs.
     """
     if path.suffix.lower() not in WRITERS:
         endings = ", ".join(WRITERS)
         raise DataError(f"{path} should end in one of {endings}.{nearest(path.suffix.lower(), WRITERS)}")
     if path.is_dir():
         raise DataError(f"{path} is a folder; give the name of a file.")
+    if path.is_file() and path.stat().st_size and not _may_be_replaced(path):
+        raise DataError(f"{path} holds something else than generated rows; choose another name, or delete it.")
+
+
+def _may_be_replaced(path: Path) -> bool:
+    """Return ``False`` for a table that ``write_table`` did not write; of lines of text that cannot be told."""
+    first, suffix = [*GeneratedRow("", "", None, None).columns()][:3], path.suffix.lower()
+    try:
+        if suffix == ".parquet":
+            with optional_import("A Parquet file", "pyarrow", "frames"):
+                parquet: Any = import_module("pyarrow.parquet")
+            return parquet.read_schema(path).names[:3] == first
+        with path.open(encoding="utf-8") as file:
+            line = file.readline(1 << 20)
+        if suffix == ".jsonl":
+            return line.startswith(f'{{"{first[0]}": ') and f'"{first[2]}": ' in line
+    except (OSError, ValueError):
+        return False
+    return suffix == ".txt" or line.startswith({".tsv": "\t", ".csv": ","}[suffix].join(first))
 
 
 def write_table(part: PartFile, path: Path) -> tuple[str, ...]:

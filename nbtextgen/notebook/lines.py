@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from nbtextgen.core.errors import OptionError, nearest
-from nbtextgen.core.options import Option
+from nbtextgen.core.options import OTHER_DASHES, Option
 from nbtextgen.notebook.quoting import QuotedItem, QuotedItems, end_of_word, next_word, quoted
 from nbtextgen.notebook.references import BRACES, expand, expand_options, is_expression, names_in
 
@@ -33,7 +33,6 @@ _FLAG = re.compile(r"--([A-Za-z][\w-]*)(=?)")
 _END_OF_OPTIONS = re.compile(r"--(?=\s|$)")
 _STRING = re.compile(r'"""(?:[^\\]|\\.)*?"""|\'\'\'(?:[^\\]|\\.)*?\'\'\'|"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'')
 _SUFFIX = re.compile(r"\.\w{2,7}$")
-_OTHER_DASHES = re.compile(r"(-|[\u2012-\u2015\u2212]{1,2})([A-Za-z][\w-]+)")
 _SEMICOLON = re.compile(r"\s*;\s*(#[^'\"]*)?$")
 _BOOLEAN = "true|false|yes|no|on|off"
 _OPENING = {")": "(", "]": "[", "}": "{"}
@@ -194,7 +193,7 @@ class _Reader:
 
     def _check_dashes(self) -> None:
         """Raise ``OptionError`` for an option behind one hyphen, or a dash that a word processor made of two."""
-        match = _OTHER_DASHES.match(self.line, self.position)
+        match = OTHER_DASHES.match(self.line, self.position)
         if match is None or match[2].replace("-", "_") not in self.syntax.options:
             return
         way_out = "; put a text that begins with dashes in double quotes" if self.syntax.rest == "text" else ""

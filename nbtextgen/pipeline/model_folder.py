@@ -16,9 +16,11 @@ from nbtextgen.core.files import (
     as_json,
     as_sealed_json,
     check_format,
+    check_replaceable,
     check_seal,
     checked_path,
     checksums,
+    link_target,
     read_json,
     read_json_bytes,
     read_tensors,
@@ -118,6 +120,16 @@ def read_tokenizers(folder: Path, files: Mapping[str, Any]) -> tuple[Tokenizer, 
 
 
 @isolated()
+def is_saved_model(folder: str | Path) -> bool:
+    """Whether a folder holds a saved model."""
+    return (checked_path(folder) / MANIFEST).is_file()
+
+
+def check_place(folder: str | Path) -> None:
+    """Raise ``ModelFileError`` if a model could not be saved to a folder, as far as that can be told beforehand."""
+    check_replaceable(link_target(checked_path(folder)), MANIFEST, "a saved model")
+
+
 def load(folder: Path) -> tuple[Predictor, Plan, dict[str, Any]]:
     """Read a model; see ``TextGenerator.load``. Nothing in the folder is executed."""
     folder = checked_path(folder)

@@ -126,8 +126,12 @@ def check_file(path: Path) -> None:
         is_folder = path.is_dir()
         if path.is_file():
             return
+        if path.exists() and not is_folder:
+            raise DataError(f"{path} is a pipe or a device, not a file; write its content to a file first.")
         if path.parent.is_dir():
             near = nearest(path.name, [each.name for each in path.parent.glob("*")])
+    except DataError:
+        raise
     except (OSError, ValueError):  # a name that is too long, or holds NUL
         is_folder = False
     if is_folder:

@@ -1,0 +1,101 @@
+"""What the command line reads from its standard input, and what it prints."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import io
+import os
+import shutil
+import stat
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from nbtextgen.core.errors import DataError
+from nbtextgen.core.escaping import pictured, pictured_lines
+from nbtextgen.data.readers.text import check_encoding
+
+STANDARD_INPUT = "-"
+"""What stands for the standard input in the place of a file."""
+_NO_INPUT = "There is no standard input; give the texts on the line, or a file with --data."
+
+
+def say(text: object) -> None:
+    """Print sentences or a table; control characters, which a terminal would obey, are pictured."""
+    print(pictured_lines(str(text)))
+
+
+def say_aside(text: str) -> None:
+    """Print a sentence to the standard error, if anybody reads it."""
+    with contextlib.suppress(OSError, ValueError):
+        print(f"nbtextgen: {pictured_lines(text)}", file=sys.stderr)
+
+
+def print_outputs(texts: Iterable[str]) -> None:
+    """Print the outputs for one source as one line, as they are unless they go to a terminal."""
+    texts = [text.replace("\n", "\\n").replace("\r", "\\r").replace("\t", "\\t") for text in texts]
+    print("\t".join(map(pictured, texts) if _is_terminal(sys.stdout) else texts), flush=True)
+
+
+def _is_terminal(stream: object) -> bool:
+    try:
+        return isinstance(stream, io.TextIOBase) and stream.isatty()
+    except ValueError:  # closed
+        return False
+
+
+def forget_output() -> None:
+    """Leave the rest of the output away, whose reader is gone, so that Python does not fail to write it at its end."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):  # there is no such file
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def lines(encoding: str | None) -> Iterator[str]:
+    """The lines of the standard input.
+
+    Raises:
+        DataError: if there is none, or it is in another encoding.
+        OptionError: for an unknown encoding.
+    """
+    encoding, stream = check_encoding(encoding), sys.stdin
+    if stream is None:  # pyright: ignore[reportUnnecessaryComparison]  # closed
+        raise DataError(_NO_INPUT)
+    if _is_terminal(stream):
+        say_aside("type a text in every line; Ctrl-D ends.")
+    if isinstance(stream, io.TextIOWrapper):
+        usual = "utf-8-sig" if stream.encoding.lower() == "utf-8" else None  # a byte order mark is no text
+        stream.reconfigure(encoding=encoding or usual, errors="strict")
+    try:
+        for line in stream:
+            yield line.rstrip("\n")
+    except UnicodeDecodeError as error:
+        raise DataError(f"The standard input is not in the encoding {error.encoding}; give its --encoding.") from error
+
+
+def as_file(name: str) -> str:
+    """The name of a file that can be read more than once: the copy of a pipe, or of the standard input (``-``).
+
+    Raises:
+        DataError: if it cannot be copied.
+    """
+    try:
+        if name != STANDARD_INPUT and not stat.S_ISFIFO(os.stat(name).st_mode):
+            return name
+    except (OSError, ValueError):  # there is no such file
+        return name
+    if name == STANDARD_INPUT and sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison]
+        raise DataError(_NO_INPUT)
+    try:
+        folder = tempfile.mkdtemp(prefix="nbtextgen-")
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        copy = Path(folder) / ("standard input" if name == STANDARD_INPUT else "pipe")
+        with contextlib.ExitStack() as opened:
+            source = sys.stdin.buffer if name == STANDARD_INPUT else opened.enter_context(Path(name).open("rb"))
+            shutil.copyfileobj(source, opened.enter_context(copy.open("wb")))
+    except OSError as error:
+        raise DataError(
+            f"{name} cannot be copied to {tempfile.gettempdir()}: {error.strerror}; give a file."
+        ) from error
+    return str(copy)
