@@ -9,6 +9,7 @@ from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.core.wording import counted, there_are
 from nbtextgen.evaluation.references import (
+    SHARE,
     Measurement,
     References,
     acceptable,
@@ -68,13 +69,13 @@ def errors(sources: Sequence[str], references: References, outputs: Sequence[str
 def exact(references: References, outputs: Sequence[str]) -> Measurement:
     """Share of the outputs that are acceptable."""
     pairs = zip(references, outputs, strict=True)
-    return averaged(((float(output in acceptable(reference)), 1.0) for reference, output in pairs), "% of outputs")
+    return averaged(((float(output in acceptable(reference)), 1.0) for reference, output in pairs), SHARE)
 
 
 def wrong(references: References, outputs: Sequence[str]) -> Measurement:
     """Share of the outputs that are not acceptable."""
     pairs = zip(references, outputs, strict=True)
-    return averaged(((float(output not in acceptable(reference)), 1.0) for reference, output in pairs), "% of outputs")
+    return averaged(((float(output not in acceptable(reference)), 1.0) for reference, output in pairs), SHARE)
 
 
 def token_errors(references: References, outputs: Sequence[str]) -> Measurement:

@@ -14,7 +14,7 @@ from nbtextgen.core.errors import DataError, OptionError, nearest
 from nbtextgen.core.own_metrics import PREFIX, OwnMetric, is_own_metric, own_metric, register_metric
 from nbtextgen.evaluation import error_rates
 from nbtextgen.evaluation.corpus_metrics import TOKENIZERS, bleu, chrf, rouge, ter
-from nbtextgen.evaluation.references import Measurement, References, Statistics, acceptable, check_lengths
+from nbtextgen.evaluation.references import SHARE, Measurement, References, Statistics, acceptable, check_lengths
 from nbtextgen.evaluation.scores import Score, Scores
 
 
@@ -143,6 +143,9 @@ def measure(
 ) -> Scores:
     """Figures with percentile bootstrap intervals over sentences.
 
+    If all outputs are right or none is, every resample is alike; a share of outputs then has the interval of Clopper & Pearson
+    (1934): 500 right of 500 is [99.26, 100].
+
     Args:
         references: the right text of each output, or a list of acceptable ones.
         outputs: what was generated.
@@ -169,6 +172,8 @@ def measure(
         low, high = np.percentile(
             measurement.combine(_resampled(measurement.statistics, resamples, seed)), [tail, 100 - tail]
         )
+        if low == high and measurement.unit == SHARE:
+            low, high = _all_or_none(low > 0, len(outputs), confidence)
         scores[name] = Score(
             measurement.figure,
             float(low),
@@ -189,6 +194,12 @@ def _resampled(statistics: Statistics, resamples: int, seed: int) -> Statistics:
     count = len(statistics)
     shares = np.full(count, 1 / count)
     return np.stack([generator.multinomial(count, shares) @ statistics for _ in range(resamples)])
+
+
+def _all_or_none(are_all: bool, count: int, confidence: float) -> tuple[float, float]:
+    """Interval of a percentage that is 100 or 0 in ``count`` outputs (Clopper & Pearson 1934)."""
+    end = 100 * ((1 - confidence) / 2) ** (1 / count)
+    return (end, 100.0) if are_all else (0.0, 100 - end)
 
 
 def _by_output(measurement: Measurement) -> Statistics:

@@ -14,6 +14,8 @@ from nbtextgen.core.wording import counted, there_are
 References = Sequence["str | list[str]"]
 """The right text of each output, or a list of acceptable ones."""
 Statistics = NDArray[np.float64]
+SHARE = "% of outputs"
+"""Unit of metrics that count an output as 1 or 0."""
 
 
 def mean(totals: Statistics) -> Statistics:

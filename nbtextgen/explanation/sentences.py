@@ -121,10 +121,13 @@ def output_sentence(explanation: Explained) -> str:
 
 
 def token_sentences(explanation: Explained) -> list[str]:
-    """A sentence for each output token, about the word that it is part of."""
+    """A sentence for each output token, about the word that it is part of; about itself in an output of one word."""
     inputs = _input_parts(explanation)
     sentences = [""] * len(explanation.output_tokens)
-    for part in [*_output_parts(explanation, every=True), _Part("The end of the output", [len(sentences) - 1])]:
+    parts = _output_parts(explanation, every=True)
+    if len(parts) == 1:
+        parts = _alone(explanation.output_tokens[:-1])
+    for part in [*parts, _Part("The end of the output", [len(sentences) - 1])]:
         text = _cause(explanation, part, inputs).sentence
         for token in part.members:
             sentences[token] = sentences[token] or text
@@ -160,7 +163,8 @@ def _input_parts(explanation: Explained) -> list[_Part]:
     if explanation.method == "context":
         return [_Part(name, [index]) for index, name in enumerate(explanation.input_units)]
     if explanation.prefix_values is None:
-        return _source_parts(explanation)
+        parts = _source_parts(explanation)
+        return parts if len(parts) > 1 else _alone(explanation.input_units)  # a single word is the cause of everything
     units = len(explanation.input_units)
     earlier = _words(explanation.text, explanation.prefix_offsets, explanation.prefix_tokens)
     written = [_Part(f"the earlier {part.name}", [units + member for member in part.members]) for part in earlier]
@@ -171,6 +175,14 @@ def _source_parts(explanation: Explained) -> list[_Part]:
     if explanation.unit in ("char", "token"):
         return _words(explanation.source, explanation.input_offsets, explanation.input_units)
     return [_Part(f"“{text.strip() or '␣'}”", [index]) for index, text in enumerate(explanation.input_units)]
+
+
+def _alone(names: Sequence[str]) -> list[_Part]:
+    """Every token or unit by itself, with its place if there are several of the name."""
+    return [
+        _Part(f"“{name.strip() or '␣'}”" + (f" at {index + 1}" if names.count(name) > 1 else ""), [index])
+        for index, name in enumerate(names)
+    ]
 
 
 def _words(text: str, offsets: Sequence[Span], names: Sequence[str]) -> list[_Part]:

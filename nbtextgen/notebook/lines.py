@@ -68,11 +68,13 @@ class Syntax:
         options: the options by their Python names.
         words: how many words come first; ``None``: any number.
         rest: what may follow the words: ``text``, ``path``, ``expression``, or nothing.
+        advice: what to do instead of giving an option that there is none like.
     """
 
     options: Mapping[str, Option]
     words: int | None = None
     rest: str = ""
+    advice: str = ""
 
 
 def parse_line(line: str, syntax: Syntax, variables: Mapping[str, Any] | None = None) -> ParsedLine:
@@ -147,7 +149,8 @@ class _Reader:
         if option is None or (negated and option.type is not bool):
             hint = nearest(f"--{flag[1]}", [option.flag for option in options.values()])
             way_out = " Put a text that begins with dashes in double quotes." if self.syntax.rest == "text" else ""
-            raise OptionError(f"There is no option --{flag[1]}.{hint}{way_out}")
+            advice = f" {self.syntax.advice}" if self.syntax.advice and not hint else ""
+            raise OptionError(f"There is no option --{flag[1]}.{hint}{way_out}{advice}")
         if option.name in values and option.type is not tuple:
             raise OptionError(f"{option.flag} is given twice; leave one of them out.")
         self.position = flag.end()

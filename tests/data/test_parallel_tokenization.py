@@ -189,7 +189,7 @@ def test_files_are_streamed_with_places(tmp_path) -> None:
         ("a.tsv", b"a\tb\nc\n", "line 2 has 1 column,"),
         ("a.tsv", b"a\tb\nc\t\n", "line 2: target is empty"),
         ("a.tsv", b"a\tb\n\xff\td\n", "line 2 is not UTF-8"),
-        ("a.tsv", b"a\tb\tc\n", "has columns 1, 2, 3; say which"),
+        ("a.tsv", b"a\tb\tc\n", r"has columns 1 \(a\), 2 \(b\), 3 \(c\); say which by number"),
         ("a.jsonl", b'{"a": "b", "c": "d"}\n{\n', "line 2 is not JSON"),
         ("a.jsonl", b'{"a": "b", "c": null}\n', "line 1: target is missing"),
         ("a.tsv.gz", gzip.compress(b"a\tb\n" * 5000, mtime=0)[:-30], "the gzip data is cut short from here on"),

@@ -74,6 +74,18 @@ def test_interval_repeats_with_the_seed_and_brackets_the_value() -> None:
     assert all(one.low <= one.value <= one.high for one in first.values())
 
 
+@pytest.mark.parametrize("count", [1, 5, 200])
+def test_all_or_none_of_a_few_outputs_is_no_certainty(count: int) -> None:
+    binomial = pytest.importorskip("scipy.stats").binomtest
+    exact = binomial(count, count).proportion_ci(0.95, "exact").low * 100
+    right = measure(["a"] * count, ["a"] * count, ["exact", "character-error-rate"])
+    none = measure(["a"] * count, ["b"] * count, ["exact", "word-error-rate"])
+    assert (right["exact"].low, right["exact"].high) == (pytest.approx(exact), 100)
+    assert (none["exact"].low, none["exact"].high) == (0, pytest.approx(100 - exact))
+    assert none["word-error-rate"].low == pytest.approx(exact)
+    assert right["character-error-rate"].high == 0  # how wrong an output could be is not bounded
+
+
 def test_wider_confidence_gives_a_wider_interval() -> None:
     narrow, wide = (measure(RIGHT, WRITTEN, "exact", confidence=share)["exact"] for share in (0.5, 0.99))
     assert wide.high - wide.low > narrow.high - narrow.low

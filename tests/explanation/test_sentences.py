@@ -69,6 +69,24 @@ def test_the_sentence_says_what_the_values_allow(values: object, changes: dict[s
     assert explanation(values, **changes).sentence().startswith(start)
 
 
+def test_a_source_of_one_word_is_named_by_its_letters_and_an_output_of_one_word_too() -> None:
+    word = explanation(
+        [[0.1, 0, 2, 0], [0, 1, 0, 0], [0, 0, 0, 0]],
+        source="kala",
+        text="la",
+        input_units=tuple("kala"),
+        input_offsets=tuple((start, start + 1) for start in range(4)),
+        output_tokens=("l", "a", "■"),
+        output_offsets=((0, 1), (1, 2), (2, 2)),
+        base_values=np.zeros(3),
+        log_probabilities=np.log([0.9, 0.9, 0.9]),
+        without_source=np.log([0.1, 0.1, 0.9]),
+    )
+    assert word.sentence() == "“la” comes mainly from “l” (65 %)."
+    assert word.sentence(0) == "“l” comes mainly from “l” (95 %)."
+    assert word.sentence(1) == "“a” comes mainly from “a” at 2 (100 %)."
+
+
 def test_what_is_spread_over_many_parts_is_said_to_be() -> None:
     units = tuple("abcdefghij")
     even = explanation(

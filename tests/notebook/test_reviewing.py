@@ -70,6 +70,10 @@ def test_the_magic_opens_the_review_of_the_author_and_shows_its_code(shell: Inte
         ("todo --model bac", "Did you mean 'back'"),
         ("[] ", "There are no outputs"),
         ("3", "not int"),
+        (
+            "back --data todo.csv",
+            r"generate them with todo = %textgen_generate MODEL --data DATA, then %textgen_review todo",
+        ),
     ],
 )
 def test_mistakes_are_told_in_one_line(shell: InteractiveShell, line: str, message: str) -> None:

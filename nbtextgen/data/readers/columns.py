@@ -87,13 +87,16 @@ class ReadOptions:
         """The columns that are asked for by name."""
         return [str(column) for column in (self.source, self.target) if column is not None and not is_number(column)]
 
-    def choose(self, names: Sequence[str], *, are_numbers: bool = False, subject: str = "The data") -> tuple[int, int]:
+    def choose(
+        self, names: Sequence[str], *, are_numbers: bool = False, subject: str = "The data", cells: Sequence[str] = ()
+    ) -> tuple[int, int]:
         """Return the indices of the source and target columns.
 
         Args:
             names: of all columns.
             are_numbers: whether the columns have no names but their numbers, counted from 1.
             subject: what has the columns, for errors.
+            cells: the first row of columns without names, by which a reader knows them, for errors.
 
         Raises:
             DataError: if there are not two columns, it is not clear which two, or a column is not among them.
@@ -120,6 +123,11 @@ class ReadOptions:
             ]
         source, target = indices
         if source is None or target is None:
+            if are_numbers and cells:
+                raise DataError(
+                    f"{subject} has columns {_numbered(cells)}; say which by number, with --source=1 --target=2, or by name if "
+                    "this row is a header."
+                )
             raise DataError(f"{subject} has columns {listed}; say which with --source=NAME --target=NAME.")
         if source == target:
             self.notes.append(f"Source and target are the same column, '{names[source]}'.")
@@ -156,6 +164,11 @@ class ReadOptions:
 
 def _listed(names: Sequence[str]) -> str:
     return ", ".join(names[:30]) + (", ..." if len(names) > 30 else "")
+
+
+def _numbered(cells: Sequence[str]) -> str:
+    """Columns without names by their numbers and first cells."""
+    return _listed([f"{number} ({cell:.30})" for number, cell in enumerate(cells, 1)])
 
 
 def is_number(column: ColumnName) -> bool:

@@ -145,7 +145,9 @@ def rows_of_cells(
         twice = first_repeated(names)
         if twice is not None and (twice in options.names or (options.source, options.target) == (None, None)):
             raise DataError(f"{place} {line:,}: two columns are named '{twice}'; rename one of them.")
-    source, target = options.choose(names, are_numbers=header is not Header.YES, subject=f"{place} {line:,}")
+    source, target = options.choose(
+        names, are_numbers=header is not Header.YES, subject=f"{place} {line:,}", cells=titles
+    )
     shown = ", ".join(titles)
     if header is Header.YES and not is_known and {*map(str.lower, names)} != {"source", "target"}:
         options.notes.append(f"{place} {line:,} ({shown:.80}) is read as a header.")

@@ -64,6 +64,7 @@ def command(
     rest: str = "",
     actions: Sequence[str] = (),
     sections: Mapping[str, Options] | None = None,
+    advice: str = "",
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Turn a method that takes a ``ParsedLine`` into one that takes the line of a magic, and its cell.
 
@@ -72,11 +73,11 @@ def command(
     Args:
         options: the magic's options; they are listed after the method's docstring.
         first_word, actions: what Tab offers, see ``MagicCompletion``.
-        words, rest: what the line holds beside options, see ``Syntax``.
+        words, rest, advice: what the line holds beside options, and the advice to an unknown one, see ``Syntax``.
         sections: the options under several headings.
     """
 
-    syntax = Syntax(options, words, rest)
+    syntax = Syntax(options, words, rest, advice)
 
     def decorate(method: Callable[..., Any]) -> Callable[..., Any]:
         @no_var_expand

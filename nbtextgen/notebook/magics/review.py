@@ -28,12 +28,17 @@ OPTIONS = (
 )
 
 
+ADVICE = (
+    "Outputs are reviewed: generate them with todo = %textgen_generate MODEL --data=DATA, then %textgen_review todo."
+)
+
+
 @magics_class
 class ReviewCommands(Commands):
     """Reviewing."""
 
     @line_magic
-    @command(OPTIONS, "outputs", words=0, rest="expression")
+    @command(OPTIONS, "outputs", words=0, rest="expression", advice=ADVICE)
     def textgen_review(self, parsed: ParsedLine) -> object:
         """Accept, correct or skip generated outputs one after another, the doubtful first, by mouse or by keyboard.
 
@@ -51,7 +56,8 @@ class ReviewCommands(Commands):
         text, file = parsed.text, parsed.options.get("file")
         if not text:
             raise OptionError(
-                "Name the outputs to review: a generated table or its file, for instance: %textgen_review todo"
+                "Name the outputs to review: a generated table or its file, for instance todo after "
+                "todo = %textgen_generate MODEL --data=DATA"
             )
         if parsed.options.get("show_code"):
             return print_code(*self._code(text, file))
