@@ -159,6 +159,10 @@ def test_bad_options_are_named(options, message) -> None:
         TextGenerator(**options)
 
 
+def test_a_choice_is_known_in_capitals_too() -> None:
+    assert TextGenerator(cell="LSTM").get_params()["cell"] == "lstm"  # pyright: ignore[reportArgumentType]
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [

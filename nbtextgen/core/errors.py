@@ -101,6 +101,6 @@ class MissingPackageError(NbTextGenError, ImportError):
 
 def nearest(word: str, choices: Iterable[str]) -> str:
     """Return " Did you mean 'x'?" for the choice closest to ``word``, or an empty text if none is close."""
-    folded = {choice.casefold(): choice for choice in choices}
-    matches = difflib.get_close_matches(word.casefold(), list(folded), n=1, cutoff=0.55)
+    folded = {choice.casefold().lstrip("-"): choice for choice in choices}  # dashes that all share make nothing alike
+    matches = difflib.get_close_matches(word.casefold().lstrip("-"), list(folded), n=1, cutoff=0.55)
     return f" Did you mean '{folded[matches[0]]}'?" if matches else ""

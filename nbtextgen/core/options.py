@@ -121,6 +121,8 @@ class Option:
             return register_metric(cast("OwnMetric", value)) if callable(value) else value
         converted = self._converted(value)
         if self.choices is not None and converted not in self.choices:
+            if isinstance(value, str) and value.casefold() in self.choices:
+                return value.casefold()  # LSTM is written so in every textbook
             hint = nearest(value, self.choices) if isinstance(value, str) else ""
             raise OptionError(f"{self.flag} must be {self.range()} (got {value!r}).{hint}")
         if isinstance(converted, (int, float)) and not isinstance(converted, bool) and not self.allows(converted):

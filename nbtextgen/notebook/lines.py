@@ -14,7 +14,7 @@ Quotes around a whole word, value or text are removed. The only escape is ``\"``
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -69,12 +69,14 @@ class Syntax:
         words: how many words come first; ``None``: any number.
         rest: what may follow the words: ``text``, ``path``, ``expression``, or nothing.
         advice: what to do instead of giving an option that there is none like.
+        owners: the magics that have an option, by its Python name.
     """
 
     options: Mapping[str, Option]
     words: int | None = None
     rest: str = ""
     advice: str = ""
+    owners: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
 
 
 def parse_line(line: str, syntax: Syntax, variables: Mapping[str, Any] | None = None) -> ParsedLine:
@@ -141,16 +143,23 @@ class _Reader:
 
     # Options --------------------------------------------------------------------------------------------------------
 
+    def _way_out(self, flag: str, name: str) -> str:
+        """What to do instead of giving an option that there is none of, as sentences."""
+        owners = self.syntax.owners.get(name, ())
+        hint = nearest(f"--{flag}", [option.flag for option in self.syntax.options.values()])
+        if self.syntax.advice and (owners or not hint):
+            return f" {self.syntax.advice}"
+        if owners:
+            return f" It is an option of {' and '.join(f'%{owner}' for owner in owners[:2])}."
+        return hint + (" Put a text that begins with dashes in double quotes." if self.syntax.rest == "text" else "")
+
     def _read_option(self, flag: re.Match[str]) -> None:
         options, values = self.syntax.options, self.parsed.options
         name = flag[1].replace("-", "_")
         negated = name not in options and name.startswith("no_") and name[3:] in options
         option = options.get(name[3:] if negated else name)
         if option is None or (negated and option.type is not bool):
-            hint = nearest(f"--{flag[1]}", [option.flag for option in options.values()])
-            way_out = " Put a text that begins with dashes in double quotes." if self.syntax.rest == "text" else ""
-            advice = f" {self.syntax.advice}" if self.syntax.advice and not hint else ""
-            raise OptionError(f"There is no option --{flag[1]}.{hint}{way_out}{advice}")
+            raise OptionError(f"There is no option --{flag[1]}.{self._way_out(flag[1], name)}")
         if option.name in values and option.type is not tuple:
             raise OptionError(f"{option.flag} is given twice; leave one of them out.")
         self.position = flag.end()

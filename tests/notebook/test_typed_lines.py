@@ -185,6 +185,11 @@ def test_mistakes_are_one_line_of_ours(shell: InteractiveShell) -> None:
         ("%textgen_train n --data df --config twice.toml", "'hidden_size' is given twice"),
         ("%textgen_generate m abc --beam 2 --beam 3", "--beam is given twice"),
         ("%textgen_generate m abc --verbose", "There is no option --verbose"),
+        (
+            "%textgen_generate m abc --attention",
+            "There is no option --attention. It is an option of %textgen_train and %textgen_tune.",
+        ),
+        ("%textgen_train n --data df --cell Transformer", "--cell must be one of rnn, gru, lstm"),
         ("%%textgen_generate m abc\ncab", "not both"),
     ):
         assert message in refusal(shell, cell), cell

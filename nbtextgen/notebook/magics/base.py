@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from nbtextgen.notebook.session import Session
 
 
+OWNERS: dict[str, list[str]] = {}
+"""The magics that have an option, by its Python name."""
+
+
 class Commands(Magics):
     """Base class of a group of magics, which share the session."""
 
@@ -77,9 +81,12 @@ def command(
         sections: the options under several headings.
     """
 
-    syntax = Syntax(options, words, rest, advice)
+    syntax = Syntax(options, words, rest, advice, OWNERS)
 
     def decorate(method: Callable[..., Any]) -> Callable[..., Any]:
+        for name in options:
+            OWNERS.setdefault(name, []).append(method.__name__)
+
         @no_var_expand
         @wraps(method)
         def run(self: Any, line: str, cell: str | None = None) -> Any:

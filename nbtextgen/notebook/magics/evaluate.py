@@ -87,7 +87,7 @@ class EvaluateCommands(Commands):
 
         if len(parsed.words) != 2:
             raise OptionError(
-                "Name the two models to compare, for instance: %textgen_compare french french2 --data test.tsv"
+                "Name the two models to compare, two at a time, for instance: %textgen_compare french french2 --data test.tsv"
             )
         first, second = parsed.words
         models = self.session.model([first], "compare"), self.session.model([second], "compare")
