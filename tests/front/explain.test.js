@@ -407,7 +407,7 @@ function state(changes = {}) {
     status: { busy: false, text: "" },
     sentences: { "word|": "The methods agree." },
     change: {},
-    found: {},
+    minimal: {},
     ...changes,
   };
 }
@@ -479,7 +479,7 @@ test("interactions and the smallest changes are asked of the kernel", () => {
   root.querySelectorAll(".nte-row")[1].querySelectorAll(".nte-chip")[1].click();
   named(root, "Smallest change").click();
   const edits = [{ name: "left out", source: "ab ▒", before: [["gone", "XY"]], after: [["new", "<i>"]], same: false }];
-  model.set("found", {
+  model.set("minimal", {
     group: "word|",
     token: 1,
     sentences: ["Without “c”, the output is “<i>”."],

@@ -9,15 +9,15 @@ from nbtextgen.explanation.minimal_edits import MinimalEdit, MinimalEdits
 MARKS = {"same": "span", "gone": "del", "new": "ins"}
 
 
-def minimal_text(found: MinimalEdits) -> str:
+def minimal_text(edits: MinimalEdits) -> str:
     """The sentences, and what the searches cost."""
-    head = f"Smallest edits for {found.part!r} in {found.text!r} ({found.evaluations:,} changed inputs tried)"
-    return "\n".join([head, *(f"  {sentence}" for sentence in found.sentences()), f"  {proof(found)}"])
+    head = f"Smallest edits for {edits.part!r} in {edits.text!r} ({edits.evaluations:,} changed inputs tried)"
+    return "\n".join([head, *(f"  {sentence}" for sentence in edits.sentences()), f"  {proof(edits)}"])
 
 
-def proof(found: MinimalEdits) -> str:
+def proof(edits: MinimalEdits) -> str:
     """Which of the edits are certainly the smallest."""
-    names = {"left out": found.removal, "replaced": found.replacement, "sufficient": found.sufficient}
+    names = {"left out": edits.removal, "replaced": edits.replacement, "sufficient": edits.sufficient}
     proved = [name for name, edit in names.items() if edit is not None and edit.proved]
     open_ = [name for name, edit in names.items() if edit is not None and not edit.proved]
     sentences = list[str]()
@@ -28,15 +28,15 @@ def proof(found: MinimalEdits) -> str:
     return " ".join(sentences)
 
 
-def minimal_html(found: MinimalEdits) -> str:
+def minimal_html(edits: MinimalEdits) -> str:
     """The sentences, and each changed input with its output, in which changes are marked."""
-    sentences = "".join(f"<div><strong>{visible(sentence)}</strong></div>" for sentence in found.sentences())
-    rows = [("left out", found.removal), ("replaced", found.replacement), ("sufficient", found.sufficient)]
+    sentences = "".join(f"<div><strong>{visible(sentence)}</strong></div>" for sentence in edits.sentences())
+    rows = [("left out", edits.removal), ("replaced", edits.replacement), ("sufficient", edits.sufficient)]
     body = "".join(_row(name, edit) for name, edit in rows if edit is not None)
     return (
         f"<div style='line-height:1.7'>{sentences}<table><thead><tr><th></th><th style='text-align:left'>input</th>"
         f"<th style='text-align:left'>output</th></tr></thead><tbody>{body}</tbody></table>"
-        f"<small>{visible(proof(found))}</small></div>"
+        f"<small>{visible(proof(edits))}</small></div>"
     )
 
 

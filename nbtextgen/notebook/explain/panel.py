@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from nbtextgen.core.errors import NbTextGenError
 from nbtextgen.core.files import write_page
 from nbtextgen.explanation.config import METHOD_NAMES, METHODS, configure
 from nbtextgen.explanation.explanation import Explanation, Explanations
+from nbtextgen.notebook.code import Values
 from nbtextgen.notebook.explain.worker import ExplanationRequest, ExplanationWorker
 from nbtextgen.notebook.static import StaticForm
 from nbtextgen.notebook.widgets import module, style
@@ -58,7 +59,7 @@ class ExplanationPanel(StaticForm, anywidget.AnyWidget):
         status: what is being computed, and how much of it is done.
         sentences: agreement of the methods by ``unit|contrast``.
         change: the output for an edited input.
-        found: the smallest edits that change the output or a token of it.
+        minimal: the smallest edits that change the output or a token of it.
         rows: training rows behind the output or a token of it.
         marks: numbers of the training rows that the user has marked.
         name: an identifier of the panel.
@@ -72,7 +73,7 @@ class ExplanationPanel(StaticForm, anywidget.AnyWidget):
     status = traitlets.Dict().tag(sync=True)
     sentences = traitlets.Dict().tag(sync=True)
     change = traitlets.Dict().tag(sync=True)
-    found = traitlets.Dict().tag(sync=True)
+    minimal = traitlets.Dict().tag(sync=True)
     rows = traitlets.Dict().tag(sync=True)
     marks = traitlets.List(traitlets.Int()).tag(sync=True)
     name = traitlets.Unicode().tag(sync=True)
@@ -133,7 +134,8 @@ class ExplanationPanel(StaticForm, anywidget.AnyWidget):
     def html(self) -> str:
         """Return the panel as a page of its own, which needs no kernel and no network."""
         data = {
-            name: getattr(self, name) for name in ("answers", "view", "choices", "sentences", "found", "rows", "marks")
+            name: getattr(self, name)
+            for name in ("answers", "view", "choices", "sentences", "minimal", "rows", "marks")
         }
         # A closing tag inside the data would end the script element.
         embedded = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c").replace("\u2028", "\\u2028")
@@ -162,16 +164,16 @@ class ExplanationPanel(StaticForm, anywidget.AnyWidget):
             bundle = {kind: f"{text}\n{rows[kind]}" for kind, text in bundle.items()}
         return bundle | {"text/html": f'<div class="{self._still_id}">{bundle["text/html"]}</div>'}
 
-    def update(self, name: str, value: Mapping[str, Any]) -> None:
+    def update(self, name: str, value: Values) -> None:
         """Take in a result or status of the worker: ``answers`` and ``sentences`` collect, the others are replaced."""
         if name in ("answers", "sentences"):
             setattr(self, name, {**getattr(self, name), **value})
         else:
-            setattr(self, name, {**value, "at": time.time()} if name in ("change", "found", "rows") else dict(value))
+            setattr(self, name, {**value, "at": time.time()} if name in ("change", "minimal", "rows") else dict(value))
         if name == "status" and not value.get("busy"):
             self.refresh_still()
 
-    def _receive(self, _: object, content: Mapping[str, Any], buffers: object = None) -> None:
+    def _receive(self, _: object, content: Values, buffers: object = None) -> None:
         """Handle a message from the page."""
         kind = content.get("kind")
         try:
@@ -199,7 +201,7 @@ class ExplanationPanel(StaticForm, anywidget.AnyWidget):
             self.status = {"busy": False, "error": error.in_form}
 
 
-def _request(content: Mapping[str, Any]) -> ExplanationRequest:
+def _request(content: Values) -> ExplanationRequest:
     """Return the request in a message from the page, or in ``view``."""
     method = content.get("method")
     unit, contrast = str(content.get("unit") or "token"), str(content.get("contrast") or "") or None

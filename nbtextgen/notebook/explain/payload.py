@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,13 +75,13 @@ def _pairs(explanation: Explanation) -> Values:
     return {"total": whole, "tokens": rows}
 
 
-def edits_payload(found: MinimalEdits) -> Values:
+def edits_payload(minimal: MinimalEdits) -> Values:
     """Return the smallest edits as JSON values."""
-    edits = {"left out": found.removal, "replaced": found.replacement, "sufficient": found.sufficient}
+    edits = {"left out": minimal.removal, "replaced": minimal.replacement, "sufficient": minimal.sufficient}
     return {
-        "part": found.part,
-        "sentences": found.sentences(),
-        "proof": proof(found),
+        "part": minimal.part,
+        "sentences": minimal.sentences(),
+        "proof": proof(minimal),
         "edits": [
             {"name": name, **counterfactual_payload(edit.change)} for name, edit in edits.items() if edit is not None
         ],
@@ -118,7 +117,7 @@ def _tokens(texts: tuple[str, ...], offsets: tuple[tuple[int, int], ...]) -> lis
     return [{"text": text, "start": start, "stop": stop} for text, (start, stop) in zip(texts, offsets, strict=True)]
 
 
-def _rounded(values: NDArray[np.float64]) -> Any:
+def _rounded(values: NDArray[np.float64]) -> object:
     """Return values with five digits; infinities become 0, since JSON has none."""
     return np.nan_to_num(np.round(values, 5), nan=0.0, posinf=0.0, neginf=0.0).tolist()
 

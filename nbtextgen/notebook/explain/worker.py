@@ -6,7 +6,7 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,6 +24,7 @@ from nbtextgen.inference.generation import Generation
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.inference.sources import validate_sources
 from nbtextgen.notebook.background import BackgroundWorker, describe
+from nbtextgen.notebook.code import Values
 from nbtextgen.notebook.explain.payload import (
     counterfactual_payload,
     edits_payload,
@@ -40,7 +41,7 @@ QUICK_METHODS = ("attention", "input-x-gradient")
 """Methods that need a pass or two; the panel has them when it appears."""
 UPDATE_SECONDS = 0.25
 """Shortest time between two updates of a result that is being refined."""
-UpdateCallback = Callable[[str, Mapping[str, Any]], None]
+UpdateCallback = Callable[[str, Values], None]
 """Called with the name and the value of an update; see ``ExplanationPanel.update``."""
 
 
@@ -251,9 +252,9 @@ class ExplanationWorker:
         self.on_update("status", {"busy": True, "text": "searching for the smallest change ..."})
         explainer = self._explainer(replace(request, contrast=None))
         self._evaluations, self._expected = 0, 3 * self.config.budget
-        found = search_minimal_edits(explainer, token, self.background)
-        self.edits[request.group] = found
-        self.on_update("found", {"group": request.group, "token": token, **edits_payload(found)})
+        edits = search_minimal_edits(explainer, token, self.background)
+        self.edits[request.group] = edits
+        self.on_update("minimal", {"group": request.group, "token": token, **edits_payload(edits)})
 
     def _search_rows(self, token: int | None) -> None:
         if token not in self.rows:

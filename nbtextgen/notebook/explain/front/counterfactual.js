@@ -20,7 +20,7 @@
 /**
  * The smallest edits that were found; empty before a search.
  *
- * @typedef {object} Found
+ * @typedef {object} MinimalEdits
  * @property {string} [group] the question it belongs to
  * @property {number | null} [token] the output token that was to change; null for the whole output
  * @property {string} [part] its text
@@ -114,10 +114,10 @@ function diffText(pieces) {
 /**
  * The smallest edits: sentences, and each changed input with its output.
  *
- * @param {Found} found
+ * @param {MinimalEdits} minimal
  * @param {() => void} onClose
  */
-function foundView({ sentences, proof = "", edits = [] }, onClose) {
+function minimalView({ sentences, proof = "", edits = [] }, onClose) {
   if (!sentences) return null;
   return el(
     "section",

@@ -14,7 +14,7 @@ function panelPicture(panel, answer) {
   const contrast = answer.contrast === null ? "" : `, against ${visible(answer.contrast)}`;
   const title = el("strong", { text: `${answer.name}${contrast} (${answer.measure})` });
   const paper = el("div", { class: "ntg nte nte-paper" }, title);
-  const parts = [panel.body, panel.change, panel.found, panel.pins.node];
+  const parts = [panel.body, panel.change, panel.minimal, panel.pins.node];
   const originals = parts.flatMap((part) => [...part.querySelectorAll(".nte-arcs")]);
   paper.append(...parts.map((part) => part.cloneNode(true)));
   for (const node of paper.querySelectorAll(NOT_IN_PICTURES)) node.remove();

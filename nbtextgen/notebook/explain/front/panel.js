@@ -12,7 +12,7 @@
  * @property {{ busy?: boolean, text?: string, done?: number, error?: string }} status
  * @property {Record<string, string | undefined>} sentences how far the methods agree
  * @property {Change} change
- * @property {Found} found
+ * @property {MinimalEdits} minimal
  * @property {FoundRows} rows training rows behind the output
  * @property {number[]} marks numbers of the rows that the reader has marked
  * @property {string} [name] an identifier of the widget
@@ -68,14 +68,14 @@ class Panel {
     this.progress = el("div", { class: "nte-progress", role: "status" });
     this.body = el("div", { class: "nte-body" });
     this.change = el("div");
-    this.found = el("div");
+    this.minimal = el("div");
     this.rows = el("div");
     /** @type {number | undefined} */
     this.closedRows = undefined; // when the rows that the reader has closed were found
     this.notes = el("div", { class: "nte-notes" });
     this.pins = new Pins();
     root.classList.add("ntg", "nte");
-    root.append(this.top, this.bar, this.body, this.change, this.found, this.rows, this.notes, this.pins.node);
+    root.append(this.top, this.bar, this.body, this.change, this.minimal, this.rows, this.notes, this.pins.node);
     const name = model.get("name");
     const last = name ? lastPanels.get(name) : null;
     if (last) this.restore(last);
@@ -130,7 +130,7 @@ class Panel {
     this.drawBody();
     this.drawStatus();
     this.drawChange();
-    this.drawFound();
+    this.drawMinimal();
     this.drawRows();
     if (focused) rowChips(this.body)[focused.row]?.[focused.chip]?.focus();
   }
@@ -165,10 +165,10 @@ class Panel {
     this.model.send({ kind: "find", ...this.view, token: this.selected });
   }
 
-  drawFound() {
-    const found = this.model.get("found") ?? {};
-    const view = found.group === this.group ? foundView(found, () => this.found.replaceChildren()) : null;
-    this.found.replaceChildren(...(view ? [view] : []));
+  drawMinimal() {
+    const minimal = this.model.get("minimal") ?? {};
+    const view = minimal.group === this.group ? minimalView(minimal, () => this.minimal.replaceChildren()) : null;
+    this.minimal.replaceChildren(...(view ? [view] : []));
   }
 
   /** Asks for the training rows behind the selected token, or the whole output. */
@@ -355,7 +355,7 @@ function render({ model, el: root }) {
     "change:sentences": draw,
     "change:status": () => panel.drawStatus(),
     "change:change": () => panel.drawChange(),
-    "change:found": () => panel.drawFound(),
+    "change:minimal": () => panel.drawMinimal(),
     "change:rows": () => panel.drawRows(),
     "msg:custom": (message) => {
       if (message.kind === "page") saveFile(new Blob([message.html], { type: "text/html" }), "explanation.html");
