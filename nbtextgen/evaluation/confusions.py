@@ -19,8 +19,8 @@ from nbtextgen.evaluation.alignment import Edit, Units, edit_count, edit_runs, s
 from nbtextgen.evaluation.evaluated import (
     SHOWN_ROWS,
     EvaluatedOutputs,
-    EvaluatedRows,
     Indices,
+    RowGroup,
     quoted,
     unfolding,
     unfolding_table,
@@ -46,7 +46,7 @@ COLUMNS = ("reference", "output", "kind", "count", "share", "error_share")
 
 
 @dataclass(frozen=True, eq=False)
-class Confusion:
+class Confusion(RowGroup):
     """Units of the references, and what stands for them in the outputs.
 
     Attributes:
@@ -67,15 +67,6 @@ class Confusion:
     error_share: float
     indices: Indices = field(repr=False)
     outputs: EvaluatedOutputs = field(repr=False)
-
-    @property
-    def rows(self) -> EvaluatedRows:
-        """The rows where it occurs."""
-        return self.outputs.rows(self.indices)
-
-    def frame(self) -> pandas.DataFrame:
-        """The rows where it occurs as a pandas ``DataFrame``."""
-        return self.rows.frame()
 
     def __str__(self) -> str:
         if not self.reference:

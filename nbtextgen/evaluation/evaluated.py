@@ -40,6 +40,26 @@ class EvaluatedRows(list[dict[str, object]]):
         return pandas.DataFrame(list(self), columns=list(COLUMNS))
 
 
+class RowGroup:
+    """Base of the values that are about some rows: ``indices`` of ``outputs``."""
+
+    indices: Indices
+    outputs: EvaluatedOutputs
+
+    @property
+    def rows(self) -> EvaluatedRows:
+        """The rows, in the order of ``indices``."""
+        return self.outputs.rows(self.indices)
+
+    def frame(self) -> pandas.DataFrame:
+        """The rows as a pandas ``DataFrame``.
+
+        Raises:
+            MissingPackageError: without pandas.
+        """
+        return self.rows.frame()
+
+
 @dataclass(frozen=True, eq=False)
 class EvaluatedOutputs:
     """Sources, references and outputs, row by row.

@@ -15,8 +15,8 @@ from nbtextgen.core.wording import counted
 from nbtextgen.evaluation.evaluated import (
     SHOWN_ROWS,
     EvaluatedOutputs,
-    EvaluatedRows,
     Indices,
+    RowGroup,
     unfolding,
     unfolding_table,
 )
@@ -35,7 +35,7 @@ COLUMNS = ("count", "inside", "outside", "difference", "low", "high", "p_value")
 
 
 @dataclass(frozen=True, eq=False)
-class Slice:
+class Slice(RowGroup):
     """A part of the data in which the outputs are worse than elsewhere.
 
     Attributes:
@@ -63,15 +63,6 @@ class Slice:
     similar: tuple[str, ...]
     indices: Indices = field(repr=False)
     outputs: EvaluatedOutputs = field(repr=False)
-
-    @property
-    def rows(self) -> EvaluatedRows:
-        """Its rows, the worst first."""
-        return self.outputs.rows(self.indices)
-
-    def frame(self) -> pandas.DataFrame:
-        """Its rows as a pandas ``DataFrame``, the worst first."""
-        return self.rows.frame()
 
 
 class Slices(list[Slice]):
