@@ -1,0 +1,1 @@
+"""Two columns of text: read, checked, cleaned, augmented, cut into batches, and stored as tokens."""

@@ -1,0 +1,1 @@
+"""Text to token ids and back: characters, words, symbols, byte-pair encoding, and normalization."""

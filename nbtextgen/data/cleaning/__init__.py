@@ -1,0 +1,1 @@
+"""Cleaning: the steps (``steps.py``), and how they are applied to rows (``clean.py``)."""

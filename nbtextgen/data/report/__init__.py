@@ -1,0 +1,1 @@
+"""The data report: checks over all rows, figures of each column, and their views."""
