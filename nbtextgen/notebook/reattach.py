@@ -8,14 +8,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nbtextgen.generator import TextGenerator
 from nbtextgen.notebook.live.panel import watch
 from nbtextgen.notebook.live.training import Training
+from nbtextgen.pipeline.session import Callback, run_session
+from nbtextgen.run.folder import Run
+from nbtextgen.run.listing import runs
+from nbtextgen.run.watching import WatchedTraining
 
 if TYPE_CHECKING:
-    from nbtextgen.generator import TextGenerator
     from nbtextgen.notebook.session import Session
-    from nbtextgen.pipeline.session import Callback
-    from nbtextgen.run.folder import Run
     from nbtextgen.training.controls import Controls
 
 
@@ -53,10 +55,6 @@ def watch_run(
     Raises:
         NotTrainedError: if the run ends without a model.
     """
-    from nbtextgen.generator import TextGenerator
-    from nbtextgen.pipeline.session import run_session
-    from nbtextgen.run.watching import WatchedTraining
-
     _, history = run_session(WatchedTraining(run, controls), callbacks)
     model = TextGenerator.load(run.folder)
     model.history = history
@@ -64,9 +62,6 @@ def watch_run(
 
 
 def _training_run(word: str) -> Run | None:
-    from nbtextgen.run.folder import Run
-    from nbtextgen.run.listing import runs
-
     folder = Path(word).expanduser()
     if Run.is_run(folder):
         run = Run.open(folder)

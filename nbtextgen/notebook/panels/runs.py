@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import ipywidgets
 
 from nbtextgen.core.errors import NbTextGenError
 from nbtextgen.notebook.background import describe
 from nbtextgen.notebook.code import Values
-from nbtextgen.notebook.live.static_view import History
 from nbtextgen.notebook.panels.embedded import EmbeddedView
 from nbtextgen.notebook.panels.widgets import RunsTable, status
 from nbtextgen.notebook.quoting import quoted
+from nbtextgen.notebook.run_actions import open_run
 from nbtextgen.notebook.runs_view import RunsView
 from nbtextgen.notebook.static import StaticForm
+from nbtextgen.run.folder import Run
 
 if TYPE_CHECKING:
     from nbtextgen.notebook.live.training import Training
@@ -45,7 +46,7 @@ class RunsPanel(StaticForm, ipywidgets.VBox):
 
     def _receive(self, _: object, message: Values, buffers: object = None) -> None:
         """Handle a message from the page."""
-        actions: dict[Any, Callable[[list[RunRecord]], str]] = {
+        actions: dict[object, Callable[[list[RunRecord]], str]] = {
             "open": self._open,
             "resume": self._resume,
             "compare": self._compare_chosen,
@@ -69,20 +70,14 @@ class RunsPanel(StaticForm, ipywidgets.VBox):
         return self.session.new_name([match[0] if match else "model"], "%textgen_runs open RUN --into")
 
     def _open(self, chosen: list[RunRecord]) -> str:
-        from nbtextgen.generator import TextGenerator
-        from nbtextgen.notebook.live.record import record_of
-        from nbtextgen.run.folder import Run
-
         run, name = chosen[0], self._variable(chosen[0])
-        self.session.check_free(name)
-        self.session.variables[name] = TextGenerator.load(run.folder)
-        history = History(record_of(run.name, Run.open(run.folder).history()))
+        history = open_run(self.session, run, name)
         self._put(ipywidgets.HTML(history._repr_mimebundle_()["text/html"]))
         return f"{name} is the best model of {run.name}"
 
     def _resume(self, chosen: list[RunRecord]) -> str:
         run, name = chosen[0], self._variable(chosen[0])
-        commands: Any = self.session.shell.magics_manager.registry["TrainCommands"]
+        commands = self.session.shell.magics_manager.registry["TrainCommands"]
         training = commands.prepare(f"{name} --resume {quoted(str(run.folder))} --background --progress none")
         training.at_end = lambda model: self.session.variables.__setitem__(name, model)
         view = EmbeddedView(training, self._over, self.refresh_still)
@@ -107,8 +102,6 @@ class RunsPanel(StaticForm, ipywidgets.VBox):
         return f"{len(chosen)} runs side by side"
 
     def _delete(self, chosen: list[RunRecord]) -> str:
-        from nbtextgen.run.folder import Run
-
         for run in chosen:
             Run.open(run.folder).delete()
         names = {run.name for run in chosen}
