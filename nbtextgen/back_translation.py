@@ -12,8 +12,8 @@ from nbtextgen.generator import TextGenerator
 
 
 def back_translate(
-    pairs: Any,
-    targets: Any,
+    pairs: object,
+    targets: object,
     *,
     source: ColumnName | None = None,
     target: ColumnName | None = None,
@@ -41,7 +41,7 @@ def back_translate(
         the new pairs, without the real ones: train on both, ``pairs + made``.
 
     Raises:
-        DataError: if there is no target text, or every generated source is empty.
+        DataError: if there is no target text, one is not text, or every generated source is empty.
 
     Example:
         >>> made = back_translate(pairs, ["cba", "bb"], reverse=model)
@@ -51,7 +51,12 @@ def back_translate(
         119
     """
     real = Pairs.of(pairs, source=source, target=target, encoding=encoding)
-    texts = [text for text in read_texts(targets, target, encoding) if text.strip()]
+    texts = list[str]()
+    for number, text in enumerate(read_texts(targets, target, encoding), 1):
+        if not isinstance(text, str):
+            raise DataError(f"Target {number:,} is {type(text).__name__}, not text; convert it with str() first.")
+        if text.strip():
+            texts.append(text)
     if not texts:
         raise DataError("There are no target texts to write sources for; give at least one.")
     if reverse is None:

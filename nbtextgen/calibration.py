@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
+from nbtextgen.confidence.criterion import Criterion
 from nbtextgen.core.options import build
 from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.generator.trained_model import TrainedModel
+from nbtextgen.pipeline.calibration import calibrate_predictor
 from nbtextgen.pipeline.dataset import to_pairs
 
 if TYPE_CHECKING:
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
 
 def calibrate(
     model: TrainedModel,
-    data: Any,
-    targets: Any = None,
+    data: object,
+    targets: object = None,
     *,
     criterion: str | None = None,
     source: ColumnName | None = None,
@@ -52,9 +54,6 @@ def calibrate(
         >>> 0 <= calibrated.generate("abc").confidence <= 1
         True
     """
-    from nbtextgen.confidence.criterion import Criterion
-    from nbtextgen.pipeline.calibration import calibrate_predictor
-
     config = build(DecodingConfig, decoding)
     right = None if criterion is None else Criterion.parse(criterion)
     pairs = to_pairs(data, targets, source, target, encoding)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Unpack, cast
+from typing import TYPE_CHECKING, Unpack, cast
 
 from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.wording import counted, there_are
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 
 def compare(
-    first: TrainedModel | OnnxGenerator | Sequence[Any],
-    second: TrainedModel | OnnxGenerator | Sequence[Any],
-    data: Any,
-    targets: Any = None,
+    first: TrainedModel | OnnxGenerator | Sequence[object],
+    second: TrainedModel | OnnxGenerator | Sequence[object],
+    data: object,
+    targets: object = None,
     *,
     metrics: Metrics | None = None,
     names: tuple[str, str] = ("first", "second"),

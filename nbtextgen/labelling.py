@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -77,7 +77,7 @@ class RowsToLabel(list[RowToLabel]):
 
 def to_label(
     model: TrainedModel,
-    data: Any,
+    data: object,
     count: int = 100,
     *,
     source: ColumnName | None = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from nbtextgen.core.errors import OptionError
 from nbtextgen.data.readers.columns import ColumnName
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 def evaluate_seeds(
     model: TextGenerator,
-    data: Any,
-    test: Any,
+    data: object,
+    test: object,
     *,
     seeds: int | Sequence[int] = 5,
-    valid: Any = None,
+    valid: object = None,
     metrics: Metrics | None = None,
     source: ColumnName | None = None,
     target: ColumnName | None = None,

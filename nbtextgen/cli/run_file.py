@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 from nbtextgen.cli.streams import forget_output
 from nbtextgen.core.errors import NbTextGenError, OptionError
+from nbtextgen.core.files import JsonObject
+from nbtextgen.core.options import Settings
 from nbtextgen.core.settings_file import read_settings
+from nbtextgen.generator import TextGenerator
+from nbtextgen.pipeline.dataset import prepare_data
 from nbtextgen.pipeline.settings import fit_options
 from nbtextgen.run.folder import Run
 from nbtextgen.run.training import RunTraining
@@ -45,7 +48,7 @@ def train(path: Path) -> None:
         raise KeyboardInterrupt("interrupted; the same command goes on from the last checkpoint.")
 
 
-def run_settings(path: Path) -> dict[str, Any]:
+def run_settings(path: Path) -> JsonObject:
     """Read the settings of a run by their Python names; raises ``OptionError`` if it does not say its folder or its data."""
     settings = read_settings(path, fit_options(), PLACES)
     for name in ("run", "data"):
@@ -54,15 +57,12 @@ def run_settings(path: Path) -> dict[str, Any]:
     return settings
 
 
-def _create_run(folder: Path, settings: dict[str, Any]) -> str:
+def _create_run(folder: Path, settings: Settings) -> str:
     """Create the run, or check that an existing one has the same options.
 
     Returns:
         what is wrong, or an empty string: every process of the group must learn of it.
     """
-    from nbtextgen.generator import TextGenerator
-    from nbtextgen.pipeline.dataset import prepare_data
-
     try:
         options = TextGenerator(**{name: settings[name] for name in settings if name not in PLACES}).get_params()
         if not Run.is_run(folder):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +13,8 @@ from nbtextgen.confidence.criterion import Criterion
 from nbtextgen.confidence.features import NAMES, log_odds
 from nbtextgen.confidence.regression import Array, Isotonic, Logistic, sigmoid
 from nbtextgen.core.errors import ModelFileError
+from nbtextgen.core.files import JsonObject
+from nbtextgen.core.options import Settings
 from nbtextgen.core.wording import counted
 
 RIDGES = (1.0, 10.0, 100.0)
@@ -50,7 +51,7 @@ class Calibration:
     """
 
     criterion: Criterion
-    decoding: Mapping[str, Any]
+    decoding: Settings
     regression: Logistic
     columns: NDArray[np.int64]
     isotonic: Isotonic | None
@@ -100,7 +101,7 @@ class Calibration:
             lines.append(f"Accepted with a precision of {100 * precision:g} %: {accepted}.")
         return "\n".join(lines)
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Plain values for JSON; no text of the data."""
         regression, isotonic = self.regression, self.isotonic
         return {
@@ -118,7 +119,7 @@ class Calibration:
         }
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Calibration:
+    def from_dict(cls, values: JsonObject) -> Calibration:
         """Read ``as_dict`` back; raises ``ModelFileError`` for damaged values."""
         columns = np.array([NAMES.index(name) for name in values["features"]], np.int64)
         scales = [np.inf if scale is None else scale for scale in values["scales"]]
@@ -159,7 +160,7 @@ class HeldOut:
     token_right: NDArray[np.bool_]
 
 
-def fit_calibration(held: HeldOut, criterion: Criterion, decoding: Mapping[str, Any], seed: int = 1) -> Calibration:
+def fit_calibration(held: HeldOut, criterion: Criterion, decoding: Settings, seed: int = 1) -> Calibration:
     """Fit a calibration on one part of held-out outputs, and keep the scores of the others for acceptance.
 
     The penalty, and whether isotonic regression follows, are chosen by cross-validated log-loss.

@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +16,7 @@ from nbtextgen.confidence.features import NAMES, Observation, features
 from nbtextgen.confidence.regression import Array
 from nbtextgen.confidence.training_statistics import TrainingStatistics
 from nbtextgen.core.errors import ModelFileError, OptionError
+from nbtextgen.core.files import JsonObject
 from nbtextgen.core.options import as_dict, options_of
 from nbtextgen.core.wording import counted, share
 from nbtextgen.decoding.config import DecodingConfig
@@ -124,7 +124,7 @@ class Confidence:
             raise OptionError(NOT_CALIBRATED if not self.calibrations else OTHER_SEARCH.format(_in_words(config)))
         return Acceptance(calibration, precision, calibration.threshold(precision))
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Plain values for JSON."""
         return {
             "format": 1,
@@ -134,7 +134,7 @@ class Confidence:
         }
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Confidence:
+    def from_dict(cls, values: JsonObject) -> Confidence:
         """Read ``as_dict`` back; raises ``ModelFileError`` for damaged values."""
         try:
             return cls(
@@ -209,7 +209,7 @@ class Acceptance:
 
 
 @cache
-def _search_settings(config: DecodingConfig) -> Mapping[str, Any]:
+def _search_settings(config: DecodingConfig) -> Mapping[str, object]:
     values = as_dict(config)
     return {
         name: values[name]
@@ -218,7 +218,7 @@ def _search_settings(config: DecodingConfig) -> Mapping[str, Any]:
     }
 
 
-def search_settings(config: DecodingConfig) -> dict[str, Any]:
+def search_settings(config: DecodingConfig) -> dict[str, object]:
     """The settings of a search that differ from the defaults and change what its outputs are worth."""
     return dict(_search_settings(config))
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import base64
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nbtextgen.core.errors import ModelFileError
+from nbtextgen.core.files import JsonObject
 
 BUCKETS = 1 << 14
 """Buckets that n-grams are hashed into, a byte each."""
@@ -73,13 +73,13 @@ class SideStatistics:
         means = np.add.reduceat(rarities, starts) / np.bincount(owners)
         return np.column_stack([unseen, np.minimum.reduceat(rarities, starts), means])
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Plain values for JSON."""
         packed = base64.b64encode(zlib.compress(self.counts.tobytes(), 9)).decode()
         return {"counts": packed, "longest": self.longest}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> SideStatistics:
+    def from_dict(cls, values: JsonObject) -> SideStatistics:
         """Read ``as_dict`` back; raises ``ModelFileError`` for damaged values."""
         unpacker = zlib.decompressobj()
         try:
@@ -111,12 +111,12 @@ class TrainingStatistics:
         """Statistics for a model whose training data is gone."""
         return cls(SideStatistics.unknown(), SideStatistics.unknown())
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Plain values for JSON."""
         return {"source": self.source.as_dict(), "target": self.target.as_dict()}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> TrainingStatistics:
+    def from_dict(cls, values: JsonObject) -> TrainingStatistics:
         """Read ``as_dict`` back; raises ``ModelFileError`` for damaged values."""
         return cls(SideStatistics.from_dict(values["source"]), SideStatistics.from_dict(values["target"]))
 

@@ -274,12 +274,16 @@ def verify(folder: Path, files: object, manifest: str) -> None:
             raise ModelFileError(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def read_json(path: Path) -> dict[str, Any]:
+JsonObject = dict[str, Any]
+"""An object of a JSON file; whoever reads a value checks its type."""
+
+
+def read_json(path: Path) -> JsonObject:
     """Read a JSON object; raises ``ModelFileError`` if the file holds none."""
     return read_json_bytes(path)[0]
 
 
-def read_json_bytes(path: Path) -> tuple[dict[str, Any], bytes]:
+def read_json_bytes(path: Path) -> tuple[JsonObject, bytes]:
     """Read a JSON object; returns it with the content of the file, which ``check_seal`` takes."""
     try:
         raw = path.read_bytes()
@@ -288,7 +292,7 @@ def read_json_bytes(path: Path) -> tuple[dict[str, Any], bytes]:
         raise ModelFileError(f"{path} cannot be read: {error}.") from error
     if not isinstance(content, dict):
         raise ModelFileError(f"{path} is damaged: it should hold an object.")
-    return cast("dict[str, Any]", content), raw
+    return cast("JsonObject", content), raw
 
 
 def as_json(content: object) -> bytes:
@@ -296,7 +300,7 @@ def as_json(content: object) -> bytes:
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False).encode()
 
 
-def as_sealed_json(content: Mapping[str, Any]) -> bytes:
+def as_sealed_json(content: Mapping[str, object]) -> bytes:
     """Strict JSON with a last entry that holds the checksum of everything before it."""
     return sealed(as_json(content))
 
@@ -311,7 +315,7 @@ def _seal(body: bytes) -> bytes:
     return f',\n  "{SEAL}": "{hashlib.sha256(body).hexdigest()}"\n}}'.encode()
 
 
-def read_sealed_json(path: Path, newest: int | None = None) -> dict[str, Any]:
+def read_sealed_json(path: Path, newest: int | None = None) -> JsonObject:
     """Read a JSON object and check its seal; files of earlier versions have none.
 
     Args:
@@ -328,7 +332,7 @@ def read_sealed_json(path: Path, newest: int | None = None) -> dict[str, Any]:
     return content
 
 
-def check_seal(path: Path, content: Mapping[str, Any], raw: bytes) -> None:
+def check_seal(path: Path, content: Mapping[str, object], raw: bytes) -> None:
     """Raise ``ModelFileError`` if a JSON object that was read from a file is not what ``as_sealed_json`` wrote."""
     key: str = next(reversed(list(content)), "")
     value: object = content.get(key)

@@ -15,10 +15,13 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar, Union, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Any, TypeVar, Union, cast, get_args, get_origin
 
 from nbtextgen.core.errors import OptionError, nearest
 from nbtextgen.core.own_metrics import OwnMetric, is_own_metric, register_metric
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Config = TypeVar("Config")
 Settings = Mapping[str, Any]
@@ -215,7 +218,7 @@ def checked(config: Config) -> Config:
     return dataclasses.replace(config, **values)  # type: ignore[type-var]
 
 
-def build(config: type[Config], values: Mapping[str, Any]) -> Config:
+def build(config: type[Config], values: Settings) -> Config:
     """Make a checked configuration from keywords, a settings file or a saved folder.
 
     Raises:
@@ -228,7 +231,7 @@ def build(config: type[Config], values: Mapping[str, Any]) -> Config:
     return checked(config(**values))
 
 
-def as_dict(config: Any) -> dict[str, Any]:
+def as_dict(config: DataclassInstance) -> dict[str, object]:
     """The configuration as values for JSON."""
     values = dataclasses.asdict(config)
     return {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 from nbtextgen.core.errors import OptionError
 
@@ -51,6 +50,6 @@ def own_metric(name: str) -> OwnMetric | None:
     return _functions.get(name)
 
 
-def is_own_metric(value: Any) -> bool:
+def is_own_metric(value: object) -> bool:
     """Whether an option names a metric of the user, registered or not."""
     return isinstance(value, str) and value.startswith(PREFIX) and len(value) > len(PREFIX)

@@ -7,14 +7,15 @@ import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from nbtextgen.core.errors import OptionError, nearest
+from nbtextgen.core.files import JsonObject
 from nbtextgen.core.names import without_repeats
 from nbtextgen.core.options import Option
 
 
-def read_settings(path: Path, options: Mapping[str, Option], texts: Sequence[str] = ()) -> dict[str, Any]:
+def read_settings(path: Path, options: Mapping[str, Option], texts: Sequence[str] = ()) -> JsonObject:
     """Read settings by their Python names.
 
     Args:
@@ -36,7 +37,7 @@ def read_settings(path: Path, options: Mapping[str, Option], texts: Sequence[str
         raise OptionError(f"{path} is not valid {kind}: {error}.") from None
     if not isinstance(values, dict):
         raise OptionError(f'{path} holds a {type(values).__name__}, not settings by name, such as {{"epochs": 8}}.')
-    settings: dict[str, Any] = {}
+    settings: JsonObject = {}
     for key, value in cast("dict[str, object]", values).items():
         name = key.replace("-", "_")
         if name in settings:

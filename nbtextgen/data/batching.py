@@ -89,7 +89,7 @@ class Examples:
         return Examples([self.sources[row] for row in rows], [self.targets[row] for row in rows], copies)
 
     def lengths(self) -> tuple[Ids, Ids]:
-        """Source lengths, and target lengths with BOS and EOS, in tokens."""
+        """Source lengths, and target lengths with BOS and EOS, in tokens, ``(pairs,)`` each."""
         return side_lengths(self.sources), side_lengths(self.targets)
 
 
@@ -100,7 +100,7 @@ def joined(first: Examples, second: Examples) -> Examples:
 
 
 def side_lengths(ids: Sequence[Ids], rows: NDArray[np.int32] | None = None) -> Ids:
-    """Number of tokens in every row of one side, or in some rows."""
+    """Number of tokens in every row of one side, ``(pairs,)``, or in those of ``rows``."""
     if isinstance(ids, HasLengths):
         return ids.lengths(rows)
     chosen: Sequence[Ids] = ids if rows is None else [ids[row] for row in cast("list[int]", rows.tolist())]
@@ -110,7 +110,16 @@ def side_lengths(ids: Sequence[Ids], rows: NDArray[np.int32] | None = None) -> I
 def encode_examples(
     sources: Sequence[str], targets: Sequence[str], source: Tokenizer, target: Tokenizer, copy: CopyMap | None = None
 ) -> Examples:
-    """Tokenize pairs for training or scoring."""
+    """Tokenize pairs for training or scoring.
+
+    Args:
+        sources, targets: one text each per pair.
+        source, target: tokenizers of the sides.
+        copy: for a network with a copy head; then target ids may be temporary ones, see ``CopyMap``.
+
+    Returns:
+        the ids; a text without tokens is one unknown token.
+    """
     source_ids = [_nonempty(ids) for ids in source.encode_batch(sources)]
     if copy is None:
         encoded = target.encode_batch(targets)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +40,7 @@ class Corpus:
     text: str
 
     @classmethod
-    def of(cls, text: Any, encoding: str | None = None) -> Corpus:
+    def of(cls, text: object, encoding: str | None = None) -> Corpus:
         """Read a file, several, or a string; see ``read_corpus``."""
         return text if isinstance(text, Corpus) else cls(read_corpus(text, encoding))
 
@@ -51,7 +51,7 @@ class Corpus:
         return Pairs.of(rows or [(self.text[:size], self.text[-size:])])
 
 
-def read_corpus(text: Any, encoding: str | None = None) -> str:
+def read_corpus(text: object, encoding: str | None = None) -> str:
     """Read a text from files, or return the one that is passed; white space is kept.
 
     Args:
@@ -61,7 +61,10 @@ def read_corpus(text: Any, encoding: str | None = None) -> str:
     Raises:
         DataError: for a missing or damaged file, one that is not UTF-8, or too little text; names the place.
     """
-    parts = [_read(item, encoding) for item in ([text] if isinstance(text, (str, Path)) else text)]
+    if not isinstance(text, (str, Path, Iterable)):
+        raise DataError(f"A text to learn to continue is a text or the names of files, not {type(text).__name__}.")
+    items = [text] if isinstance(text, (str, Path)) else cast("Iterable[object]", text)
+    parts = [_read(item, encoding) for item in items]
     joined = "\n\n".join(parts)
     if not joined.strip():
         raise DataError("The text is empty; give a file, or a text to learn to continue.")
@@ -97,7 +100,7 @@ def _read_file(path: Path, encoding: str | None) -> str:
     return text.replace("\r\n", "\n")
 
 
-def windows(ids: Sequence[int] | NDArray[Any], context: int, length: int, first: int | None = None) -> Examples:
+def windows(ids: Sequence[int] | NDArray[np.generic], context: int, length: int, first: int | None = None) -> Examples:
     """Cut the tokens of a text into targets of ``length``, each with the tokens before it as its source.
 
     A target has no end mark, since the text goes on. Put end to end, the targets are the text.

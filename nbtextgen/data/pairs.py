@@ -8,7 +8,7 @@ from copy import copy
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 
@@ -43,13 +43,13 @@ class Pairs(Sequence[tuple[str, str]]):
 
     problems: Mapping[int, str] = MappingProxyType({})
     """Empty: every row of checked pairs could be read."""
-    originals: Mapping[int, tuple[Any, Any]] = MappingProxyType({})
+    originals: Mapping[int, tuple[object, object]] = MappingProxyType({})
     """Source and target before cleaning, of the rows that cleaning rewrote, by their numbers in ``rows``."""
 
     def __init__(
         self,
-        sources: Sequence[Any],
-        targets: Sequence[Any],
+        sources: Sequence[object],
+        targets: Sequence[object],
         places: Sequence[Place] | None = None,
         notes: Sequence[str] = (),
         rows: Sequence[int] | None = None,
@@ -70,8 +70,8 @@ class Pairs(Sequence[tuple[str, str]]):
                 f"{there_are(len(sources), 'source')} but {counted(len(targets), 'target')}; give one target each."
             )
         self.places = places if places is not None else [("row", index + 1) for index in range(len(sources))]
-        self.sources: list[str] = list(sources)
-        self.targets: list[str] = list(targets)
+        self.sources: list[str] = list(cast("Sequence[str]", sources))  # checked below
+        self.targets: list[str] = list(cast("Sequence[str]", targets))
         self.notes = tuple(notes)
         self.rows: Sequence[int] = range(len(self.sources)) if rows is None else rows
         if not self.sources:
@@ -169,7 +169,7 @@ class Pairs(Sequence[tuple[str, str]]):
     @classmethod
     def of(
         cls,
-        data: Any,
+        data: object,
         *,
         source: ColumnName | None = None,
         target: ColumnName | None = None,
@@ -253,8 +253,8 @@ class RawPairs:
         ('a man', 'un homme')
     """
 
-    sources: Sequence[Any]
-    targets: Sequence[Any]
+    sources: Sequence[object]
+    targets: Sequence[object]
     places: Sequence[Place]
     problems: Mapping[int, str] = field(default_factory=dict[int, str])
     notes: Sequence[str] = ()
@@ -286,7 +286,7 @@ class RawPairs:
     @classmethod
     def of(
         cls,
-        data: Any,
+        data: object,
         *,
         source: ColumnName | None = None,
         target: ColumnName | None = None,
@@ -304,7 +304,7 @@ class RawPairs:
     @classmethod
     def from_rows(cls, rows: Iterable[Row]) -> RawPairs:
         """Keep rows as readers yield them."""
-        sources, targets, places = list[Any](), list[Any](), list[Place]()
+        sources, targets, places = list[object](), list[object](), list[Place]()
         problems: dict[int, str] = {}
         for place, source, target, problem in rows:
             if problem is not None:
@@ -340,7 +340,7 @@ class Cleaned:
         numbers = rows.rows if isinstance(rows, Pairs) else range(len(rows.sources))
         kept = [numbers[index] for index in result.rows]
         pairs = Pairs(result.sources, result.targets, result.places, rows.notes, kept)
-        before = {**rows.originals} if isinstance(rows, Pairs) else dict[int, tuple[Any, Any]]()
+        before = {**rows.originals} if isinstance(rows, Pairs) else dict[int, tuple[object, object]]()
         for index, number, pair in zip(result.rows, kept, pairs, strict=True):
             cells = rows.sources[index], rows.targets[index]
             if cells != pair:
@@ -359,7 +359,9 @@ class Cleaned:
         names = ["row", "place", "source", "target", "step", "why"]
         return pandas.DataFrame([vars(row) for row in self.dropped], columns=names)
 
-    def frame(self, data: Any, source: ColumnName | None = None, target: ColumnName | None = None) -> Any:
+    def frame(
+        self, data: pandas.DataFrame, source: ColumnName | None = None, target: ColumnName | None = None
+    ) -> pandas.DataFrame:
         """The rows that were kept as the frame that was cleaned, with its other columns and its index.
 
         Args:
@@ -368,7 +370,7 @@ class Cleaned:
         """
         chosen = ReadOptions(source, target).choose([str(name) for name in data.columns])
         dropped = {row.row for row in self.dropped}
-        frame = data.iloc[[index for index in range(len(data)) if index not in dropped]].copy()
+        frame = cast("Any", data).iloc[[index for index in range(len(data)) if index not in dropped]].copy()
         for column, texts in zip(chosen, (self.pairs.sources, self.pairs.targets), strict=True):
             frame.isetitem(column, texts)
         rewrites = [name for name in parse_steps(self.steps) if name in REWRITES or name == "text"]
@@ -385,5 +387,5 @@ class Cleaned:
         """The account of the cleaning as an HTML table; every text of the data is escaped."""
         return f"<p><b>{self._kept()}</b>, {len(self.dropped):,} dropped</p>" + step_table(self.results)
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": self.html()}

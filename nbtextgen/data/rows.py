@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, cast, runtime_checkable
 
 from nbtextgen.core.escaping import INVISIBLE
 
 Place = str | tuple[str, int]
 """Where a row came from: a text, or a name and a number that reads ``pairs.csv, line 1,204``."""
-Row = tuple[Place, Any, Any, str | None]
+Row = tuple[Place, object, object, str | None]
 """The place of a row, its source and target cells, and why it could not be read (``None`` if it could)."""
 NO_PAIRS = "There are no pairs: the data is empty; give at least two rows of source and target."
 
@@ -21,9 +21,9 @@ class Rows(Protocol):
     """Two columns, the place of every row, the rows that could not be read, and what the reader assumed."""
 
     @property
-    def sources(self) -> Sequence[Any]: ...
+    def sources(self) -> Sequence[object]: ...
     @property
-    def targets(self) -> Sequence[Any]: ...
+    def targets(self) -> Sequence[object]: ...
     @property
     def places(self) -> Sequence[Place]: ...
     @property
@@ -49,7 +49,7 @@ def row_error(row: Row) -> str | None:
     return None
 
 
-def is_missing(value: Any) -> bool:
+def is_missing(value: object) -> bool:
     """Whether a cell is ``None`` or one of the not-a-number values that tables use for "nothing here"."""
     if value is None or type(value).__name__ in ("NAType", "NaTType"):
         return True
@@ -58,7 +58,7 @@ def is_missing(value: Any) -> bool:
     return hasattr(value, "dtype") and not getattr(value, "shape", ()) and bool(value != value)
 
 
-def cell_problem(value: Any) -> str | None:
+def cell_problem(value: object) -> str | None:
     """What keeps a cell from being learned from, as a phrase that follows "source" or "target"; ``None`` if nothing."""
     if isinstance(value, str):
         if not value.strip():
@@ -80,11 +80,12 @@ def cell_problem(value: Any) -> str | None:
     return f"is {type(value).__name__} ({shown}), not text; convert the column with .astype(str)"
 
 
-def are_texts(cells: Sequence[Any]) -> bool:
+def are_texts(cells: Sequence[object]) -> bool:
     """Return ``True`` if every cell is a text that can be learned from; see ``cell_problem``."""
+    texts = cast("Sequence[str]", cells)
     try:
-        return all(map(str.strip, cells)) and not any(
-            has_surrogate("".join(cells[start : start + 10_000])) for start in range(0, len(cells), 10_000)
+        return all(map(str.strip, texts)) and not any(
+            has_surrogate("".join(texts[start : start + 10_000])) for start in range(0, len(texts), 10_000)
         )
     except TypeError:
         return False

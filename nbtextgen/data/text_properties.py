@@ -7,7 +7,6 @@ import unicodedata
 from collections import Counter
 from functools import cache
 from importlib import import_module
-from typing import Any
 
 from nbtextgen.core.optional_imports import optional_import
 
@@ -47,7 +46,7 @@ def detect_language(text: str) -> str | None:
         MissingPackageError: if langdetect is not installed.
     """
     with optional_import("Language detection", "langdetect", "clean"):
-        langdetect: Any = import_module("langdetect")
+        langdetect = import_module("langdetect")
     if len(text) < MIN_DETECTED_LENGTH or text.count(" ") < MIN_DETECTED_WORDS - 1:
         return None
     factory = langdetect.DetectorFactory

@@ -125,7 +125,7 @@ def open_examples(folder: Path, name: str, *, source_size: int, target_size: int
     return Examples(sides["sources"], sides["targets"], sides.get("copies"))
 
 
-def _rising(starts: NDArray[Any]) -> bool:
+def _rising(starts: NDArray[np.generic]) -> bool:
     """Return ``True`` if every row has an id; checked in parts, to use little memory."""
     size = 1 << 20
     return all(bool((np.diff(starts[first : first + size + 1]) > 0).all()) for first in range(0, len(starts) - 1, size))
@@ -150,7 +150,7 @@ class TokenStore:
     left_out: int
 
 
-def store_key(data: Any, source: Tokenizer, target: Tokenizer, more: Any = None) -> str | None:
+def store_key(data: object, source: Tokenizer, target: Tokenizer, more: object = None) -> str | None:
     """A checksum of name, size and time of change of the files, tokenizers and settings; ``None`` for a stream."""
     paths = files_of(data)
     if not paths:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.data.readers.text import read_text
@@ -74,7 +74,7 @@ def _file_entries(name: str) -> Iterable[str]:
     try:
         text = read_text(path)
         if path.suffix == ".json":
-            values: Any = json.loads(text)
+            values: object = json.loads(text)
             return glossary_entries(values)
     except (DataError, ValueError) as error:
         raise OptionError(f"--glossary: {name} cannot be read ({error}).") from None
@@ -85,7 +85,7 @@ def _file_entries(name: str) -> Iterable[str]:
     return glossary_entries([line.split("\t")[:2] if "\t" in line else line for line in lines])
 
 
-def _refusal(value: Any) -> OptionError:
+def _refusal(value: object) -> OptionError:
     return OptionError(
         "--glossary must be a mapping of source terms to target terms, a file of them, or entries such as 'salt => sel' "
         f"(got {value!r})."

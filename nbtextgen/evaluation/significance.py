@@ -183,7 +183,7 @@ def compare_outputs(
         DataError: if the lists are empty or of different lengths.
         OptionError: for an unknown metric, or a number of resamples or trials below 1.
     """
-    found = find_metrics(metrics)
+    chosen = find_metrics(metrics)
     if resamples < 1 or trials < 1:
         raise OptionError(f"resamples and trials must be whole numbers of at least 1 (got {resamples} and {trials}).")
     for ours, texts in zip(references, outputs, strict=True):
@@ -193,7 +193,7 @@ def compare_outputs(
             f"{there_are(len(sources), 'source')}, {len(outputs[0]):,} and {len(outputs[1]):,} outputs; they must match."
         )
     comparison = Comparison(names, len(sources), _changes(sources, references, outputs))
-    for name, metric in found.items():
+    for name, metric in chosen.items():
         first, second = (metric.measure(*side) for side in zip(references, outputs, strict=True))
         differences = _bootstrap(first, second, resamples, seed)
         low, high = np.percentile(differences, [2.5, 97.5])
@@ -225,8 +225,8 @@ def _randomised(first: Measurement, second: Measurement, trials: int, seed: int)
     """Absolute differences if each pair of outputs is swapped or not at random."""
     kept = np.random.default_rng(seed).integers(2, size=(trials, len(first.statistics)), dtype=bool)
     change = kept.astype(float) @ (first.statistics - second.statistics)
-    one, other = second.statistics.sum(0) + change, first.statistics.sum(0) - change
-    return np.abs(first.combine(one) - first.combine(other))
+    changed_second, changed_first = second.statistics.sum(0) + change, first.statistics.sum(0) - change
+    return np.abs(first.combine(changed_second) - first.combine(changed_first))
 
 
 def _p_value(distances: Statistics, real: float) -> float:

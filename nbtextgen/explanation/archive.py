@@ -7,12 +7,12 @@ import json
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 
 from nbtextgen.core.errors import ModelFileError
-from nbtextgen.core.files import SEAL, checked_path, read_sealed_json, sealed, write_page
+from nbtextgen.core.files import SEAL, JsonObject, checked_path, read_sealed_json, sealed, write_page
 from nbtextgen.explanation.attributions import Values
 from nbtextgen.explanation.faithfulness import Faithfulness
 
@@ -37,7 +37,7 @@ ARRAYS = {
     "interaction_errors": 3,
 }
 """The fields of ``Explanation`` that are arrays, and their numbers of dimensions."""
-Data = dict[str, Any]
+Data = JsonObject
 
 
 def is_archive(path: str | Path) -> bool:
@@ -132,7 +132,7 @@ def fields(cls: type, content: Mapping[str, object], arrays: Mapping[str, int]) 
             arguments[name] = value
     if isinstance(arguments.get("faithfulness"), dict):
         arguments["faithfulness"] = Faithfulness(**arguments["faithfulness"])
-    known = {field.name for field in dataclasses.fields(cls)}
-    if not set(arguments) <= known:
-        raise ValueError(f"unknown fields: {', '.join(sorted(set(arguments) - known))}")
+    field_names = {field.name for field in dataclasses.fields(cls)}
+    if not set(arguments) <= field_names:
+        raise ValueError(f"unknown fields: {', '.join(sorted(set(arguments) - field_names))}")
     return arguments

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -108,7 +108,7 @@ class Explanation(Page, Plotted):
     evaluations: int = 0
     seconds: float = 0.0
 
-    def replace(self, **changes: Any) -> Explanation:
+    def replace(self, **changes: object) -> Explanation:
         """A copy with some fields changed."""
         return dataclasses.replace(self, **changes)
 

@@ -88,23 +88,23 @@ def sampled_interactions(score: ScoreFunction, units: int, budget: int, seed: in
     residuals = _edge_sum(edge_scores - _predict(model, edges))
     sizes = samples.sum(1)
     inside = units / (sizes * (sizes - 1.0)) / density
-    one = -units / (sizes * (units - sizes)) / density
+    single = -units / (sizes * (units - sizes)) / density
     outside = units / ((units - sizes) * (units - sizes - 1.0)) / density
     count = len(samples)
-    sums = _sums(samples, model.residuals, inside, one, outside)
-    squares = _sums(samples, model.residuals**2, inside**2, one**2, outside**2)
+    sums = _sums(samples, model.residuals, inside, single, outside)
+    squares = _sums(samples, model.residuals**2, inside**2, single**2, outside**2)
     variances = np.maximum(0.0, squares - sums**2 / count) / (count * (count - 1))
     values = _without_diagonal(4 * model.coefficients + residuals + sums / count)
     return Interactions(values, np.sqrt(variances) * t_ratio(count - 1))
 
 
-def _sums(coalitions: Coalitions, scores: Values, inside: Values, one: Values, outside: Values) -> Values:
+def _sums(coalitions: Coalitions, scores: Values, inside: Values, single: Values, outside: Values) -> Values:
     """For every pair the sum of scores, weighted by how much of the pair is in a coalition, ``(outputs, units, units)``."""
     bits = coalitions.astype(float)
     products = np.stack(
-        [(bits * column[:, None]).T @ bits for column in ((inside - 2 * one + outside)[:, None] * scores).T]
+        [(bits * column[:, None]).T @ bits for column in ((inside - 2 * single + outside)[:, None] * scores).T]
     )
-    linear = ((one - outside)[:, None] * scores).T @ bits
+    linear = ((single - outside)[:, None] * scores).T @ bits
     constant = outside @ scores
     return _without_diagonal(products + linear[:, :, None] + linear[:, None, :] + constant[:, None, None])
 

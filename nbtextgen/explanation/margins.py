@@ -55,12 +55,12 @@ class Margins:
         self.networks, self.subject, self.removal, self.on_progress = networks, subject, removal, on_progress
         self.steps = sorted(range(len(subject.output)) if steps is None else steps)
         self.evaluations = 0
-        self._known: dict[bytes, float] = {}
+        self._margins: dict[bytes, float] = {}
 
     def __call__(self, coalitions: Coalitions) -> Values:
         """Margins of sources with only these units, ``(coalitions, units)`` to ``(coalitions,)``; cached."""
         keys = [row.tobytes() for row in np.packbits(coalitions, axis=1)]
-        rows = list({key: row for row, key in enumerate(keys) if key not in self._known}.values())
+        rows = list({key: row for row, key in enumerate(keys) if key not in self._margins}.values())
         if rows:
             rows.sort(
                 key=lambda row: int(coalitions[row].sum())
@@ -68,8 +68,8 @@ class Margins:
             for start in range(0, len(rows), self.batch):
                 batch = rows[start : start + self.batch]
                 for row, margin in zip(batch, self.of(self.removal(coalitions[batch])), strict=True):
-                    self._known[keys[row]] = float(margin)
-        return np.array([self._known[key] for key in keys])
+                    self._margins[keys[row]] = float(margin)
+        return np.array([self._margins[key] for key in keys])
 
     @property
     def batch(self) -> int:

@@ -179,11 +179,11 @@ class PrefixValue:
         source_rows = (inverse.reshape(-1, 1) * repeats + np.arange(repeats)).reshape(-1)
         written = coalitions[:, self.units :]
 
-        def score(output: ExplainedOutput, prefix: PrefixRemoval, wanted: NDArray[np.bool_]) -> Values:
-            copies = wanted.repeat(repeats, 0)
+        def score(output: ExplainedOutput, prefix: PrefixRemoval, needed: NDArray[np.bool_]) -> Values:
+            copies = needed.repeat(repeats, 0)
             scores = np.zeros(copies.shape)
             scores[copies] = self._score_pairs(output, prefix(written), encoded, source_rows, copies)
-            return scores.reshape(len(wanted), repeats, -1).mean(1)
+            return scores.reshape(len(needed), repeats, -1).mean(1)
 
         scores = score(subject.output, self.prefixes[0], new)
         if subject.contrast is None:
@@ -197,12 +197,12 @@ class PrefixValue:
         prefixes: MaskedPrefixes,
         encoded: Sequence[tuple[Memory, Tensor]],
         source_rows: Ids,
-        wanted: NDArray[np.bool_],
+        needed: NDArray[np.bool_],
     ) -> Values:
-        """Scores of the pairs of a copy and an output token where ``wanted (copies, outputs)``, ``(pairs,)``."""
+        """Scores of the pairs of a copy and an output token where ``needed (copies, outputs)``, ``(pairs,)``."""
         networks, device = self.source.networks, encoded[0][1].device
-        rows, steps = (torch.as_tensor(index, device=device) for index in np.nonzero(wanted))
-        positions = torch.as_tensor(prefixes.positions[wanted], device=device)
+        rows, steps = (torch.as_tensor(index, device=device) for index in np.nonzero(needed))
+        positions = torch.as_tensor(prefixes.positions[needed], device=device)
         inputs = torch.as_tensor(prefixes.inputs, device=device)
         copies = torch.as_tensor(source_rows, device=device)
         targets = torch.as_tensor(output.ids, device=device)[steps][:, None]

@@ -62,9 +62,9 @@ def regression(
     total, squares = _terms(samples, density, fit.residuals[len(listed) :])
     count, widened = fitted, float(np.sqrt(1 + WIDENED * fit.freedom))
     while True:
-        known = (fitted * base + (count - fitted) * later) / count
+        certain = (fitted * base + (count - fitted) * later) / count
         yield Attributions(
-            known + total / count,
+            certain + total / count,
             ends[0],
             ends[1],
             f"regression on {count + len(listed):,} pairs of coalitions",

@@ -137,8 +137,8 @@ def _copy_ids(text: str, copy: CopyMap, source_words: list[str]) -> Ids:
     ids, words = copy.ids(text)
     size = copy.target.size
     temporary = [size + source_words.index(word) if word in source_words else UNK for word in words]
-    known = [temporary[int(number) - size] if number >= size else int(number) for number in ids]
-    return np.array(known or [UNK], dtype=np.int64)
+    copy_ids = [temporary[int(number) - size] if number >= size else int(number) for number in ids]
+    return np.array(copy_ids or [UNK], dtype=np.int64)
 
 
 def background_texts(background: Iterable[str]) -> tuple[str, ...]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol, Unpack
 
 import numpy as np
 import torch
 
+from nbtextgen.data.config import DataConfig
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.explanation.agreement import correlation
 from nbtextgen.explanation.config import METHOD_NAMES, configure
@@ -21,8 +22,18 @@ from nbtextgen.inference.sources import validate_sources
 from nbtextgen.model.isolation import isolated
 from nbtextgen.model.seq2seq import Seq2Seq
 
+if TYPE_CHECKING:
+    from nbtextgen.core.option_types import ExplanationOptions
+
 MAX_CORRELATION = 0.5
 """Rank correlation with a random model's attributions above which a method fails the check."""
+
+
+class CleaningPlan(Protocol):
+    """The settings of a training, as far as the check needs them."""
+
+    @property
+    def data(self) -> DataConfig: ...
 
 
 class TrainedModel(Protocol):
@@ -33,7 +44,7 @@ class TrainedModel(Protocol):
     @property
     def background(self) -> tuple[str, ...]: ...
     @property
-    def plan(self) -> Any: ...
+    def plan(self) -> CleaningPlan: ...
 
 
 @dataclass(frozen=True, repr=False)
@@ -76,7 +87,7 @@ def sanity_check(
     *,
     seeds: int = 3,
     background: Iterable[str] | None = None,
-    **options: Any,
+    **options: Unpack[ExplanationOptions],
 ) -> Sanity:
     """Compare explanations of the model with those of models of random weights: they should differ.
 

@@ -274,9 +274,9 @@ def _unclear(explanation: Explained, part: _Part, inputs: Sequence[_Part], value
     if np.abs(values).max() < NEGLIGIBLE:
         if explanation.contrast is not None:
             return "is not decided by the source against the alternative"
-        given = np.exp(explanation.log_probabilities[part.members].sum())
-        without = np.exp(explanation.without_source[part.members].sum())
-        return f"hardly depends on the source (p = {_percent(given)} with it, {_percent(without)} without)"
+        with_source = np.exp(explanation.log_probabilities[part.members].sum())
+        without_source = np.exp(explanation.without_source[part.members].sum())
+        return f"hardly depends on the source (p = {_percent(with_source)} with it, {_percent(without_source)} without)"
     if not np.isfinite(errors).all() or values[best] <= 1.96 * errors[best] and errors[best] > 0:
         return "comes from parts that sampling noise hides; give a larger --budget"
     if values.sum() < -NEGLIGIBLE and -values.min() > values[best]:

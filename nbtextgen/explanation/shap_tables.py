@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import shap
@@ -39,13 +39,13 @@ class OutputColumnsExplanation(_Explanation):
             self.values, self.base_values, self.data, feature_names=names, output_names=list(self.output_names)
         )
 
-    def __getitem__(self, item: Any) -> shap.Explanation:
+    def __getitem__(self, item: object) -> shap.Explanation:
         if not isinstance(item, tuple):
             raise OptionError(ONE_TEXT)
         return _Explanation.__getitem__(self, item)
 
     @property
-    def feature_names(self) -> Any:
+    def feature_names(self) -> NoReturn:
         """Read by the plots that compare rows."""
         raise OptionError(ONE_TEXT)
 
@@ -62,7 +62,7 @@ class TextRowsExplanation(_Explanation):
         return shap.Explanation(self.values, self.base_values, self.data, feature_names=list(self.feature_names))
 
     @property
-    def output_names(self) -> Any:
+    def output_names(self) -> NoReturn:
         """Read by ``shap.plots.text``."""
         raise OptionError(MANY_TEXTS)
 
@@ -106,14 +106,14 @@ def of_many_texts(
     if len(counts) > len(names):
         names.append("other units")
     others = len(names) - 1
-    if any(given is not None for given in earlier):
+    if any(prefix is not None for prefix in earlier):
         names.append("earlier output")
     values, present = np.zeros((2, len(rows), len(names)))
-    for row, ((units, totals), given) in enumerate(zip(rows, earlier, strict=True)):
+    for row, ((units, totals), prefix) in enumerate(zip(rows, earlier, strict=True)):
         for unit, value in zip(units, totals, strict=True):
             column = columns.get(unit, others)
             values[row, column] += value
             present[row, column] += 1
-        if given is not None:
-            values[row, -1], present[row, -1] = given.sum(), len(given)
+        if prefix is not None:
+            values[row, -1], present[row, -1] = prefix.sum(), len(prefix)
     return TextRowsExplanation(values, base, present, feature_names=names)

@@ -337,13 +337,13 @@ def _right_shares(by_method: Mapping[str, list[Explanation]], targets: Sequence[
         true_links(each.source, target) if each.text == target and each.score == "log-probability" else None
         for each, target in zip(first, targets, strict=True)
     ]
-    known = [(row, spans) for row, spans in enumerate(links) if spans is not None]
+    linked = [(row, spans) for row, spans in enumerate(links) if spans is not None]
     shares = {
-        method: [truth.right_share(explanations[row], spans) for row, spans in known]
+        method: [truth.right_share(explanations[row], spans) for row, spans in linked]
         for method, explanations in by_method.items()
         if method != "context"
     }
-    shares["random"] = [truth.uniform_share(first[row], spans) for row, spans in known]
+    shares["random"] = [truth.uniform_share(first[row], spans) for row, spans in linked]
     defined = {method: [share for share in each if share is not None] for method, each in shares.items()}
     return {method: Mean.of(each) for method, each in defined.items() if each}
 

@@ -100,9 +100,9 @@ def _of_suitable_size(source: str, encoding: Encoding, kind: str) -> Units:
     if units is not None and len(units) <= MAX_AUTOMATIC:
         return units
     words = word_spans(source)
-    found = _grouped("word", source, encoding, words)
-    if len(found) <= MAX_AUTOMATIC:
-        return found
+    units_of_words = _grouped("word", source, encoding, words)
+    if len(units_of_words) <= MAX_AUTOMATIC:
+        return units_of_words
     return _grouped("phrase", source, encoding, joined_spans(source, words, PHRASES))
 
 

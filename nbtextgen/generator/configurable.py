@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import inspect
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 
 from nbtextgen.core.errors import OptionError, nearest
+from nbtextgen.core.files import JsonObject
 from nbtextgen.data.readers.columns import ColumnName
+from nbtextgen.pipeline.estimate import CostEstimate, trial_run
 from nbtextgen.pipeline.settings import fit_options
 
 if TYPE_CHECKING:
+    from sklearn.utils import Tags
+
     from nbtextgen.core.option_types import GeneratorOptions
-    from nbtextgen.pipeline.estimate import CostEstimate
     from nbtextgen.training.range_test import RangeTest
 
 
@@ -19,10 +22,10 @@ class Configurable:
     """The part of ``TextGenerator`` that holds its settings, with scikit-learn's interface to them."""
 
     def __init__(self, **options: Unpack[GeneratorOptions]) -> None:
-        self._options: dict[str, Any] = {name: option.default for name, option in fit_options().items()}
+        self._options: JsonObject = {name: option.default for name, option in fit_options().items()}
         self.set_params(**options)
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
+    def get_params(self, deep: bool = True) -> JsonObject:
         """The settings by name, as given, with the parameters that a subclass adds to the constructor."""
         return {**self._options, **{name: getattr(self, name) for name in self._added_parameters()}}
 
@@ -34,19 +37,19 @@ class Configurable:
 
     def set_params(self, **options: Unpack[GeneratorOptions]) -> Self:
         """Change settings for the next ``fit``; raises ``OptionError`` as the constructor does."""
-        known = fit_options()
+        available = fit_options()
         for name in options.keys() & set(self._added_parameters()):
             setattr(self, name, options.pop(name))
         for name, value in options.items():
-            if name not in known:
-                raise OptionError(f"TextGenerator has no option '{name}'.{nearest(name, known)}")
-            checked = known[name].check(value)
+            if name not in available:
+                raise OptionError(f"TextGenerator has no option '{name}'.{nearest(name, available)}")
+            checked = available[name].check(value)
             if callable(value):  # a metric of the user, which options keep by name
                 options[name] = checked
         self._options.update(options)
         return self
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         from sklearn.utils import InputTags, Tags, TargetTags
 
         tags = Tags(estimator_type=None, target_tags=TargetTags(required=False))
@@ -55,8 +58,8 @@ class Configurable:
 
     def estimate(
         self,
-        data: Any,
-        targets: Any = None,
+        data: object,
+        targets: object = None,
         *,
         source: ColumnName | None = None,
         target: ColumnName | None = None,
@@ -69,14 +72,12 @@ class Configurable:
         Args:
             data, targets, source, target, encoding: as in ``fit``.
         """
-        from nbtextgen.pipeline.estimate import trial_run
-
         return trial_run(self._options, data, targets, source, target, encoding).estimate()
 
     def find_learning_rate(
         self,
-        data: Any,
-        targets: Any = None,
+        data: object,
+        targets: object = None,
         *,
         updates: int = 150,
         source: ColumnName | None = None,
@@ -92,6 +93,4 @@ class Configurable:
         Returns:
             ``rates``, ``losses`` and the ``suggestion``; a notebook shows them as a chart.
         """
-        from nbtextgen.pipeline.estimate import trial_run
-
         return trial_run(self._options, data, targets, source, target, encoding).find_learning_rate(updates=updates)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from nbtextgen.core.errors import DataError
 from nbtextgen.data.readers.columns import ColumnName
+from nbtextgen.explanation.config import configure, configure_scored
+from nbtextgen.explanation.removal import background_texts
 from nbtextgen.generator.trained_model import TrainedModel
 from nbtextgen.inference.generation import Generation
 from nbtextgen.pipeline.dataset import to_pairs
 from nbtextgen.pipeline.model_data import evenly_spread, model_pairs, model_sources
+from nbtextgen.pipeline.training_rows import EARLIER_UNKNOWN, MISSING, given_pairs
 
 if TYPE_CHECKING:
     from nbtextgen.core.option_types import ExplanationOptions
@@ -47,9 +50,7 @@ class ExplainedModel(TrainedModel):
             DataError: for a source that is empty or not text.
             OptionError: for an unknown option or a value out of range.
         """
-        from nbtextgen.explanation.config import configure_scored
         from nbtextgen.explanation.explainer import explain
-        from nbtextgen.explanation.removal import background_texts
 
         config, score = configure_scored(options)
         donors = self.background if background is None else background_texts(background)
@@ -70,8 +71,8 @@ class ExplainedModel(TrainedModel):
         token: int | str | None = None,
         method: str = "gradients",
         count: int = 10,
-        data: Any = None,
-        targets: Any = None,
+        data: object = None,
+        targets: object = None,
         source: ColumnName | None = None,
         target: ColumnName | None = None,
         encoding: str | None = None,
@@ -108,18 +109,24 @@ class ExplainedModel(TrainedModel):
         return pairs.behind(self._explained(text), token=token, method=method, count=count)
 
     def _indexed_pairs(
-        self, data: Any = None, *columns: Any, on_progress: ProgressCallback | None = None
+        self,
+        data: object = None,
+        targets: object = None,
+        source: ColumnName | None = None,
+        target: ColumnName | None = None,
+        encoding: str | None = None,
+        *,
+        on_progress: ProgressCallback | None = None,
     ) -> TrainingPairs:
         """The training pairs with their index, which is made at the first call and when the model or the data changed."""
         from nbtextgen.influence.search import TrainingPairs
-        from nbtextgen.pipeline.training_rows import EARLIER_UNKNOWN, MISSING, given_pairs
 
         predictor, plan = self.predictor, self.plan
         key = self.training_pairs if data is None else data
         if self._indexed is not None and self._indexed[0] is key and self._indexed[1] == predictor.fingerprint:
             return self._indexed[2]
         if data is not None:
-            pairs = given_pairs(plan, predictor, data, *columns)
+            pairs = given_pairs(plan, predictor, data, targets, source, target, encoding)
         else:
             pairs = None if self.training_pairs is None else self.training_pairs()
         if pairs is None:
@@ -158,17 +165,15 @@ class ExplainedModel(TrainedModel):
             DataError: for a source or part that is empty, or an output that a greedy search does not write.
             OptionError: for an unknown option or a value out of range.
         """
-        from nbtextgen.explanation.config import configure
         from nbtextgen.explanation.minimal_edits import minimal_edits
-        from nbtextgen.explanation.removal import background_texts
 
         donors = self.background if background is None else background_texts(background)
         return minimal_edits(self.predictor, self._explained(text), configure(options), token=token, background=donors)
 
     def explain_data(
         self,
-        data: Any,
-        targets: Any = None,
+        data: object,
+        targets: object = None,
         *,
         source: ColumnName | None = None,
         target: ColumnName | None = None,
@@ -196,8 +201,6 @@ class ExplainedModel(TrainedModel):
             that made each token; an induced lexicon, where the source is ignored, hubs of attention. ``save`` and ``load``
             keep it in one file.
         """
-        from nbtextgen.explanation.config import configure_scored
-        from nbtextgen.explanation.removal import background_texts
         from nbtextgen.explanation.survey import survey
 
         sample, gold = evenly_spread(to_pairs(data, targets, source, target, encoding), gold, limit)

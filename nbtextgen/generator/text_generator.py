@@ -4,31 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Unpack
 from weakref import WeakSet
 
 from nbtextgen.core.errors import DataError, OptionError
-from nbtextgen.core.files import checked_path
+from nbtextgen.core.files import JsonObject, checked_path
 from nbtextgen.core.options import signature_of
+from nbtextgen.data.corpus import Corpus
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.data.seen import SeenSources
 from nbtextgen.generator.configurable import Configurable
 from nbtextgen.generator.explained_model import ExplainedModel
+from nbtextgen.pipeline import model_folder
+from nbtextgen.pipeline.calibration import calibrate_after_training
 from nbtextgen.pipeline.dataset import prepare_data, to_pairs
 from nbtextgen.pipeline.description import description, description_html
+from nbtextgen.pipeline.fit import LocalTraining
 from nbtextgen.pipeline.model_data import score_metric
 from nbtextgen.pipeline.session import Callback, TrainingSession, run_session
 from nbtextgen.pipeline.settings import fit_options
 from nbtextgen.pipeline.training_rows import MAX_PAIRS, trained_pairs
+from nbtextgen.pipeline.warm_start import OldPairs, WarmStart
+from nbtextgen.run.config import LaunchConfig
+from nbtextgen.run.folder import Run
+from nbtextgen.run.launch import open_session
+from nbtextgen.training.device import choose_device
 from nbtextgen.training.events import Event
 
 if TYPE_CHECKING:
     from nbtextgen.core.option_types import GeneratorOptions
     from nbtextgen.pipeline.training_data import TrainingData
-    from nbtextgen.pipeline.warm_start import WarmStart
-    from nbtextgen.run.config import LaunchConfig
-    from nbtextgen.run.folder import Run
     from nbtextgen.training.controls import Controls
 
 KEPT_SOURCES = 200
@@ -68,10 +74,10 @@ class TextGenerator(Configurable, ExplainedModel):
 
     def fit(
         self,
-        data: Any,
-        targets: Any = None,
+        data: object,
+        targets: object = None,
         *,
-        valid: Any = None,
+        valid: object = None,
         source: ColumnName | None = None,
         target: ColumnName | None = None,
         encoding: str | None = None,
@@ -82,7 +88,7 @@ class TextGenerator(Configurable, ExplainedModel):
         launch: LaunchConfig | None = None,
         start: TextGenerator | str | Path | None = None,
         replay: float | None = None,
-        replay_data: Any = None,
+        replay_data: object = None,
     ) -> TextGenerator:
         """Train on pairs; afterwards the generator holds the best model found.
 
@@ -112,9 +118,6 @@ class TextGenerator(Configurable, ExplainedModel):
             ModelFileError: if the run's folder exists already or cannot be written.
             LaunchError: if processes that train together end without a result.
         """
-        from nbtextgen.pipeline.fit import LocalTraining
-        from nbtextgen.run.config import LaunchConfig
-
         if start is not None:
             warm_start = _as_model(start)._warm_start(replay, replay_data)
             data = warm_start.prepare(self._options, data, targets, valid, source, target, encoding)
@@ -124,8 +127,6 @@ class TextGenerator(Configurable, ExplainedModel):
             data = prepare_data(self._options, data, targets, valid, source, target, encoding)
         launch = LaunchConfig.of(processes, launch)
         if run or launch is not None:
-            from nbtextgen.run.folder import Run
-
             self._train_run(Run.create(run or True, data, self._options), controls, callbacks, launch, data.notes)
         else:
             session = LocalTraining(data.plan, data.training_data, controls, notes=data.notes, spent=data.seconds)
@@ -136,10 +137,8 @@ class TextGenerator(Configurable, ExplainedModel):
         self.seen = None if data.plan.data.store else SeenSources(data.train.sources)  # a store has no texts
         return self
 
-    def _warm_start(self, replay: float | None, replay_data: Any) -> WarmStart:
+    def _warm_start(self, replay: float | None, replay_data: object) -> WarmStart:
         """This model as one to go on from, with the pairs that it was trained on as far as they are at hand."""
-        from nbtextgen.pipeline.warm_start import OldPairs, WarmStart
-
         pairs = None if self.training_pairs is None or self.plan.data.context is not None else self.training_pairs()
         encoded = self.run.training_data() if self.run is not None and pairs is None else None
         old = OldPairs(pairs, self.held_out, encoded)
@@ -147,7 +146,7 @@ class TextGenerator(Configurable, ExplainedModel):
 
     def fit_text(
         self,
-        text: Any,
+        text: object,
         *,
         encoding: str | None = None,
         callbacks: Iterable[Callback] | None = None,
@@ -172,8 +171,6 @@ class TextGenerator(Configurable, ExplainedModel):
             >>> poet.continue_text("Once", 30, sample=True, seed=1).startswith("Once")
             True
         """
-        from nbtextgen.data.corpus import Corpus
-
         data = Corpus.of(text, encoding)
         return self.fit(
             data, callbacks=callbacks, controls=controls, run=run, processes=processes, launch=launch, start=start
@@ -201,9 +198,6 @@ class TextGenerator(Configurable, ExplainedModel):
         Raises:
             ModelFileError: if there is no run, it is damaged, or another process is training it.
         """
-        from nbtextgen.run.config import LaunchConfig
-        from nbtextgen.run.folder import Run
-
         opened = Run.open(run)
         model = cls(**opened.options)
         model.training_pairs = opened.kept_rows
@@ -220,8 +214,6 @@ class TextGenerator(Configurable, ExplainedModel):
         notes: Sequence[str] = (),
     ) -> None:
         """Train a run in this process, or in processes of its own."""
-        from nbtextgen.run.launch import open_session
-
         self.run = run
         session = open_session(run, controls, launch, notes)
         if launch is not None and launch.detach:
@@ -240,8 +232,6 @@ class TextGenerator(Configurable, ExplainedModel):
 
     def _calibrate(self, data: TrainingData, valid: Pairs | None) -> None:
         """Calibrate the confidence of a model that was just trained; a run keeps the result in its folder."""
-        from nbtextgen.pipeline.calibration import calibrate_after_training
-
         if self._predictor is None or self._plan is None:  # other processes train it
             return
         if self.run is not None and (kept := self.run.read_confidence(self._predictor)) is not None:
@@ -255,8 +245,8 @@ class TextGenerator(Configurable, ExplainedModel):
 
     def score(
         self,
-        sources: Any,
-        targets: Any = None,
+        sources: object,
+        targets: object = None,
         *,
         source: ColumnName | None = None,
         target: ColumnName | None = None,
@@ -288,8 +278,6 @@ class TextGenerator(Configurable, ExplainedModel):
             ModelFileError: if the folder holds something that is not a saved model, or cannot be written.
             NotTrainedError: before ``fit``.
         """
-        from nbtextgen.pipeline.model_folder import save
-
         if keep_sources and not self.background:
             raise DataError("There are no training sources to keep: this model was loaded from a folder without them.")
         rows = self.training_pairs() if keep_rows and self.training_pairs is not None else None
@@ -299,7 +287,7 @@ class TextGenerator(Configurable, ExplainedModel):
             )
         sources = self.background[:: max(1, len(self.background) // max(1, keep_sources))][:keep_sources]
         model = self.predictor, self.plan, self._options
-        return save(checked_path(folder), *model, sources, rows, self.history)
+        return model_folder.save(checked_path(folder), *model, sources, rows, self.history)
 
     @classmethod
     def load(cls, folder: str | Path, *, device: str = "auto") -> TextGenerator:
@@ -313,10 +301,6 @@ class TextGenerator(Configurable, ExplainedModel):
             ModelFileError: names what is missing, damaged or of a later format.
             OptionError: for a device that this machine does not have.
         """
-        from nbtextgen.pipeline.model_folder import kept_rows, kept_sources, load
-        from nbtextgen.run.folder import Run
-        from nbtextgen.training.device import choose_device
-
         torch_device, folder = choose_device(device), checked_path(folder)
         if Run.is_run(folder):
             run = Run.open(folder)
@@ -324,23 +308,23 @@ class TextGenerator(Configurable, ExplainedModel):
             predictor, model._plan, model.run = run.load_best(), run.plan, run
             model.training_pairs = run.kept_rows
         else:
-            predictor, plan, options = load(folder)
+            predictor, plan, options = model_folder.load(folder)
             model = cls(**options)
-            model._plan, model.background = plan, kept_sources(folder)
-            model.training_pairs = kept_rows(folder)
+            model._plan, model.background = plan, model_folder.kept_sources(folder)
+            model.training_pairs = model_folder.kept_rows(folder)
         model._predictor = predictor.to(torch_device)
         return model
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """For pickle and joblib: settings and model; a training under way, outputs in use and training pairs are left out."""
         return {**vars(self), "_session": None, "generated": (), "training_pairs": None, "_indexed": None}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: JsonObject) -> None:
         vars(self).update(state, generated=WeakSet())
 
     def __repr__(self) -> str:
-        known = fit_options()
-        options = [f"{name}={value!r}" for name, value in self._options.items() if value != known[name].default]
+        available = fit_options()
+        options = [f"{name}={value!r}" for name, value in self._options.items() if value != available[name].default]
         return f"TextGenerator({', '.join(options)})  # {'; '.join(self._description()) or 'not trained yet'}"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:

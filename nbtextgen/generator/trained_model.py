@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack, overload
+from typing import TYPE_CHECKING, Unpack, overload
 from weakref import WeakSet
 
 import numpy as np
@@ -18,9 +18,13 @@ from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.data.readers.texts import read_texts
 from nbtextgen.data.seen import SeenSources
 from nbtextgen.decoding.config import DecodingConfig
+from nbtextgen.evaluation.error_rates import Errors, errors
+from nbtextgen.evaluation.metrics import Metrics, find_metrics, measure
+from nbtextgen.export.formats import export_model
 from nbtextgen.inference.bulk import GeneratedTable, generate_table
 from nbtextgen.inference.generation import Generation, GenerationInterrupted, Generations, accept_outputs
 from nbtextgen.inference.sources import validate_sources
+from nbtextgen.pipeline.continuation import CONTINUATION, bits_per_character, continue_text
 from nbtextgen.pipeline.dataset import to_pairs
 from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.pipeline.model_data import (
@@ -35,8 +39,6 @@ from nbtextgen.pipeline.model_data import (
 
 if TYPE_CHECKING:
     from nbtextgen.core.option_types import DecodingOptions
-    from nbtextgen.evaluation.error_rates import Errors
-    from nbtextgen.evaluation.metrics import Metrics
     from nbtextgen.evaluation.scores import Scores
     from nbtextgen.export.page.document import PageOptions
     from nbtextgen.inference.predictor import Predictor
@@ -107,7 +109,7 @@ class TrainedModel:
     @overload
     def generate(
         self,
-        text: Any,
+        text: object,
         *,
         source: ColumnName | None = None,
         encoding: str | None = None,
@@ -116,7 +118,7 @@ class TrainedModel:
     ) -> Generations: ...
     def generate(
         self,
-        text: Any,
+        text: object,
         *,
         source: ColumnName | None = None,
         encoding: str | None = None,
@@ -151,7 +153,7 @@ class TrainedModel:
 
     def generate_file(
         self,
-        data: Any,
+        data: object,
         into: str | Path | None = None,
         *,
         source: ColumnName | None = None,
@@ -217,8 +219,6 @@ class TrainedModel:
         Raises:
             OptionError: if a length is given and the model was trained on pairs.
         """
-        from nbtextgen.pipeline.continuation import CONTINUATION, continue_text
-
         config = build(DecodingConfig, decoding)
         if length is None and self.plan.data.context is None:
             yield from self.predictor.stream(model_sources(self.plan, [text])[0], config)
@@ -241,8 +241,8 @@ class TrainedModel:
 
     def evaluate(
         self,
-        data: Any,
-        targets: Any = None,
+        data: object,
+        targets: object = None,
         *,
         metrics: Metrics | None = None,
         source: ColumnName | None = None,
@@ -269,16 +269,13 @@ class TrainedModel:
         Raises:
             OptionError: for an unknown metric, before anything is generated.
         """
-        from nbtextgen.evaluation.error_rates import errors
-        from nbtextgen.evaluation.metrics import find_metrics, measure
-
-        found = find_metrics(default_metrics(self.plan) if metrics is None else metrics)
+        chosen = find_metrics(default_metrics(self.plan) if metrics is None else metrics)
         sources, references = model_references(
             self.plan, self.predictor, to_pairs(data, targets, source, target, encoding), grouped=group_sources
         )
         generations = self.generate(sources, **decoding)
         outputs = [generation.text for generation in generations]
-        scores = measure(references, outputs, found)
+        scores = measure(references, outputs, chosen)
         scores.worst = errors(sources, references, outputs, limit=10)
         scores.evaluated = evaluated_outputs(self.plan, generations, references, self.seen)
         if self.seen is not None:
@@ -288,8 +285,8 @@ class TrainedModel:
 
     def errors(
         self,
-        data: Any,
-        targets: Any = None,
+        data: object,
+        targets: object = None,
         *,
         limit: int = 50,
         source: ColumnName | None = None,
@@ -307,8 +304,6 @@ class TrainedModel:
         Returns:
             rows of source, nearest reference, output, edits and their rate; ``.frame()`` makes a data frame of them.
         """
-        from nbtextgen.evaluation.error_rates import errors
-
         sources, references = model_references(
             self.plan, self.predictor, to_pairs(data, targets, source, target, encoding), grouped=group_sources
         )
@@ -317,8 +312,8 @@ class TrainedModel:
 
     def perplexity(
         self,
-        data: Any,
-        targets: Any = None,
+        data: object,
+        targets: object = None,
         *,
         source: ColumnName | None = None,
         target: ColumnName | None = None,
@@ -330,8 +325,8 @@ class TrainedModel:
 
     def log_probabilities(
         self,
-        data: Any,
-        targets: Any = None,
+        data: object,
+        targets: object = None,
         *,
         source: ColumnName | None = None,
         target: ColumnName | None = None,
@@ -354,8 +349,6 @@ class TrainedModel:
 
     def bits_per_character(self, text: str) -> float:
         """Bits per character that a model trained with ``fit_text`` assigns to a text (lower is better)."""
-        from nbtextgen.pipeline.continuation import bits_per_character
-
         return bits_per_character(self.predictor, self.plan, text)
 
     # Exporting ----------------------------------------------------------------------------------------------------
@@ -371,6 +364,4 @@ class TrainedModel:
         Raises:
             ModelFileError, OptionError: if the path holds something else or cannot be written; if a page cannot do it.
         """
-        from nbtextgen.export.formats import export_model
-
         return export_model(format, path, self, page)

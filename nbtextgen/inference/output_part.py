@@ -110,9 +110,9 @@ def _place(text: str, part: str) -> Span | None:
     """Start and end of a piece of a text, preferably as whole words; ``None`` if it is not there."""
     if part in text:
         return _as_words(text, part)
-    pieces, wanted = [text[slice(*span)] for span in character_spans(text)], unicodedata.normalize("NFC", part)
+    pieces, composed_part = [text[slice(*span)] for span in character_spans(text)], unicodedata.normalize("NFC", part)
     composed = [unicodedata.normalize("NFC", piece) for piece in pieces]
-    place = _as_words("".join(composed), wanted)
+    place = _as_words("".join(composed), composed_part)
     if place is None:
         stripped = part.strip()
         return _place(text, stripped) if stripped not in ("", part) else None

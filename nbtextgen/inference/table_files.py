@@ -13,7 +13,7 @@ from importlib import import_module
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import BinaryIO, NamedTuple, cast
 
 from nbtextgen.core.errors import DataError, nearest
 from nbtextgen.core.files import hidden_name, link_target, try_lock
@@ -120,7 +120,7 @@ class PartFile:
 
     def _check(self, header: bytes) -> None:
         try:
-            settings: Any = json.loads(header)
+            settings: object = json.loads(header)
         except ValueError:
             settings = None
         if not isinstance(settings, dict) or "format" not in settings:
@@ -214,7 +214,7 @@ def _may_be_replaced(path: Path) -> bool:
     try:
         if suffix == ".parquet":
             with optional_import("A Parquet file", "pyarrow", "frames"):
-                parquet: Any = import_module("pyarrow.parquet")
+                parquet = import_module("pyarrow.parquet")
             return parquet.read_schema(path).names[:3] == first
         with path.open(encoding="utf-8") as file:
             line = file.readline(1 << 20)
@@ -279,9 +279,9 @@ def _write_texts(path: Path, names: list[str], rows: Iterable[Columns]) -> None:
 
 def _write_parquet(path: Path, names: list[str], rows: Iterable[Columns]) -> None:
     with optional_import("A Parquet file", "pyarrow", "frames"):
-        pyarrow: Any = import_module("pyarrow")
-        parquet: Any = import_module("pyarrow.parquet")
-    kinds: dict[str, Any] = {"candidates": pyarrow.list_(pyarrow.string())}
+        pyarrow = import_module("pyarrow")
+        parquet = import_module("pyarrow.parquet")
+    kinds = {"candidates": pyarrow.list_(pyarrow.string())}
     kinds |= dict.fromkeys(("log_probability", "confidence"), pyarrow.float64())
     kinds["accepted"] = pyarrow.bool_()
     schema = pyarrow.schema([(name, kinds.get(name, pyarrow.string())) for name in names])

@@ -145,13 +145,13 @@ class TermFinder:
 
     def _alternatives(self, texts: Sequence[str], source_words: Sequence[str]) -> Alternatives:
         """The ways to write one of the texts as token ids: as a word of its own, and without a space before it."""
-        found = [
+        spellings = [
             ids
             for text in texts
             for opening in ("", "(")
             if (ids := self._ids(opening, text, source_words)) is not None
         ]
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys(spellings))
 
     def _ids(self, opening: str, text: str, source_words: Sequence[str]) -> tuple[int, ...] | None:
         """The ids of a text behind an opening bracket; ``None`` if the model cannot write it so."""

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 if TYPE_CHECKING:
+    from nbtextgen.core.option_types import DecodingOptions
     from nbtextgen.export.page.live_page import LivePage
     from nbtextgen.generator import TextGenerator
+    from nbtextgen.notebook.explain.panel import ExplanationPanel
+    from nbtextgen.notebook.panels.generate import GeneratePanel
 
 
-def panel(name: str | TextGenerator = "", text: str = "", *, kind: str = "auto", data: str = "", live: int = 0) -> Any:
+def panel(
+    name: str | TextGenerator = "", text: str = "", *, kind: str = "auto", data: str = "", live: int = 0
+) -> object:
     """Return the panel that ``%textgen_panel`` shows, or a panel of a model without magics, as for marimo and Voila.
 
     Args:
@@ -43,11 +48,11 @@ def panel(name: str | TextGenerator = "", text: str = "", *, kind: str = "auto",
         raise OptionError("Panels of variables need IPython or Jupyter; elsewhere give the model itself: panel(model).")
     if PanelCommands.__name__ not in shell.magics_manager.registry:
         register(shell)
-    commands: Any = shell.magics_manager.registry[PanelCommands.__name__]
+    commands = shell.magics_manager.registry[PanelCommands.__name__]
     return commands.open([word for word in (name, text) if word], kind, data, live)
 
 
-def _panel_of(model: TextGenerator, text: str, kind: str, live: int) -> Any:
+def _panel_of(model: TextGenerator, text: str, kind: str, live: int) -> ExplanationPanel | GeneratePanel:
     """The panel of a model that need not be in a variable."""
     from nbtextgen.core.errors import OptionError
     from nbtextgen.notebook.explain.panel import ExplanationPanel
@@ -64,7 +69,13 @@ def _panel_of(model: TextGenerator, text: str, kind: str, live: int) -> Any:
 
 
 def live_page(
-    model: TextGenerator, text: str = "", *, name: str = "model", bits: int = 16, still: bool = True, **decoding: Any
+    model: TextGenerator,
+    text: str = "",
+    *,
+    name: str = "model",
+    bits: int = 16,
+    still: bool = True,
+    **decoding: Unpack[DecodingOptions],
 ) -> LivePage:
     """Return an output that generates and explains without a kernel, in a saved notebook and in pages exported from it.
 

@@ -29,7 +29,7 @@ class MagicLine:
 
     name: str
     word: str
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, object] = field(default_factory=dict)
     text: str = ""
 
     def magic(self) -> str:
@@ -60,12 +60,12 @@ class MagicLine:
         return call(function, ", ".join(arguments), self.options)
 
 
-def keywords(options: Mapping[str, Any]) -> str:
+def keywords(options: Mapping[str, object]) -> str:
     """Return ``name=value, ...``."""
     return ", ".join(f"{name}={_as_code(value)}" for name, value in options.items())
 
 
-def _as_code(value: Any) -> str:
+def _as_code(value: object) -> str:
     """Return a value as Python; a function of the notebook is its name."""
     if isinstance(value, (list, tuple)):
         parts = ", ".join(map(_as_code, value))
@@ -73,7 +73,7 @@ def _as_code(value: Any) -> str:
     return value.__name__ if inspect.isfunction(value) else repr(value)
 
 
-def call(function: str, first: str, options: Mapping[str, Any]) -> str:
+def call(function: str, first: str, options: Mapping[str, object]) -> str:
     """Return ``function(first, name=value)``; ``first`` is code."""
     parts = [part for part in (first, keywords(options)) if part]
     return f"{function}({', '.join(parts)})"

@@ -177,7 +177,7 @@ class Completer:
 
     def _install_hook(self) -> None:
         """Register with a shell of IPython 7, whose completer has hooks for lines that match an expression."""
-        hooks: Any = vars(self.session.shell).get("strdispatchers", {}).get("complete_command")
+        hooks = vars(self.session.shell).get("strdispatchers", {}).get("complete_command")
         if hooks is not None:
             hooks.regexs.pop(_OUR_LINE, None)
         self.session.shell.set_hook(
@@ -215,7 +215,7 @@ def _positional(words: tuple[str, ...], options: Options) -> list[str]:
     return positional
 
 
-def _columns_of(name: str, variables: Mapping[str, Any]) -> list[str]:
+def _columns_of(name: str, variables: Mapping[str, object]) -> list[str]:
     """Return the columns of a variable or a file; only a file's first line is read, and nothing is evaluated."""
     if not name:
         return []

@@ -74,8 +74,8 @@ class DataView:
     @classmethod
     def of(cls, rows: RawPairs, report: DataReport | None) -> DataView:
         """Describe rows; those that are not pairs are only counted."""
-        usable = [
-            (source, target)
+        usable: list[tuple[str, str]] = [
+            (str(source), str(target))
             for index, (source, target) in enumerate(zip(rows.sources, rows.targets, strict=True))
             if index not in rows.problems and all(isinstance(text, str) and text.strip() for text in (source, target))
         ]

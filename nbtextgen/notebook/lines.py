@@ -79,7 +79,7 @@ class Syntax:
     owners: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
 
 
-def parse_line(line: str, syntax: Syntax, variables: Mapping[str, Any] | None = None) -> ParsedLine:
+def parse_line(line: str, syntax: Syntax, variables: Mapping[str, object] | None = None) -> ParsedLine:
     """Parse the line of a magic.
 
     Args:
@@ -104,7 +104,7 @@ def parse_line(line: str, syntax: Syntax, variables: Mapping[str, Any] | None = 
 class _Reader:
     """Reads one line from left to right."""
 
-    def __init__(self, line: str, syntax: Syntax, variables: Mapping[str, Any] | None) -> None:
+    def __init__(self, line: str, syntax: Syntax, variables: Mapping[str, object] | None) -> None:
         self.line, self.syntax, self.variables = line, syntax, variables
         self.position = 0
         self.parsed = ParsedLine()

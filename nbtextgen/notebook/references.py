@@ -7,7 +7,6 @@ import os
 import re
 import warnings
 from collections.abc import Mapping
-from typing import Any
 
 from nbtextgen.core.errors import OptionError
 from nbtextgen.notebook.quoting import QuotedItems
@@ -42,7 +41,7 @@ def names_in(expression: str) -> set[str]:
 
 def expand(
     text: str,
-    variables: Mapping[str, Any],
+    variables: Mapping[str, object],
     *,
     constants: bool = False,
     dollars: bool = True,
@@ -88,7 +87,7 @@ def expand(
     return _REFERENCE.sub(value, text)
 
 
-def _value(expression: str, variables: Mapping[str, Any], *, constants: bool = False) -> list[Any]:
+def _value(expression: str, variables: Mapping[str, object], *, constants: bool = False) -> list[object]:
     """Return the value of an expression in a list, which is empty if it has none or names no variable."""
     if character := re.fullmatch(r"chr\((\d{2,5})\)", expression):  # how a brace or a dollar can be spelled
         return [chr(int(character[1]))]
@@ -106,7 +105,7 @@ def escape_references(text: str) -> str:
     return re.sub(r"\$(?=\$*[^\W\d])", "{chr(36)}", text)
 
 
-def expand_options(line: str, variables: Mapping[str, Any]) -> str:
+def expand_options(line: str, variables: Mapping[str, object]) -> str:
     """Put options that a variable holds in the place of its name: ``{settings}`` for ``settings = "--copy --epochs 5"``."""
     quotes = QuotedItems(line)
     inside = set[int]()
@@ -116,7 +115,7 @@ def expand_options(line: str, variables: Mapping[str, Any]) -> str:
 
     def value(match: re.Match[str]) -> str:
         values = [] if match.start() in inside else _value(match[1] or match[2], variables)
-        is_options = bool(values) and isinstance(values[0], str) and _BEGINS_WITH_OPTION.match(values[0])
-        return values[0] if is_options else match[0]
+        options = values[0] if values else None
+        return options if isinstance(options, str) and _BEGINS_WITH_OPTION.match(options) else match[0]
 
     return _WORD.sub(value, line)

@@ -10,12 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbtextgen.charts import COLOURS, Curve, figure, line_chart
+from nbtextgen.core.errors import ModelFileError
 from nbtextgen.core.escaping import pictured, visible
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.core.wording import counted
 from nbtextgen.training.progress import clock
 
 if TYPE_CHECKING:
+    import pandas
+
+    from nbtextgen.notebook.static import StaticForm
     from nbtextgen.run.listing import RunRecord
 
 MAX_CURVES = len(COLOURS)
@@ -33,7 +37,9 @@ STATES = {
 class RunsView(Sequence["RunRecord"]):
     """A sequence of ``RunRecord`` that shows itself as a table with learning curves."""
 
-    def __init__(self, folder: Path, runs: Sequence[RunRecord], panel: Callable[[RunsView], Any] | None = None) -> None:
+    def __init__(
+        self, folder: Path, runs: Sequence[RunRecord], panel: Callable[[RunsView], StaticForm] | None = None
+    ) -> None:
         """Keep the runs of a folder; ``panel`` makes what a notebook shows in place of the static table."""
         self.folder, self._runs, self._panel = folder, list(runs), panel
 
@@ -43,7 +49,7 @@ class RunsView(Sequence["RunRecord"]):
     def __getitem__(self, index: Any) -> Any:
         return self._runs[index]
 
-    def frame(self) -> Any:
+    def frame(self) -> pandas.DataFrame:
         """Return the runs as a pandas ``DataFrame``, with a column for every setting."""
         with optional_import("A data frame", "pandas", "frames"):
             import pandas
@@ -128,7 +134,6 @@ class RunsView(Sequence["RunRecord"]):
 
 
 def _validations(run: RunRecord) -> list[tuple[float, float]]:
-    from nbtextgen.core.errors import ModelFileError
     from nbtextgen.notebook.live.record import record_of
     from nbtextgen.run.folder import Run
 
@@ -142,5 +147,5 @@ def _figure(value: float, digits: int) -> str:
     return "" if math.isnan(value) else f"{value:.{digits}f}"
 
 
-def _setting(value: Any) -> str:
+def _setting(value: object) -> str:
     return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

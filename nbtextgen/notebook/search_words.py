@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from nbtextgen.core.errors import OptionError, nearest
 from nbtextgen.core.options import Option
@@ -18,7 +19,7 @@ SEARCHED = ("learning_rate", "hidden_size", "dropout")
 MINUTES = Option("minutes", float, False, 5.0, "time limit of the whole search", None, None, 0.0, None, None, (0.5, 60))
 
 
-def search_of(words: Any) -> dict[str, Domain]:
+def search_of(words: Iterable[str]) -> dict[str, Domain]:
     """Return a search space from words such as ``hidden-size:16..64``, ``cell:lstm/gru`` or ``dropout``.
 
     Raises:
@@ -31,8 +32,8 @@ def search_of(words: Any) -> dict[str, Domain]:
         flag, _, values = word.partition(":")
         name = flag.strip().replace("-", "_")
         if name not in TUNABLE:
-            known = [each.replace("_", "-") for each in TUNABLE]
-            raise OptionError(f"--search: there is no setting '{flag}' to search.{nearest(flag, known)}")
+            tunable = [each.replace("_", "-") for each in TUNABLE]
+            raise OptionError(f"--search: there is no setting '{flag}' to search.{nearest(flag, tunable)}")
         usual = usual_range(FIT[name])
         if not values:
             space[name] = usual

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import keyword
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nbtextgen.core.errors import DataError, OptionError, nearest
 from nbtextgen.notebook.cells import pairs_in_cell
@@ -106,7 +106,9 @@ class Session:
                 f"{name} is still training; stop it first (%textgen_panel {name} shows it), or choose another name."
             )
 
-    def pairs(self, text: str | None, cell: str | None, magic: str, option: str = "--data") -> tuple[Any, PythonCode]:
+    def pairs(
+        self, text: str | None, cell: str | None, magic: str, option: str = "--data"
+    ) -> tuple[object, PythonCode]:
         """Return the pairs in the cell, or whatever the line names, and the Python for it.
 
         Raises:
@@ -132,7 +134,7 @@ class Session:
         text = pairs_in_cell(cell)
         return Pairs.from_text(text, "cell, line"), f"Pairs.from_text({text!r})"
 
-    def data(self, text: str, option: str = "--data") -> Any:
+    def data(self, text: str, option: str = "--data") -> object:
         """Return the name of a built-in data set or a file as it is, or the value of a variable or an expression.
 
         Raises:
@@ -148,7 +150,7 @@ class Session:
             return expanded
         return self.value(text, option, "neither a file nor an expression here")
 
-    def value(self, text: str, option: str, otherwise: str = "no expression here") -> Any:
+    def value(self, text: str, option: str, otherwise: str = "no expression here") -> object:
         """Return the value of an expression, which sees the variables of the notebook and of the calling function.
 
         Raises:
@@ -162,7 +164,7 @@ class Session:
             suggestion = nearest(text, [name for name in self.scope if not name.startswith("_")])
             raise DataError(f"{option} {text}".strip() + f" is {otherwise} ({error}).{suggestion}") from None
 
-    def with_glossary(self, options: Mapping[str, Any]) -> dict[str, Any]:
+    def with_glossary(self, options: Values) -> Values:
         """Return options of generation in which ``--glossary`` is the value of what it names: a variable, file or expression."""
         text = ",".join(options.get("glossary", ()))
         if not text or ("=>" in text and not text.startswith(("{", "["))):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -68,15 +68,15 @@ class StaticForm:
             self._shown_still = None
             _display({"text/plain": "", "text/html": ""}, self._still_id, update=True)
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+    def _repr_mimebundle_(self, **kwargs: object) -> Any:
         bundle = getattr(super(), "_repr_mimebundle_", dict)(**kwargs)  # ipywidgets 7 has none
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
         return (data or {}) | self.still(), metadata
 
-    def _display_(self) -> Any:
+    def _display_(self) -> object:
         """Return what marimo shows: the anywidgets of the panel below one another, or its static form if it has other inputs."""
         with optional_import("A panel outside of Jupyter", "marimo"):
-            marimo: Any = import_module("marimo")
+            marimo = import_module("marimo")
         parts = list(_visible_parts(self))  # type: ignore[arg-type]
         if all(isinstance(part, anywidget.AnyWidget) for part in parts):
             return marimo.vstack([marimo.ui.anywidget(part) for part in parts])
@@ -117,7 +117,7 @@ def _visible_parts(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
                 yield from _visible_parts(child)
 
 
-def _display(data: dict[str, Any], display_id: str, *, update: bool = False) -> None:
+def _display(data: Mapping[str, object], display_id: str, *, update: bool = False) -> None:
     from IPython.display import display
 
     display(data, raw=True, display_id=display_id, update=update)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 
 def is_generator(value: object) -> bool:
@@ -12,7 +11,7 @@ def is_generator(value: object) -> bool:
     return type(value).__name__ == "TextGenerator"
 
 
-def data_variables(variables: Mapping[str, Any]) -> list[str]:
+def data_variables(variables: Mapping[str, object]) -> list[str]:
     """Return the names of the variables that look like pairs: a frame, rows, a dict of columns, ``Pairs``."""
     return [
         name
@@ -34,7 +33,7 @@ def _is_data(value: object) -> bool:
     )
 
 
-def column_names(value: Any) -> list[str]:
+def column_names(value: object) -> list[str]:
     """Return the names of the columns of a variable; empty if it has none."""
     if isinstance(value, (list, tuple)):
         value = value[0] if value and isinstance(value[0], Mapping) else {}

@@ -44,7 +44,11 @@ def without_leaks(train: Pairs, valid: Pairs, *, allowed: bool) -> tuple[Pairs, 
     for source, target in valid:
         held[same_key(source)].add(same_key(target))
     targets = (held.get(same_key(source)) for source in train.sources)
-    rows = [row for row, known in enumerate(targets) if known is None or same_key(train.targets[row]) not in known]
+    rows = [
+        row
+        for row, held_targets in enumerate(targets)
+        if held_targets is None or same_key(train.targets[row]) not in held_targets
+    ]
     repeated = len(train) - len(rows)
     if not repeated:
         return train, ""
@@ -159,10 +163,10 @@ def validation_warnings(train: Pairs, valid: Pairs, data: TrainingData) -> Itera
     keys = {(same_key(source), same_key(target)) for source, target in train}
     trained = {source for source, _ in keys}
     valid_keys = ((same_key(source), same_key(target)) for source, target in pairs)
-    known = sum(pair[0] in trained and pair not in keys for pair in valid_keys)
-    if 2 * known > len(pairs):
+    retargeted = sum(pair[0] in trained and pair not in keys for pair in valid_keys)
+    if 2 * retargeted > len(pairs):
         yield (
-            f"In {share(known, len(pairs), 'validation pair')} the source is a training source, with another target, so scores "
+            f"In {share(retargeted, len(pairs), 'validation pair')} the source is a training source, with another target, so scores "
             "say little about new sources."
         )
 

@@ -6,10 +6,11 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
 
+from nbtextgen.core.files import JsonObject
 from nbtextgen.core.options import Settings, as_dict, build, checked, options_of
 from nbtextgen.data.augmentation import Augmentation
 from nbtextgen.data.config import DataConfig
@@ -41,15 +42,13 @@ class Plan:
     data: DataConfig = DataConfig()
     start: str = ""
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> JsonObject:
         """Plain values for a JSON file."""
-        values: dict[str, Any] = {
-            name: as_dict(vars(self)[name]) for name in ("tokenizer", "model", "training", "data")
-        }
+        values: JsonObject = {name: as_dict(vars(self)[name]) for name in ("tokenizer", "model", "training", "data")}
         return values | ({"start": self.start} if self.start else {})
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any], choices: Mapping[str, object] | None = None) -> Plan:
+    def from_dict(cls, values: Settings, choices: Mapping[str, object] | None = None) -> Plan:
         """Read ``as_dict`` back; raises ``OptionError`` for unknown keys or bad values."""
         return cls(
             build(TokenizerConfig, values["tokenizer"]),

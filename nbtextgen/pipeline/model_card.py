@@ -120,9 +120,9 @@ def _training(plan: Plan, history: Sequence[Event]) -> list[str]:
 
 def _settings(plan: Plan, options: Settings) -> list[str]:
     """A table of the settings that were given or chosen from the data."""
-    given = {name: value for name, value in options.items() if value is not None}
-    rows = [(name, value, "given") for name, value in given.items()]
-    rows += [(name, value, "chosen from the data") for name, value in plan.choices.items() if name not in given]
+    user_settings = {name: value for name, value in options.items() if value is not None}
+    rows = [(name, value, "given") for name, value in user_settings.items()]
+    rows += [(name, value, "chosen from the data") for name, value in plan.choices.items() if name not in user_settings]
     cells = (
         f"| `{name}` | `{pictured(str(value)).replace('|', chr(92) + '|').replace('`', chr(39))}` | {how} |"
         for name, value, how in rows

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
@@ -28,7 +27,7 @@ MAX_UNKNOWN = 10
 """Unknown characters or words that are named."""
 
 
-def model_sources(plan: Plan, texts: Any) -> list[str]:
+def model_sources(plan: Plan, texts: Iterable[object]) -> list[str]:
     """Validated sources, rewritten by the cleaning steps that the model was trained with."""
     return validate_sources(texts, plan.data.clean)
 

@@ -6,13 +6,14 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import torch
 
 from nbtextgen.confidence.confidence import Confidence
 from nbtextgen.core.errors import ModelFileError, NbTextGenError
 from nbtextgen.core.files import (
+    JsonObject,
     as_json,
     as_sealed_json,
     check_format,
@@ -113,13 +114,12 @@ def write_tokenizers(folder: Path, source: Tokenizer, target: Tokenizer) -> None
         write(folder / TARGET, json.dumps(target.to_dict(), ensure_ascii=False).encode())
 
 
-def read_tokenizers(folder: Path, files: Mapping[str, Any]) -> tuple[Tokenizer, Tokenizer]:
+def read_tokenizers(folder: Path, files: Mapping[str, object]) -> tuple[Tokenizer, Tokenizer]:
     """Read both tokenizers; raises ``ModelFileError`` if they are damaged."""
     source = tokenizer_from_dict(read_json(folder / SOURCE))
     return source, tokenizer_from_dict(read_json(folder / TARGET)) if TARGET in files else source
 
 
-@isolated()
 def is_saved_model(folder: str | Path) -> bool:
     """Whether a folder holds a saved model."""
     return (checked_path(folder) / MANIFEST).is_file()
@@ -130,7 +130,8 @@ def check_place(folder: str | Path) -> None:
     check_replaceable(link_target(checked_path(folder)), MANIFEST, "a saved model")
 
 
-def load(folder: Path) -> tuple[Predictor, Plan, dict[str, Any]]:
+@isolated()
+def load(folder: Path) -> tuple[Predictor, Plan, JsonObject]:
     """Read a model; see ``TextGenerator.load``. Nothing in the folder is executed."""
     folder = checked_path(folder)
     recover(folder, MANIFEST)
@@ -162,10 +163,10 @@ def kept_sources(folder: Path) -> tuple[str, ...]:
     """The training sources in a folder that ``load`` has read; usually there are none."""
     if KEPT not in _read_manifest(folder)[0]["files"]:
         return ()
-    sources: list[Any] | None = read_json(folder / KEPT).get("sources")
+    sources: list[object] | None = read_json(folder / KEPT).get("sources")
     if not isinstance(sources, list) or not all(isinstance(text, str) for text in sources):
         raise ModelFileError(f"{folder / KEPT} is damaged: it should hold a list of texts.")
-    return tuple(sources)
+    return tuple(cast("list[str]", sources))
 
 
 def kept_rows(folder: Path) -> Callable[[], Pairs] | None:
@@ -175,7 +176,7 @@ def kept_rows(folder: Path) -> Callable[[], Pairs] | None:
     return partial(read_rows, folder)
 
 
-def read_options(values: dict[str, Any] | None) -> dict[str, Any]:
+def read_options(values: JsonObject | None) -> JsonObject:
     """The settings given by the user, from a manifest; raises ``ModelFileError`` for unknown ones."""
     options = fit_options()
     if not isinstance(values, dict) or not values.keys() <= options.keys():
@@ -183,7 +184,7 @@ def read_options(values: dict[str, Any] | None) -> dict[str, Any]:
     return {name: options[name].check(value) for name, value in values.items()}
 
 
-def _read_manifest(folder: Path) -> tuple[dict[str, Any], bytes]:
+def _read_manifest(folder: Path) -> tuple[JsonObject, bytes]:
     """The manifest of a saved model, and the bytes it was read from; its seal is not checked."""
     if not (folder / MANIFEST).is_file():
         if (folder / EXPORTED).is_file():

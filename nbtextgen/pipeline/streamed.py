@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.files import checked_path, link_target
@@ -57,13 +57,13 @@ class StreamedSource:
     valid_fraction: float
     folder: Path
     data: object
-    inputs: list[Any]
+    inputs: list[object]
 
     @classmethod
     def of(
         cls,
         options: Settings,
-        data: Any,
+        data: object,
         source: ColumnName | None,
         target: ColumnName | None,
         encoding: str | None = None,
@@ -89,7 +89,7 @@ class StreamedSource:
             for place, source_text, target_text in stream_pairs(data, source, target, encoding, notes):
                 yield place, rewrite(source_text), rewrite(target_text)
 
-        if not files_of(data) and iter(data) is data:
+        if not files_of(data) and iter(cast("Iterable[object]", data)) is data:
             raise DataError("With --store the data is read twice: give files or a data set, not an iterator.")
         first = _pairs(list(islice(read_rows(), SAMPLE)), notes)
         if len(first) < SAMPLE:
@@ -98,7 +98,14 @@ class StreamedSource:
         fraction = min(float(options["valid_fraction"]), options["valid_limit"] / max(1, size))
         train = first.take([row for row in range(len(first)) if not _is_held_out(first.sources[row], fraction)])
         chosen = plan(options, train)
-        inputs = [fraction, chosen.training.max_length, chosen.data.clean, source, target, chosen.model.copy]
+        inputs: list[object] = [
+            fraction,
+            chosen.training.max_length,
+            chosen.data.clean,
+            source,
+            target,
+            chosen.model.copy,
+        ]
         inputs += [encoding] if encoding else []
         return cls(
             chosen,

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from nbtextgen.core.errors import DataError, OptionError, nearest
 from nbtextgen.core.files import checked_path, replace
@@ -315,8 +315,8 @@ def _jsonl(pairs: Pairs) -> bytes:
 
 def _parquet(pairs: Pairs) -> bytes:
     with optional_import("A Parquet file", "pyarrow", "frames"):
-        pyarrow: Any = import_module("pyarrow")
-        parquet: Any = import_module("pyarrow.parquet")
+        pyarrow = import_module("pyarrow")
+        parquet = import_module("pyarrow.parquet")
     content = io.BytesIO()
     parquet.write_table(pyarrow.table({"source": pairs.sources, "target": pairs.targets}), content)
     return content.getvalue()

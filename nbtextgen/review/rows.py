@@ -169,7 +169,7 @@ def _delimited(path: Path, delimiter: str) -> Iterator[Mapping[str, object]]:
 def _records(path: Path, kind: str) -> Iterator[Mapping[str, object]]:
     if kind == ".parquet":
         with optional_import("A Parquet file", "pyarrow", "frames"):
-            parquet: Any = import_module("pyarrow.parquet")
+            parquet = import_module("pyarrow.parquet")
         yield from parquet.read_table(path).to_pylist()
         return
     with path.open(encoding="utf-8") as file:

@@ -10,15 +10,15 @@ import re
 import shutil
 import time
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from nbtextgen.confidence.confidence import Confidence
 from nbtextgen.core.errors import ModelFileError, NbTextGenError
 from nbtextgen.core.files import (
+    JsonObject,
     as_sealed_json,
     checked_path,
     checksum,
@@ -89,7 +89,7 @@ class Run:
         8
     """
 
-    def __init__(self, folder: Path, manifest: Mapping[str, Any]) -> None:
+    def __init__(self, folder: Path, manifest: JsonObject) -> None:
         self.folder, self._manifest = folder, manifest
         self.identity = checksum(folder / MANIFEST)
         try:
@@ -203,7 +203,7 @@ class Run:
     def training_data(self) -> TrainingData:
         """Tokenizers and encoded pairs; raises ``ModelFileError`` if they are damaged."""
         folder = self.folder / "material"
-        files: dict[str, Any] = read_sealed_json(folder / "material.json").get("files", {})
+        files: JsonObject = read_sealed_json(folder / "material.json").get("files", {})
         fingerprint = checksum(folder / "material.json")
         if self._manifest.get("material", fingerprint) != fingerprint:
             raise ModelFileError(
@@ -226,7 +226,7 @@ class Run:
     def kept_rows(self) -> Pairs | None:
         """The training pairs as texts, if ``keep_rows`` kept them; raises ``ModelFileError`` if they are damaged."""
         folder = self.folder / "material"
-        files: dict[str, Any] = read_sealed_json(folder / "material.json").get("files", {})
+        files: JsonObject = read_sealed_json(folder / "material.json").get("files", {})
         if KEPT_ROWS not in files:
             return None
         verify(folder, {KEPT_ROWS: files[KEPT_ROWS]}, "material.json")
@@ -343,7 +343,7 @@ def _write_start(folder: Path, start: StartingPoint) -> None:
 
 
 def _read_start(folder: Path) -> StartingPoint:
-    values: dict[str, Any] = read_json(folder / START)
+    values = read_json(folder / START)
     return StartingPoint(
         weights=tuple(
             read_tensors(folder / f"start-{number}.safetensors") for number in range(1, values["weights"] + 1)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from nbtextgen.core.errors import ModelFileError
-from nbtextgen.core.files import checked_path
+from nbtextgen.core.files import JsonObject, checked_path
 from nbtextgen.run.folder import Run
 from nbtextgen.training.events import Ended, Event, Resumed, Started, Step, Validation
 
@@ -45,7 +44,7 @@ class RunRecord:
     metric: float = math.nan
     best_loss: float = math.nan
     best_step: int = 0
-    settings: dict[str, Any] | None = None
+    settings: JsonObject | None = None
     fingerprint: str = ""
     problem: str = ""
 
@@ -74,7 +73,7 @@ def record(folder: Path) -> RunRecord:
         run = Run.open(folder)
     except ModelFileError as error:
         return RunRecord(folder.name, folder, problem=str(error))
-    values: dict[str, Any] = {"state": "broken off"}
+    values: JsonObject = {"state": "broken off"}
     for event in run.history():
         values |= _values(event)
     if run.training:
@@ -83,7 +82,7 @@ def record(folder: Path) -> RunRecord:
     return RunRecord(run.name, folder, run.created, settings=settings, fingerprint=run.fingerprint, **values)
 
 
-def _values(event: Event) -> dict[str, Any]:
+def _values(event: Event) -> JsonObject:
     """The attributes of a record that an event changes."""
     if isinstance(event, Started):
         return {"pairs": event.pairs, "parameters": event.parameters, "steps": event.steps, "state": "broken off"}
@@ -91,7 +90,7 @@ def _values(event: Event) -> dict[str, Any]:
         return {"state": event.reason, "step": event.step, "seconds": event.seconds}
     if not isinstance(event, Step | Resumed | Validation):
         return {}
-    values: dict[str, Any] = {"step": event.step, "epoch": event.epoch, "seconds": event.seconds}
+    values: JsonObject = {"step": event.step, "epoch": event.epoch, "seconds": event.seconds}
     if isinstance(event, Validation):
         values["metric_name"] = event.metric_name
         if event.best:

@@ -21,7 +21,7 @@ _KINDS["Warning"] = _KINDS.pop("TrainingWarning")  # the name in the log is olde
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 
 
-def to_record(event: Event) -> dict[str, Any]:
+def to_record(event: Event) -> dict[str, object]:
     """An event as plain values; ``at`` is the wall clock, only for people to read, since clocks jump."""
     return {"event": _NAMES[type(event)], "at": round(time.time(), 3), **dataclasses.asdict(event)}
 

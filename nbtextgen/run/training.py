@@ -6,11 +6,11 @@ import contextlib
 import dataclasses
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
-from typing import Any
 
 import torch
 
 from nbtextgen.core.errors import ModelFileError
+from nbtextgen.core.files import JsonObject
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.pipeline import model_folder
@@ -212,14 +212,14 @@ class RunTraining:
         return ""
 
 
-def _made_with(device: torch.device, threads: int) -> dict[str, Any]:
+def _made_with(device: torch.device, threads: int) -> dict[str, object]:
     """The conditions that the last bits of a result depend on."""
     return {"torch": torch.__version__, "threads": threads, "device": device.type}
 
 
 def _differences(state: TrainerState, device: torch.device, threads: int) -> list[str]:
     """A note if the run goes on under other conditions, so that its weights may differ in the last bits."""
-    then: dict[str, Any] | None = state.values.get("made_with")
+    then: JsonObject | None = state.values.get("made_with")
     now = _made_with(device, threads)
     if not isinstance(then, dict):
         return []

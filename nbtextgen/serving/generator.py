@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack, overload
+from typing import TYPE_CHECKING, Unpack, overload
 
 from nbtextgen.confidence.confidence import Confidence, find_acceptance
 from nbtextgen.core.errors import ModelFileError, NbTextGenError, OptionError
@@ -110,7 +110,7 @@ class OnnxGenerator:
     @overload
     def generate(
         self,
-        text: Any,
+        text: object,
         *,
         source: ColumnName | None = None,
         encoding: str | None = None,
@@ -119,7 +119,7 @@ class OnnxGenerator:
     ) -> Generations: ...
     def generate(
         self,
-        text: Any,
+        text: object,
         *,
         source: ColumnName | None = None,
         encoding: str | None = None,
@@ -155,7 +155,7 @@ class OnnxGenerator:
 
     def generate_file(
         self,
-        data: Any,
+        data: object,
         into: str | Path | None = None,
         *,
         source: ColumnName | None = None,

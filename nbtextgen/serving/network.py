@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbtextgen.core.errors import ModelFileError
-from nbtextgen.core.files import checksum, verify
+from nbtextgen.core.files import JsonObject, checksum, verify
 from nbtextgen.core.optional_imports import optional_import
 
 Floats = NDArray[np.float32]
@@ -151,7 +151,7 @@ class _Graph:
         except OSError as error:
             raise ModelFileError(f"{self._path} cannot be read: {error.strerror}; export the model again.") from error
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: JsonObject) -> None:
         path: Path = state["path"]
         verify(path.parent, {path.name: state["checksum"]}, MANIFEST)
         self.__init__(path, state["threads"])

@@ -8,10 +8,11 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from nbtextgen.core.errors import ModelFileError
 from nbtextgen.core.files import (
+    JsonObject,
     as_sealed_json,
     checksums,
     committed,
@@ -138,7 +139,7 @@ def read_state(folder: Path) -> TrainerState:
         ModelFileError: naming what is missing, damaged or of a later format.
     """
     manifest = read_sealed_json(folder / MANIFEST, FORMAT)
-    files: dict[str, Any] | None = manifest.get("files")
+    files: JsonObject | None = manifest.get("files")
     if not isinstance(files, dict) or TENSORS not in files:
         raise ModelFileError(f"{folder / MANIFEST} is damaged: it does not list {TENSORS}.")
     verify(folder, files, MANIFEST)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar, cast
 
 import numpy as np
 import torch
@@ -94,9 +94,9 @@ class ProcessGroup:
         """The result of ``make`` in the first process; the others do not call it."""
         if self.size == 1:
             return make()
-        results: list[Any] = [make() if self.rank == 0 else None]
+        results: list[Value | None] = [make() if self.rank == 0 else None]
         dist.broadcast_object_list(results, 0)
-        return results[0]
+        return cast("Value", results[0])
 
     def share(self, rows: NDArray[np.int64], lengths: NDArray[np.int64]) -> NDArray[np.int64]:
         """This process's part of a batch: neighbours, cut where the parts hold about as many tokens.

@@ -87,7 +87,7 @@ class TensorBoardLogger(FigureLogger):
     def __init__(self, folder: str | Path) -> None:
         """Name the folder; raises ``MissingPackageError`` without tensorboard."""
         with optional_import("TensorBoardLogger", "tensorboard"):
-            self._writer_class: Any = import_module("torch.utils.tensorboard").SummaryWriter
+            self._writer_class = import_module("torch.utils.tensorboard").SummaryWriter
         self._folder = str(folder)
         self._writer: Any = None
 
@@ -126,7 +126,7 @@ class MLflowLogger(FigureLogger):
     def __init__(self) -> None:
         """Import the package; raises ``MissingPackageError`` without mlflow."""
         with optional_import("MLflowLogger", "mlflow"):
-            self._mlflow: Any = import_module("mlflow")
+            self._mlflow = import_module("mlflow")
         self._own = False
 
     def begin(self, settings: Settings) -> None:
@@ -156,10 +156,10 @@ class WandbLogger(FigureLogger):
         >>> model.fit(pairs, callbacks=[logger])                                                         # doctest: +SKIP
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, **options: object) -> None:
         """Take the keywords of ``wandb.init`` for a run of its own; raises ``MissingPackageError`` without wandb."""
         with optional_import("WandbLogger", "wandb"):
-            self._wandb: Any = import_module("wandb")
+            self._wandb = import_module("wandb")
         self._options, self._own = options, False
 
     def begin(self, settings: Settings) -> None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from nbtextgen.core.errors import ModelFileError
+from nbtextgen.core.files import JsonObject
 
 Weights = dict[str, Tensor]
 _LATER = ("best_loss", "improved", "decay_from", "validated", "validated_step", "first_loss")
@@ -70,7 +71,7 @@ class Progress:
         return values | {name: values[name] if math.isfinite(values[name]) else None for name in _MAY_BE_INFINITE}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Progress:
+    def from_dict(cls, values: JsonObject) -> Progress:
         """Read ``as_dict`` back; raises ``ModelFileError`` for values of the wrong type."""
         progress = cls()
         for each in dataclasses.fields(cls):
@@ -94,7 +95,7 @@ class TrainerState:
     """
 
     tensors: Mapping[str, Weights]
-    values: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    values: JsonObject = field(default_factory=JsonObject)
 
     def group(self, name: str) -> Weights:
         """One group; raises ``ModelFileError`` if it is missing."""

@@ -14,11 +14,12 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 import torch
 
 from nbtextgen.core.errors import ModelFileError
+from nbtextgen.core.files import JsonObject
 from nbtextgen.model.cpu import set_threads
 from nbtextgen.training.events import Changed
 from nbtextgen.training.step import Update
@@ -199,7 +200,7 @@ class ThreadTuner:
     # Checkpoints --------------------------------------------------------------------------------------------------
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any] | None, limit: int) -> ThreadTuner:
+    def from_dict(cls, values: JsonObject | None, limit: int) -> ThreadTuner:
         """Read ``dataclasses.asdict`` back; if the limit has changed, a trial that was under way begins again.
 
         Raises:
@@ -257,7 +258,7 @@ class TrainingThreads:
             small: whether the network is too small for several threads.
         """
         self._requested, self._adaptive, self._small = number, adaptive, small
-        self._saved: Mapping[str, Any] = {}
+        self._saved: JsonObject = {}
         self._tuner: ThreadTuner | None = None
         self._limit = self._fixed = 1
         self._changed = False
@@ -324,12 +325,12 @@ class TrainingThreads:
 
     # Checkpoints --------------------------------------------------------------------------------------------------
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """What ``restore`` needs, as plain values."""
         tuner = None if self._tuner is None else dataclasses.asdict(self._tuner)
         return {"number": self.number, "tuner": tuner}
 
-    def restore(self, values: Mapping[str, Any]) -> None:
+    def restore(self, values: JsonObject) -> None:
         """Go on from the values of a checkpoint when ``in_use`` is entered.
 
         Raises:
@@ -343,23 +344,23 @@ class TrainingThreads:
         self._saved = values
 
 
-def _saved_tuner(values: Mapping[str, Any]) -> Any:
+def _saved_tuner(values: JsonObject) -> JsonObject | None:
     """The tuner in the values of a checkpoint, or ``None``."""
-    threads: dict[str, Any] | None = values.get("threads")
+    threads: JsonObject | None = values.get("threads")
     return threads.get("tuner") if isinstance(threads, dict) else None
 
 
-def recorded_threads(values: Mapping[str, Any]) -> int | None:
+def recorded_threads(values: JsonObject) -> int | None:
     """The number of threads in the values of a checkpoint; ``None`` if it is missing or impossible."""
     for name, key in (("threads", "number"), ("made_with", "threads")):
-        part: dict[str, Any] | None = values.get(name)
+        part: JsonObject | None = values.get(name)
         number = part.get(key) if isinstance(part, dict) else None
         if isinstance(number, int) and not isinstance(number, bool) and 1 <= number <= MOST_THREADS:
             return number
     return None
 
 
-def threads_on_resume(values: Mapping[str, Any], requested: int | None) -> int:
+def threads_on_resume(values: JsonObject, requested: int | None) -> int:
     """The number of threads that a training resumes with from the values of a checkpoint."""
     limit = torch.get_num_threads()
     return requested or min(recorded_threads(values) or limit, limit)

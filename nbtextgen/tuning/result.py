@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nbtextgen.charts import Chart, Curve, axes_to_draw_on, bar_chart, figure, line_chart
 from nbtextgen.core.escaping import visible
+from nbtextgen.core.files import JsonObject
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.core.wording import counted
 
@@ -33,7 +34,7 @@ class Trial:
     """
 
     number: int
-    settings: dict[str, Any]
+    settings: JsonObject
     curve: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
     value: float | None = None
     state: str = "running"
@@ -159,7 +160,7 @@ class Tuning:
             return f"Tuning({counted(len(self.trials), 'trial')}, none complete)"
         return f"Tuning({counted(len(self.trials), 'trial')} in {self.seconds:.0f} s; best: {self.best_trial})"
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": f"<div>{self.charts()}{self.table()}</div>"}
 
 
@@ -167,5 +168,5 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nbtextgen.core.errors import NbTextGenError, NotTrainedError
+from nbtextgen.core.files import JsonObject
+from nbtextgen.core.options import Settings
 from nbtextgen.data.pairs import Cleaned, Pairs
 from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.evaluation.metrics import higher_is_better
@@ -32,12 +34,12 @@ STAGES = 10
 
 
 def tune(
-    data: Any,
+    data: object,
     settings: Mapping[str, Domain] | Iterable[str] = ("learning_rate", "hidden_size", "dropout"),
     minutes: float = 10.0,
     *,
-    options: Mapping[str, Any] | None = None,
-    valid: Any = None,
+    options: Settings | None = None,
+    valid: object = None,
     source: ColumnName | None = None,
     target: ColumnName | None = None,
     encoding: str | None = None,
@@ -111,7 +113,7 @@ class _Search:
         data: Cleaned,
         valid: Pairs | None,
         space: Mapping[str, Domain],
-        options: Mapping[str, Any],
+        options: Settings,
         seconds: float,
         trials: int | None,
         tuning: Tuning,
@@ -151,7 +153,7 @@ class _Search:
         seconds = self.trial_seconds if first else min(self.trial_seconds, self.seconds_left)
         pace = self._updates_per_second  # about one validation per stage, at the pace of the trial before
         every = None if pace is None else max(5, round(pace * seconds / STAGES))
-        options: dict[str, Any] = {"samples": 0, "validate_every": every, **self.options, **settings}
+        options: JsonObject = {"samples": 0, "validate_every": every, **self.options, **settings}
         options["select_by"] = self.tuning.metric
         options["max_minutes"] = min(seconds / 60, self.options.get("max_minutes") or math.inf)
         model = TextGenerator(**options)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from nbtextgen.core.errors import OptionError, nearest
-from nbtextgen.core.options import Option, options_of
+from nbtextgen.core.options import Option, Settings, options_of
 from nbtextgen.pipeline.settings import fit_options
 from nbtextgen.tokenizers.config import TokenizerConfig
 from nbtextgen.training.config import TOKEN_METRICS
@@ -37,7 +37,7 @@ Domain = Range | Sequence[Any]
 """The values of one setting: a range of numbers, or a list."""
 
 
-def search_space(settings: Mapping[str, Any] | Iterable[str], options: Mapping[str, Any]) -> dict[str, Domain]:
+def search_space(settings: Mapping[str, object] | Iterable[str], options: Settings) -> dict[str, Domain]:
     """Check the settings to search and fill in their usual ranges.
 
     Args:
@@ -48,7 +48,7 @@ def search_space(settings: Mapping[str, Any] | Iterable[str], options: Mapping[s
         OptionError: as in ``tune``.
     """
     available = fit_options()
-    domains = dict(cast("Mapping[str, Any]", settings)) if isinstance(settings, Mapping) else dict.fromkeys(settings)
+    domains = dict(cast("Mapping[str, object]", settings)) if isinstance(settings, Mapping) else dict.fromkeys(settings)
     if not domains:
         raise OptionError("There is nothing to search: name at least one setting, for instance learning_rate.")
     space: dict[str, Domain] = {}
@@ -82,11 +82,11 @@ def usual_range(option: Option) -> Domain:
     return Range.between(*option.usual)
 
 
-def _domain(option: Option, values: Any) -> Domain:
+def _domain(option: Option, values: object) -> Domain:
     """Check the values given for one setting."""
     numeric = option.type in (int, float)
     if numeric and isinstance(values, tuple):
-        ends = cast("tuple[Any, ...]", values)
+        ends = cast("tuple[float, ...]", values)
         if len(ends) == 2 and not any(isinstance(end, str) for end in ends):
             values = Range.between(*ends)
     if isinstance(values, Range):
@@ -98,7 +98,7 @@ def _domain(option: Option, values: Any) -> Domain:
         return Range(low, high, values.logarithmic)
     if isinstance(values, str) or not isinstance(values, Sequence) or not values:
         raise OptionError(f"{option.flag}: give a Range, a (low, high) or a list of values (got {values!r}).")
-    return tuple(option.check(value) for value in cast("Sequence[Any]", values))
+    return tuple(option.check(value) for value in cast("Sequence[object]", values))
 
 
 def suggest(trial: optuna.Trial, name: str, domain: Domain) -> Any:

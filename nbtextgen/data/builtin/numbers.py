@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from importlib import import_module
-from typing import Any
 
 from nbtextgen.core.optional_imports import optional_import
 
@@ -14,7 +13,7 @@ LANGUAGES = ("en", "fr", "de", "es", "it")
 def numbers(count: int, seed: int) -> list[tuple[str, str]]:
     """``count`` pairs such as "twenty-one" and "21", below one billion, every source once."""
     with optional_import("builtin:numbers", "num2words", "numbers"):
-        num2words: Any = import_module("num2words")
+        num2words = import_module("num2words")
     rng = random.Random(seed)
     digits: dict[str, str] = {}
     while len(digits) < count:

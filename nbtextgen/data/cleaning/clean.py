@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from os.path import commonprefix
-from typing import Any
+from typing import cast
 
 from nbtextgen.core.errors import DataError, OptionError, nearest
 from nbtextgen.core.wording import counted
@@ -35,8 +35,8 @@ class Dropped:
 
     row: int
     place: str
-    source: Any
-    target: Any
+    source: object
+    target: object
     step: str
     why: str
 
@@ -158,7 +158,9 @@ class _Cleaning:
         self._rows, self._arguments = rows, arguments
         self._settle = rewriter(list(arguments))
         self._held_out = (
-            frozenset(same_key(self._settle(source)) for source in valid.sources) if valid else frozenset[str]()
+            frozenset(same_key(self._settle(source)) for source in cast("Sequence[str]", valid.sources))
+            if valid
+            else frozenset[str]()
         )
         self._kept = list[int]()
         self._sources = list[str]()
@@ -168,7 +170,7 @@ class _Cleaning:
 
     def drop_unreadable(self) -> None:
         """Leave out rows that are not two texts, after reading numbers as text if the step ``text`` asks for it."""
-        unreadable, converted = list[tuple[int, str]](), list[tuple[int, Any, str]]()
+        unreadable, converted = list[tuple[int, str]](), list[tuple[int, object, str]]()
         for row, (source, target) in enumerate(zip(self._rows.sources, self._rows.targets, strict=True)):
             if "text" in self._arguments:
                 source, target = (self._as_text(row, cell, converted) for cell in (source, target))
@@ -183,13 +185,13 @@ class _Cleaning:
         self._record_drops("empty", unreadable)
 
     @staticmethod
-    def _as_text(row: int, cell: Any, converted: list[tuple[int, Any, str]]) -> Any:
+    def _as_text(row: int, cell: object, converted: list[tuple[int, object, str]]) -> object:
         if is_missing(cell) or hasattr(cell, "__len__"):  # a text, or a list or mapping, whose spelling is no text
             return cell
         converted.append((row, cell, str(cell)))
         return str(cell)
 
-    def _why_unreadable(self, row: int, *cells: Any) -> str | None:
+    def _why_unreadable(self, row: int, *cells: object) -> str | None:
         if row in self._rows.problems:
             return self._rows.problems[row]
         for side, cell in zip(("source", "target"), cells, strict=True):
@@ -203,7 +205,7 @@ class _Cleaning:
         for name, (function, _) in REWRITES.items():
             if name not in self._arguments:
                 continue
-            changes = list[tuple[int, Any, str]]()
+            changes = list[tuple[int, object, str]]()
             for column in (self._sources, self._targets):
                 for index, before in enumerate(column):
                     after = function(before)
@@ -254,7 +256,7 @@ class _Cleaning:
             name, before.dropped + len(drops), 0, (*before.examples, *examples)[:MAX_EXAMPLES]
         )
 
-    def _record_changes(self, name: str, changes: Sequence[tuple[int, Any, str]]) -> None:
+    def _record_changes(self, name: str, changes: Sequence[tuple[int, object, str]]) -> None:
         examples = [
             (place_text(self._rows.places[row]), *_first_difference(str(before), after))
             for row, before, after in changes[:MAX_EXAMPLES]

@@ -21,8 +21,8 @@ BATCH = 4096
 def rows_of_parquet(path: Path, options: ReadOptions) -> Iterator[Row]:
     """Yield the rows of a Parquet file; raises as ``rows_of_file``."""
     with optional_import("A Parquet file", "pyarrow", "frames"):
-        pyarrow: Any = import_module("pyarrow")
-        parquet: Any = import_module("pyarrow.parquet")
+        pyarrow = import_module("pyarrow")
+        parquet = import_module("pyarrow.parquet")
     try:
         with parquet.ParquetFile(path) as file:
             source, target = _chosen(file.schema_arrow, options)
@@ -38,8 +38,8 @@ def rows_of_parquet(path: Path, options: ReadOptions) -> Iterator[Row]:
 def rows_of_arrow(path: Path, options: ReadOptions) -> Iterator[Row]:
     """Yield the rows of an Arrow file or stream; raises as ``rows_of_file``."""
     with optional_import("An Arrow or Feather file", "pyarrow", "frames"):
-        pyarrow: Any = import_module("pyarrow")
-        ipc: Any = import_module("pyarrow.ipc")
+        pyarrow = import_module("pyarrow")
+        ipc = import_module("pyarrow.ipc")
     try:
         with pyarrow.memory_map(str(path)) as memory:
             is_file = memory.read(6) == b"ARROW1"
@@ -78,8 +78,9 @@ def _rows(path: Path, batches: Iterable[Any], source: ColumnPath, target: Column
                 check_fits(path, count * (ROW_BYTES + size / part.num_rows))
             for cells in zip(*columns, strict=True):
                 number += 1
-                cells = (value_at(cell, column[1:]) for cell, column in zip(cells, (source, target), strict=True))
-                yield (f"{path.name}, row", number), *cells, None
+                source_cell, target_cell = cells
+                place = f"{path.name}, row", number
+                yield place, value_at(source_cell, source[1:]), value_at(target_cell, target[1:]), None
 
 
 def _unreadable(path: Path, kind: str, error: Exception) -> DataError:
@@ -104,11 +105,11 @@ def arrow_paths(schema: Any) -> list[tuple[str, ColumnPath]]:
     return list(paths(schema))
 
 
-def _is_struct(kind: Any) -> bool:
+def _is_struct(kind: object) -> bool:
     return str(kind).startswith("struct")
 
 
-def _parquet_bytes(metadata: Any, columns: set[Any]) -> int:
+def _parquet_bytes(metadata: Any, columns: set[object]) -> int:
     """Unpacked bytes of some columns of a Parquet file."""
     total = 0
     for group in map(metadata.row_group, range(metadata.num_row_groups)):

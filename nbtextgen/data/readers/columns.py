@@ -236,9 +236,11 @@ def _which(name: str, names: Sequence[str]) -> str:
 
 ColumnPath = tuple[Any, ...]
 """The key of a column, and the keys inside its values, if these are mappings."""
+Fields = Mapping[Any, Any]
+"""The cells of a record by the keys of its columns, texts or numbers."""
 
 
-def column_paths(samples: Iterable[tuple[Any, str, Iterable[Any]]]) -> list[tuple[str, ColumnPath]]:
+def column_paths(samples: Iterable[tuple[object, str, Iterable[object]]]) -> list[tuple[str, ColumnPath]]:
     """Return names and paths of all columns; the values of a nested column, as ``translation.en``, are columns.
 
     Args:
@@ -248,22 +250,23 @@ def column_paths(samples: Iterable[tuple[Any, str, Iterable[Any]]]) -> list[tupl
     for key, name, values in samples:
         present = [value for value in values if value is not None]
         if present and all(isinstance(value, Mapping) for value in present):
-            inner_keys = dict.fromkeys(inner for value in present for inner in value)
-            inner = ((each, str(each), [value.get(each) for value in present]) for each in inner_keys)
+            mappings = cast("list[Fields]", present)
+            inner_keys = dict.fromkeys(inner for value in mappings for inner in value)
+            inner = ((each, str(each), [value.get(each) for value in mappings]) for each in inner_keys)
             paths += [(f"{name}.{inner_name}", (key, *path)) for inner_name, path in column_paths(inner)]
         else:
             paths.append((name, (key,)))
     return paths
 
 
-def record_paths(records: Sequence[Mapping[Any, Any]]) -> list[tuple[str, ColumnPath]]:
+def record_paths(records: Sequence[Fields]) -> list[tuple[str, ColumnPath]]:
     """Return names and paths of all columns of some records."""
     keys = dict.fromkeys(key for record in records for key in record)
     return column_paths((key, str(key), [record.get(key) for record in records]) for key in keys)
 
 
-def value_at(value: Any, path: ColumnPath) -> Any:
+def value_at(value: object, path: ColumnPath) -> object:
     """Follow a path of keys into a value; ``None`` if there is nothing."""
     for key in path:
-        value = cast("Mapping[Any, Any]", value).get(key) if isinstance(value, Mapping) else None
+        value = cast("Fields", value).get(key) if isinstance(value, Mapping) else None
     return value

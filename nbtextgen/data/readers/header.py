@@ -137,7 +137,7 @@ def _judged(names: Sequence[str], columns: Sequence[Sequence[str]]) -> Header:
     count = sum(is_known)
     if count >= 2 and not _are_one_language(names):
         return Header.MAYBE  # a word and its translation are a pair
-    is_strong = [known or unlike for known, unlike in zip(is_known, is_unlike, strict=True)]
+    is_strong = [usual or unlike for usual, unlike in zip(is_known, is_unlike, strict=True)]
     if count >= 2 or (count == 1 and (all(is_strong) or is_unrelated)):
         return Header.YES
     if all(is_unlike):

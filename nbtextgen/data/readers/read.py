@@ -19,7 +19,7 @@ from nbtextgen.core.errors import DataError
 from nbtextgen.core.wording import counted, there_are
 from nbtextgen.data.builtin import rows_from_name
 from nbtextgen.data.readers.arrow import BATCH
-from nbtextgen.data.readers.columns import SAMPLE, ColumnName, ColumnPath, ReadOptions, column_paths, value_at
+from nbtextgen.data.readers.columns import SAMPLE, ColumnName, ColumnPath, Fields, ReadOptions, column_paths, value_at
 from nbtextgen.data.readers.files import (
     is_pairs_file,
     looks_like_table,
@@ -61,14 +61,14 @@ def read_rows(data: Any, options: ReadOptions) -> Iterator[Row]:
     if is_indexed(data):
         data = map(data.__getitem__, range(len(data)))
     if isinstance(data, Iterable) and not isinstance(data, bytes):
-        return _rows_of_sequence(cast("Iterable[Any]", data), options)
+        return _rows_of_sequence(cast("Iterable[object]", data), options)
     raise DataError(
         f"Pairs cannot be read from {type(data).__name__}; give a list of (source, target), a data frame, or a file."
     )
 
 
 def stream_pairs(
-    data: Any,
+    data: object,
     source: ColumnName | None = None,
     target: ColumnName | None = None,
     encoding: str | None = None,
@@ -91,7 +91,7 @@ def stream_pairs(
         if error := row_error(row):
             raise DataError(error)
         empty = False
-        yield row[:3]
+        yield cast("tuple[Place, str, str]", row[:3])
     if empty:
         raise DataError(NO_PAIRS)
 
@@ -99,13 +99,13 @@ def stream_pairs(
 # Files ------------------------------------------------------------------------------------------------------------
 
 
-def files_of(data: Any) -> list[Path]:
+def files_of(data: object) -> list[Path]:
     """Return the files that are named by a name, a pattern or a list of names; none if the data is something else."""
     if isinstance(data, (str, os.PathLike)):
         name = os.fsdecode(cast("str", data))
         return [] if name.startswith("builtin:") else _matching_files(name)
     if isinstance(data, (list, tuple)):
-        names = cast("Sequence[Any]", data)
+        names = cast("Sequence[object]", data)
         if names and all(map(_names_file, names)):
             return [path for name in names for path in files_of(name)]
     return []
@@ -151,17 +151,17 @@ def _names_files(values: object) -> bool:
 
 def parallel_files(data: Any, options: ReadOptions) -> tuple[Path, Path] | None:
     """The two files if the data is two names of text files whose lines belong together, such as ``train.en``."""
-    named: dict[Any, Any] = dict(cast("Mapping[Any, Any]", data)) if _is(data, Mapping) else {}
+    named: dict[object, object] = dict(cast("Fields", data)) if _is(data, Mapping) else {}
     if len(named) == 2 and _names_files(list(named.values())):
         data = [list(named.values())[index] for index in options.choose(list(map(str, named)))]
     elif getattr(data, "shape", None) == (2,):
         data = data.tolist()
     if not isinstance(data, (list, tuple)):
         return None
-    names = cast("Sequence[Any]", data)
+    names = cast("Sequence[object]", data)
     if len(names) != 2 or not any(map(_names_file, names)) or not all(isinstance(name, (str, Path)) for name in names):
         return None
-    source, target = (Path(name) for name in names)
+    source, target = (Path(name) for name in cast("Sequence[str | Path]", names))
     for path in (source, target):
         if not any(mark in str(path) for mark in "*?["):
             check_file(path)
@@ -203,18 +203,18 @@ class Table:
 
     data: Any
     paths: list[tuple[str, ColumnPath]]
-    keys: list[Any]
+    keys: Sequence[object]
 
     @property
     def names(self) -> list[str]:
         """The names of the columns."""
         return [name for name, _ in self.paths]
 
-    def column(self, path: ColumnPath) -> list[Any]:
+    def column(self, path: ColumnPath) -> list[object]:
         """All values of a column."""
         return [value for part in self._parts() for value in self._values(part, path)]
 
-    def pairs(self, source: ColumnPath, target: ColumnPath) -> Iterator[tuple[Any, Any]]:
+    def pairs(self, source: ColumnPath, target: ColumnPath) -> Iterator[tuple[object, object]]:
         """Yield the values of two columns."""
         for part in self._parts():
             sources, targets = self._values(part, source), self._values(part, target)
@@ -224,18 +224,18 @@ class Table:
                 )
             yield from zip(sources, targets, strict=True)
 
-    def _parts(self) -> Iterable[Any]:
+    def _parts(self) -> Iterable[object]:
         """The table, or slices of it if it may be larger than memory."""
         if hasattr(self.data, "column_names") and hasattr(self.data, "__len__"):
             return (self.data[start : start + BATCH] for start in range(0, len(self.data), BATCH))
         return [self.data]
 
-    def _values(self, part: Any, path: ColumnPath) -> list[Any]:
+    def _values(self, part: object, path: ColumnPath) -> list[object]:
         column = _column(part, path[0], self.keys[path[0]])
         return column if len(path) == 1 else [value_at(value, path[1:]) for value in column]
 
 
-def _column(table: Any, index: int, key: Any) -> list[Any]:
+def _column(table: Any, index: int, key: object) -> list[object]:
     """The values of a column as plain Python objects."""
     if hasattr(table, "iloc"):
         column = table.iloc[:, index]
@@ -310,14 +310,14 @@ def table_of(data: Any) -> Table | None:
     return Table(data, column_paths(samples), keys)
 
 
-def _sample(table: Any, index: int, key: Any) -> list[Any]:
+def _sample(table: Any, index: int, key: object) -> list[object]:
     """Some values of a column, to tell whether they are mappings; none of one that a data set's transform leaves out."""
     with suppress(KeyError):
         if not isinstance(table, Mapping):
             return _column(table, index, key)[:100]
-        column = cast("Mapping[Any, Any]", table)[key]
+        column = cast("Fields", table)[key]
         if isinstance(column, (list, tuple)):
-            return list(cast("Sequence[Any]", column)[:100])
+            return list(cast("Sequence[object]", column)[:100])
     return []
 
 
@@ -329,7 +329,7 @@ def _rows_of_sequence(data: Iterable[Any], options: ReadOptions) -> Iterator[Row
     if hasattr(data, "readline"):
         raise DataError(f"An open file ({type(data).__name__}) cannot be read twice; give its name.")
     if hasattr(data, "to_pylist"):  # an array of Arrow
-        data = cast("Iterable[Any]", cast("Any", data).to_pylist())
+        data = cast("Iterable[object]", cast("Any", data).to_pylist())
     rows = iter(data)
     first = list(islice(rows, 1))
     if (
@@ -352,7 +352,7 @@ def _rows_of_sequence(data: Iterable[Any], options: ReadOptions) -> Iterator[Row
     if first and all(map(_names_files, first)):
         return (row for names in rows for row in read_rows(names, options))
     if is_numbered and first and isinstance(first[0], (list, tuple, np.ndarray)):
-        width = len(cast("Sequence[Any]", first[0]))
+        width = len(cast("Sequence[object]", first[0]))
         indices = options.choose([str(number + 1) for number in range(width)], are_numbers=True)
         return note_header(_rows_of_pairs(_cells_of(rows, width, indices)), options)
     return note_header(_rows_of_pairs(rows), options)
@@ -373,7 +373,7 @@ def _cells_of(rows: Iterable[Any], width: int, indices: tuple[int, int]) -> Iter
         yield [row[index] for index in indices] if len(row) == width else row
 
 
-def _records(rows: Iterable[Any]) -> Iterator[tuple[Place, Mapping[Any, Any], None]]:
+def _records(rows: Iterable[Any]) -> Iterator[tuple[Place, Fields, None]]:
     for number, row in enumerate(rows, 1):
         if (record := as_record(row)) is None:
             raise DataError(f"row {number:,}: expected a record as the rows before it, got {row!r:.60}.")
@@ -386,7 +386,7 @@ def _rows_of_pairs(pairs: Iterable[Any]) -> Iterator[Row]:
             pair = pair.tolist()
         if isinstance(pair, str) and re.fullmatch(r"[^\s]+\.\w{1,5}(\.gz)?", pair):
             check_file(Path(pair))  # a misspelt name is no row
-        if isinstance(pair, (str, bytes)) or not isinstance(pair, Sequence) or len(cast("Sequence[Any]", pair)) != 2:
+        if isinstance(pair, (str, bytes)) or not isinstance(pair, Sequence) or len(cast("Sequence[object]", pair)) != 2:
             raise DataError(f"row {number:,}: expected (source, target), got {pair!r:.60}; give two texts per row.")
-        source, target = cast("Sequence[Any]", pair)
+        source, target = cast("Sequence[object]", pair)
         yield ("row", number), source, target, None

@@ -10,29 +10,32 @@ from pathlib import Path
 from typing import Any, cast
 
 from nbtextgen.core.errors import DataError
+from nbtextgen.core.files import JsonObject
 from nbtextgen.core.names import RepeatedNameError, without_repeats
-from nbtextgen.data.readers.columns import SAMPLE, ReadOptions, column_roles, record_paths, value_at
+from nbtextgen.data.readers.columns import SAMPLE, Fields, ReadOptions, column_roles, record_paths, value_at
 from nbtextgen.data.readers.header import note_header
 from nbtextgen.data.readers.text import LARGEST_ROW, TextFile
 from nbtextgen.data.rows import Place, Row, place_text
 
-Record = tuple[Place, Mapping[Any, Any], str | None]
+Record = tuple[Place, Fields, str | None]
 """The place of a record, its values by column, and why it could not be read (``None`` if it could)."""
 _WHITE_SPACE = " \t\r\n"
 
 
-def as_record(row: object) -> Mapping[Any, Any] | None:
+def as_record(row: object) -> Fields | None:
     """Return the fields of a row by name: of a mapping, a named tuple, a data class, a row of a database or of a frame.
 
     Returns:
         ``None`` if its cells have no names.
     """
     if isinstance(row, Mapping):
-        return cast("Mapping[Any, Any]", row)
+        return cast("Fields", row)
     if isinstance(row, tuple):
         names: object = getattr(cast("object", row), "_fields", None)
         return (
-            None if names is None else dict(zip(cast("Sequence[str]", names), cast("Sequence[Any]", row), strict=True))
+            None
+            if names is None
+            else dict(zip(cast("Sequence[str]", names), cast("Sequence[object]", row), strict=True))
         )
     if is_dataclass(row) and not isinstance(row, type):
         return {each.name: getattr(row, each.name) for each in fields(row)}
@@ -124,13 +127,13 @@ def _line_records(file: TextFile, lines: Iterator[tuple[int, str]]) -> Iterator[
         try:
             value = json.loads(line)
             if isinstance(value, list):
-                value = dict(enumerate(cast("list[Any]", value), 1))
+                value = dict(enumerate(cast("list[object]", value), 1))
         except (ValueError, RecursionError) as error:
             if not line.isspace():
                 yield (place, number), {}, _json_problem(error)
             continue
         if isinstance(value, dict):
-            record = cast("dict[Any, Any]", value)
+            record = cast("Fields", value)
             yield (place, number), record, file.problem(record.values()) if file.has_surrogates else None
         else:
             yield (place, number), {}, NO_RECORD
@@ -196,20 +199,20 @@ def _take(lines: Iterator[tuple[int, str]], size: int) -> str:
     return "".join(taken)
 
 
-def _checked(file: TextFile, value: object) -> tuple[dict[Any, Any], str | None]:
+def _checked(file: TextFile, value: object) -> tuple[Fields, str | None]:
     if isinstance(value, list):
-        value = dict(enumerate(cast("list[Any]", value), 1))
+        value = dict(enumerate(cast("list[object]", value), 1))
     if not isinstance(value, dict):
         return {}, NO_RECORD
-    record = cast("dict[Any, Any]", value)
+    record = cast("Fields", value)
     return record, file.problem(record.values()) if file.has_surrogates else None
 
 
-def _single_object(file: TextFile, head: list[str]) -> dict[str, Any] | None:
+def _single_object(file: TextFile, head: list[str]) -> JsonObject | None:
     """The object that a file holds, in one line or several; ``None`` if it holds an object per line."""
     try:
         value = json.loads(head[0])
-        items = list(cast("dict[str, Any]", value).values()) if len(head) == 1 and isinstance(value, dict) else []
+        items = list(cast("JsonObject", value).values()) if len(head) == 1 and isinstance(value, dict) else []
         is_whole = any(isinstance(item, (list, dict)) for item in items) or (
             bool(items) and all(isinstance(item, str) for item in items) and file.path.suffix.lower() == ".json"
         )
@@ -223,20 +226,20 @@ def _single_object(file: TextFile, head: list[str]) -> dict[str, Any] | None:
             return None
     except RecursionError:
         return None
-    return cast("dict[str, Any]", value) if is_whole and isinstance(value, dict) else None
+    return cast("JsonObject", value) if is_whole and isinstance(value, dict) else None
 
 
-def _content_records(path: Path, content: dict[str, Any]) -> list[dict[Any, Any]]:
+def _content_records(path: Path, content: JsonObject) -> list[Fields]:
     """The records in an object that holds a list of them, or columns, as ``DataFrame.to_json`` writes them."""
     columns, data = content.get("columns"), content.get("data")
     if isinstance(columns, list) and isinstance(data, list):
-        names = cast("list[Any]", columns)
-        return [dict(zip(names, row, strict=False)) for row in cast("list[list[Any]]", data)]
+        names = cast("list[object]", columns)
+        return [dict(zip(names, row, strict=False)) for row in cast("list[list[object]]", data)]
     values = list(content.values())
-    lists = [cast("list[Any]", value) for value in values if isinstance(value, list)]
+    lists = [cast("list[object]", value) for value in values if isinstance(value, list)]
     lists = [items for items in lists if items and isinstance(items[0], dict)]
     if len(lists) == 1:
-        return lists[0]
+        return cast("list[Fields]", lists[0])
     if lists and len(lists) == len(values):
         raise DataError(
             f"{path} holds several lists ({', '.join(content)}); write the one with the pairs into its own file."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any, cast
@@ -20,7 +20,7 @@ from nbtextgen.data.readers.text import TextFile
 from nbtextgen.data.rows import Rows, is_missing, place_text
 
 
-def read_texts(data: Any, column: ColumnName | None = None, encoding: str | None = None) -> list[Any]:
+def read_texts(data: object, column: ColumnName | None = None, encoding: str | None = None) -> list[object]:
     """Read one column of texts; a missing value is an empty text.
 
     Args:
@@ -42,7 +42,7 @@ def read_texts(data: Any, column: ColumnName | None = None, encoding: str | None
     return texts
 
 
-def stream_texts(data: Any, column: ColumnName | None = None, encoding: str | None = None) -> Iterator[object]:
+def stream_texts(data: object, column: ColumnName | None = None, encoding: str | None = None) -> Iterator[object]:
     """Yield the cells of one column, in their order, without holding a file in memory.
 
     Args:
@@ -57,7 +57,9 @@ def stream_texts(data: Any, column: ColumnName | None = None, encoding: str | No
         options = ReadOptions(column, column, encoding, only_source=True)
         if isinstance(data, str) and data.startswith("builtin:"):
             return _cells_of_rows(data, options)
-        return chain.from_iterable(_cells_of_file(path, options) for path in files_of(data) or [Path(data)])
+        return chain.from_iterable(
+            _cells_of_file(path, options) for path in files_of(data) or [Path(cast("str | Path", data))]
+        )
     return iter(_cells_in_memory(data, column))
 
 
@@ -79,7 +81,7 @@ def _cells_of_rows(data: str | Path, options: ReadOptions) -> Iterator[object]:
         yield cell
 
 
-def _cells_in_memory(data: Any, column: ColumnName | None) -> Iterable[Any]:
+def _cells_in_memory(data: Any, column: ColumnName | None) -> Iterable[object]:
     if isinstance(data, Rows):
         return data.sources
     options = ReadOptions(column)
@@ -92,7 +94,7 @@ def _cells_in_memory(data: Any, column: ColumnName | None) -> Iterable[Any]:
         data = map(data.__getitem__, range(len(data)))
     if not hasattr(data, "__iter__") or isinstance(data, (bytes, bytearray)) or getattr(data, "shape", None) == ():
         raise DataError(f"Texts cannot be read from {type(data).__name__}; give a text or a list of texts.")
-    cells: Iterator[Any] = iter(data.tolist() if hasattr(data, "tolist") else data)
+    cells: Iterator[object] = iter(data.tolist() if hasattr(data, "tolist") else data)
     head = list(islice(cells, 1))
     if head and table_of(head[0]) is not None and not isinstance(head[0], (Mapping, np.ndarray)):
         return chain.from_iterable(_cells_in_memory(part, column) for part in chain(head, cells))
@@ -103,19 +105,20 @@ def _cells_in_memory(data: Any, column: ColumnName | None) -> Iterable[Any]:
         path = paths[options.choose_one([name for name, _ in paths])][1]
         return (value_at(as_record(cell), path) for cell in cells)
     if head and all(isinstance(cell, (list, tuple, np.ndarray)) for cell in head):
-        width = len(head[0])
+        rows = cast("Iterable[Sequence[object]]", cells)
+        width = len(cast("Sequence[object]", head[0]))
         index = options.choose_one([str(number + 1) for number in range(width)], are_numbers=True)
-        return (cell[index] if len(cell) == width else None for cell in cells)
+        return (row[index] if len(row) == width else None for row in rows)
     return cells
 
 
 def pair_columns(
-    data: Any,
-    targets: Any,
+    data: object,
+    targets: object,
     source: ColumnName | None = None,
     target: ColumnName | None = None,
     encoding: str | None = None,
-) -> Any:
+) -> tuple[Path, Path] | list[tuple[object, object]]:
     """Two columns, or the names of two parallel files, as data that ``Pairs.of`` reads.
 
     Args:
@@ -128,7 +131,7 @@ def pair_columns(
     """
     sides = [(data, source), (targets, target)]
     if all(isinstance(side, (str, Path)) and column is None and _is_text(side, encoding) for side, column in sides):
-        return Path(data), Path(targets)
+        return Path(cast("str | Path", data)), Path(cast("str | Path", targets))
     sources, answers = (_column(side, column, encoding) for side, column in sides)
     if len(sources) != len(answers):
         raise DataError(
@@ -143,7 +146,7 @@ def _is_text(name: str | Path, encoding: str | None) -> bool:
     return bool(paths) and not any(path.is_file() and looks_like_table(path, encoding) for path in paths)
 
 
-def _column(data: Any, column: ColumnName | None, encoding: str | None) -> list[Any]:
+def _column(data: object, column: ColumnName | None, encoding: str | None) -> list[object]:
     """Return all cells of one column, which must be chosen if there are several."""
     if not isinstance(data, (str, Path)):
         return read_texts(data, column)

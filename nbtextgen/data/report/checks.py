@@ -7,6 +7,7 @@ import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,7 +53,8 @@ class Texts:
     @classmethod
     def of(cls, table: Rows, rows: NDArray[np.int64]) -> Texts:
         """The texts of some rows."""
-        return cls(rows, [table.sources[row] for row in rows], [table.targets[row] for row in rows])
+        sources, targets = cast("list[str]", table.sources), cast("list[str]", table.targets)
+        return cls(rows, [sources[row] for row in rows], [targets[row] for row in rows])
 
     def __len__(self) -> int:
         return len(self.sources)
@@ -270,6 +272,6 @@ def languages(findings: Findings, texts: Texts) -> None:
 
 def overlap(findings: Findings, texts: Texts, valid: Rows) -> None:
     """Sources that are also held out for validation, up to case, spacing and Unicode form."""
-    held_out = {same_key(source) for source in valid.sources}
+    held_out = {same_key(source) for source in cast("Sequence[str]", valid.sources)}
     rows = texts.rows_where(lambda source, _: same_key(source) in held_out)
     findings.add("overlap", "the source is also among the validation pairs", rows, "high", "overlap")

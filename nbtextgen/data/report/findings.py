@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -119,7 +118,7 @@ class Findings:
         return tuple(sorted(self._findings, key=lambda finding: (SEVERITIES.index(finding.severity), -finding.count)))
 
 
-def _cell(value: Any) -> str:
+def _cell(value: object) -> str:
     if is_missing(value):
         return "(missing)"
     text = str(value)

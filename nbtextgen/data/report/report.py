@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from nbtextgen.core.escaping import pictured_lines, visible
 from nbtextgen.core.wording import counted
@@ -61,7 +60,7 @@ class DataReport:
         parts += [f"<p>All of it: <code>--clean {visible(self.steps)}</code></p>"] if self.steps else []
         return f"<div class='nbtextgen-report'>{''.join(parts)}</div>"
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": self.html()}
 
 

@@ -31,7 +31,7 @@ def heatmap(explanation: Explanation, ax: Axes | None = None) -> Figure:
         units += [f"… {_label(token)}" for token in explanation.prefix_tokens]
     rows, columns = values.shape
     axes = axes_to_draw_on(ax, min(24.0, 2.2 + 0.42 * columns), min(24.0, 1.4 + 0.32 * rows))
-    figure: Any = axes.figure
+    figure = axes.figure
     largest = float(np.abs(values).max(initial=0.0)) or 1.0
     image = axes.imshow(values, cmap="PuOr_r", vmin=-largest, vmax=largest, aspect="auto")
     if columns > len(explanation.input_units):
@@ -48,7 +48,7 @@ def heatmap(explanation: Explanation, ax: Axes | None = None) -> Figure:
 def survey_figure(survey: Survey) -> Figure:
     """Every chart of a survey side by side: faithfulness, lexicon, agreement, and hubs if there is attention."""
     charts = [chart for chart in CHARTS if chart != "hubs" or survey.hubs(BARS)]
-    figure: Any = axes_to_draw_on(None, 1 + 4 * len(charts), 4).figure
+    figure = axes_to_draw_on(None, 1 + 4 * len(charts), 4).figure
     figure.clear()
     for axes, chart in zip(figure.subplots(1, len(charts)), charts, strict=True):
         CHARTS[chart](survey, axes)

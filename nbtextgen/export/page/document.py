@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
 from nbtextgen.core.errors import ModelFileError, OptionError
 from nbtextgen.core.escaping import escaped
-from nbtextgen.core.files import write_page
+from nbtextgen.core.files import JsonObject, write_page
 from nbtextgen.export.page.facts import facts, validation_score
 from nbtextgen.export.page.kernel import kernel
 from nbtextgen.export.page.packing import pack
@@ -114,7 +114,7 @@ def export_page(
     return write_page(path, page(description, predictor, plan, bits), "The page")
 
 
-def page(description: dict[str, Any], predictor: Predictor, plan: Plan, bits: int, before: str = NO_SCRIPT) -> str:
+def page(description: JsonObject, predictor: Predictor, plan: Plan, bits: int, before: str = NO_SCRIPT) -> str:
     """Return the page.
 
     Args:
@@ -128,7 +128,7 @@ def page(description: dict[str, Any], predictor: Predictor, plan: Plan, bits: in
     return _document(description["name"], content, weights, before, embedded=bool(description.get("embedded")))
 
 
-def describe(predictor: Predictor, plan: Plan, bits: int) -> tuple[dict[str, Any], str]:
+def describe(predictor: Predictor, plan: Plan, bits: int) -> tuple[dict[str, object], str]:
     """Return what the engine needs to know about a model, as values for JSON, and its weights in base64.
 
     Raises:
@@ -165,9 +165,9 @@ def _options(config: ModelConfig) -> dict[str, object]:
     return {name: getattr(config, name) or 0 if name == "hidden_size" else getattr(config, name) for name in _OPTIONS}
 
 
-def _tokenizer(tokenizer: Tokenizer) -> dict[str, Any]:
+def _tokenizer(tokenizer: Tokenizer) -> JsonObject:
     """Return a tokenizer's values; merges are pairs of positions in the vocabulary, which takes half the space."""
-    values: dict[str, Any] = tokenizer.to_dict()
+    values: JsonObject = tokenizer.to_dict()
     if "merges" in values:
         numbers = {piece: number for number, piece in enumerate(values["vocabulary"])}
         values["merges"] = [[numbers[first], numbers[second]] for first, second in values["merges"]]

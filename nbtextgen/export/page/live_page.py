@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.escaping import escaped, visible
@@ -121,7 +121,7 @@ def live_page(
         ModelFileError: if the model cannot become a page.
     """
     check_live(model.predictor, name, bits, config)
-    description: dict[str, Any] = {
+    description: dict[str, object] = {
         "name": name,
         "example": text,
         "facts": facts(model.predictor, model.plan, bits, validation_score(getattr(model, "history", ()))),
@@ -153,9 +153,9 @@ def _megabytes(predictor: Predictor, bits: int) -> float:
     return (parameter_count(predictor.networks) * bits / 8 * 4 / 3 + ENGINE_BYTES) / 1e6
 
 
-def _start(config: DecodingConfig) -> dict[str, Any]:
+def _start(config: DecodingConfig) -> dict[str, object]:
     """Return the settings that a page begins with; several candidates of a greedy search are those of a beam."""
-    chosen = {
+    chosen: dict[str, object] = {
         name: value for name, value in asdict(config).items() if name not in (*NOT_OFFERED, "batch_size", "precision")
     }
     return chosen | {"beam": max(config.beam, config.n_best)}

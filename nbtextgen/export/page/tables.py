@@ -65,7 +65,7 @@ def _base36(number: int) -> str:
     return digits or "0"
 
 
-def cleaning(steps: str | None) -> dict[str, Any]:
+def cleaning(steps: str | None) -> dict[str, object]:
     """Return the rewriting steps that a page applies to its inputs, in their order, and the tables that they need.
 
     Raises:
@@ -81,7 +81,7 @@ def cleaning(steps: str | None) -> dict[str, Any]:
     return {"steps": names, "tables": _entities() if "markup" in names else None}
 
 
-def _entities() -> dict[str, Any]:
+def _entities() -> dict[str, object]:
     """Return what ``html.unescape`` and the pattern of tags are made of."""
     private = cast("Any", html)  # the tables for invalid numbers have no public name
     replaced: dict[int, str] = private._invalid_charrefs

@@ -11,10 +11,10 @@ import html
 import uuid
 import weakref
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import anywidget
 import traitlets
@@ -65,7 +65,7 @@ class ExplainButtons(anywidget.AnyWidget):
             self._generations.popitem(last=False)
         return explain_button(f"{self.token}.{self._count}", generation.text)
 
-    def _receive(self, _: object, content: Mapping[str, Any], buffers: object = None) -> None:
+    def _receive(self, _: object, content: Values, buffers: object = None) -> None:
         """Handle a click on a button, or on the Close button of an explanation."""
         closed = self._panels.pop(str(content.get("close")), None)
         if closed is not None:

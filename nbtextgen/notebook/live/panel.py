@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import anywidget
 import traitlets
@@ -18,6 +17,7 @@ from nbtextgen.notebook.live.training import Training
 from nbtextgen.notebook.progress import Throttle
 from nbtextgen.notebook.widgets import module, style
 from nbtextgen.training.events import Changed, Event, Retention, Sample, Started, Step, TrainingWarning, Validation
+from nbtextgen.training.progress import TextProgress
 
 FRONT = Path(__file__).parent / "front"
 
@@ -38,7 +38,7 @@ class LivePanel(anywidget.AnyWidget):
         super().__init__()
         self.on_msg(self._receive)
 
-    def get_state(self, key: Any = None, drop_defaults: bool = False) -> Values:
+    def get_state(self, key: str | Iterable[str] | None = None, drop_defaults: bool = False) -> Values:
         """Return the state as the base class does, with ``state`` as it is now."""
         state = super().get_state(key, drop_defaults)
         if key is None or "state" in key:
@@ -73,8 +73,6 @@ def watch(training: Training, progress: str, *, rich: bool) -> None:
     if progress == "none":
         return
     if not rich:
-        from nbtextgen.training.progress import TextProgress
-
         training.callbacks.append(TextProgress(words=training.record.words))
         return
     view = TextView(training) if progress == "text" else PanelView(training)

@@ -7,7 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from nbtextgen.core.errors import NbTextGenError
 from nbtextgen.notebook.background import BackgroundWorker
@@ -96,7 +96,7 @@ class Training:
             return {}
         return {"dropout": plan.model.dropout or 0.0, "teacher_forcing": plan.training.teacher_forcing}
 
-    async def ended(self, kernel: Any = None) -> TextGenerator:
+    async def ended(self, kernel: object = None) -> TextGenerator:
         """Wait for the background training; an interrupt of the cell stops it and keeps its best model.
 
         Args:
@@ -121,7 +121,7 @@ class Training:
         return self.model
 
 
-def _publish_busy(kernel: Any) -> None:
+def _publish_busy(kernel: object) -> None:
     """Say again that the cell runs: after every message that is handled meanwhile, the kernel says that it is idle."""
     publish = getattr(kernel, "_publish_status", None)
     if publish is not None:

@@ -37,11 +37,11 @@ def _verdict(record: Record) -> str:
     is_poor = best.task < GOOD.get(best.task_name, -math.inf)
     if best.task_name == "exact":
         right = round(best.task_pairs * best.task / 100)
-        known = f"{right} of {best.task_pairs} held-out inputs come out exactly right ({best.task:.0f} %)."
+        quality = f"{right} of {best.task_pairs} held-out inputs come out exactly right ({best.task:.0f} %)."
     else:
         name = TASK_NAMES.get(best.task_name, best.task_name)
-        known = f"{name} is {best.task:.0f} on {best.task_pairs} held-out inputs."
-    return f"{known} {_advice(record, is_poor=is_poor)}".strip()
+        quality = f"{name} is {best.task:.0f} on {best.task_pairs} held-out inputs."
+    return f"{quality} {_advice(record, is_poor=is_poor)}".strip()
 
 
 def _advice(record: Record, *, is_poor: bool) -> str:

@@ -25,6 +25,8 @@ from nbtextgen.notebook.session import Session
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from nbtextgen.inference.generation import Generation, Generations
+
 COMMANDS: tuple[type[Commands], ...] = (
     TrainCommands,
     GenerateCommands,
@@ -65,7 +67,7 @@ def _offer_explanations(shell: InteractiveShell, session: Session) -> None:
     if not session.rich or display is None:
         return
 
-    def mimebundle(output: Any) -> Values:
+    def mimebundle(output: Generation | Generations) -> Values:
         from nbtextgen.notebook.explain.buttons import bundle
 
         return bundle([session.variables[name] for name in session.models()], output)

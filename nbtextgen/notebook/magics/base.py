@@ -8,7 +8,7 @@ from collections import ChainMap
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import wraps
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 from IPython.core.magic import Magics, no_var_expand
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from nbtextgen.notebook.session import Session
+
+Value = TypeVar("Value")
 
 
 OWNERS: dict[str, list[str]] = {}
@@ -69,7 +71,7 @@ def command(
     actions: Sequence[str] = (),
     sections: Mapping[str, Options] | None = None,
     advice: str = "",
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+) -> Callable[[Callable[..., object]], Callable[..., object]]:
     """Turn a method that takes a ``ParsedLine`` into one that takes the line of a magic, and its cell.
 
     Our errors are shown in one line, unless ``--debug`` is on the magic's line; also those of an awaited magic.
@@ -83,13 +85,13 @@ def command(
 
     syntax = Syntax(options, words, rest, advice, OWNERS)
 
-    def decorate(method: Callable[..., Any]) -> Callable[..., Any]:
+    def decorate(method: Callable[..., object]) -> Callable[..., object]:
         for name in options:
             OWNERS.setdefault(name, []).append(method.__name__)
 
         @no_var_expand
         @wraps(method)
-        def run(self: Any, line: str, cell: str | None = None) -> Any:
+        def run(self: Commands, line: str, cell: str | None = None) -> object:
             line, awaited, quiet = unmark(line)
             line, cell = continue_line(line, cell)
             debug = "--debug" in line.split()
@@ -115,7 +117,7 @@ def command(
     return decorate
 
 
-def caller_variables(frame: FrameType | None) -> dict[str, Any]:
+def caller_variables(frame: FrameType | None) -> dict[str, object]:
     """Return the local variables of the code that called the magic: those of a function, and of the functions around it.
 
     Args:
@@ -124,7 +126,7 @@ def caller_variables(frame: FrameType | None) -> dict[str, Any]:
     while frame is not None and frame.f_code.co_name not in ("run_line_magic", "run_cell_magic"):
         frame = frame.f_back
     frame, code = None if frame is None else frame.f_back, None
-    scopes = list[dict[str, Any]]()
+    scopes = list[dict[str, object]]()
     while frame is not None:
         is_function = frame.f_locals is not frame.f_globals
         if (code is None and is_function) or (
@@ -138,12 +140,12 @@ def caller_variables(frame: FrameType | None) -> dict[str, Any]:
     return dict(ChainMap(*scopes))
 
 
-async def awaitable(value: Any) -> Any:
+async def awaitable(value: Value) -> Value:
     """Return a value to a cell that awaits the magic."""
     return value
 
 
-async def _awaited_in_one_line(work: Awaitable[Any], debug: bool) -> Any:
+async def _awaited_in_one_line(work: Awaitable[Value], debug: bool) -> Value:
     try:
         return await work
     except NbTextGenError as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from IPython.core.magic import line_cell_magic, magics_class
 
@@ -14,6 +14,11 @@ from nbtextgen.notebook.code import MagicLine, Values, call, print_code
 from nbtextgen.notebook.lines import ParsedLine
 from nbtextgen.notebook.magics.base import Commands, command
 from nbtextgen.tokenizers.config import TokenizerConfig
+
+if TYPE_CHECKING:
+    import pandas
+
+    from nbtextgen.data.pairs import Cleaned, Pairs, RawPairs
 
 _TOKENS = options_of(TokenizerConfig)
 OPTIONS = (
@@ -77,22 +82,26 @@ class DataCommands(Commands):
             self._keep(data, cleaned, into, sides)
         return cleaned
 
-    def _keep(self, data: Any, cleaned: Any, name: str, sides: Values) -> None:
+    def _keep(self, data: object, cleaned: Cleaned, name: str, sides: Values) -> None:
         """Put what was cleaned into a variable: a frame if it was one, otherwise pairs.
 
         Both keep the steps, which a model trained on them applies as well.
         """
         columns = {side: sides[side] for side in ("source", "target") if side in sides}
-        self.session.variables[name] = cleaned.frame(data, **columns) if _is_frame(data) else cleaned
+        self.session.variables[name] = (
+            cleaned.frame(cast("pandas.DataFrame", data), **columns) if _is_frame(data) else cleaned
+        )
 
-    def _panel(self, parsed: ParsedLine, data: object, rows: Any, valid: Any, tokens: Values, into: str) -> object:
+    def _panel(
+        self, parsed: ParsedLine, data: object, rows: RawPairs, valid: Pairs | None, tokens: Values, into: str
+    ) -> object:
         """Return the Clean panel; its button gives back a frame for a frame, and pairs for everything else."""
         from nbtextgen.notebook.panels.cleaning import CleaningPanel
 
         own = {name: value for name, value in parsed.options.items() if value is not None and name in MAGIC_OPTIONS}
         sides = {name: own[name] for name in ("source", "target") if name in own}
 
-        def keep(cleaned: Any) -> str:
+        def keep(cleaned: Cleaned) -> str:
             self._keep(data, cleaned, into, sides)
             what = "rows are a data frame" if _is_frame(data) else "pairs are"
             train = MagicLine("textgen_train", "NAME", {"data": into, **(sides if _is_frame(data) else {})})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from IPython.core.magic import line_magic, magics_class
 
@@ -24,6 +24,9 @@ from nbtextgen.notebook.code import Values, call, print_code
 from nbtextgen.notebook.lines import ParsedLine
 from nbtextgen.notebook.magics.base import Commands, command
 from nbtextgen.notebook.progress import ProgressLine
+
+if TYPE_CHECKING:
+    from nbtextgen.generator import TextGenerator
 
 OWN = by_name(
     TEXT,
@@ -97,9 +100,9 @@ class ExplainCommands(Commands):
         if own["rows"] is not None:
             return self._training_rows(model, text, own, options)
         if own["background"] is not None:
-            options = options | {"background": self._background(own["background"], columns_in(own))}
+            options["background"] = self._background(own["background"], columns_in(own))
         if own["data"] is not None:
-            explanation: Any = self._explain_data(model, own, options)
+            explanation: object = self._explain_data(model, own, options)
         elif own["counterfactual"]:
             explanation = model.counterfactual(text, token=own["token"], **options)
         elif own["sanity"]:
@@ -113,12 +116,13 @@ class ExplainCommands(Commands):
 
             explanation = ExplanationPanel.of(model, text, **options)
         if own["save"] is not None:
-            if not hasattr(explanation, "save"):
+            save = getattr(explanation, "save", None)
+            if save is None:
                 raise OptionError("--save keeps explanations; leave out --sanity and --counterfactual.")
-            print(f"saved to {explanation.save(own['save'])}")
+            print(f"saved to {save(own['save'])}")
         return explanation
 
-    def _training_rows(self, model: Any, text: str, own: Values, options: Values) -> Any:
+    def _training_rows(self, model: TextGenerator, text: str, own: Values, options: Values) -> object:
         """Find training rows with a progress line."""
         data = {} if own["data"] is None else {"data": self.session.data(own["data"]), **columns_in(own)}
         if options:
@@ -126,7 +130,7 @@ class ExplainCommands(Commands):
         with ProgressLine("training rows read", rich=self.session.rich) as counter:
             return model.training_rows(text, token=own["token"], count=own["rows"], on_progress=counter, **data)
 
-    def _explain_data(self, model: Any, own: Values, options: Values) -> Any:
+    def _explain_data(self, model: TextGenerator, own: Values, options: Values) -> object:
         """Explain a data set with a progress line; an interrupt keeps the results so far."""
         pairs = self._pairs(model, own["data"])
         gold = {} if own["gold"] is None else {"gold": self._alignments(own["gold"])}
@@ -145,14 +149,14 @@ class ExplainCommands(Commands):
         except (OSError, ValueError) as error:
             raise DataError(f"--gold {text} is neither a variable nor a file that can be read: {error}.") from None
 
-    def _pairs(self, model: Any, text: str) -> Any:
+    def _pairs(self, model: TextGenerator, text: str) -> object:
         if self._is_held_out(text):
             if model.held_out is None:
                 raise DataError("This model has no held-out pairs at hand; give --data a variable or a file.")
             return model.held_out
         return self.session.data(text)
 
-    def _background(self, text: str, columns: Values) -> Any:
+    def _background(self, text: str, columns: Values) -> object:
         """Return a list of texts as it is, or the sources of a data set."""
         from nbtextgen.data.pairs import Pairs
 
@@ -166,9 +170,11 @@ class ExplainCommands(Commands):
         if own["rows"] is not None:
             part = {} if own["token"] is None else {"token": own["token"]}
             data = {} if own["data"] is None else columns_in(own)
-            given = [] if own["data"] is None else [f"data={self.session.data_as_code(own['data'])}"]
+            rows_data = [] if own["data"] is None else [f"data={self.session.data_as_code(own['data'])}"]
             return [
-                call(f"{name}.training_rows", ", ".join([repr(text), *given]), {"count": own["rows"], **part, **data})
+                call(
+                    f"{name}.training_rows", ", ".join([repr(text), *rows_data]), {"count": own["rows"], **part, **data}
+                )
             ]
         code = {
             key: self.session.data_as_code(own[key]) for key in ("data", "background", "gold") if own[key] is not None

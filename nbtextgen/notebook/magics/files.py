@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from IPython.core.magic import line_magic, magics_class
 
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import Option
 from nbtextgen.notebook.arguments import BITS, COMMON, by_name, choice_option, text_option
-from nbtextgen.notebook.code import call, print_code
+from nbtextgen.notebook.code import Values, call, print_code
 from nbtextgen.notebook.lines import ParsedLine
 from nbtextgen.notebook.magics.base import Commands, command
 
@@ -94,7 +93,7 @@ class FileCommands(Commands):
         return None
 
 
-def _save_options(parsed: ParsedLine, format: str) -> dict[str, Any]:
+def _save_options(parsed: ParsedLine, format: str) -> Values:
     """Return the options of ``save`` or ``export``, of which each applies to some formats only."""
     options = {option: parsed.options[option] for option in ("keep_sources", *PAGE) if parsed.options.get(option)}
     if format != "own" and "keep_sources" in options:

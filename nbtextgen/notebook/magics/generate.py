@@ -9,6 +9,7 @@ from IPython.core.magic import line_cell_magic, magics_class
 from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.options import Option, options_of
 from nbtextgen.decoding.config import DecodingConfig
+from nbtextgen.notebook import live_page
 from nbtextgen.notebook.arguments import COMMON, LIVE, TEXT, bits_of_live, by_name, columns_in, text_option
 from nbtextgen.notebook.code import Values, call, print_code
 from nbtextgen.notebook.lines import ParsedLine
@@ -118,8 +119,6 @@ class GenerateCommands(Commands):
         if parsed.options.get("show_code"):
             code = call("live_page", ", ".join([parsed.words[0], repr(text)]), more)
             return print_code("from nbtextgen.notebook import live_page", code)
-        from nbtextgen.notebook import live_page
-
         return live_page(model, text, **more)
 
     def _generate_data(self, model: TextGenerator, parsed: ParsedLine, options: Values) -> object:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from IPython.core.magic import line_magic, magics_class
 
 from nbtextgen.core.errors import OptionError
+from nbtextgen.notebook import live_page
 from nbtextgen.notebook.arguments import COMMON, LIVE, bits_of_live, by_name, choice_option, text_option
 from nbtextgen.notebook.code import Values, call, print_code
 from nbtextgen.notebook.lines import ParsedLine
@@ -54,7 +53,7 @@ class PanelCommands(Commands):
             )
         return self.open(words, **options)
 
-    def open(self, words: list[str], kind: str = "auto", data: str = "", live: int = 0) -> Any:
+    def open(self, words: list[str], kind: str = "auto", data: str = "", live: int = 0) -> object:
         """Return the panel for a model's name, if any; with ``auto``, show the panel of a running training.
 
         Args:
@@ -104,7 +103,7 @@ class PanelCommands(Commands):
             raise OptionError(f"Name the model to show ({hint}).")
         return "generate" if self.session.rich else "history"
 
-    def _model_panel(self, kind: str, words: list[str], live: int = 0) -> Any:
+    def _model_panel(self, kind: str, words: list[str], live: int = 0) -> object:
         model = self.session.model(words, "show")
         if kind == "history":
             from nbtextgen.notebook.live.static_view import History
@@ -115,7 +114,5 @@ class PanelCommands(Commands):
         text = " ".join(words[1:])
         if not live:
             return GeneratePanel(self.session, words[0], text)
-        from nbtextgen.notebook import live_page
-
         page = live_page(model, text, name=words[0], bits=live, still=not self.session.rich)
         return GeneratePanel(self.session, words[0], page.text, page) if self.session.rich else page

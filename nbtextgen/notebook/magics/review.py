@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from IPython.core.magic import line_magic, magics_class
 
@@ -66,10 +66,11 @@ class ReviewCommands(Commands):
             return self._review(outputs, file)
         return self.open(text, file, parsed.options.get("model"))
 
-    def _review(self, outputs: Any, file: str | None) -> Review:
+    def _review(self, outputs: object, file: str | None) -> Review:
         from nbtextgen.review import Review
 
-        return outputs.review(file) if hasattr(outputs, "review") else Review(outputs, file)
+        review = getattr(outputs, "review", None)
+        return Review(outputs, file) if review is None else review(file)
 
     def open(self, text: str, file: str | None = None, model_name: str | None = None) -> ReviewPanel:
         """Return the panel that reviews the outputs that an expression stands for.
@@ -97,7 +98,7 @@ class ReviewCommands(Commands):
             return self.session.model([name]), name
         author = getattr(outputs, "model", "")
         for each in self.session.models() if author else ():
-            model: Any = self.session.scope[each]
+            model: TextGenerator = self.session.scope[each]
             try:
                 if model.predictor.fingerprint == author:
                     return model, each

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from IPython.core.magic import line_cell_magic, magics_class
 from IPython.display import display
@@ -13,6 +13,7 @@ from IPython.display import display
 from nbtextgen.core.errors import NbTextGenError, OptionError
 from nbtextgen.core.options import build, options_of
 from nbtextgen.core.settings_file import read_settings
+from nbtextgen.notebook import live_page
 from nbtextgen.notebook.arguments import (
     COLUMNS,
     COMMON,
@@ -35,6 +36,7 @@ from nbtextgen.run.config import LaunchConfig
 
 if TYPE_CHECKING:
     from nbtextgen.export.page.live_page import LivePage
+    from nbtextgen.generator import TextGenerator
     from nbtextgen.notebook.live.training import Training
     from nbtextgen.notebook.session import Session
 
@@ -166,7 +168,7 @@ class TrainCommands(Commands):
             return awaitable(None if parsed.quiet else model) if parsed.awaited else model
         return self._await_training(request, self._training(request), parsed.quiet)
 
-    def _train(self, request: Request) -> Any:
+    def _train(self, request: Request) -> TextGenerator | None:
         """Train in this thread; with ``--background``, start training and return."""
         if request.own.get("show_code"):
             return print_code(*request.code(self.session))
@@ -181,7 +183,7 @@ class TrainCommands(Commands):
         self._offer_next(request)
         return model
 
-    async def _await_training(self, request: Request, training: Training, quiet: bool) -> Any:
+    async def _await_training(self, request: Request, training: Training, quiet: bool) -> TextGenerator | None:
         """Train in the background while the kernel handles the panel's messages."""
         training.start()
         model = self._keep(await training.ended(getattr(self.shell, "kernel", None)), request)
@@ -204,15 +206,13 @@ class TrainCommands(Commands):
         bits = bits_of_live(request.own)
         if bits is None:
             return None
-        from nbtextgen.notebook import live_page
-
         try:
             return live_page(self.session.model([request.name]), name=request.name, bits=bits, still=still)
         except NbTextGenError as error:
             print(error.in_magic)
             return None
 
-    def _finish(self, request: Request, model: Any) -> None:
+    def _finish(self, request: Request, model: TextGenerator) -> None:
         """Keep the model of a background training that has ended; a resumed run has none before."""
         if "resume" in request.own or "save" in request.own:
             self._keep(model, request)
@@ -224,7 +224,7 @@ class TrainCommands(Commands):
         self.session.variables[request.name] = training.model
         return training
 
-    def _keep(self, model: Any, request: Request) -> Any:
+    def _keep(self, model: TextGenerator, request: Request) -> TextGenerator:
         """Put the trained model into its variable and, with ``--save``, its folder."""
         self.session.variables[request.name] = model
         if "save" in request.own:
@@ -241,8 +241,8 @@ class TrainCommands(Commands):
             settings = read_settings(Path(own["config"]), FIT) | settings
         if "resume" in own:
             _check_resume(cell, own, settings)
-        elif "text" in own and (given := next((side for side in ("source", "target", "valid") if side in own), "")):
-            raise OptionError(f"--{given} does not apply to --text, which has no pairs; leave it out.")
+        elif "text" in own and (option := next((side for side in ("source", "target", "valid") if side in own), "")):
+            raise OptionError(f"--{option} does not apply to --text, which has no pairs; leave it out.")
         elif (sources := (cell is not None) + ("data" in own) + ("text" in own)) != 1:
             raise OptionError(
                 "Give pairs in the cell below the magic or with --data, or a text with --text: one of them."

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 
@@ -14,7 +14,7 @@ from nbtextgen.data.cleaning.clean import STEPS, StepResult
 from nbtextgen.data.pairs import Cleaned, Pairs, RawPairs
 from nbtextgen.data.report.findings import Finding
 from nbtextgen.data.report.views import step_examples
-from nbtextgen.notebook.code import MagicLine
+from nbtextgen.notebook.code import MagicLine, Values
 from nbtextgen.notebook.panels.widgets import CodeView, row, status
 from nbtextgen.notebook.static import StaticForm
 
@@ -42,7 +42,7 @@ class CleaningPanel(StaticForm, widgets.VBox):
         self,
         rows: RawPairs,
         valid: Pairs | None,
-        tokens: Mapping[str, Any],
+        tokens: Values,
         keep: Callable[[Cleaned], str],
         line: Callable[[str], MagicLine],
     ) -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 
 from nbtextgen.core.cancellation import CancellationToken
 from nbtextgen.core.escaping import visible
 from nbtextgen.notebook.background import BackgroundWorker, describe
+from nbtextgen.notebook.code import Values
 from nbtextgen.notebook.progress import Throttle
 from nbtextgen.notebook.static import PlainBox
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from nbtextgen.generator import TextGenerator
 
 
-def continuation_panel(model: TextGenerator, text: str, length: int, decoding: Mapping[str, Any]) -> widgets.VBox:
+def continuation_panel(model: TextGenerator, text: str, length: int, decoding: Values) -> widgets.VBox:
     """Return controls for ``TextGenerator.stream``; the text is shown escaped, while it is generated."""
     start = widgets.Textarea(text, description="text", layout=widgets.Layout(width="95%"))
     size = widgets.IntSlider(length, 10, max(2000, length), description="tokens")

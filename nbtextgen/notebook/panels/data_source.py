@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from nbtextgen.core.errors import DataError, NbTextGenError
 from nbtextgen.data.builtin import BUILTIN_NAMES
 from nbtextgen.data.readers.files import is_pairs_file
 from nbtextgen.notebook.arguments import COLUMN_NAMES
-from nbtextgen.notebook.code import call
+from nbtextgen.notebook.code import Values, call
 from nbtextgen.notebook.panels.fields import text_field
 from nbtextgen.notebook.session import Session
 from nbtextgen.notebook.variables import column_names, data_variables, is_generator
+from nbtextgen.pipeline.dataset import read_pairs
 
 if TYPE_CHECKING:
     from nbtextgen.data.pairs import Cleaned
@@ -55,7 +55,7 @@ class DataSource:
         self.session = session
         self._cached: tuple[tuple[str, ...], Cleaned] | None = None
 
-    def prepared(self, values: Mapping[str, Any], clean: str | None = None, *, again: bool = False) -> Cleaned:
+    def prepared(self, values: Values, clean: str | None = None, *, again: bool = False) -> Cleaned:
         """Return the pairs as a training reads them.
 
         Args:
@@ -67,8 +67,6 @@ class DataSource:
             DataError: if there is no data, or it cannot be read.
             OptionError: for an unknown cleaning step.
         """
-        from nbtextgen.pipeline.dataset import read_pairs
-
         key = (*(values.get(name) or "" for name in ("data", "source", "target", "encoding")), clean or "")
         if not key[0]:
             raise DataError("Enter the data: a variable, a file, or a built-in data set such as builtin:dates.")
@@ -79,7 +77,7 @@ class DataSource:
             self._cached = (key, pairs)
         return self._cached[1]
 
-    def problems(self, values: Mapping[str, Any]) -> dict[str, str]:
+    def problems(self, values: Values) -> dict[str, str]:
         """Return an error for the name of the model, and for the one to go on from, if they are refused, by field."""
         problems = dict[str, str]()
         try:
@@ -96,7 +94,7 @@ class DataSource:
         return problems
 
 
-def field_of(error: NbTextGenError, values: Mapping[str, Any]) -> str:
+def field_of(error: NbTextGenError, values: Values) -> str:
     """Return the field that an error about the data belongs to."""
     words = error.in_form
     if "encoding" in words:
@@ -105,14 +103,12 @@ def field_of(error: NbTextGenError, values: Mapping[str, Any]) -> str:
     return sides[0] if sides else "data"
 
 
-def columns_of(values: Mapping[str, Any]) -> dict[str, str]:
+def columns_of(values: Values) -> dict[str, str]:
     """Return the columns and the encoding that the user named."""
     return {name: values[name] for name in COLUMN_NAMES if values.get(name)}
 
 
-def fit_code(
-    session: Session, values: Mapping[str, Any], settings: Mapping[str, Any], starting: Mapping[str, Any] | None = None
-) -> str:
+def fit_code(session: Session, values: Values, settings: Values, starting: Values | None = None) -> str:
     """Return the Python that trains; ``starting`` names the model to go on from."""
     generator, more = call("TextGenerator", "", settings), dict(starting or {})
     start = [f"start={session.data_as_code(more.pop('start'))}"] if "start" in more else []

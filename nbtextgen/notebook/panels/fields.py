@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import Option
@@ -90,7 +89,7 @@ def defaults(options: Mapping[str, Option]) -> Values:
     }
 
 
-def check_settings(values: Mapping[str, Any], options: Mapping[str, Option]) -> tuple[Values, dict[str, str]]:
+def check_settings(values: Values, options: Mapping[str, Option]) -> tuple[Values, dict[str, str]]:
     """Return the settings of a form that differ from their defaults, and an error for each that is refused."""
     settings: Values = {}
     errors: dict[str, str] = {}

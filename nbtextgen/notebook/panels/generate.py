@@ -6,7 +6,7 @@ import dataclasses
 import random
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import ipywidgets
 
@@ -28,6 +28,8 @@ from nbtextgen.notebook.static import StaticForm
 from nbtextgen.tokenizers.base import EOS
 
 if TYPE_CHECKING:
+    import traitlets
+
     from nbtextgen.export.page.live_page import LivePage
     from nbtextgen.inference.predictor import Alternative
     from nbtextgen.notebook.session import Session
@@ -80,7 +82,7 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
 
     # User actions --------------------------------------------------------------------------------------------------
 
-    def _changed(self, change: Any) -> None:
+    def _changed(self, change: traitlets.Bunch) -> None:
         old, new = change["old"], change["new"]
         if any(old.get(key) != new.get(key) for key in ("model", "compare", "text")):
             self._prefixes.clear()  # a forced prefix belongs to one text and one model

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import ipywidgets
 
@@ -97,7 +97,7 @@ class ResultBar(StaticForm, ipywidgets.VBox):
         def work(_: object) -> None:
             outputs = model.generate_file(pairs.sources[:REVIEWED], on_progress=lambda *_: None)
             self.session.variables[name] = outputs
-            commands: Any = self.session.shell.magics_manager.registry["ReviewCommands"]
+            commands = self.session.shell.magics_manager.registry["ReviewCommands"]
             self._show(f"The outputs are in {name}; %textgen_review {name} goes on with them later.")
             self._open(commands.open(name, model_name=self.name))
             self.refresh_still()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import ipywidgets
 
@@ -10,6 +10,7 @@ from nbtextgen.charts import figure
 from nbtextgen.core.cancellation import CancellationToken
 from nbtextgen.core.errors import NbTextGenError, form_words
 from nbtextgen.core.escaping import visible
+from nbtextgen.generator import TextGenerator
 from nbtextgen.notebook.arguments import START
 from nbtextgen.notebook.background import BackgroundWorker, describe
 from nbtextgen.notebook.code import MagicLine, Values
@@ -29,15 +30,17 @@ from nbtextgen.notebook.panels.fields import check_settings, defaults, field, te
 from nbtextgen.notebook.panels.generate import GeneratePanel
 from nbtextgen.notebook.panels.widgets import CodeView, Form, row, status
 from nbtextgen.notebook.static import StaticForm
+from nbtextgen.pipeline.dataset import cleaning_note
+from nbtextgen.pipeline.estimate import TrialRun, trial_run
 from nbtextgen.pipeline.settings import fit_options
 
 if TYPE_CHECKING:
+    import traitlets
+
     from nbtextgen.data.pairs import Pairs
     from nbtextgen.notebook.live.training import Training
     from nbtextgen.notebook.session import Session
     from nbtextgen.pipeline.defaults import Plan
-    from nbtextgen.pipeline.estimate import TrialRun
-
 OPTIONS = fit_options()
 SECTIONS = {
     "Text": ("tokens", "vocabulary_size"),
@@ -118,7 +121,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         options = {"data": values["data"], **columns_of(values), **self.starting(), **self.settings()[0]}
         return MagicLine("textgen_train", values["name"], options)
 
-    def _changed(self, change: Any = None) -> None:
+    def _changed(self, change: traitlets.Bunch | None = None) -> None:
         values = self.form.values
         if change is not None and change["old"].get("data") != values.get("data"):
             self.form.suggestions = suggestions(self.session, values.get("data") or "")
@@ -137,10 +140,6 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
 
     def _trial_run(self) -> TrialRun | None:
         """Prepare a trial run with the current settings; ``None``, with a message, if that is not possible now."""
-        from nbtextgen.generator import TextGenerator
-        from nbtextgen.pipeline.dataset import cleaning_note
-        from nbtextgen.pipeline.estimate import trial_run
-
         if self.session.training_names:  # an estimate would draw from the random numbers of the training
             self.cost.value = status("No estimate while a training is running.")
             return None
@@ -234,7 +233,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         if problems:
             self.form.errors = problems
             return
-        commands: Any = self.session.shell.magics_manager.registry["TrainCommands"]
+        commands = self.session.shell.magics_manager.registry["TrainCommands"]
         try:
             training = commands.prepare(f"{self.line().line()} --background --progress none")
         except NbTextGenError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import ipywidgets
@@ -22,6 +23,8 @@ from nbtextgen.training.controls import Controls
 from nbtextgen.tuning import TUNABLE, Domain, Range, Tuning, search_space, tune, usual_range
 
 if TYPE_CHECKING:
+    import traitlets
+
     from nbtextgen.data.pairs import Cleaned
     from nbtextgen.notebook.session import Session
 
@@ -90,7 +93,7 @@ class TunePanel(StaticForm, ipywidgets.VBox):
             raise OptionError(f"Only options can be given here, got {' '.join(parsed.words)}; they begin with --.")
         return parsed.options
 
-    def _changed(self, change: Any = None) -> None:
+    def _changed(self, change: traitlets.Bunch | None = None) -> None:
         values = self.form.values
         if change is not None and change["owner"] is self.form and change["old"].get("data") != values.get("data"):
             self.form.suggestions = suggestions(self.session, values.get("data") or "")
@@ -204,11 +207,11 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         return f"Tune panel: {self.code.pieces[0]['code']}", self.status.value + html
 
 
-def _domain(name: str, values: list[Any]) -> Domain:
+def _domain(name: str, values: Sequence[Any]) -> Domain:
     """Return the range of a number between two values, or the choices."""
     usual = usual_range(OPTIONS[name])
     return Range(values[0], values[1], usual.logarithmic) if isinstance(usual, Range) else tuple(values)
 
 
-def _ends(search: Domain) -> list[Any]:
+def _ends(search: Domain) -> list[object]:
     return [search.low, search.high] if isinstance(search, Range) else list(search)

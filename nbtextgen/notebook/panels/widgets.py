@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import anywidget
 import ipywidgets
@@ -38,7 +37,7 @@ class Form(anywidget.AnyWidget):
     suggestions = traitlets.Dict().tag(sync=True)
     disabled = traitlets.Bool(False).tag(sync=True)
 
-    def put(self, **values: Any) -> None:
+    def put(self, **values: object) -> None:
         """Set some of the values, as the user would."""
         self.values = {**self.values, **values}
 
