@@ -24,7 +24,7 @@ PAGE = ROOT / "docs" / "walks.md"
 STEP = re.compile(r"^```(?:python|ipython3)\n(.*?)^```$|^!\[[^\]]*\]\((\S+)\)$", re.MULTILINE | re.DOTALL)
 WIDTH, HEIGHT = 900, 720
 """Of the window; a picture is cut at this height."""
-COLOURS = 64
+COLOURS = 160
 """Of a picture, which keeps it under 60 kB."""
 
 
@@ -39,6 +39,7 @@ def draw(part: Locator, path: Path) -> None:
 def walk(lab: Lab, section: str) -> None:
     """Run the blocks of a section and draw its pictures."""
     notebook = lab.open([], width=WIDTH, height=1000)
+    notebook.page.set_default_timeout(1_000_000)  # three trainings in one cell, on a machine that may be busy
     cell = 0
     for code, picture in STEP.findall(section):
         if code:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from nbtextgen.confidence.confidence import Acceptance, Confidence, find_acceptance
 from nbtextgen.core.errors import DataError
+from nbtextgen.core.escaping import html_table, visible
 from nbtextgen.core.files import checked_path
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.core.options import as_dict
@@ -37,6 +38,9 @@ CHUNK_SECONDS = 5.0
 """Time for which a chunk of rows is generated: what a kill costs."""
 MIN_CHUNK, MAX_CHUNK = 64, 4096
 PROGRESS_SECONDS = 0.5
+
+SHOWN, MAX_SHOWN = 10, 200
+"""Rows of a table that a notebook shows, and characters of a text in it."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -91,6 +95,35 @@ class GeneratedTable:
     def __repr__(self) -> str:
         where = "" if self.path is None else f" in {self.path}"
         return "\n".join([f"{counted(self.count, 'generated row')}{where}", *self.notes])
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        title, *_ = repr(self).split("\n")
+        notes = [*self.notes]
+        if len(self.rows) > SHOWN:
+            notes.insert(0, f"{len(self.rows) - SHOWN:,} more rows: frame() has all of them")
+        below = "".join(f"<div style='opacity:.75'>{visible(note)}</div>" for note in notes)
+        table = html_table(*_first_rows(self.rows)) if self.rows else ""
+        return {"text/plain": repr(self), "text/html": f"<div><b>{visible(title)}</b></div>{table}{below}"}
+
+
+def _first_rows(rows: Sequence[GeneratedRow]) -> tuple[list[str], list[list[str]]]:
+    """The head and the first rows of a table to be shown: input, output, confidence, and whether it is accepted."""
+    first = rows[:SHOWN]
+    head = ["input", "output", "confidence", *(["accepted"] if any(row.accepted is not None for row in first) else [])]
+    cells = [
+        [
+            _brief(row.source),
+            _brief(row.text),
+            "" if row.confidence is None else f"{100 * row.confidence:.1f} %",
+            {True: "accepted", False: "to check", None: ""}[row.accepted],
+        ][: len(head)]
+        for row in first
+    ]
+    return head, cells
+
+
+def _brief(text: str) -> str:
+    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
 
 
 def generate_table(

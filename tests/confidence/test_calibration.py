@@ -22,6 +22,7 @@ from nbtextgen.confidence.features import NAMES
 from nbtextgen.confidence.regression import Isotonic, Logistic
 from nbtextgen.confidence.training_statistics import BUCKETS, SideStatistics, TrainingStatistics
 from nbtextgen.core.errors import DataError, ModelFileError, OptionError
+from nbtextgen.core.escaping import visible
 from nbtextgen.inference.bulk import GeneratedTable
 
 WORDS = ["".join(letters) for letters in itertools.product("abcdef", repeat=3)]
@@ -93,6 +94,9 @@ def test_tables_say_what_is_accepted(
     sources = ["", *noisy(30, 5).sources]
     table = model.generate_file(sources, accept=0.9, on_progress=lambda *_: None)
     assert isinstance(table, GeneratedTable) and table.accepted == sum(row.accepted is True for row in table.rows)
+    shown = table._repr_mimebundle_()["text/html"]
+    assert shown.count("<tr>") == min(11, 1 + len(sources)) and "<th>accepted</th>" in shown
+    assert all(visible(note) in shown for note in table.notes)
     assert table.rows[0].accepted is False and "of 30 outputs" in table.notes[0]
     written = model.generate_file(sources, tmp_path / f"out{ending}", accept=0.9, on_progress=lambda *_: None)
     readers = {".jsonl": lambda path: pd.read_json(path, lines=True), ".parquet": pd.read_parquet}
