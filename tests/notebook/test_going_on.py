@@ -13,6 +13,7 @@ from nbtextgen.export.page import live_page as live
 from nbtextgen.notebook.magics.base import MagicError
 from nbtextgen.notebook.panels.result import ResultBar
 from nbtextgen.notebook.panels.train import TrainPanel
+from nbtextgen.notebook.panels.tune import TunePanel
 from nbtextgen.notebook.session import Session
 
 FAST = "--hidden-size 8 --embedding-size 8 --epochs 1 --quiet"
@@ -49,6 +50,30 @@ def test_train_panel_goes_on_from_a_model(session: Session) -> None:
     panel.form.put(start="", replay="0.3")
     assert "replay" not in panel.code.pieces[0]["code"] and not panel.start.disabled
     panel._worker.cancel(wait=True)
+
+
+def test_tune_panel_reads_its_data_before_it_starts(session: Session) -> None:
+    session.variables["wide"] = [{"a": "x", "b": "y", "c": "z"}, {"a": "u", "b": "v", "c": "w"}]
+    panel = TunePanel(session, "best", "rows")
+    panel._worker.wait(30)
+    assert "64 pairs, for instance “aaa” → “aaa”" in panel.status.value and not panel.start.disabled
+    for values, field, message in (
+        ({"data": "nothing"}, "data", "neither a file"),
+        ({"data": "3"}, "data", "int"),
+        ({"data": "[]"}, "data", ""),
+        ({"data": "wide"}, "data", "columns a, b, c"),
+        ({"data": "wide", "source": "a", "target": "d"}, "target", "no target column 'd'"),
+        ({"data": "rows", "source": "", "target": "", "fixed": "--hiden 3"}, "fixed", "Did you mean"),
+        ({"fixed": "", "name": "1x"}, "name", "variable name"),
+    ):
+        panel.form.put(**values)
+        panel._worker.wait(30)
+        assert message in panel.form.errors[field] and panel.start.disabled, values
+    panel.form.put(name="best", data="")
+    assert panel.start.disabled and "Enter the training data" in panel.status.value
+    panel.form.put(data="rows")
+    panel._worker.wait(30)
+    assert not panel.start.disabled and panel.form.errors == {}
 
 
 def test_result_bar_opens_a_review(session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,8 @@ FIELDS = [
     text_field("encoding", "encoding of the file, such as cp1252", placeholder="Unicode"),
 ]
 MAX_FILES = 50
+DELAY = 0.4
+"""Seconds after the last change of a form until its data are read."""
 
 
 def suggestions(session: Session, data: str) -> dict[str, list[str]]:
@@ -94,13 +96,20 @@ class DataSource:
         return problems
 
 
+def size_and_example(ready: Cleaned) -> str:
+    """Return how many pairs there are, and the first of them."""
+    source, target = (text if len(text) <= 60 else text[:57] + "…" for text in ready.pairs[0])
+    return f"{len(ready.pairs):,} pairs, for instance “{source}” → “{target}”."
+
+
 def field_of(error: NbTextGenError, values: Values) -> str:
     """Return the field that an error about the data belongs to."""
     words = error.in_form
     if "encoding" in words:
         return "encoding"
-    sides = [side for side in ("source", "target") if f"{side} column" in words or (values.get(side) or "\0") in words]
-    return sides[0] if sides else "data"
+    named = [side for side in ("source", "target") if f"{side} column" in words]
+    quoted = [side for side in ("source", "target") if values.get(side) and f"'{values[side]}'" in words]
+    return next(iter([*named, *quoted]), "data")
 
 
 def columns_of(values: Values) -> dict[str, str]:

@@ -17,12 +17,14 @@ from nbtextgen.notebook.code import MagicLine, Values
 from nbtextgen.notebook.live.record import Record
 from nbtextgen.notebook.live.static_view import as_html, as_text
 from nbtextgen.notebook.panels.data_source import (
+    DELAY,
     FIELDS,
     DataSource,
     columns_of,
     field_of,
     fit_code,
     only_data,
+    size_and_example,
     suggestions,
 )
 from nbtextgen.notebook.panels.embedded import EmbeddedView
@@ -37,7 +39,6 @@ from nbtextgen.pipeline.settings import fit_options
 if TYPE_CHECKING:
     import traitlets
 
-    from nbtextgen.data.pairs import Pairs
     from nbtextgen.notebook.live.training import Training
     from nbtextgen.notebook.session import Session
     from nbtextgen.pipeline.defaults import Plan
@@ -53,8 +54,6 @@ RANGE_UPDATES = 150
 """Most updates of a range test."""
 REPLAY = 0.5
 """Share of old pairs in an epoch where none is given."""
-DELAY = 0.4
-"""Seconds without a change before a new estimate begins."""
 
 
 class TrainPanel(StaticForm, ipywidgets.VBox):
@@ -153,7 +152,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
             self._refuse(field_of(error, self.form.values), error.in_form)
             return None
         notes = " ".join(filter(None, [*ready.pairs.notes, cleaning_note(ready)]))
-        self._about = f"{len(ready.pairs):,} pairs, for instance {_example(ready.pairs)}. {notes}"
+        self._about = f"{size_and_example(ready)} {notes}"
         if self.form.values.get("start"):
             self.cost.value = status(self._about, f"Training goes on from {self.form.values['start']}; no estimate.")
             return None
@@ -317,8 +316,3 @@ def _chosen_values(plan: Plan) -> Values:
     values = {name: value for part in parts for name, value in vars(part).items() if not isinstance(value, tuple)}
     tokens = {plan.tokenizer.source_tokens, plan.tokenizer.target_tokens}
     return values | {"replay": REPLAY} | ({"tokens": tokens.pop()} if len(tokens) == 1 else {})
-
-
-def _example(pairs: Pairs) -> str:
-    source, target = (text if len(text) <= 60 else text[:57] + "…" for text in pairs[0])
-    return f"“{source}” → “{target}”"

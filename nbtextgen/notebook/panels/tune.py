@@ -7,11 +7,21 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
+from nbtextgen.core.cancellation import CancellationToken
 from nbtextgen.core.errors import NbTextGenError, OptionError
 from nbtextgen.notebook.background import BackgroundWorker, describe
 from nbtextgen.notebook.code import MagicLine, Values, call
 from nbtextgen.notebook.lines import Syntax, parse_line
-from nbtextgen.notebook.panels.data_source import FIELDS, DataSource, columns_of, only_data, suggestions
+from nbtextgen.notebook.panels.data_source import (
+    DELAY,
+    FIELDS,
+    DataSource,
+    columns_of,
+    field_of,
+    only_data,
+    size_and_example,
+    suggestions,
+)
 from nbtextgen.notebook.panels.fields import field, text_field
 from nbtextgen.notebook.panels.generate import GeneratePanel
 from nbtextgen.notebook.panels.widgets import CodeView, Form, Ranges, row, status
@@ -41,7 +51,7 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         self.session, self._source = session, DataSource(session)
         data = data or only_data(session)
         self._controls = Controls()
-        self._worker = BackgroundWorker("nbtextgen tuning", on_error=self._show_error)
+        self._worker = BackgroundWorker("nbtextgen tuning", delay=DELAY, on_error=self._show_error)
         self._throttle = Throttle(UPDATE_SECONDS)
         self.tuning: Tuning | None = None
         help = "options of textgen_train that are the same in all trials"
@@ -97,8 +107,32 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         values = self.form.values
         if change is not None and change["owner"] is self.form and change["old"].get("data") != values.get("data"):
             self.form.suggestions = suggestions(self.session, values.get("data") or "")
-        self.form.errors = self._problems()
+        self.form.errors = problems = self._problems()
+        self.start.disabled = bool(problems) or not values.get("data")
         self.code.show({"Magic": self.line().magic(), "Python": self._python()})
+        if not values.get("data"):
+            self.status.value = status("Enter the training data, for instance builtin:dates.")
+        elif "fixed" not in problems:
+            self._worker.replace(lambda token: self._look(values, token))
+
+    def _look(self, values: Values, token: CancellationToken) -> None:
+        """Read the data that the form names, and say what they are, or at their field why they are refused."""
+        try:
+            ready = self._source.prepared(values, self.fixed().get("clean"))
+        except NbTextGenError as error:
+            token.raise_if_cancelled()
+            self._refuse(error, values)
+        else:
+            token.raise_if_cancelled()
+            self.status.value = status(size_and_example(ready))
+            self.refresh_still()
+
+    def _refuse(self, error: NbTextGenError, values: Values) -> None:
+        """Show an error at the field that it is about; nothing can be started with it."""
+        self.form.errors = {**self.form.errors, field_of(error, values): error.in_form}
+        self.start.disabled = True
+        self.status.value = ""
+        self.refresh_still()
 
     def line(self) -> MagicLine:
         """Return the call of ``textgen_tune`` that does the same as Start."""
@@ -141,6 +175,7 @@ class TunePanel(StaticForm, ipywidgets.VBox):
     # Search --------------------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
+        self._worker.cancel(wait=True)
         problems = self._problems()
         if problems:
             self.form.errors = problems
@@ -152,7 +187,7 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         try:
             ready = self._source.prepared(self.form.values, fixed.pop("clean", None), again=True)
         except NbTextGenError as error:
-            self._show_error(error)
+            self._refuse(error, self.form.values)
             return
         self._controls = Controls()
         self._enable(False)
