@@ -11,6 +11,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from nbtextgen.export.page import live_page as live
 from nbtextgen.notebook.magics.base import MagicError
+from nbtextgen.notebook.panels.generate import GeneratePanel
 from nbtextgen.notebook.panels.result import ResultBar
 from nbtextgen.notebook.panels.train import TrainPanel
 from nbtextgen.notebook.panels.tune import TunePanel
@@ -74,6 +75,12 @@ def test_tune_panel_reads_its_data_before_it_starts(session: Session) -> None:
     panel.form.put(data="rows")
     panel._worker.wait(30)
     assert not panel.start.disabled and panel.form.errors == {}
+
+
+def test_enter_at_the_end_of_an_input_is_no_part_of_it(session: Session) -> None:
+    panel = GeneratePanel(session, "words", "aab\n")
+    assert panel.code.pieces[1]["code"] == "words.generate('aab')"
+    panel._worker.wait(30)
 
 
 def test_result_bar_opens_a_review(session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,13 +127,17 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
         values = self.form.values
         return [values["model"], *([] if values["compare"] in (NO_MODEL, None) else [values["compare"]])]
 
+    def _text(self) -> str:
+        """The input, without the line break that a press of Enter leaves at its end."""
+        return (self.form.values["text"] or "").removesuffix("\n")
+
     def _generate(self) -> None:
         self._worker.replace(self._generate_now)
 
     def _generate_now(self, token: CancellationToken) -> None:
         start = time.perf_counter()
         config, errors = self._config()
-        text = self.form.values["text"] or ""
+        text = self._text()
         if config is not None and config.sample and config.seed is None:
             # Do not use PyTorch's shared random generator: a training may be running.
             config = dataclasses.replace(config, seed=random.randrange(2**32))
@@ -236,7 +240,7 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
     # Code and static form ------------------------------------------------------------------------------------------
 
     def _show_code(self) -> None:
-        name, text = self.names[0], self.form.values["text"] or ""
+        name, text = self.names[0], self._text()
         settings, errors = self._settings()
         if self._seed is not None and settings.get("sample"):
             settings |= {"seed": self._seed}
