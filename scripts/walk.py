@@ -38,7 +38,7 @@ def draw(part: Locator, path: Path) -> None:
 
 def walk(lab: Lab, section: str) -> None:
     """Run the blocks of a section and draw its pictures."""
-    notebook = lab.open([], width=WIDTH, height=1000)
+    notebook = lab.open([], width=WIDTH, height=1600)
     notebook.page.set_default_timeout(1_000_000)  # three trainings in one cell, on a machine that may be busy
     cell = 0
     for code, picture in STEP.findall(section):
