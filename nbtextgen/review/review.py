@@ -7,8 +7,9 @@ import io
 import json
 from collections.abc import Iterable, Mapping
 from importlib import import_module
+from operator import index
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, SupportsIndex
 
 from nbtextgen.core.errors import DataError, OptionError, nearest
 from nbtextgen.core.files import checked_path, replace
@@ -114,17 +115,20 @@ class Review:
         Raises:
             DataError: if the text is empty, or the decision cannot be written. Nothing is changed then.
         """
-        output = self.rows[self._checked(row)].text
+        row = self._checked(row)
+        output = self.rows[row].text
         problem = cell_problem(text)
         if problem is not None:
             side = "output" if text == output else "correction"
-            what = f"the {side} is empty; correct it, or skip the row" if not text.strip() else f"the {side} {problem}"
+            empty = isinstance(text, str) and not text.strip()
+            what = f"the {side} is empty; correct it, or skip the row" if empty else f"the {side} {problem}"
             raise DataError(f"Row {row + 1:,}: {what}.")
-        self._decide(row, Decision("accepted" if text == output else "corrected", text))
+        self._decide(row, Decision("accepted" if text == output else "corrected", str(text)))
 
     def skip(self, row: int) -> None:
         """Leave a row aside: it is decided, but gives no pair; raises ``DataError`` as ``accept`` does."""
-        self._decide(row, Decision("skipped", self.rows[self._checked(row)].text))
+        row = self._checked(row)
+        self._decide(row, Decision("skipped", self.rows[row].text))
 
     def undo(self) -> int | None:
         """Take back the last decision that was not taken back; return its row, or ``None`` if there is none."""
@@ -146,11 +150,14 @@ class Review:
             self._apply(entry)
 
     def _checked(self, row: int) -> int:
-        if not 0 <= row < len(self.rows) or not self.rows[row].source.strip():
-            raise DataError(
-                f"There is no row {row + 1:,} to review (rows are numbered from 0 to {len(self.rows) - 1:,})."
-            )
-        return row
+        """The number of a row as a plain integer; those of NumPy and pandas are integers too."""
+        last = len(self.rows) - 1
+        if isinstance(row, bool) or not isinstance(row, SupportsIndex):
+            raise DataError(f"A row is given by its number, from 0 to {last:,} (got {row!r}).")
+        number = index(row)
+        if not 0 <= number <= last or not self.rows[number].source.strip():
+            raise DataError(f"There is no row {number + 1:,} to review (rows are numbered from 0 to {last:,}).")
+        return number
 
     def _decide(self, row: int, decision: Decision) -> None:
         if self.decisions.get(row) != decision:
@@ -205,7 +212,8 @@ class Review:
         """
         if selection not in SELECTIONS:
             names = ", ".join(SELECTIONS)
-            raise OptionError(f"There is no selection {selection!r} (one of {names}).{nearest(selection, SELECTIONS)}")
+            hint = nearest(selection, SELECTIONS) if isinstance(selection, str) else ""
+            raise OptionError(f"There is no selection {selection!r} (one of {names}).{hint}")
         if selection == "all":
             return list(self.order)
         if selection == "undecided":

@@ -17,6 +17,12 @@ from nbtextgen.data.rows import is_missing
 
 MAX_CELL = 1 << 24
 """Most characters of a cell of a table file."""
+ACCEPTED: Mapping[str, bool | None] = {
+    "": None,
+    **dict.fromkeys(("true", "1", "1.0", "yes"), True),
+    **dict.fromkeys(("false", "0", "0.0", "no"), False),
+}
+"""What may stand in the column of accepted outputs, in small letters."""
 
 
 class ReviewRow(NamedTuple):
@@ -103,22 +109,49 @@ def _cells_row(cells: Mapping[str, object], place: str) -> ReviewRow:
     for name in ("source", "text"):
         if name not in cells:
             raise DataError(f"{place} has no column {name!r}; the outputs stand in the columns source and text.")
-    confidence, accepted = cells.get("confidence"), cells.get("accepted")
-    candidates, notes = cells.get("candidates"), cells.get("notes")
-    try:
-        number = None if is_missing(confidence) or confidence == "" else float(cast("Any", confidence))
-    except (TypeError, ValueError):
-        raise DataError(f"{place}: the confidence is {confidence!r}; give a number or leave it empty.") from None
-    if isinstance(candidates, str):
-        candidates = _listed(candidates)
+    notes = cells.get("notes")
     return ReviewRow(
         _text(cells["source"], place, "source"),
         _text(cells["text"], place, "output"),
-        number,
-        None if is_missing(accepted) or accepted == "" else str(accepted).lower() in ("true", "1", "1.0"),
-        () if is_missing(candidates) else tuple(map(str, cast("Iterable[object]", candidates))),
-        () if is_missing(notes) or not notes else (str(notes),),
+        _confidence(cells.get("confidence"), place),
+        _accepted(cells.get("accepted"), place),
+        _candidates(cells.get("candidates"), place),
+        () if is_missing(notes) or not notes else _notes(notes),
     )
+
+
+def _confidence(value: object, place: str) -> float | None:
+    if is_missing(value) or value == "":
+        return None
+    try:
+        number = float(cast("Any", value))
+    except (TypeError, ValueError):
+        number = -1.0
+    if number != number:
+        return None
+    if not 0 <= number <= 1:
+        raise DataError(f"{place}: the confidence is {value!r}; give a number from 0 to 1 or leave it empty.")
+    return number
+
+
+def _accepted(value: object, place: str) -> bool | None:
+    word = "" if is_missing(value) else str(value).strip().lower()
+    if word not in ACCEPTED:
+        raise DataError(f"{place}: accepted is {value!r}; give true or false, or leave it empty.")
+    return ACCEPTED[word]
+
+
+def _candidates(value: object, place: str) -> tuple[str, ...]:
+    if is_missing(value):
+        return ()
+    values = _listed(value) if isinstance(value, str) else value
+    if isinstance(values, Mapping) or not isinstance(values, Iterable):
+        raise DataError(f"{place}: the candidates are {type(value).__name__}, not a list of texts.")
+    return tuple(map(str, cast("Iterable[object]", values)))
+
+
+def _notes(value: object) -> tuple[str, ...]:
+    return tuple(map(str, cast("list[object]", value))) if isinstance(value, (list, tuple)) else (str(value),)
 
 
 def _listed(text: str) -> list[object]:
@@ -151,8 +184,12 @@ def _file_rows(path: Path) -> list[ReviewRow]:
     try:
         rows = _delimited(path, "\t" if kind == ".tsv" else ",") if kind in (".tsv", ".csv") else _records(path, kind)
         return [_cells_row(cells, f"{path.name}, row {number:,}") for number, cells in enumerate(rows, 1)]
+    except DataError:
+        raise
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is not in UTF-8; save it in that encoding.") from error
     except (ValueError, csv.Error) as error:
         raise DataError(f"{path} is not a table of outputs: {error}.") from error
 
@@ -174,6 +211,8 @@ def _records(path: Path, kind: str) -> Iterator[Mapping[str, object]]:
         return
     with path.open(encoding="utf-8") as file:
         for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
             record: object = json.loads(line)
             if not isinstance(record, dict):
                 raise DataError(f"{path.name}, row {number:,} is not an object; the table is JSON Lines.")

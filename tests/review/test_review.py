@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy
 import pandas
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -99,6 +100,11 @@ def test_a_table_in_memory_finds_its_review_again() -> None:
         ([("a", 3)], "row 1: the output is int"),
         ([{"source": "a"}], "row 1 has no column 'text'"),
         ([{"source": "a", "text": "b", "confidence": "high"}], "the confidence is 'high'"),
+        ([{"source": "a", "text": "b", "confidence": 93}], "from 0 to 1"),
+        ([{"source": "a", "text": "b", "accepted": "perhaps"}], "accepted is 'perhaps'"),
+        ([{"source": "a", "text": "b", "candidates": 5}], "candidates are int"),
+        ("semicolons.csv", "^semicolons.csv, row 1 has no column"),
+        ("latin.csv", "not in UTF-8"),
         ("out.txt", "holds outputs without sources"),
         ("out.tvs", "Did you mean '.tsv'"),
         ("missing.tsv", "No such file"),
@@ -109,12 +115,41 @@ def test_a_table_in_memory_finds_its_review_again() -> None:
 def test_what_is_no_table_is_refused_in_a_sentence(table: object, words: str) -> None:
     Path("broken.jsonl").write_text("{")
     Path("list.jsonl").write_text("[1]\n")
+    Path("semicolons.csv").write_text("source;text\na;b\n")
+    Path("latin.csv").write_bytes("source,text\né,b\n".encode("cp1252"))
     with pytest.raises(DataError, match=words) as caught:
         Review(table)
     assert "\n" not in str(caught.value)
 
 
+def test_cells_as_people_write_them() -> None:
+    Path("blank.jsonl").write_text(
+        '{"source": "a", "text": "b"}\n\n{"source": "c", "text": "d", "notes": ["e", "f"]}\n'
+    )
+    rows = Review("blank.jsonl").rows
+    assert [row.source for row in rows] == ["a", "c"] and rows[1].notes == ("e", "f")
+    cells = [("yes", True), ("FALSE", False), (numpy.bool_(True), True), (1.0, True), ("", None), (None, None)]
+    table = [{"source": "a", "text": "b", "accepted": cell, "confidence": "nan"} for cell, _ in cells]
+    assert [(row.accepted, row.confidence) for row in Review(table).rows] == [(accepted, None) for _, accepted in cells]
+
+
 # Decisions ------------------------------------------------------------------------------------------------------------
+
+
+def test_rows_are_integers_of_any_kind_and_corrections_are_texts() -> None:
+    review = Review(ROWS)
+    review.correct(numpy.int64(1), numpy.str_("twice"))
+    assert Review(ROWS).decisions == review.decisions == {1: Decision("corrected", "twice")}
+    for row in (1.0, "1", None, True, [0], 9, -1):
+        with pytest.raises(DataError, match="row"):
+            review.accept(row)  # type: ignore[arg-type]
+    for text in (None, 5, float("nan"), b"x", ["x"], " "):
+        with pytest.raises(DataError, match="Row 1: the correction is"):
+            review.correct(0, text)  # type: ignore[arg-type]
+    for selection in (None, ["accepted"], "Undecided"):
+        with pytest.raises(OptionError, match="no selection"):
+            review.select(selection)  # type: ignore[arg-type]
+    assert Review(ROWS).decisions == review.decisions
 
 
 def test_decisions_give_pairs_frames_and_files() -> None:
