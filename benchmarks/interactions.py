@@ -1,12 +1,12 @@
 """Do interactions find a dependence that is known? Built-in dates, with an order of day and month that one word decides.
 
-    python benchmarks/interactions.py [--pairs 6000] [--epochs 12] [--outputs 100]
+    python benchmarks/interactions.py [--pairs 6000] [--epochs 12] [--outputs 100] [--model FOLDER]
 
 Beside the built-in dates, the model learns dates in digits, such as "us 03/04/2021" and "03/04/2021 uk": with "us" the first number
 is the month, with "uk" the day. Neither the word nor the numbers decide anything alone, so their pair should have the largest
 interaction. Printed: how often it comes first among all pairs, over held-out dates that have two readings,
 
-* with the two numbers as one unit, for the whole output;
+* with the two numbers as one unit, for the whole output, missing units masked, or sampled from training sources of the same form;
 * with every word a unit, asking why the output was written and not the other reading: the word with either number;
 * the same with 13 to 20 units (characters), where interactions are sampled: both units of the pair lie in the word and a number.
 """
@@ -17,6 +17,8 @@ import argparse
 import datetime
 import random
 import time
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -53,12 +55,17 @@ def first_pair(explanation: Explanation) -> set[str]:
     return {explanation.input_units[first].strip(), explanation.input_units[second].strip()}
 
 
-def as_spans(model: TextGenerator, row: Row) -> bool:
+def as_sampled_spans(model: TextGenerator, row: Row) -> bool:
+    """As ``as_spans``, with missing units from training sources, which the models of this script keep."""
+    return as_spans(model, row, "sample")
+
+
+def as_spans(model: TextGenerator, row: Row, missing: Literal["mask", "sample"] = "mask") -> bool:
     """Units: the word, both numbers together, the year."""
     source, word = row[0], "us" if "us" in row[0] else "uk"
     numbers, year = source.replace(word, "").strip().rsplit("/", 1)
     parts = sorted((word, numbers, year), key=source.index)
-    explanation = model.explain(source, spans=parts, interactions=True, faithfulness=False)
+    explanation = model.explain(source, spans=parts, missing=missing, interactions=True, faithfulness=False)
     assert isinstance(explanation, Explanation)
     return first_pair(explanation) == {word, numbers}
 
@@ -85,31 +92,42 @@ def as_characters(model: TextGenerator, row: Row) -> bool:
     return inside[0] | inside[1] == {"word", "number"}
 
 
+def trained(rows: list[Row], epochs: int, folder: Path | None) -> TextGenerator:
+    """A model of these rows and as many built-in dates; the one that is saved in the folder, if there is one."""
+    if folder is not None and folder.exists():
+        return TextGenerator.load(folder)
+    built_in = builtin("dates", len(rows))
+    pairs = Pairs([row[0] for row in rows] + built_in.sources, [row[1] for row in rows] + built_in.targets)
+    options = {"hidden_size": 128, "embedding_size": 64, "source_masking": 0.1, "learning_rate": 0.003}
+    model = TextGenerator(**options, epochs=epochs, samples=0, threads=1).fit(pairs, callbacks=[])
+    if folder is not None:
+        model.save(folder, keep_sources=200)
+    return model
+
+
 def main() -> None:
     """Train, explain, print."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--pairs", type=int, default=6000)
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--outputs", type=int, default=100)
+    parser.add_argument(
+        "--model", type=Path, help="folder of the model, which is trained and saved there if it is missing"
+    )
     args = parser.parse_args()
     torch.set_num_threads(1)
     rows = planted(args.pairs + 3 * args.outputs, 1)
     train, test = rows[: args.pairs], [row for row in rows[args.pairs :] if ambiguous(row)]
-    built_in = builtin("dates", args.pairs)
-    pairs = Pairs([row[0] for row in train] + built_in.sources, [row[1] for row in train] + built_in.targets)
-    model = TextGenerator(
-        hidden_size=128,
-        embedding_size=64,
-        epochs=args.epochs,
-        samples=0,
-        source_masking=0.1,
-        learning_rate=0.003,
-        threads=1,
-    ).fit(pairs, callbacks=[])
+    model = trained(train, args.epochs, args.model)
     right = [row for row in test if model.generate(row[0]).text == row[1]][: args.outputs]
     print(f"{len(right)} outputs that are right, of {len(test)} dates with two readings")
-    for name, check in (("numbers as one unit", as_spans), ("words, against the other reading", as_words),
-                        ("characters (sampled)", as_characters)):  # fmt: skip
+    checks = {
+        "numbers as one unit, masked": as_spans,
+        "numbers as one unit, sampled": as_sampled_spans,
+        "words, against the other reading": as_words,
+        "characters (sampled)": as_characters,
+    }
+    for name, check in checks.items():
         began = time.process_time()
         hits = [check(model, row) for row in right]
         seconds = (time.process_time() - began) / len(right)

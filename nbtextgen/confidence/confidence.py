@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
+from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
@@ -161,11 +162,11 @@ def find_acceptance(confidence: Confidence | None, config: DecodingConfig, accep
     """
     if accept is None:
         return None
-    if isinstance(accept, bool) or not isinstance(accept, (int, float)) or not 0 < accept < 1:
+    if isinstance(accept, bool) or not isinstance(accept, Real) or not 0 < float(accept) < 1:
         raise OptionError(f"--accept must be a number in (0, 1), such as 0.99 (got {accept!r}).")
     if confidence is None:
         raise OptionError(NOT_CALIBRATED)
-    return confidence.acceptance(config, accept)
+    return confidence.acceptance(config, float(accept))
 
 
 NOT_CALIBRATED = (

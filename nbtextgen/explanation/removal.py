@@ -11,6 +11,7 @@ import numpy as np
 from nbtextgen.core.errors import OptionError
 from nbtextgen.data.batching import CopyMap, pad
 from nbtextgen.explanation.attributions import Coalitions, Ids
+from nbtextgen.explanation.forms import texts_of_form
 from nbtextgen.explanation.subject import Subject
 from nbtextgen.explanation.units import Units
 from nbtextgen.inference.predictor import Predictor
@@ -158,17 +159,31 @@ def background_texts(background: Iterable[str]) -> tuple[str, ...]:
 def sample_donors(
     texts: Sequence[str], predictor: Predictor, subject: Subject, count: int, seed: int
 ) -> tuple[tuple[str, ...], MaskedSources]:
-    """Draw donors from texts; also stretch or shrink them to the source's length, ``(count, source_length)``."""
+    """Draw donors from texts; also stretch or shrink them to the source's length, ``(count, source_length)``.
+
+    Texts of the source's form (digits and letters at the same places) are taken first, as far as there are any: they put a word in
+    the place of a word, so that the copies are inputs that a person could give. Masked copies show what the model
+    assumes of a missing word, which may be the very word that was there (benchmarks/interactions.py).
+    """
     candidates = [text for text in texts if text.strip()]
     if not candidates:
         raise OptionError(
             "--missing=sample needs texts to draw from: give --background=DATA (a saved model keeps no training text, "
             "unless it was saved with --keep-sources)."
         )
-    chosen = np.random.default_rng(seed).choice(len(candidates), count, replace=len(candidates) < count)
-    drawn = tuple(candidates[int(index)] for index in chosen)
+    alike = texts_of_form(candidates, subject.source, of_characters=predictor.source.kind == "char")
+    drawn = tuple(candidates[index] for index in _chosen(len(candidates), alike, count, seed))
     donors = tokenize_copies(drawn, predictor, subject.source)
     lengths = np.maximum(1, (donors.ids != PAD).sum(1))
     positions = np.arange(len(subject.ids))[None, :] * lengths[:, None] // len(subject.ids)
     copies = None if donors.copy_ids is None else np.take_along_axis(donors.copy_ids, positions, 1)
     return drawn, MaskedSources(np.take_along_axis(donors.ids, positions, 1), copies)
+
+
+def _chosen(candidates: int, alike: Sequence[int], count: int, seed: int) -> list[int]:
+    """Draw ``count`` of the ``candidates``, those that are ``alike`` first."""
+    rng = np.random.default_rng(seed)
+    first = rng.permutation(alike)[:count].tolist() if alike else []
+    others = sorted(set(range(candidates)) - set(alike)) or list(alike)
+    missing = count - len(first)
+    return [*first, *(others[int(index)] for index in rng.choice(len(others), missing, replace=len(others) < missing))]

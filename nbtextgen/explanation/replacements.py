@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
 
+from nbtextgen.explanation.forms import word_form
 from nbtextgen.explanation.units import Units, cut
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.tokenizers.base import SPECIAL
@@ -35,8 +35,8 @@ def replacements(
             candidates = tokens.similar(ids[int(np.flatnonzero(units.member == index)[0])], count)
         if not candidates:
             spare = _background_units(predictor, units.kind, background) if spare is None else spare
-            form = _form(text)
-            candidates = [other for other, _ in spare.most_common() if _form(other) == form and other != text]
+            form = word_form(text)
+            candidates = [other for other, _ in spare.most_common() if word_form(other) == form and other != text]
         result.append(candidates[:count])
     return result
 
@@ -48,7 +48,7 @@ class _Vocabulary:
         weights = predictor.networks[0].source_embedding.weight.detach().float().cpu().numpy()
         self.vectors = weights / np.maximum(np.linalg.norm(weights, axis=1, keepdims=True), 1e-12)
         self.texts = predictor.source.tokens(range(predictor.source.size))
-        self.forms = [_form(text.strip()) for text in self.texts]
+        self.forms = [word_form(text.strip()) for text in self.texts]
 
     def similar(self, token: int, count: int) -> list[str]:
         """Tokens of the same form, the most similar first."""
@@ -66,15 +66,3 @@ def _background_units(predictor: Predictor, kind: str, background: Sequence[str]
     for text in background[:: max(1, len(background) // MAX_TEXTS)]:
         counts.update(unit.strip() for unit in cut(text, predictor.source.encode(text), predictor.source, kind).texts)
     return counts
-
-
-def _form(text: str) -> str:
-    """Digits as 0, a run of small letters as a, of capital letters as A; other characters as they are."""
-    digits = re.sub(r"\d", "0", text)
-    return re.sub(r"a+", "a", re.sub(r"A+", "A", "".join(map(_letter, digits))))
-
-
-def _letter(character: str) -> str:
-    if not character.isalpha():
-        return character
-    return "A" if character.isupper() else "a"

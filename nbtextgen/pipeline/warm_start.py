@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from numbers import Real
 from typing import TypeVar
 
 import numpy as np
@@ -378,7 +379,7 @@ class WarmStart:
 
 
 def _share(value: object) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1:
+    if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= float(value) < 1:
         raise OptionError(f"--replay must be a number in [0, 1) (got {value!r}).")
     return float(value)
 

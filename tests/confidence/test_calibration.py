@@ -73,6 +73,7 @@ def test_confidence_is_the_probability_of_being_right(model: TextGenerator, cali
 
 
 def test_accepted_outputs_are_right(model: TextGenerator, calibration: Calibration) -> None:
+    assert model.generate(["abc"], accept=np.float32(0.9)).promise  # type: ignore[arg-type]  # a number of NumPy
     fresh = noisy(800, 4)
     outputs = model.generate(fresh.sources, accept=0.9)
     accepted = [output.text == target for output, target in zip(outputs, fresh.targets, strict=True) if output.accepted]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from nbtextgen.explanation.attributions import ScoreFunction
 from nbtextgen.explanation.config import ExplanationConfig
 from nbtextgen.explanation.explainer import Explainer
 from nbtextgen.explanation.interactions import exact_interactions, sampled_interactions
+from nbtextgen.explanation.removal import BySampling
 
 
 def random_game(units: int, outputs: int, seed: int) -> ScoreFunction:
@@ -151,3 +153,29 @@ def test_an_explanation_has_interactions_without_reading_again(words: TextGenera
         words.explain(text, interactions=True, method="attention")
     with pytest.raises(OptionError, match="pairs"):
         words.explain(" ".join(["cat"] * 70), unit="token", interactions=True)
+
+
+def test_missing_words_are_sampled_from_texts_of_the_same_form(words: TextGenerator, dates: TextGenerator) -> None:
+    """What stands for a missing word is then a word: no copy is an input that nobody would give."""
+    background = [
+        "red",
+        "the red cat",
+        "the blue dog",
+        "The Red Cat",
+        "a 3 cat",
+        "the green tree now",
+        "ein roter Hund",
+    ]
+    config = ExplanationConfig(missing="sample", donors=2, target="Hund rot")
+    removal = Explainer(words.predictor, "the red dog", config, background=background).value.removal
+    assert isinstance(removal, BySampling) and set(removal.texts) == {"the red cat", "the blue dog"}
+    more = Explainer(words.predictor, "the red dog", replace(config, donors=9), background=background).value.removal
+    assert isinstance(more, BySampling) and len(more.texts) == 9 and set(more.texts[:2]) == set(removal.texts)
+    background = ["1 May 2019", "11 May 2019", "4 Jul 1999", "4 JUL 1999", "May 4, 1999", "3 Jan 2019", "x"]
+    removal = Explainer(dates.predictor, "3 Jan 2019", config, background=background).value.removal
+    assert isinstance(removal, BySampling) and set(removal.texts) == {"1 May 2019", "4 Jul 1999"}
+    for texts in (["3 Jan 2019"], ["3 Jan 2019", "x"], ["x"]):  # none alike, or only the source itself
+        explained = dates.explain("3 Jan 2019", missing="sample", background=texts, unit="word", donors=3)
+        np.testing.assert_allclose(
+            explained.values.sum(1), explained.log_probabilities - explained.base_values, atol=1e-9
+        )
