@@ -76,8 +76,7 @@ def faithfulness(
     taken = ranks[:, None, :] < counts[None, :, None]  # (orders, counts, units)
     coalitions = np.concatenate([~taken, taken]).reshape(-1, units)
     probabilities = to_probability(score(coalitions)).reshape(2, len(ranks), len(counts), outputs)
-    by_output = np.arange(outputs)  # each in its own order
-    ranked = [each[by_output, :, by_output] for each in probabilities[:, :outputs]]
+    ranked = [np.einsum("oco->oc", each) for each in probabilities[:, :outputs]]  # each output in its own order
     control = [each.mean(0).T for each in probabilities[:, outputs:]]
     return Faithfulness(*_summary(ranked[0], ranked[1], counts), *_summary(control[0], control[1], counts))
 

@@ -183,7 +183,7 @@ def sample_donors(
 def _chosen(candidates: int, alike: Sequence[int], count: int, seed: int) -> list[int]:
     """Draw ``count`` of the ``candidates``, those that are ``alike`` first."""
     rng = np.random.default_rng(seed)
-    first = rng.permutation(alike)[:count].tolist() if alike else []
+    first = [alike[int(index)] for index in rng.permutation(len(alike))[:count]]
     others = sorted(set(range(candidates)) - set(alike)) or list(alike)
     missing = count - len(first)
     return [*first, *(others[int(index)] for index in rng.choice(len(others), missing, replace=len(others) < missing))]

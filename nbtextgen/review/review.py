@@ -120,8 +120,9 @@ class Review:
         problem = cell_problem(text)
         if problem is not None:
             side = "output" if text == output else "correction"
-            empty = isinstance(text, str) and not text.strip()
-            what = f"the {side} is empty; correct it, or skip the row" if empty else f"the {side} {problem}"
+            what = f"the {side} {problem}"
+            if problem.startswith("is empty"):
+                what = f"the {side} is empty; correct it, or skip the row"
             raise DataError(f"Row {row + 1:,}: {what}.")
         self._decide(row, Decision("accepted" if text == output else "corrected", str(text)))
 
@@ -149,7 +150,7 @@ class Review:
         for entry in self._journal.read():
             self._apply(entry)
 
-    def _checked(self, row: int) -> int:
+    def _checked(self, row: object) -> int:
         """The number of a row as a plain integer; those of NumPy and pandas are integers too."""
         last = len(self.rows) - 1
         if isinstance(row, bool) or not isinstance(row, SupportsIndex):
@@ -212,7 +213,7 @@ class Review:
         """
         if selection not in SELECTIONS:
             names = ", ".join(SELECTIONS)
-            hint = nearest(selection, SELECTIONS) if isinstance(selection, str) else ""
+            hint = nearest(str(selection), SELECTIONS)  # which may be anything
             raise OptionError(f"There is no selection {selection!r} (one of {names}).{hint}")
         if selection == "all":
             return list(self.order)
