@@ -84,13 +84,13 @@ def link_target(path: Path) -> Path:
 
 def write(path: Path, content: bytes) -> None:
     """Write a file and wait until it is on the disk; raises ``OSError`` and leaves no file behind if it does not fit."""
-    with _explained(path, len(content)):
+    with named_disk_errors(path, len(content)):
         path.write_bytes(content)
         sync(path)
 
 
 @contextmanager
-def _explained(path: Path, size: int) -> Generator[None]:
+def named_disk_errors(path: Path, size: int) -> Generator[None]:
     """Remove a new file if the disk is full while it is written, and put the bytes needed and free into the error."""
     try:
         yield
@@ -353,37 +353,6 @@ def check_format(manifest: Mapping[str, object], path: Path, newest: int) -> Non
             f"{path.parent} was saved by a later version (format {version}, this one reads up to {newest}); "
             "update nbtextgen to load it."
         )
-
-
-def read_tensors(path: Path) -> dict[str, Any]:
-    """Read a safetensors file; raises ``ModelFileError`` if it is none."""
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file  # pyright: ignore[reportUnknownVariableType]
-
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError, ValueError, KeyError, RuntimeError, TypeError) as error:
-        raise ModelFileError(f"{path} cannot be read: {error}.") from error
-
-
-def write_tensors(path: Path, tensors: Mapping[str, Any]) -> None:
-    """Write tensors of any device as safetensors; raises ``OSError`` if the disk is full."""
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file  # pyright: ignore[reportUnknownVariableType]
-
-    content = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    with _explained(path, sum(value.nbytes for value in content.values())):
-        path.touch()
-        mode = path.stat().st_mode  # as the user's umask has it; the library leaves 0600
-        try:
-            save_file(content, path)
-        except SafetensorError as error:  # how the library says that the disk is full
-            number = re.search(r"(?:os error|code:) (\d+)", str(error))  # of newer and of older versions
-            if number is None:
-                raise
-            raise OSError(int(number[1]), os.strerror(int(number[1])), str(path)) from error
-        path.chmod(mode)
-        sync(path)
 
 
 def try_lock(handle: int, shared: bool = False) -> bool:

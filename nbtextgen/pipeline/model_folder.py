@@ -24,13 +24,11 @@ from nbtextgen.core.files import (
     link_target,
     read_json,
     read_json_bytes,
-    read_tensors,
     recover,
     replaced,
     sync,
     verify,
     write,
-    write_tensors,
 )
 from nbtextgen.core.options import Settings
 from nbtextgen.data.pairs import Pairs
@@ -48,6 +46,7 @@ from nbtextgen.serving.network import MANIFEST as EXPORTED
 from nbtextgen.tokenizers.base import Tokenizer
 from nbtextgen.tokenizers.registry import tokenizer_from_dict
 from nbtextgen.training.events import Event
+from nbtextgen.training.tensor_files import read_tensors, write_tensors
 
 FORMAT = 1
 """Version of the folder's layout; raised when an older nbtextgen could not read it."""

@@ -27,12 +27,10 @@ from nbtextgen.core.files import (
     link_target,
     read_json,
     read_sealed_json,
-    read_tensors,
     replace,
     sync,
     verify,
     write,
-    write_tensors,
 )
 from nbtextgen.core.options import Settings
 from nbtextgen.data.pairs import Pairs
@@ -50,6 +48,7 @@ from nbtextgen.training.checkpoints import CheckpointSeries, LoadedCheckpoint, r
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Event
 from nbtextgen.training.state import TrainerState
+from nbtextgen.training.tensor_files import read_tensors, write_tensors
 
 FORMAT = 1
 """Version of the folder's layout; raised when an older nbtextgen could not read it."""

@@ -18,13 +18,12 @@ from nbtextgen.core.files import (
     committed,
     hidden_name,
     read_sealed_json,
-    read_tensors,
     sync,
     verify,
     write,
-    write_tensors,
 )
 from nbtextgen.training.state import TrainerState, Weights
+from nbtextgen.training.tensor_files import read_tensors, write_tensors
 
 FORMAT = 1
 MANIFEST, TENSORS = "checkpoint.json", "state.safetensors"

@@ -24,6 +24,7 @@ from nbtextgen.explanation.survey import Survey
 from nbtextgen.pipeline.session import run_session
 from nbtextgen.run.training import RunTraining
 from nbtextgen.training.events import Checkpoint, Event, Resumed, TrainingWarning
+from nbtextgen.training.tensor_files import write_tensors
 
 WORDS = ["".join(letters) for letters in itertools.product("abcd", repeat=3)]
 REVERSED = Pairs(WORDS, [word[::-1] for word in WORDS])
@@ -170,7 +171,7 @@ def test_no_file_is_readable_by_others_under_a_strict_umask(tmp_path: Path) -> N
 def test_files_are_readable_by_others_under_the_usual_umask(tmp_path: Path) -> None:
     before = os.umask(0o022)
     try:
-        files.write_tensors(tmp_path / "t", {"a": torch.ones(2)})
+        write_tensors(tmp_path / "t", {"a": torch.ones(2)})
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "t").stat().st_mode) == 0o644
