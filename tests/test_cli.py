@@ -16,6 +16,7 @@ import pytest
 
 from nbtextgen import TextGenerator
 from nbtextgen.cli import main
+from nbtextgen.core.escaping import json_text, pictured
 from nbtextgen.pipeline import model_folder
 
 PAIRS = [(word, word[::-1]) for word in ("ab", "abc", "bca", "cab", "acb", "ba", "cba", "bac") * 4]
@@ -271,6 +272,48 @@ def test_pairs_and_texts_come_by_the_standard_input_or_by_pipes(
         output(capsys, "generate", saved, *line, "--into", folder / "lines.jsonl")
         rows = [json.loads(row)["text"] for row in (folder / "lines.jsonl").read_text().splitlines()]
         assert rows == [each.text for each in model.generate(["ab", "", "cab"])]
+
+
+HOSTILE = "\x1b[31mX\x07\x9b2J\u202ey\u200b$\\frac{1}{2}$<img src=x onerror=alert(1)>\u2066|*`#\x85\x7f"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_nothing_in_names_and_texts_is_obeyed_by_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    name = HOSTILE.replace("/", "")
+    data, source = f"{name}.jsonl", f"source{HOSTILE}"
+    rows = [{source: f"a{HOSTILE}{number}", "t": f"{HOSTILE}{number % 3}"} for number in range(30)]
+    Path(data).write_text("".join(map(json_text, rows)).replace("}{", "}\n{"))
+    columns = (data, "--source", source)
+    for line in (
+        ("train", *columns, "--run", f"runs/{name}", *SMALL),
+        ("train", f"runs/{name}"),
+        ("runs",),
+        ("generate", f"runs/{name}", f"a{HOSTILE}\u65e5"),
+        ("generate", f"runs/{name}", "--data", *columns, "--into", f"{name}.jsonl2.jsonl"),
+        ("evaluate", f"runs/{name}", *columns, "--error-analysis"),
+        ("compare", f"runs/{name}", f"runs/{name}", *columns),
+        ("explain", f"runs/{name}", rows[0][source], "--page", "why.html"),
+        ("explain", f"runs/{name}", rows[0][source], "--rows", "2", "--data", *columns, "--target", "t"),
+        ("export", f"runs/{name}", "page.html", "--title", HOSTILE, "--example", HOSTILE),
+        ("evaluate", name, data),
+        ("evaluate", f"runs/{name}", data, "--source", HOSTILE),
+        ("train", data, "--save", "x", "--encoding", HOSTILE),
+    ):
+        streams = Terminal(), Terminal()
+        monkeypatch.setattr(sys, "stdout", streams[0])
+        monkeypatch.setattr(sys, "stderr", streams[1])
+        main(line)
+        printed = "".join(stream.getvalue() for stream in streams)
+        assert printed and not [char for char in printed if char not in "\n\r\t" and pictured(char) != char], line
+    for path in (*tmp_path.rglob("*.json*"), *tmp_path.rglob("*.html"), *tmp_path.rglob("*.md")):
+        written = "" if path.name == data else path.read_text()
+        assert not [char for char in written if char not in "\n\t" and pictured(char) != char], path
+        assert "<img src=x" not in written or not path.name.endswith("html"), path
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])

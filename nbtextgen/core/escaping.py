@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import json
+import re
 from collections.abc import Iterable, Sequence
 
 INVISIBLE = (
@@ -49,10 +51,25 @@ def pictured(text: str) -> str:
     return text if text.isascii() and text.isprintable() else text.translate(_PICTURES)
 
 
+def json_text(
+    values: object, *, indent: int | None = None, separators: tuple[str, str] | None = None, allow_nan: bool = True
+) -> str:
+    """JSON in which letters stand as they are, and what a terminal obeys or nobody sees as ``\\u202e``.
+
+    Args:
+        values: what JSON can hold.
+        indent, separators, allow_nan: as for ``json.dumps``.
+    """
+    text = json.dumps(values, ensure_ascii=False, indent=indent, separators=separators, allow_nan=allow_nan)
+    return _UNSEEN.sub(lambda match: json.dumps(match[0])[1:-1].replace("\x7f", "\\u007f"), text)
+
+
 def pictured_lines(text: str) -> str:
     """As ``pictured``, but line breaks stay."""
     return "\n".join(map(pictured, text.split("\n")))
 
+
+_UNSEEN = re.compile(f"[\x7f-\x9f{INVISIBLE}\u206a-\u206f\ud800-\udfff\U000e0000-\U000e001f]")
 
 # Controls become their pictures; what would show as nothing, or change how others show, is written as its number.
 _NUMBERED = [

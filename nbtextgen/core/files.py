@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
 import json
@@ -10,7 +9,7 @@ import os
 import re
 import shutil
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +19,7 @@ except ImportError:  # Windows
     fcntl = None
 
 from nbtextgen.core.errors import ModelFileError
+from nbtextgen.core.escaping import json_text
 
 MAX_NAME = 255
 """Bytes of the longest file name that the usual file systems allow."""
@@ -244,7 +244,7 @@ def recover(folder: Path, manifest: str) -> None:
     folder = link_target(folder)
     aside = [] if folder.exists() else _put_aside(folder)
     if len(aside) == 1 and (aside[0] / manifest).is_file():
-        with contextlib.suppress(OSError):
+        with suppress(OSError):
             aside[0].rename(folder)
 
 
@@ -297,7 +297,7 @@ def read_json_bytes(path: Path) -> tuple[JsonObject, bytes]:
 
 def as_json(content: object) -> bytes:
     """Strict JSON, readable by people."""
-    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False).encode()
+    return json_text(content, indent=2, allow_nan=False).encode()
 
 
 def as_sealed_json(content: Mapping[str, object]) -> bytes:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
 from nbtextgen.core.errors import OptionError
+from nbtextgen.core.escaping import json_text
 from nbtextgen.core.files import write_page
 from nbtextgen.explanation.attributions import Values
 from nbtextgen.explanation.explanation import Explanation
@@ -54,7 +54,7 @@ def save_inseq(explanations: Explanation | Iterable[Explanation], path: str | Pa
         step_attributions=None,
         info=info,
     )
-    return write_page(path, json.dumps(output, ensure_ascii=False, indent=1), "The explanation")
+    return write_page(path, json_text(output, indent=1), "The explanation")
 
 
 def _sequence(explanation: Explanation) -> Data:

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import BinaryIO, NamedTuple, cast
 
 from nbtextgen.core.errors import DataError, nearest
+from nbtextgen.core.escaping import json_text
 from nbtextgen.core.files import hidden_name, link_target, try_lock
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.core.wording import counted
@@ -262,13 +263,13 @@ def _write_delimited(path: Path, names: list[str], rows: Iterable[Columns], *, d
         writer.writeheader()
         for row in rows:
             if "candidates" in row:
-                row["candidates"] = json.dumps(row["candidates"], ensure_ascii=False)
+                row["candidates"] = json_text(row["candidates"])
             writer.writerow(row)
 
 
 def _write_jsonl(path: Path, names: list[str], rows: Iterable[Columns]) -> None:
     with path.open("w", encoding="utf-8", newline="\n") as file:
-        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        file.writelines(json_text(row) + "\n" for row in rows)
 
 
 def _write_texts(path: Path, names: list[str], rows: Iterable[Columns]) -> None:

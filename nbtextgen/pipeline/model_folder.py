@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -12,6 +11,7 @@ import torch
 
 from nbtextgen.confidence.confidence import Confidence
 from nbtextgen.core.errors import ModelFileError, NbTextGenError
+from nbtextgen.core.escaping import json_text
 from nbtextgen.core.files import (
     JsonObject,
     as_json,
@@ -108,9 +108,9 @@ def write_model(work: Path, predictor: Predictor, plan: Plan, options: Settings,
 
 def write_tokenizers(folder: Path, source: Tokenizer, target: Tokenizer) -> None:
     """Write both tokenizers, or the one for both sides."""
-    write(folder / SOURCE, json.dumps(source.to_dict(), ensure_ascii=False).encode())
+    write(folder / SOURCE, json_text(source.to_dict()).encode())
     if target is not source:
-        write(folder / TARGET, json.dumps(target.to_dict(), ensure_ascii=False).encode())
+        write(folder / TARGET, json_text(target.to_dict()).encode())
 
 
 def read_tokenizers(folder: Path, files: Mapping[str, object]) -> tuple[Tokenizer, Tokenizer]:

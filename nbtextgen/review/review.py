@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterable, Mapping
 from importlib import import_module
 from operator import index
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, SupportsIndex
 
 from nbtextgen.core.errors import DataError, OptionError, nearest
+from nbtextgen.core.escaping import json_text
 from nbtextgen.core.files import checked_path, replace
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.core.wording import counted, share
@@ -319,7 +319,7 @@ def _csv(pairs: Pairs) -> bytes:
 
 def _jsonl(pairs: Pairs) -> bytes:
     records: list[Mapping[str, str]] = [{"source": source, "target": target} for source, target in pairs]
-    return "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records).encode()
+    return "".join(json_text(record) + "\n" for record in records).encode()
 
 
 def _parquet(pairs: Pairs) -> bytes:

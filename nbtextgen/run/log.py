@@ -13,6 +13,7 @@ from io import RawIOBase
 from pathlib import Path
 from typing import Any
 
+from nbtextgen.core.escaping import json_text
 from nbtextgen.training.events import Ended, Event, Resumed, Retention, Sample, Step, Validation
 
 POLL_SECONDS = 0.1
@@ -54,7 +55,7 @@ class LogWriter:
 
     def append(self, event: Event) -> None:
         """Write one event; raises ``OSError`` if the disk refuses it, and leaves no half line behind."""
-        line = _with_checksum(json.dumps(to_record(event), ensure_ascii=False).encode("utf-8", "backslashreplace"))
+        line = _with_checksum(json_text(to_record(event)).encode())
         start = self._file.seek(0, os.SEEK_END)
         try:
             rest = memoryview(line)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from nbtextgen import Pairs, TextGenerator
 from nbtextgen.core.errors import DataError, NbTextGenError
-from nbtextgen.core.escaping import html_table, pictured, visible
+from nbtextgen.core.escaping import html_table, json_text, pictured, visible
 from nbtextgen.training.events import Sample, TrainingWarning
 from nbtextgen.training.progress import line
 
@@ -28,6 +30,15 @@ def test_text_of_people_stays_as_it_is() -> None:
     text = "Ça va? हिन्दी می\u200cخواهم 👨\u200d👩\u200d👧 e\u0301 \xa0 \u3000"
     assert pictured(text) == text
     assert visible("<b> & \x1b") == "&lt;b&gt; &amp; ␛"
+
+
+@pytest.mark.parametrize(
+    "text", [HOSTILE, CONTROLS, "\ud83d", "".join(map(chr, range(0x2100))), "日本語 e\u0301 👨\u200d👩"]
+)
+def test_json_holds_the_same_text_and_nothing_that_a_terminal_obeys(text: str) -> None:
+    written = json_text({"a": [text]})
+    assert json.loads(written.encode()) == {"a": [text]} and pictured(written) == written
+    assert json_text({"é日": 1}, indent=2) == '{\n  "é日": 1\n}'
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import NotRequired, TypedDict
 
 from nbtextgen.core.errors import ModelFileError, OptionError
-from nbtextgen.core.escaping import escaped
+from nbtextgen.core.escaping import escaped, json_text
 from nbtextgen.core.files import JsonObject, write_page
 from nbtextgen.export.page.facts import facts, validation_score
 from nbtextgen.export.page.kernel import kernel
@@ -190,10 +189,7 @@ def without_comments(code: str) -> str:
 
 def _json(values: object) -> str:
     """Return JSON for a script element, which a closing tag in a text would end."""
-    text = json.dumps(values, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    # Lone surrogates have no UTF-8; JSON can spell them.
-    text = "".join(f"\\u{ord(each):04x}" if 0xD800 <= ord(each) < 0xE000 else each for each in text)
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return json_text(values, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
 def _document(title: str, model: str, weights: str, before: str, *, embedded: bool) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 import uuid
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ import anywidget
 import traitlets
 
 from nbtextgen.core.errors import NbTextGenError
+from nbtextgen.core.escaping import json_text
 from nbtextgen.core.files import write_page
 from nbtextgen.explanation.config import METHOD_NAMES, METHODS, configure
 from nbtextgen.explanation.explanation import Explanation, Explanations
@@ -138,7 +138,7 @@ class ExplanationPanel(StaticForm, anywidget.AnyWidget):
             for name in ("answers", "view", "choices", "sentences", "minimal", "rows", "marks")
         }
         # A closing tag inside the data would end the script element.
-        embedded = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c").replace("\u2028", "\\u2028")
+        embedded = json_text(data).replace("<", "\\u003c")
         return (
             "<!DOCTYPE html><html><head><meta charset='utf-8'><title>Explanation</title>"
             "<meta name='color-scheme' content='light dark'><meta name='viewport' content='width=device-width'>"
