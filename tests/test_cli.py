@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
 import re
 import shlex
+import signal
 import sys
 import tempfile
 import threading
@@ -18,6 +20,8 @@ from nbtextgen import TextGenerator
 from nbtextgen.cli import main
 from nbtextgen.core.escaping import json_text, pictured
 from nbtextgen.pipeline import model_folder
+from nbtextgen.training.events import Event, Validation
+from nbtextgen.training.progress import TextProgress
 
 PAIRS = [(word, word[::-1]) for word in ("ab", "abc", "bca", "cab", "acb", "ba", "cba", "bac") * 4]
 SMALL = ["--hidden-size", "16", "--embedding-size=8", "--epochs", "2", "--samples", "0", "--device=cpu", "--threads=1"]
@@ -272,6 +276,81 @@ def test_pairs_and_texts_come_by_the_standard_input_or_by_pipes(
         output(capsys, "generate", saved, *line, "--into", folder / "lines.jsonl")
         rows = [json.loads(row)["text"] for row in (folder / "lines.jsonl").read_text().splitlines()]
         assert rows == [each.text for each in model.generate(["ab", "", "cab"])]
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_training_and_keeps_its_model(
+    number: int,
+    status: int,
+    tmp_path: Path,
+    folder: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupt(self: TextProgress, event: Event) -> None:
+        if isinstance(event, Validation):
+            os.kill(os.getpid(), number)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(TextProgress, "__call__", interrupt)
+    line = ("train", folder / "pairs.tsv", "--epochs=1000", *[word for word in SMALL if word not in ("--epochs", "2")])
+    assert (
+        output(capsys, *line, "--save", "m", status=status) == "nbtextgen: interrupted, with the best model so far.\n"
+    )
+    assert TextGenerator.load("m").predict(["ab"])
+    assert "nbtextgen train r goes on" in output(capsys, *line, "--run", "./r", status=status)
+    assert "the same command goes on" in output(capsys, "train", "r", status=status)
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_reader_that_is_gone_and_a_closed_error_stream_spoil_nothing(
+    tmp_path: Path, folder: Path, model: TextGenerator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for line, status in (
+        (("export", tmp_path / "x.html"), 0),
+        (("generate", "ab", "--into", tmp_path / "o.tsv"), 0),
+        (("generate", "ab"), 1),
+    ):
+        reader, writer = os.pipe()
+        os.close(reader)
+        with os.fdopen(writer, "w", closefd=False) as stream:
+            monkeypatch.setattr(sys, "stdout", stream)
+            assert main([str(word) for word in (line[0], folder / "model", *line[1:])]) == status
+            monkeypatch.undo()
+    assert (tmp_path / "x.html").is_file() and (tmp_path / "o.tsv").is_file()
+    printed = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", printed)
+    monkeypatch.setattr(sys, "stderr", None)
+    assert main(["generate", str(folder / "model"), "ab\u65e5"]) == 0
+    assert printed.getvalue() == model.predict(["ab\u65e5"])[0] + "\n"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="permissions of POSIX")
+def test_a_folder_that_may_not_be_opened_is_named(
+    tmp_path: Path, folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    real = os.stat
+
+    def refuse(path: object, *arguments: object, **keywords: object) -> os.stat_result:  # as root, nothing is refused
+        if "closed/" in str(path):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return real(path, *arguments, **keywords)  # type: ignore[arg-type]
+
+    Path("closed").mkdir()
+    monkeypatch.setattr(os, "stat", refuse)
+    pairs = folder / "pairs.tsv"
+    for line in (
+        ("generate", "closed", "ab"),
+        ("generate", folder / "model", "ab", "--into", "closed/x.tsv"),
+        ("train", pairs, "--save", "closed/m"),
+        ("train", "closed/x.tsv", "--save", "m"),
+        ("train", "closed"),
+        ("train", "closed/x.toml"),
+        ("runs", "closed"),
+    ):
+        message = output(capsys, *line, status=1)
+        assert "ermission denied" in message and "Traceback" not in message, line
 
 
 HOSTILE = "\x1b[31mX\x07\x9b2J\u202ey\u200b$\\frac{1}{2}$<img src=x onerror=alert(1)>\u2066|*`#\x85\x7f"

@@ -14,12 +14,13 @@ from contextlib import contextmanager
 from types import FrameType
 
 from nbtextgen.cli.arguments import parse
-from nbtextgen.cli.streams import forget_output, say_aside
+from nbtextgen.cli.streams import CommandInterrupted, forget_output, hold_standard_files, say_aside
 from nbtextgen.core.errors import NbTextGenError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit status: 1 for an error that a message explains, 130 or 143 after a signal."""
+    hold_standard_files()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a character that the terminal or the pipe cannot hold is escaped
             stream.reconfigure(errors="backslashreplace")
@@ -38,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 say_aside(f"The output cannot be written: {error.strerror}.")
             forget_output()
             return 1
+        if isinstance(error, OSError) and error.filename is not None and "RANK" not in os.environ:
+            say_aside(f"{os.fsdecode(error.filename)} cannot be used: {error.strerror}.")
+            return 1
         # A worker: the process that started it shows the last line, and the log has the traceback.
         traceback.print_exc()
         rank = f" in process {os.environ['RANK']}" if "RANK" in os.environ else ""
@@ -45,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say_aside(f"{type(error).__name__}{rank}: {' '.join(f'{error}{place}'.split())}")
         return 1
     except KeyboardInterrupt as interrupt:
-        say_aside(str(interrupt) or "interrupted.")
+        say_aside(str(interrupt) if type(interrupt) is CommandInterrupted else "interrupted.")
         return 128 + (received[0] if received else signal.SIGINT)
     return 0
 

@@ -9,7 +9,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nbtextgen.cli.streams import as_file, forget_output, lines, print_outputs, say, say_aside
+from nbtextgen.cli.streams import (
+    CommandInterrupted,
+    as_file,
+    forget_output,
+    lines,
+    print_outputs,
+    report,
+    say,
+    say_aside,
+)
 from nbtextgen.core.errors import DataError, ModelFileError, OptionError
 
 if TYPE_CHECKING:
@@ -80,9 +89,13 @@ def train(arguments: argparse.Namespace, settings: Values) -> None:
     if progress.stream is None:
         forget_output()
     if arguments.save is not None:
-        say(f"The model is saved to {_save(model, arguments.save)}")
-    if any(isinstance(event, Ended) and event.reason == "interrupted" for event in model.history):
-        raise KeyboardInterrupt("interrupted; the best model so far is kept.")
+        report(f"The model is saved to {_save(model, arguments.save)}")
+    elif model.run is not None and not model.run.best.steps():
+        raise _kept_elsewhere(model, ModelFileError(f"{model.run.folder} holds no model: the disk refused it."))
+    reasons = [event.reason for event in model.history if isinstance(event, Ended)]
+    if not reasons or reasons[-1] == "interrupted":
+        way_on = "." if model.run is None else f"; nbtextgen train {model.run.folder} goes on from the last checkpoint."
+        raise CommandInterrupted(f"interrupted, with the best model so far{way_on}")
 
 
 def _train_run(arguments: argparse.Namespace, name: str) -> None:
@@ -103,15 +116,20 @@ def _train_run(arguments: argparse.Namespace, name: str) -> None:
 
 
 def _save(model: TextGenerator, folder: str) -> Path:
-    """Save a model; if that fails, the training is not lost: it is saved among the temporary files, and the error says so."""
+    """Save a model; if that fails, the training is not lost: the error says where it is saved instead."""
     try:
         return model.save(folder)
     except ModelFileError as error:
-        try:
-            place = model.save(tempfile.mkdtemp(prefix="nbtextgen-model-"))
-        except (OSError, ModelFileError):
-            raise error from None
-        raise ModelFileError(f"{error.message} It is saved to {place} instead; move it from there.") from error
+        raise _kept_elsewhere(model, error) from error
+
+
+def _kept_elsewhere(model: TextGenerator, error: ModelFileError) -> ModelFileError:
+    """Save a model that has no other place among the temporary files, and return the error with that place."""
+    try:
+        place = model.save(tempfile.mkdtemp(prefix="nbtextgen-model-"))
+    except (OSError, ModelFileError):
+        return error
+    return ModelFileError(f"{error.message} It is saved to {place} instead; move it from there.")
 
 
 # Generating -----------------------------------------------------------------------------------------------------------
@@ -137,7 +155,12 @@ def generate(arguments: argparse.Namespace, decoding: Values) -> None:
         data = texts or (list(lines(arguments.encoding)) if arguments.data is None else as_file(arguments.data))
         if arguments.data is None:
             columns = {}
-        say(model.generate_file(data, arguments.into, accept=arguments.accept, **columns, **decoding))
+        try:
+            report(model.generate_file(data, arguments.into, accept=arguments.accept, **columns, **decoding))
+        except KeyboardInterrupt as interrupt:
+            part = Path(f"{arguments.into}.part")
+            kept = f"; the rows so far are in {part}, and the same command goes on." if part.is_file() else "."
+            raise CommandInterrupted(f"interrupted{kept}") from interrupt
         return
     for batch in [texts] if texts else ([line] for line in lines(arguments.encoding)):
         generations: Generations = model.generate(batch, **decoding)
@@ -198,7 +221,7 @@ def explain(arguments: argparse.Namespace, options: Values) -> None:
     explanation = model.explain(arguments.text, **options)
     say(explanation)
     if arguments.page is not None:
-        say(f"The explanation is saved to {explanation.save(arguments.page)}")
+        report(f"The explanation is saved to {explanation.save(arguments.page)}")
 
 
 def _check_explaining(arguments: argparse.Namespace) -> None:
@@ -232,7 +255,7 @@ def export(arguments: argparse.Namespace, _: Values) -> None:
         page["title"] = arguments.title
     if arguments.example is not None:
         page["example"] = arguments.example
-    say(f"The model is exported to {_saved(arguments.model).export(format, arguments.path, **page)}")
+    report(f"The model is exported to {_saved(arguments.model).export(format, arguments.path, **page)}")
 
 
 def list_runs(arguments: argparse.Namespace, _: Values) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 from pathlib import Path
 
-from nbtextgen.cli.streams import forget_output
-from nbtextgen.core.errors import NbTextGenError, OptionError
+from nbtextgen.cli.streams import CommandInterrupted, forget_output
+from nbtextgen.core.errors import ModelFileError, NbTextGenError, OptionError
 from nbtextgen.core.files import JsonObject
 from nbtextgen.core.options import Settings
 from nbtextgen.core.settings_file import read_settings
@@ -19,6 +20,7 @@ from nbtextgen.training.distributed import ProcessGroup
 from nbtextgen.training.events import Ended
 from nbtextgen.training.progress import TextProgress
 
+_INTERRUPTED = "interrupted; the same command goes on from the last checkpoint."
 PLACES = ("run", "data", "valid", "source", "target", "encoding")
 
 
@@ -39,13 +41,19 @@ def train(path: Path) -> None:
         if problem:
             raise OptionError(problem)
     progress, event = TextProgress(words=str), None
-    for event in RunTraining(Run.open(path), group=group).run():
-        if group.rank == 0:
-            progress(event)
+    try:
+        with closing(RunTraining(Run.open(path), group=group).run()) as events:
+            for event in events:
+                if group.rank == 0:
+                    progress(event)
+    except KeyboardInterrupt:
+        raise CommandInterrupted(_INTERRUPTED) from None
     if progress.stream is None:
         forget_output()
+    if not group.rank and not Run.open(path).best.steps():
+        raise ModelFileError(f"{path} holds no model: the disk refused it; the same command trains it again.")
     if isinstance(event, Ended) and event.reason == "interrupted" and "RANK" not in os.environ:
-        raise KeyboardInterrupt("interrupted; the same command goes on from the last checkpoint.")
+        raise CommandInterrupted(_INTERRUPTED)
 
 
 def run_settings(path: Path) -> JsonObject:

@@ -22,15 +22,30 @@ STANDARD_INPUT = "-"
 _NO_INPUT = "There is no standard input; give the texts on the line, or a file with --data."
 
 
+class CommandInterrupted(KeyboardInterrupt):
+    """A command was interrupted; the message says what is kept."""
+
+
 def say(text: object) -> None:
     """Print sentences or a table; control characters, which a terminal would obey, are pictured."""
     print(pictured_lines(str(text)))
 
 
+def report(text: object) -> None:
+    """Print what was done, if anybody reads it: a command does not fail because its last sentence is not read."""
+    try:
+        say(text)
+        if sys.stdout is not None:  # pyright: ignore[reportUnnecessaryComparison]  # closed
+            sys.stdout.flush()
+    except BrokenPipeError:
+        forget_output()
+
+
 def say_aside(text: str) -> None:
     """Print a sentence to the standard error, if anybody reads it."""
-    with contextlib.suppress(OSError, ValueError):
-        print(f"nbtextgen: {pictured_lines(text)}", file=sys.stderr)
+    if sys.stderr is not None:  # pyright: ignore[reportUnnecessaryComparison]  # closed, and print would take the output
+        with contextlib.suppress(OSError, ValueError):
+            print(f"nbtextgen: {pictured_lines(text)}", file=sys.stderr)
 
 
 def print_outputs(texts: Iterable[str]) -> None:
@@ -44,6 +59,15 @@ def _is_terminal(stream: object) -> bool:
         return isinstance(stream, io.TextIOBase) and stream.isatty()
     except ValueError:  # closed
         return False
+
+
+def hold_standard_files() -> None:
+    """Open those of the three standard files that are closed, or the next file to be opened would take their number."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number
 
 
 def forget_output() -> None:

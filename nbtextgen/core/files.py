@@ -13,11 +13,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
-
 from nbtextgen.core.errors import ModelFileError
 from nbtextgen.core.escaping import json_text
 
@@ -48,6 +43,12 @@ def checked_path(path: object) -> Path:
     if not isinstance(path, (str, Path)):
         raise ModelFileError(f"A file or folder is named by a text or a Path, not by {type(path).__name__}.")
     path = Path(os.path.expanduser(path))
+    try:
+        os.stat(os.path.join(path, "."))  # whether what is in it can be seen
+    except PermissionError as error:
+        raise ModelFileError(f"{path} cannot be opened: {error.strerror}.") from error
+    except (OSError, ValueError):
+        pass  # there is no such folder, or there cannot be one, which is said below
     try:
         path = path if path.name not in ("", "..") else path.resolve()
     except OSError as error:
@@ -353,21 +354,3 @@ def check_format(manifest: Mapping[str, object], path: Path, newest: int) -> Non
             f"{path.parent} was saved by a later version (format {version}, this one reads up to {newest}); "
             "update nbtextgen to load it."
         )
-
-
-def try_lock(handle: int, shared: bool = False) -> bool:
-    """Try to lock an open file without waiting, exclusively or shared, until it is closed; return whether that worked."""
-    if fcntl is None:
-        import msvcrt
-
-        try:  # a byte far behind the text, since Windows does not let others read locked bytes
-            os.lseek(handle, 1 << 20, os.SEEK_SET)
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-            return True
-        except OSError:
-            return False
-    try:
-        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        return True
-    except OSError:
-        return False

@@ -293,5 +293,7 @@ class ProgressPrinter:
         self._last = now
         seconds = (now - self._start) / max(1, done - self._first) * (count - done)
         end = "\n" if done == count else ""
-        with suppress(OSError, ValueError):  # nobody reads it, or it is closed
+        if sys.stderr is None:  # pyright: ignore[reportUnnecessaryComparison]  # closed, and print would take the output
+            return
+        with suppress(OSError, ValueError):  # nobody reads it
             print(f"\r{share(done, count, 'row')}, {seconds:,.0f} s left   ", end=end, file=sys.stderr, flush=True)

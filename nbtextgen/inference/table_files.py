@@ -17,7 +17,8 @@ from typing import BinaryIO, NamedTuple, cast
 
 from nbtextgen.core.errors import DataError, nearest
 from nbtextgen.core.escaping import json_text
-from nbtextgen.core.files import hidden_name, link_target, try_lock
+from nbtextgen.core.file_lock import try_lock
+from nbtextgen.core.files import hidden_name, link_target
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.core.wording import counted
 from nbtextgen.inference.generation import NoteSummary

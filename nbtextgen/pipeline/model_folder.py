@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -21,6 +23,7 @@ from nbtextgen.core.files import (
     check_seal,
     checked_path,
     checksums,
+    hidden_name,
     link_target,
     read_json,
     read_json_bytes,
@@ -126,7 +129,19 @@ def is_saved_model(folder: str | Path) -> bool:
 
 def check_place(folder: str | Path) -> None:
     """Raise ``ModelFileError`` if a model could not be saved to a folder, as far as that can be told beforehand."""
-    check_replaceable(link_target(checked_path(folder)), MANIFEST, "a saved model")
+    folder = link_target(checked_path(folder))
+    check_replaceable(folder, MANIFEST, "a saved model")
+    parent = next(parent for parent in folder.absolute().parents if parent.exists())
+    trial = hidden_name(parent / folder.name)
+    try:
+        trial.mkdir()
+        (trial / MANIFEST).touch()
+    except OSError as error:
+        raise ModelFileError(f"{folder} cannot be written: {error.strerror}.") from error
+    finally:
+        with suppress(OSError):
+            trial.chmod(0o700)
+        shutil.rmtree(trial, ignore_errors=True)
 
 
 @isolated()

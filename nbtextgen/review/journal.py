@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import cast
 
 from nbtextgen.core.errors import DataError
-from nbtextgen.core.files import sync, try_lock
+from nbtextgen.core.file_lock import try_lock
+from nbtextgen.core.files import sync
 
 FORMAT = 1
 """Version of the file's format."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from weakref import WeakSet
 
 from nbtextgen.core.errors import ModelFileError
-from nbtextgen.core.files import try_lock
+from nbtextgen.core.file_lock import try_lock
 
 _held: WeakSet[Lock] = WeakSet()
 

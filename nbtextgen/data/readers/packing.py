@@ -132,6 +132,8 @@ def check_file(path: Path) -> None:
             near = nearest(path.name, [each.name for each in path.parent.glob("*")])
     except DataError:
         raise
+    except PermissionError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.") from None
     except (OSError, ValueError):  # a name that is too long, or holds NUL
         is_folder = False
     if is_folder:
