@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -31,6 +32,22 @@ class Memory:
     def padded(self) -> bool:
         """Whether any position must be masked; always true on a GPU, where the check would wait for the device."""
         return self.mask.device.type != "cpu" or not bool(self.mask.all())
+
+    @classmethod
+    def joined(cls, memories: Sequence[Memory], length: int) -> Memory:
+        """Return one memory of the rows of all ``memories``, padded to ``length`` source tokens."""
+
+        def join(parts: list[Tensor]) -> Tensor:
+            whole = parts[0].new_zeros(sum(map(len, parts)), length, *parts[0].shape[2:])
+            for place, part in zip(whole.split([len(part) for part in parts]), parts, strict=True):
+                place[:, : part.shape[1]] = part
+            return whole
+
+        values = join([memory.values for memory in memories])
+        shared = memories[0].keys is memories[0].values
+        keys = values if shared else join([memory.keys for memory in memories])
+        copies = [memory.copy_ids for memory in memories if memory.copy_ids is not None]
+        return cls(keys, values, join([memory.mask for memory in memories]), join(copies) if copies else None)
 
     def keep(self, rows: Tensor) -> Memory:
         """Return the memory of the batch ``rows (kept,)`` only."""

@@ -53,6 +53,14 @@ def has_vnni() -> bool:
     return hasattr(torch, "_int_mm") and is_supported is not None and bool(is_supported())
 
 
+@functools.cache
+def has_fbgemm() -> bool:
+    """Whether 8-bit products should come from FBGEMM: the CPU is an x86 without VNNI, and PyTorch still has the kernel."""
+    if has_vnni() or "fbgemm" not in torch.backends.quantized.supported_engines:
+        return False
+    return hasattr(torch.ops.quantized, "linear_with_input_q_dq_qweight_dq_output_fp32")
+
+
 def set_threads(count: int, default: int) -> None:
     """Let PyTorch use ``count`` threads in this Python thread, and ``default`` in those that have not used torch yet."""
     torch.set_num_threads(count)  # also becomes the default of threads that have not used torch yet
