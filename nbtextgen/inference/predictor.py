@@ -86,6 +86,10 @@ class Predictor:
         for network in self.networks:
             network.eval()
 
+    def __getstate__(self) -> dict[str, object]:
+        """For pickle and copies: the 8-bit networks are left out, and made again when they are needed."""
+        return {**vars(self), "_quantized": {}}
+
     @property
     def codec(self) -> TextCodec:
         """The tokenizers and the copy map."""

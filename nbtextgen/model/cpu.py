@@ -55,10 +55,12 @@ def has_vnni() -> bool:
 
 @functools.cache
 def has_fbgemm() -> bool:
-    """Whether 8-bit products should come from FBGEMM: the CPU is an x86 without VNNI, and PyTorch still has the kernel."""
+    """Whether 8-bit products should come from FBGEMM: an x86 CPU without VNNI, and a PyTorch that still has the kernel."""
     if has_vnni() or "fbgemm" not in torch.backends.quantized.supported_engines:
         return False
-    return hasattr(torch.ops.quantized, "linear_with_input_q_dq_qweight_dq_output_fp32")
+    return hasattr(torch, "_make_per_channel_quantized_tensor") and hasattr(
+        torch.ops.quantized, "linear_with_input_q_dq_qweight_dq_output_fp32"
+    )
 
 
 def set_threads(count: int, default: int) -> None:

@@ -13,6 +13,8 @@ input is as wide as its output (see ``_batch_invariant_lstm``); it runs in bf16 
 
 from __future__ import annotations
 
+import threading
+import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from copy import copy, deepcopy
@@ -32,8 +34,8 @@ MIN_OUTPUT_WEIGHTS = 1_000_000
 
 INT8_MAX = 127
 
-INPUT_MAX = 63
-"""Largest quantized input without VNNI, where the sum of two products must fit 16 bits: 2 x (63 + 64) x 127 < 2**15."""
+MAX_PAIR_SUM = 160
+"""Without VNNI, most that two neighbouring weights of one sign add up to: the kernel sums two products in 16 bits."""
 
 RESCALED_ROWS = 32
 """Rows rescaled together, so that thousands of outputs still fit the CPU's cache. Beam 5, 64 sources, 8,000 outputs: 10.8 ms
@@ -57,9 +59,9 @@ class VnniProducts:
 
     input_max = INT8_MAX
 
-    def __init__(self, weight: Tensor, scale: Tensor) -> None:
-        """Keep the quantized ``weight (outputs, inputs)`` and its ``scale (outputs,)``."""
-        self.weight, self.scale = weight, scale
+    def __init__(self, weight: Tensor) -> None:
+        """Quantize ``weight (outputs, inputs)``."""
+        self.weight, self.scale = _quantize(weight, weight.abs().amax(1) / INT8_MAX)
 
     def __call__(self, rows: Tensor) -> Tensor:
         """Multiply rounded ``rows (rows, inputs)`` by the weights: ``(rows, outputs)``."""
@@ -70,34 +72,49 @@ class VnniProducts:
 class FbgemmProducts:
     """Products by FBGEMM, for x86 CPUs with AVX2; one thread of an EPYC without VNNI reaches twice the speed of fp32.
 
-    Its sums of two products have 16 bits, so inputs have 7 bits.
+    Inputs are unsigned there, and the kernel cuts sums of two neighbouring products to 16 bits. So inputs are at most 102:
+    2 x 102 x MAX_PAIR_SUM < 2**15. Weights have fewer than 8 bits in rows where two large ones are neighbours.
     """
 
-    input_max = INPUT_MAX
-    zero = INPUT_MAX + 1
-    """What a zero is stored as: FBGEMM's inputs are unsigned."""
+    input_max = ((1 << 15) - 1) // (2 * MAX_PAIR_SUM)
 
-    def __init__(self, weight: Tensor, scale: Tensor) -> None:
-        """Pack the quantized ``weight (outputs, inputs)`` with its ``scale (outputs,)``."""
-        zeros = torch.zeros(len(scale), dtype=torch.long)
-        quantized = torch._make_per_channel_quantized_tensor(weight, scale.double(), zeros, 0)
-        with _quantized_engine("fbgemm"):
+    def __init__(self, weight: Tensor) -> None:
+        """Quantize and pack ``weight (outputs, inputs)``."""
+        pairs = nn.functional.pad(weight, (0, weight.shape[1] % 2)).unflatten(1, (-1, 2))
+        largest_sum = torch.maximum(pairs.clamp_min(0).sum(2), -pairs.clamp_max(0).sum(2)).amax(1)
+        # Rounding adds at most a half to each of two weights.
+        scale = torch.maximum(weight.abs().amax(1) / INT8_MAX, largest_sum / (MAX_PAIR_SUM - 1))
+        integers, scale = _quantize(weight, scale)
+        with _quantized_engine("fbgemm"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PyTorch will remove its quantized tensors one day; has_fbgemm() notices
+            zeros = torch.zeros(len(scale), dtype=torch.long)
+            quantized = torch._make_per_channel_quantized_tensor(integers, scale.double(), zeros, 0)
             self.packed = torch.ops.quantized.linear_prepack(quantized, None)
 
     def __call__(self, rows: Tensor) -> Tensor:
         """See ``VnniProducts``."""
-        return torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(rows, 1.0, self.zero, self.packed)
+        return torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(rows, 1.0, self.input_max, self.packed)
+
+
+def _quantize(weight: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+    """Return ``weight (outputs, inputs)`` in 8-bit integers, and the ``scale (outputs,)`` of its rows, which is not zero."""
+    scale = scale.clamp_min(1e-14)
+    return (weight / scale[:, None]).round_().to(torch.int8), scale
+
+
+_engine_lock = threading.Lock()
 
 
 @contextmanager
 def _quantized_engine(name: str) -> Generator[None, None, None]:
     """Let PyTorch pack weights for the library ``name`` until the context ends."""
-    before = torch.backends.quantized.engine
-    torch.backends.quantized.engine = name
-    try:
-        yield
-    finally:
-        torch.backends.quantized.engine = before
+    with _engine_lock:
+        before = torch.backends.quantized.engine
+        torch.backends.quantized.engine = name
+        try:
+            yield
+        finally:
+            torch.backends.quantized.engine = before
 
 
 class Int8Linear(nn.Module):
@@ -109,9 +126,7 @@ class Int8Linear(nn.Module):
         """Quantize ``weight (outputs, inputs)``; the bias stays in floating point."""
         super().__init__()
         weight = weight.detach().float()
-        largest = weight.abs().amax(1).clamp_min(1e-12)
-        quantized = (weight * (INT8_MAX / largest)[:, None]).round_().to(torch.int8)
-        self.products = (FbgemmProducts if has_fbgemm() else VnniProducts)(quantized, largest / INT8_MAX)
+        self.products = (FbgemmProducts if has_fbgemm() else VnniProducts)(weight)
         self.register_buffer("bias", weight.new_zeros(len(weight)) if bias is None else bias.detach().float())
 
     def forward(self, inputs: Tensor) -> Tensor:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 import torch
 
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.generator import TextGenerator
-from nbtextgen.model import int8
+from nbtextgen.model import int8, seq2seq
 from nbtextgen.model.config import ModelConfig
+from nbtextgen.model.cpu import has_fbgemm
 from nbtextgen.model.initialization import COMBINE_GAIN
-from nbtextgen.model.int8 import Int8Linear, Int8Seq2Seq, int8_is_faster
+from nbtextgen.model.int8 import FbgemmProducts, Int8Linear, Int8Seq2Seq, VnniProducts, int8_is_faster
 from nbtextgen.model.seq2seq import Seq2Seq
 
 EXTRAS = (
@@ -20,6 +23,33 @@ EXTRAS = (
     {"attention": "dot", "layer_norm": True},
     {"attention": "none"},
 )
+
+
+KERNELS = [VnniProducts, pytest.param(FbgemmProducts, marks=pytest.mark.skipif(not has_fbgemm(), reason="no FBGEMM"))]
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("inputs", [1, 7, 64, 515])
+@pytest.mark.parametrize("weights", ["normal", "equal", "alternating", "zero"])
+def test_sums_are_exact(kernel: type, inputs: int, weights: str) -> None:
+    """Sixteen bits are not enough for two products of any 8-bit numbers, so the kernel must have kept them small."""
+    torch.manual_seed(6)
+    weight = {
+        "normal": torch.randn(33, inputs),
+        "equal": torch.ones(33, inputs),
+        "alternating": torch.ones(33, inputs) - 2.0 * (torch.arange(inputs) % 4 < 2),
+        "zero": torch.zeros(33, inputs),
+    }[weights]
+    most = kernel.input_max
+    rows = torch.cat(
+        [torch.full((1, inputs), most), torch.full((1, inputs), -most), torch.randint(-most, most + 1, (5, inputs))]
+    )
+    products = kernel(weight)
+    # One product at a time shows the quantized weights.
+    units = torch.cat([products(row[None]) for row in torch.eye(inputs)]).double()
+    right = rows.double() @ units
+    assert torch.allclose(products(rows.float()).double(), right, rtol=2e-7, atol=5e-3)
+    assert torch.allclose(units.t(), weight.double(), atol=0.03)
 
 
 def test_product_is_within_the_rounding_error() -> None:
@@ -57,6 +87,23 @@ def test_every_network_steps_as_in_full_precision(cell: str, extra: dict) -> Non
             writable = expected > -20
             assert torch.allclose(logs[writable], expected[writable], atol=0.15)
             assert torch.allclose(attention, seen, atol=0.05)
+
+
+@pytest.mark.parametrize("extra", [{}, {"copy": True}, {"attention": "none"}, {"encoder_layers": 0}], ids=str)
+def test_sources_encoded_in_groups_of_similar_length_decode_as_in_one(
+    extra: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(7)
+    network = Seq2Seq(ModelConfig(embedding_size=8, hidden_size=16, **extra), 30, 40).eval()
+    lengths = torch.tensor([9, 9, 7, 6, 6, 2, 1, 0])
+    source = torch.randint(5, 30, (8, 9)) * (torch.arange(9) < lengths[:, None])
+    copies, tokens = torch.where(source > 0, source + 12, 0), torch.randint(5, 40, (8, 2))
+    with torch.inference_mode():
+        right = network.step(tokens, network.start(source, 2, copies))
+        monkeypatch.setattr(seq2seq, "ENCODED_ROWS", 3)
+        actual = network.step(tokens, network.start(source, 2, copies))
+    assert torch.allclose(actual[0], right[0], atol=1e-5)
+    assert torch.allclose(actual[1], right[1], atol=1e-6)
 
 
 def test_a_row_does_not_depend_on_its_batch() -> None:
@@ -131,12 +178,26 @@ def test_quantization_does_not_change_the_network() -> None:
 
 
 def test_only_large_networks_are_quantized_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(int8, "has_fbgemm", lambda: False)
     monkeypatch.setattr(int8, "has_vnni", lambda: True)
     small = Seq2Seq(ModelConfig(embedding_size=8, hidden_size=8), 20, 20)
     large = Seq2Seq(ModelConfig(embedding_size=256, hidden_size=8), 20, 4000)
     assert (int8_is_faster(small), int8_is_faster(large)) == (False, True)
     monkeypatch.setattr(int8, "has_vnni", lambda: False)
     assert not int8_is_faster(large)
+    monkeypatch.setattr(int8, "has_fbgemm", lambda: True)
+    assert (int8_is_faster(small), int8_is_faster(large)) == (False, True)
+
+
+def test_pickled_models_hold_no_8_bit_networks() -> None:
+    model = TextGenerator(tokens="char", hidden_size=16, max_steps=2, valid_fraction=0.0, device="cpu")
+    model.fit([("ab", "cd"), ("ba", "dc")], callbacks=[])
+    before = len(pickle.dumps(model))
+    output = model.generate("ab", precision="int8")
+    assert len(pickle.dumps(model)) <= before + 100
+    assert pickle.loads(pickle.dumps(model)).generate("ab", precision="int8").log_probabilities == pytest.approx(
+        output.log_probabilities, abs=0
+    )
 
 
 def test_trained_model_generates_the_same_in_fp32_and_int8() -> None:
