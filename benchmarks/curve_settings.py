@@ -44,7 +44,7 @@ ONMT_TRANSFORMER: dict[str, Any] = {
     "adam_beta2": 0.998,
     "decay_method": "noam",
     "warmup_steps": 300,
-    "learning_rate": 0.6,
+    "learning_rate": 0.3,
     "max_grad_norm": 0,
     "average_decay": 0.002,
     "batch_type": "tokens",
