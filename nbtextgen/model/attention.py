@@ -39,7 +39,7 @@ class Memory:
 
         def join(parts: list[Tensor]) -> Tensor:
             whole = parts[0].new_zeros(sum(map(len, parts)), length, *parts[0].shape[2:])
-            for place, part in zip(whole.split([len(part) for part in parts]), parts, strict=True):
+            for place, part in zip(torch.split(whole, [len(part) for part in parts]), parts, strict=True):
                 place[:, : part.shape[1]] = part
             return whole
 

@@ -80,7 +80,7 @@ class FbgemmProducts:
 
     def __init__(self, weight: Tensor) -> None:
         """Quantize and pack ``weight (outputs, inputs)``."""
-        pairs = nn.functional.pad(weight, (0, weight.shape[1] % 2)).unflatten(1, (-1, 2))
+        pairs = nn.functional.pad(weight, (0, weight.shape[1] % 2)).view(len(weight), -1, 2)
         largest_sum = torch.maximum(pairs.clamp_min(0).sum(2), -pairs.clamp_max(0).sum(2)).amax(1)
         # Rounding adds at most a half to each of two weights.
         scale = torch.maximum(weight.abs().amax(1) / INT8_MAX, largest_sum / (MAX_PAIR_SUM - 1))
@@ -88,7 +88,9 @@ class FbgemmProducts:
         with _quantized_engine("fbgemm"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # PyTorch will remove its quantized tensors one day; has_fbgemm() notices
             zeros = torch.zeros(len(scale), dtype=torch.long)
-            quantized = torch._make_per_channel_quantized_tensor(integers, scale.double(), zeros, 0)
+            quantized = torch._make_per_channel_quantized_tensor(  # pyright: ignore[reportPrivateImportUsage, reportPrivateUsage]
+                integers, scale.double(), zeros, 0
+            )
             self.packed = torch.ops.quantized.linear_prepack(quantized, None)
 
     def __call__(self, rows: Tensor) -> Tensor:
@@ -137,7 +139,7 @@ class Int8Linear(nn.Module):
     def log_probabilities(self, inputs: Tensor) -> Tensor:
         """Return the log-softmax of the outputs: ``(..., inputs)`` to ``(..., outputs)``."""
         outputs, scales = self._multiply(inputs)
-        for part, scale in zip(outputs.split(RESCALED_ROWS), scales.split(RESCALED_ROWS), strict=True):
+        for part, scale in zip(torch.split(outputs, RESCALED_ROWS), torch.split(scales, RESCALED_ROWS), strict=True):
             torch.addcmul(self.bias, part, scale, out=part)
             torch.log_softmax(part, -1, out=part)
         return outputs.view(*inputs.shape[:-1], -1)

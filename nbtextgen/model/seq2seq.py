@@ -319,7 +319,7 @@ class Seq2Seq(nn.Module):
         if source.device.type != "cpu" or len(source) <= ENCODED_ROWS:
             return self.encode(source, copy_ids)
         memories, summaries = list[Memory](), list[Tensor]()
-        for rows in torch.arange(len(source)).split(ENCODED_ROWS):
+        for rows in torch.split(torch.arange(len(source)), ENCODED_ROWS):
             longest = int((source[rows] != PAD).sum(1).max().clamp_min(1))
             memory, summary = self.encode(
                 source[rows, :longest], None if copy_ids is None else copy_ids[rows, :longest]

@@ -379,7 +379,7 @@ class WarmStart:
 
 
 def _share(value: object) -> float:
-    if not isinstance(value, Real) or isinstance(value, bool) or not 0 <= float(value) < 1:
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) < 1:
         raise OptionError(f"--replay must be a number in [0, 1) (got {value!r}).")
     return float(value)
 
