@@ -247,7 +247,7 @@ def _check_explaining(arguments: argparse.Namespace) -> None:
 
 def export(arguments: argparse.Namespace, _: Values) -> None:
     """Write a model as ONNX graphs or as a page."""
-    format = arguments.format or ("html" if arguments.path.lower().endswith((".html", ".htm")) else "onnx")
+    kind = arguments.format or ("html" if arguments.path.lower().endswith((".html", ".htm")) else "onnx")
     page: PageOptions = {}
     if arguments.bits is not None:
         page["bits"] = arguments.bits
@@ -255,7 +255,7 @@ def export(arguments: argparse.Namespace, _: Values) -> None:
         page["title"] = arguments.title
     if arguments.example is not None:
         page["example"] = arguments.example
-    report(f"The model is exported to {_saved(arguments.model).export(format, arguments.path, **page)}")
+    report(f"The model is exported to {_saved(arguments.model).export(kind, arguments.path, **page)}")
 
 
 def list_runs(arguments: argparse.Namespace, _: Values) -> None:

@@ -44,8 +44,8 @@ class Configurable:
             if name not in available:
                 raise OptionError(f"TextGenerator has no option '{name}'.{nearest(name, available)}")
             checked = available[name].check(value)
-            if callable(value):  # a metric of the user, which options keep by name
-                options[name] = checked
+            if callable(value) or isinstance(value, str) and isinstance(checked, str):
+                options[name] = checked  # a metric of the user by its name, LSTM as lstm
         self._options.update(options)
         return self
 

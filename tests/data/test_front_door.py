@@ -53,7 +53,7 @@ def test_columns_by_number(tmp_path: Path) -> None:
         read(path, source="1", target="2") == read(path, source=1, target=2) == read(path, source=0, target=1) == ROWS
     )
     assert read(path, source="2", target="1") == [(target, source) for source, target in ROWS]
-    with pytest.raises(DataError, match="columns 1, 2, 3; say which"):
+    with pytest.raises(DataError, match=r"columns 1 \(Go\.\), 2 \(.*\), 3 \(CC-BY 2\.0 #0\); say which by number"):
         Pairs.of(path)
     with pytest.raises(DataError, match=r"no target column 4: the data has 3 columns"):
         Pairs.of(path, source=1, target=4)

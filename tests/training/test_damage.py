@@ -269,7 +269,7 @@ def test_a_link_stays_a_link_when_what_it_leads_to_is_replaced(tmp_path: Path, s
         (tmp_path / name).mkdir()
         (tmp_path / f"{name} link").symlink_to(tmp_path / name)
     for name in ("page.html", "table.tsv"):
-        (tmp_path / name).write_text("old")
+        (tmp_path / name).write_text("source\ttext\tlog_probability\n")
         (tmp_path / f"link {name}").symlink_to(tmp_path / name)
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     table = tmp_path / "pairs.tsv"
@@ -302,7 +302,7 @@ def test_a_link_stays_a_link_when_what_it_leads_to_is_replaced(tmp_path: Path, s
 
 def test_an_interrupt_while_a_folder_takes_the_place_of_another_restores_it(tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "m").mkdir()
-    (tmp_path / "m" / "manifest").write_text("old")
+    (tmp_path / "m" / "manifest").write_text("source\ttext\tlog_probability\n")
     rename = Path.rename
 
     def interrupt(self: Path, target: Path) -> Path:

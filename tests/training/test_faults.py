@@ -95,8 +95,8 @@ def test_a_run_on_a_read_only_disk_is_read_but_not_written(small_disk: Path | No
         for write, said in (
             (lambda: TextGenerator.resume(place / "r", callbacks=[]), "cannot be written to .*resume a copy"),
             (lambda: TextGenerator(**SMALL).fit(REVERSED, callbacks=[], run=place / "s"), "could not be made at .*s"),
-            (lambda: model.save(place / "m"), "could not be written to .*m"),
-            (lambda: model.export("onnx", place / "m"), "could not be written to .*m"),
+            (lambda: model.save(place / "m"), "m cannot be written"),
+            (lambda: model.export("onnx", place / "m"), "m cannot be written"),
             (lambda: Run.open(place / "r").delete(), "could not be deleted"),
         ):
             with pytest.raises(ModelFileError, match=said):
