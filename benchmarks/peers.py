@@ -26,8 +26,9 @@ OURS = "nbtextgen"
 PREVIOUS = "previous"
 SIDES = ("en", "de")
 CPU_CLOCK = (
-    "import runpy, sys, time; time.perf_counter = time.process_time; "
-    "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    "import os, runpy, sys, time; time.perf_counter = time.process_time; "
+    "sys.argv = sys.argv[1:]; sys.path[0] = os.path.dirname(os.path.abspath(sys.argv[0])); "
+    "runpy.run_path(sys.argv[0], run_name='__main__')"
 )
 """Runs a script with processor time in place of wall time."""
 
