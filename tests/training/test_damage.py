@@ -302,7 +302,7 @@ def test_a_link_stays_a_link_when_what_it_leads_to_is_replaced(tmp_path: Path, s
 
 def test_an_interrupt_while_a_folder_takes_the_place_of_another_restores_it(tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "m").mkdir()
-    (tmp_path / "m" / "manifest").write_text("source\ttext\tlog_probability\n")
+    (tmp_path / "m" / "manifest").write_text("old")
     rename = Path.rename
 
     def interrupt(self: Path, target: Path) -> Path:
