@@ -64,9 +64,12 @@ class VnniProducts:
         self.weight, self.scale = _quantize(weight, weight.abs().amax(1) / INT8_MAX)
 
     def __call__(self, rows: Tensor) -> Tensor:
-        """Multiply rounded ``rows (rows, inputs)`` by the weights: ``(rows, outputs)``."""
-        sums = torch._int_mm(rows.to(torch.int8), self.weight.t())  # pyright: ignore[reportPrivateImportUsage, reportPrivateUsage]
-        return sums.float().mul_(self.scale)
+        """Multiply rounded ``rows (rows, inputs)`` by the weights: ``(rows, outputs)``, for ``scaled``."""
+        return torch._int_mm(rows.to(torch.int8), self.weight.t())  # pyright: ignore[reportPrivateImportUsage, reportPrivateUsage]
+
+    def scaled(self, products: Tensor) -> Tensor:
+        """Return products in floating point and in the scale of the weights."""
+        return products.float().mul_(self.scale)
 
 
 class FbgemmProducts:
@@ -96,6 +99,10 @@ class FbgemmProducts:
     def __call__(self, rows: Tensor) -> Tensor:
         """See ``VnniProducts``."""
         return torch.ops.quantized.linear_with_input_q_dq_qweight_dq_output_fp32(rows, 1.0, self.input_max, self.packed)
+
+    def scaled(self, products: Tensor) -> Tensor:
+        """See ``VnniProducts``; the kernel has done it."""
+        return products
 
 
 def _quantize(weight: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
@@ -134,13 +141,15 @@ class Int8Linear(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         """Map ``(..., inputs)`` to ``(..., outputs)``."""
         products, scales = self._multiply(inputs)
-        return torch.addcmul(self.bias, products, scales, out=products).view(*inputs.shape[:-1], -1)
+        return torch.addcmul(self.bias, self.products.scaled(products), scales).view(*inputs.shape[:-1], -1)
 
     def log_probabilities(self, inputs: Tensor) -> Tensor:
         """Return the log-softmax of the outputs: ``(..., inputs)`` to ``(..., outputs)``."""
-        outputs, scales = self._multiply(inputs)
-        for part, scale in zip(torch.split(outputs, RESCALED_ROWS), torch.split(scales, RESCALED_ROWS), strict=True):
-            torch.addcmul(self.bias, part, scale, out=part)
+        products, scales = self._multiply(inputs)
+        outputs = products if products.is_floating_point() else scales.new_empty(products.shape)
+        for start in range(0, len(products), RESCALED_ROWS):
+            rows = slice(start, start + RESCALED_ROWS)
+            part = torch.addcmul(self.bias, self.products.scaled(products[rows]), scales[rows], out=outputs[rows])
             torch.log_softmax(part, -1, out=part)
         return outputs.view(*inputs.shape[:-1], -1)
 

@@ -44,7 +44,11 @@ def test_sums_are_exact(kernel: type, inputs: int, weights: str) -> None:
     rows = torch.cat(
         [torch.full((1, inputs), most), torch.full((1, inputs), -most), torch.randint(-most, most + 1, (5, inputs))]
     )
-    products = kernel(weight)
+    multiply = kernel(weight)
+
+    def products(rows: torch.Tensor) -> torch.Tensor:
+        return multiply.scaled(multiply(rows))
+
     # One product at a time shows the quantized weights.
     units = torch.cat([products(row[None]) for row in torch.eye(inputs)]).double()
     right = rows.double() @ units
