@@ -12,16 +12,15 @@ import argparse
 import ast
 import re
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from playwright.sync_api import Locator, expect, sync_playwright
+from playwright.sync_api import Locator, expect
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from browser.lab import BROWSER_OPTIONS, WAIT, Lab, Notebook, Server, SharedPage, find_browser  # noqa: E402
+from browser.lab import WAIT, Lab, Notebook, headless_lab  # noqa: E402
 
 PICTURES = ROOT / "docs" / "pictures"
 MODEL = "dates-model"
@@ -173,22 +172,14 @@ def main() -> None:
     parser.add_argument("--model", type=Path)
     options = parser.parse_args()
     names = options.names or list(DRAW)
-    with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser(), args=BROWSER_OPTIONS)
-        server = Server(Path(home))
-        try:
-            context = browser.new_context(locale="en-GB")
-            lab = Lab(server, context, SharedPage(server, context))
-            if {"explain", "generate"} & set(names):
-                code = GOOD.format(folder=options.model.resolve()) if options.model else TRAIN.format(folder=MODEL)
-                lab.open([code], run=True)
-            for name in names:
-                close(lab)
-                DRAW[name](lab)
-                print(f"docs/pictures/{name}-light.png and {name}-dark.png")
-        finally:
-            server.stop()
-            browser.close()
+    with headless_lab() as lab:
+        if {"explain", "generate"} & set(names):
+            code = GOOD.format(folder=options.model.resolve()) if options.model else TRAIN.format(folder=MODEL)
+            lab.open([code], run=True)
+        for name in names:
+            close(lab)
+            DRAW[name](lab)
+            print(f"docs/pictures/{name}-light.png and {name}-dark.png")
 
 
 if __name__ == "__main__":

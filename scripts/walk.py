@@ -9,16 +9,15 @@ from __future__ import annotations
 import io
 import re
 import sys
-import tempfile
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Locator, sync_playwright
+from playwright.sync_api import Locator
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from browser.lab import BROWSER_OPTIONS, Lab, Server, SharedPage, find_browser  # noqa: E402
+from browser.lab import Lab, headless_lab  # noqa: E402
 
 PAGE = ROOT / "docs" / "walks.md"
 STEP = re.compile(r"^```(?:python|ipython3)\n(.*?)^```$|^!\[[^\]]*\]\((\S+)\)$", re.MULTILINE | re.DOTALL)
@@ -53,20 +52,12 @@ def walk(lab: Lab, section: str) -> None:
 def main(names: list[str]) -> None:
     """Walk through the sections named, or all."""
     sections = PAGE.read_text(encoding="utf-8").split("\n## ")[1:]
-    with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_browser(), args=BROWSER_OPTIONS)
-        server = Server(Path(home))
-        try:
-            context = browser.new_context(locale="en-GB")
-            lab = Lab(server, context, SharedPage(server, context))
-            for section in sections:
-                title = section.partition("\n")[0]
-                if not names or any(name in title for name in names):
-                    walk(lab, section)
-                    lab.close()
-        finally:
-            server.stop()
-            browser.close()
+    with headless_lab() as lab:
+        for section in sections:
+            title = section.partition("\n")[0]
+            if not names or any(name in title for name in names):
+                walk(lab, section)
+                lab.close()
 
 
 if __name__ == "__main__":

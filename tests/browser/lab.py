@@ -11,17 +11,19 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 import xml.etree.ElementTree as xml
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import nbformat
-from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, expect
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, expect, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
@@ -280,6 +282,20 @@ class Lab:
         self.shared.clear()
         self.shared.lab = None
         self.server.end_kernels()
+
+
+@contextmanager
+def headless_lab() -> Generator[Lab]:
+    """JupyterLab in a new folder and a headless browser, for scripts that draw pictures."""
+    with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_browser(), args=BROWSER_OPTIONS)
+        server = Server(Path(home))
+        try:
+            context = browser.new_context(locale="en-GB")
+            yield Lab(server, context, SharedPage(server, context))
+        finally:
+            server.stop()
+            browser.close()
 
 
 @dataclass
