@@ -189,8 +189,9 @@ def test_other_input_or_options_do_not_continue_an_unfinished_table(
     model: TextGenerator, tmp_path: Path, data: list[str], decoding: dict[str, int], what: str
 ) -> None:
     interrupted(model, tmp_path / "out.csv")
-    with pytest.raises(DataError, match=f"out.csv.part was begun with {what}; delete it"):
+    with pytest.raises(DataError, match=f"out.csv.part was begun with {what}; delete it") as refusal:
         model.generate_file(data, tmp_path / "out.csv", on_progress=silent, **decoding)
+    assert refusal.tb is not None  # its frames live on, as in a notebook, and must not keep the file locked
     assert model.generate_file(WORDS, tmp_path / "out.csv", batch_size=3, on_progress=silent).count == 64
 
 

@@ -40,18 +40,22 @@ class Logistic:
         """Maximise the penalised likelihood by Newton's method with halved steps.
 
         The labels are smoothed as in Platt (1999, sec. 2.2), so that data without a wrong output has a finite solution.
+        Without rows the first column is taken as it is.
 
         Args:
             rows: ``(rows, columns)``.
             right: 1 or 0, ``(rows,)``.
             ridge: penalty on half the squared distances of the weights to 1, 0, 0, ...; the intercept is free.
         """
+        columns = rows.shape[1]
+        if not len(rows):
+            return cls(np.zeros(columns), np.ones(columns), np.eye(1, columns)[0], 0.0)
         means, scales = rows.mean(0), rows.std(0)
         scales = np.where(scales > 1e-9, scales, np.inf)  # a constant column says nothing
         design = np.column_stack([(rows - means) / scales, np.ones(len(rows))])
         positives = float(right.sum())
         labels: Array = np.where(right > 0, (positives + 1) / (positives + 2), 1 / (len(right) - positives + 2))
-        penalty = np.full(rows.shape[1] + 1, ridge, np.float64)
+        penalty = np.full(columns + 1, ridge, np.float64)
         penalty[-1] = 1e-6
         prior = np.zeros(len(penalty), np.float64)
         prior[0] = float(np.isfinite(scales[0]))

@@ -94,30 +94,36 @@ class PartFile:
             DataError: if the interrupted call had another model, input or options, or the file cannot be written.
         """
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self.path.open("r+b" if self.path.exists() else "x+b")
-            if not try_lock(self._file.fileno()):
-                raise DataError(f"{self.path} is being written by another process; wait for its end, or stop it.")
+            return self._open()
+        except BaseException as error:
+            self.close()  # an exception may live long, and its frames with it: an open file would stay locked
+            if isinstance(error, OSError):
+                raise DataError(f"{self.path} cannot be written: {error.strerror or error}.") from error
+            raise
+
+    def _open(self) -> int:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = self.path.open("r+b" if self.path.exists() else "x+b")
+        if not try_lock(self._file.fileno()):
+            raise DataError(f"{self.path} is being written by another process; wait for its end, or stop it.")
+        self._file.seek(0)
+        header = self._file.readline()
+        if not header.endswith(b"\n"):
             self._file.seek(0)
-            header = self._file.readline()
-            if not header.endswith(b"\n"):
-                self._file.seek(0)
-                self._file.truncate()
-                self._file.write(_json_line(self._settings))
-                self._file.flush()
-                return 0
-            self._check(header)
-            done = 0
-            end = self._file.tell()
-            for line in self._file:
-                if _row_of(line) is None:
-                    break
-                done += 1
-                end += len(line)
-            self._file.seek(end)
             self._file.truncate()
-        except OSError as error:
-            raise DataError(f"{self.path} cannot be written: {error.strerror or error}.") from error
+            self._file.write(_json_line(self._settings))
+            self._file.flush()
+            return 0
+        self._check(header)
+        done = 0
+        end = self._file.tell()
+        for line in self._file:
+            if _row_of(line) is None:
+                break
+            done += 1
+            end += len(line)
+        self._file.seek(end)
+        self._file.truncate()
         return done
 
     def _check(self, header: bytes) -> None:
@@ -159,14 +165,18 @@ class PartFile:
                     source, text, log_probability, confidence, tuple(candidates), tuple(notes), *accepted
                 )
 
+    def close(self) -> None:
+        """Close the file, which unlocks it."""
+        if self._file is not None:
+            self._file.close()
+
     def __enter__(self) -> PartFile:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._file is not None:
-            self._file.close()
+        self.close()
 
 
 def _json_line(values: object) -> bytes:

@@ -220,6 +220,7 @@ def test_logistic_regression_agrees_with_scikit_learn() -> None:
     theirs = LogisticRegression(C=2, tol=1e-10).fit(standardized, right)
     assert ours.weights == pytest.approx(theirs.coef_[0], abs=2e-3)  # ours smooths the labels
     assert np.isfinite(Logistic.fit(rows, np.ones(5000), 1.0).logits(rows)).all()
+    assert (Logistic.fit(rows[:0], right[:0], 1.0).logits(np.eye(rows.shape[1])) == np.eye(rows.shape[1])[0]).all()
 
 
 def test_isotonic_regression_agrees_with_scikit_learn() -> None:
