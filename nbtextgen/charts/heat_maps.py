@@ -47,47 +47,49 @@ def heat_map(
     cell = min(MAX_CELL, (WIDTH - left - 8) / len(columns))
     slanted = any(text_width(_short(name)) > cell - 4 for name in columns)
     top = 26 + (0.75 * max(text_width(_short(name)) for name in columns) if slanted else 16)
-    parts = [f'<text x="{left:.1f}" y="12">{escaped(column_label)} →</text>']
-    middle = top + ROW * len(rows) / 2
-    parts.append(
-        f'<text transform="translate(12 {middle:.1f}) rotate(-90)" text-anchor="middle">{escaped(row_label)}</text>'
-    )
-    for index, name in enumerate(columns):
-        x, y = left + cell * (index + 0.5), top - 6
-        turn = (
-            f'transform="translate({x:.1f} {y:.1f}) rotate(-45)"'
-            if slanted
-            else f'x="{x:.1f}" y="{y:.1f}" text-anchor="middle"'
-        )
-        parts.append(f"<text {turn}>{escaped(_short(name))}</text>")
+    height, middle = top + ROW * len(rows) + 6, top + ROW * len(rows) / 2
+    parts = [
+        f'<text x="{left:.1f}" y="12">{escaped(column_label)} →</text>',
+        f'<text transform="translate(12 {middle:.1f}) rotate(-90)" text-anchor="middle">{escaped(row_label)}</text>',
+        *(
+            _column_name(left + cell * (index + 0.5), top - 6, name, slanted=slanted)
+            for index, name in enumerate(columns)
+        ),
+    ]
     for index, (name, row) in enumerate(zip(rows, counts, strict=True)):
         y = top + ROW * index
         parts.append(f'<text x="{left - 8:.1f}" y="{y + 16:.1f}" text-anchor="end">{escaped(_short(name))}</text>')
         parts += [_cell(left + cell * column, y, cell, count, count / largest) for column, count in enumerate(row)]
-    cells = sorted(
-        (
-            (count, row, column)
-            for row, each in zip(rows, counts, strict=True)
-            for column, count in zip(columns, each, strict=True)
-        ),
-        key=lambda each: -each[0],
-    )
-    words = ", ".join(
-        f"{pictured(row)} as {pictured(column)} {count:,}" for count, row, column in cells[:MAX_DESCRIBED] if count
-    )
     labels = tuple(
         "\n".join(
-            [
-                f"{column_label} {name}",
-                *(f"{row}: {each[index]:,}" for row, each in zip(rows, counts, strict=True) if each[index]),
-            ]
+            [f"{column_label} {name}", *(f"{row}: {count:,}" for row, count in zip(rows, column, strict=True) if count)]
         )
-        for index, name in enumerate(columns)
+        for name, column in zip(columns, zip(*counts, strict=True), strict=True)
     )
-    height = top + ROW * len(rows) + 6
     area = (left / WIDTH, top / height, (left + cell * len(columns)) / WIDTH, 1.0)
-    description = f"{pictured(title)}, {of} by {row_label} and {column_label}; most: {words}"
+    description = (
+        f"{pictured(title)}, {of} by {row_label} and {column_label}; most: {_largest_cells(counts, rows, columns)}"
+    )
     return Chart(picture(round(height), "".join(parts)), description, labels, area)
+
+
+def _column_name(x: float, y: float, name: str, *, slanted: bool) -> str:
+    """The name above a column, which ends or is centred at ``x, y``."""
+    place = (
+        f'transform="translate({x:.1f} {y:.1f}) rotate(-45)"'
+        if slanted
+        else f'x="{x:.1f}" y="{y:.1f}" text-anchor="middle"'
+    )
+    return f"<text {place}>{escaped(_short(name))}</text>"
+
+
+def _largest_cells(counts: Sequence[Sequence[int]], rows: Sequence[str], columns: Sequence[str]) -> str:
+    """The largest counts in words."""
+    cells = [
+        (count, rows[row], columns[column]) for row, each in enumerate(counts) for column, count in enumerate(each)
+    ]
+    largest = sorted(cells, key=lambda cell: -cell[0])[:MAX_DESCRIBED]
+    return ", ".join(f"{pictured(row)} as {pictured(column)} {count:,}" for count, row, column in largest if count)
 
 
 def _cell(x: float, y: float, width: float, count: int, share: float) -> str:

@@ -218,12 +218,17 @@ def parsers(requested: str, settings: Mapping[str, Option]) -> tuple[CommandPars
             group.add_argument(option.flag, dest=option.name, metavar="VALUE", help=text)
         return each.add_argument
 
-    _add_commands(add)
+    _add_data_commands(add)
+    _add_model_commands(add)
     return parser, subparsers.choices
 
 
-def _add_commands(add: Callable[[str, str, Command, str], Callable[..., Any]]) -> None:
-    """Add every command, and its arguments that are no settings."""
+AddCommand = Callable[[str, str, Command, str], Callable[..., Any]]
+"""Add a command by its name, usage, function and help; returns ``add_argument``."""
+
+
+def _add_data_commands(add: AddCommand) -> None:
+    """Add the commands about files of data, and their arguments that are no settings."""
     train = add("train", "DATA ... [options]", commands.train, TRAIN)
     train(
         "data", nargs="*", help="files of pairs, or of two sides; a run's folder, or a .toml file that describes a run"
@@ -265,6 +270,10 @@ def _add_commands(add: Callable[[str, str, Command, str], Callable[..., Any]]) -
     for argument in (train, evaluate, compare):
         argument("--source", metavar="COLUMN", help="name or number of the source column")
         argument("--target", metavar="COLUMN", help="name or number of the target column")
+
+
+def _add_model_commands(add: AddCommand) -> None:
+    """Add the other commands, and their arguments that are no settings."""
     explain = add("explain", "MODEL TEXT [options]", commands.explain, EXPLAIN)
     explain("model", help="folder of a saved model")
     explain("text", help="the source")

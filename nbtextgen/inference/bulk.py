@@ -148,12 +148,6 @@ def generate_table(
         confidence, accept: the model's calibrations, and the precision with which outputs are accepted, if any are.
     """
     acceptance = find_acceptance(confidence, config, accept)
-    settings = {"model": model, **as_dict(config)}
-    if confidence is not None and confidence.calibrations:
-        settings["calibration"] = confidence.fingerprint
-    if accept is not None:
-        settings["accept"] = accept
-    del settings["batch_size"]  # changes no output
     on_progress = ProgressPrinter() if on_progress is None else on_progress
     path = None if into is None else checked_path(into)
     if path is not None:
@@ -170,7 +164,7 @@ def generate_table(
     count, digest = _survey(texts())
     if path is None:
         return replace(_in_memory(generate, texts(), count, on_progress, acceptance), model=model)
-    part = PartFile(path, {**settings, "input": digest, "rows": count})
+    part = PartFile(path, {**_settings(model, config, confidence, accept), "input": digest, "rows": count})
     done = part.open()
     with part:
         try:
@@ -187,6 +181,19 @@ def generate_table(
         else ()
     )
     return GeneratedTable(count, path, notes=continued + notes, accepted=tally.accepted, model=model)
+
+
+def _settings(
+    model: str, config: DecodingConfig, confidence: Confidence | None, accept: float | None
+) -> dict[str, object]:
+    """What the rows depend on, beside the input."""
+    settings: dict[str, object] = {"model": model, **as_dict(config)}
+    if confidence is not None and confidence.calibrations:
+        settings["calibration"] = confidence.fingerprint
+    if accept is not None:
+        settings["accept"] = accept
+    del settings["batch_size"]  # changes no output
+    return settings
 
 
 class AcceptanceTally:

@@ -12,10 +12,7 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test in this folder is a ``browser`` test; where tests run side by side, all of them on one process.
-
-    pytest-xdist 3.8 reads groups in vain under pytest 9.2, which keeps node ids elsewhere: there each process has a browser.
-    """
+    """Every test in this folder is a ``browser`` test; where tests run side by side, all of them on one process."""
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.browser)

@@ -15,7 +15,7 @@ from nbtextgen.core.errors import DataError
 from nbtextgen.core.names import first_repeated
 from nbtextgen.core.wording import counted
 from nbtextgen.data.readers.columns import SAMPLE, ReadOptions
-from nbtextgen.data.readers.header import Header, header_names, recognise_header
+from nbtextgen.data.readers.header import Header, header_names, header_notes, recognise_header
 from nbtextgen.data.readers.text import LARGEST_ROW, TextFile
 from nbtextgen.data.rows import Row
 
@@ -148,14 +148,8 @@ def rows_of_cells(
     source, target = options.choose(
         names, are_numbers=header is not Header.YES, subject=f"{place} {line:,}", cells=titles
     )
-    shown = ", ".join(titles)
-    if header is Header.YES and not is_known and {*map(str.lower, names)} != {"source", "target"}:
-        options.notes.append(f"{place} {line:,} ({shown:.80}) is read as a header.")
-    elif header is Header.MAYBE:
-        options.notes.append(
-            f"{place} {line:,} ({shown:.80}) is read as a pair but looks like a header; "
-            "if it is one, name its columns as source and target."
-        )
+    is_expected = is_known or {*map(str.lower, names)} == {"source", "target"}
+    options.notes.extend(header_notes(header, f"{place} {line:,} ({', '.join(titles):.80})", is_expected))
     if any('\\"' in cell for _, cells in head for cell in cells):
         options.notes.append(
             f'{file.path.name} has quotes after backslashes (\\"), which are read as they are written; if the backslashes are '

@@ -85,6 +85,15 @@ class Header(Enum):
     YES, MAYBE, NO = range(3)
 
 
+def header_notes(header: Header, first: str, is_expected: bool) -> list[str]:
+    """What was assumed about the ``first`` row, in a sentence."""
+    if header is Header.MAYBE:
+        return [
+            f"{first} is read as a pair but looks like a header; if it is one, name its columns as source and target."
+        ]
+    return [f"{first} is read as a header."] if header is Header.YES and not is_expected else []
+
+
 def note_header(rows: Iterator[Row], options: ReadOptions) -> Iterator[Row]:
     """Yield the rows of data whose columns have no names, and note if the first of them looks like a header."""
     head = list(islice(rows, SAMPLE))

@@ -72,30 +72,7 @@ class TextFile:
         head = b""
         while len(head) < _HEAD and (piece := next(pieces, b"")):
             head += piece
-        if packing_of(self.path):
-            if head.startswith((GZIP, ZIP)):
-                raise DataError(f"{self.path} is packed twice; unpack it first.")
-            check_format(self.path, head)
-        elif head.startswith((ZIP, PARQUET, *ARROW)):
-            raise DataError(f"{self.path} is a table in a binary format, not lines of text; give a file of text.")
-        if head[257:262] == b"ustar":
-            raise DataError(f"{self.path} is a tar archive; unpack it and give the file.")
-        mark, encoding = next((each for each in _BYTE_ORDER_MARKS if head.startswith(each[0])), (b"", "utf-8"))
-        if not mark and self.encoding is not None:
-            encoding = self.encoding
-            _check_unlike_utf8(self.path, head, encoding)
-        elif not mark and (guess := _guess_unmarked(head[:_HEAD])):
-            raise DataError(
-                f"{self.path}, line 1 is not UTF-8 text; it looks like {guess.upper()} without a byte order mark: "
-                f"give --encoding={guess}, or save the file as UTF-8."
-            )
-        elif not mark and (name := seven_bit_encoding(head)):
-            raise DataError(
-                f"{self.path} looks like text in {name.upper()}, which writes other letters as sequences of ASCII: give "
-                f"--encoding={name}, or save the file as UTF-8; if it is plain ASCII, give --encoding=utf-8."
-            )
-        elif not mark and len(_CONTROL.findall(head)) > len(head) / 5:
-            raise DataError(f"{self.path} is not text: it is full of control characters; give a file of text.")
+        mark, encoding = self._encoding_of(head)
         decode = codecs.getincrementaldecoder(encoding)("surrogateescape" if encoding == "utf-8" else "strict").decode
         line, last = 1, ""
         for piece, is_final in chain([(head[len(mark) :], False)], ((piece, False) for piece in pieces), [(b"", True)]):
@@ -121,6 +98,34 @@ class TextFile:
                 name = encoding[:6].upper() if mark else encoding
                 way_out = "save the file as UTF-8" if mark else "give another --encoding, or save the file as UTF-8"
                 raise DataError(f"{self.path}, line {line:,} is not {name} text; {way_out}.") from None
+
+    def _encoding_of(self, head: bytes) -> tuple[bytes, str]:
+        """The byte order mark and the encoding of a file of lines that begins with ``head``."""
+        if packing_of(self.path):
+            if head.startswith((GZIP, ZIP)):
+                raise DataError(f"{self.path} is packed twice; unpack it first.")
+            check_format(self.path, head)
+        elif head.startswith((ZIP, PARQUET, *ARROW)):
+            raise DataError(f"{self.path} is a table in a binary format, not lines of text; give a file of text.")
+        if head[257:262] == b"ustar":
+            raise DataError(f"{self.path} is a tar archive; unpack it and give the file.")
+        mark, encoding = next((each for each in _BYTE_ORDER_MARKS if head.startswith(each[0])), (b"", "utf-8"))
+        if not mark and self.encoding is not None:
+            encoding = self.encoding
+            _check_unlike_utf8(self.path, head, encoding)
+        elif not mark and (guess := _guess_unmarked(head[:_HEAD])):
+            raise DataError(
+                f"{self.path}, line 1 is not UTF-8 text; it looks like {guess.upper()} without a byte order mark: "
+                f"give --encoding={guess}, or save the file as UTF-8."
+            )
+        elif not mark and (name := seven_bit_encoding(head)):
+            raise DataError(
+                f"{self.path} looks like text in {name.upper()}, which writes other letters as sequences of ASCII: give "
+                f"--encoding={name}, or save the file as UTF-8; if it is plain ASCII, give --encoding=utf-8."
+            )
+        elif not mark and len(_CONTROL.findall(head)) > len(head) / 5:
+            raise DataError(f"{self.path} is not text: it is full of control characters; give a file of text.")
+        return mark, encoding
 
     def lines(self) -> Iterator[str]:
         """Yield the lines, each with its line end."""
