@@ -29,7 +29,7 @@ SETTINGS = {
 }
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(st.integers(5, 50), min_size=2, max_size=200), st.integers(1, 30), st.integers(1, 40), st.integers(1, 40)
 )

@@ -45,7 +45,7 @@ def test_models_of_format_1_load_and_generate_the_same(name: str) -> None:
         assert now.log_probabilities.tolist() == pytest.approx(then["log_probabilities"], abs=2e-3)
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=120, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(seed=st.integers(0, 2**32), of_run=st.booleans())
 def test_a_damaged_folder_is_loaded_or_refused_in_a_sentence(saved, tmp_path_factory, seed: int, of_run: bool) -> None:
     bomb = tmp_path_factory.getbasetemp() / "executed"

@@ -49,7 +49,7 @@ def test_the_same_seed_and_epoch_give_the_same_examples(kind: str, copy: bool) -
     assert not same(first(examples, 3), material(kind, PIPELINE, seed=2, copy=copy)[0](examples, 3))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.sampled_from(["char", "word", "bpe"]),
     st.lists(st.sampled_from([name for name in STEPS if name != "synonyms"]), min_size=1, unique=True),

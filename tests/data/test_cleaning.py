@@ -46,7 +46,7 @@ def table(rows: list[tuple[object, object]]) -> RawPairs:
     return RawPairs.of({"a": [row[0] for row in rows], "b": [row[1] for row in rows]})
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(TABLE, CHOSEN)
 def test_every_row_is_kept_or_dropped_and_cleaning_twice_changes_nothing(rows, steps) -> None:
     try:
@@ -63,14 +63,14 @@ def test_every_row_is_kept_or_dropped_and_cleaning_twice_changes_nothing(rows, s
     assert not again.dropped and not any(result.changed for result in again.results)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(TEXT, st.lists(st.sampled_from(list(REWRITES)), unique=True))
 def test_rewriting_is_idempotent(text, names) -> None:
     rewrite = rewriter(names)
     assert rewrite(rewrite(text)) == rewrite(text)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.tuples(TEXT, st.sampled_from("xyz")), min_size=1, max_size=40), CHOSEN, st.integers(0, 9))
 def test_splits_never_leak_after_cleaning(rows, steps, seed) -> None:
     try:

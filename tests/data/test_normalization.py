@@ -29,7 +29,7 @@ def reference(text: str, form: str, lowercase: bool) -> str:
     return formed(formed(text).lower()) if lowercase else formed(text)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(text=TEXT, form=st.sampled_from(FORMS), lowercase=st.booleans())
 def test_stretches_are_in_order_disjoint_and_cover_the_original(text: str, form: str, lowercase: bool) -> None:
     normal, spans = Normalizer(form, lowercase).spans(text)
@@ -41,7 +41,7 @@ def test_stretches_are_in_order_disjoint_and_cover_the_original(text: str, form:
     assert (stretches[-1][1] if stretches else 0) == len(text)
 
 
-@settings(max_examples=800, deadline=None)
+@settings(max_examples=800)
 @given(text=TEXT, form=st.sampled_from(FORMS))
 def test_a_character_comes_from_its_stretch_alone(text: str, form: str) -> None:
     normalizer = Normalizer(form)

@@ -43,7 +43,7 @@ def test_units_join_words_with_a_hyphen() -> None:
     assert len(word_spans("10-20 - x")) == 5
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(TEXT)
 def test_pieces_form_the_text_and_unit_spans_are_in_order(text: str) -> None:
     assert "".join(word_pieces(text)) == "".join(characters(text)) == text
@@ -51,7 +51,7 @@ def test_pieces_form_the_text_and_unit_spans_are_in_order(text: str) -> None:
     assert spans == sorted(spans)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(st.text(st.sampled_from("aZéßΩжЁ09_.,;:'!?-–…“»€ \t\n\xa0ªº¿"), max_size=10))  # noqa: RUF001
 def test_fast_way_finds_the_same_pieces(text: str) -> None:
     assert word_pieces(text) == regex.findall(segmentation._PIECE, text)

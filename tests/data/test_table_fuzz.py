@@ -94,7 +94,7 @@ def outcome(read: Any) -> Any:
         return str(error)
 
 
-@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 @given(tables())
 def test_a_table_is_read_as_it_was_written_or_refused(
     tmp_path_factory: pytest.TempPathFactory, table: dict[str, Any]

@@ -22,7 +22,7 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 FORMS = st.sampled_from(["none", "nfc", "nfd", "nfkc"])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(text=TEXT, form=FORMS, lowercase=st.booleans(), kind=st.sampled_from(["char", "word", "symbol", "bpe"]))
 def test_decode_gives_back_the_normalised_text(text: str, form: str, lowercase: bool, kind: str) -> None:
     tokenizer = train_tokenizer([text + " a"], kind, normalization=form, lowercase=lowercase)
@@ -34,7 +34,7 @@ def test_decode_gives_back_the_normalised_text(text: str, form: str, lowercase: 
     assert tokenizer_from_dict(tokenizer.to_dict()).encode(text) == encoding
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(text=TEXT, form=st.sampled_from(["NFC", "NFD", "NFKC"]))
 def test_spans_cover_the_text_in_order(text: str, form: str) -> None:
     normal, spans = Normalizer(form.lower()).spans(text)
@@ -58,7 +58,7 @@ def test_a_damaged_tokenizer_is_refused(kind: str, damage: dict[str, object]) ->
         tokenizer_from_dict({**train_tokenizer(["abc"], kind).to_dict(), **damage})
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(st.tuples(st.sampled_from("abcdefgh"), st.sampled_from("xyz")), min_size=1, max_size=60),
     st.integers(0, 99),

@@ -80,7 +80,7 @@ def search(model: object, sources: list[list[int]], config: DecodingConfig, **ru
     return decode(model, source, config, TokenRules(**rules), max_length=limits)  # type: ignore[arg-type]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 10_000),
     alpha=st.sampled_from([0.0, 0.6, 1.0, 2.0]),
@@ -95,7 +95,7 @@ def test_wide_beam_equals_exhaustive_search(seed: int, alpha: float, coverage: f
         np.testing.assert_allclose([output.score for output in actual], [score for score, _ in right], atol=1e-4)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10_000), beam=st.integers(1, 4), sample=st.booleans())
 def test_a_batch_gives_what_single_rows_give(seed: int, beam: int, sample: bool) -> None:
     model, sources = Markov(seed), [[4, 5], [5, 6], [6, 6], [4, 4]]
@@ -156,7 +156,7 @@ def test_ensemble_averages_probabilities() -> None:
     torch.testing.assert_close(logs[0, 0].exp(), mean)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     seed=st.integers(0, 10_000), vocabulary=st.integers(2, 1500), width=st.integers(1, 6), impossible=st.floats(0, 1.0)
 )
@@ -181,7 +181,7 @@ NETWORKS = (
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 10_000),
     network=st.sampled_from(NETWORKS),

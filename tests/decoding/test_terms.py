@@ -34,7 +34,7 @@ def met(ids: tuple[int, ...], terms: Terms) -> list[bool]:
 
 
 @given(TERMS, st.lists(st.sampled_from((*ALPHABET, 8)), max_size=12).map(tuple))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 def test_matcher_knows_what_a_sequence_contains_and_needs(terms: Terms, ids: tuple[int, ...]) -> None:
     matcher, state = TermMatcher(terms), 0
     for position, token in enumerate(ids):
@@ -108,7 +108,7 @@ def test_wide_beam_finds_the_best_of_all_outputs_with_the_terms(cell: str, terms
 
 
 @given(TERMS, st.sampled_from([1, 2, 3, 5]), st.integers(0, 3), st.sampled_from([1, 4]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_every_output_of_every_beam_has_its_terms(terms: Terms, beam: int, spare: int, batch: int) -> None:
     """Also where the limit leaves no token to spare, and beside sources that have no terms."""
     model = network()

@@ -6,7 +6,7 @@ import time
 
 import pytest
 import sacrebleu
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rouge_score import rouge_scorer
 
@@ -57,7 +57,6 @@ def test_error_rates_by_hand() -> None:
     assert score("error-rate", ["a"], ["a b c"]) == pytest.approx(200)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.text(max_size=6), st.text(max_size=6)), min_size=1, max_size=8))
 def test_interval_holds_its_ends_in_order(rows: list[tuple[str, str]]) -> None:
     right, written = [list(side) for side in zip(*rows, strict=True)]

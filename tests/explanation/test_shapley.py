@@ -44,7 +44,7 @@ def last(value: ScoreFunction, units: int, budget: int = 4000, seed: int = 1) ->
 games = st.tuples(st.integers(1, 6), st.integers(1, 4), st.integers(0, 10_000))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(games)
 def test_exact_values_are_the_mean_over_all_orders(game) -> None:
     units, outputs, seed = game
@@ -52,7 +52,7 @@ def test_exact_values_are_the_mean_over_all_orders(game) -> None:
     np.testing.assert_allclose(shapley.exact(value, units).values, brute_force(value, units), atol=1e-9)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(games)
 def test_values_add_up_from_none_to_all(game) -> None:
     units, outputs, seed = game
@@ -61,7 +61,7 @@ def test_values_add_up_from_none_to_all(game) -> None:
         np.testing.assert_allclose(found.values.sum(1), found.full - found.base, atol=1e-9)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(games)
 def test_units_that_do_the_same_get_the_same(game) -> None:
     units, outputs, seed = game
@@ -76,7 +76,7 @@ def test_units_that_do_the_same_get_the_same(game) -> None:
     np.testing.assert_allclose(found[:, 0], found[:, 1], atol=1e-9)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(games)
 def test_a_unit_that_does_nothing_gets_nothing(game) -> None:
     units, outputs, seed = game
@@ -86,7 +86,7 @@ def test_a_unit_that_does_nothing_gets_nothing(game) -> None:
     np.testing.assert_allclose(found[:, 1:], shapley.exact(value, units).values, atol=1e-9)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(games, st.floats(-3, 3))
 def test_values_of_a_sum_are_the_sum_of_the_values(game, factor) -> None:
     units, outputs, seed = game

@@ -12,7 +12,7 @@ from nbtextgen.model.loss import fused_loss
 from nbtextgen.model.recurrent import Dropout
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     positions=st.integers(1, 60),
     vocabulary=st.integers(2, 90),

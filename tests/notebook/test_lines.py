@@ -21,7 +21,7 @@ from nbtextgen.training.config import TrainingConfig
 
 EXAMPLES = int(os.environ.get("NBTEXTGEN_LINES", "100"))
 """Examples for each property; 10,000 take minutes."""
-many = settings(max_examples=EXAMPLES, deadline=None)
+many = settings(max_examples=EXAMPLES)
 OPTIONS = options_of(TrainingConfig) | by_name(
     text_option("data", ""),
     text_option("source", ""),

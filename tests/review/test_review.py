@@ -211,7 +211,7 @@ ACTION = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(actions=st.lists(ACTION, max_size=25))
 def test_any_sequence_of_actions_is_what_a_plain_mapping_gives(actions: list[tuple], tmp_path: Path) -> None:
     file = tmp_path / "any.review"
