@@ -109,7 +109,7 @@ def _output_texts(system: object, count: int) -> list[str]:
         raise DataError(f"Only models and lists of output texts can be compared, not {type(system).__name__}.")
     texts = [each.text if isinstance(each, Generation) else each for each in cast("Iterable[object]", outputs)]
     if not all(isinstance(text, str) for text in texts):
-        raise DataError("Only models and lists of output texts can be compared; some of these outputs are no texts.")
+        raise DataError("Only models and lists of output texts can be compared; some of these outputs are not texts.")
     if len(texts) != count:
         raise DataError(f"{there_are(len(texts), 'output')} but {counted(count, 'source')}; they must match.")
     return cast("list[str]", texts)

@@ -140,7 +140,7 @@ def _spelled(command: CommandParser, words: Sequence[str], settings: Mapping[str
     for index, word in enumerate(words[:count]):
         dashes = OTHER_DASHES.fullmatch(word.partition("=")[0])
         if dashes is not None and f"--{dashes[2].replace('_', '-')}" in command.flags:
-            command.error(f"{word} is no option: write --{dashes[2]} with two hyphens.{_text_hint(command)}")
+            command.error(f"{word} is not an option: write --{dashes[2]} with two hyphens.{_text_hint(command)}")
         if word in switches and index + 1 < count and words[index + 1].lower() in _BOOLEANS:
             texts = ", and a text before it" if command.has_texts else ""
             command.error(f"{word} takes no value behind a space: write {word}={words[index + 1].lower()}{texts}.")

@@ -63,7 +63,7 @@ def train(arguments: argparse.Namespace, settings: Values) -> None:
         _train_run(arguments, described[0])
         return
     if described:
-        raise OptionError(f"{described[0]} is no file of pairs; give files of pairs, or one run.")
+        raise OptionError(f"{described[0]} is not a file of pairs; give files of pairs, or one run.")
     if bool(names) == (arguments.text is not None):
         raise OptionError("Name the data to train on: a file of pairs, or a text with --text.")
     if arguments.save is None and arguments.run is None:
@@ -91,7 +91,9 @@ def train(arguments: argparse.Namespace, settings: Values) -> None:
     if arguments.save is not None:
         report(f"The model is saved to {_save(model, arguments.save)}")
     elif model.run is not None and not model.run.best.steps():
-        raise _kept_elsewhere(model, ModelFileError(f"{model.run.folder} holds no model: the disk refused it."))
+        raise _kept_elsewhere(
+            model, ModelFileError(f"{model.run.folder} holds no model, because it could not be written.")
+        )
     reasons = [event.reason for event in model.history if isinstance(event, Ended)]
     if not reasons or reasons[-1] == "interrupted":
         way_on = "." if model.run is None else f"; nbtextgen train {model.run.folder} goes on from the last checkpoint."

@@ -51,7 +51,9 @@ def train(path: Path) -> None:
     if progress.stream is None:
         forget_output()
     if not group.rank and not Run.open(path).best.steps():
-        raise ModelFileError(f"{path} holds no model: the disk refused it; the same command trains it again.")
+        raise ModelFileError(
+            f"{path} holds no model, because it could not be written; the same command trains it again."
+        )
     if isinstance(event, Ended) and event.reason == "interrupted" and "RANK" not in os.environ:
         raise CommandInterrupted(_INTERRUPTED)
 

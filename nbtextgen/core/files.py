@@ -174,7 +174,7 @@ def check_replaceable(folder: Path, manifest: str, what: str) -> None:
             raise ModelFileError(f"{folder} holds something that is not {what}; choose another folder.")
         parent = next(parent for parent in folder.absolute().parents if parent.exists())
         if not os.access(f"{parent}/", os.W_OK | os.X_OK):
-            raise ModelFileError(f"{folder} cannot be written: {parent} is no folder that you may write to.")
+            raise ModelFileError(f"{folder} cannot be written: {parent} is not a folder that you may write to.")
     except OSError as error:
         raise ModelFileError(f"{folder} cannot be written: {error.strerror or error}.") from error
 

@@ -152,7 +152,7 @@ def background_texts(background: Iterable[str]) -> tuple[str, ...]:
         raise OptionError("--background must be a list of texts, not a single text.")
     texts = cast("tuple[object, ...]", tuple(background))
     if odd := [text for text in texts if not isinstance(text, str)]:
-        raise OptionError(f"--background must be a list of texts, and {odd[0]!r} is none.")
+        raise OptionError(f"--background must be a list of texts, and {odd[0]!r} is not a text.")
     return tuple(map(str, texts))
 
 

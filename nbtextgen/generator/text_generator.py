@@ -122,7 +122,9 @@ class TextGenerator(Configurable, ExplainedModel):
             warm_start = _as_model(start)._warm_start(replay, replay_data)
             data = warm_start.prepare(self._options, data, targets, valid, source, target, encoding)
         elif replay is not None or replay_data is not None:
-            raise OptionError("--replay and --replay-data belong to --start, the model to go on from; give that too.")
+            raise OptionError(
+                "--replay and --replay-data belong to --start, the model that training goes on from; give that too."
+            )
         else:
             data = prepare_data(self._options, data, targets, valid, source, target, encoding)
         launch = LaunchConfig.of(processes, launch)

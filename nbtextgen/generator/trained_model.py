@@ -93,9 +93,9 @@ class TrainedModel:
             return predictor
         if session is not None:
             raise NotTrainedError(
-                "This TextGenerator is training and has not been validated yet; it can write after its first validation."
+                "This TextGenerator is training and has not been validated yet; it can generate after its first validation."
             )
-        raise NotTrainedError("This TextGenerator is not trained, so it cannot write yet; call .fit(pairs) first.")
+        raise NotTrainedError("This TextGenerator is not trained, so it cannot generate yet; call .fit(pairs) first.")
 
     @property
     def choices(self) -> dict[str, object]:

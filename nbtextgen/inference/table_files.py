@@ -217,7 +217,7 @@ def check_table_name(path: Path) -> None:
     if path.is_dir():
         raise DataError(f"{path} is a folder; give the name of a file.")
     if path.is_file() and path.stat().st_size and not _may_be_replaced(path):
-        raise DataError(f"{path} holds something else than generated rows; choose another name, or delete it.")
+        raise DataError(f"{path} holds something other than generated rows; choose another name, or delete it.")
 
 
 def _may_be_replaced(path: Path) -> bool:

@@ -209,7 +209,7 @@ class _Reader:
         if match is None or match[2].replace("-", "_") not in self.syntax.options:
             return
         way_out = "; put a text that begins with dashes in double quotes" if self.syntax.rest == "text" else ""
-        raise OptionError(f"{match[0]} is no option: write --{match[2]} with two hyphens{way_out}.")
+        raise OptionError(f"{match[0]} is not an option: write --{match[2]} with two hyphens{way_out}.")
 
     # Words and texts ------------------------------------------------------------------------------------------------
 

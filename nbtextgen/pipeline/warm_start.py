@@ -215,7 +215,7 @@ class WarmStart:
         if isinstance(data, Corpus):
             return replace(self._prepared_text(options, data), seconds=time.perf_counter() - began)
         if self.plan.data.context is not None:
-            raise OptionError("The model to go on from continues a text; give --text, not pairs.")
+            raise OptionError("The start model continues a text; give --text, not pairs.")
         data, valid, source, target = joined_columns(data, targets, valid, source, target, encoding)
         steps = options.get("clean") or _rewriting(self.plan.data.clean) or None
         cleaned, valid_pairs = read_pairs(data, valid, steps, source, target, encoding)
@@ -273,7 +273,7 @@ class WarmStart:
 
     def _prepared_text(self, options: Settings, corpus: Corpus) -> PreparedData:
         if self.plan.data.context is None:
-            raise OptionError("The model to go on from was trained on pairs; give pairs, not --text.")
+            raise OptionError("The start model was trained on pairs; give pairs, not --text.")
         pieces, notes = corpus.pieces(), list[str]()
         plan = self.new_plan(options, len(pieces), 0)
         source, target = self._grown_tokenizers(plan, pieces)
@@ -396,5 +396,5 @@ def _rewriting(steps: str | None) -> str:
 
 def _refusal(flag: str, value: object, current: object) -> OptionError:
     return OptionError(
-        f"{flag}={value} does not fit the model to go on from, which has {current}; leave it out, or train without --start."
+        f"{flag}={value} does not fit the start model, which has {current}; leave it out, or train without --start."
     )

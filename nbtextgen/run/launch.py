@@ -166,7 +166,7 @@ class LaunchedTraining(RemoteTraining):
         if process.returncode or not ended:
             raise LaunchError(
                 f"The training processes of {self._run.folder} ended with an error ({self._last_line()}); "
-                f"{WORKER_LOG} there says more. Go on with TextGenerator.resume."
+                f"{WORKER_LOG} there has the details. Go on with TextGenerator.resume."
             )
 
     def stop(self) -> None:

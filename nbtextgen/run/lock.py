@@ -60,7 +60,7 @@ class Lock:
             handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
             raise ModelFileError(
-                f"{self.path.parent} cannot be written to ({error.strerror}); resume a copy of it in a folder of yours."
+                f"{self.path.parent} cannot be written to ({error.strerror}); resume a copy of it in a folder that you may write to."
             ) from error
         for attempt in range(500):
             if try_lock(handle):

@@ -77,7 +77,7 @@ def test_explain_outlives_a_reload_and_goes_with_its_kernel_and_its_model(lab: L
     explained(notebook.output(1))
     notebook.run(notebook.add("del dates, Out, _, _2\n__import__('gc').collect()"))
     buttons(notebook, 1).nth(1).click()
-    notebook.output(1).get_by_text("is gone; run the cell again").wait_for()
+    notebook.output(1).get_by_text("no longer exists; run the cell again").wait_for()
     notebook.restart_kernel()
     expect(buttons(notebook, 1)).to_have_count(0)
     expect(notebook.output(1).locator(".nte")).to_have_count(0)

@@ -113,7 +113,7 @@ def test_outputs_of_every_form_are_compared(model: TextGenerator, tmp_path: Path
         (targets[:11], "There are 11 outputs but 12 sources"),
         (3, "not int"),
         ("runs", "not str"),
-        ([*targets[:11], None], "some of these outputs are no texts"),
+        ([*targets[:11], None], "some of these outputs are not texts"),
     ):
         with pytest.raises(DataError, match=message):
             compare(model, other, PAIRS[:12])  # type: ignore[arg-type]

@@ -258,9 +258,9 @@ def test_options_of_users(line: str, options: dict[str, object], monkeypatch: py
         ('m "a man', "quote is not closed"),
         ("m $undefined costs", r"no variable undefined for \$undefined; write \$\$undefined if it is text"),
         ("m --quiet=maybe", "--quiet must be true or false"),
-        ("m a man —epochs 3", "—epochs is no option: write --epochs with two hyphens"),
+        ("m a man —epochs 3", "—epochs is not an option: write --epochs with two hyphens"),
         ("m –quiet a man", "write --quiet with two hyphens; put a text"),
-        ("m a man -epochs 3", "-epochs is no option: write --epochs"),
+        ("m a man -epochs 3", "-epochs is not an option: write --epochs"),
         ("m a --save $nowhere/m", "no variable nowhere"),
     ],
 )

@@ -333,8 +333,8 @@ def test_few_epochs_of_another_task_adapt_a_model(base: TextGenerator) -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"hidden_size": 99}, "hidden_size=99 does not fit the model to go on from, which has 24"),
-        ({"cell": "gru"}, "cell='gru' does not fit the model to go on from, which has lstm"),
+        ({"hidden_size": 99}, "hidden_size=99 does not fit the start model, which has 24"),
+        ({"cell": "gru"}, "cell='gru' does not fit the start model, which has lstm"),
         ({"tokens": "word"}, "which has char and char"),
         ({"ensemble": 2}, "ensemble=2 does not fit"),
         ({"clean": "nfc"}, "clean='nfc' does not fit"),

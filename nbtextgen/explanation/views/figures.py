@@ -60,7 +60,7 @@ def survey_chart(survey: Survey, chart: str = "faithfulness", ax: Axes | None = 
     if chart not in CHARTS:
         raise OptionError(f"There is no chart {chart!r} of a survey; choose from {', '.join(CHARTS)}.")
     if chart == "hubs" and "attention" not in survey.explanations:
-        raise OptionError("Hubs are those of attention, which is not among the methods of this survey.")
+        raise OptionError("Hubs are computed from attention, which is not among the methods of this survey.")
     axes = axes_to_draw_on(ax, 5, 4)
     CHARTS[chart](survey, axes)
     return axes

@@ -81,7 +81,7 @@ class ExplainButtons(anywidget.AnyWidget):
         model = model_reference()
         try:
             if model is None or generation is None:
-                raise NotTrainedError("The model that wrote this text is gone; run the cell again.")
+                raise NotTrainedError("The model that generated this text no longer exists; run the cell again.")
             panel = ExplanationPanel.of(model, generation)
         except NbTextGenError as error:
             return {"error": error.in_form}

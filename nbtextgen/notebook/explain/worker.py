@@ -260,7 +260,7 @@ class ExplanationWorker:
         if token not in self.rows:
             model = None if self._model is None else self._model()
             if model is None:
-                raise NotTrainedError("The model that wrote this text is gone; run the cell again.")
+                raise NotTrainedError("The model that generated this text no longer exists; run the cell again.")
             self.on_update("status", {"busy": True, "text": "training rows ...", "done": 0.0})
             output = self._explainer(self.default_request).subject.output
             generation = Generation(
