@@ -47,7 +47,7 @@ class Logistic:
             right: 1 or 0, ``(rows,)``.
             ridge: penalty on half the squared distances of the weights to 1, 0, 0, ...; the intercept is free.
         """
-        columns = rows.shape[1]
+        columns = int(rows.shape[1])
         if not len(rows):
             return cls(np.zeros(columns), np.ones(columns), np.eye(1, columns)[0], 0.0)
         means, scales = rows.mean(0), rows.std(0)
