@@ -27,7 +27,8 @@ OTHER_PROCESSES = ("browser/", "notebook/test_kernels.py", "notebook/test_watchi
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Such a test that fails is run once more, and the closing lines name it as rerun; any other fails at once.
 
-    Tests that share a trained model or a kernel run on one of the processes that pytest-xdist starts, so that it is made once.
+    Tests that share a trained model, a kernel or a browser run on one of the processes that pytest-xdist starts, so that it is made
+    once.
     """
     here = Path(__file__).parent
     for item in items:

@@ -60,6 +60,27 @@ def find_browser() -> str | None:
     return next((found for found in map(shutil.which, BROWSERS) if found), None)
 
 
+class WarmKernels:
+    """The process whose forks are the kernels (``warm_kernels.py``)."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._folder = tempfile.mkdtemp(prefix="kernels-")  # the path of a socket has at most 107 characters
+        script, address = str(Path(__file__).with_name("warm_kernels.py")), os.path.join(self._folder, "socket")
+        self.command = [sys.executable, "-ES", script, address]
+        start = [sys.executable, script, "serve", address]
+        self._process = subprocess.Popen(start, env=os.environ | environment, stdout=subprocess.PIPE)
+
+    def wait_ready(self) -> None:
+        """Until kernels can be started."""
+        assert self._process.stdout and self._process.stdout.readline() == b"ready\n"
+
+    def stop(self) -> None:
+        """End the process, and with it its forks."""
+        self._process.kill()
+        self._process.communicate()
+        shutil.rmtree(self._folder)
+
+
 class Server:
     """JupyterLab on 127.0.0.1 with settings, data and workspaces of its own; its kernel is this very Python."""
 
@@ -76,11 +97,13 @@ class Server:
         (labconfig / "default_setting_overrides.json").write_text(json.dumps(SETTINGS))
         kernel = places["JUPYTER_DATA_DIR"] / "kernels" / "python3"
         kernel.mkdir(parents=True)
+        environment = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "IPYTHONDIR": str(home / "ipython")}
+        self._kernels = WarmKernels(environment)
         spec = {
-            "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            "argv": [*self._kernels.command, "-f", "{connection_file}"],
             "display_name": "Python 3",
             "language": "python",
-            "env": {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "IPYTHONDIR": str(home / "ipython")},
+            "env": environment,
         }
         (kernel / "kernel.json").write_text(json.dumps(spec))
         self._environment = os.environ | {name: str(place) for name, place in places.items()}
@@ -90,6 +113,7 @@ class Server:
         for _ in range(3):  # somebody else may take the port before the server does
             self._process = self._start(home)
             if self._answers():
+                self._kernels.wait_ready()
                 return
         raise RuntimeError(f"JupyterLab did not start:\n{(home / 'server.log').read_text()[-3000:]}")
 
@@ -151,6 +175,7 @@ class Server:
         finally:
             self._process.kill()
             self._process.wait()
+            self._kernels.stop()
             self._log.close()
 
 
