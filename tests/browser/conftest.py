@@ -66,6 +66,17 @@ def _shared(_server, _context) -> Iterator:
     shared.drop()
 
 
+@pytest.fixture(scope="package")
+def dates(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The folder of a small model of dates, good enough to have reasons, with its training rows."""
+    from nbtextgen import TextGenerator, builtin
+
+    model = TextGenerator(
+        hidden_size=32, embedding_size=16, dropout=0.0, samples=0, epochs=10, source_masking=0.1, learning_rate=0.01
+    ).fit(builtin("dates", 600), callbacks=[])
+    return str(model.save(tmp_path_factory.mktemp("model") / "dates", keep_rows=True))
+
+
 FAILED = pytest.StashKey[bool]()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from playwright.sync_api import Locator, expect
 
@@ -22,7 +21,7 @@ def kept(panel: Locator) -> str:
     return said.inner_text().partition(";")[0]
 
 
-def test_steps_are_chosen_seen_and_applied_and_the_pairs_are_trained_on(lab: Lab, tmp_path: Path) -> None:
+def test_steps_are_chosen_seen_and_applied_and_the_pairs_are_trained_on(lab: Lab) -> None:
     notebook = lab.open([ROWS, "%textgen_data rows --panel"], run=True)
     panel = notebook.panel(1)
     box = panel.get_by_label("dedupe", exact=True)
@@ -34,7 +33,7 @@ def test_steps_are_chosen_seen_and_applied_and_the_pairs_are_trained_on(lab: Lab
     assert notebook.value("'rows_clean' in globals()") == "False"  # nothing has happened yet
     box.press("Space")
     panel.get_by_text("128 of 159 rows kept").wait_for()
-    pictures(notebook, panel, "cleaning", tmp_path)
+    pictures(notebook, panel, "cleaning")
     nothing_wrong(notebook, panel)
     panel.get_by_role("button", name="Clean into rows_clean").press("Enter")
     panel.get_by_text("128 pairs are in").wait_for()

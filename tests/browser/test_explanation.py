@@ -11,23 +11,14 @@ from playwright.sync_api import Locator, expect
 
 from nbtextgen import TextGenerator, builtin
 
-from .lab import Lab, Notebook
+from .lab import Lab, Notebook, nothing_wrong, pictures
 
 SOURCE = "3 Jan 2019"
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small model of dates, good enough to have reasons."""
-    model = TextGenerator(
-        hidden_size=48, embedding_size=24, dropout=0.0, samples=0, epochs=12, source_masking=0.1, learning_rate=0.01
-    ).fit(builtin("dates", 1000), callbacks=[])
-    return model.save(tmp_path_factory.mktemp("explained") / "dates", keep_rows=True)
-
-
-def opened(lab: Lab, folder: Path, line: str, *more: str, settled: bool = True) -> tuple[Notebook, Locator]:
+def opened(lab: Lab, folder: str, line: str, *more: str, settled: bool = True) -> tuple[Notebook, Locator]:
     """A notebook with the panel of ``%textgen_explain dates LINE``."""
-    load = f"%load_ext nbtextgen\nfrom nbtextgen import TextGenerator\ndates = TextGenerator.load({str(folder)!r})"
+    load = f"%load_ext nbtextgen\nfrom nbtextgen import TextGenerator\ndates = TextGenerator.load({folder!r})"
     notebook = lab.open([load, f"panel = %textgen_explain dates {line}\npanel", *more], run=True)
     panel = notebook.output(1).locator(".nte").first
     panel.wait_for()
@@ -52,8 +43,8 @@ def numbers(chips: Locator) -> int:
     return sum(bool(text) for text in chips.locator(".nte-number").all_inner_texts())
 
 
-def test_hover_and_focus_shade_both_ways_and_nothing_moves(lab: Lab, folder: Path, tmp_path: Path) -> None:
-    notebook, panel = opened(lab, folder, f'"{SOURCE}" --unit word')
+def test_hover_and_focus_shade_both_ways_and_nothing_moves(lab: Lab, dates: str) -> None:
+    notebook, panel = opened(lab, dates, f'"{SOURCE}" --unit word')
     expect(panel.get_by_text("exact, 8 coalitions")).to_be_visible()
     inputs, outputs = chips(panel, "Input"), chips(panel, "Output")
     assert inputs.locator(".nte-word").all_inner_texts() == ["3", "Jan", "2019"]
@@ -71,13 +62,12 @@ def test_hover_and_focus_shade_both_ways_and_nothing_moves(lab: Lab, folder: Pat
     notebook.page.keyboard.press("Escape")
     expect(panel.locator(".nte-summary")).to_contain_text("Attributions for the whole output")
     expect(outputs.nth(3)).to_have_attribute("aria-pressed", "false")
-    light, dark = notebook.pictures(panel, tmp_path / "panel")
-    assert light.read_bytes() != dark.read_bytes()
+    pictures(notebook, panel, "panel")
     assert not lab.complaints
 
 
-def test_method_unit_and_contrast_are_switched_without_asking_twice(lab: Lab, folder: Path) -> None:
-    notebook, panel = opened(lab, folder, f'"{SOURCE}" --unit word')
+def test_method_unit_and_contrast_are_switched_without_asking_twice(lab: Lab, dates: str) -> None:
+    notebook, panel = opened(lab, dates, f'"{SOURCE}" --unit word')
     panel.get_by_role("radio", name="Attention").click()
     expect(panel.locator(".nte-notes")).to_contain_text("weights of the decoder's attention")
     panel.get_by_role("radio", name="Occlusion").click()
@@ -93,8 +83,8 @@ def test_method_unit_and_contrast_are_switched_without_asking_twice(lab: Lab, fo
     expect(panel.get_by_role("radio", name="Context")).to_have_attribute("aria-checked", "true")
 
 
-def test_an_input_is_deleted_replaced_and_masked_and_the_change_is_marked(lab: Lab, folder: Path) -> None:
-    _, panel = opened(lab, folder, f'"{SOURCE}" --unit word')
+def test_an_input_is_deleted_replaced_and_masked_and_the_change_is_marked(lab: Lab, dates: str) -> None:
+    _, panel = opened(lab, dates, f'"{SOURCE}" --unit word')
     year = chips(panel, "Input").nth(2)
     year.click()
     panel.get_by_label("Replace 2019 by").fill("1984")
@@ -118,8 +108,8 @@ def test_an_input_is_deleted_replaced_and_masked_and_the_change_is_marked(lab: L
     expect(panel.get_by_role("dialog", name="Change 2019")).to_have_count(0)
 
 
-def test_matrix_zooms_reads_by_keys_and_pins_stand_side_by_side(lab: Lab, folder: Path, tmp_path: Path) -> None:
-    notebook, panel = opened(lab, folder, f'"{SOURCE}" --unit word')
+def test_matrix_zooms_reads_by_keys_and_pins_stand_side_by_side(lab: Lab, dates: str) -> None:
+    notebook, panel = opened(lab, dates, f'"{SOURCE}" --unit word')
     expect(panel.get_by_text("exact, 8 coalitions")).to_be_visible()
     panel.get_by_role("radio", name="Matrix").click()
     matrix = panel.get_by_role("img", name="Matrix of")
@@ -137,7 +127,7 @@ def test_matrix_zooms_reads_by_keys_and_pins_stand_side_by_side(lab: Lab, folder
     expect(cards).to_have_count(2)
     first, second = (cards.nth(at).bounding_box() for at in (0, 1))
     assert first and second and first["y"] == second["y"]
-    notebook.pictures(panel, tmp_path / "pins")
+    pictures(notebook, panel, "pins")
     cards.first.get_by_role("button", name="Unpin").click()
     expect(cards).to_have_count(1)
     assert not lab.complaints
@@ -152,8 +142,8 @@ def saved(notebook: Notebook, panel: Locator, name: str, folder: Path) -> Path:
     return path
 
 
-def test_exports_are_whole_files(lab: Lab, folder: Path, tmp_path: Path) -> None:
-    notebook, panel = opened(lab, folder, f'"{SOURCE}" --unit word')
+def test_exports_are_whole_files(lab: Lab, dates: str, tmp_path: Path) -> None:
+    notebook, panel = opened(lab, dates, f'"{SOURCE}" --unit word')
     expect(panel.get_by_text("exact, 8 coalitions")).to_be_visible()
     kept = {name: saved(notebook, panel, name, tmp_path) for name in ("PNG", "SVG", "HTML")}
     assert kept["PNG"].read_bytes().startswith(b"\x89PNG") and kept["PNG"].stat().st_size > 3000
@@ -167,8 +157,8 @@ def test_exports_are_whole_files(lab: Lab, folder: Path, tmp_path: Path) -> None
     page.close()
 
 
-def test_pictures_hold_every_view_and_leave_the_panel_as_it_was(lab: Lab, folder: Path, tmp_path: Path) -> None:
-    notebook, panel = opened(lab, folder, f'"{SOURCE}" --unit word')
+def test_pictures_hold_every_view_and_leave_the_panel_as_it_was(lab: Lab, dates: str, tmp_path: Path) -> None:
+    notebook, panel = opened(lab, dates, f'"{SOURCE}" --unit word')
     expect(panel.get_by_text("exact, 8 coalitions")).to_be_visible()
     text = saved(notebook, panel, "SVG", tmp_path).read_text()
     assert text.count("<rect") > 3 and ">Jan</text>" in text and "rotate(" not in text
@@ -194,7 +184,7 @@ def test_heads_of_attention_are_shown_one_by_one(lab: Lab, tmp_path: Path) -> No
     model = TextGenerator(
         hidden_size=16, embedding_size=8, samples=0, epochs=1, attention="multihead", heads=2, batch_size=16
     ).fit(builtin("dates", 200), callbacks=[])
-    notebook, panel = opened(lab, model.save(tmp_path / "heads"), f'"{SOURCE}" --unit word --method attention')
+    notebook, panel = opened(lab, str(model.save(tmp_path / "heads")), f'"{SOURCE}" --unit word --method attention')
     head = panel.get_by_label("Head")
     expect(head.locator("option")).to_have_text(["mean of 2 heads", "head 1", "head 2"])
     head.select_option("head 2")
@@ -208,8 +198,8 @@ def test_heads_of_attention_are_shown_one_by_one(lab: Lab, tmp_path: Path) -> No
     assert not lab.complaints
 
 
-def test_everything_can_be_reached_by_keys(lab: Lab, folder: Path) -> None:
-    notebook, panel = opened(lab, folder, f'"{SOURCE}" --unit word')
+def test_everything_can_be_reached_by_keys(lab: Lab, dates: str) -> None:
+    notebook, panel = opened(lab, dates, f'"{SOURCE}" --unit word')
     expect(panel.get_by_text("exact, 8 coalitions")).to_be_visible()
     press = notebook.page.keyboard.press
     panel.get_by_role("radio", name="SHAP").focus()
@@ -241,27 +231,23 @@ def test_everything_can_be_reached_by_keys(lab: Lab, folder: Path) -> None:
     expect(chips(panel, "Input").nth(0)).to_be_focused()
 
 
-def test_nothing_is_wrong_by_the_rules_of_accessibility(lab: Lab, folder: Path) -> None:
-    notebook, panel = opened(lab, folder, f'"{SOURCE}" --unit word')
+def test_nothing_is_wrong_by_the_rules_of_accessibility(lab: Lab, dates: str) -> None:
+    notebook, panel = opened(lab, dates, f'"{SOURCE}" --unit word')
     expect(panel.get_by_text("exact, 8 coalitions")).to_be_visible()
     panel.get_by_role("button", name="Pin", exact=True).click()
     panel.get_by_role("radio", name="Matrix").click()
     chips(panel, "Output").nth(1).click()
     chips(panel, "Input").nth(2).click()
     expect(panel.get_by_role("dialog")).to_be_visible()
-    for theme in ("light", "dark"):
-        notebook.theme(theme)
-        assert notebook.accessibility(panel) == []
+    nothing_wrong(notebook, panel)
     panel.get_by_role("button", name="Delete").click()
     expect(panel.get_by_role("region", name="Changed input")).to_be_visible()
-    for theme in ("light", "dark"):
-        notebook.theme(theme)
-        assert notebook.accessibility(panel) == []
+    nothing_wrong(notebook, panel)
 
 
-def test_a_long_text_has_a_matrix_to_zoom_and_scroll(lab: Lab, folder: Path, tmp_path: Path) -> None:
+def test_a_long_text_has_a_matrix_to_zoom_and_scroll(lab: Lab, dates: str) -> None:
     line = '"' + " ".join([SOURCE] * 12) + '" --method attention'
-    notebook, panel = opened(lab, folder, line)
+    notebook, panel = opened(lab, dates, line)
     panel.get_by_role("radio", name="Matrix").click()
     zoom, place = panel.get_by_label("Zoom"), panel.get_by_role("img", name="Matrix of")
     zoom.fill("64")
@@ -272,11 +258,11 @@ def test_a_long_text_has_a_matrix_to_zoom_and_scroll(lab: Lab, folder: Path, tmp
     assert place.evaluate("one => one.scrollLeft") > 0  # the cell that is read is in sight
     zoom.fill("5")
     assert place.evaluate("one => one.scrollWidth <= one.clientWidth + 1")
-    notebook.pictures(panel, tmp_path / "long")
+    pictures(notebook, panel, "long")
 
 
-def test_training_rows_are_listed_marked_and_copied(lab: Lab, folder: Path, tmp_path: Path) -> None:
-    notebook, panel = opened(lab, folder, f'"{SOURCE}" --unit word')
+def test_training_rows_are_listed_marked_and_copied(lab: Lab, dates: str) -> None:
+    notebook, panel = opened(lab, dates, f'"{SOURCE}" --unit word')
     chips(panel, "Output").nth(6).click()
     panel.get_by_role("button", name="Training rows").click()
     rows = panel.get_by_role("region", name="Training rows")
@@ -291,7 +277,7 @@ def test_training_rows_are_listed_marked_and_copied(lab: Lab, folder: Path, tmp_
     assert notebook.value("panel.marked[0].place") == place
     rows.get_by_role("button", name="Copy").click()
     assert notebook.page.evaluate("navigator.clipboard.readText()").startswith(f"{place}\t")
-    notebook.pictures(panel, tmp_path / "rows")
+    pictures(notebook, panel, "rows")
     assert not notebook.accessibility(rows)
     assert place in notebook.value("panel.html()") and "speak for" in notebook.value("panel.still()['text/html']")
     rows.get_by_role("button", name="Close the training rows").click()
@@ -299,9 +285,9 @@ def test_training_rows_are_listed_marked_and_copied(lab: Lab, folder: Path, tmp_
     assert not lab.complaints
 
 
-def test_long_work_shows_progress_and_can_be_cancelled(lab: Lab, folder: Path) -> None:
+def test_long_work_shows_progress_and_can_be_cancelled(lab: Lab, dates: str) -> None:
     line = '"' + " ".join([SOURCE] * 8) + '" --budget 1000000'
-    notebook, panel = opened(lab, folder, line, settled=False)
+    notebook, panel = opened(lab, dates, line, settled=False)
     expect(panel.get_by_role("progressbar")).to_be_visible()
     expect(chips(panel, "Input").first).to_be_visible()
     panel.get_by_role("button", name="Cancel").click()
@@ -311,19 +297,19 @@ def test_long_work_shows_progress_and_can_be_cancelled(lab: Lab, folder: Path) -
     expect(panel.locator(".nte-notes")).to_contain_text("attention")
 
 
-def test_arrow_keys_follow_the_reading_direction(lab: Lab, folder: Path, tmp_path: Path) -> None:
-    notebook, panel = opened(lab, folder, '"שלום עולם 2019" --unit word')
+def test_arrow_keys_follow_the_reading_direction(lab: Lab, dates: str) -> None:
+    notebook, panel = opened(lab, dates, '"שלום עולם 2019" --unit word')
     words = chips(panel, "Input")
     first, second = (words.nth(at).bounding_box() for at in (0, 1))
     assert first and second and first["x"] > second["x"]
     words.nth(0).focus()
     notebook.page.keyboard.press("ArrowLeft")
     expect(words.nth(1)).to_be_focused()
-    notebook.pictures(panel, tmp_path / "rtl")
+    pictures(notebook, panel, "rtl")
 
 
-def test_markup_controls_and_right_to_left_text_are_shown_and_do_nothing(lab: Lab, folder: Path) -> None:
-    notebook, panel = opened(lab, folder, '"<img src=x> שלום\u202e 2019" --unit word')
+def test_markup_controls_and_right_to_left_text_are_shown_and_do_nothing(lab: Lab, dates: str) -> None:
+    notebook, panel = opened(lab, dates, '"<img src=x> שלום\u202e 2019" --unit word')
     words = chips(panel, "Input").locator(".nte-word").all_inner_texts()
     assert words[:3] == ["<", "img", "src"]
     assert panel.locator("img").count() == 0
@@ -331,8 +317,8 @@ def test_markup_controls_and_right_to_left_text_are_shown_and_do_nothing(lab: La
     assert not lab.complaints
 
 
-def test_a_saved_notebook_shows_what_was_on_screen_without_a_kernel(lab: Lab, folder: Path) -> None:
-    notebook, panel = opened(lab, folder, f'"{SOURCE}" --unit word')
+def test_a_saved_notebook_shows_what_was_on_screen_without_a_kernel(lab: Lab, dates: str) -> None:
+    notebook, panel = opened(lab, dates, f'"{SOURCE}" --unit word')
     panel.get_by_role("radio", name="Occlusion").click()
     settle(notebook, panel)
     saved = notebook.save().read_text()
@@ -346,8 +332,8 @@ def test_a_saved_notebook_shows_what_was_on_screen_without_a_kernel(lab: Lab, fo
     assert not lab.complaints
 
 
-def test_interactions_smallest_changes_and_the_close_button(lab: Lab, folder: Path, tmp_path: Path) -> None:
-    notebook, panel = opened(lab, folder, f'"{SOURCE}" --unit word')
+def test_interactions_smallest_changes_and_the_close_button(lab: Lab, dates: str, tmp_path: Path) -> None:
+    notebook, panel = opened(lab, dates, f'"{SOURCE}" --unit word')
     expect(panel.locator(".nte-title")).to_contain_text("Explanation of")
     panel.get_by_role("button", name="Interactions").click()
     expect(panel.locator(".nte-arcs path").first).to_be_visible()
@@ -356,9 +342,7 @@ def test_interactions_smallest_changes_and_the_close_button(lab: Lab, folder: Pa
     expect(found).to_contain_text("Without")
     row = panel.get_by_role("group", name="Input")
     assert row.evaluate("row => row.scrollWidth <= row.clientWidth")
-    for theme in ("light", "dark"):
-        notebook.theme(theme)
-        assert notebook.accessibility(panel) == []
+    nothing_wrong(notebook, panel)
     assert "<path" in saved(notebook, panel, "SVG", tmp_path).read_text()
     panel.get_by_role("button", name="Close the explanation").click()
     expect(panel).to_have_count(0)

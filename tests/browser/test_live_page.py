@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-import pytest
 from nbconvert import HTMLExporter
 from playwright.sync_api import FrameLocator, Page, expect
 
-from nbtextgen import TextGenerator, builtin
+from nbtextgen import TextGenerator
 from nbtextgen.export.page.packing import round_networks
 
 from .lab import Lab, nothing_wrong
@@ -23,15 +22,9 @@ CELLS = [
 FRAME = ".ntg-alive iframe"
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
-    model = TextGenerator(hidden_size=32, embedding_size=16, samples=0, epochs=4, learning_rate=0.01)
-    return str(model.fit(builtin("dates", 600), callbacks=[]).save(tmp_path_factory.mktemp("alive") / "dates"))
-
-
-def rounded(folder: str, bits: int) -> TextGenerator:
+def rounded(dates: str, bits: int) -> TextGenerator:
     """The model with the weights that a page of it has."""
-    model = TextGenerator.load(folder)
+    model = TextGenerator.load(dates)
     round_networks(model.predictor.networks, bits)
     return model
 
@@ -43,8 +36,8 @@ def expect_output(frame: FrameLocator, model: TextGenerator, text: str, **option
     expect(frame.locator(".tokens .token")).to_have_count(len(expected.tokens) + 1)
 
 
-def test_saved_notebook_generates_without_a_kernel(lab: Lab, folder: str, tmp_path: Path) -> None:
-    notebook = lab.open([LOAD.format(folder=folder), *CELLS], run=True)
+def test_saved_notebook_generates_without_a_kernel(lab: Lab, dates: str, tmp_path: Path) -> None:
+    notebook = lab.open([LOAD.format(folder=dates), *CELLS], run=True)
     notebook.panel(2).get_by_label("dates output 1").wait_for()
     expect(notebook.output(2).locator(FRAME)).to_be_hidden()  # the panel itself lives
     saved = nbformat.read(notebook.save(), as_version=4)
@@ -58,7 +51,7 @@ def test_saved_notebook_generates_without_a_kernel(lab: Lab, folder: str, tmp_pa
     page.goto(exported.as_uri(), wait_until="commit")
     frames = [page.frame_locator(FRAME).nth(place) for place in range(2)]
     expect(page.locator(".ntg-alive-still").first).to_be_hidden()
-    sixteen, eight = rounded(folder, 16), rounded(folder, 8)
+    sixteen, eight = rounded(dates, 16), rounded(dates, 8)
     page.locator(FRAME).first.scroll_into_view_if_needed()
     expect_output(frames[0], sixteen, "3 Jan 2019", beam=3)
     expect(frames[0].locator(".candidates li")).to_have_count(2)
@@ -82,8 +75,8 @@ def assert_apart(page: Page) -> None:
     assert page.frames[1].evaluate(reach) == "SecurityError"
 
 
-def test_frame_needs_trust_and_has_the_theme(lab: Lab, folder: str) -> None:
-    notebook = lab.open([LOAD.format(folder=folder), CELLS[0]], run=True)
+def test_frame_needs_trust_and_has_the_theme(lab: Lab, dates: str) -> None:
+    notebook = lab.open([LOAD.format(folder=dates), CELLS[0]], run=True)
     saved = nbformat.read(notebook.save(), as_version=4)
     saved.cells[0].source += "\n"  # a notebook with other content than the signed one, as it comes from somebody else
     lab.close()
@@ -98,7 +91,7 @@ def test_frame_needs_trust_and_has_the_theme(lab: Lab, folder: str) -> None:
     )
     expect(still).to_be_hidden()
     frame = notebook.page.frame_locator(FRAME)
-    expect_output(frame, rounded(folder, 16), "3 Jan 2019", beam=3)
+    expect_output(frame, rounded(dates, 16), "3 Jan 2019", beam=3)
     for theme in notebook.themes():
         notebook.theme(theme)
         expect(notebook.page.locator(FRAME)).to_have_css(

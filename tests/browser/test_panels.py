@@ -56,7 +56,7 @@ def shows_what_the_line_writes(notebook: Notebook, panel: Locator) -> None:
     )
 
 
-def test_starting_from_the_panel_gives_the_weights_of_the_magic_line_it_shows(lab: Lab, tmp_path: Path) -> None:
+def test_starting_from_the_panel_gives_the_weights_of_the_magic_line_it_shows(lab: Lab) -> None:
     notebook = lab.open([ROWS, "%textgen_panel mine --data rows"], run=True)
     panel = notebook.panel(1)
     panel.get_by_label("cell", exact=True).select_option("gru")
@@ -71,7 +71,7 @@ def test_starting_from_the_panel_gives_the_weights_of_the_magic_line_it_shows(la
     line = "%textgen_train mine --data rows --cell gru --embedding-size 8 --hidden-size 24 --epochs 3"
     code(panel).get_by_text(line).wait_for()
     panel.get_by_text("parameters;").wait_for()
-    pictures(notebook, panel, "train", tmp_path)
+    pictures(notebook, panel, "train")
     nothing_wrong(notebook, panel)
     panel.get_by_role("button", name="Copy Magic").click()
     assert notebook.page.evaluate("() => navigator.clipboard.readText()") == line
@@ -98,7 +98,8 @@ def test_a_setting_that_cannot_be_is_marked_and_a_rate_is_found(lab: Lab, tmp_pa
     panel.get_by_text("parameters;").wait_for()
     panel.get_by_role("button", name="Find learning rate").press("Space")
     panel.get_by_role("img", name=re.compile("Training loss over the learning rate")).wait_for()
-    pictures(notebook, panel, "rate", tmp_path)
+    pictures(notebook, panel, "rate")
+    nothing_wrong(notebook, panel)
     for kind in ("SVG", "PNG"):
         kept = notebook.keep(panel.get_by_role("button", name=f"Save learning-rate chart as {kind}"), tmp_path)
         assert kept.name == f"learning-rate.{kind.lower()}"
@@ -141,7 +142,7 @@ def test_generating_with_each_slider_gives_what_the_magic_line_gives(lab: Lab) -
     expect(panel.get_by_label(re.compile(r"first output \d: cba"))).to_have_count(3)
 
 
-def test_going_on_from_another_token_comparing_and_explaining(lab: Lab, tmp_path: Path) -> None:
+def test_going_on_from_another_token_comparing_and_explaining(lab: Lab) -> None:
     notebook = lab.open(
         [TRAINED, f"%textgen_train second --data rows {TINY} --batch-size 32 --cell rnn --epochs 2"], run=True
     )
@@ -166,7 +167,7 @@ def test_going_on_from_another_token_comparing_and_explaining(lab: Lab, tmp_path
     notebook.page.keyboard.press("Enter")
     menu = panel.get_by_role("menu")
     menu.wait_for()
-    pictures(notebook, panel, "generate", tmp_path)
+    pictures(notebook, panel, "generate")
     nothing_wrong(notebook, panel)
     notebook.page.keyboard.press("ArrowDown")
     wanted = panel.get_by_role("menuitem").nth(1).locator(".ntg-option").inner_text()
@@ -222,12 +223,12 @@ def test_tuning_in_the_background_leaves_the_best_in_the_variable(lab: Lab, tmp_
     assert panel.get_by_role("row").count() > 2
     for kind in ("SVG", "PNG"):
         assert notebook.keep(panel.get_by_role("button", name=f"Save trials chart as {kind}"), tmp_path, "Space")
-    pictures(notebook, panel, "tune", tmp_path)
+    pictures(notebook, panel, "tune")
     nothing_wrong(notebook, panel)
     assert notebook.value("(16 <= best.plan.model.hidden_size <= 24, best.plan.model.embedding_size)") == "(True, 8)"
 
 
-def test_hostile_and_right_to_left_texts_in_a_narrow_window(lab: Lab, tmp_path: Path) -> None:
+def test_hostile_and_right_to_left_texts_in_a_narrow_window(lab: Lab) -> None:
     attack = "<img src=x onerror=window.pwned=1><script>window.pwned=1</script>\\u202e\\x07"
     cell = f'''%load_ext nbtextgen
 attack = "{attack}"
@@ -241,7 +242,7 @@ rows = [("\u05e9\u05dc\u05d5\u05dd " + str(n), "\u0645\u0631\u062d\u0628\u0627 "
     tokens = written.locator(".ntg-tokens").first
     tokens.wait_for()
     expect(tokens).to_have_css("direction", "rtl")
-    pictures(notebook, panel, "narrow", tmp_path)
+    pictures(notebook, panel, "narrow")
     panel.get_by_label("text", exact=True).fill(attack.encode().decode("unicode_escape") + "3 " + "x" * 300)
     written.get_by_label("<script>").first.wait_for()
     assert notebook.page.evaluate(

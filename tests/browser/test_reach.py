@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import nbformat
-import pytest
 from nbconvert import HTMLExporter
 from playwright.sync_api import Locator, expect
-
-from nbtextgen import TextGenerator, builtin
 
 from .lab import Lab, Notebook, nothing_wrong, pictures
 
@@ -19,12 +14,6 @@ CELLS = [
     "%%textgen_generate dates\n3 Jan 2019\n4 Feb 2020",
     "dates.generate(['5 May 1999'] * 150)",
 ]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
-    model = TextGenerator(hidden_size=32, embedding_size=16, samples=0, epochs=4, learning_rate=0.01)
-    return str(model.fit(builtin("dates", 600), callbacks=[]).save(tmp_path_factory.mktemp("reach") / "dates"))
 
 
 def buttons(notebook: Notebook, at: int) -> Locator:
@@ -39,8 +28,8 @@ def explained(output: Locator) -> str:
     return "".join(words.all_inner_texts())
 
 
-def test_any_generated_text_is_explained_with_one_press(lab: Lab, folder: str, tmp_path: Path) -> None:
-    notebook = lab.open([LOAD.format(folder=folder), *CELLS], run=True)
+def test_any_generated_text_is_explained_with_one_press(lab: Lab, dates: str) -> None:
+    notebook = lab.open([LOAD.format(folder=dates), *CELLS], run=True)
     for at, count in (
         (1, 3),
         (2, 2),
@@ -52,7 +41,7 @@ def test_any_generated_text_is_explained_with_one_press(lab: Lab, folder: str, t
     buttons(notebook, 1).nth(1).press("Enter")
     assert repr(explained(output).rstrip("■")) in texts
     nothing_wrong(notebook, output)
-    pictures(notebook, output, "explain", tmp_path)
+    pictures(notebook, output, "explain")
 
     buttons(notebook, 1).nth(0).click()  # takes the place of the one before
     expect(buttons(notebook, 1).nth(1)).to_have_attribute("aria-expanded", "false")
@@ -67,8 +56,8 @@ def test_any_generated_text_is_explained_with_one_press(lab: Lab, folder: str, t
     assert not lab.complaints
 
 
-def test_explain_outlives_a_reload_and_goes_with_its_kernel_and_its_model(lab: Lab, folder: str) -> None:
-    notebook = lab.open([LOAD.format(folder=folder), CELLS[0]], run=True)
+def test_explain_outlives_a_reload_and_goes_with_its_kernel_and_its_model(lab: Lab, dates: str) -> None:
+    notebook = lab.open([LOAD.format(folder=dates), CELLS[0]], run=True)
     expect(buttons(notebook, 1)).to_have_count(3)
     path = notebook.save()
     notebook.reload()

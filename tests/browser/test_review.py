@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from pathlib import Path
 
 import nbformat
-import pytest
 from playwright.sync_api import Locator, expect
-
-from nbtextgen import TextGenerator, builtin
 
 from .lab import TOO_WIDE, Lab, Notebook, nothing_wrong, pictures
 
@@ -21,16 +17,10 @@ todo.rows.append(todo.rows[0]._replace(source="אחד <b>שלוש</b>", text="�
 todo.rows.append(todo.rows[0]._replace(source="a long source " * 40, text="long output " * 40, confidence=0.009))"""
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> str:
-    model = TextGenerator(hidden_size=32, embedding_size=16, samples=0, epochs=4, learning_rate=0.01)
-    return str(model.fit(builtin("dates", 600), callbacks=[]).save(tmp_path_factory.mktemp("review") / "dates"))
-
-
-def opened(lab: Lab, folder: str, options: str = "") -> tuple[Notebook, Locator]:
+def opened(lab: Lab, dates: str, options: str = "") -> tuple[Notebook, Locator]:
     """A notebook with the review of 42 outputs, in a file of its own."""
     line = f"panel = %textgen_review todo --file {secrets.token_hex(4)}.review {options}\npanel"
-    notebook = lab.open([LOAD.format(folder=folder), line], run=True)
+    notebook = lab.open([LOAD.format(folder=dates), line], run=True)
     panel = notebook.panel(1)
     row(panel, 41).wait_for()
     return notebook, panel
@@ -41,8 +31,8 @@ def row(panel: Locator, number: int) -> Locator:
     return panel.get_by_role("group", name=f"Row {number},")
 
 
-def test_keys_accept_correct_undo_and_a_restart_goes_on(lab: Lab, folder: str, tmp_path: Path) -> None:
-    notebook, panel = opened(lab, folder)
+def test_keys_accept_correct_undo_and_a_restart_goes_on(lab: Lab, dates: str) -> None:
+    notebook, panel = opened(lab, dates)
     keys, said = notebook.page.keyboard, panel.locator(".ntr > [role='status']")
     expect(panel.get_by_text("0 of 42 rows decided")).to_be_visible()
     row(panel, 41).click()
@@ -90,8 +80,8 @@ def test_keys_accept_correct_undo_and_a_restart_goes_on(lab: Lab, folder: str, t
     assert not lab.complaints
 
 
-def test_it_looks_right_in_both_themes_and_at_every_width(lab: Lab, folder: str, tmp_path: Path) -> None:
-    notebook, panel = opened(lab, folder)
+def test_it_looks_right_in_both_themes_and_at_every_width(lab: Lab, dates: str) -> None:
+    notebook, panel = opened(lab, dates)
     keys = notebook.page.keyboard
     row(panel, 41).click()
     nothing_wrong(notebook, panel)
@@ -101,17 +91,17 @@ def test_it_looks_right_in_both_themes_and_at_every_width(lab: Lab, folder: str,
     keys.press("?")
     expect(panel.get_by_role("table", name="Keys")).to_be_visible()
     expect(panel.locator(".ntr-token").first).to_be_visible()
-    pictures(notebook, panel, "review", tmp_path)
+    pictures(notebook, panel, "review")
     keys.press("e")
     nothing_wrong(notebook, panel)
-    pictures(notebook, panel, "review-edit", tmp_path)
+    pictures(notebook, panel, "review-edit")
     keys.press("Escape")
     keys.press("?")
     for width in (700, 420):
         notebook.page.set_viewport_size({"width": width, "height": 900})
-        notebook.page.wait_for_timeout(300)
+        notebook.drawn()
         assert panel.evaluate(TOO_WIDE) == [], width
-        pictures(notebook, panel, f"review-{width}", tmp_path)
+        pictures(notebook, panel, f"review-{width}")
     keys.press("x")
     expect(notebook.output(1).locator(".nte")).to_be_visible()
     assert not lab.complaints
