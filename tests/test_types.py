@@ -15,7 +15,9 @@ ROOT = Path(__file__).parents[1]
 LATE_IMPORTS = (
     "__init__.py",
     "cli/commands.py",
+    "decoding/glossary.py",
     "explanation/__init__.py",
+    "explanation/display.py",
     "explanation/explanation.py",
     "explanation/survey.py",
     "export/folder.py",

@@ -7,12 +7,14 @@ import os
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from nbtextgen.core.errors import OptionError, nearest
-from nbtextgen.core.files import JsonObject
 from nbtextgen.core.names import without_repeats
 from nbtextgen.core.options import Option
+
+if TYPE_CHECKING:
+    from nbtextgen.core.files import JsonObject
 
 
 def read_settings(path: Path, options: Mapping[str, Option], texts: Sequence[str] = ()) -> JsonObject:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import cast
 
 from nbtextgen.core.errors import DataError, OptionError
-from nbtextgen.data.readers.text import read_text
 
 ARROW = " => "
 """Between the source term and the target term of an entry."""
@@ -68,6 +67,8 @@ def _entry(term: object, targets: Sequence[object]) -> str:
 
 def _file_entries(name: str) -> Iterable[str]:
     """The entries in a file."""
+    from nbtextgen.data.readers.text import read_text
+
     path = Path(name)
     if not path.is_file():
         raise _refusal(name)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from nbtextgen.core.escaping import pictured_lines
-from nbtextgen.core.files import write_page
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,6 +61,8 @@ class Page(Displayed):
         Raises:
             ModelFileError: if the file cannot be written.
         """
+        from nbtextgen.core.files import write_page
+
         return write_page(path, self.html(), "The explanation")
 
 

@@ -17,9 +17,9 @@ from nbtextgen.notebook.code import Values, print_code
 from nbtextgen.notebook.lines import ParsedLine
 from nbtextgen.notebook.magics.base import Commands, awaitable, command
 from nbtextgen.notebook.quoting import quoted
-from nbtextgen.notebook.runs_view import RunsView
 
 if TYPE_CHECKING:
+    from nbtextgen.notebook.runs_view import RunsView
     from nbtextgen.notebook.static import StaticForm
     from nbtextgen.run.listing import RunRecord
 
@@ -82,6 +82,8 @@ class RunCommands(Commands):
         elif action == "delete":
             result = run_actions.delete_runs(chosen, sure=bool(parsed.options.get("yes")))
         else:
+            from nbtextgen.notebook.runs_view import RunsView
+
             result = RunsView(folder, all_runs if action == "list" else chosen, self._panel())
         return awaitable(result) if parsed.awaited else result
 

@@ -12,7 +12,6 @@ from IPython.display import display
 
 from nbtextgen.core.errors import NbTextGenError, OptionError
 from nbtextgen.core.options import build, options_of
-from nbtextgen.core.settings_file import read_settings
 from nbtextgen.notebook import live_page
 from nbtextgen.notebook.arguments import (
     COLUMNS,
@@ -238,6 +237,8 @@ class TrainCommands(Commands):
         if bits_of_live(own) is not None and "background" in own:
             raise OptionError(f"--live does not go with --background; afterwards, use %textgen_panel {name} --live")
         if "config" in own:
+            from nbtextgen.core.settings_file import read_settings
+
             settings = read_settings(Path(own["config"]), FIT) | settings
         if "resume" in own:
             _check_resume(cell, own, settings)
