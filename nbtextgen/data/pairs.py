@@ -24,7 +24,7 @@ from nbtextgen.data.readers.text import check_encoding
 from nbtextgen.data.readers.typed import typed_rows
 from nbtextgen.data.report.report import DataReport, report
 from nbtextgen.data.report.views import step_lines, step_table
-from nbtextgen.data.rows import NO_PAIRS, Place, Row, Rows, are_texts, place_text, row_error, same_key
+from nbtextgen.data.rows import NO_PAIRS, Place, Row, Rows, are_texts, place_text, row_error, same_keys
 
 if TYPE_CHECKING:
     import pandas
@@ -144,8 +144,8 @@ class Pairs(Sequence[tuple[str, str]]):
             training and validation pairs, each in the original order.
         """
         rows_by_key = defaultdict[str, list[int]](list)
-        for row, source in enumerate(self.sources):
-            rows_by_key[same_key(source)].append(row)
+        for row, key in enumerate(same_keys(self.sources)):
+            rows_by_key[key].append(row)
         groups = list(rows_by_key.values())
         target_size = min(valid_fraction * len(self), limit or len(self))
         valid = set[int]()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, cast, runtime_checkable
 
 from nbtextgen.core.escaping import INVISIBLE
@@ -101,7 +101,9 @@ def has_surrogate(text: str) -> bool:
 
 
 _SPACES = re.compile(r"\s+")
-_UNSEEN = re.compile(f"(?!\\s)[{INVISIBLE}\u200c\u200d\ufe00-\ufe0f]")
+_UNSEEN = re.compile("[" + "".join(char for char in INVISIBLE if not char.isspace()) + "\u200c\u200d\ufe00-\ufe0f]")
+FILLERS = "\u115f\u1160\u3164\uffa0"
+"""Characters that show as nothing, and that Unicode counts as letters."""
 
 
 def same_key(text: str) -> str:
@@ -109,3 +111,29 @@ def same_key(text: str) -> str:
     if not text.isascii():
         text = _UNSEEN.sub("", unicodedata.normalize("NFKC", text))
     return _SPACES.sub(" ", text).strip().casefold()
+
+
+FOLDED = 4096
+"""Texts that are folded together."""
+_OTHER_SPACES = re.compile(r"  +|[^\S ]\s*| [^\S ]\s*")
+
+
+def folded_chunks(texts: Sequence[str]) -> Iterator[str]:
+    """Yield some texts at a time, in NFKC and joined by NUL, which is left out of them."""
+    for start in range(0, len(texts), FOLDED):
+        part = texts[start : start + FOLDED]
+        joined = "\0".join(part)
+        if joined.count("\0") >= len(part):
+            joined = "\0".join(text.replace("\0", "") for text in part)
+        if not joined.isascii() and not unicodedata.is_normalized("NFKC", joined):
+            joined = "\0".join(unicodedata.normalize("NFKC", text) for text in joined.split("\0"))
+        yield joined
+
+
+def same_keys(texts: Sequence[str]) -> Iterator[str]:
+    """Yield ``same_key`` of each text, several times as fast; NUL is left out."""
+    for joined in folded_chunks(texts):
+        if not joined.isascii():
+            joined = _UNSEEN.sub("", joined)
+        for text in _OTHER_SPACES.sub(" ", joined).casefold().split("\0"):
+            yield text.strip()

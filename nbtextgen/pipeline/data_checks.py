@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
@@ -10,6 +10,7 @@ from nbtextgen.core.errors import DataError
 from nbtextgen.core.escaping import pictured
 from nbtextgen.core.wording import counted, share
 from nbtextgen.data.batching import Ids
+from nbtextgen.data.leaks import Leaks, near_key
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.rows import same_key
 from nbtextgen.pipeline.training_data import TrainingData
@@ -25,12 +26,15 @@ FEW, MANY = 20, 100
 """Fewest pairs of which most may be of one kind, and fewest that may be many times the same."""
 CHECKED = 20_000
 """Pairs that are counted."""
+NEAR = 0.01
+"""Fraction of the held-out pairs that may differ from training pairs only in punctuation."""
 
 
-def without_leaks(train: Pairs, valid: Pairs, *, allowed: bool) -> tuple[Pairs, str]:
-    """The training pairs without those that are validation pairs too, and a warning if there are any.
+def without_leaks(train: Pairs, valid: Pairs, *, allowed: bool) -> tuple[Pairs, tuple[str, ...]]:
+    """The training pairs without those that are validation pairs too, and a warning for each kind of leak.
 
-    Pairs that differ only in case, spacing or Unicode form count as the same, as where pairs are held out.
+    Pairs that differ only in case, spacing or Unicode form count as the same, as where pairs are held out. Those that differ
+    in punctuation too are only counted: punctuation may be what is learned.
 
     Args:
         train: the training pairs.
@@ -40,29 +44,43 @@ def without_leaks(train: Pairs, valid: Pairs, *, allowed: bool) -> tuple[Pairs, 
     Raises:
         DataError: if too little is left to train on.
     """
-    held = defaultdict[str, set[str]](set)
-    for source, target in valid:
-        held[same_key(source)].add(same_key(target))
-    targets = (held.get(same_key(source)) for source in train.sources)
-    rows = [
-        row
-        for row, held_targets in enumerate(targets)
-        if held_targets is None or same_key(train.targets[row]) not in held_targets
-    ]
-    repeated = len(train) - len(rows)
+    leaks, warnings = Leaks.of(train.sources, train.targets, valid), list[str]()
+    if leaks.near:
+        near = share(len(leaks.near), len(train), "training pair", "differs", "differ")
+        warnings.append(
+            f"{near} from validation pairs only in punctuation, case or spacing, so scores are too good; --clean=overlap "
+            "leaves such pairs out of training."
+        )
+    repeated = len(leaks.same)
     if not repeated:
-        return train, ""
+        return train, tuple(warnings)
     noun = "a validation pair" if repeated == 1 else "validation pairs"
     repeated_pairs = f"{share(repeated, len(train), 'training pair', 'is', 'are')} also {noun}"
     if allowed:
-        return train, f"{repeated_pairs}, so scores are too good."
+        return train, (f"{repeated_pairs}, so scores are too good.", *warnings)
+    same = {*leaks.same}
+    rows = [row for row in range(len(train)) if row not in same]
     if len({train[row] for row in rows}) < MIN_PAIRS:
         raise DataError(
             f"{repeated_pairs}, which would then measure only what was "
             "memorized; give other validation pairs, leave out --valid to hold some out, or set --allow-overlap."
         )
-    return train.take(rows), (
-        f"{repeated_pairs} and {'was' if repeated == 1 else 'were'} left out of training; --allow-overlap keeps them."
+    was = "was" if repeated == 1 else "were"
+    left_out = f"{repeated_pairs} and {was} left out of training; --allow-overlap keeps them."
+    return train.take(rows), (left_out, *warnings)
+
+
+def held_out_warnings(train: Pairs, valid: Pairs | None) -> tuple[str, ...]:
+    """A warning if many pairs that were held out differ from training pairs only in punctuation."""
+    if valid is None:
+        return ()
+    keys = {near_key(train.sources[row]) for row in Leaks.of(train.sources, train.targets, valid).near}
+    near = sum(near_key(source) in keys for source in valid.sources)
+    if near <= NEAR * len(valid):
+        return ()
+    return (
+        f"{share(near, len(valid), 'validation pair', 'differs', 'differ')} from training pairs only in punctuation, case or "
+        "spacing, so scores are somewhat too good; --clean=near-duplicates keeps one pair of such.",
     )
 
 

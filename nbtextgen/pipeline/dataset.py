@@ -17,7 +17,13 @@ from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.data.readers.texts import pair_columns
 from nbtextgen.model.isolation import isolated
 from nbtextgen.pipeline.continuation import TextSource
-from nbtextgen.pipeline.data_checks import check_enough, data_warnings, validation_warnings, without_leaks
+from nbtextgen.pipeline.data_checks import (
+    check_enough,
+    data_warnings,
+    held_out_warnings,
+    validation_warnings,
+    without_leaks,
+)
 from nbtextgen.pipeline.defaults import Plan, plan
 from nbtextgen.pipeline.settings import fit_options
 from nbtextgen.pipeline.streamed import StreamedSource
@@ -140,14 +146,17 @@ class PairSource:
     ) -> PairSource:
         """Read, clean and split the pairs; arguments and errors as ``prepare_data``."""
         cleaned, valid = read_pairs(data, valid, options["clean"], source, target, encoding)
-        leak, own = "", valid is not None
+        own = valid is not None
         if valid is None:
             train, valid = split(options, cleaned.pairs)
+            leaks = held_out_warnings(train, valid)
         else:
-            train, leak = without_leaks(cleaned.pairs, valid, allowed=bool(options["allow_overlap"]))
+            train, leaks = without_leaks(cleaned.pairs, valid, allowed=bool(options["allow_overlap"]))
             train, valid = split(options, train, valid)
         chosen = plan({**options, "clean": cleaned.steps or None, "context": None}, train)
-        return cls(chosen, train, valid, tuple(filter(None, [*cleaned.pairs.notes, cleaning_note(cleaned), leak])), own)
+        return cls(
+            chosen, train, valid, tuple(filter(None, [*cleaned.pairs.notes, cleaning_note(cleaned), *leaks])), own
+        )
 
     def prepare(self) -> PreparedData:
         """Train the tokenizers and encode the pairs."""

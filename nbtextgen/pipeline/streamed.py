@@ -22,7 +22,7 @@ from nbtextgen.data.readers.read import files_of, stream_pairs
 from nbtextgen.data.rows import Place, same_key
 from nbtextgen.data.token_store import open_store, store_key
 from nbtextgen.inference.text_codec import LengthLimit
-from nbtextgen.pipeline.data_checks import check_enough, data_warnings
+from nbtextgen.pipeline.data_checks import check_enough, data_warnings, held_out_warnings
 from nbtextgen.pipeline.defaults import Plan, plan
 from nbtextgen.pipeline.training_data import METRIC_PAIRS, PreparedData, TrainingData, train_tokenizers
 
@@ -140,7 +140,7 @@ class StreamedSource:
         limit = LengthLimit.from_examples(encode_examples(few.sources, few.targets, source, target, copy))
         texts = tuple(valid[: max(self.plan.training.samples, METRIC_PAIRS)]) if valid is not None else ()
         training_data = TrainingData(source, target, store.examples, encoded, texts, limit, store.left_out)
-        notes = (*self.first.notes, *data_warnings(self.train, training_data))
+        notes = (*self.first.notes, *held_out_warnings(self.train, valid), *data_warnings(self.train, training_data))
         return PreparedData(self.plan, training_data, self.first, valid, notes)
 
     def sample(self, size: int) -> tuple[TrainingData, int]:

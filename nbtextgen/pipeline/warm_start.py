@@ -28,7 +28,7 @@ from nbtextgen.model.growth import grown_weights
 from nbtextgen.model.isolation import isolated
 from nbtextgen.model.pretrained import load_embeddings
 from nbtextgen.pipeline.continuation import text_data, text_training_data
-from nbtextgen.pipeline.data_checks import data_warnings, without_leaks
+from nbtextgen.pipeline.data_checks import data_warnings, held_out_warnings, without_leaks
 from nbtextgen.pipeline.dataset import cleaning_note, joined_columns, read_pairs, split
 from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.pipeline.fit import score_outputs, task_metric
@@ -219,12 +219,13 @@ class WarmStart:
         data, valid, source, target = joined_columns(data, targets, valid, source, target, encoding)
         steps = options.get("clean") or _rewriting(self.plan.data.clean) or None
         cleaned, valid_pairs = read_pairs(data, valid, steps, source, target, encoding)
-        train, leak = cleaned.pairs, ""
+        train, leaks = cleaned.pairs, ()
         if valid_pairs is not None:
-            train, leak = without_leaks(train, valid_pairs, allowed=bool(options.get("allow_overlap")))
+            train, leaks = without_leaks(train, valid_pairs, allowed=bool(options.get("allow_overlap")))
         elif len(train) >= FEW:
             train, valid_pairs = split(options, train)
-        notes = list(filter(None, [*train.notes, cleaning_note(cleaned), leak]))
+            leaks = held_out_warnings(train, valid_pairs)
+        notes = list(filter(None, [*train.notes, cleaning_note(cleaned), *leaks]))
         prepared = self._prepared(options, train, valid_pairs, notes)
         return replace(prepared, seconds=time.perf_counter() - began)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -194,6 +195,31 @@ def test_a_leak_that_differs_in_what_is_hardly_seen_is_a_leak() -> None:
         [f" {text}{mark}" for mark, text in zip(unseen, REVERSED.targets, strict=False)],
     )
     assert "10 of 64 training pairs are also validation pairs" in warnings_of(fit(REVERSED, valid))[0]
+
+
+@pytest.mark.parametrize("disguise", [str.upper, "{}!".format, "\u00bf{}?".format, "{}\u3002".format, " . ".join])
+def test_a_leak_that_differs_in_punctuation_is_said_and_can_be_left_out(disguise: Callable[[str], str]) -> None:
+    valid = [(disguise(source), target) for source, target in REVERSED[:10]]
+    warnings = warnings_of(fit(REVERSED, valid))
+    if disguise is str.upper:
+        assert "10 of 64 training pairs are also validation pairs" in warnings[0]
+        return
+    assert "10 of 64 training pairs differ from validation pairs only in punctuation" in warnings[0]
+    assert "--clean=overlap" in warnings[0]
+    assert not any("punctuation" in text for text in warnings_of(fit(REVERSED, valid, clean="overlap")))
+
+
+def test_pairs_held_out_beside_their_likes_are_said(tmp_path: Path) -> None:
+    pairs = [(f"{source}{mark}", target) for source, target in REVERSED for mark in ".!"]
+    table = tmp_path / "pairs.tsv"
+    table.write_text("".join(f"{source}\t{target}\n" for source, target in pairs))
+    for data, options in ((pairs, {}), (table, {"store": tmp_path / "store"})):
+        warnings = warnings_of(fit(data, valid_fraction=0.2, **options))
+        assert any("differ from training pairs only in punctuation" in text for text in warnings)
+    formulas = [
+        (f"x{first}{sign}{second}", f"{first}.{second}") for first in range(8) for second in range(8) for sign in "+="
+    ]
+    assert not any("punctuation" in text for text in warnings_of(fit(formulas, valid_fraction=0.2)))
 
 
 def test_validation_on_the_training_pairs_is_refused_unless_allowed(tmp_path: Path) -> None:

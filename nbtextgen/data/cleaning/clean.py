@@ -10,7 +10,8 @@ from typing import cast
 from nbtextgen.core.errors import DataError, OptionError, nearest
 from nbtextgen.core.wording import counted
 from nbtextgen.data.cleaning.steps import DROPS, REWRITES, Columns
-from nbtextgen.data.rows import Place, Rows, cell_problem, is_missing, place_text, same_key
+from nbtextgen.data.leaks import HeldOutSources
+from nbtextgen.data.rows import Place, Rows, cell_problem, is_missing, place_text
 
 STEPS = {name: description for table in (REWRITES, DROPS) for name, (_, description) in table.items()} | {
     "text": "read numbers as text",
@@ -157,11 +158,8 @@ class _Cleaning:
     def __init__(self, rows: Rows, arguments: Mapping[str, str], valid: Rows | None) -> None:
         self._rows, self._arguments = rows, arguments
         self._settle = rewriter(list(arguments))
-        self._held_out = (
-            frozenset(same_key(self._settle(source)) for source in cast("Sequence[str]", valid.sources))
-            if valid
-            else frozenset[str]()
-        )
+        sources = None if valid is None else list(map(self._settle, cast("Sequence[str]", valid.sources)))
+        self._held_out = None if sources is None else HeldOutSources(sources)
         self._kept = list[int]()
         self._sources = list[str]()
         self._targets = list[str]()

@@ -12,8 +12,8 @@ from typing import Literal
 
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.optional_imports import optional_import
+from nbtextgen.data.leaks import HeldOutSources
 from nbtextgen.data.near_duplicates import near_duplicates
-from nbtextgen.data.rows import same_key
 from nbtextgen.data.text_properties import COPIED_PARTS, detect_language, parts_match
 
 Rewrite = Callable[[str], str]
@@ -23,11 +23,11 @@ Drops = Iterator[tuple[int, str]]
 
 @dataclass(frozen=True)
 class Columns:
-    """The input of a dropping step: two columns of text, and the keys of the sources held out for validation."""
+    """The input of a dropping step: two columns of text, and the sources held out for validation."""
 
     sources: Sequence[str]
     targets: Sequence[str]
-    held_out: frozenset[str] = frozenset()
+    held_out: HeldOutSources | None = None
 
     def rows(self) -> Iterator[tuple[int, tuple[str, str]]]:
         """Every row index with its source and target."""
@@ -146,8 +146,8 @@ def _language(columns: Columns, argument: str) -> Drops:
 
 
 def _overlap(columns: Columns, argument: str) -> Drops:
-    for row, source in enumerate(columns.sources):
-        if same_key(source) in columns.held_out:
+    if columns.held_out is not None:
+        for row in columns.held_out.rows(columns.sources):
             yield row, "the source is also among the validation pairs"
 
 
@@ -184,7 +184,10 @@ DROPS: dict[str, tuple[Callable[[Columns, str], Drops], str]] = {
         f"drop rows whose {', '.join(COPIED_PARTS)} differ between the sides; unmatched:numbers+urls",
     ),
     "language": (_language, "drop rows that read like another language (needs langdetect); language:en-fr"),
-    "overlap": (_overlap, "drop training rows whose source is also held out for validation"),
+    "overlap": (
+        _overlap,
+        "drop training rows whose source is also held out for validation, up to punctuation and case",
+    ),
     "one-target": (_one_target, "keep one target for each source: the most frequent, else the first"),
     "dedupe": (_dedupe, "drop rows that repeat an earlier one"),
     "near-duplicates": (_near, "drop rows nearly the same as an earlier one on both sides; near-duplicates:90"),

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from nbtextgen.core.errors import MissingPackageError
 from nbtextgen.core.wording import counted
 from nbtextgen.data.cleaning.steps import CONTROL, TAG, ZERO_WIDTH
+from nbtextgen.data.leaks import HeldOutSources
 from nbtextgen.data.near_duplicates import near_duplicates
 from nbtextgen.data.report.findings import Findings
-from nbtextgen.data.rows import Rows, cell_problem, is_missing, same_key
+from nbtextgen.data.rows import Rows, cell_problem, is_missing
 from nbtextgen.data.text_properties import (
     COPIED_PARTS,
     MIN_DETECTED_LENGTH,
@@ -271,7 +272,7 @@ def languages(findings: Findings, texts: Texts) -> None:
 
 
 def overlap(findings: Findings, texts: Texts, valid: Rows) -> None:
-    """Sources that are also held out for validation, up to case, spacing and Unicode form."""
-    held_out = {same_key(source) for source in cast("Sequence[str]", valid.sources)}
-    rows = texts.rows_where(lambda source, _: same_key(source) in held_out)
+    """Sources that are also held out for validation, up to punctuation, case, spacing and Unicode form."""
+    held_out = HeldOutSources(cast("Sequence[str]", valid.sources))
+    rows = [int(texts.rows[row]) for row in held_out.rows(texts.sources)]
     findings.add("overlap", "the source is also among the validation pairs", rows, "high", "overlap")
