@@ -256,6 +256,30 @@ def test_names_that_cannot_be_written_are_refused_before_anything_is_generated(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder.tsv", "in.txt"]
 
 
+@pytest.mark.parametrize("ending", [".tsv", ".csv", ".jsonl", ".parquet", ".txt"])
+def test_what_the_user_had_is_not_replaced(model: TextGenerator, tmp_path: Path, ending: str) -> None:
+    out, own = tmp_path / f"out{ending}", b"the user's own lines\n"
+    out.write_bytes(own)
+    message = "lines of text do not tell" if ending == ".txt" else "something other than generated rows"
+    with pytest.raises(DataError, match=message):
+        model.generate_file(WORDS, out, on_progress=silent)
+    out.write_bytes(b"")
+    interrupted(model, out)
+    out.write_bytes(own)  # while rows were generated
+    with pytest.raises(DataError, match="holds something"):
+        model.generate_file(WORDS, out, on_progress=silent)
+    assert out.read_bytes() == own
+    out.unlink()
+    part = tmp_path / f"out{ending}.part"
+    rows = part.read_bytes()
+    model.generate_file(WORDS, out, on_progress=silent)
+    written = out.read_bytes()
+    part.write_bytes(rows)  # as if the call had been killed before it removed them
+    assert model.generate_file(WORDS, out, on_progress=silent).count == 64 and out.read_bytes() == written
+    if ending != ".txt":
+        model.generate_file(WORDS[:3], out, on_progress=silent)
+
+
 @pytest.mark.parametrize("ending", [".tsv", ".jsonl", ".parquet", ".txt"])
 def test_half_a_character_can_be_written(model: TextGenerator, tmp_path: Path, ending: str) -> None:
     assert model.generate_file(["ab\ud800c"], tmp_path / f"out{ending}", on_progress=silent).count == 1

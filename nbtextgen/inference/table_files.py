@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import filecmp
 import json
 import os
 import zlib
@@ -83,7 +84,7 @@ class PartFile:
 
     def __init__(self, table: Path, settings: Mapping[str, object]) -> None:
         """Name the file; ``settings`` are what the rows depend on."""
-        self.path = table.with_name(table.name + ".part")
+        self.path = part_of(table)
         self._settings: dict[str, object] = {"format": FORMAT, **json.loads(json.dumps(settings))}
         self._file: BinaryIO | None = None
 
@@ -217,11 +218,21 @@ def check_table_name(path: Path) -> None:
     if path.is_dir():
         raise DataError(f"{path} is a folder; give the name of a file.")
     if path.is_file() and path.stat().st_size and not _may_be_replaced(path):
-        raise DataError(f"{path} holds something other than generated rows; choose another name, or delete it.")
+        if path.suffix.lower() != ".txt":
+            raise DataError(f"{path} holds something other than generated rows; choose another name, or delete it.")
+        if not part_of(path).exists():  # of a call that was killed after its last row
+            raise DataError(
+                f"{path} exists, and lines of text do not tell whether they were generated; choose another name, or delete it."
+            )
+
+
+def part_of(table: Path) -> Path:
+    """The file with the rows of a table that is unfinished."""
+    return table.with_name(table.name + ".part")
 
 
 def _may_be_replaced(path: Path) -> bool:
-    """Return ``False`` for a table that ``write_table`` did not write; of lines of text that cannot be told."""
+    """Return ``True`` for a table that ``write_table`` wrote; of lines of text that cannot be told."""
     first, suffix = [*GeneratedRow("", "", None, None).columns()][:3], path.suffix.lower()
     try:
         if suffix == ".parquet":
@@ -234,7 +245,7 @@ def _may_be_replaced(path: Path) -> bool:
             return line.startswith(f'{{"{first[0]}": ') and f'"{first[2]}": ' in line
     except (OSError, ValueError):
         return False
-    return suffix == ".txt" or line.startswith({".tsv": "\t", ".csv": ","}[suffix].join(first))
+    return suffix != ".txt" and line.startswith({".tsv": "\t", ".csv": ","}[suffix].join(first))
 
 
 def write_table(part: PartFile, path: Path) -> tuple[str, ...]:
@@ -256,6 +267,15 @@ def write_table(part: PartFile, path: Path) -> tuple[str, ...]:
     work = hidden_name(path)
     try:
         WRITERS[path.suffix.lower()](work, list(empty), rows)
+        if (
+            path.is_file()
+            and path.stat().st_size
+            and not (_may_be_replaced(path) or filecmp.cmp(work, path, shallow=False))
+        ):
+            raise DataError(
+                f"{path} exists and holds something else; move it away, or delete it: all rows are in {part.path}, and the same "
+                "call goes on."
+            )
         os.replace(work, path)
     except OSError as error:
         raise DataError(
