@@ -6,9 +6,11 @@ import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from nbtextgen.core.current_folder import import_torch_elsewhere
 from nbtextgen.core.openmp import limit_spinning
 
 limit_spinning()  # here, since every import of torch in this package comes later
+import_torch_elsewhere()
 logging.getLogger(__name__).addHandler(
     logging.NullHandler()
 )  # what is logged is shown only where a program asks for it

@@ -151,7 +151,7 @@ def generate_table(
     on_progress = ProgressPrinter() if on_progress is None else on_progress
     path = None if into is None else checked_path(into)
     if path is not None:
-        if path.resolve() in {each.resolve() for each in files_of(data)}:
+        if _resolved(path) in map(_resolved, files_of(data)):
             raise DataError(f"{path} is the input; give the output another name.")
         check_table_name(path)
     is_file = isinstance(data, (str, Path)) or are_files(data)
@@ -194,6 +194,13 @@ def _settings(
         settings["accept"] = accept
     del settings["batch_size"]  # changes no output
     return settings
+
+
+def _resolved(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except OSError as error:  # the current folder was removed
+        raise DataError(f"{path} cannot be found: {error.strerror}; name its folder too.") from error
 
 
 class AcceptanceTally:
