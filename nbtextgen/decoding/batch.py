@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import deque
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, cast
 
 import numpy as np
@@ -28,14 +29,14 @@ class _Step:
 
     Attributes:
         row_of: the batch row of every unfinished source, by source index.
-        parents: the hypothesis that each one continues, ``(rows, width)``.
+        parents: the hypothesis that each one continues, ``(rows, width)``; ``None``: itself.
         tokens: appended tokens, ``(rows, width)``.
         logs: their log-probabilities, ``(rows, width)``.
         attention: ``(rows, width, source_length)`` in the order before ``parents``, or ``None`` to bound memory.
     """
 
     row_of: dict[int, int]
-    parents: list[list[int]]
+    parents: list[list[int]] | None
     tokens: list[list[int]]
     logs: list[list[float]]
     attention: NDArray[np.float32] | None
@@ -155,7 +156,7 @@ class Batch:
         ``(rows, width)``; ``attention (rows, width, source_length)`` is in the order before ``parents``.
         """
         row_of = {index: row for row, (index, unfinished) in enumerate(self.rows()) if unfinished}
-        order = [list(range(self.width))] * len(self.source_indices) if parents is None else to_list(parents)
+        order = None if parents is None else to_list(parents)
         kept_attention = self._keep_attention(attention, row_of)
         self._history.append(_Step(row_of, order, to_list(tokens), to_list(logs), kept_attention))
         if self.generated is not None:
@@ -187,12 +188,12 @@ class Batch:
         Returns its tokens, log-probabilities, and attention if it was kept.
         """
         tokens, logs, attention = list[int](), list[float](), list[NDArray[np.float32]]()
-        for back in range(1, length + 1):
-            step = self._history[-back]
+        for step in islice(reversed(self._history), length):
             row = step.row_of[index]
             tokens.append(step.tokens[row][column])
             logs.append(step.logs[row][column])
-            column = step.parents[row][column]
+            if step.parents is not None:
+                column = step.parents[row][column]
             if step.attention is not None:
                 attention.append(step.attention[row, column])
         return tokens[::-1], logs[::-1], None if index in self._without_attention else attention[::-1]
@@ -202,7 +203,7 @@ class Batch:
         if attention is None:
             return None
         length = int(self.source_lengths[index])
-        return np.stack([weights[:length] for weights in attention])
+        return np.array([weights[:length] for weights in attention], np.float32)  # np.stack is slower
 
     def rows(self) -> list[tuple[int, bool]]:
         """Return for every row its source, and whether that is unfinished."""
