@@ -161,7 +161,8 @@ def test_a_damaged_row_of_an_unfinished_table_is_generated_again(model: TextGene
         part.write_bytes(b"".join([*lines[:3], damaged, *lines[4:]]))
         table = model.generate_file(WORDS, out, on_progress=silent)
         assert "The first 2 rows were there" in table.notes[0]
-        assert out.read_bytes() == whole.read_bytes()
+        now, then = pd.read_csv(out, sep="\t"), pd.read_csv(whole, sep="\t")
+        pd.testing.assert_frame_equal(now, then, rtol=1e-5)  # in other batches, the last bits may differ
 
 
 def interrupted(model: TextGenerator, into: Path, data: object = WORDS, **decoding: object) -> str:

@@ -18,6 +18,7 @@ import torch
 from nbtextgen import OnnxGenerator, Run, TextGenerator
 from nbtextgen.data.batching import CopyMap, encode_examples
 from nbtextgen.data.token_store import open_store
+from nbtextgen.model.cpu import bf16_works
 from nbtextgen.pipeline.model_folder import read_tokenizers
 
 GOLDEN = Path(__file__).parent / "data" / "golden"
@@ -56,6 +57,20 @@ def test_golden_model_gives_the_same_outputs(name: str) -> None:
 
 def test_golden_models_cover_all_pairs_of_options() -> None:
     assert [{name: EXPECTED["models"][one][name] for name in make.FACTORS} for one in MODELS] == make.covering()
+
+
+@pytest.mark.skipif(not bf16_works(), reason="this CPU cannot train in bf16")
+@pytest.mark.parametrize("name", MODELS)
+def test_every_network_trains_and_validates_in_bf16(name: str) -> None:
+    options = {factor: EXPECTED["models"][name][factor] for factor in make.FACTORS}
+    common = {**make.COMMON, "precision": "bf16", "valid_fraction": 0.2, "max_steps": 4, "teacher_forcing": 0.9}
+    bpe = {"vocabulary_size": 300} if options["tokens"] == "bpe" else {}
+    shared = {"shared_vocabulary": options["tied_embeddings"] in ("inputs", "all")}
+    model = TextGenerator(**common, **options, **bpe, **shared, device="cpu", seed=3)
+    data = make.pairs("" if options["tokens"] == "char" else " ")
+    model.fit(data, callbacks=[])
+    assert 1 < model.perplexity(data[:10]) < 400
+    assert model.generate(data.sources[:3], beam=2)
 
 
 def test_golden_language_model_gives_the_same_probabilities() -> None:

@@ -61,10 +61,13 @@ class VnniProducts:
 
     def __init__(self, weight: Tensor) -> None:
         """Quantize ``weight (outputs, inputs)``."""
+        self.added = max(0, 2 - weight.shape[1])  # with one input, PyTorch 2.13 returns other numbers (AVX512-VNNI)
+        weight = nn.functional.pad(weight, (0, self.added))
         self.weight, self.scale = _quantize(weight, weight.abs().amax(1) / INT8_MAX)
 
     def __call__(self, rows: Tensor) -> Tensor:
         """Multiply rounded ``rows (rows, inputs)`` by the weights: ``(rows, outputs)``, for ``scaled``."""
+        rows = nn.functional.pad(rows, (0, self.added)) if self.added else rows
         return torch._int_mm(rows.to(torch.int8), self.weight.t())  # pyright: ignore[reportPrivateImportUsage, reportPrivateUsage]
 
     def scaled(self, products: Tensor) -> Tensor:

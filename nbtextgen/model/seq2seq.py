@@ -296,10 +296,10 @@ class Seq2Seq(nn.Module):
             return logs
         batch, steps, size = logs.shape
         extra = max(0, int(memory.copy_ids.max()) + 1 - size)
-        gate = decoded.gate.clamp(1e-6, 1 - 1e-6).unsqueeze(-1)
+        gate = decoded.gate.float().clamp(1e-6, 1 - 1e-6).unsqueeze(-1)  # under autocast, gate and weights are bf16
         mixture = nn.functional.pad(gate * logs.exp(), (0, extra))
         ids = memory.copy_ids[:, None].expand(batch, steps, -1)
-        mixture = mixture.scatter_add(-1, ids, (1 - gate) * decoded.weights)
+        mixture = mixture.scatter_add(-1, ids, (1 - gate) * decoded.weights.float())
         return mixture.clamp_min(1e-12).log()
 
     # Decoding -----------------------------------------------------------------------------------------------------
