@@ -24,6 +24,8 @@ EMBEDDING_SCALE = 16.0
 
 ENCODED_ROWS = 64
 """Rows that are encoded together when decoding begins; 32 would waste less on padding, but their products are slower."""
+MAX_GROUPED = 0.8
+"""Largest share of a batch's positions, padding included, that its groups may have: otherwise they are not worth their calls."""
 
 
 class ScaledEmbedding(nn.Embedding):
@@ -318,9 +320,13 @@ class Seq2Seq(nn.Module):
         """
         if source.device.type != "cpu" or len(source) <= ENCODED_ROWS:
             return self.encode(source, copy_ids)
+        groups = torch.split((source != PAD).sum(1).clamp_min(1), ENCODED_ROWS)
+        longest_of = [int(lengths.max()) for lengths in groups]
+        positions = sum(len(group) * longest for group, longest in zip(groups, longest_of, strict=True))
+        if positions > MAX_GROUPED * source.numel():
+            return self.encode(source, copy_ids)
         memories, summaries = list[Memory](), list[Tensor]()
-        for rows in torch.split(torch.arange(len(source)), ENCODED_ROWS):
-            longest = int((source[rows] != PAD).sum(1).max().clamp_min(1))
+        for rows, longest in zip(torch.split(torch.arange(len(source)), ENCODED_ROWS), longest_of, strict=True):
             memory, summary = self.encode(
                 source[rows, :longest], None if copy_ids is None else copy_ids[rows, :longest]
             )
