@@ -57,7 +57,9 @@ class TrainingConfig:
         0.0, "share of source tokens masked in training", minimum=0.0, below=1.0, usual=(0, 0.5)
     )
     coverage_weight: float = option(1.0, "weight of the coverage loss", minimum=0.0, usual=(0, 5))
-    precision: str = option("auto", "arithmetic; auto uses bf16 where the processor is fast at it", choices=PRECISIONS)
+    precision: str = option(
+        "auto", "arithmetic; auto uses bf16 where the processor trains the network faster in it", choices=PRECISIONS
+    )
     device: str = option("auto", "auto, cpu, cuda or mps", choices=("auto", "cpu", "cuda", "mps"))
     threads: int | None = option(
         None,

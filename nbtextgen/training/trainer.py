@@ -103,7 +103,7 @@ class Trainer:
         self.group = group or ProcessGroup()
         self.choices = dict(choices or {})
         self.device = choose_device(config.device)
-        self.precision = choose_precision(config.precision, self.device)
+        self.precision = choose_precision(config.precision, self.device, model)
         self.model = model.to(self.device)
         self.progress = Progress()
         self.batches = list[NDArray[np.int64]]()  # of the update under way

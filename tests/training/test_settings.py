@@ -6,10 +6,15 @@ import random
 
 import numpy as np
 import pytest
+import torch
 
 from nbtextgen import Pairs, TextGenerator
 from nbtextgen.core.errors import OptionError
+from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.cpu import bf16_works
+from nbtextgen.model.seq2seq import Seq2Seq
+from nbtextgen.training import device
+from nbtextgen.training.device import choose_precision
 from nbtextgen.training.events import Ended, Step, Validation
 
 random.seed(5)
@@ -33,6 +38,20 @@ needs_bf16 = pytest.mark.skipif(not bf16_works(), reason="this CPU cannot train 
 def test_bf16_is_refused_by_a_cpu_that_cannot_train_in_it() -> None:
     with pytest.raises(OptionError, match="precision='bf16' does not work on this CPU"):
         TextGenerator(**SMALL, precision="bf16").fit(SWAPPED, callbacks=[])
+
+
+def test_only_networks_that_gain_by_it_train_in_bf16_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    networks = {
+        "small": Seq2Seq(ModelConfig(embedding_size=16, hidden_size=64), 30, 40),
+        "many words": Seq2Seq(ModelConfig(embedding_size=32, hidden_size=64), 30, 4000),
+        "wide": Seq2Seq(ModelConfig(embedding_size=16, hidden_size=256), 30, 40),
+    }
+    for faster in (True, False):
+        monkeypatch.setattr(device, "bf16_is_faster", lambda faster=faster: faster)
+        chosen = {name: choose_precision("auto", torch.device("cpu"), each) for name, each in networks.items()}
+        large = "bf16" if faster else "fp32"
+        assert chosen == {"small": "fp32", "many words": large, "wide": large}
+    assert choose_precision("fp32", torch.device("cpu"), networks["wide"]) == "fp32"
 
 
 @pytest.mark.parametrize(
