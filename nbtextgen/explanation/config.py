@@ -23,6 +23,7 @@ METHOD_NAMES = {
 }
 """Every method, and its name within a sentence."""
 METHODS = tuple(METHOD_NAMES)
+SHORT_NAMES = {"ig": "integrated-gradients", "ixg": "input-x-gradient"}
 UNITS = ("auto", "char", "token", "word", "phrase")
 MISSING = ("auto", "mask", "delete", "sample")
 SCORES = ("log-probability", "entropy")
@@ -102,15 +103,14 @@ def configure_scored(options: Mapping[str, object]) -> tuple[ExplanationConfig, 
 
 
 def check_methods(methods: Iterable[str]) -> tuple[str, ...]:
-    """The methods by their full names, each once; ``ig`` and ``ixg`` are short names.
+    """The methods by their full names, each once; ``SHORT_NAMES`` are understood.
 
     Raises:
         OptionError: for an unknown method, naming the nearest, or if there is none.
     """
-    short = {"ig": "integrated-gradients", "ixg": "input-x-gradient"}
     names: list[str] = []
     for method in methods:
-        name = short.get(method, method).replace("_", "-")
+        name = SHORT_NAMES.get(method, method).replace("_", "-")
         if name not in METHODS:
             raise OptionError(f"--method must be among {', '.join(METHODS)} (got {method!r}).{nearest(name, METHODS)}")
         if name not in names:

@@ -15,6 +15,7 @@ from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.explanation import archive
 from nbtextgen.explanation.agreement import Agreement
 from nbtextgen.explanation.attributions import Values
+from nbtextgen.explanation.config import SHORT_NAMES
 from nbtextgen.explanation.display import Page, Plotted
 from nbtextgen.explanation.faithfulness import Faithfulness
 from nbtextgen.explanation.merging import joined_pairs, numbered, words_of
@@ -348,7 +349,11 @@ class Explanations(Page, Mapping[str, Explanation]):
             )
 
     def __getitem__(self, method: str) -> Explanation:
-        return self._explanations[method]
+        """The explanation by a method; raises ``KeyError`` for one that is not here."""
+        name = SHORT_NAMES.get(method, method).replace("_", "-")
+        if name not in self._explanations:
+            raise KeyError(f"{method!r} is not among these explanations, which are by {', '.join(self)}.")
+        return self._explanations[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._explanations)

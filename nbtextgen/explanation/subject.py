@@ -107,7 +107,8 @@ def make_subject(predictor: Predictor, source: str, target: str | Generation | N
         contrast: the alternative output; ``runner-up`` for the model's second choice.
 
     Raises:
-        DataError: for a source without tokens, an empty output, or a runner-up that does not exist.
+        DataError: for a source without tokens, an empty output, a contrast that is the output, or a runner-up that does not
+            exist.
     """
     encoding = predictor.source.encode(source)
     if not encoding.ids:
@@ -123,6 +124,10 @@ def make_subject(predictor: Predictor, source: str, target: str | Generation | N
     if contrast == RUNNER_UP:
         contrast = _runner_up(predictor, source, output.text)
     alternative = None if contrast is None else _encoded(predictor, contrast, source, "--contrast")
+    if alternative is not None and np.array_equal(alternative.ids, output.ids):
+        raise DataError(
+            f"--contrast is the explained output itself; give another text, or {RUNNER_UP} for the model's second choice."
+        )
     return Subject(source, encoding, copy_ids, output, alternative)
 
 

@@ -26,6 +26,10 @@ PHRASES = 40
 """Most phrases: two seeds agree on nine of the ten strongest of 40, and on eight of 60 (benchmarks/long_inputs.py)."""
 WORDS_OF_A_PHRASE = 4
 """About how many words make a phrase."""
+MAX_WORD = 30
+"""Most tokens of an automatic unit that is a word: a longer one (a DNA sequence, an address) is cut."""
+WORD_PIECE = 8
+"""About how many tokens make a piece of it."""
 _UNSPACED = {
     "Thai": "\u0e01-\u0e4e",
     "Lao": "\u0e81-\u0ece",
@@ -69,7 +73,7 @@ def cut(source: str, encoding: Encoding, tokenizer: Tokenizer, kind: str = "auto
         encoding: its tokens.
         tokenizer: of the source side.
         kind: ``auto``, ``char``, ``token``, ``word`` or ``phrase``. With ``auto``, tokens, or words for BPE; but at most
-            ``MAX_AUTOMATIC`` units, so that of a long text words and phrases are explained.
+            ``MAX_AUTOMATIC`` units, so that of a long text words, pieces of very long words, and phrases are explained.
         spans: the user's own units, which take precedence over ``kind``; the text between them becomes units too.
 
     Raises:
@@ -96,14 +100,23 @@ def cut(source: str, encoding: Encoding, tokenizer: Tokenizer, kind: str = "auto
 
 def _of_suitable_size(source: str, encoding: Encoding, kind: str) -> Units:
     """Tokens or words; of a long text words, or neighbouring words joined to phrases, so that values can be told from noise."""
-    units = _tokens(source, encoding) if kind == "token" else None
-    if units is not None and len(units) <= MAX_AUTOMATIC:
-        return units
+    tokens = _tokens(source, encoding) if kind == "token" else None
+    if tokens is not None and len(tokens) <= MAX_AUTOMATIC:
+        return tokens
     words = word_spans(source)
-    units_of_words = _grouped("word", source, encoding, words)
-    if len(units_of_words) <= MAX_AUTOMATIC:
-        return units_of_words
-    return _grouped("phrase", source, encoding, joined_spans(source, words, PHRASES))
+    pieces = [piece for word in words for piece in _pieces(source, encoding, word)]
+    units = _grouped("word" if pieces == words else "phrase", source, encoding, pieces)
+    if len(units) <= MAX_AUTOMATIC:
+        return units
+    return _grouped("phrase", source, encoding, joined_spans(source, pieces, PHRASES))
+
+
+def _pieces(source: str, encoding: Encoding, word: Span) -> list[Span]:
+    """A word; or pieces of about equal length, if it has more than ``MAX_WORD`` tokens."""
+    inside = sorted({span for span in encoding.offsets if word[0] <= span[0] and span[1] <= word[1]})
+    if len(inside) <= MAX_WORD:
+        return [word]
+    return joined_spans(source, inside, math.ceil(len(inside) / WORD_PIECE))
 
 
 def unspaced_note(source: str) -> list[str]:
@@ -207,7 +220,7 @@ def find_spans(source: str, parts: str | Sequence[str | Span]) -> list[Span]:
         start = _free_place(source, part, after, spans)
         if start < 0:
             raise OptionError(
-                f"--spans: {part!r} is not in the text" + (" again beside the other spans." if part in source else ".")
+                f"--spans: {part!r} is not in the text" + (" outside the other spans." if part in source else ".")
             )
         after = start + len(part)
         spans.append((start, after))

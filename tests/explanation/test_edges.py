@@ -309,3 +309,41 @@ def test_every_method_holds_for_every_kind_of_network(name: str, missing: Any) -
         np.testing.assert_allclose(found["shap"].log_probabilities.sum(), expected, atol=1e-3)
     for before, after in zip(weights, model.predictor.networks[0].parameters(), strict=True):
         assert torch.equal(before, after) and after.grad is None
+
+
+def test_a_contrast_that_is_the_output_is_refused(words: TextGenerator) -> None:
+    output = words.predict(["the red cat is here"])[0]
+    with pytest.raises(DataError, match="contrast is the explained output itself; give another text, or runner-up"):
+        words.explain("the red cat is here", contrast=output)
+    with pytest.raises(DataError, match="contrast is the explained output itself"):
+        words.explain("the red cat is here", target="Hund rot", contrast="Hund rot")
+
+
+def test_short_names_of_methods_work_wherever_methods_are_named(words: TextGenerator) -> None:
+    found = words.explain("the red cat is here", method="ig,ixg", faithfulness=False)
+    assert found["ig"] is found["integrated-gradients"] is found["integrated_gradients"]
+    assert "ixg" in found and "shap" not in found
+    with pytest.raises(KeyError, match="'shap' is not among these explanations, which are by integrated-gradients"):
+        found["shap"]
+
+
+def test_one_text_is_explained_at_a_time(words: TextGenerator) -> None:
+    for wrong, way in (
+        (["a", "b"], "give one text at a time"),
+        (b"a", "decode it first"),
+        (5, r"convert it with str\(\)"),
+    ):
+        with pytest.raises(DataError, match=f"The source is {type(wrong).__name__}, not text; {way}"):
+            words.explain(wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("source", ["acgt" * 90, "see https://example.org/" + "a/bc-d?e=f&" * 12 + " now"])
+def test_very_long_words_are_cut_into_pieces(dates: TextGenerator, source: str) -> None:
+    units = cut(source, dates.predictor.source.encode(source), dates.predictor.source)
+    assert 10 <= len(units) <= 60 and units.kind == "phrase"
+    assert max(map(len, units.texts)) <= 24
+    assert "".join(units.texts) == source.replace(" ", "")
+    assert (
+        cut("a" * 30 + " b" * 20, dates.predictor.source.encode("a" * 30 + " b" * 20), dates.predictor.source).kind
+        == "word"
+    )

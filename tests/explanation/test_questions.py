@@ -250,8 +250,8 @@ def test_functions_of_ones_own_must_give_finite_numbers_with_gradients(words: Te
         ({"background": "the red cat", "missing": "sample"}, "not a single text"),
         ({"background": ["red", None], "missing": "sample"}, "list of texts"),
         ({"spans": [(0, 1)]}, "each of them text"),
-        ({"spans": "red|dog|red"}, "again beside"),
-        ({"spans": "green dog|dog"}, "again beside"),
+        ({"spans": "red|dog|red"}, "outside the other spans"),
+        ({"spans": "green dog|dog"}, "outside the other spans"),
     ],
 )
 def test_what_is_no_text_is_refused(words: TextGenerator, options: dict[str, Any], message: str) -> None:
