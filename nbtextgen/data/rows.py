@@ -73,11 +73,13 @@ def cell_problem(value: object) -> str | None:
             "is missing (NaN); drop such rows or fill them in, and if it is a word such as null or NA, which pandas reads "
             "as missing, read the file with keep_default_na=False"
         )
-    shown = " ".join(f"{value!r:.60}".split())
+    kind, shown = type(value).__name__, " ".join(f"{value!r:.60}".split())
     has_items = any(hasattr(value, name) for name in ("__len__", "keys")) and getattr(value, "shape", None) != ()
-    if has_items and not hasattr(value, "decode"):
-        return f"is {type(value).__name__} ({shown}), not text; give a column of texts, or name one inside of it"
-    return f"is {type(value).__name__} ({shown}), not text; convert the column with .astype(str)"
+    if isinstance(value, (bytes, bytearray, memoryview)):  # .astype(str) would write b'...'
+        return f"is {kind} ({shown}), not text; decode the column, as with .str.decode('utf-8')"
+    if has_items:
+        return f"is {kind} ({shown}), not text; give a column of texts, or name one inside of it"
+    return f"is {kind} ({shown}), not text; convert the column with .astype(str)"
 
 
 def are_texts(cells: Sequence[object]) -> bool:

@@ -25,11 +25,17 @@ def rows_of_parquet(path: Path, options: ReadOptions) -> Iterator[Row]:
         parquet = import_module("pyarrow.parquet")
     try:
         with parquet.ParquetFile(path) as file:
-            source, target = _chosen(file.schema_arrow, options)
+            schema = file.schema_arrow
+            source, target = _chosen(schema, options)
+            names = [schema.names[path[0]] for path in (source, target)]
             if options.in_memory:
-                size = _parquet_bytes(file.metadata, {source[0], target[0]})
+                size = _parquet_bytes(file.metadata, {*names})
                 check_fits(path, file.metadata.num_rows * (ROW_BYTES + 50) + size)
-            batches = file.iter_batches(BATCH, columns=list({source[0], target[0]}))
+            columns = None  # all, if names alone do not tell the columns apart
+            if all(schema.names.count(name) == 1 for name in names):
+                columns = list({*names})
+                source, target = ((name, *rest) for name, (_, *rest) in zip(names, (source, target), strict=True))
+            batches = file.iter_batches(BATCH, columns=columns)
             yield from _rows(path, batches, source, target, file.metadata.num_rows if options.in_memory else 0)
     except (OSError, ValueError, pyarrow.ArrowException) as error:
         raise _unreadable(path, "Parquet", error) from None
@@ -72,7 +78,7 @@ def _rows(path: Path, batches: Iterable[Any], source: ColumnPath, target: Column
     for batch in batches:
         for start in range(0, batch.num_rows, BATCH):
             part = batch.slice(start, BATCH)
-            columns = [part.column(part.schema.get_field_index(column[0])).to_pylist() for column in (source, target)]
+            columns = [part.column(column[0]).to_pylist() for column in (source, target)]
             if number == 0 and count:
                 size = sum(sys.getsizeof(cell) for column in columns for cell in column)
                 check_fits(path, count * (ROW_BYTES + size / part.num_rows))
@@ -91,7 +97,10 @@ def _unreadable(path: Path, kind: str, error: Exception) -> DataError:
 
 
 def arrow_paths(schema: Any) -> list[tuple[str, ColumnPath]]:
-    """Names and paths of the columns of an Arrow schema, those inside of structures included."""
+    """Names and paths of the columns of an Arrow schema, those inside of structures included.
+
+    The first key of a path is the number of the column, since two columns may have one name.
+    """
 
     def paths(fields: Any) -> Iterator[tuple[str, ColumnPath]]:
         for field in fields:
@@ -102,7 +111,7 @@ def arrow_paths(schema: Any) -> list[tuple[str, ColumnPath]]:
             if not inner:
                 yield field.name, (field.name,)
 
-    return list(paths(schema))
+    return [(name, (index, *path[1:])) for index, field in enumerate(schema) for name, path in paths([field])]
 
 
 def _is_struct(kind: object) -> bool:

@@ -108,7 +108,8 @@ class ReadOptions:
         if not names:
             raise DataError(f"{subject} has no columns; two are needed, source and target.")
         if len(names) < 2:
-            raise DataError(f"{subject} has {len(names)} column ({listed}); two are needed, source and target.")
+            shown = _numbered(cells) if are_numbers and cells else listed
+            raise DataError(f"{subject} has {len(names)} column ({shown}); two are needed, source and target.")
         first = 0 if "0" in (str(self.source), str(self.target)) else 1
         indices = [
             None if column is None else column_index(column, () if are_numbers else names, side, first, len(names))
@@ -160,6 +161,13 @@ class ReadOptions:
         if len(names) != 1 and not is_first:
             raise DataError(f"The data has columns {_listed(names) or '(none)'}; choose a column with --source=NAME.")
         return (column_roles(names) or (0, 1))[0] if len(names) > 1 else 0
+
+
+def check_order(column: object) -> None:
+    """Raise ``DataError`` for a set of texts, whose order changes with every start of Python."""
+    kind = type(column).__name__
+    if isinstance(column, (set, frozenset)):
+        raise DataError(f"A {kind} of texts keeps no order; give a list.")
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
@@ -15,13 +14,13 @@ from nbtextgen.core.errors import DataError
 from nbtextgen.core.names import first_repeated
 from nbtextgen.core.wording import counted
 from nbtextgen.data.readers.columns import SAMPLE, ReadOptions
+from nbtextgen.data.readers.delimiters import best_delimiter, has_spaced_quotes, without_size_limit
 from nbtextgen.data.readers.header import Header, header_names, header_notes, recognise_header
 from nbtextgen.data.readers.text import LARGEST_ROW, TextFile
 from nbtextgen.data.rows import Row
 
 Line = tuple[int, list[str]]
 """Line number and cells."""
-DELIMITERS = ",;\t|"
 SEPARATORS = (" => ", " ||| ")
 """Separators of lines without tabs, the second as in the input of word aligners."""
 _SEPARATOR_LINE = re.compile(r'("?)sep=(.)\1\r?\n?', re.IGNORECASE)
@@ -51,11 +50,13 @@ def rows_of_table(file: TextFile, options: ReadOptions) -> Iterator[Row]:
     if suffix != "csv" and (has_tab or is_separated):
         delimiter = "\t" if has_tab else None
     else:
-        delimiter = best_delimiter(texts) or (None if is_separated else {"csv": ",", "tsv": "\t"}.get(suffix))
+        delimiter = best_delimiter(name, texts, options) or (
+            None if is_separated else {"csv": ",", "tsv": "\t"}.get(suffix)
+        )
     if delimiter == "\t":
         return rows_of_cells(file, _tab_cells(file, lines, options), options)
     if delimiter is not None:
-        is_spaced = all(_is_spaced(line, delimiter) for line in texts[:60])
+        is_spaced = has_spaced_quotes(name, texts, delimiter, options)
         return rows_of_cells(file, _quoted_cells(file, lines, delimiter, skip_spaces=is_spaced), options)
     if not is_separated:
         raise DataError(f"{name}, line {head[0][0]} has no separator: write source, a tab or ' => ', and target.")
@@ -71,36 +72,6 @@ def _markdown_cells(lines: Iterable[tuple[int, str]]) -> Iterator[Line]:
     for number, line in lines:
         if (row := line.strip()) and not _MARKDOWN_RULE.fullmatch(row):
             yield number, [cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", row)[1:-1]]
-
-
-def _is_spaced(line: str, delimiter: str) -> bool:
-    """Return ``True`` if a space, and then a quote, follows every delimiter outside of quotes."""
-    outside = "".join(line.split('"')[::2])
-    return outside.count(delimiter) == outside.count(f"{delimiter} ") > 0 and f'{delimiter} "' in line
-
-
-def best_delimiter(lines: Sequence[str]) -> str | None:
-    """The character that cuts the first lines most evenly into at least two cells; ``None`` if none does.
-
-    With the right one, quotes begin and end cells. Of equals, one that is not followed by spaces, as in a sentence, is
-    better, and then one that makes two columns.
-    """
-
-    def score(delimiter: str) -> tuple[bool, float, bool, bool]:
-        rows, is_clean = list[list[str]](), True
-        with _without_size_limit():
-            try:
-                rows.extend(row for row in csv.reader(lines[:60], delimiter=delimiter, strict=True) if row)
-            except csv.Error as error:
-                is_clean = "unexpected end" in str(error)  # the lines may end in the middle of a cell
-        width = len(rows[0]) if rows else 0
-        if width < 2:
-            return False, 0.0, False, False
-        is_spaced = sum(row[-1].startswith(" ") for row in rows) > len(rows) / 2
-        return is_clean, sum(len(row) == width for row in rows) / len(rows), not is_spaced, width == 2
-
-    best = max(DELIMITERS, key=score)
-    return best if score(best)[1] > 0 else None
 
 
 class CellFile(Protocol):
@@ -180,16 +151,6 @@ def _filled_width(rows: Sequence[Sequence[str]]) -> int:
 # Quoted cells -----------------------------------------------------------------------------------------------------
 
 
-class _without_size_limit:
-    """Lifts the limit on the size of a cell, 128 KB by default, which holds for the whole process, in a block."""
-
-    def __enter__(self) -> None:
-        self._limit = csv.field_size_limit(sys.maxsize)
-
-    def __exit__(self, *_: object) -> None:
-        csv.field_size_limit(self._limit)
-
-
 def _quoted_cells(
     file: TextFile, lines: Iterable[tuple[int, str]], delimiter: str, *, skip_spaces: bool = False
 ) -> Iterator[Line]:
@@ -218,7 +179,7 @@ def _quoted_cells(
     while True:
         batch, size = list[list[str]](), 0
         problem = None
-        with _without_size_limit():
+        with without_size_limit():
             try:
                 batch.extend(islice(reader, batch_size))
             except csv.Error as error:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from xml.etree import ElementTree
 
-from nbtextgen.core.errors import DataError
+from nbtextgen.core.errors import DataError, NbTextGenError
 from nbtextgen.data.readers.columns import ReadOptions
 from nbtextgen.data.readers.memory import check_fits
 from nbtextgen.data.readers.packing import WORKBOOK
@@ -21,6 +21,10 @@ _PLAIN_FORMATS = frozenset({0, 1, 2, 49})
 
 class FormattedNumber(str):
     """A number that Excel shows in a format of its own, such as a date: what is seen is not in the file."""
+
+
+class FailedFormula(str):
+    """What stands in the place of a formula's value: an error such as ``#REF!``, or nothing if it was never computed."""
 
 
 class ExcelFile:
@@ -41,6 +45,9 @@ class ExcelFile:
         """Return why the cells of a row could not be read, or ``None`` if they could."""
         if any(isinstance(cell, FormattedNumber) for cell in cells):
             return "has a date or a formatted number; format its column as text in Excel, or save the file as .csv"
+        failed = [str(cell) or "no value" for cell in cells if isinstance(cell, FailedFormula)]
+        if failed:
+            return f"has a formula with {failed[0]}; mend it, and save the file in Excel or LibreOffice, which compute formulas"
         return None
 
     def lines(self) -> Iterator[tuple[int, list[str]]]:
@@ -65,12 +72,22 @@ class ExcelFile:
                 width = 0
                 for number, cells in _rows(archive, sheets[0][1]) if sheets else ():
                     values = [_text(cell, texts, plain) for cell in cells]
-                    while values and not values[-1].strip():
+                    while values and not values[-1].strip() and not isinstance(values[-1], FailedFormula):
                         values.pop()
                     if values:
                         width = width or len(values)
                         yield number, values + [""] * (width - len(values))
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, ElementTree.ParseError, LookupError) as error:
+        except NbTextGenError:
+            raise
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            RuntimeError,
+            ElementTree.ParseError,
+            ValueError,
+            LookupError,
+        ) as error:
             raise DataError(f"{self.path} cannot be read as Excel ({error}); save it again, or as .csv.") from None
 
 
@@ -161,11 +178,13 @@ def _text(cell: ElementTree.Element | None, texts: list[str], plain: list[bool])
     if cell is None:
         return ""
     kind, value = cell.get("t", "n"), ""
-    for child in cell:
-        if _name(child.tag) == "is":
-            return _joined(child)
-        if _name(child.tag) == "v":
-            value = child.text or ""
+    parts = {_name(child.tag): child for child in cell}
+    if "is" in parts:
+        return _joined(parts["is"])
+    if "v" in parts:
+        value = parts["v"].text or ""
+    if kind == "e" or ("f" in parts and "v" not in parts):
+        return FailedFormula(value)
     if kind == "s":
         return texts[int(value)]
     if kind == "b":

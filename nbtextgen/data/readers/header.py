@@ -120,17 +120,22 @@ def recognise_header(first: Sequence[str], rows: Sequence[Sequence[str]]) -> Hea
     if column_roles(names) is not None or len({name.lower() for name in names} & _SURE) >= 2:
         return Header.YES
     numbered = names if names[0] else names[1:]
-    if numbered == [str(number) for number in range(len(numbered))] and any(
-        not cell.strip().isdigit() for row in rows for cell in row
-    ):
+    counts = [str(number) for number in range(len(numbered) + 1)]
+    is_text = [not cell.strip().isdigit() for row in rows for cell in row]
+    if numbered == counts[:-1] and any(is_text):
         return Header.YES  # as pandas writes a frame whose columns have no names
+    if numbered == counts[1:] and rows and all(is_text):
+        return Header.YES if len(numbered) > 2 else Header.MAYBE
     is_index = [not name for name in names[:1]]  # pandas leaves the name of its index empty
     names = names[sum(is_index) :] if len(names) > 2 else names
-    if not all(_NAME.fullmatch(name) for name in names) or len({name.casefold() for name in names}) < len(names):
+    if not all(_NAME.fullmatch(name) for name in names):
         return Header.NO
     offset = len(first) - len(names)
     others = [row for row in rows if len(row) == len(first) and list(row) != list(first)]
     columns = [[row[index].strip() for row in others] for index in range(offset, len(first))]
+    if len({name.casefold() for name in names}) < len(names):  # a text and the same text are a pair
+        are_known = [_is_known(name, cells) for name, cells in zip(names, columns, strict=True)]
+        return Header.MAYBE if all(are_known) and others else Header.NO
     header = _judged(names, columns)
     is_row = len(rows) - len(others) > RARE * len(rows) and not any(map(_is_column_word, names))
     return Header.NO if is_row else header

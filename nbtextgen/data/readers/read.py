@@ -19,13 +19,17 @@ from nbtextgen.core.errors import DataError
 from nbtextgen.core.wording import counted, there_are
 from nbtextgen.data.builtin import rows_from_name
 from nbtextgen.data.readers.arrow import BATCH
-from nbtextgen.data.readers.columns import SAMPLE, ColumnName, ColumnPath, Fields, ReadOptions, column_paths, value_at
-from nbtextgen.data.readers.files import (
-    is_pairs_file,
-    looks_like_table,
-    rows_of_file,
-    rows_of_parallel_files,
+from nbtextgen.data.readers.columns import (
+    SAMPLE,
+    ColumnName,
+    ColumnPath,
+    Fields,
+    ReadOptions,
+    check_order,
+    column_paths,
+    value_at,
 )
+from nbtextgen.data.readers.files import is_pairs_file, looks_like_table, rows_of_file, rows_of_parallel_files
 from nbtextgen.data.readers.header import note_header
 from nbtextgen.data.readers.packing import check_file
 from nbtextgen.data.readers.records import as_record, rows_of_records
@@ -115,20 +119,16 @@ def _matching_files(name: str) -> list[Path]:
     """The file of a name, or all files that a pattern such as ``parts/*.tsv.gz`` fits."""
     if name.startswith("file://"):
         name = unquote(urlsplit(name).path)
-    name = os.path.expanduser(name if _exists(name) else os.path.expandvars(name))
-    is_pattern = any(mark in name for mark in "*?[") and not _exists(name)
+    name = os.path.expanduser(name if _is_file(name) else os.path.expandvars(name))
+    is_pattern = any(mark in name for mark in "*?[") and not _is_file(name)
     return [Path(each) for each in sorted(glob.glob(name))] if is_pattern else [Path(name)]
 
 
-def _exists(name: str) -> bool:
+def _is_file(name: str) -> bool:
     try:
         return Path(name).is_file()
     except (OSError, ValueError):  # a name that is too long, or holds NUL
         return False
-
-
-def _is_file(name: str) -> bool:
-    return _exists(name) and Path(name).is_file()
 
 
 def _names_file(value: object) -> bool:
@@ -176,7 +176,7 @@ def _rows_of_name(name: str, options: ReadOptions) -> Iterator[Row]:
         return _rows_of_pairs(rows_from_name(name))
     if not name.strip():
         raise DataError("The name of the file is empty.")
-    if ("\n" in name or "\t" in name) and not _exists(name):
+    if ("\n" in name or "\t" in name) and not _is_file(name):
         raise DataError(
             f"{' '.join(name.split()):.40} is a text, not the name of a file; Pairs.from_text reads pairs in a text."
         )
@@ -246,6 +246,7 @@ def _column(table: Any, index: int, key: object) -> list[object]:
     for method in ("to_pylist", "tolist", "to_list"):
         if hasattr(column, method):
             return getattr(column, method)()
+    check_order(column)
     if isinstance(column, (str, bytes)) or not hasattr(column, "__iter__"):
         raise DataError(
             f"The column '{key}' is {column!r:.40}, not a list of texts; give a list for every column, or for a mapping of sources to targets list(data.items())."
@@ -259,7 +260,7 @@ def _is_matrix(data: Any) -> bool:
 
 def is_indexed(data: object) -> bool:
     """Return ``True`` for a data set of PyTorch: rows by number, without an iterator."""
-    return not isinstance(data, Iterable) and all(hasattr(data, name) for name in ("__getitem__", "__len__"))
+    return not isinstance(data, (Iterable, type)) and all(hasattr(data, name) for name in ("__getitem__", "__len__"))
 
 
 def _is_lazy(data: object) -> bool:
@@ -278,6 +279,8 @@ def table_of(data: Any) -> Table | None:
     Raises:
         DataError: for several tables in one, such as a ``DatasetDict``.
     """
+    if _is(data, type):
+        return None
     if _is(data, Mapping):
         is_split = [hasattr(value, "column_names") or hasattr(value, "columns") for value in data.values()]
         splits = [str(name) for name, split in zip(data, is_split, strict=True) if split]

@@ -11,7 +11,8 @@ from typing import Any, cast
 
 from nbtextgen.core.errors import DataError
 from nbtextgen.core.files import JsonObject
-from nbtextgen.core.names import RepeatedNameError, without_repeats
+from nbtextgen.core.names import RepeatedNameError, first_repeated, without_repeats
+from nbtextgen.core.wording import counted
 from nbtextgen.data.readers.columns import SAMPLE, Fields, ReadOptions, column_roles, record_paths, value_at
 from nbtextgen.data.readers.header import note_header
 from nbtextgen.data.readers.text import LARGEST_ROW, TextFile
@@ -32,16 +33,21 @@ def as_record(row: object) -> Fields | None:
         return cast("Fields", row)
     if isinstance(row, tuple):
         names: object = getattr(cast("object", row), "_fields", None)
-        return (
-            None
-            if names is None
-            else dict(zip(cast("Sequence[str]", names), cast("Sequence[object]", row), strict=True))
-        )
+        return None if names is None else _named(cast("Sequence[str]", names), cast("Sequence[object]", row))
     if is_dataclass(row) and not isinstance(row, type):
         return {each.name: getattr(row, each.name) for each in fields(row)}
     values: Any = row  # sqlite3.Row, pandas.Series
     keys = list(values.keys()) if hasattr(row, "keys") and not hasattr(row, "columns") else []
-    return {key: values[key] for key in keys} if keys and all(isinstance(key, str) for key in keys) else None
+    if not keys or not all(isinstance(key, str) for key in keys):
+        return None
+    return _named(keys, [values[key] for key in keys])
+
+
+def _named(names: Sequence[str], cells: Sequence[object]) -> Fields:
+    record = dict(zip(names, cells, strict=True))
+    if len(record) < len(names):  # as a query that joins two tables may give
+        raise DataError(f"Two columns are named '{first_repeated(names)}'; rename one of them, as with AS in SQL.")
+    return record
 
 
 def rows_of_records(records: Iterable[Record], options: ReadOptions) -> Iterator[Row]:
@@ -229,12 +235,26 @@ def _single_object(file: TextFile, head: list[str]) -> JsonObject | None:
     return cast("JsonObject", value) if is_whole and isinstance(value, dict) else None
 
 
+def _split_records(path: Path, names: list[object], rows: list[list[object]]) -> list[Fields]:
+    """The records of a list of names and lists of cells."""
+    names = [".".join(map(str, cast("list[object]", name))) if isinstance(name, list) else name for name in names]
+    twice = first_repeated(map(str, names))
+    if twice is not None:
+        raise DataError(f"{path.name}: two columns are named '{twice}'; rename one of them.")
+    for number, row in enumerate(rows, 1):
+        if len(row) != len(names):
+            raise DataError(
+                f"{path.name}, record {number:,} has {counted(len(row), 'cell')}, but {counted(len(names), 'column')} "
+                "are named."
+            )
+    return [dict(zip(names, row, strict=True)) for row in rows]
+
+
 def _content_records(path: Path, content: JsonObject) -> list[Fields]:
     """The records in an object that holds a list of them, or columns, as ``DataFrame.to_json`` writes them."""
     columns, data = content.get("columns"), content.get("data")
     if isinstance(columns, list) and isinstance(data, list):
-        names = cast("list[object]", columns)
-        return [dict(zip(names, row, strict=False)) for row in cast("list[list[object]]", data)]
+        return _split_records(path, cast("list[object]", columns), cast("list[list[object]]", data))
     values = list(content.values())
     lists = [cast("list[object]", value) for value in values if isinstance(value, list)]
     lists = [items for items in lists if items and isinstance(items[0], dict)]

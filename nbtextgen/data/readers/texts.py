@@ -12,7 +12,7 @@ import numpy as np
 
 from nbtextgen.core.errors import DataError
 from nbtextgen.core.wording import counted, there_are
-from nbtextgen.data.readers.columns import SAMPLE, ColumnName, ReadOptions, record_paths, value_at
+from nbtextgen.data.readers.columns import SAMPLE, ColumnName, ReadOptions, check_order, record_paths, value_at
 from nbtextgen.data.readers.files import is_text_file, looks_like_table
 from nbtextgen.data.readers.read import are_files, files_of, is_indexed, read_rows, table_of
 from nbtextgen.data.readers.records import as_record
@@ -92,7 +92,12 @@ def _cells_in_memory(data: Any, column: ColumnName | None) -> Iterable[object]:
         return table.column(table.paths[index][1])
     if is_indexed(data):
         data = map(data.__getitem__, range(len(data)))
-    if not hasattr(data, "__iter__") or isinstance(data, (bytes, bytearray)) or getattr(data, "shape", None) == ():
+    check_order(data)
+    if (
+        not hasattr(data, "__iter__")
+        or isinstance(data, (bytes, bytearray, type))
+        or getattr(data, "shape", None) == ()
+    ):
         raise DataError(f"Texts cannot be read from {type(data).__name__}; give a text or a list of texts.")
     cells: Iterator[object] = iter(data.tolist() if hasattr(data, "tolist") else data)
     head = list(islice(cells, 1))

@@ -1,0 +1,183 @@
+"""Tables that fit several readings, or whose cells are not what they seem: read right, noted, or refused with the place."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+import pyarrow
+import pyarrow.feather
+import pyarrow.parquet
+import pytest
+
+from nbtextgen import Pairs
+from nbtextgen.core.errors import DataError
+from nbtextgen.data.readers.read import stream_pairs
+from nbtextgen.data.readers.texts import pair_columns, read_texts
+from tests.data.test_front_door import inline, workbook
+
+ROWS = [("Go.", "Va !"), ("Run!", "Cours !"), ("I see.", "Je comprends.")]
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def read(data: Any, **options: Any) -> Pairs:
+    """The pairs, which a stream must read alike."""
+    pairs = Pairs.of(data, **options)
+    assert [row[1:] for row in stream_pairs(data, **options)] == list(pairs)
+    return pairs
+
+
+def test_columns_of_one_name_in_arrow_files_are_told_apart_by_number(tmp_path: Path) -> None:
+    columns = [pyarrow.array([text] * 3) for text in ("a", "b", "c", "d")]
+    table = pyarrow.Table.from_arrays(columns, names=["text", "id", "text", "more"])
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    pyarrow.feather.write_feather(table, tmp_path / "a.feather")
+    for data in (tmp_path / "a.parquet", tmp_path / "a.feather", table):
+        for source, target in ((1, 3), (3, 1), (3, 2), (4, 3), (1, 4)):
+            assert read(data, source=source, target=target)[0] == ("abcd"[source - 1], "abcd"[target - 1])
+        with pytest.raises(DataError, match="Two columns are named 'text'"):
+            Pairs.of(data, source="text", target="id")
+    nested = pyarrow.Table.from_arrays(
+        [columns[0], pyarrow.array([{"en": "x", "fr": "y"}] * 3), columns[1]], names=["t", "u", "t"]
+    )
+    pyarrow.parquet.write_table(nested, tmp_path / "b.parquet")
+    assert read(tmp_path / "b.parquet", source="fr", target="en")[0] == ("y", "x")
+    assert read(tmp_path / "b.parquet", source=4, target="en")[0] == ("b", "x")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"columns": ["a", "a", "b"], "data": [["x", "y", "z"]]}, r"a\.json: two columns are named 'a'"),
+        (
+            {"columns": ["a", "b"], "data": [["x", "y"], ["p", "q", "r"]]},
+            "record 2 has 3 cells, but 2 columns are named",
+        ),
+        ({"columns": ["a", "b"], "data": [["x", "y"], ["p"]]}, "record 2 has 1 cell, but 2 columns"),
+    ],
+)
+def test_names_and_cells_of_json_must_match(content: object, message: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=message):
+        Pairs.of(write(tmp_path / "a.json", json.dumps(content)))
+
+
+def test_a_query_with_two_columns_of_one_name_is_refused() -> None:
+    base = sqlite3.connect(":memory:")
+    base.execute("create table texts(text, title)")
+    base.execute("insert into texts values('a', 'b')")
+    base.row_factory = sqlite3.Row
+    query = "select one.text, two.text {name}, one.title t from texts one join texts two"
+    with pytest.raises(DataError, match="Two columns are named 'text'; rename one of them, as with AS in SQL"):
+        Pairs.of(base.execute(query.format(name="")))
+    assert list(Pairs.of(base.execute(query.format(name="answer")), target="answer", source="t")) == [("b", "a")]
+
+
+@pytest.mark.parametrize("cell", [b"Go.", bytearray(b"Go."), memoryview(b"Go."), np.bytes_(b"Go.")])
+def test_bytes_are_not_advised_to_become_their_python_spelling(cell: object) -> None:
+    with pytest.raises(DataError, match=r"source is \w+ \(.*\), not text; decode the column, as with \.str\.decode"):
+        Pairs.of(pandas.DataFrame({"source": [cell], "target": ["Va !"]}))
+
+
+def test_sets_are_no_columns() -> None:
+    for data in ({"en": {"a", "b"}, "fr": ["c", "d"]}, {"en": ["a", "b"], "fr": frozenset(["c", "d"])}):
+        with pytest.raises(DataError, match="set of texts keeps no order; give a list"):
+            Pairs.of(data)
+    with pytest.raises(DataError, match="set of texts keeps no order; give a list"):
+        pair_columns(["a", "b"], {"c", "d"})
+    with pytest.raises(DataError, match="A set of texts keeps no order"):
+        read_texts({"a", "b"})
+    assert list(Pairs.of({("a", "b")})) == [("a", "b")]
+
+
+@pytest.mark.parametrize("data", [Pairs, dict, str, pandas.DataFrame])
+def test_a_class_in_the_place_of_data_is_refused(data: object) -> None:
+    with pytest.raises(DataError, match="cannot be read from"):
+        Pairs.of(data)
+    with pytest.raises(DataError, match="cannot be read from"):
+        read_texts(data)
+
+
+# Excel ------------------------------------------------------------------------------------------------------------
+
+HEADER = [inline("en"), inline("fr")]
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ([inline("c"), '<c r="B3"><f>A1</f></c>'], "row 3 has a formula with no value; .* which compute formulas"),
+        (['<c r="A3"><f>A1</f></c>', '<c r="B3"><f>A1</f></c>'], "row 3 has a formula with no value"),
+        ([inline("c"), '<c r="B3" t="e"><f>A1</f><v>#N/A</v></c>'], "row 3 has a formula with #N/A; mend it"),
+        ([inline("c"), '<c r="B3"><v>x</v></c>'], "cannot be read as Excel .*'x'"),
+        ([inline("c"), '<c r="B3" t="s"><v>x</v></c>'], "cannot be read as Excel .*'x'"),
+        ([inline("c"), '<c r="B3"/>'], "row 3: target is empty"),  # as in merged cells
+    ],
+)
+def test_cells_of_excel_without_a_value_are_named(row: list[str], message: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "a.xlsx", workbook({"a": [HEADER, [inline("a"), inline("b")], row]}))
+    with pytest.raises(DataError, match=message):
+        Pairs.of(path)
+
+
+def test_formulas_of_other_columns_and_empty_texts_of_formulas_are_no_matter(tmp_path: Path) -> None:
+    empty = '<c r="{}2" t="str"><f>A1</f><v></v></c>'
+    rows = [
+        [*HEADER, inline("n")],
+        [empty.format("A"), empty.format("B")],
+        [inline("a"), inline("b"), '<c r="C3"><f>A1</f></c>'],
+    ]
+    path = write(tmp_path / "a.xlsx", workbook({"a": rows}))
+    assert list(read(path, source="en", target="fr")) == [("a", "b")]
+
+
+# Text -------------------------------------------------------------------------------------------------------------
+
+
+def test_decimal_commas_are_no_delimiters(tmp_path: Path) -> None:
+    numbers = [("1,5", "eins Komma fünf"), ("2,25", "zwei Komma zwei fünf"), ("3,0", "drei")]
+    assert list(read(write(tmp_path / "a.csv", "".join(f"{a};{b}\n" for a, b in numbers)))) == numbers
+    assert list(read(write(tmp_path / "b.csv", "1,2\n3,4\n5,6\n"))) == [("1", "2"), ("3", "4"), ("5", "6")]
+
+
+def test_delimiters_that_fit_as_well_are_noted(tmp_path: Path) -> None:
+    text = "red,green;rouge\nblue,pink;bleu\nsea,sky;mer\n"
+    pairs = read(write(tmp_path / "a.csv", text))
+    assert pairs[0] == ("red", "green;rouge")
+    assert "at every ',', though ';' would cut it as evenly; if that is right, write sep=;" in pairs.notes[0]
+    assert read(write(tmp_path / "b.csv", f"sep=;\n{text}"))[0] == ("red,green", "rouge")
+    assert read(write(tmp_path / "c.csv", "a;b\nc;d, e\nf;g\n")).notes == ()
+
+
+def test_spaces_after_every_delimiter_are_noted_or_left_out(tmp_path: Path) -> None:
+    pairs = read(write(tmp_path / "a.csv", "en, fr\nGo, Va\nRun, Cours\nSee, Voir\n"))
+    assert pairs[0] == ("Go", " Va") and "a space after every ',', which is read as a part" in pairs.notes[0]
+    assert pairs.clean("whitespace").pairs[0] == ("Go", "Va")
+    quoted = 'en, fr\nGo, Va\n"Hi, you", "Salut, toi"\n'  # only what needs quotes has them
+    assert list(read(write(tmp_path / "b.csv", quoted))) == [("Go", "Va"), ("Hi, you", "Salut, toi")]
+
+
+@pytest.mark.parametrize(
+    ("header", "rows", "note"),
+    [
+        ("en,en", ROWS, r"line 1 \(en, en\) is read as a pair but looks like a header"),
+        ("text,Text", ROWS, r"line 1 \(text, Text\) is read as a pair but looks like a header"),
+        ("1,2", ROWS, r"line 1 \(1, 2\) is read as a pair but looks like a header"),
+        ("1,2", [("3", "4"), ("5", "6")], None),
+        ("Paris,Paris", [("London", "Londres"), ("Rome", "Rome")], None),
+    ],
+)
+def test_first_lines_that_may_name_columns_are_noted(
+    header: str, rows: list[tuple[str, str]], note: str | None, tmp_path: Path
+) -> None:
+    pairs = read(write(tmp_path / "a.csv", header + "\n" + "".join(f"{a},{b}\n" for a, b in rows)))
+    assert list(pairs) == [tuple(header.split(",")), *rows]
+    assert [re.search(note or "nothing", text) is not None for text in pairs.notes] == [True] * (note is not None)
