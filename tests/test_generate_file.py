@@ -113,7 +113,13 @@ def test_every_kind_of_column_is_read(model: TextGenerator, tmp_path: Path, kind
 
 def test_progress_counts_the_rows(model: TextGenerator, tmp_path: Path) -> None:
     calls = list[tuple[int, int]]()
-    model.generate_file(WORDS, tmp_path / "out.tsv", on_progress=lambda done, count: calls.append((done, count)))
+    table = model.generate_file(
+        WORDS, tmp_path / "out.tsv", on_progress=lambda done, count: calls.append((done, count))
+    )
+    with pytest.raises(DataError, match=r"The rows were written to .*out\.tsv; read that file"):
+        print(table.texts)
+    with pytest.raises(DataError, match="The rows were written to"):
+        table.frame()
     assert calls[0] == (0, 64) and calls[-1] == (64, 64) and calls == sorted(calls) and len(calls) == 17
 
 

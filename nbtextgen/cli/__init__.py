@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import io
 import os
 import signal
 import sys
@@ -14,16 +13,14 @@ from contextlib import contextmanager
 from types import FrameType
 
 from nbtextgen.cli.arguments import parse
-from nbtextgen.cli.streams import CommandInterrupted, forget_output, hold_standard_files, say_aside
+from nbtextgen.cli.streams import CommandInterrupted, forget_output, hold_standard_files, prepare_output, say_aside
 from nbtextgen.core.errors import NbTextGenError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit status: 1 for an error that a message explains, 130 or 143 after a signal."""
     hold_standard_files()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # a character that the terminal or the pipe cannot hold is escaped
-            stream.reconfigure(errors="backslashreplace")
+    prepare_output()
     received = list[int]()
     try:
         with _terminated_as_interrupted(received):

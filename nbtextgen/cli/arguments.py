@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from nbtextgen.cli import commands
 from nbtextgen.cli.commands import Command, Values
+from nbtextgen.cli.streams import as_typed
 from nbtextgen.core.errors import OptionError, nearest
 from nbtextgen.core.escaping import pictured_lines
 from nbtextgen.core.options import OTHER_DASHES, Option, options_of
@@ -72,6 +73,22 @@ _BOOLEANS = ("true", "false", "yes", "no", "on", "off")
 _MAY_BE_EMPTY = ("text", "title", "example")
 """Arguments of which an empty text says something; elsewhere it is a variable of the shell that is not set."""
 
+_TEXTS = (
+    "source",
+    "target",
+    "token",
+    "title",
+    "example",
+    "prefix",
+    "allow",
+    "forbid",
+    "must_include",
+    "carry_over",
+    "spans",
+    "contrast",
+)
+"""Arguments that are texts, and no names of files."""
+
 
 def parse(arguments: Sequence[str]) -> Callable[[], None]:
     """Return the command that the arguments ask for; a wrong one ends the process with status 2 and a sentence."""
@@ -86,6 +103,9 @@ def parse(arguments: Sequence[str]) -> Callable[[], None]:
     command = choices[name]
     namespace, unknown = command.parse_known_intermixed_args(_spelled(command, arguments[1:], settings))
     _check(command, namespace, unknown)
+    for dest in (*_TEXTS, *(["text"] if command.has_texts else [])):
+        if (given := getattr(namespace, dest, None)) is not None:
+            setattr(namespace, dest, as_typed(given) if isinstance(given, str) else list(map(as_typed, given)))
     values: Values = {}
     try:
         for name, option in settings.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import codecs
 import contextlib
 import io
 import os
@@ -12,10 +13,12 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TypeGuard
 
 from nbtextgen.core.errors import DataError
 from nbtextgen.core.escaping import pictured, pictured_lines
 from nbtextgen.data.readers.text import check_encoding
+from nbtextgen.data.rows import has_surrogate
 
 STANDARD_INPUT = "-"
 """What stands for the standard input in the place of a file."""
@@ -54,6 +57,30 @@ def print_outputs(texts: Iterable[str]) -> None:
     print("\t".join(map(pictured, texts) if _is_terminal(sys.stdout) else texts), flush=True)
 
 
+def prepare_output() -> None:
+    """Let the two output streams escape what they cannot hold.
+
+    Where Python takes the locale for ASCII and nobody asked for that, outputs that go to a file or a pipe are UTF-8.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    if _is_ascii(sys.stdout) and not _is_terminal(sys.stdout) and "PYTHONIOENCODING" not in os.environ:
+        sys.stdout.reconfigure(encoding="utf-8")
+
+
+def as_typed(word: str) -> str:
+    """A text of the command line; where Python took its bytes for ASCII, they are read as UTF-8."""
+    try:
+        return os.fsencode(word).decode("utf-8") if has_surrogate(word) else word
+    except UnicodeError:
+        return word
+
+
+def _is_ascii(stream: object) -> TypeGuard[io.TextIOWrapper]:
+    return isinstance(stream, io.TextIOWrapper) and codecs.lookup(stream.encoding).name == "ascii"
+
+
 def _is_terminal(stream: object) -> bool:
     try:
         return isinstance(stream, io.TextIOBase) and stream.isatty()
@@ -89,7 +116,8 @@ def lines(encoding: str | None) -> Iterator[str]:
     if _is_terminal(stream):
         say_aside("type a text in every line; Ctrl-D ends.")
     if isinstance(stream, io.TextIOWrapper):
-        usual = "utf-8-sig" if stream.encoding.lower() == "utf-8" else None  # a byte order mark is no text
+        is_unicode = codecs.lookup(stream.encoding).name in ("utf-8", "ascii")
+        usual = "utf-8-sig" if is_unicode else None  # a byte order mark is no text
         stream.reconfigure(encoding=encoding or usual, errors="strict")
     try:
         for line in stream:

@@ -65,14 +65,20 @@ class GeneratedTable:
 
     @property
     def texts(self) -> list[str]:
-        """The output of every row; empty for an empty source."""
-        return [row.text for row in self.rows]
+        """The output of every row, empty for an empty source; raises ``DataError`` if they were written to a file."""
+        return [row.text for row in self._rows_in_memory()]
 
     def frame(self) -> pandas.DataFrame:
-        """Return the rows as a data frame."""
+        """Return the rows as a data frame; raises ``DataError`` if they were written to a file."""
+        rows = self._rows_in_memory()
         with optional_import("A data frame", "pandas", "frames"):
             import pandas
-        return pandas.DataFrame([row.columns() for row in self.rows])
+        return pandas.DataFrame([row.columns() for row in rows])
+
+    def _rows_in_memory(self) -> list[GeneratedRow]:
+        if self.count and not self.rows:
+            raise DataError(f"The rows were written to {self.path}; read that file, or generate without naming one.")
+        return self.rows
 
     def review(self, file: str | Path | None = None) -> Review:
         """Return the review of these rows by a person, the same at every call.
