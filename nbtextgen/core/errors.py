@@ -5,11 +5,13 @@ from __future__ import annotations
 import difflib
 import re
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from nbtextgen.core.escaping import pictured_lines
 
 _OPTION = re.compile(r"(?<![\w-])--([a-z][a-z0-9]*(?:-[a-z0-9]+)*)(?:=([^\s,;()]*[^\s,;().:]))?")
+_MAGIC = re.compile(r"%%?textgen_\w+(?: +[^\s,;()]*[^\s,;().:])*")
+"""The line of a magic in a message, up to a comma, a bracket or the end of the sentence."""
 
 
 def python_words(text: str) -> str:
@@ -22,7 +24,7 @@ def python_words(text: str) -> str:
         plain = value.isupper() or re.fullmatch(r"-?[\d.]+", value) or value in ("True", "False", "None")
         return f"{name}={value if plain else repr(value)}"
 
-    return _OPTION.sub(keyword, text)
+    return _around_lines(text, keyword)
 
 
 def magic_words(text: str) -> str:
@@ -32,7 +34,21 @@ def magic_words(text: str) -> str:
 
 def form_words(text: str) -> str:
     """Name options as the labels of a panel do: ``--hidden-size`` becomes ``hidden size``."""
-    return _OPTION.sub(lambda match: match[1].replace("-", " ") + (f" {match[2]}" if match[2] else ""), text)
+    return _around_lines(text, lambda match: match[1].replace("-", " ") + (f" {match[2]}" if match[2] else ""))
+
+
+def options_named(text: str) -> list[str]:
+    """Return the options that a message names, as keywords."""
+    return [match[1].replace("-", "_") for match in _OPTION.finditer(text)]
+
+
+def _around_lines(text: str, word: Callable[[re.Match[str]], str]) -> str:
+    """Name the options of a message; the lines of magics in it are to be typed, and keep theirs."""
+    words, end = list[str](), 0
+    for line in _MAGIC.finditer(text):
+        words += [_OPTION.sub(word, text[end : line.start()]), magic_words(line[0])]
+        end = line.end()
+    return "".join([*words, _OPTION.sub(word, text[end:])])
 
 
 class NbTextGenError(Exception):

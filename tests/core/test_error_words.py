@@ -21,6 +21,12 @@ from nbtextgen.training.progress import line
         ("--precision=int8 works", "precision='int8' works", "--precision int8 works", "precision int8 works"),
         ("(--attention=none)", "(attention='none')", "(--attention none)", "(attention none)"),
         ("give --source=NAME", "give source=NAME", "give --source NAME", "give source NAME"),
+        (
+            "--live needs a model: %textgen_panel NAME --kind=tune, not --bits=8.",
+            "live needs a model: %textgen_panel NAME --kind tune, not bits=8.",
+            "--live needs a model: %textgen_panel NAME --kind tune, not --bits 8.",
+            "live needs a model: %textgen_panel NAME --kind tune, not bits 8.",
+        ),
         ("a well--known b---c", "a well--known b---c", "a well--known b---c", "a well--known b---c"),
     ],
 )
