@@ -108,7 +108,7 @@ def draw_train(lab: Lab) -> None:
     """The form of a training with the estimated cost of a run."""
     notebook = lab.open(["%load_ext nbtextgen", "%textgen_panel dates --data builtin:dates"], run=True)
     panel = notebook.panel(1)
-    panel.get_by_label("max. minutes: automatic").uncheck()
+    panel.get_by_label("max. minutes: none").uncheck()
     put(panel, "max. minutes", "2")
     panel.get_by_text("--max-minutes 2").wait_for()
     panel.get_by_text("Estimating").wait_for(state="hidden")

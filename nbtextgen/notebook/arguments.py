@@ -92,6 +92,10 @@ START = by_name(
     share_option("replay", "with --start: share of old pairs in every epoch; default 0.5"),
 )
 """Options of a training that goes on from a model."""
+LENGTH = Option("length", int, False, 200, "number of tokens to generate", 1, None, None, None, None, (10, 2000))
+"""Length of a continuation."""
+SAMPLED: Values = {"sample": True, "temperature": 0.8, "top_p": 0.95}
+"""A continuation is sampled unless ``--no-sample`` is on the line: the most likely text repeats itself."""
 BITS = choice_option("bits", "16", ("8", "16"), "of each weight in a page; 8 makes it half as large")
 LIVE = by_name(
     flag_option(

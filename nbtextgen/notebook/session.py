@@ -7,6 +7,7 @@ import keyword
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from inspect import ismodule
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,7 +69,9 @@ class Session:
     def new_name(self, words: Sequence[str], magic: str = "%%textgen_train") -> str:
         """Return the variable to fill; raises ``OptionError`` unless the words are one name that is free or holds a model."""
         if not words:
-            raise OptionError(f"Name the variable that receives the model, for instance: {magic} dates")
+            raise OptionError(
+                f"Name the variable that receives the model, for instance: {magic} dates".replace("  ", " ")
+            )
         name = words[0]
         if not name.isidentifier() or keyword.iskeyword(name):
             raise OptionError(f"'{name}' cannot be a variable name; use letters, digits and _, for instance: dates")
@@ -161,7 +164,12 @@ class Session:
         try:
             return eval(code.strip(), self.scope)  # the notebook's own code, by its user
         except Exception as error:
-            suggestion = nearest(text, [name for name in self.scope if not name.startswith("_")])
+            named = [
+                name
+                for name, value in self.scope.items()
+                if is_generator(value) or not (callable(value) or ismodule(value))
+            ]
+            suggestion = nearest(text, [name for name in named if not name.startswith("_")])
             raise DataError(f"{option} {text}".strip() + f" is {otherwise} ({error}).{suggestion}") from None
 
     def with_glossary(self, options: Values) -> Values:

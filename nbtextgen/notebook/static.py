@@ -26,9 +26,11 @@ class StaticForm:
 
     Attributes:
         live_page: a third output, which works where the widget does not live; or ``None``.
+        around: the panel that this one is a part of, whose static form holds this one's; or ``None``.
     """
 
     live_page: LivePage | None = None
+    around: StaticForm | None = None
 
     _still_id = ""
     _shown_still: dict[str, str] | None = None
@@ -54,7 +56,9 @@ class StaticForm:
         return f".jp-OutputArea-child:has(.{self._still_id}),.{self._still_id}{{display:none}}"
 
     def refresh_still(self) -> None:
-        """Bring the static form up to date, if it is shown; may be called from any thread."""
+        """Bring the static form up to date, if it is shown, or that of the panel around; may be called from any thread."""
+        if self.around is not None:
+            self.around.refresh_still()
         if self._shown_still is None:
             return
         still = self.still()
@@ -64,6 +68,8 @@ class StaticForm:
 
     def remove_still(self) -> None:
         """Empty the static form of a panel that its reader has closed."""
+        if self.around is not None:
+            self.around.refresh_still()
         if self._shown_still is not None:
             self._shown_still = None
             _display({"text/plain": "", "text/html": ""}, self._still_id, update=True)
@@ -105,6 +111,53 @@ class PlainBox(StaticForm, ipywidgets.VBox):
     def summary(self) -> tuple[str, str]:
         """Return text, and HTML to show under it."""
         return self._summary()
+
+
+class Below(ipywidgets.VBox):
+    """What a panel has opened below itself; the panel's static form holds that of each part."""
+
+    def __init__(self, panel: StaticForm) -> None:
+        self._panel = panel
+        super().__init__()
+
+    def show(self, *parts: ipywidgets.Widget) -> None:
+        """Show these parts in the place of those before, which end their work and leave no widget behind."""
+        opened, self.children = self.children, parts
+        for part in parts:
+            if isinstance(part, StaticForm):
+                part.around = self._panel
+        for part in opened:
+            if part not in parts:
+                close_whole(part)
+
+    def summary(self) -> tuple[str, str]:
+        """Return the parts as text and as static HTML, without those that the reader has closed."""
+        texts, pages = list[str](), list[str]()
+        for part in self.children:
+            summary = getattr(part, "summary", None)
+            if part.comm is None:
+                continue
+            if summary is not None:
+                text, page = summary()
+                texts.append(text)
+                pages.append(page)
+            elif isinstance(part, ipywidgets.HTML):
+                pages.append(part.value)
+        return "\n".join(texts), "".join(pages)
+
+
+def close_whole(widget: ipywidgets.Widget) -> None:
+    """Close a widget with all that belongs to it, and end its work."""
+    cancel = getattr(widget, "cancel", None)
+    if callable(cancel):
+        cancel()
+    for child in getattr(widget, "children", ()):
+        close_whole(child)
+    widget.close()
+    for name in ("layout", "style"):
+        belonging = getattr(widget, name, None)
+        if isinstance(belonging, ipywidgets.Widget):
+            belonging.close()
 
 
 def _visible_parts(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:

@@ -91,6 +91,26 @@ test("an open setting shows what it would be, and becomes that when it is set", 
   assert.equal(model.state.values.hidden_size, null);
 });
 
+test("what an open setting is stands in its check box and its empty box, and its slider at its begin", () => {
+  const seed = { ...FIELDS[1], name: "seed", label: "seed", open: "random" };
+  const { root, control } = shownForm({ sections: [{ title: "All", fields: [seed] }], autos: {} });
+  assert.equal(labelled(root, "seed: random").parentElement.textContent, "random");
+  const slider = labelled(root, "seed, slider");
+  assert.deepEqual(
+    [control("seed").value, control("seed").placeholder, slider.value, slider.getAttribute("aria-valuetext")],
+    ["", "random", "0", "random"],
+  );
+});
+
+test("a list offers other choices while the form is shown", () => {
+  const { model, control } = shownForm();
+  model.set("suggestions", { cell: ["lstm", "gru", "<b>"] });
+  assert.deepEqual(
+    [[...control("cell").options].map(({ value }) => value), control("cell").value],
+    [["lstm", "gru", "<b>"], "lstm"],
+  );
+});
+
 test("a setting without a value anywhere begins at its first stop", () => {
   const { model, root } = shownForm({ autos: {} });
   enter(labelled(root, "hidden size: automatic"), false);
@@ -152,7 +172,7 @@ const RANGES = [
 
 function shownRanges() {
   const values = { hidden_size: { on: true, range: [17, 33] }, cell: { on: false, range: ["lstm", "rnn"] } };
-  const model = fakeModel({ fields: RANGES, values, disabled: false });
+  const model = fakeModel({ fields: RANGES, values, errors: {}, disabled: false });
   return { model, ...show(ranges.default, model) };
 }
 
@@ -174,10 +194,25 @@ test("a range has two thumbs and two boxes; the lower end takes the upper along,
       ["24", "30"],
     ],
   );
-  enter(labelled(root, "hidden size, from, number"), "-5");
-  assert.deepEqual(model.state.values.hidden_size.range, [16, 30], "the lowest that is allowed");
-  enter(labelled(root, "hidden size, from, number"), "many");
-  assert.deepEqual(boxes(), ["16", "30"], "no number changes nothing");
+  enter(labelled(root, "hidden size, to, number"), "1000");
+  assert.deepEqual([model.state.values.hidden_size.range, high.value], [[24, 1000], "3"], "outside of the slider");
+  enter(labelled(root, "hidden size, from, number"), " many ");
+  assert.deepEqual(
+    [model.state.values.hidden_size.range, boxes()[0]],
+    [["many", 1000], "many"],
+    "for the kernel to refuse",
+  );
+});
+
+test("the error of a range stands under its setting, and one about all above them", () => {
+  const { model, root } = shownRanges();
+  model.set("errors", { hidden_size: "must be <b>whole</b>", "": "Choose one." });
+  const box = labelled(root, "hidden size, from, number");
+  assert.equal(document.getElementById(box.getAttribute("aria-describedby")).textContent, "must be <b>whole</b>");
+  assert.equal(box.getAttribute("aria-invalid"), "true");
+  assert.equal(root.querySelector(".ntg-error").textContent, "Choose one.");
+  model.set("errors", {});
+  assert.deepEqual([box.getAttribute("aria-invalid"), root.querySelector(".ntg-error").textContent], ["false", ""]);
 });
 
 test("choices are kept in their order, and a setting that is not searched is dimmed", () => {

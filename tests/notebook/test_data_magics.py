@@ -118,21 +118,32 @@ def test_the_cleaning_panel_shows_what_would_change_before_it_does(shell: Intera
     assert kept.equals(shell.user_ns["df_clean"])
 
 
-def test_the_writing_panel_writes_and_escapes(shell: InteractiveShell) -> None:
-    import time
-
+def test_the_continue_panel_writes_escapes_and_leaves_its_text(shell: InteractiveShell) -> None:
     from nbtextgen import TextGenerator
-    from nbtextgen.notebook.panels.continuation import continuation_panel
 
     model = TextGenerator(tokens="char", context=8, hidden_size=8, embedding_size=8, max_steps=2)
-    model.fit_text("<b>one</b> & two " * 60, callbacks=[])
-    panel = continuation_panel(model, "<b>one", 40, {})
-    panel.children[2].children[0].click()
-    shown = panel.children[3]
-    until = time.monotonic() + 120
-    while "&lt;b&gt;one" not in shown.value and time.monotonic() < until:
-        time.sleep(0.05)
-    assert "&lt;b&gt;one" in shown.value and "<b>" not in shown.value
+    shell.user_ns["poet"] = model.fit_text("<b>one</b> & two " * 60, callbacks=[])
+    panel = shell.run_line_magic("textgen_continue", "poet <b>one --length 40 --precision fp32 --panel")
+    assert panel.code.pieces[0]["code"] == '%textgen_continue poet --length 40 --precision fp32 "<b>one"'
+    panel.begin.click()
+    panel._worker.wait(120)
+    assert "&lt;b&gt;one" in panel.output.value and "<b>" not in panel.output.value and panel.stop.disabled
+    assert panel.output.value in panel.summary()[1] and "seed" in panel.status.value
+    line = panel.code.pieces[0]["code"].partition(" ")[2]
+    written = shell.run_line_magic("textgen_continue", f"{line} --quiet")
+    assert panel.summary()[0].endswith(written)  # the line repeats what is shown
+    for values, field, message in (
+        ({"length": "0"}, "length", "length must be a whole number of at least 1"),
+        ({"length": "20", "temperature": "hot"}, "temperature", "temperature must be a number"),
+    ):
+        panel.decoding.put(**values)
+        assert message in panel.decoding.errors[field] and panel.begin.disabled and message in panel.summary()[1]
+    panel.decoding.put(temperature=1.0, sample=False)
+    panel.form.put(text="")
+    assert panel.begin.disabled and "Enter the beginning" in panel.status.value
+    panel.form.put(text="one\ntwo")
+    assert [piece["name"] for piece in panel.code.pieces] == ["Python"] and not panel.begin.disabled
+    assert "'one\\ntwo', length=20, sample=False" in panel.code.pieces[0]["code"]
 
 
 def test_pairs_show_their_report_from_python() -> None:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import html
 import io
+import threading
 from pathlib import Path
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from ipywidgets.widgets.widget import _instances
 
+from nbtextgen.core.errors import NotTrainedError
 from nbtextgen.export.page import live_page as live
+from nbtextgen.notebook import static
 from nbtextgen.notebook.magics.base import MagicError
 from nbtextgen.notebook.panels.generate import GeneratePanel
 from nbtextgen.notebook.panels.result import ResultBar
 from nbtextgen.notebook.panels.train import TrainPanel
 from nbtextgen.notebook.panels.tune import TunePanel
+from nbtextgen.notebook.panels.widgets import status
 from nbtextgen.notebook.session import Session
+from nbtextgen.training.controls import Controls
 
 FAST = "--hidden-size 8 --embedding-size 8 --epochs 1 --quiet"
 
@@ -57,14 +64,20 @@ def test_tune_panel_reads_its_data_before_it_starts(session: Session) -> None:
     session.variables["wide"] = [{"a": "x", "b": "y", "c": "z"}, {"a": "u", "b": "v", "c": "w"}]
     panel = TunePanel(session, "best", "rows")
     panel._worker.wait(30)
-    assert "64 pairs, for instance “aaa” → “aaa”" in panel.status.value and not panel.start.disabled
+    assert (
+        "64 pairs, for instance “<bdi>aaa</bdi>” → “<bdi>aaa</bdi>”" in panel.status.value and not panel.start.disabled
+    )
     for values, field, message in (
         ({"data": "nothing"}, "data", "neither a file"),
         ({"data": "3"}, "data", "int"),
+        ({"data": "iter(rows)"}, "data", "can be read only once; enter list(iter(rows))"),
+        ({"data": "[('a', 'b')]"}, "data", "only one pair"),
         ({"data": "[]"}, "data", ""),
-        ({"data": "wide"}, "data", "columns a, b, c"),
+        ({"data": "wide"}, "data", "columns a, b, c; enter two of them below, as source and target."),
+        ({"data": "wide", "source": "a"}, "target", "columns a, b, c; enter the target column here."),
         ({"data": "wide", "source": "a", "target": "d"}, "target", "no target column 'd'"),
         ({"data": "rows", "source": "", "target": "", "fixed": "--hiden 3"}, "fixed", "Did you mean"),
+        ({"fixed": "--clean nfcc"}, "fixed", "no cleaning step 'nfcc'"),
         ({"fixed": "", "name": "1x"}, "name", "variable name"),
     ):
         panel.form.put(**values)
@@ -75,6 +88,129 @@ def test_tune_panel_reads_its_data_before_it_starts(session: Session) -> None:
     panel.form.put(data="rows")
     panel._worker.wait(30)
     assert not panel.start.disabled and panel.form.errors == {}
+
+
+def test_train_panel_refuses_at_the_field_before_the_start(session: Session) -> None:
+    panel = TrainPanel(session, "better", "rows")
+    for values, field, message in (
+        ({"data": "[('a', 'b')] * 9"}, "data", "only 9 identical pairs"),
+        ({"data": "rows", "clean": "nfcc"}, "clean", "no cleaning step 'nfcc'"),
+        ({"clean": "", "augment": "swop:0.1"}, "augment", "no augmentation 'swop'"),
+        ({"augment": "", "name": ""}, "name", "for instance: dates"),
+    ):
+        panel.form.put(**values)
+        panel._worker.wait(30)
+        assert message in panel.form.errors[field] and panel.start.disabled, values
+        assert message in html.unescape(panel.summary()[1]) and "_" not in panel.form.refusals()
+    panel.form.put(name="better", store="tokens", hidden_size=8, embedding_size=8, epochs=1)
+    panel._worker.wait(60)
+    assert "parameters;" in panel.cost.value and not panel.start.disabled
+
+
+def test_ranges_of_a_search_are_refused_at_their_setting(session: Session) -> None:
+    panel = TunePanel(session, "best", "rows")
+    usual = panel.ranges.values
+    off = {name: {**value, "on": False} for name, value in usual.items()}
+    for name, ends, message in (
+        ("batch_size", [12.5, 32], "batch size must be a whole number"),
+        ("batch_size", ["many", 32], "batch size must be a whole number between 1 and 1000000 (got 'many')"),
+        ("hidden_size", [64, 16], "from a lower to a higher number (got 64 to 16)"),
+        ("dropout", [0.1, 2], "dropout must be a number in [0, 1)"),
+        ("cell", [], "Choose at least one of rnn, gru, lstm."),
+        ("", [], "Choose at least one setting to search."),
+    ):
+        panel.ranges.values = off | ({name: {"on": True, "range": ends}} if name else {})
+        assert message in panel.ranges.errors[name] and panel.start.disabled, name
+        assert panel.form.errors == {} and "--" not in panel.ranges.errors[name]
+        assert panel.ranges.errors[name].partition("'")[0] in panel.summary()[1]
+    panel.ranges.values = off | {"hidden_size": {"on": True, "range": [16, 2000]}}  # more than the slider has
+    assert panel.ranges.errors == {} and not panel.start.disabled
+    assert "--search hidden-size:16..2000" in panel.code.pieces[0]["code"]
+    panel.form.put(fixed="--hidden-size 32")
+    assert "both fixed and searched" in panel.ranges.errors["hidden_size"]
+    panel._worker.cancel(wait=True)
+
+
+def test_a_double_click_starts_once(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, go = list[str](), threading.Event()
+
+    def tune(*_: object, controls: Controls, **__: object) -> None:
+        begun.append("search")
+        assert go.wait(60) and controls.stopping
+        raise NotTrainedError("No trial has a model.")
+
+    monkeypatch.setattr("nbtextgen.notebook.panels.tune.tune", tune)
+    panel = TunePanel(session, "best", "rows")
+    panel.start.click()
+    panel.start.click()  # does not wait for the search to end
+    panel.stop.click()
+    assert panel.stop.disabled and "Stopping" in panel.status.value
+    go.set()
+    panel._worker.wait(60)
+    assert begun == ["search"] and "No trial has a model" in panel.summary()[1] and not panel.start.disabled
+
+    trainer = TrainPanel(session, "twice", "rows")
+    trainer.form.put(hidden_size=8, embedding_size=8, max_steps=2)
+    trainer.start.click()
+    trainer.start.click()
+    session.trainings["twice"].worker.wait(60)
+    assert trainer.status.value == "" and not trainer.start.disabled and len(trainer.below.children) == 2
+    trainer.below.children[1]._worker.wait(60)
+    assert "update" in trainer.summary()[0] and "Generate panel" in trainer.summary()[0]
+
+
+def test_stills_follow_what_is_open_below_and_nothing_is_left_behind(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stills = list[str]()
+    monkeypatch.setattr(static, "_display", lambda data, *_, **__: stills.append(data["text/html"]))
+    bar = ResultBar(session, "words")
+    bar._shown_still = {}
+    bar.buttons["Try it"].click()
+    panel = bar.below.children[0]
+    panel.form.put(text="dab")
+    panel._worker.wait(60)
+    assert ">dab<" in stills[-1] and panel._generations[0].text in stills[-1]
+    there = len(_instances)
+    bar.buttons["Try it"].click()
+    bar.below.children[0]._worker.wait(60)
+    assert len(_instances) == there  # those of the first one are closed
+    bar.buttons["Explain"].click()
+    explanation = bar.below.children[0]
+    explanation.wait()
+    assert "<div>SHAP <small>" in stills[-1]  # computed after the explanation opened
+    explanation._receive(None, {"kind": "close"})
+    assert "SHAP" not in stills[-1]
+
+
+def test_generate_panel_offers_the_models_that_there_are_and_refuses_at_the_field(session: Session) -> None:
+    session.variables["models"] = {"first": session.variables["words"]}
+    panel = GeneratePanel(session, "models['first']", "abc")
+    assert panel.form.values["model"] in panel.form.suggestions["model"]
+    session.variables["later"] = session.variables["words"]
+    panel.form.put(text="abd")
+    assert {"none", "words", "later", "models['first']"} <= set(panel.form.suggestions["compare"])
+    panel._worker.wait(60)
+    del session.variables["later"]
+    session.variables["terms"] = {"abd": "dba"}
+    panel.decoding.put(glossary="terms")
+    panel._worker.wait(60)
+    assert panel._generations[0].text.count("dba") and "glossary={'abd': 'dba'}" in panel.code.pieces[1]["code"]
+    for values, field, message in (
+        ({"glossary": "no.txt"}, "glossary", "no.txt"),
+        ({"glossary": "", "min_length": 9, "max_length": 3}, "min_length", "min length 9 is more than max length 3"),
+    ):
+        panel.decoding.put(**values)
+        panel._worker.wait(60)
+        assert message in panel.decoding.errors[field] and message in panel.summary()[1]
+    panel.decoding.put(min_length=0, max_length=None)
+    panel.form.put(model="gone")
+    panel._worker.wait(60)
+    assert "no model named gone" in panel.summary()[1]
+
+
+def test_texts_of_the_data_have_a_direction_of_their_own_in_a_sentence() -> None:
+    assert "“<bdi>\u05d0</bdi>” → “<bdi>&lt;b&gt;</bdi>”" in status("for instance “\u05d0” → “<b>”.")
 
 
 def test_enter_at_the_end_of_an_input_is_no_part_of_it(session: Session) -> None:

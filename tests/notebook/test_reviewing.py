@@ -115,7 +115,7 @@ def test_the_panel_walks_decides_and_takes_back(model: TextGenerator, todo: Gene
         send(panel, "skip")
     assert "Every row of this list is decided: 0 accepted, 0 corrected, 10 skipped." in view.status["text"]
     text, page = panel.summary()
-    assert "10 of 10 rows decided" in text and page.count("<tr>") == 11
+    assert "10 of 10 rows decided" in text and page.count("<tr>") == 13 and "<th>row shown</th>" in page
 
 
 def test_explanations_open_below_the_row_and_go_with_it(model: TextGenerator, todo: GeneratedTable) -> None:
@@ -123,12 +123,14 @@ def test_explanations_open_below_the_row_and_go_with_it(model: TextGenerator, to
     send(panel, "explain")
     (explanation,) = panel.below.children
     assert explanation.wait().explanation.text == "zz"
+    assert "row shown" in panel.summary()[1] and "<div>SHAP <small>" in panel.summary()[1]
     send(panel, "go", position=1)
     assert not panel.below.children
     panel._details.worker.wait(SECONDS)
     send(panel, "origins")
     panel._details.worker.wait(SECONDS)
-    head, rows = panel.below.children[0].children
+    head, rows, _ = panel.below.children[0].children
+    assert rows.value in panel.summary()[1] and "Training rows behind" in panel.summary()[0]
     assert "Training rows behind this output" in head.children[0].value and "row 2" in rows.value
     head.children[1].click()
     assert not panel.below.children and "training rows below" in panel.view.status["text"]

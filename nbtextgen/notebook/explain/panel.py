@@ -153,16 +153,21 @@ class ExplanationPanel(StaticForm, anywidget.AnyWidget):
         """Write ``html`` to a file."""
         return write_page(path, self.html(), "The page")
 
-    def still(self) -> dict[str, str]:
-        """Return the explanations so far as static tables, for places without widgets; waits a little for all methods."""
-        self._worker.wait(seconds=WAIT_SECONDS)
+    def summary(self) -> tuple[str, str]:
+        """Return what is known so far as text and as static tables: explanations, the smallest edits, training rows."""
         bundle, edits = self.explanations._repr_mimebundle_(), self._worker.edits.get(_request(self.view).group)
         if edits is not None:
             bundle = {kind: text + edits._repr_mimebundle_()[kind] for kind, text in bundle.items()}
         if self.rows:
             rows = self._worker.rows[self.rows["token"]]._repr_mimebundle_()
             bundle = {kind: f"{text}\n{rows[kind]}" for kind, text in bundle.items()}
-        return bundle | {"text/html": f'<div class="{self._still_id}">{bundle["text/html"]}</div>'}
+        return bundle["text/plain"], bundle["text/html"]
+
+    def still(self) -> dict[str, str]:
+        """Return the static form, for places without widgets; waits a little for all methods."""
+        self._worker.wait(seconds=WAIT_SECONDS)
+        text, page = self.summary()
+        return {"text/plain": text, "text/html": f'<div class="{self._still_id}">{page}</div>'}
 
     def update(self, name: str, value: Values) -> None:
         """Take in a result or status of the worker: ``answers`` and ``sentences`` collect, the others are replaced."""
@@ -193,8 +198,8 @@ class ExplanationPanel(StaticForm, anywidget.AnyWidget):
                 self._worker.submit_rows(token if isinstance(token, int) else None)
             elif kind == "close":
                 self.cancel()
-                self.remove_still()
                 self.close()
+                self.remove_still()
             elif kind == "page":
                 self.send({"kind": "page", "html": self.html()})
         except NbTextGenError as error:

@@ -47,6 +47,10 @@ class LivePanel(anywidget.AnyWidget):
             state["state"] = current
         return state
 
+    def summary(self) -> tuple[str, str]:
+        """Return the training as text and as static HTML."""
+        return static_view.as_text(self._training.record), static_view.as_html(self._training.record)
+
     def _receive(self, _: object, content: Values, buffers: object = None) -> None:
         """Handle a message from the page; may be called in any thread."""
         controls, action, value = self._training.controls, content.get("action"), content.get("value")

@@ -5,17 +5,14 @@ from __future__ import annotations
 from IPython.core.magic import line_magic, magics_class
 
 from nbtextgen.core.escaping import pictured_lines
-from nbtextgen.core.options import Option, options_of
+from nbtextgen.core.options import options_of
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.notebook.arguments import COMMON, TEXT, by_name, flag_option, text_option
+from nbtextgen.notebook.arguments import COMMON, LENGTH, SAMPLED, TEXT, by_name, flag_option, text_option
 from nbtextgen.notebook.code import call, print_code
 from nbtextgen.notebook.lines import ParsedLine
 from nbtextgen.notebook.magics.base import Commands, command
 from nbtextgen.notebook.progress import Throttle
 
-LENGTH = Option("length", int, False, 200, "number of tokens to generate", 1, None, None, None, None)
-SAMPLING = {"sample": True, "temperature": 0.8, "top_p": 0.95}
-"""A continuation is sampled unless ``--no-sample`` is on the line: the most likely text repeats itself."""
 OWN = (
     by_name(
         LENGTH,
@@ -50,16 +47,16 @@ class ContinueCommands(Commands):
         get the same text again.
         """
         model = self.session.model(parsed.words, "continue with")
-        decoding = SAMPLING | {name: value for name, value in parsed.options.items() if name not in OWN}
+        decoding = SAMPLED | {name: value for name, value in parsed.options.items() if name not in OWN}
         text, length = self.text(parsed), parsed.options.get("length", LENGTH.default)
         if parsed.options.get("show_code"):
             return print_code(
                 call(f"print({parsed.words[0]}.continue_text", repr(text), {"length": length, **decoding}) + ")"
             )
         if parsed.options.get("panel"):
-            from nbtextgen.notebook.panels.continuation import continuation_panel
+            from nbtextgen.notebook.panels.continuation import ContinuePanel
 
-            return continuation_panel(model, text, length, decoding)
+            return ContinuePanel(model, parsed.words[0], text, length, decoding)
         pieces, throttle = [text], Throttle()
         if not parsed.options.get("quiet"):
             print(pictured_lines(text), end="", flush=True)

@@ -15,7 +15,7 @@ from nbtextgen.data.pairs import Cleaned, Pairs, RawPairs
 from nbtextgen.data.report.findings import Finding
 from nbtextgen.data.report.views import step_examples
 from nbtextgen.notebook.code import MagicLine, Values
-from nbtextgen.notebook.panels.widgets import CodeView, row, status
+from nbtextgen.notebook.panels.widgets import CodeView, row, sentence_case, status
 from nbtextgen.notebook.static import StaticForm
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class CleaningPanel(StaticForm, widgets.VBox):
         self.apply.on_click(lambda _: self._clean())
         findings = [self._finding_row(finding) for finding in self.report.findings]
         findings = findings or [widgets.HTML("<i>Nothing was found that should be cleaned.</i>")]
-        title = f"<b>{len(rows):,} rows</b>, {len(self.report.findings)} findings"
+        title = f"<b>{counted(len(rows), 'row')}</b>, {counted(len(self.report.findings), 'finding')}"
         scrolled = widgets.Layout(
             max_height=LIST_HEIGHT, overflow="auto", border="1px solid var(--jp-border-color2, #ccc)"
         )
@@ -93,14 +93,15 @@ class CleaningPanel(StaticForm, widgets.VBox):
         """A finding, with the check box of the step that mends it."""
         step = finding.step
         new = step is not None and step not in self.boxes
-        left = self._box(step, checked=step in SAFE) if step is not None and new else widgets.HTML(_mended_by(step))
+        left = self._box(step, checked=step in SAFE) if step is not None and new else widgets.HTML(_cleaned_by(step))
         left.layout.width = "11em"
         colour = COLOURS[finding.severity]
         examples = "".join(
             f"<div>{visible(place)}: <bdi>{visible(text)}</bdi></div>" for place, text in finding.examples
         )
+        title = sentence_case(finding.name.replace("-", " "))
         words = (
-            f"<div style='line-height:1.4;border-left:4px solid {colour};padding-left:8px'><b>{visible(finding.name)}</b> "
+            f"<div style='line-height:1.4;border-left:4px solid {colour};padding-left:8px'><b>{visible(title)}</b> "
             f"({finding.severity}): {counted(finding.count, 'row')} ({finding.share:.1%}); {visible(finding.what)}"
             f"<details><summary>Examples</summary>{examples}</details></div>"
         )
@@ -166,8 +167,9 @@ class CleaningPanel(StaticForm, widgets.VBox):
         return text, self.report.html() + account + self.message.value
 
 
-def _mended_by(step: str | None) -> str:
-    return "" if step is None else f"<span style='opacity:.8'>{visible(step)}, see above</span>"
+def _cleaned_by(step: str | None) -> str:
+    words = "no step for it" if step is None else f"{visible(step)}, see above"
+    return f"<span style='opacity:.8;padding:0 4px'>{words}</span>"
 
 
 def _kept(cleaned: Cleaned) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nbtextgen.core.errors import DataError, NbTextGenError
+from nbtextgen.core.errors import DataError, NbTextGenError, form_words
+from nbtextgen.core.wording import counted
 from nbtextgen.data.builtin import BUILTIN_NAMES
 from nbtextgen.data.readers.files import is_pairs_file
 from nbtextgen.notebook.arguments import COLUMN_NAMES
@@ -13,7 +15,8 @@ from nbtextgen.notebook.code import Values, call
 from nbtextgen.notebook.panels.fields import text_field
 from nbtextgen.notebook.session import Session
 from nbtextgen.notebook.variables import column_names, data_variables, is_generator
-from nbtextgen.pipeline.dataset import read_pairs
+from nbtextgen.pipeline.data_checks import check_enough
+from nbtextgen.pipeline.dataset import cleaning_note, read_pairs
 
 if TYPE_CHECKING:
     from nbtextgen.data.pairs import Cleaned
@@ -73,9 +76,11 @@ class DataSource:
         if not key[0]:
             raise DataError("Enter the data: a variable, a file, or a built-in data set such as builtin:dates.")
         if again or self._cached is None or self._cached[0] != key:
-            pairs, _ = read_pairs(
-                self.session.data(key[0]), None, clean or None, *(values.get(name) or None for name in COLUMN_NAMES)
-            )
+            data = self.session.data(key[0])
+            if isinstance(data, Iterator):  # looking at it would leave nothing to train on
+                raise DataError(f"{key[0]} can be read only once; enter list({key[0]}), or make a list of it before.")
+            pairs, _ = read_pairs(data, None, clean or None, *(values.get(name) or None for name in COLUMN_NAMES))
+            check_enough(pairs.pairs)
             self._cached = (key, pairs)
         return self._cached[1]
 
@@ -83,7 +88,7 @@ class DataSource:
         """Return an error for the name of the model, and for the one to go on from, if they are refused, by field."""
         problems = dict[str, str]()
         try:
-            self.session.new_name([values["name"]] if values.get("name") else [])
+            self.session.new_name([values["name"]] if values.get("name") else [], "")
         except NbTextGenError as error:
             problems["name"] = error.in_form
         start = values.get("start")
@@ -97,19 +102,27 @@ class DataSource:
 
 
 def size_and_example(ready: Cleaned) -> str:
-    """Return how many pairs there are, and the first of them."""
+    """Return how many pairs there are, the first of them, and what the reader and the cleaning have to say."""
+    notes = " ".join(filter(None, [*map(form_words, ready.pairs.notes), cleaning_note(ready)]))
     source, target = (text if len(text) <= 60 else text[:57] + "…" for text in ready.pairs[0])
-    return f"{len(ready.pairs):,} pairs, for instance “{source}” → “{target}”."
+    return f"{counted(len(ready.pairs), 'pair')}, for instance “{source}” → “{target}”. {notes}".rstrip()
 
 
-def field_of(error: NbTextGenError, values: Values) -> str:
-    """Return the field that an error about the data belongs to."""
+def refusal(error: NbTextGenError, values: Values) -> tuple[str, str]:
+    """Return the field that an error about the data belongs to, and the error in the words of the form."""
     words = error.in_form
     if "encoding" in words:
-        return "encoding"
+        return "encoding", words
+    given = [side for side in ("source", "target") if values.get(side)]
+    columns, advice, _ = words.partition("; say which ")
+    if advice and len(given) == 1:
+        side = "target" if given == ["source"] else "source"
+        return side, f"{columns}; enter the {side} column here."
+    if advice:
+        return "data", f"{columns}; enter two of them below, as source and target."
     named = [side for side in ("source", "target") if f"{side} column" in words]
-    quoted = [side for side in ("source", "target") if values.get(side) and f"'{values[side]}'" in words]
-    return next(iter([*named, *quoted]), "data")
+    quoted = [side for side in given if f"'{values[side]}'" in words]
+    return next(iter([*named, *quoted]), "data"), words
 
 
 def columns_of(values: Values) -> dict[str, str]:

@@ -5,12 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from nbtextgen.core.errors import OptionError
+from nbtextgen.core.errors import NbTextGenError, OptionError, options_named
 from nbtextgen.core.options import Option
 from nbtextgen.notebook.code import Values
 
 LABELS = {"n_best": "N-best", "max_minutes": "max. minutes", "top_k": "top-k", "top_p": "top-p", "min_p": "min-p"}
 """Labels that are not the words of the setting's name."""
+OPEN = dict.fromkeys(("max_minutes", "max_steps", "batch_tokens", "source_limit", "context"), "none") | {
+    "seed": "random"
+}
+"""What a setting without a value is, if it is not chosen from the data."""
+PARTS = {"cleaning step": "clean", "augmentation": "augment"}
+"""The settings whose parts have names of their own, by what an error calls such a part."""
 EQUAL_STEPS = 20
 """Up to this span, a slider over whole numbers has steps of one; a wider one doubles."""
 
@@ -19,12 +25,13 @@ def field(option: Option) -> Values:
     """Describe the control of a setting for ``controls.js``.
 
     A choice is a list, a switch is a check box, a number is a slider with a text box; if ``None`` is allowed, there is a
-    check box "auto" beside it. Range, default and help are those of the option.
+    check box "auto", "none" or "random" beside it. Range, default and help are those of the option.
     """
     description: Values = {
         "name": option.name,
         "label": LABELS.get(option.name, option.name.replace("_", " ")),
         "help": f"{option.help} ({option.range()})",
+        "open": OPEN.get(option.name, "auto"),
         "auto": option.optional and (option.type is not str or option.choices is not None),
         "default": list(option.default) if isinstance(option.default, tuple) else option.default,
     }
@@ -105,3 +112,9 @@ def check_settings(values: Values, options: Mapping[str, Option]) -> tuple[Value
         if setting != option.default:
             settings[name] = setting
     return settings, errors
+
+
+def refused_field(error: NbTextGenError, options: Mapping[str, Option]) -> str | None:
+    """Return the setting that an error names first, of those in a form; ``None`` if it names none of them."""
+    words = [name for word, name in PARTS.items() if error.message.startswith(f"There is no {word} ")]
+    return next((name for name in (*words, *options_named(error.message)) if name in options), None)

@@ -6,6 +6,7 @@ import dataclasses
 import random
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import ipywidgets
@@ -18,13 +19,20 @@ from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.inference.generation import Generation
 from nbtextgen.inference.sources import validate_sources
 from nbtextgen.notebook.background import BackgroundWorker, describe
-from nbtextgen.notebook.code import MagicLine, Values
+from nbtextgen.notebook.code import MagicLine, Values, call
 from nbtextgen.notebook.explain.panel import ExplanationPanel
 from nbtextgen.notebook.panels.example import example
-from nbtextgen.notebook.panels.fields import check_settings, choice_field, defaults, field, text_field
+from nbtextgen.notebook.panels.fields import (
+    check_settings,
+    choice_field,
+    defaults,
+    field,
+    refused_field,
+    text_field,
+)
 from nbtextgen.notebook.panels.output_tokens import mark_differences, output_rows, visible_space
-from nbtextgen.notebook.panels.widgets import CodeView, Form, OutputsView
-from nbtextgen.notebook.static import StaticForm
+from nbtextgen.notebook.panels.widgets import CodeView, Form, OutputsView, status
+from nbtextgen.notebook.static import Below, StaticForm
 from nbtextgen.tokenizers.base import EOS
 
 if TYPE_CHECKING:
@@ -70,7 +78,7 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
         self._choices: Sequence[Alternative] = ()
         self._seed: int | None = None  # of the last draw, if the user set none
         self.form, self.decoding = _form(session, name, text), _decoding_form()
-        self.writing, self.code, self.below = OutputsView(), CodeView(), ipywidgets.VBox()
+        self.writing, self.code, self.below = OutputsView(), CodeView(), Below(self)
         parts = [self.form, self.writing, self.below, self.decoding, self.code, self.hidden_style()]
         super().__init__(parts)
         self.form.observe(self._changed, "values")
@@ -84,6 +92,7 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
 
     def _changed(self, change: traitlets.Bunch) -> None:
         old, new = change["old"], change["new"]
+        self.form.suggestions = _models(self.session, *self.names)
         if any(old.get(key) != new.get(key) for key in ("model", "compare", "text")):
             self._prefixes.clear()  # a forced prefix belongs to one text and one model
         self.writing.sampling = bool(self.decoding.values["sample"])
@@ -178,9 +187,9 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
         if errors:
             return None, errors
         try:
-            return build(DecodingConfig, settings), {}
+            return build(DecodingConfig, self.session.with_glossary(settings)), {}
         except NbTextGenError as error:
-            return None, {"max_length": error.in_form}
+            return None, {refused_field(error, OPTIONS) or "max_length": error.in_form}
 
     def _predict(
         self, name: str, text: str, config: DecodingConfig, prefix: Sequence[int], token: CancellationToken
@@ -225,17 +234,12 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
         except NbTextGenError as error:
             self.writing.status = error.in_form
             return
-        self._close_explanation()
-        self.below.children = [panel]
+        self.below.show(panel)
         self.refresh_still()
 
-    def _close_explanation(self) -> None:
-        """Close the explanation that is open, with its computation."""
-        opened, self.below.children = self.below.children, []
-        for part in opened:
-            if isinstance(part, ExplanationPanel):
-                part.cancel()
-            part.close()
+    def cancel(self) -> None:
+        """Stop generating; what is shown stays."""
+        self._worker.cancel()
 
     # Code and static form ------------------------------------------------------------------------------------------
 
@@ -245,8 +249,12 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
         if self._seed is not None and settings.get("sample"):
             settings |= {"seed": self._seed}
         settings |= self._forced(name)
-        line = MagicLine("textgen_generate", name, {} if errors else settings, text)
-        self.code.show({"Magic": line.magic(), "Python": line.python(f"{name}.generate", [repr(text)])})
+        settings = {} if errors else settings
+        line = MagicLine("textgen_generate", name, settings, text)
+        with suppress(NbTextGenError):  # it stands at its field
+            settings = self.session.with_glossary(settings)
+        python = call(f"{name}.generate", repr(text), settings)
+        self.code.show({"Magic": line.magic(), "Python": python})
 
     def _forced(self, name: str) -> Values:
         """Return the settings that make the magic begin with the tokens that the user chose."""
@@ -259,33 +267,37 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
     def summary(self) -> tuple[str, str]:
         """Return the panel as text and as static HTML; waits a little for the first output."""
         self._worker.wait(WAIT_SECONDS)
-        generation = next(iter(self._generations), None)
-        code = self.code.pieces[0]["code"]
-        if generation is None:
-            return f"Generate panel: {code}", ""
-        text, page = f"Generate panel: {code}", ""
-        for name, each in zip(self.names, self._generations, strict=False):
-            bundle = each._repr_mimebundle_() if each is not None else {"text/plain": "", "text/html": ""}
-            text += f"\n{name}: {bundle['text/plain']}"
-            page += f"<div><b>{visible(name)}</b></div>{bundle['text/html']}"
-        for part in self.below.children:
-            if isinstance(part, ExplanationPanel) and part.comm is not None:  # it has a button that closes it
-                page += part.explanations._repr_mimebundle_()["text/html"]
-        return text, page
+        text, page = f"Generate panel: {self.code.pieces[0]['code']}", self.decoding.refusals()
+        for column, each in zip(self.writing.columns, self._generations, strict=False):
+            error = column["error"]
+            bundle = {"text/plain": error, "text/html": status(error, alert=True) if error else ""}
+            if each is not None:
+                bundle = each._repr_mimebundle_()
+            text += f"\n{column['title']}: {bundle['text/plain']}"
+            page += f"<div><b>{visible(column['title'])}</b></div>{bundle['text/html']}"
+        opened = self.below.summary()
+        return "\n".join(filter(None, (text, opened[0]))), page + opened[1]
 
 
 def _form(session: Session, name: str, text: str) -> Form:
-    names, first = session.models() or [name], example(session.model([name]) if name in session.models() else None)
+    names, first = _models(session, name), example(session.model([name]))
     hint = "Type an input" + (f", for instance: {pictured(first)}" if first else ".")
     models = [
-        choice_field("model", names, "the variable that holds the model"),
-        choice_field("compare", [NO_MODEL, *names], "a second model, shown side by side") | {"label": "compare with"},
+        choice_field("model", names["model"], "the variable that holds the model"),
+        choice_field("compare", names["compare"], "a second model, shown side by side") | {"label": "compare with"},
         text_field("text", "the input; the output changes while you type", kind="area", placeholder=hint),
     ]
     return Form(
         sections=[{"title": "Generate", "fields": models}],
         values={"model": name, "compare": NO_MODEL, "text": text},
+        suggestions=names,
     )
+
+
+def _models(session: Session, *shown: str) -> dict[str, list[str]]:
+    """Return the models to choose from now; one that is shown may be no variable, as ``models["french"]``."""
+    names = list(dict.fromkeys([*session.models(), *shown]))
+    return {"model": names, "compare": [NO_MODEL, *names]}
 
 
 def _decoding_form() -> Form:

@@ -11,7 +11,7 @@ from nbtextgen.core.errors import NbTextGenError
 from nbtextgen.notebook.background import BackgroundWorker, describe
 from nbtextgen.notebook.panels.example import example
 from nbtextgen.notebook.panels.widgets import row, status
-from nbtextgen.notebook.static import StaticForm
+from nbtextgen.notebook.static import Below, StaticForm
 
 if TYPE_CHECKING:
     from nbtextgen.export.page.live_page import LivePage
@@ -30,7 +30,7 @@ class ResultBar(StaticForm, ipywidgets.VBox):
         """Create the bar for the model in the variable ``name``; ``live_page`` is what generates where the bar does not live."""
         self.session, self.name, self.live_page = session, name, live_page
         self._worker = BackgroundWorker("nbtextgen result", on_error=self._show_error)
-        self.status, self.below = ipywidgets.HTML(), ipywidgets.VBox()
+        self.status, self.below = ipywidgets.HTML(), Below(self)
         self.buttons = {
             "Try it": self._button("Try it", "Generate while you type", self._try),
             "Explain": self._button("Explain", "Why the model writes what it writes", self._explain),
@@ -46,6 +46,8 @@ class ResultBar(StaticForm, ipywidgets.VBox):
         button = ipywidgets.Button(description=text, tooltip=tooltip, layout={"width": "auto"})
 
         def press(_: object) -> None:
+            if button.disabled:  # the second press of a double click
+                return
             try:
                 action(self.session.model([self.name]))
             except NbTextGenError as error:
@@ -58,21 +60,20 @@ class ResultBar(StaticForm, ipywidgets.VBox):
     def _try(self, model: TextGenerator) -> None:
         from nbtextgen.notebook.panels.generate import GeneratePanel
 
-        self._open(GeneratePanel(self.session, self.name, example(model)))
+        self.below.show(GeneratePanel(self.session, self.name, example(model)))
 
     def _explain(self, model: TextGenerator) -> None:
         from nbtextgen.notebook.explain.panel import ExplanationPanel
 
-        self._open(ExplanationPanel.of(model, example(model)))
+        self.below.show(ExplanationPanel.of(model, example(model)))
 
     def _evaluate(self, model: TextGenerator) -> None:
         pairs = model.held_out
         if pairs is None:
             self._show(f"No pairs were held out; give test pairs: %textgen_evaluate {self.name} --data test.tsv")
             return
-        self._show("Evaluating \u2026")
 
-        def work(_: object) -> None:
+        def work() -> None:
             scores = model.evaluate(pairs)
             scores.analysed = True
             self._show("")
@@ -80,10 +81,9 @@ class ResultBar(StaticForm, ipywidgets.VBox):
             left = "<style>.ntg-scores table { margin-left: 0; }</style>"
             table = scores._repr_mimebundle_()["text/html"]
             page = f'<div class="jp-RenderedHTMLCommon ntg-scores">{left}{table}</div>'
-            self._open(ipywidgets.HTML(page))
-            self.refresh_still()
+            self.below.show(ipywidgets.HTML(page))
 
-        self._worker.replace(work)
+        self._begin("Evaluate", "Evaluating \u2026", work)
 
     def _review(self, model: TextGenerator) -> None:
         pairs, name = model.held_out, f"{self.name}_outputs"
@@ -92,46 +92,45 @@ class ResultBar(StaticForm, ipywidgets.VBox):
                 f"No pairs were held out; give inputs: todo = %textgen_generate {self.name} --data DATA, then %textgen_review todo"
             )
             return
-        self._show("Generating \u2026")
 
-        def work(_: object) -> None:
+        def work() -> None:
             outputs = model.generate_file(pairs.sources[:REVIEWED], on_progress=lambda *_: None)
             self.session.variables[name] = outputs
             commands = self.session.shell.magics_manager.registry["ReviewCommands"]
             self._show(f"The outputs are in {name}; %textgen_review {name} goes on with them later.")
-            self._open(commands.open(name, model_name=self.name))
+            self.below.show(commands.open(name, model_name=self.name))
+
+        self._begin("Review", "Generating \u2026", work)
+
+    def _begin(self, name: str, text: str, work: Callable[[], object]) -> None:
+        """Do long work in the background; the button that began it is off meanwhile."""
+        self._show(text)
+        self.buttons[name].disabled = True
+
+        def job(_: object) -> None:
+            try:
+                work()
+            finally:
+                self.buttons[name].disabled = False
             self.refresh_still()
 
-        self._worker.replace(work)
+        self._worker.submit(job)
 
     def _save(self, model: TextGenerator) -> None:
         folder = model.save(f"{self.name}-model")
         self._show(f"Saved to {folder}; load it with %textgen_load {self.name} {self.name}-model")
-
-    def _open(self, part: ipywidgets.Widget) -> None:
-        opened, self.below.children = self.below.children, [part]
-        for each in opened:
-            each.close()
 
     def _show(self, text: str) -> None:
         self.status.value = status(text) if text else ""
 
     def _show_error(self, error: BaseException) -> None:
         self.status.value = status(describe(error), alert=True)
+        self.refresh_still()
 
     def summary(self) -> tuple[str, str]:
         """Return what is open below the bar as text and as static HTML."""
-        texts, pages = [f"{self.name}: %textgen_panel {self.name}"], [self.status.value]
-        for part in self.below.children:
-            if isinstance(part, StaticForm):
-                text, page = part.summary()
-                texts.append(text)
-                pages.append(page)
-            elif isinstance(part, ipywidgets.HTML):
-                pages.append(part.value)
-            else:
-                pages.append(part.explanations._repr_mimebundle_()["text/html"])
-        return "\n".join(texts), "".join(pages)
+        text, page = self.below.summary()
+        return "\n".join(filter(None, (f"{self.name}: %textgen_panel {self.name}", text))), self.status.value + page
 
     def still(self) -> dict[str, str]:
         """Return the static form: nothing before a button was pressed."""

@@ -16,7 +16,7 @@ from nbtextgen.notebook.panels.widgets import RunsTable, status
 from nbtextgen.notebook.quoting import quoted
 from nbtextgen.notebook.run_actions import open_run
 from nbtextgen.notebook.runs_view import RunsView
-from nbtextgen.notebook.static import StaticForm
+from nbtextgen.notebook.static import Below, StaticForm
 from nbtextgen.run.folder import Run
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class RunsPanel(StaticForm, ipywidgets.VBox):
     def __init__(self, session: Session, view: RunsView) -> None:
         """Show the runs of a view."""
         self.session, self.view = session, view
-        self.table, self.status, self.below = RunsTable(), ipywidgets.HTML(), ipywidgets.VBox()
+        self.table, self.status, self.below = RunsTable(), ipywidgets.HTML(), Below(self)
         self.table.on_msg(self._receive)
         super().__init__([self.table, self.status, self.below, self.hidden_style()])
         self._show_rows()
@@ -72,7 +72,7 @@ class RunsPanel(StaticForm, ipywidgets.VBox):
     def _open(self, chosen: list[RunRecord]) -> str:
         run, name = chosen[0], self._variable(chosen[0])
         history = open_run(self.session, run, name)
-        self._put(ipywidgets.HTML(history._repr_mimebundle_()["text/html"]))
+        self.below.show(ipywidgets.HTML(history._repr_mimebundle_()["text/html"]))
         return f"{name} is the best model of {run.name}"
 
     def _resume(self, chosen: list[RunRecord]) -> str:
@@ -83,7 +83,7 @@ class RunsPanel(StaticForm, ipywidgets.VBox):
         view = EmbeddedView(training, self._over, self.refresh_still)
         training.view = view
         training.callbacks.append(view)
-        self._put(view.widget)
+        self.below.show(view.widget)
         training.start()
         return f"{run.name} is resumed into {name}"
 
@@ -98,7 +98,7 @@ class RunsPanel(StaticForm, ipywidgets.VBox):
         self.refresh_still()
 
     def _compare_chosen(self, chosen: list[RunRecord]) -> str:
-        self._put(ipywidgets.HTML(RunsView(self.view.folder, chosen).html()))
+        self.below.show(ipywidgets.HTML(RunsView(self.view.folder, chosen).html()))
         return f"{len(chosen)} runs side by side"
 
     def _delete(self, chosen: list[RunRecord]) -> str:
@@ -109,15 +109,9 @@ class RunsPanel(StaticForm, ipywidgets.VBox):
         self._show_rows()
         return f"{', '.join(sorted(names))} deleted"
 
-    def _put(self, part: ipywidgets.Widget) -> None:
-        opened, self.below.children = self.below.children, [part]
-        for each in opened:
-            each.close()
-
     def summary(self) -> tuple[str, str]:
         """Return the runs as text and as static HTML."""
-        more = "".join(part.value for part in self.below.children if isinstance(part, ipywidgets.HTML))
-        return repr(self.view), self.view.html() + self.status.value + more
+        return repr(self.view), self.view.html() + self.status.value + self.below.summary()[1]
 
     def still(self) -> dict[str, str]:
         """Return the static form: the table, without its text above it."""

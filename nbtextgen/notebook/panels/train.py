@@ -8,31 +8,28 @@ import ipywidgets
 
 from nbtextgen.charts import figure
 from nbtextgen.core.cancellation import CancellationToken
-from nbtextgen.core.errors import NbTextGenError, form_words
-from nbtextgen.core.escaping import visible
+from nbtextgen.core.errors import DataError, NbTextGenError, form_words
 from nbtextgen.generator import TextGenerator
 from nbtextgen.notebook.arguments import START
 from nbtextgen.notebook.background import BackgroundWorker, describe
 from nbtextgen.notebook.code import MagicLine, Values
-from nbtextgen.notebook.live.record import Record
-from nbtextgen.notebook.live.static_view import as_html, as_text
 from nbtextgen.notebook.panels.data_source import (
     DELAY,
     FIELDS,
     DataSource,
     columns_of,
-    field_of,
     fit_code,
     only_data,
+    refusal,
     size_and_example,
     suggestions,
 )
 from nbtextgen.notebook.panels.embedded import EmbeddedView
-from nbtextgen.notebook.panels.fields import check_settings, defaults, field, text_field
+from nbtextgen.notebook.panels.example import example
+from nbtextgen.notebook.panels.fields import check_settings, defaults, field, refused_field, text_field
 from nbtextgen.notebook.panels.generate import GeneratePanel
 from nbtextgen.notebook.panels.widgets import CodeView, Form, row, status
-from nbtextgen.notebook.static import StaticForm
-from nbtextgen.pipeline.dataset import cleaning_note
+from nbtextgen.notebook.static import Below, StaticForm
 from nbtextgen.pipeline.estimate import TrialRun, trial_run
 from nbtextgen.pipeline.settings import fit_options
 
@@ -78,7 +75,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         self.code = CodeView()
         self.start = ipywidgets.Button(description="Start", button_style="primary", tooltip="Train with these settings")
         self.status = ipywidgets.HTML()
-        self.below = ipywidgets.VBox()
+        self.below = Below(self)
         finder, start = row(self.finder, self.progress, self.cancel, self.use), row(self.start)
         parts = [
             self.form,
@@ -98,7 +95,6 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         self.start.on_click(lambda _: self._start())
         self.form.observe(self._changed, "values")
         self._suggested = 0.0
-        self._record: Record | None = None
         self._about = ""
         self._changed()
 
@@ -149,27 +145,27 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         try:
             ready = self._source.prepared(self.form.values, settings.pop("clean", None))
         except NbTextGenError as error:
-            self._refuse(field_of(error, self.form.values), error.in_form)
+            self._show_error(error)
             return None
-        notes = " ".join(filter(None, [*ready.pairs.notes, cleaning_note(ready)]))
-        self._about = f"{size_and_example(ready)} {notes}"
+        self._about = size_and_example(ready)
         if self.form.values.get("start"):
             self.cost.value = status(self._about, f"Training goes on from {self.form.values['start']}; no estimate.")
             return None
-        trial = trial_run(TextGenerator(**settings).get_params(), ready)
+        options = TextGenerator(**settings).get_params() | {"store": None}  # pairs of which a sample is read
+        trial = trial_run(options, ready)
         self.form.autos = _chosen_values(trial.plan)
         self.cost.value = status(f"{self._about} Estimating …")
         return trial
 
     def _show_error(self, error: BaseException) -> None:
         """Show an error beside the setting that it names, or under the form."""
-        message = describe(error)
-        labels = {name: name.replace("_", " ") for name in OPTIONS}
-        first = next((name for name, label in labels.items() if message.startswith(f"{label} ")), None)
-        if first is not None:
-            self._refuse(first, message)
+        name = refused_field(error, OPTIONS) if isinstance(error, NbTextGenError) else None
+        if name is not None:
+            self._refuse(name, describe(error))
+        elif isinstance(error, DataError):
+            self._refuse(*refusal(error, self.form.values))
         else:
-            self.cost.value = status(message, alert=True)
+            self.cost.value = status(describe(error), alert=True)
             self.refresh_still()
 
     def _refuse(self, name: str, message: str) -> None:
@@ -226,7 +222,9 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
     # Training ------------------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
-        """Run the magic line in the background."""
+        """Run the magic line in the background; the second press of a double click finds the button off."""
+        if self.start.disabled:
+            return
         self._worker.cancel(wait=True)
         problems = {**self.settings()[1], **self._source.problems(self.form.values)}
         if problems:
@@ -244,8 +242,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         training.view = view
         training.record.words = form_words
         training.callbacks.append(view)
-        self._record = training.record
-        self.below.children = [view.widget]
+        self.below.show(view.widget)
         training.start()
         self.refresh_still()
 
@@ -256,8 +253,8 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
             self.status.value = status(training.record.error, alert=True)
             self.refresh_still()
             return
-        sample = self._source.prepared(self.form.values, self.settings()[0].get("clean")).pairs.sources[0]
-        self.below.children = [*self.below.children, GeneratePanel(self.session, training.name, sample)]
+        first = example(self.session.model([training.name]))
+        self.below.show(*self.below.children, GeneratePanel(self.session, training.name, first))
         self.refresh_still()
 
     def _enable(self, on: bool) -> None:
@@ -265,18 +262,9 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
 
     def summary(self) -> tuple[str, str]:
         """Return the panel as text and as static HTML."""
-        text, page = (
-            f"Train panel: {self.code.pieces[0]['code']}",
-            self.cost.value + self.chart.value + self.status.value,
-        )
-        page += "".join(f"<div>{visible(name)}: {visible(error)}</div>" for name, error in self.form.errors.items())
-        if self._record is not None:
-            text, page = f"{text}\n{as_text(self._record)}", page + as_html(self._record)
-        for part in self.below.children:
-            if isinstance(part, GeneratePanel):
-                more = part.summary()
-                text, page = f"{text}\n{more[0]}", page + more[1]
-        return text, page
+        text, opened = self.below.summary()
+        page = self.form.refusals() + self.cost.value + self.chart.value + self.status.value + opened
+        return "\n".join(filter(None, (f"Train panel: {self.code.pieces[0]['code']}", text))), page
 
 
 def _form(session: Session, name: str, data: str) -> Form:

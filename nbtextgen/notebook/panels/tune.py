@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import ipywidgets
 
 from nbtextgen.core.cancellation import CancellationToken
-from nbtextgen.core.errors import NbTextGenError, OptionError
+from nbtextgen.core.errors import DataError, NbTextGenError, OptionError
 from nbtextgen.notebook.background import BackgroundWorker, describe
 from nbtextgen.notebook.code import MagicLine, Values, call
 from nbtextgen.notebook.lines import Syntax, parse_line
@@ -17,17 +17,18 @@ from nbtextgen.notebook.panels.data_source import (
     FIELDS,
     DataSource,
     columns_of,
-    field_of,
     only_data,
+    refusal,
     size_and_example,
     suggestions,
 )
+from nbtextgen.notebook.panels.example import example
 from nbtextgen.notebook.panels.fields import field, text_field
 from nbtextgen.notebook.panels.generate import GeneratePanel
-from nbtextgen.notebook.panels.widgets import CodeView, Form, Ranges, row, status
+from nbtextgen.notebook.panels.widgets import CodeView, Form, Ranges, refusals, row, status
 from nbtextgen.notebook.progress import Throttle
 from nbtextgen.notebook.search_words import MINUTES, SEARCHED, search_as_code, search_as_words
-from nbtextgen.notebook.static import StaticForm
+from nbtextgen.notebook.static import Below, StaticForm
 from nbtextgen.pipeline.settings import fit_options
 from nbtextgen.training.controls import Controls
 from nbtextgen.tuning import TUNABLE, Domain, Range, Tuning, search_space, tune, usual_range
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
     from nbtextgen.notebook.session import Session
 
 OPTIONS = fit_options()
-UPDATE_SECONDS = 1.0
-"""Shortest time between two updates of the charts."""
+UPDATE_SECONDS, STILL_SECONDS = 1.0, 5.0
+"""Shortest times between two updates of the charts, and of the static form."""
 
 
 class TunePanel(StaticForm, ipywidgets.VBox):
@@ -52,10 +53,10 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         data = data or only_data(session)
         self._controls = Controls()
         self._worker = BackgroundWorker("nbtextgen tuning", delay=DELAY, on_error=self._show_error)
-        self._throttle = Throttle(UPDATE_SECONDS)
+        self._throttle, self._still = Throttle(UPDATE_SECONDS), Throttle(STILL_SECONDS)
         self.tuning: Tuning | None = None
         help = "options of textgen_train that are the same in all trials"
-        fixed = text_field("fixed", help, placeholder="--tokens char")
+        fixed = text_field("fixed", help, placeholder="--tokens char") | {"label": "fixed options"}
         self.form = Form(
             sections=[{"title": "Tune", "fields": [*FIELDS, field(MINUTES), fixed]}],
             values={
@@ -81,20 +82,25 @@ class TunePanel(StaticForm, ipywidgets.VBox):
             description="Stop", disabled=True, tooltip="Stop now and keep the best model so far"
         )
         self.status, self.charts, self.table = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
-        self.below = ipywidgets.VBox()
+        self.below = Below(self)
         buttons = row(self.start, self.stop)
         parts = [self.form, self.ranges, self.code, buttons, self.status, self.charts, self.table, self.below]
         parts.append(self.hidden_style())
         super().__init__(parts)
         self.start.on_click(lambda _: self._start())
-        self.stop.on_click(lambda _: self._controls.stop())
+        self.stop.on_click(lambda _: self._stop())
         self.form.observe(self._changed, "values")
         self.ranges.observe(self._changed, "values")
         self._changed()
 
     def search(self) -> dict[str, Domain]:
-        """Return the search space, as ``tune`` takes it."""
-        return {name: _domain(name, value["range"]) for name, value in self.ranges.values.items() if value["on"]}
+        """Return the search space, as ``tune`` takes it; a range that is refused is its usual one."""
+        refused = self._range_problems()
+        values = {name: value["range"] for name, value in self.ranges.values.items() if value["on"]}
+        return {
+            name: usual_range(OPTIONS[name]) if name in refused else _domain(name, ends)
+            for name, ends in values.items()
+        }
 
     def fixed(self) -> Values:
         """Return the settings that are the same in all trials; raises ``OptionError`` as the magic does."""
@@ -107,12 +113,12 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         values = self.form.values
         if change is not None and change["owner"] is self.form and change["old"].get("data") != values.get("data"):
             self.form.suggestions = suggestions(self.session, values.get("data") or "")
-        self.form.errors = problems = self._problems()
-        self.start.disabled = bool(problems) or not values.get("data")
+        self.form.errors, self.ranges.errors = self._problems(), self._range_problems()
+        self.start.disabled = bool(self.form.errors or self.ranges.errors) or not values.get("data")
         self.code.show({"Magic": self.line().magic(), "Python": self._python()})
         if not values.get("data"):
             self.status.value = status("Enter the training data, for instance builtin:dates.")
-        elif "fixed" not in problems:
+        elif "fixed" not in self.form.errors:
             self._worker.replace(lambda token: self._look(values, token))
 
     def _look(self, values: Values, token: CancellationToken) -> None:
@@ -129,7 +135,8 @@ class TunePanel(StaticForm, ipywidgets.VBox):
 
     def _refuse(self, error: NbTextGenError, values: Values) -> None:
         """Show an error at the field that it is about; nothing can be started with it."""
-        self.form.errors = {**self.form.errors, field_of(error, values): error.in_form}
+        name, words = refusal(error, values) if isinstance(error, DataError) else ("fixed", error.in_magic)
+        self.form.errors = {**self.form.errors, name: words}
         self.start.disabled = True
         self.status.value = ""
         self.refresh_still()
@@ -152,9 +159,27 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         except OptionError as error:
             problems["minutes"] = error.in_form
         try:
-            search_space(self.search(), self.fixed())
+            self.fixed()
         except NbTextGenError as error:
             problems["fixed"] = error.in_magic
+        return problems
+
+    def _range_problems(self) -> dict[str, str]:
+        """Return an error for each setting whose range is refused, under its name; under no name, that none is searched."""
+        searched = {name: value["range"] for name, value in self.ranges.values.items() if value["on"]}
+        problems = {} if searched else {"": "Choose at least one setting to search."}
+        try:
+            fixed = self.fixed()
+        except NbTextGenError:
+            fixed = {}
+        for name, values in searched.items():
+            if not values:
+                problems[name] = f"Choose at least one of {', '.join(OPTIONS[name].choices or ())}."
+                continue
+            try:
+                search_space({name: _domain(name, values)}, fixed)
+            except NbTextGenError as error:
+                problems[name] = error.in_form
         return problems
 
     def _minutes(self) -> float:
@@ -175,10 +200,12 @@ class TunePanel(StaticForm, ipywidgets.VBox):
     # Search --------------------------------------------------------------------------------------------------------
 
     def _start(self) -> None:
+        """Begin the search; the second press of a double click finds the button off."""
+        if self.start.disabled:
+            return
         self._worker.cancel(wait=True)
-        problems = self._problems()
-        if problems:
-            self.form.errors = problems
+        self.form.errors, self.ranges.errors = self._problems(), self._range_problems()
+        if self.form.errors or self.ranges.errors:
             return
         if self.session.training_names:
             self.status.value = status("A training is running; stop it or wait until it ends.", alert=True)
@@ -192,6 +219,7 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         self._controls = Controls()
         self._enable(False)
         self.status.value = status("Starting …")
+        self.below.show()
         search, minutes, name = self.search(), self._minutes(), self.form.values["name"]
         self._worker.submit(lambda _: self._tune(ready, search, minutes, fixed, name))
 
@@ -205,22 +233,31 @@ class TunePanel(StaticForm, ipywidgets.VBox):
             self.status.value = status(
                 f"{name} is the best of {len(tuning.trials)} trials, after {tuning.seconds:.0f} s."
             )
-            self.below.children = [GeneratePanel(self.session, name, ready.pairs.sources[0])]
+            self.below.show(GeneratePanel(self.session, name, example(tuning.best)))
         finally:
             self._enable(True)
             self.refresh_still()
 
+    def _stop(self) -> None:
+        """End the search after the current update."""
+        self._controls.stop()
+        self.stop.disabled = True
+        self.status.value = status("Stopping …")
+
     def _show_error(self, error: BaseException) -> None:
         self.status.value = status(describe(error), alert=True)
+        self.refresh_still()
 
     def _on_progress(self, tuning: Tuning, name: str, minutes: float) -> None:
         """Show the search so far; called in its thread."""
-        if not self._throttle.due():
+        if self._controls.stopping or not self._throttle.due():
             return
         self._show(tuning, name)
         time = f"{tuning.seconds / 60:.1f} of {minutes:g} minutes"
         best = "" if tuning.best_trial is None else f"; best so far {tuning.metric} {tuning.best_trial.value:.4g}"
         self.status.value = status(f"Trial {len(tuning.trials)}, {time}{best}")
+        if self._still.due():
+            self.refresh_still()
 
     def _show(self, tuning: Tuning, name: str) -> None:
         self.tuning = tuning
@@ -238,14 +275,20 @@ class TunePanel(StaticForm, ipywidgets.VBox):
 
     def summary(self) -> tuple[str, str]:
         """Return the panel as text and as static HTML."""
+        labels = {name: OPTIONS[name].name.replace("_", " ") for name in self.ranges.errors if name} | {"": "search"}
         html = "" if self.tuning is None else self.tuning._repr_mimebundle_()["text/html"]
-        return f"Tune panel: {self.code.pieces[0]['code']}", self.status.value + html
+        text, opened = self.below.summary()
+        page = self.form.refusals() + refusals(labels, self.ranges.errors) + self.status.value + html + opened
+        return "\n".join(filter(None, (f"Tune panel: {self.code.pieces[0]['code']}", text))), page
 
 
 def _domain(name: str, values: Sequence[Any]) -> Domain:
-    """Return the range of a number between two values, or the choices."""
-    usual = usual_range(OPTIONS[name])
-    return Range(values[0], values[1], usual.logarithmic) if isinstance(usual, Range) else tuple(values)
+    """Return the range of a number between two values, which may be typed, or the choices; raises ``OptionError``."""
+    usual, option = usual_range(OPTIONS[name]), OPTIONS[name]
+    if not isinstance(usual, Range):
+        return tuple(values)
+    low, high = (option.parse(end) if isinstance(end, str) else option.check(end) for end in values)
+    return Range(low, high, usual.logarithmic)
 
 
 def _ends(search: Domain) -> list[object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from nbtextgen.notebook.widgets import module, style
 
 FRONT = Path(__file__).parent / "front"
 STYLE = style(FRONT, "panels.css")
+_QUOTED = re.compile("“([^“”]*)”")
+"""A text of the data in a sentence, which has a direction of its own."""
 
 
 class Form(anywidget.AnyWidget):
@@ -40,6 +43,11 @@ class Form(anywidget.AnyWidget):
     def put(self, **values: object) -> None:
         """Set some of the values, as the user would."""
         self.values = {**self.values, **values}
+
+    def refusals(self) -> str:
+        """Return the errors as static HTML, each with the label of its field."""
+        labels = {each["name"]: each["label"] for section in self.sections for each in section["fields"]}
+        return refusals(labels, self.errors)
 
 
 class CodeView(anywidget.AnyWidget):
@@ -79,7 +87,9 @@ class Ranges(anywidget.AnyWidget):
 
     Attributes:
         fields: as ``Form``'s, numbers and choices only.
-        values: by name, ``{"on": whether it is searched, "range": [low, high] or a list of choices}``.
+        values: by name, ``{"on": whether it is searched, "range": [low, high] or a list of choices}``; an end that was
+            typed and is no number is a text.
+        errors: an error for each setting whose range is refused; under no name, one about all of them.
         disabled: whether the user cannot change anything now.
     """
 
@@ -87,6 +97,7 @@ class Ranges(anywidget.AnyWidget):
     _css = STYLE
     fields = traitlets.List(traitlets.Dict()).tag(sync=True)
     values = traitlets.Dict().tag(sync=True)
+    errors = traitlets.Dict().tag(sync=True)
     disabled = traitlets.Bool(False).tag(sync=True)
 
 
@@ -108,9 +119,23 @@ def status(*lines: str, alert: bool = False) -> str:
     """Return text for an HTML widget, which screen readers announce when it changes."""
     role = "alert" if alert else "status"
     colour = "color:var(--jp-error-color1,#c62828);" if alert else ""
-    return f"<div role='{role}' style='{colour}line-height:1.5'>" + "<br>".join(map(visible, lines)) + "</div>"
+    words = (_QUOTED.sub(r"“<bdi>\1</bdi>”", visible(line)) for line in lines)
+    return f"<div role='{role}' style='{colour}line-height:1.5'>" + "<br>".join(words) + "</div>"
+
+
+def refusals(labels: Mapping[str, str], errors: Mapping[str, str]) -> str:
+    """Return errors by field as static HTML, each with the label of its field; nothing if there are none."""
+    lines = [f"{sentence_case(labels.get(name, name))}: {error}" for name, error in errors.items()]
+    return status(*lines, alert=True) if lines else ""
+
+
+def sentence_case(label: str) -> str:
+    """Return a label as the page shows it, with a capital at its beginning."""
+    return label[:1].upper() + label[1:]
 
 
 def row(*widgets: ipywidgets.Widget) -> ipywidgets.HBox:
     """Return widgets side by side, wrapped on narrow pages."""
-    return ipywidgets.HBox(list(widgets), layout={"flex_flow": "row wrap"})
+    return ipywidgets.HBox(
+        list(widgets), layout={"flex_flow": "row wrap", "align_items": "center", "grid_gap": "0 8px"}
+    )

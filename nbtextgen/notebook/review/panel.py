@@ -19,7 +19,7 @@ from nbtextgen.notebook.background import describe
 from nbtextgen.notebook.code import Values
 from nbtextgen.notebook.panels.widgets import CodeView
 from nbtextgen.notebook.review.details import RowDetails, percent
-from nbtextgen.notebook.static import StaticForm
+from nbtextgen.notebook.static import Below, PlainBox, StaticForm
 from nbtextgen.notebook.widgets import module, style
 from nbtextgen.review import Review
 
@@ -88,7 +88,7 @@ class ReviewPanel(StaticForm, ipywidgets.VBox):
         self._list, self._places, self._position, self._selection = list[int](), dict[int, int](), 0, "undecided"
         self._messages = 0
         self._details = RowDetails(model, self._show_details, self._show_error)
-        self.view, self.below, self.code = ReviewView(), ipywidgets.VBox(), CodeView()
+        self.view, self.below, self.code = ReviewView(), Below(self), CodeView()
         self.view.on_msg(self._receive)
         super().__init__([self.view, self.below, self.code, self.hidden_style()])
         self._select("undecided")
@@ -195,6 +195,7 @@ class ReviewPanel(StaticForm, ipywidgets.VBox):
             token.raise_if_cancelled()
             self._open(self._closable("Training rows behind this output", rows.html()))
             self._say(f"{counted(len(rows), 'training row')} below.")
+            self.refresh_still()
 
         self._say("Looking for training rows \u2026", busy=True)
         self._details.worker.submit(find)
@@ -202,18 +203,23 @@ class ReviewPanel(StaticForm, ipywidgets.VBox):
     def _closable(self, title: str, page: str) -> ipywidgets.Widget:
         """Return a part that is shown below the row, with a title and a button that closes it."""
         close = ipywidgets.Button(description="Close", layout={"width": "auto"})
-        close.on_click(lambda _: self._open(None))
+
+        def press(_: object) -> None:
+            self._open(None)
+            self.refresh_still()
+
+        close.on_click(press)
         heading = ipywidgets.HTML(f"<div style='font-size:15px;font-weight:600'>{visible(title)}</div>")
         head = ipywidgets.HBox([heading, close], layout={"justify_content": "space-between"})
-        return ipywidgets.VBox([head, ipywidgets.HTML(page)])
+        return PlainBox([head, ipywidgets.HTML(page)], lambda: (title, heading.value + page))
 
     def _open(self, part: ipywidgets.Widget | None) -> None:
         """Show a part below the row, in the place of the one before."""
-        opened, self.below.children = self.below.children, () if part is None else (part,)
-        for each in opened:
-            if hasattr(each, "cancel"):
-                each.cancel()
-            each.close()
+        self.below.show(*([] if part is None else [part]))
+
+    def cancel(self) -> None:
+        """Stop looking at rows; decisions are on disk."""
+        self._details.worker.cancel()
 
     # What the page shows ----------------------------------------------------------------------------------------------
 
@@ -318,13 +324,22 @@ class ReviewPanel(StaticForm, ipywidgets.VBox):
     # Static form ------------------------------------------------------------------------------------------------------
 
     def summary(self) -> tuple[str, str]:
-        """Return the progress as text, and the newest decisions as static HTML."""
+        """Return the progress as text, and as static HTML the row on screen, what is open below it, and the newest decisions."""
+        text, opened = self.below.summary()
         decided = list(islice(reversed(self.review.decisions), STILL_ROWS))
         page = html_table(("row", "source", "output", "decision"), map(self._still_row, decided)) if decided else ""
         if len(self.review.decisions) > STILL_ROWS:
             page += f"<div>The last {STILL_ROWS} of {len(self.review.decisions):,} decisions.</div>"
         code = "".join(f"<pre>{visible(piece['code'])}</pre>" for piece in self.code.pieces)
-        return f"Review: {self.review!r}", page + code
+        return "\n".join(filter(None, (f"Review: {self.review!r}", text))), self._still_current() + opened + page + code
+
+    def _still_current(self) -> str:
+        """Return the row that is shown whole as a table."""
+        if self.row is None:
+            return f"<div>{_empty(self._selection)}</div>"
+        shown = self._current(self.row)
+        cells = f"{self.row + 1:,}", shown["source"], shown["text"] or "empty", shown["words"]
+        return html_table(("row shown", "source", "output", "confidence"), [cells])
 
     def _still_row(self, row: int) -> Sequence[str]:
         decision, output = self.review.decisions[row], self.review.rows[row]

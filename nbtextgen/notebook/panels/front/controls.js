@@ -12,6 +12,7 @@
  * @property {keyof typeof CONTROLS} kind
  * @property {SettingValue} default
  * @property {boolean} [auto] whether the setting may be left open
+ * @property {string} [open] what it is then, in a word
  * @property {string} [needs] the switch without which the setting has no effect
  * @property {string} [unless] the switch with which the setting has no effect
  * @property {string[]} [choices] of a list
@@ -25,19 +26,25 @@
  * @property {HTMLElement} main the element that the label names
  * @property {(value: SettingValue) => void} set
  * @property {(enabled: boolean) => void} enable
- * @property {(names: string[]) => void} [suggest] offers names for a text
+ * @property {(names: string[]) => void} [suggest] offers names for a text, or choices for a list
  */
 
 /** @typedef {(field: Field, id: string, row: HTMLElement, onChange: (value: SettingValue) => void) => Control} ControlFactory */
 
 /** @type {ControlFactory} */
 function choiceControl(field, id, row, onChange) {
-  const options = (field.choices ?? []).map((choice) => el("option", { value: choice, text: visible(choice) }));
-  const list = el("select", { id }, ...options);
+  const list = el("select", { id });
+  /** @param {string[]} choices */
+  const offer = (choices) => {
+    if ([...list.options].map(({ value }) => value).join("\n") === choices.join("\n")) return;
+    list.replaceChildren(...choices.map((choice) => el("option", { value: choice, text: visible(choice) })));
+  };
+  offer(field.choices ?? []);
   list.addEventListener("change", () => onChange(list.value));
   row.append(list);
   return {
     main: list,
+    suggest: offer,
     set: (value) => {
       list.value = String(value ?? "");
     },
@@ -71,7 +78,8 @@ function switchControl(field, id, row, onChange) {
 function numberControl(field, id, row, onChange) {
   const stops = field.stops ?? [];
   const slider = stopSlider(stops, `${field.label}, slider`);
-  const attributes = { id, type: "text", inputmode: "decimal", size: 6, autocomplete: "off", placeholder: "none" };
+  const placeholder = field.open ?? "none";
+  const attributes = { id, type: "text", inputmode: "decimal", size: 6, autocomplete: "off", placeholder };
   const box = el("input", attributes);
   /** @param {SettingValue} value */
   const announce = (value) => slider.setAttribute("aria-valuetext", formatValue(value));
@@ -88,6 +96,8 @@ function numberControl(field, id, row, onChange) {
     set: (value) => {
       if (value === null || value === undefined || value === "") {
         box.value = "";
+        slider.value = "0"; // without a value, a slider would stand anywhere
+        slider.setAttribute("aria-valuetext", placeholder);
         return;
       }
       if (document.activeElement !== box) box.value = formatValue(value);

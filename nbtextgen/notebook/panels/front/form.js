@@ -1,4 +1,4 @@
-// A form of settings in sections; an open setting has a check box "auto".
+// A form of settings in sections; an open setting has a check box "auto", "none" or "random".
 
 /** @typedef {{ title: string, closed?: boolean, fields: Field[] }} Section */
 
@@ -31,13 +31,15 @@ function formRow(field, id, onChange) {
   const control = CONTROLS[field.kind](field, id, row, (value) => onChange(field.name, value));
   control.main.setAttribute("aria-describedby", `${id}-help ${id}-error`);
   let last = field.default; // what the setting becomes when it is no longer open
-  const auto = field.auto ? el("input", { type: "checkbox", "aria-label": `${field.label}: automatic` }) : null;
+  const word = field.open ?? "auto";
+  const name = `${field.label}: ${word === "auto" ? "automatic" : word}`;
+  const auto = field.auto ? el("input", { type: "checkbox", "aria-label": name }) : null;
   auto?.addEventListener("change", () => onChange(field.name, auto.checked ? null : (last ?? firstValue(field))));
   const node = el(
     "div",
     { class: `ntg-field ntg-${field.kind}`, title: field.help },
     label,
-    auto && el("label", { class: "ntg-auto" }, auto, el("span", { text: "auto" })),
+    auto && el("label", { class: "ntg-auto" }, auto, el("span", { text: word })),
     row,
     help,
     error,

@@ -10,7 +10,7 @@
  * @property {string[]} [choices]
  */
 
-/** @typedef {[low: number, high: number] | string[]} Range */
+/** @typedef {[low: number | string, high: number | string] | string[]} Range an end that was typed and is no number is a text */
 
 /**
  * Traits of `Ranges` in Python.
@@ -18,20 +18,21 @@
  * @typedef {object} RangesState
  * @property {RangeField[]} fields
  * @property {Record<string, { on: boolean, range: Range }>} values
+ * @property {Record<string, string>} errors by setting; under no name, one about all of them
  * @property {boolean} disabled
  */
 
 /**
  * A slider with two thumbs over the same stops, and a box to type each end in. The lower end can never pass the upper: each
- * takes the other along.
+ * takes the other along. A typed end may lie outside of the slider.
  *
  * @param {RangeField} field
  * @param {Range} range
- * @param {(range: [low: number, high: number]) => void} onChange
+ * @param {(range: [low: number | string, high: number | string]) => void} onChange
  */
 function numberRange(field, range, onChange) {
   const stops = field.stops ?? [];
-  const values = [Number(range[0]), Number(range[1])];
+  const values = [range[0], range[1]];
   const filled = el("div", { class: "ntg-filled" });
   const parts = ["from", "to"].map((end, side) => {
     const slider = stopSlider(stops, `${field.label}, ${end}`);
@@ -39,26 +40,25 @@ function numberRange(field, range, onChange) {
     const box = el("input", { ...attributes, "aria-label": `${field.label}, ${end}, number` });
     slider.addEventListener("input", () => set(side, stops[Number(slider.value)]));
     box.addEventListener("change", () => {
-      const value = Number(box.value);
-      const valid = box.value.trim() !== "" && Number.isFinite(value);
-      set(side, valid ? Math.min(Math.max(value, stops[0]), stops[stops.length - 1]) : values[side]);
+      const text = box.value.trim();
+      set(side, text !== "" && Number.isFinite(Number(text)) ? Number(text) : text);
     });
     return { slider, box };
   });
   /**
    * @param {number} side
-   * @param {number} value
+   * @param {number | string} value
    */
   function set(side, value) {
     values[side] = value;
-    if (values[0] > values[1]) values[1 - side] = value;
+    if (Number(values[0]) > Number(values[1])) values[1 - side] = value;
     show();
     onChange([values[0], values[1]]);
   }
   function show() {
     const places = parts.map(({ slider, box }, side) => {
       box.value = formatValue(values[side]);
-      slider.value = String(nearestStop(stops, values[side]));
+      slider.value = String(nearestStop(stops, Number(values[side])));
       slider.setAttribute("aria-valuetext", formatValue(values[side]));
       return (100 * Number(slider.value)) / Math.max(1, stops.length - 1);
     });
@@ -96,7 +96,10 @@ function render({ model, el: root }) {
   root.classList.add("ntg", "ntg-ranges");
   const releaseKeys = keepKeys(root);
   const settings = el("fieldset", { "aria-label": "Settings to search" });
-  root.replaceChildren(el("div", { class: "ntg-title", text: "Search" }), settings);
+  const error = el("div", { class: "ntg-error", role: "alert" });
+  root.replaceChildren(el("div", { class: "ntg-title", text: "Search" }), error, settings);
+  /** @type {Map<string, { line: HTMLElement, control: HTMLElement }>} */
+  let rows = new Map();
 
   /**
    * @param {string} name
@@ -124,18 +127,33 @@ function render({ model, el: root }) {
       update(field.name, { on: box.checked });
     });
     enable();
-    const label = el("label", { for: box.id }, box, field.label);
-    return el("div", { class: "ntg-setting", title: field.help }, label, control);
+    const label = el("label", { for: box.id }, box, el("span", { text: field.label }));
+    const line = el("div", { class: "ntg-error", id: `${box.id}-error`, role: "alert" });
+    rows.set(field.name, { line, control });
+    return el("div", { class: "ntg-setting", title: field.help }, label, control, line);
+  }
+  function showErrors() {
+    const errors = model.get("errors") ?? {};
+    setText(error, visible(errors[""] ?? ""));
+    for (const [name, { line, control }] of rows) {
+      setText(line, visible(errors[name] ?? ""));
+      for (const input of control.querySelectorAll("input")) {
+        input.setAttribute("aria-invalid", String(name in errors));
+        input.setAttribute("aria-describedby", line.id);
+      }
+    }
   }
   const enable = () => {
     settings.disabled = model.get("disabled");
   };
   const build = () => {
+    rows = new Map();
     settings.replaceChildren(...model.get("fields").map(rangeRow));
     enable();
+    showErrors();
   };
   build();
-  const release = listen(model, { "change:fields": build, "change:disabled": enable });
+  const release = listen(model, { "change:fields": build, "change:disabled": enable, "change:errors": showErrors });
   return () => {
     releaseKeys();
     release();
