@@ -40,10 +40,20 @@ def folded(text: str) -> str:
 
 
 def html_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table of texts as HTML."""
-    heads = "".join(f"<th>{visible(text)}</th>" for text in head)
-    body = "".join(f"<tr>{''.join(f'<td><bdi>{visible(cell)}</bdi></td>' for cell in row)}</tr>" for row in rows)
+    """A table of texts as HTML; columns of numbers stand at the right, texts at the left."""
+    cells = [list(row) for row in rows]
+    numbers = [all(_NUMBER.fullmatch(row[column]) for row in cells) for column in range(len(head))]
+    sides = [f" style='text-align:{'right' if number else 'left'}'" for number in numbers]
+    heads = "".join(f"<th{side}>{visible(text)}</th>" for side, text in zip(sides, head, strict=True))
+    body = "".join(
+        f"<tr>{''.join(f'<td{side}><bdi>{visible(cell)}</bdi></td>' for side, cell in zip(sides, row, strict=True))}</tr>"
+        for row in cells
+    )
     return f"<table><thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
+
+
+_NUMBER = re.compile(r"([<>] ?)?[+\u2212-]?\d[\d,]*(\.\d+)?( ?%)?|\[[^\]]*\]|nan|")
+"""What stands at the right: numbers, intervals, nothing."""
 
 
 def pictured(text: str) -> str:

@@ -88,7 +88,7 @@ class Session:
         """Return the generator that the line names first; raises ``OptionError`` if there is none, with the nearest."""
         models, variables = self.models(), self.scope
         available = f" (available: {', '.join(models)})" if models else "; train one first with %textgen_train"
-        if not words:
+        if not words or not words[0].strip():
             raise OptionError(f"Name the model to {purpose}{available}.")
         name = words[0]
         if name not in variables and isinstance(parsed_expression(name), (ast.Subscript, ast.Attribute)):

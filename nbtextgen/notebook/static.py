@@ -36,15 +36,15 @@ class StaticForm:
     _shown_still: dict[str, str] | None = None
 
     def summary(self) -> tuple[str, str]:
-        """Return text, and HTML to show under it (already escaped)."""
+        """Return text, and HTML (already escaped) to show under the first line of it."""
         raise NotImplementedError
 
     def still(self) -> dict[str, str]:
         """Return the static form as a mime bundle."""
         text, page = self.summary()
-        lines = "\n".join(map(visible, text.split("\n")))
+        first = visible(text.partition("\n")[0])
         mark = f' class="{self._still_id}"' if self._still_id else ""
-        return {"text/plain": text, "text/html": f"<div{mark}><pre>{lines}</pre>{page}</div>"}
+        return {"text/plain": text, "text/html": f"<div{mark}><pre>{first}</pre>{page}</div>"}
 
     def hidden_style(self) -> ipywidgets.Widget:
         """Return a part of the widget that hides the static form for as long as the page shows the widget."""

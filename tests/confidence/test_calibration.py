@@ -96,7 +96,7 @@ def test_tables_say_what_is_accepted(
     table = model.generate_file(sources, accept=0.9, on_progress=lambda *_: None)
     assert isinstance(table, GeneratedTable) and table.accepted == sum(row.accepted is True for row in table.rows)
     shown = table._repr_mimebundle_()["text/html"]
-    assert shown.count("<tr>") == min(11, 1 + len(sources)) and "<th>accepted</th>" in shown
+    assert shown.count("<tr>") == min(11, 1 + len(sources)) and ">accepted</th>" in shown
     assert all(visible(note) in shown for note in table.notes)
     assert table.rows[0].accepted is False and "of 30 outputs" in table.notes[0]
     written = model.generate_file(sources, tmp_path / f"out{ending}", accept=0.9, on_progress=lambda *_: None)

@@ -146,6 +146,11 @@ test("figures are written with as many digits as they deserve", () => {
   ]);
 });
 
+test("a number beside an axis is never wider than its place", () => {
+  const numbers = [0, 0.5, 0.0015, 0.00015, 5e-5, 12, 1200];
+  assert.deepEqual(numbers.map(live.formatTick), ["0", "0.5", "0.0015", "1.5e-4", "5e-5", "12", "1200"]);
+});
+
 test("the state is named in words", () => {
   const of = (now, controls = {}, error = "") => stateText({ now, controls, error });
   assert.equal(of({}), "preparing…");

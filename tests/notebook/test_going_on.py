@@ -154,9 +154,14 @@ def test_a_double_click_starts_once(session: Session, monkeypatch: pytest.Monkey
     trainer.start.click()
     trainer.start.click()
     session.trainings["twice"].worker.wait(60)
-    assert trainer.status.value == "" and not trainer.start.disabled and len(trainer.below.children) == 2
-    trainer.below.children[1]._worker.wait(60)
-    assert "update" in trainer.summary()[0] and "Generate panel" in trainer.summary()[0]
+    assert "held-out inputs" in trainer.status.value and "role='alert'" not in trainer.status.value
+    live, bar = trainer.below.children
+    bar.below.children[0]._worker.wait(60)
+    assert (
+        "update" in trainer.summary()[0]
+        and "Generate panel" in trainer.summary()[0]
+        and "Est" not in trainer.cost.value
+    )
 
 
 def test_stills_follow_what_is_open_below_and_nothing_is_left_behind(
@@ -204,6 +209,9 @@ def test_generate_panel_offers_the_models_that_there_are_and_refuses_at_the_fiel
         panel._worker.wait(60)
         assert message in panel.decoding.errors[field] and message in panel.summary()[1]
     panel.decoding.put(min_length=0, max_length=None)
+    panel.form.put(compare="words", text="xyz")
+    panel._worker.wait(60)
+    assert "; models['first']: 3 of 3 characters" in panel.writing.status and "; words: 3" in panel.writing.status
     panel.form.put(model="gone")
     panel._worker.wait(60)
     assert "no model named gone" in panel.summary()[1]
@@ -268,6 +276,8 @@ def test_live_page_is_one_sandboxed_frame_beside_its_static_form(session: Sessio
         ("textgen_panel", "words --kind tune --live", None, "--live needs a model to generate with"),
         ("textgen_panel", "--live", None, "--live needs a model to generate with"),
         ("textgen_panel", "words --bits 16", None, "--bits needs --live"),
+        ("textgen_panel", "wordz", None, "Did you mean 'words'? To train it: %textgen_panel wordz --data DATA"),
+        ("textgen_panel", "'' --kind generate", None, "Name the model to show (available: words"),
         (
             "textgen_train",
             f"other --data rows {FAST} --background --live",

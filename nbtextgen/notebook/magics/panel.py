@@ -104,7 +104,12 @@ class PanelCommands(Commands):
         return "generate" if self.session.rich else "history"
 
     def _model_panel(self, kind: str, words: list[str], live: int = 0) -> object:
-        model = self.session.model(words, "show")
+        try:
+            model = self.session.model(words, "show")
+        except OptionError as error:
+            if words and words[0].isidentifier() and words[0] not in self.session.scope:
+                raise OptionError(f"{error.message} To train it: %textgen_panel {words[0]} --data=DATA") from None
+            raise
         if kind == "history":
             from nbtextgen.notebook.live.static_view import History
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -170,10 +170,15 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
             self.writing.alternatives = {}
             milliseconds = 1000 * (time.perf_counter() - start)
             done = f"generated in {milliseconds:.0f} ms" + ("" if self._seed is None else f", seed {self._seed}")
-            notes = dict.fromkeys(note for generation in generations if generation for note in generation.notes)
-            self.writing.status = "; ".join([done, *notes]) if any(generations) else ""
+            self.writing.status = "; ".join([done, *self._notes(generations)]) if any(generations) else ""
         self._show_code()
         self.refresh_still()
+
+    def _notes(self, generations: Sequence[Generation | None]) -> Iterator[str]:
+        """Return what the models have to say about their outputs; of two models, each under its name."""
+        for name, generation in zip(self.names, generations, strict=False):
+            for note in generation.notes if generation is not None else ():
+                yield f"{name}: {note}" if len(generations) > 1 else note
 
     def _settings(self) -> tuple[Values, dict[str, str]]:
         """Return the settings that differ from their defaults and have an effect, and an error for each that is refused."""

@@ -26,9 +26,16 @@ REVIEWED = 500
 class ResultBar(StaticForm, ipywidgets.VBox):
     """Buttons for what usually comes next; each opens below the bar, in the place of the one before."""
 
-    def __init__(self, session: Session, name: str, live_page: LivePage | None = None) -> None:
-        """Create the bar for the model in the variable ``name``; ``live_page`` is what generates where the bar does not live."""
-        self.session, self.name, self.live_page = session, name, live_page
+    def __init__(self, session: Session, name: str, live_page: LivePage | None = None, text: str = "") -> None:
+        """Create the bar.
+
+        Args:
+            session: the notebook.
+            name: the variable that holds the model.
+            live_page: what generates where the bar does not live.
+            text: an input to begin with if the model has no short one.
+        """
+        self.session, self.name, self.live_page, self._text = session, name, live_page, text
         self._worker = BackgroundWorker("nbtextgen result", on_error=self._show_error)
         self.status, self.below = ipywidgets.HTML(), Below(self)
         self.buttons = {
@@ -57,15 +64,22 @@ class ResultBar(StaticForm, ipywidgets.VBox):
         button.on_click(press)
         return button
 
+    @classmethod
+    def opened(cls, session: Session, name: str, text: str) -> ResultBar:
+        """Return the bar with "Try it" pressed; ``text`` as above."""
+        bar = cls(session, name, text=text)
+        bar._try(session.model([name]))
+        return bar
+
     def _try(self, model: TextGenerator) -> None:
         from nbtextgen.notebook.panels.generate import GeneratePanel
 
-        self.below.show(GeneratePanel(self.session, self.name, example(model)))
+        self.below.show(GeneratePanel(self.session, self.name, example(model) or self._text))
 
     def _explain(self, model: TextGenerator) -> None:
         from nbtextgen.notebook.explain.panel import ExplanationPanel
 
-        self.below.show(ExplanationPanel.of(model, example(model)))
+        self.below.show(ExplanationPanel.of(model, example(model) or self._text))
 
     def _evaluate(self, model: TextGenerator) -> None:
         pairs = model.held_out
@@ -131,6 +145,10 @@ class ResultBar(StaticForm, ipywidgets.VBox):
         """Return what is open below the bar as text and as static HTML."""
         text, page = self.below.summary()
         return "\n".join(filter(None, (f"{self.name}: %textgen_panel {self.name}", text))), self.status.value + page
+
+    def cancel(self) -> None:
+        """Stop what runs in the background, if it can be stopped."""
+        self._worker.cancel()
 
     def still(self) -> dict[str, str]:
         """Return the static form: nothing before a button was pressed."""

@@ -13,6 +13,7 @@ from nbtextgen.generator import TextGenerator
 from nbtextgen.notebook.arguments import START
 from nbtextgen.notebook.background import BackgroundWorker, describe
 from nbtextgen.notebook.code import MagicLine, Values
+from nbtextgen.notebook.live.verdict import verdict
 from nbtextgen.notebook.panels.data_source import (
     DELAY,
     FIELDS,
@@ -25,9 +26,8 @@ from nbtextgen.notebook.panels.data_source import (
     suggestions,
 )
 from nbtextgen.notebook.panels.embedded import EmbeddedView
-from nbtextgen.notebook.panels.example import example
 from nbtextgen.notebook.panels.fields import check_settings, defaults, field, refused_field, text_field
-from nbtextgen.notebook.panels.generate import GeneratePanel
+from nbtextgen.notebook.panels.result import ResultBar
 from nbtextgen.notebook.panels.widgets import CodeView, Form, row, status
 from nbtextgen.notebook.static import Below, StaticForm
 from nbtextgen.pipeline.estimate import TrialRun, trial_run
@@ -237,7 +237,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
             self.status.value = status(error.in_form, alert=True)
             return
         self._enable(False)
-        self.status.value = ""
+        self.status.value, self.cost.value = "", status(self._about)  # an estimate may have been under way
         view = EmbeddedView(training, self._over, self.refresh_still)
         training.view = view
         training.record.words = form_words
@@ -253,8 +253,9 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
             self.status.value = status(training.record.error, alert=True)
             self.refresh_still()
             return
-        first = example(self.session.model([training.name]))
-        self.below.show(*self.below.children, GeneratePanel(self.session, training.name, first))
+        self.status.value = status(text) if (text := verdict(training.record)) else ""
+        source = self._source.prepared(self.form.values, self.settings()[0].get("clean")).pairs.sources[0]
+        self.below.show(*self.below.children, ResultBar.opened(self.session, training.name, source))
         self.refresh_still()
 
     def _enable(self, on: bool) -> None:

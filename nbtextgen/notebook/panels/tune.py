@@ -22,9 +22,8 @@ from nbtextgen.notebook.panels.data_source import (
     size_and_example,
     suggestions,
 )
-from nbtextgen.notebook.panels.example import example
 from nbtextgen.notebook.panels.fields import field, text_field
-from nbtextgen.notebook.panels.generate import GeneratePanel
+from nbtextgen.notebook.panels.result import ResultBar
 from nbtextgen.notebook.panels.widgets import CodeView, Form, Ranges, refusals, row, status
 from nbtextgen.notebook.progress import Throttle
 from nbtextgen.notebook.search_words import MINUTES, SEARCHED, search_as_code, search_as_words
@@ -233,7 +232,7 @@ class TunePanel(StaticForm, ipywidgets.VBox):
             self.status.value = status(
                 f"{name} is the best of {len(tuning.trials)} trials, after {tuning.seconds:.0f} s."
             )
-            self.below.show(GeneratePanel(self.session, name, example(tuning.best)))
+            self.below.show(ResultBar.opened(self.session, name, ready.pairs.sources[0]))
         finally:
             self._enable(True)
             self.refresh_still()

@@ -331,7 +331,9 @@ class ReviewPanel(StaticForm, ipywidgets.VBox):
         if len(self.review.decisions) > STILL_ROWS:
             page += f"<div>The last {STILL_ROWS} of {len(self.review.decisions):,} decisions.</div>"
         code = "".join(f"<pre>{visible(piece['code'])}</pre>" for piece in self.code.pieces)
-        return "\n".join(filter(None, (f"Review: {self.review!r}", text))), self._still_current() + opened + page + code
+        lines = f"Review: {self.review!r}".split("\n")
+        kept = "".join(f"<div>{visible(line)}</div>" for line in lines[1:])
+        return "\n".join(filter(None, (*lines, text))), kept + self._still_current() + opened + page + code
 
     def _still_current(self) -> str:
         """Return the row that is shown whole as a table."""

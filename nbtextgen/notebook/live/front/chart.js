@@ -165,7 +165,7 @@ function drawAxes({ x, y, low, high, logarithmic, lastStep, width }, { task, rat
     const middle = { x: (LEFT + width - RIGHT) / 2, y: TOP + LOSS_HEIGHT / 2, "text-anchor": "middle" };
     return [...parts, svg("text", middle, "The curves begin with the first update.")];
   }
-  parts.push(...axisTexts(rate, base, formatShort(maxRate(state))));
+  parts.push(...axisTexts(rate, base, formatTick(Number(maxRate(state).toPrecision(2)))));
   if (task) {
     parts.push(svg("text", { x: 4, y: task - 6 }, visible(`${state.now.task_name} (%)`)));
     parts.push(...axisTexts(task, task + TASK_HEIGHT, "100"));
@@ -174,7 +174,7 @@ function drawAxes({ x, y, low, high, logarithmic, lastStep, width }, { task, rat
     const line = `M${LEFT} ${y(loss)}H${width - RIGHT}`;
     parts.push(svg("path", { d: line, stroke: "var(--ntg-line)", "stroke-opacity": 0.5 }));
     const place = { x: LEFT - 6, y: y(loss) + 4, "text-anchor": "end" };
-    parts.push(svg("text", place, String(Number(loss.toPrecision(6)))));
+    parts.push(svg("text", place, formatTick(Number(loss.toPrecision(6)))));
   }
   for (const step of ticks(0, lastStep, Math.max(2, Math.floor(width / 110))).filter(Number.isInteger)) {
     const anchor = step === 0 ? "start" : x(step) > width - 30 ? "end" : "middle";

@@ -90,3 +90,13 @@ function logTicks(low, high) {
   );
   return inside[0].length > 2 ? inside[0] : inside[1];
 }
+
+/**
+ * A number beside an axis; one that would be wider than its place as a power of ten.
+ *
+ * @param {number} value
+ */
+function formatTick(value) {
+  const text = String(value);
+  return text.length > 6 && value !== 0 && Math.abs(value) < 1 ? value.toExponential() : text;
+}

@@ -4,6 +4,17 @@
 
 const CONFIRMATION = 1500; // milliseconds that a button says "Copied"
 
+/**
+ * Code in which no line breaks within an option, as browsers do between its hyphens.
+ *
+ * @param {string} code
+ */
+function codeParts(code) {
+  return code
+    .split(/((?<!\S)--[a-z-]+)/)
+    .map((part, index) => (index % 2 ? el("span", { class: "ntg-whole", text: part }) : part));
+}
+
 /** @param {{ model: WidgetModel<CodeState, never, never>, el: HTMLElement }} context */
 function render({ model, el: root }) {
   root.classList.add("ntg", "ntg-code");
@@ -26,7 +37,7 @@ function render({ model, el: root }) {
   /** @param {{ name: string, code: string }} piece */
   function pieceView({ name, code }) {
     const shown = code.split("\n").map(visible).join("\n");
-    const text = el("pre", { tabindex: 0, role: "group", "aria-label": name, text: shown });
+    const text = el("pre", { tabindex: 0, role: "group", "aria-label": name }, ...codeParts(shown));
     const copy = button("Copy", null, { "aria-label": `Copy ${name}` });
     copy.addEventListener("click", async () => {
       copy.textContent = status.textContent = await copyCode(code, text);
