@@ -20,10 +20,7 @@ def letter_keys(texts: Sequence[str]) -> Iterator[str]:
     """Yield the letters and digits of each text, in small letters; texts with the same ``same_key`` have the same ones."""
     for joined in folded_chunks(texts):
         keys = (
-            joined.casefold()
-            .encode("utf-8", "surrogatepass")
-            .translate(None, _ASCII_PUNCTUATION)
-            .decode("utf-8", "surrogatepass")
+            joined.encode("utf-8", "surrogatepass").translate(None, _ASCII_PUNCTUATION).decode("utf-8", "surrogatepass")
         )
         for char in set(keys) if not keys.isascii() else ():
             if not char.isascii() and (not char.isalnum() or char in FILLERS):

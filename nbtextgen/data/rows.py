@@ -110,9 +110,19 @@ FILLERS = "\u115f\u1160\u3164\uffa0"
 
 def same_key(text: str) -> str:
     """What two texts share that differ only in case, spacing, Unicode form, or characters that show as nothing."""
-    if not text.isascii():
-        text = _UNSEEN.sub("", unicodedata.normalize("NFKC", text))
-    return _SPACES.sub(" ", text).strip().casefold()
+    return _SPACES.sub(" ", _folded(text)).strip()
+
+
+def _folded(text: str) -> str:
+    """Text in NFKC without differences of case and without characters that show as nothing."""
+    if text.isascii():
+        return text.casefold()
+    text = _UNSEEN.sub("", text)
+    if not unicodedata.is_normalized("NFKC", text):
+        text = unicodedata.normalize("NFKC", text)
+    text = _UNSEEN.sub("", text).casefold()
+    # What was folded may join with the mark after it.
+    return text if unicodedata.is_normalized("NFKC", text) else unicodedata.normalize("NFKC", text)
 
 
 FOLDED = 4096
@@ -121,21 +131,17 @@ _OTHER_SPACES = re.compile(r"  +|[^\S ]\s*| [^\S ]\s*")
 
 
 def folded_chunks(texts: Sequence[str]) -> Iterator[str]:
-    """Yield some texts at a time, in NFKC and joined by NUL, which is left out of them."""
+    """Yield some texts at a time, folded as in ``same_key`` but for their spaces, and joined by NUL, which is left out of them."""
     for start in range(0, len(texts), FOLDED):
         part = texts[start : start + FOLDED]
         joined = "\0".join(part)
         if joined.count("\0") >= len(part):
             joined = "\0".join(text.replace("\0", "") for text in part)
-        if not joined.isascii() and not unicodedata.is_normalized("NFKC", joined):
-            joined = "\0".join(unicodedata.normalize("NFKC", text) for text in joined.split("\0"))
-        yield joined
+        yield _folded(joined)
 
 
 def same_keys(texts: Sequence[str]) -> Iterator[str]:
     """Yield ``same_key`` of each text, several times as fast; NUL is left out."""
     for joined in folded_chunks(texts):
-        if not joined.isascii():
-            joined = _UNSEEN.sub("", joined)
-        for text in _OTHER_SPACES.sub(" ", joined).casefold().split("\0"):
+        for text in _OTHER_SPACES.sub(" ", joined).split("\0"):
             yield text.strip()

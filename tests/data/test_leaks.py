@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nbtextgen.data.leaks import Leaks, letter_keys, near_key
@@ -13,6 +13,8 @@ ODD = st.sampled_from([*"aA1. ,!\t\n_\u00e9\u0301\u3002\u2026\u200b\u00df\u0130\
 TEXTS = st.lists(st.one_of(st.text(ODD, max_size=8), st.text(max_size=8)), max_size=12)
 
 
+@example(["\u00df\u0301"])
+@example(["A\u1160\u0301"])
 @given(TEXTS)
 def test_keys_of_many_texts_are_those_of_each(texts: list[str]) -> None:
     texts = [text.replace("\0", "") for text in texts]
