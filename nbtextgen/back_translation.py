@@ -8,6 +8,7 @@ from nbtextgen.core.errors import DataError
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.data.readers.texts import read_texts
+from nbtextgen.data.rows import no_text
 from nbtextgen.generator import TextGenerator
 
 
@@ -54,7 +55,7 @@ def back_translate(
     texts = list[str]()
     for number, text in enumerate(read_texts(targets, target, encoding), 1):
         if not isinstance(text, str):
-            raise DataError(f"Target {number:,} is {type(text).__name__}, not text; convert it with str() first.")
+            raise DataError(f"Target {number:,} {no_text(text)}.")
         if text.strip():
             texts.append(text)
     if not texts:

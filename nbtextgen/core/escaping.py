@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 INVISIBLE = (
@@ -59,6 +60,19 @@ _NUMBER = re.compile(r"([<>] ?)?[+\u2212-]?\d[\d,]*(\.\d+)?( ?%)?|\[[^\]]*\]|nan
 def pictured(text: str) -> str:
     """Show control characters, invisible ones and lone surrogates as pictures or numbers, for text that is no markup."""
     return text if text.isascii() and text.isprintable() else text.translate(_PICTURES)
+
+
+def pictured_piece(piece: str) -> str:
+    """As ``pictured``, for a piece of a text that stands alone: spaces in quotes, joiners as numbers, a mark on a circle."""
+    if not piece.strip():
+        return pictured(repr(piece))
+    if all(char in _JOINERS for char in piece):
+        return "".join(f"\u27e8U+{ord(char):04X}\u27e9" for char in piece)
+    return pictured(f"\u25cc{piece}" if unicodedata.category(piece[0]).startswith("M") else piece)
+
+
+_JOINERS = frozenset("\u200c\u200d") | {chr(code) for code in range(0xFE00, 0xFE10)}
+"""Characters that say how their neighbours are joined or drawn, and are not seen themselves."""
 
 
 def json_text(

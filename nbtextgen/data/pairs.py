@@ -163,6 +163,8 @@ class Pairs(Sequence[tuple[str, str]]):
         Raises:
             DataError: for a line with no separator or more than one tab; names the line.
         """
+        if not isinstance(text, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise DataError(f"Pairs.from_text reads a text, not {type(text).__name__}; Pairs.of reads other data.")
         rows, notes = typed_rows(text, name)
         return replace(RawPairs.from_rows(rows), notes=tuple(notes)).pairs()
 

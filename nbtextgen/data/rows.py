@@ -82,6 +82,20 @@ def cell_problem(value: object) -> str | None:
     return f"is {kind} ({shown}), not text; convert the column with .astype(str)"
 
 
+def no_text(value: object) -> str:
+    """What is in the place of a text, and what to do, as a phrase that follows the place."""
+    kind = type(value).__name__
+    if value is None or isinstance(value, Mapping):
+        advice = "give a text"
+    elif isinstance(value, (bytes, bytearray, memoryview)):
+        advice = "decode it, as with .decode('utf-8')"
+    elif any(hasattr(value, name) for name in ("__len__", "__next__")) and getattr(value, "shape", None) != ():
+        advice = "give one of the texts in it"
+    else:
+        advice = "convert it with str() first"
+    return f"is {kind}, not text; {advice}"
+
+
 def are_texts(cells: Sequence[object]) -> bool:
     """Return ``True`` if every cell is a text that can be learned from; see ``cell_problem``."""
     texts = cast("Sequence[str]", cells)

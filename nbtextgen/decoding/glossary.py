@@ -53,7 +53,8 @@ def read_entry(entry: str) -> tuple[str, list[str]]:
 
 
 def _alternatives(targets: object) -> list[object]:
-    return [targets] if isinstance(targets, str) else list(cast("Iterable[object]", targets))
+    is_list = isinstance(targets, Iterable) and not isinstance(targets, (str, bytes))
+    return list(cast("Iterable[object]", targets)) if is_list else [targets]
 
 
 def _entry(term: object, targets: Sequence[object]) -> str:

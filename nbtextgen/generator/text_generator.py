@@ -128,8 +128,9 @@ class TextGenerator(Configurable, ExplainedModel):
         else:
             data = prepare_data(self._options, data, targets, valid, source, target, encoding)
         launch = LaunchConfig.of(processes, launch)
-        if run or launch is not None:
-            self._train_run(Run.create(run or True, data, self._options), controls, callbacks, launch, data.notes)
+        place = True if run is None or run is False else run
+        if place is run or launch is not None:
+            self._train_run(Run.create(place, data, self._options), controls, callbacks, launch, data.notes)
         else:
             session = LocalTraining(data.plan, data.training_data, controls, notes=data.notes, spent=data.seconds)
             self._train(session, callbacks)

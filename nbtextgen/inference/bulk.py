@@ -22,7 +22,7 @@ from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.data.readers.read import are_files, files_of
 from nbtextgen.data.readers.texts import stream_texts
-from nbtextgen.data.rows import is_missing
+from nbtextgen.data.rows import is_missing, no_text
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.inference.generation import Generation, GenerationInterrupted, Generations, NoteSummary
 from nbtextgen.inference.table_files import GeneratedRow, PartFile, check_table_name, write_table
@@ -282,9 +282,7 @@ def _texts(cells: Iterable[object]) -> Iterator[str]:
         elif isinstance(cell, str):
             yield cell
         else:
-            raise DataError(
-                f"row {number:,}: the source is {type(cell).__name__}, not text; convert it with str() first."
-            )
+            raise DataError(f"row {number:,}: the source {no_text(cell)}.")
 
 
 def _survey(texts: Iterable[str]) -> tuple[int, str]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from nbtextgen.core.errors import DataError
 from nbtextgen.data.cleaning.clean import rewriter
-from nbtextgen.data.rows import is_missing
+from nbtextgen.data.rows import is_missing, no_text
 from nbtextgen.decoding.config import TokenRules
 from nbtextgen.inference.terms import RequiredTerms
 
@@ -30,19 +30,13 @@ def validate_sources(texts: Iterable[object], clean: str | None, *, allow_empty:
         if allow_empty and is_missing(text):
             text = ""
         if not isinstance(text, str):
-            raise DataError(f"{where} is {type(text).__name__}, not text; {_way_to_text(text)}.")
+            raise DataError(f"{where} {no_text(text)}.")
         if rewrite is not None and text.strip():
             text = rewrite(text)
         if not allow_empty and not text.strip():
             raise DataError(f"{where} is empty; give some text to start from.")
         sources.append(text)
     return sources
-
-
-def _way_to_text(value: object) -> str:
-    if isinstance(value, bytes):
-        return "decode it first, for instance with .decode()"
-    return "give one text at a time" if isinstance(value, Iterable) else "convert it with str() first"
 
 
 @dataclass(frozen=True)

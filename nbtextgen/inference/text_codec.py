@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nbtextgen.confidence.confidence import Assessment, Confidence
 from nbtextgen.confidence.features import Observation
 from nbtextgen.core.errors import ModelFileError, OptionError
-from nbtextgen.core.escaping import pictured
+from nbtextgen.core.escaping import pictured_piece
 from nbtextgen.core.wording import share
 from nbtextgen.data.batching import CopyMap, Examples, pad
 from nbtextgen.decoding.config import DecodingConfig, TokenRules
@@ -291,9 +291,7 @@ class TextCodec:
         if read < length:
             notes.append(f"The source has {length:,} {unit}; only the first {read:,} were read.")
         if unknown and self.copy is None:  # a copy head can copy what it does not know
-            few = ", ".join(
-                pictured(piece if piece.strip() else repr(piece)) for piece in list(dict.fromkeys(unknown))[:10]
-            )
+            few = ", ".join(map(pictured_piece, list(dict.fromkeys(unknown))[:10]))
             more = ", ..." if len(set(unknown)) > 10 else ""
             notes.append(
                 f"{share(len(unknown), read, unit.removesuffix('s'), 'is', 'are')} unknown to this model: {few}{more}"

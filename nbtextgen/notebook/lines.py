@@ -145,6 +145,8 @@ class _Reader:
 
     def _way_out(self, flag: str, name: str) -> str:
         """What to do instead of giving an option that there is none of, as sentences."""
+        if name == "data" and self.syntax.rest == "expression":
+            return " Leave it out: the data follows the name of the magic."
         owners = self.syntax.owners.get(name, ())
         hint = nearest(f"--{flag}", [option.flag for option in self.syntax.options.values()])
         if self.syntax.advice and (owners or not hint):

@@ -208,6 +208,8 @@ def _read_valid(
 ) -> Pairs | None:
     if valid is None:
         return None
+    if isinstance(valid, (int, float)):
+        raise OptionError("--valid takes validation pairs; the share of the data that is held out is --valid-fraction.")
     rows = RawPairs.of(valid, source=source, target=target, encoding=encoding)
     if not steps:
         return rows.pairs()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from nbtextgen.core.errors import DataError, OptionError
-from nbtextgen.core.escaping import pictured
+from nbtextgen.core.escaping import pictured_piece
 from nbtextgen.core.wording import counted, share, there_are
 from nbtextgen.data.cleaning.clean import rewriter
 from nbtextgen.data.pairs import Pairs
@@ -122,7 +122,7 @@ def source_remarks(predictor: Predictor, generations: Sequence[Generation]) -> l
     if not unknown or predictor.copy is not None:  # a copy head can copy what it does not know
         return []
     count = sum(bool(generation.unknown) for generation in generations)
-    few = ", ".join(pictured(piece if piece.strip() else repr(piece)) for piece, _ in unknown.most_common(MAX_UNKNOWN))
+    few = ", ".join(pictured_piece(piece) for piece, _ in unknown.most_common(MAX_UNKNOWN))
     more = ", ..." if len(unknown) > MAX_UNKNOWN else ""
     sources = share(count, len(generations), "source", "holds", "hold")
     return [f"{sources} what is unknown to this model: {few}{more}"]

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, cast
 from nbtextgen.core.errors import DataError, nearest
 from nbtextgen.core.files import checked_path
 from nbtextgen.core.optional_imports import optional_import
-from nbtextgen.data.rows import is_missing
+from nbtextgen.data.rows import is_missing, no_text
 
 MAX_CELL = 1 << 24
 """Most characters of a cell of a table file."""
@@ -168,7 +168,7 @@ def _text(value: object, place: str, side: str) -> str:
         return value
     if is_missing(value):
         return ""
-    raise DataError(f"{place}: the {side} is {type(value).__name__}, not text; convert it with str() first.")
+    raise DataError(f"{place}: the {side} {no_text(value)}.")
 
 
 # Table files ------------------------------------------------------------------------------------------------------

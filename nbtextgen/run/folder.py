@@ -16,7 +16,7 @@ from importlib import metadata
 from pathlib import Path
 
 from nbtextgen.confidence.confidence import Confidence
-from nbtextgen.core.errors import ModelFileError, NbTextGenError
+from nbtextgen.core.errors import ModelFileError, NbTextGenError, OptionError
 from nbtextgen.core.files import (
     JsonObject,
     as_sealed_json,
@@ -290,7 +290,9 @@ class Run:
 
 def run_folder(run: str | Path | bool) -> Path:
     """The folder of a new run: a path, ``runs/french-TIME`` for a bare word ``french``, ``runs/run-TIME`` for ``True``."""
-    if isinstance(run, Path) or (isinstance(run, str) and re.search(r"[/\\]", run)):
+    if isinstance(run, str) and not run.strip():
+        raise OptionError("--run is empty; give a name or a folder, or leave it out.")
+    if isinstance(run, Path) or (isinstance(run, str) and re.search(r"[/\\]|^\.+$", run)):
         return checked_path(run)
     name = f"{run if isinstance(run, str) else 'run'}-{time.strftime('%Y%m%d-%H%M%S')}"
     # A name is taken if two runs begin within a second, or if the clock was set back.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import html
 import io
+import re
 import threading
 from pathlib import Path
 
@@ -175,7 +176,8 @@ def test_stills_follow_what_is_open_below_and_nothing_is_left_behind(
     panel = bar.below.children[0]
     panel.form.put(text="dab")
     panel._worker.wait(60)
-    assert ">dab<" in stills[-1] and panel._generations[0].text in stills[-1]
+    shown = re.sub("<[^>]+>", "", stills[-1])  # doubtful tokens are marked
+    assert ">dab<" in stills[-1] and panel._generations[0].text in shown
     there = len(_instances)
     bar.buttons["Try it"].click()
     bar.below.children[0]._worker.wait(60)

@@ -254,6 +254,11 @@ def test_files_have_an_encoding_and_columns_have_numbers(shell: InteractiveShell
     assert "--encoding" in refusal(shell, f"%textgen_train n --data old.csv --source 2 --target 3 {FAST}")
 
 
+def test_data_that_has_a_place_of_its_own_takes_no_option(shell: InteractiveShell) -> None:
+    for line in ("%textgen_data --data df", "%textgen_data --data=df --brief"):
+        assert "There is no option --data. Leave it out: the data follows the name" in refusal(shell, line)
+
+
 def test_encoding_and_columns_of_data(shell: InteractiveShell) -> None:
     text = "n\ten\tfr\n1\tabc\tdéjà\n2\tcab\tvù\n"
     Path("a.tsv").write_bytes(text.encode("cp1252"))

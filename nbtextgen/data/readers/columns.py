@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import permutations
 from typing import Any, cast
@@ -161,6 +162,19 @@ class ReadOptions:
         if len(names) != 1 and not is_first:
             raise DataError(f"The data has columns {_listed(names) or '(none)'}; choose a column with --source=NAME.")
         return (column_roles(names) or (0, 1))[0] if len(names) > 1 else 0
+
+
+def check_index(source: object, target: object) -> None:
+    """Raise ``DataError`` if two columns of pandas have the same rows by their index, but in another order."""
+    ours, theirs = (cast("Any", getattr(side, "index", None)) for side in (source, target))
+    if not (hasattr(ours, "sort_values") and hasattr(theirs, "sort_values")) or ours.equals(theirs):
+        return
+    with suppress(TypeError):  # labels of several kinds
+        if len(ours) == len(theirs) and ours.sort_values().equals(theirs.sort_values()):
+            raise DataError(
+                "The targets stand in another order than the sources, as the index of their rows says; sort both by it, or give "
+                "reset_index(drop=True) of both if they belong together as they stand."
+            )
 
 
 def check_order(column: object) -> None:

@@ -25,6 +25,7 @@ from nbtextgen.data.readers.columns import (
     ColumnPath,
     Fields,
     ReadOptions,
+    check_index,
     check_order,
     column_paths,
     value_at,
@@ -216,6 +217,8 @@ class Table:
 
     def pairs(self, source: ColumnPath, target: ColumnPath) -> Iterator[tuple[object, object]]:
         """Yield the values of two columns."""
+        if _is(self.data, Mapping):
+            check_index(*(self.data[self.keys[path[0]]] for path in (source, target)))
         for part in self._parts():
             sources, targets = self._values(part, source), self._values(part, target)
             if len(sources) != len(targets):
@@ -348,6 +351,7 @@ def _rows_of_sequence(data: Iterable[Any], options: ReadOptions) -> Iterator[Row
         return (row for name in rows for row in _rows_of_name(str(name), options))
     is_numbered = (options.source, options.target) != (None, None)
     if len(first) == 2 and not is_numbered and all(map(_is_column, first)) and len(first[0]) == len(first[1]):
+        check_index(*first)
         options.notes.append(f"The data is read as two columns of {len(first[0]):,} texts each.")
         return note_header(_rows_of_pairs(zip(*first, strict=True)), options)
     if first and all(as_record(row) is not None for row in first):

@@ -12,7 +12,15 @@ import numpy as np
 
 from nbtextgen.core.errors import DataError
 from nbtextgen.core.wording import counted, there_are
-from nbtextgen.data.readers.columns import SAMPLE, ColumnName, ReadOptions, check_order, record_paths, value_at
+from nbtextgen.data.readers.columns import (
+    SAMPLE,
+    ColumnName,
+    ReadOptions,
+    check_index,
+    check_order,
+    record_paths,
+    value_at,
+)
 from nbtextgen.data.readers.files import is_text_file, looks_like_table
 from nbtextgen.data.readers.read import are_files, files_of, is_indexed, read_rows, table_of
 from nbtextgen.data.readers.records import as_record
@@ -134,6 +142,7 @@ def pair_columns(
     Raises:
         DataError: if there are not as many targets as sources, or a table has several columns and none is chosen.
     """
+    check_index(data, targets)
     sides = [(data, source), (targets, target)]
     if all(isinstance(side, (str, Path)) and column is None and _is_text(side, encoding) for side, column in sides):
         return Path(cast("str | Path", data)), Path(cast("str | Path", targets))

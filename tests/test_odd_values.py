@@ -1,0 +1,96 @@
+"""Values that people hand over in the place of texts, columns, names and shares: one sentence that names the way out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas
+import pytest
+
+from nbtextgen import Pairs, TextGenerator
+from nbtextgen.core.errors import DataError, ModelFileError, OptionError
+from nbtextgen.core.escaping import pictured_piece
+from nbtextgen.data.readers.texts import pair_columns
+
+WORDS = ["abc", "bca", "cab", "acb", "bac", "cba"]
+PAIRS = [(word, word[::-1]) for word in WORDS] * 3
+SMALL: dict[str, Any] = {"hidden_size": 8, "embedding_size": 8, "epochs": 1}
+
+
+@pytest.fixture(scope="module")
+def model() -> TextGenerator:
+    return TextGenerator(**SMALL).fit(PAIRS, callbacks=[])
+
+
+@pytest.mark.parametrize(
+    ("value", "advice"),
+    [
+        (["abc"], "list, not text; give one of the texts in it"),
+        (pandas.Series(["abc"]), "Series, not text; give one of the texts in it"),
+        ((text for text in WORDS), "generator, not text; give one of the texts in it"),
+        (b"abc", r"bytes, not text; decode it, as with \.decode\('utf-8'\)"),
+        (None, "NoneType, not text; give a text"),
+        ({"a": "b"}, "dict, not text; give a text"),
+        (3, r"int, not text; convert it with str\(\) first"),
+        (np.float32(3), r"float32, not text; convert it with str\(\) first"),
+    ],
+)
+def test_what_is_no_text_is_not_advised_to_become_its_python_spelling(
+    model: TextGenerator, value: object, advice: str
+) -> None:
+    with pytest.raises(DataError, match=rf"The source is {advice}"):
+        model.explain(value)  # type: ignore[arg-type]
+
+
+def test_columns_of_pandas_in_different_orders_are_refused(model: TextGenerator) -> None:
+    frame = pandas.DataFrame(PAIRS[:6], columns=["en", "fr"])
+    shuffled = frame["fr"].sort_values()
+    for data in ((frame["en"], shuffled), {"en": frame["en"], "fr": shuffled}):
+        with pytest.raises(DataError, match="stand in another order than the sources, as the index of their rows says"):
+            Pairs.of(data)
+    with pytest.raises(DataError, match="stand in another order"):
+        TextGenerator(**SMALL).fit(frame[["en"]], shuffled, callbacks=[])
+    assert list(Pairs.of(pair_columns(frame["en"], shuffled.reset_index(drop=True))))[0] == ("abc", shuffled.iloc[0])
+    for index in (frame.index, [7] * 6, list("abcdef"), [*range(5), "x"]):  # the same, others, and unlike labels
+        assert list(Pairs.of(pair_columns(frame["en"], frame["fr"].set_axis(index)))) == PAIRS[:6]
+
+
+def test_shares_and_empty_names_are_refused(model: TextGenerator, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    for valid in (0.2, 1, True):
+        with pytest.raises(OptionError, match="the share of the data that is held out is valid_fraction"):
+            TextGenerator(**SMALL).fit(PAIRS, valid=valid, callbacks=[])
+    for call in (lambda: model.save(""), lambda: TextGenerator.load(""), lambda: model.generate_file(WORDS, "")):
+        with pytest.raises(ModelFileError, match="The name of the file or folder is empty"):
+            call()
+    with pytest.raises(OptionError, match="run is empty; give a name or a folder, or leave it out"):
+        TextGenerator(**SMALL).fit(PAIRS, callbacks=[], run="")
+    with pytest.raises(ModelFileError, match="already exists"):
+        TextGenerator(**SMALL).fit(PAIRS, callbacks=[], run="..")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_values_are_refused_in_a_sentence(model: TextGenerator) -> None:
+    for terms in ({"a": None}, {"a": b"x"}, {"a": 3}, [("a", None)]):
+        with pytest.raises(OptionError, match="a source term and a target term in every entry"):
+            model.generate("abc", beam=2, glossary=terms)  # type: ignore[arg-type]
+    for text in (None, b"a\tb", ["a\tb"]):
+        with pytest.raises(DataError, match=r"Pairs\.from_text reads a text, not \w+"):
+            Pairs.from_text(text)  # type: ignore[arg-type]
+
+
+def test_pieces_that_show_as_nothing_alone_can_be_seen(model: TextGenerator) -> None:
+    family, thai = "\U0001f468\u200d\U0001f469", "\u0e2a\u0e31"
+    assert model.generate(family).notes == (
+        "3 of 3 characters are unknown to this model: \U0001f468, \u27e8U+200D\u27e9, \U0001f469",
+    )
+    assert model.generate(thai).notes[0].endswith(": \u0e2a, \u25cc\u0e31")
+    assert [pictured_piece(piece) for piece in (" ", "\ufe0f", "\u202e", "a\u0301", "\x1b")] == [
+        "' '",
+        "\u27e8U+FE0F\u27e9",
+        "\u27e8U+202E\u27e9",
+        "a\u0301",
+        "\u241b",
+    ]
