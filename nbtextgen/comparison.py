@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Unpack, cast
 
 from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.wording import counted, there_are
-from nbtextgen.data.readers.columns import ColumnName
+from nbtextgen.data.readers.columns import ColumnName, check_order
 from nbtextgen.evaluation.metrics import find_metrics
 from nbtextgen.evaluation.references import normalized
 from nbtextgen.evaluation.significance import compare_outputs
@@ -107,6 +107,7 @@ def _output_texts(system: object, count: int) -> list[str]:
     outputs: object = getattr(system, "texts", system)  # those of a generated table
     if isinstance(outputs, str) or not isinstance(outputs, Iterable):
         raise DataError(f"Only models and lists of output texts can be compared, not {type(system).__name__}.")
+    check_order(cast("object", outputs))
     texts = [each.text if isinstance(each, Generation) else each for each in cast("Iterable[object]", outputs)]
     if not all(isinstance(text, str) for text in texts):
         raise DataError("Only models and lists of output texts can be compared; some of these outputs are not texts.")

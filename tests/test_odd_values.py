@@ -9,7 +9,7 @@ import numpy as np
 import pandas
 import pytest
 
-from nbtextgen import Pairs, TextGenerator
+from nbtextgen import Corpus, Pairs, TextGenerator, compare
 from nbtextgen.core.errors import DataError, ModelFileError, OptionError
 from nbtextgen.core.escaping import pictured_piece
 from nbtextgen.data.readers.texts import pair_columns
@@ -70,6 +70,39 @@ def test_shares_and_empty_names_are_refused(model: TextGenerator, tmp_path: Path
     with pytest.raises(ModelFileError, match="already exists"):
         TextGenerator(**SMALL).fit(PAIRS, callbacks=[], run="..")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_texts_to_continue_come_in_lists_series_and_tables_of_one_column(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = [f"A man is number {number}." for number in range(20)]
+    expected = "\n\n".join(lines)
+    frame = pandas.DataFrame({"text": lines})
+    for data in (lines, tuple(lines), iter(lines), frame, frame["text"], frame["text"].to_numpy(), {"text": lines}):
+        assert Corpus.of(data).text == expected, type(data)
+    Path("poem").write_text("\n".join(lines))
+    Path("poem.txt").write_text("\n".join(lines))
+    assert Corpus.of(["poem", Path("poem.txt"), "*.txt"]).text.count("A man is number 7.") == 3
+    frame.to_json("rows.jsonl", orient="records", lines=True)
+    frame.to_csv("rows.csv")
+    Path("rows").write_bytes(Path("rows.jsonl").read_bytes())
+    for data, message in (
+        (["nowhere.txt", "poem"], r"There is no file nowhere\.txt"),
+        (set(lines), "A set of texts keeps no order"),
+        (frame.assign(n=1), "The data has columns text, n; give one of them"),
+        (b"A man. " * 99, "is a text or the names of files, not bytes"),
+        (["a", 3], "not from int"),
+        *((name, f"{name} is a table or JSON, not lines of text") for name in ("rows.jsonl", "rows.csv", "rows")),
+    ):
+        with pytest.raises(DataError, match=message):
+            Corpus.of(data)
+    assert Corpus.of(Path("rows.jsonl").read_text()).text == Path("rows.jsonl").read_text()
+
+
+def test_outputs_in_a_set_are_not_compared(model: TextGenerator) -> None:
+    with pytest.raises(DataError, match="A set of texts keeps no order"):
+        compare(model, set(model.predict(WORDS)), [(word, word) for word in WORDS])
 
 
 def test_other_values_are_refused_in_a_sentence(model: TextGenerator) -> None:

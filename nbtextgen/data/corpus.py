@@ -18,8 +18,11 @@ from nbtextgen.core.files import MAX_NAME
 from nbtextgen.core.wording import counted
 from nbtextgen.data.batching import Examples
 from nbtextgen.data.pairs import Pairs
-from nbtextgen.data.readers.read import files_of
+from nbtextgen.data.readers.columns import check_order
+from nbtextgen.data.readers.files import is_table_file
+from nbtextgen.data.readers.read import are_files, files_of, table_of
 from nbtextgen.data.readers.text import TextFile
+from nbtextgen.data.readers.texts import read_texts
 from nbtextgen.tokenizers.base import BOS, UNK
 
 SHORTENED = 0.1
@@ -55,16 +58,17 @@ def read_corpus(text: object, encoding: str | None = None) -> str:
     """Read a text from files, or return the one that is passed; white space is kept.
 
     Args:
-        text: the name of a file (gzip too), a pattern of names, a list of names, or the text.
+        text: the name of a file (gzip too), a pattern of names, or the text; a list of names or texts, which are put
+            together; or a table or series with one column of texts.
         encoding: of the files; ``None``: Unicode.
 
     Raises:
-        DataError: for a missing or damaged file, one that is not UTF-8, or too little text; names the place.
+        DataError: for a missing or damaged file, one that is not UTF-8 or a table, or too little text; names the place.
     """
-    if not isinstance(text, (str, Path, Iterable)):
-        raise DataError(f"A text to learn to continue is a text or the names of files, not {type(text).__name__}.")
-    items = [text] if isinstance(text, (str, Path)) else cast("Iterable[object]", text)
-    parts = [_read(item, encoding) for item in items]
+    kind = type(text).__name__
+    if not isinstance(text, (str, Path, Iterable)) or isinstance(text, (bytes, bytearray, memoryview)):
+        raise DataError(f"A text to learn to continue is a text or the names of files, not {kind}.")
+    parts = [_read(text, encoding)] if isinstance(text, (str, Path)) else _read_several(cast("object", text), encoding)
     joined = "\n\n".join(parts)
     if not joined.strip():
         raise DataError("The text is empty; give a file, or a text to learn to continue.")
@@ -83,6 +87,25 @@ def _read(name: object, encoding: str | None) -> str:
     return "\n\n".join(_read_file(path, encoding) for path in files_of(name) or [Path(name)])
 
 
+def _read_several(texts: object, encoding: str | None) -> list[str]:
+    """The texts in a list, a table or a series; those that are names of files are read."""
+    check_order(texts)
+    table = table_of(texts)
+    if table is not None and len(table.names) != 1:
+        raise DataError(
+            f"The data has columns {', '.join(table.names[:30])}; give one of them to learn to continue its texts."
+        )
+    items = (
+        read_texts(texts) if table is not None or hasattr(texts, "tolist") else list(cast("Iterable[object]", texts))
+    )
+    return [item if isinstance(item, str) and not _is_name(item) else _read(item, encoding) for item in items]
+
+
+def _is_name(text: str) -> bool:
+    """Return ``True`` for the name of a file or a pattern in a list, in which other short texts are texts."""
+    return _may_be_path(text) and (are_files([text]) or re.fullmatch(r"\S*[*?/\\]\S*|\S+\.\w{1,5}", text) is not None)
+
+
 def _may_be_path(text: str) -> bool:
     """Return ``True`` for one line that is short, or whose parts are as short as the names of files."""
     if "\n" in text or any(len(part.encode("utf-8", "surrogatepass")) > MAX_NAME for part in re.split(r"[/\\]", text)):
@@ -91,6 +114,11 @@ def _may_be_path(text: str) -> bool:
 
 
 def _read_file(path: Path, encoding: str | None) -> str:
+    if is_table_file(path, encoding):
+        raise DataError(
+            f"{path} is a table or JSON, not lines of text; give the texts of one column as a list, or the content of the file as a "
+            "text to learn it as it stands."
+        )
     file = TextFile(path, encoding)
     text = "".join(file.pieces())
     if file.has_surrogates:

@@ -60,6 +60,13 @@ def is_text_file(path: Path, encoding: str | None = None) -> bool:
     return (_suffix(path) not in SUFFIXES or _suffix(path) == ".txt") and not looks_like_table(path, encoding)
 
 
+def is_table_file(path: Path, encoding: str | None = None) -> bool:
+    """Return ``True`` for a table of text by its name, and for JSON by its content."""
+    if _suffix(path) in (".tsv", ".csv", ".json", ".jsonl"):
+        return True
+    return content_kind(path) == "text" and _holds_json(TextFile(path, encoding))
+
+
 def _holds_json(file: TextFile) -> bool:
     """Return ``True`` if the first lines are those of JSON objects or of a list of them."""
     lines = list(islice((line.strip() for line in file.lines() if not line.isspace()), 3))
