@@ -36,7 +36,7 @@ def without_repeats(items: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     Raises:
         RepeatedNameError: for a name that is there twice.
     """
-    name = first_repeated(name for name, _ in items)
-    if name is not None:
-        raise RepeatedNameError(name)
-    return dict(items)
+    values = dict(items)
+    if len(values) < len(items):
+        raise RepeatedNameError(str(first_repeated(name for name, _ in items)))
+    return values

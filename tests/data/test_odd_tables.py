@@ -70,6 +70,32 @@ def test_names_and_cells_of_json_must_match(content: object, message: str, tmp_p
         Pairs.of(write(tmp_path / "a.json", json.dumps(content)))
 
 
+@pytest.mark.parametrize("is_list", [False, True])
+def test_a_name_that_is_repeated_far_below_is_found(is_list: bool, tmp_path: Path) -> None:
+    rows = [*['{"a": "x", "b": "z"}'] * 2000, '{"a": "x", "a": "y", "b": "z"}']
+    path = write(tmp_path / "a.json", "[{}]".format(",\n".join(rows)) if is_list else "\n".join(rows))
+    with pytest.raises(DataError, match=r"a\.json, (line|record) 2,001:? (has )?two columns (are )?named 'a'; rename"):
+        Pairs.of(path)
+
+
+@pytest.mark.parametrize("name", ["franc\u0327ais", " fran\u00e7ais", "fran\u00e7ais\xa0", "\u200bfran\u00e7ais"])
+def test_names_that_look_the_same_are_the_same(name: str, tmp_path: Path) -> None:
+    frame = pandas.DataFrame([("a", "b", "c")], columns=["id", name, "en"])
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    for data in (frame, tmp_path / "a.csv", frame.to_dict("records")):
+        assert list(Pairs.of(data, source="fran\u00e7ais", target="en")) == [("b", "c")]
+    frame.insert(0, "\ufefffran\u00e7ais", "d")
+    with pytest.raises(DataError, match="Several columns look like 'fran\u00e7ais'"):
+        Pairs.of(frame, source="fran\u00e7ais", target="en")
+
+
+def test_the_side_that_is_in_another_encoding_is_named(tmp_path: Path) -> None:
+    write(tmp_path / "a.en", "one\ntwo\n")
+    write(tmp_path / "a.fr", "un\nd\u00e9ux\n".encode("cp1252"))
+    with pytest.raises(DataError, match=r"a\.fr, line 2 is not UTF-8 text"):
+        Pairs.of((tmp_path / "a.en", tmp_path / "a.fr"))
+
+
 def test_a_query_with_two_columns_of_one_name_is_refused() -> None:
     base = sqlite3.connect(":memory:")
     base.execute("create table texts(text, title)")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import string
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -211,6 +213,8 @@ def column_index(column: ColumnName, names: Sequence[str], side: str, first: int
     name = str(column)
     matches = [index for index, each in enumerate(names) if each == name]
     matches = matches or [index for index, each in enumerate(names) if name and each.endswith(f".{name}")]
+    plain = _plain(name)
+    matches = matches or [index for index, each in enumerate(names) if plain and _plain(each) == plain]
     if len(matches) == 1:
         return matches[0]
     if matches:
@@ -222,6 +226,11 @@ def column_index(column: ColumnName, names: Sequence[str], side: str, first: int
         raise DataError(f"There is no {kind} {name}: the data has {counted(count, 'column')}.")
     listed = ", ".join(names or map(str, range(1, count + 1)))
     raise DataError(f"There is no {kind} '{name}' (columns: {listed}).{nearest(name, names)}")
+
+
+def _plain(name: str) -> str:
+    """A name in one Unicode form, without the spaces around it, seen or not."""
+    return unicodedata.normalize("NFC", name).strip("\u200b\ufeff" + string.whitespace + "\xa0")
 
 
 def column_roles(names: Sequence[str]) -> tuple[int, int] | None:
@@ -251,6 +260,8 @@ def _twice(name: str) -> str:
 
 def _which(name: str, names: Sequence[str]) -> str:
     paths = [each for each in names if each.endswith(f".{name}")]
+    if not paths:
+        return f"Several columns look like '{name}', with spaces or marks that are not seen; give one by its number."
     return f"Several columns end in '{name}' ({', '.join(paths)}); give the whole name."
 
 

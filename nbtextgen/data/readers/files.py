@@ -90,8 +90,11 @@ def rows_of_parallel_files(source: Path, target: Path, options: ReadOptions) -> 
         raise DataError(f"{source} and {target} are empty; write one text per line.")
     lines = zip(*(file.plain_lines() for file in files), strict=False)
     for number, cells in enumerate(islice(lines, counts[0]), 1):
-        problem = next((problem for file in files if (problem := file.problem(cells))), None)
-        yield (f"{source.name}, line", number), *cells, problem
+        problems = [
+            (file, problem) for file, cell in zip(files, cells, strict=True) if (problem := file.problem([cell]))
+        ]
+        file, problem = problems[0] if problems else (files[0], None)
+        yield (f"{file.path.name}, line", number), *cells, problem
 
 
 def _line_count(file: TextFile) -> int:

@@ -111,7 +111,7 @@ def rows_of_json(file: TextFile, options: ReadOptions) -> Iterator[Row]:
 
 
 _CHECKING = json.JSONDecoder(object_pairs_hook=without_repeats)
-"""Reads JSON somewhat slower, and checks that no name of an object is repeated."""
+"""Reads JSON, and checks that no name of an object is repeated."""
 
 
 def _two_columns(place: str, error: RepeatedNameError) -> DataError:
@@ -131,9 +131,12 @@ def _line_records(file: TextFile, lines: Iterator[tuple[int, str]]) -> Iterator[
     place = f"{file.path.name}, line"
     for number, line in lines:
         try:
-            value = json.loads(line)
+            value = _CHECKING.decode(line)
             if isinstance(value, list):
                 value = dict(enumerate(cast("list[object]", value), 1))
+        except RepeatedNameError as error:
+            yield (place, number), {}, f"has two columns named '{error.name}'; rename one of them"
+            continue
         except (ValueError, RecursionError) as error:
             if not line.isspace():
                 yield (place, number), {}, _json_problem(error)
@@ -155,7 +158,7 @@ def _json_problem(error: ValueError | RecursionError) -> str:
 def _list_records(file: TextFile, lines: Iterator[tuple[int, str]]) -> Iterator[Record]:
     """Yield the objects of a list; a list of any length is read piece by piece."""
     first_line, text = next(lines)
-    decoder, position, count, size = _CHECKING, text.index("[") + 1, 0, 1 << 16
+    position, count, size = text.index("[") + 1, 0, 1 << 16
     place, mark = f"{file.path.name}, record", "["
     while True:
         position = len(text) - len(text[position:].lstrip(_WHITE_SPACE)) if position < len(text) else position
@@ -174,12 +177,12 @@ def _list_records(file: TextFile, lines: Iterator[tuple[int, str]]) -> Iterator[
                 problem, more = "Expecting ',' delimiter", ""
             else:
                 try:
-                    value, position = decoder.raw_decode(text, position)
-                    decoder, mark, count, size = json.JSONDecoder(), "item", count + 1, 1 << 16
+                    value, position = _CHECKING.raw_decode(text, position)
+                    mark, count, size = "item", count + 1, 1 << 16
                     yield (place, count), *_checked(file, value)
                     continue
                 except RepeatedNameError as error:
-                    raise _two_columns(f"{place} 1", error) from None
+                    raise _two_columns(f"{place} {count + 1:,}", error) from None
                 except json.JSONDecodeError as error:
                     problem, error_at = error.msg, error.pos
                 except RecursionError:
