@@ -12,6 +12,7 @@ from nbtextgen import Pairs, TextGenerator
 from nbtextgen.core.errors import OptionError
 from nbtextgen.training.controls import Controls
 from nbtextgen.tuning import Range, Tuning, search_space, tune
+from nbtextgen.tuning.result import Trial
 
 WORDS = ["".join(letters) for letters in itertools.product("abcd", repeat=3)]
 REVERSED = Pairs(WORDS, [word[::-1] for word in WORDS])
@@ -107,3 +108,13 @@ def test_without_optuna_one_sentence_says_how_to_get_it() -> None:
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "Tuning needs Optuna: pip install nbtextgen[tune]."
+
+
+def test_the_chart_of_trials_names_the_best_and_the_others() -> None:
+    best, other = (
+        Trial(1, {"dropout": 0.1}, [(1.0, 2.0), (2.0, 0.5)], 0.5),
+        Trial(2, {"dropout": 0.2}, [(1.0, 3.0)], 3.0),
+    )
+    chart = Tuning("loss", False, [best, other], best_trial=best).curves()
+    for name in ("trial 1, the best", "other trials", "best"):
+        assert f">{name}</text>" in chart.svg

@@ -116,6 +116,8 @@ def line_chart(
     logarithmic: bool = False,
     mark: tuple[float, str] | None = None,
     star: Point | None = None,
+    star_name: str = "best so far",
+    whole: bool = False,
 ) -> Chart:
     """A chart of one plot; all names are escaped.
 
@@ -125,10 +127,13 @@ def line_chart(
         x_label, y_label: labels of the axes.
         logarithmic: whether the horizontal axis is logarithmic.
         mark: a horizontal value to mark, and its label.
-        star: a point to mark as the best so far.
+        star, star_name: a point to mark as the best, and its name in the legend.
+        whole: whether horizontal values are whole numbers.
     """
     marks = [] if mark is None else [mark]
-    return plots([Plot(lines, y_label, star=star)], title=title, x_label=x_label, logarithmic=logarithmic, marks=marks)
+    look = {"logarithmic": logarithmic, "whole": whole}
+    part = Plot(lines, y_label, star=star)
+    return plots([part], title=title, x_label=x_label, marks=marks, star_name=star_name, **look)
 
 
 def plots(
@@ -169,7 +174,8 @@ def plots(
     body += [_mark(across(x), label, bottom) for x, label in marks if across.low <= x <= across.high]
     star = any(part.star is not None for part, _ in drawn)
     named = [curve for curve in everything if curve.line.name and not curve.line.faint]
-    legend, rows = _legend(named, star_name if star else "", bottom + FOOT)
+    faint = [curve for curve in everything if curve.line.name and curve.line.faint]
+    legend, rows = _legend([*named, *faint[:1]], star_name if star else "", bottom + FOOT)
     height = bottom + FOOT + 18 * rows
     return Chart(
         picture(height, "".join(body) + legend),
@@ -258,10 +264,11 @@ def _labels(curves: Sequence[_Curve], across: AxisScale, x_label: str) -> Iterat
 
 
 def _legend(curves: Sequence[_Curve], star: str, top: float) -> tuple[str, int]:
-    """Samples and names of the curves in rows, and the number of rows."""
+    """Samples and names of the curves in rows, the first of the faint ones for all of them, and the number of rows."""
     entries = [
         (
-            f'<path d="M0 -4h22" stroke="{curve.colour}" stroke-width="2" stroke-dasharray="{curve.dash or "none"}"/>',
+            f'<path d="M0 -4h22" stroke="{curve.colour}" stroke-width="2" stroke-dasharray="{curve.dash or "none"}" '
+            f'opacity="{0.35 if curve.line.faint else 1}"/>',
             pictured(_shortened(curve.line.name)),
         )
         for curve in curves

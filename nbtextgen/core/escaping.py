@@ -36,7 +36,8 @@ def folded(text: str) -> str:
     """A text as HTML: a long one shows its beginning, and the whole on request."""
     if len(text) <= MAX_SHORT:
         return f"<bdi>{visible(text)}</bdi>"
-    first = f"<summary><bdi>{visible(text[: MAX_SHORT - 1])}</bdi>\u2026</summary>"
+    # Outside of the text, the sign does not push a long word to the next line.
+    first = f"<summary style='list-style-position:outside;margin-left:14px'><bdi>{visible(text[: MAX_SHORT - 1])}</bdi>\u2026</summary>"
     return f"<details>{first}<bdi>{visible(text)}</bdi></details>"
 
 

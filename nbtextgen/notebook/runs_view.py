@@ -130,7 +130,7 @@ class RunsView(Sequence["RunRecord"]):
         if not lines:
             return ""
         title = f"Validation loss by update of {counted(len(lines), 'run')}"
-        return figure(line_chart(lines, title=title, x_label="update", y_label="validation loss"), "runs")
+        return figure(line_chart(lines, title=title, x_label="update", y_label="validation loss", whole=True), "runs")
 
 
 def _validations(run: RunRecord) -> list[tuple[float, float]]:

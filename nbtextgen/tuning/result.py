@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from nbtextgen.generator import TextGenerator
 
 
+_LEFT = " style='text-align:left'"
+
+
 @dataclass
 class Trial:
     """One training of the search.
@@ -118,14 +121,19 @@ class Tuning:
 
     def curves(self) -> Chart:
         """The curve of every trial, the best one in front."""
-        lines = [Curve(str(trial), trial.curve, faint=True) for trial in self.trials if trial is not self.best_trial]
-        if self.best_trial is not None:
-            lines.insert(0, Curve(f"best: {self.best_trial}", self.best_trial.curve))
+        best = self.best_trial
+        lines = [Curve("other trials", trial.curve, faint=True) for trial in self.trials if trial is not best]
+        star = None
+        if best is not None and best.curve:
+            lines.insert(0, Curve(f"trial {best.number}, the best", best.curve))
+            star = (max if self.higher_is_better else min)(best.curve, key=lambda point: point[1])
         return line_chart(
             lines,
             title=f"Validation {self.metric} of {counted(len(self.trials), 'trial')} over training time",
             x_label="seconds of training",
             y_label=f"validation {self.metric}",
+            star=star,
+            star_name="best",
         )
 
     def importances(self) -> Chart:
@@ -146,13 +154,13 @@ class Tuning:
         ranked = sorted(self.trials, key=lambda trial: math.inf if trial.value is None else sign * trial.value)
         names = list(dict.fromkeys(name for trial in self.trials for name in trial.settings))
         titles = ("trial", self.metric, *map(_words, names), "state")
-        head = "".join(f"<th scope='col'>{visible(title)}</th>" for title in titles)
+        head = "".join(f"<th scope='col'{_LEFT}>{visible(title)}</th>" for title in titles)
         rows: list[str] = []
         for trial in ranked:
             value = "" if trial.value is None else f"{trial.value:.4g}"
             cells = [str(trial.number), value, *(_short(trial.settings.get(name, "")) for name in names), trial.state]
             bold = " style='font-weight:600'" if trial is self.best_trial else ""
-            rows.append(f"<tr{bold}>" + "".join(f"<td>{visible(cell)}</td>" for cell in cells) + "</tr>")
+            rows.append(f"<tr{bold}>" + "".join(f"<td{_LEFT}>{visible(cell)}</td>" for cell in cells) + "</tr>")
         return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
     def __repr__(self) -> str:

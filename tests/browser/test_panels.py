@@ -213,7 +213,7 @@ def test_tuning_in_the_background_leaves_the_best_in_the_variable(lab: Lab, tmp_
     typed.fill("24")
     typed.press("Enter")
     code(panel, "Python").get_by_text("'hidden_size': (16, 24)").wait_for()
-    line = "%textgen_tune best --data rows --minutes 3.0 --search learning-rate:"
+    line = "%textgen_tune best --data rows --minutes 3 --search learning-rate:"
     expect(code(panel)).to_have_text(re.compile(re.escape(line) + r"\S+,hidden-size:16\.\.24 --embedding-size 8"))
     panel.get_by_role("button", name="Start").press("Space")
     panel.get_by_text(re.compile(r"Trial ([3-9]|\d\d+),")).wait_for()  # quick ones may never be seen

@@ -130,3 +130,11 @@ def test_the_report_shows_itself_with_all_texts_escaped() -> None:
 def test_short_words_that_differ_in_a_letter_are_no_near_duplicates() -> None:
     rows = [("import", "im port"), ("imports", "im ports"), ("imported", "im ported"), ("exports", "ex ports")]
     assert "near-duplicates" not in Pairs.of(rows).report()
+
+
+def test_steps_that_are_right_for_some_tasks_only_are_not_advised_for_all() -> None:
+    rows = [("a  b", "x")] * 3 + [("same", "same"), ("c", "y"), ("d", "z")]
+    report = RawPairs.of(rows).report()
+    for text in (repr(report), report.html().replace("<code>", "").replace("</code>", "")):
+        safe, some = text.split("Right for every task: ")[1].split("For some tasks: ")
+        assert "whitespace" in safe and "dedupe" in safe and "same" in some and "same" not in safe

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import html
 import io
@@ -13,15 +14,18 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from ipywidgets.widgets.widget import _instances
 
+from nbtextgen import runs
 from nbtextgen.core.errors import NotTrainedError
 from nbtextgen.export.page import live_page as live
 from nbtextgen.notebook import static
 from nbtextgen.notebook.magics.base import MagicError
 from nbtextgen.notebook.panels.generate import GeneratePanel
 from nbtextgen.notebook.panels.result import ResultBar
+from nbtextgen.notebook.panels.runs import RunsPanel
 from nbtextgen.notebook.panels.train import TrainPanel
 from nbtextgen.notebook.panels.tune import TunePanel
 from nbtextgen.notebook.panels.widgets import status
+from nbtextgen.notebook.runs_view import RunsView
 from nbtextgen.notebook.session import Session
 from nbtextgen.training.controls import Controls
 
@@ -188,6 +192,21 @@ def test_stills_follow_what_is_open_below_and_nothing_is_left_behind(
     assert "<div>SHAP <small>" in stills[-1]  # computed after the explanation opened
     explanation._receive(None, {"kind": "close"})
     assert "SHAP" not in stills[-1]
+
+
+def test_a_run_that_had_ended_is_shown_when_it_is_resumed(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    session.shell.run_line_magic("textgen_train", f"kept --data rows {FAST} --run kept")
+    panel = RunsPanel(session, RunsView(Path("runs"), runs()))
+    panel._receive(None, {"action": "resume", "names": [panel.view[0].name]})
+    session.trainings["kept"].worker.wait(60)
+    assert "The run had ended already; kept is its best model" in panel.status.value
+    text, page = panel.summary()
+    assert "finished after" in page and "begin with the first update" not in page and "kept-" in text
+    chart = base64.b64decode(re.search(r"base64,([^'\"]+)", panel.view.html())[1]).decode()
+    assert ">update<" in chart and ".5<" not in chart.split(">update<")[0].split("validation loss")[-1]
 
 
 def test_generate_panel_offers_the_models_that_there_are_and_refuses_at_the_field(session: Session) -> None:

@@ -17,6 +17,8 @@ STEPS = {name: description for table in (REWRITES, DROPS) for name, (_, descript
     "text": "read numbers as text",
     "empty": "drop rows that cannot be read, are empty, missing or no text; always done, whether named or not",
 }
+SAFE_STEPS = ("empty", "control", "nfc", "whitespace", "dedupe")
+"""Steps that are right for every task; whether the others are depends on it."""
 """Help for every step."""
 MAX_EXAMPLES = 3
 _MAX_PASSES = 20

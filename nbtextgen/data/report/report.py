@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from nbtextgen.core.escaping import pictured_lines, visible
 from nbtextgen.core.wording import counted
+from nbtextgen.data.cleaning.clean import SAFE_STEPS
 from nbtextgen.data.report import checks, views
 from nbtextgen.data.report.findings import Finding, Findings, Side, TokenFigures, quartet
 from nbtextgen.data.report.token_figures import token_figures
@@ -49,7 +50,16 @@ class DataReport:
         lines = [f"{counted(self.rows, 'row')}; {views.finding_count(self.findings)}", *map(views.plain, self.notes)]
         lines += views.side_lines(self.sides, self.ratio)
         lines += [*views.token_lines(self.tokens), *views.finding_lines(self.findings)]
-        return pictured_lines("\n".join([*lines, f"All of it: --clean {self.steps}"] if self.steps else lines))
+        return pictured_lines("\n".join([*lines, *(f"{advice}: {steps}" for advice, steps in self._advice())]))
+
+    def _advice(self) -> Iterator[tuple[str, str]]:
+        """Yield the steps that are right for every task, as an option, and those that are right for some."""
+        steps = self.steps.split(",") if self.steps else []
+        safe = [step for step in steps if step in SAFE_STEPS]
+        if safe:
+            yield "Right for every task", f"--clean {','.join(safe)}"
+        if len(safe) < len(steps):
+            yield "For some tasks", ", ".join(step for step in steps if step not in safe)
 
     def html(self) -> str:
         """The report as HTML tables; every text of the data is escaped."""
@@ -57,7 +67,7 @@ class DataReport:
         parts += [f"<p>{visible(note)}</p>" for note in self.notes]
         parts += [views.side_tables(self.sides, self.ratio), views.token_table(self.tokens)]
         parts += [views.finding_table(self.findings)]
-        parts += [f"<p>All of it: <code>--clean {visible(self.steps)}</code></p>"] if self.steps else []
+        parts += [f"<p>{advice}: <code>{visible(steps)}</code></p>" for advice, steps in self._advice()]
         return f"<div class='nbtextgen-report'>{''.join(parts)}</div>"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:

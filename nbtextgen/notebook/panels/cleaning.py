@@ -10,7 +10,7 @@ import ipywidgets as widgets
 from nbtextgen.core.errors import NbTextGenError
 from nbtextgen.core.escaping import visible
 from nbtextgen.core.wording import counted
-from nbtextgen.data.cleaning.clean import STEPS, StepResult
+from nbtextgen.data.cleaning.clean import SAFE_STEPS, STEPS, StepResult
 from nbtextgen.data.pairs import Cleaned, Pairs, RawPairs
 from nbtextgen.data.report.findings import Finding
 from nbtextgen.data.report.views import step_examples
@@ -21,8 +21,6 @@ from nbtextgen.notebook.static import StaticForm
 if TYPE_CHECKING:
     from nbtextgen.data.report.report import DataReport
 
-SAFE = ("control", "nfc", "whitespace", "dedupe")
-"""Steps that are ticked if the report advises them: right for every task. The others are for the user to choose."""
 ALWAYS = "empty"
 """The step that is done whether it is ticked or not."""
 LIST_HEIGHT = "420px"
@@ -93,7 +91,9 @@ class CleaningPanel(StaticForm, widgets.VBox):
         """A finding, with the check box of the step that mends it."""
         step = finding.step
         new = step is not None and step not in self.boxes
-        left = self._box(step, checked=step in SAFE) if step is not None and new else widgets.HTML(_cleaned_by(step))
+        left = (
+            self._box(step, checked=step in SAFE_STEPS) if step is not None and new else widgets.HTML(_cleaned_by(step))
+        )
         left.layout.width = "11em"
         colour = COLOURS[finding.severity]
         examples = "".join(
@@ -191,4 +191,4 @@ def _effect(result: StepResult | None) -> str:
     effects = [f"drops {counted(result.dropped, 'row')}"] if result.dropped else []
     effects += [f"rewrites {result.changed:,} texts"] if result.changed else []
     text = ", ".join(effects) or "changes nothing"
-    return f"<div style='line-height:1.4'>{text}{step_examples(result)}</div>"
+    return f"<div style='line-height:1.4;padding-left:12px'>{text}{step_examples(result)}</div>"

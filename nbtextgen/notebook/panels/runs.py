@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import ipywidgets
@@ -11,6 +12,8 @@ import ipywidgets
 from nbtextgen.core.errors import NbTextGenError
 from nbtextgen.notebook.background import describe
 from nbtextgen.notebook.code import Values
+from nbtextgen.notebook.live.record import record_of
+from nbtextgen.notebook.live.static_view import bundle
 from nbtextgen.notebook.panels.embedded import EmbeddedView
 from nbtextgen.notebook.panels.widgets import RunsTable, status
 from nbtextgen.notebook.quoting import quoted
@@ -80,17 +83,22 @@ class RunsPanel(StaticForm, ipywidgets.VBox):
         commands = self.session.shell.magics_manager.registry["TrainCommands"]
         training = commands.prepare(f"{name} --resume {quoted(str(run.folder))} --background --progress none")
         training.at_end = lambda model: self.session.variables.__setitem__(name, model)
-        view = EmbeddedView(training, self._over, self.refresh_still)
+        view = EmbeddedView(training, partial(self._over, run), self.refresh_still)
         training.view = view
         training.callbacks.append(view)
         self.below.show(view.widget)
         training.start()
         return f"{run.name} is resumed into {name}"
 
-    def _over(self, training: Training) -> None:
+    def _over(self, run: RunRecord, training: Training) -> None:
         """Show how a resumed training ended; called in its thread."""
         if training.record.error:
             self.status.value = status(training.record.error, alert=True)
+        elif training.record.step is None:  # nothing was left to train
+            self.below.show(
+                ipywidgets.HTML(bundle(record_of(training.name, Run.open(run.folder).history()))["text/html"])
+            )
+            self.status.value = status(f"The run had ended already; {training.name} is its best model")
         else:
             self.status.value = status(f"{training.name} is the best model of the run")
         self.view = self.view.again()

@@ -55,7 +55,7 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         self._throttle, self._still = Throttle(UPDATE_SECONDS), Throttle(STILL_SECONDS)
         self.tuning: Tuning | None = None
         help = "options of textgen_train that are the same in all trials"
-        fixed = text_field("fixed", help, placeholder="--tokens char") | {"label": "fixed options"}
+        fixed = text_field("fixed", help, placeholder="--tokens char") | {"label": "fixed options", "wide": True}
         self.form = Form(
             sections=[{"title": "Tune", "fields": [*FIELDS, field(MINUTES), fixed]}],
             values={
@@ -148,7 +148,7 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         except OptionError:
             fixed, minutes = {}, MINUTES.default
         search = search_as_words(self.search())
-        options = {"data": values["data"], **columns_of(values), "minutes": minutes, "search": search, **fixed}
+        options = {"data": values["data"], **columns_of(values), "minutes": f"{minutes:g}", "search": search, **fixed}
         return MagicLine("textgen_tune", values["name"], options)
 
     def _problems(self) -> dict[str, str]:

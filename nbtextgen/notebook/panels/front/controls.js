@@ -18,6 +18,7 @@
  * @property {string[]} [choices] of a list
  * @property {number[]} [stops] of a slider
  * @property {string} [placeholder] of a text
+ * @property {boolean} [wide] whether it takes a whole row
  * @property {string[]} [suggest] names to offer for a text
  */
 

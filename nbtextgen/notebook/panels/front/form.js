@@ -37,7 +37,7 @@ function formRow(field, id, onChange) {
   auto?.addEventListener("change", () => onChange(field.name, auto.checked ? null : (last ?? firstValue(field))));
   const node = el(
     "div",
-    { class: `ntg-field ntg-${field.kind}`, title: field.help },
+    { class: `ntg-field ntg-${field.kind}${field.wide ? " ntg-area" : ""}`, title: field.help },
     label,
     auto && el("label", { class: "ntg-auto" }, auto, el("span", { text: word })),
     row,
