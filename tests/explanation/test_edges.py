@@ -329,8 +329,8 @@ def test_short_names_of_methods_work_wherever_methods_are_named(words: TextGener
 
 def test_one_text_is_explained_at_a_time(words: TextGenerator) -> None:
     for wrong, way in (
-        (["a", "b"], "give one text at a time"),
-        (b"a", "decode it first"),
+        (["a", "b"], "give one of the texts in it"),
+        (b"a", "decode it"),
         (5, r"convert it with str\(\)"),
     ):
         with pytest.raises(DataError, match=f"The source is {type(wrong).__name__}, not text; {way}"):
