@@ -349,11 +349,10 @@ class Explanations(Page, Mapping[str, Explanation]):
             )
 
     def __getitem__(self, method: str) -> Explanation:
-        """The explanation by a method; raises ``KeyError`` for one that is not here."""
         name = SHORT_NAMES.get(method, method).replace("_", "-")
-        if name not in self._explanations:
-            raise KeyError(f"{method!r} is not among these explanations, which are by {', '.join(self)}.")
-        return self._explanations[name]
+        if name in self._explanations:
+            return self._explanations[name]
+        raise KeyError(f"{method!r} is not among these explanations, which are by {', '.join(self)}.")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._explanations)
