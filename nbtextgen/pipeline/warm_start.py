@@ -67,17 +67,8 @@ FREE = {
 """Settings of the network and the tokens that may differ from those of the model to go on from."""
 ANEW = (
     *("epochs", "max_minutes", "max_steps", "batch_size", "learning_rate", "patience", "validate_every"),
-    *(
-        "valid_fraction",
-        "valid_limit",
-        "allow_overlap",
-        "device",
-        "precision",
-        "threads",
-        "samples",
-        "checkpoint_seconds",
-        "ensemble",
-    ),
+    *("valid_fraction", "valid_limit", "allow_overlap"),
+    *("device", "precision", "threads", "samples", "checkpoint_seconds", "ensemble"),
 )
 """Settings of training that are not taken from the model to go on from."""
 
