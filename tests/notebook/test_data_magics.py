@@ -126,7 +126,9 @@ def test_the_continue_panel_writes_escapes_and_leaves_its_text(shell: Interactiv
     panel = shell.run_line_magic("textgen_continue", "poet <b>one --length 40 --precision fp32 --panel")
     assert panel.code.pieces[0]["code"] == '%textgen_continue poet --length 40 --precision fp32 "<b>one"'
     panel.begin.click()
+    panel.begin.click()
     panel._worker.wait(120)
+    assert panel._worker._submitted == 1 and not panel.begin.disabled  # a double click begins once
     assert "&lt;b&gt;one" in panel.output.value and "<b>" not in panel.output.value and panel.stop.disabled
     assert panel.output.value in panel.summary()[1] and "seed" in panel.status.value
     line = panel.code.pieces[0]["code"].partition(" ")[2]

@@ -165,7 +165,7 @@ def test_a_double_click_starts_once(session: Session, monkeypatch: pytest.Monkey
     assert (
         "update" in trainer.summary()[0]
         and "Generate panel" in trainer.summary()[0]
-        and "Est" not in trainer.cost.value
+        and "Estimating" not in trainer.cost.value
     )
 
 

@@ -51,7 +51,7 @@ class ContinuePanel(StaticForm, ipywidgets.VBox):
         self._fixed = {option: value for option, value in decoding.items() if option not in OPTIONS}
         self._worker = BackgroundWorker("nbtextgen continuation", on_error=self._show_error)
         self._seed: int | None = None  # of the last draw, if the user set none
-        self._written = ""
+        self._written = ""  # with its beginning
         self.form, self.decoding = _form(text), _decoding_form({"length": length, **SAMPLED, **decoding})
         self.begin = ipywidgets.Button(description="Continue", button_style="primary", tooltip="Generate what follows")
         self.stop = ipywidgets.Button(description="Stop", disabled=True, tooltip="Stop now and keep what is written")
@@ -62,7 +62,7 @@ class ContinuePanel(StaticForm, ipywidgets.VBox):
         self.form.observe(self._changed, "values")
         self.decoding.observe(self._changed, "values")
         self.begin.on_click(lambda _: self._begin())
-        self.stop.on_click(lambda _: self._worker.cancel())
+        self.stop.on_click(lambda _: self._stop())
         self._changed()
 
     def settings(self) -> tuple[Values, dict[str, str]]:
@@ -83,7 +83,7 @@ class ContinuePanel(StaticForm, ipywidgets.VBox):
         self._seed = None
         _, self.decoding.errors = self.settings()
         text = self.form.values["text"]
-        self.begin.disabled = bool(self.decoding.errors) or not text
+        self.begin.disabled = bool(self.decoding.errors) or not text or not self.stop.disabled
         if not text:
             self.status.value = status("Enter the beginning of a text, for instance the first words of a sentence.")
         elif change is None or not change["old"].get("text"):
@@ -101,19 +101,31 @@ class ContinuePanel(StaticForm, ipywidgets.VBox):
         self.code.show(magic | {"Python": python})
 
     def _begin(self) -> None:
-        """Continue the text in the background."""
+        """Continue the text in the background; the second press of a double click finds the button off."""
         settings, errors = self.settings()
-        if errors:
+        if errors or self.begin.disabled:
             return
         whole = {"length": LENGTH.default, **SAMPLED, **settings}
         if whole["sample"] and whole.get("seed") is None:
             # Do not use PyTorch's shared random generator: a training may be running.
             self._seed = whole["seed"] = random.randrange(2**32)
         self._show_code()
-        self.stop.disabled = False
+        self.begin.disabled, self.stop.disabled = True, False
         self.status.value = status("Generating \u2026")
         text, length = self.form.values["text"], whole.pop("length")
         self._worker.replace(lambda token: self._write(text, length, whole, token))
+
+    def _stop(self) -> None:
+        """End the continuation; what is written stays."""
+        self._worker.cancel()
+        if not self._worker.busy:  # it had not begun
+            self.status.value = ""
+            self._ready()
+
+    def _ready(self) -> None:
+        """Let the user begin again."""
+        self.stop.disabled = True
+        self.begin.disabled = bool(self.decoding.errors) or not self.form.values["text"]
 
     def _write(self, text: str, length: int, decoding: Values, token: CancellationToken) -> None:
         start, throttle, pieces = time.perf_counter(), Throttle(), list[str]()
@@ -125,9 +137,9 @@ class ContinuePanel(StaticForm, ipywidgets.VBox):
                 if throttle.due():
                     self.output.value = _page(text, "".join(pieces))
         finally:
-            self._written = "".join(pieces)
-            self.output.value = _page(text, self._written)
-            self.stop.disabled = True
+            self._written = text + "".join(pieces)
+            self.output.value = _page(text, "".join(pieces))
+            self._ready()
         seed = f", seed {decoding['seed']}" if decoding["sample"] else ""
         how = "stopped after" if token.cancelled else "generated in"
         self.status.value = status(f"{how} {time.perf_counter() - start:.1f} s{seed}")
@@ -146,7 +158,7 @@ class ContinuePanel(StaticForm, ipywidgets.VBox):
         """Return the panel as text and as static HTML."""
         text = f"Continue panel: {self.code.pieces[0]['code']}"
         if self._written:
-            text = f"{text}\n{self.form.values['text']}{self._written}"
+            text = f"{text}\n{self._written}"
         return text, self.decoding.refusals() + self.status.value + self.output.value
 
 
@@ -173,9 +185,10 @@ def _field(name: str) -> Values:
 
 
 def _page(before: str, after: str) -> str:
-    """Return a text and its continuation as HTML, the beginning paler."""
+    """Return a text and its continuation as HTML, the beginning paler; a long one scrolls, and shows its end."""
     first, rest = ("<br>".join(map(visible, part.split("\n"))) for part in (before, after))
     return (
-        "<div dir='auto' style='white-space:pre-wrap;overflow-wrap:anywhere;font-size:14px;line-height:1.5'>"
-        f"<span style='opacity:.75'>{first}</span>{rest}</div>"
+        "<div role='group' aria-label='Continuation' tabindex='0' dir='auto' style='display:flex;flex-direction:column-reverse;"
+        "max-height:420px;overflow-y:auto'><div style='white-space:pre-wrap;overflow-wrap:anywhere;font-size:14px;"
+        f"line-height:1.5'><span style='opacity:.75'>{first}</span>{rest}</div></div>"
     )

@@ -47,6 +47,7 @@ SECTIONS = {
 }
 INHERITED = ("cell", "attention", "hidden_size", "embedding_size", "encoder_layers", "decoder_layers")
 """Settings that a training takes from the model that it goes on from."""
+ESTIMATING = "Estimating …"
 RANGE_UPDATES = 150
 """Most updates of a range test."""
 REPLAY = 0.5
@@ -154,7 +155,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         options = TextGenerator(**settings).get_params() | {"store": None}  # pairs of which a sample is read
         trial = trial_run(options, ready)
         self.form.autos = _chosen_values(trial.plan)
-        self.cost.value = status(f"{self._about} Estimating …")
+        self.cost.value = status(f"{self._about} {ESTIMATING}")
         return trial
 
     def _show_error(self, error: BaseException) -> None:
@@ -237,7 +238,9 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
             self.status.value = status(error.in_form, alert=True)
             return
         self._enable(False)
-        self.status.value, self.cost.value = "", status(self._about)  # an estimate may have been under way
+        self.status.value = ""
+        if ESTIMATING in self.cost.value:  # it was cancelled
+            self.cost.value = status(self._about)
         view = EmbeddedView(training, self._over, self.refresh_still)
         training.view = view
         training.record.words = form_words
