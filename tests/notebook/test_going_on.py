@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
-from ipywidgets.widgets.widget import _instances
+from ipywidgets.widgets import widget as widgets
 
 from nbtextgen import runs
 from nbtextgen.core.errors import NotTrainedError
@@ -169,6 +169,11 @@ def test_a_double_click_starts_once(session: Session, monkeypatch: pytest.Monkey
     )
 
 
+def open_widgets() -> int:
+    """How many widgets the kernel knows."""
+    return len(widgets._instances if hasattr(widgets, "_instances") else widgets.Widget.widgets)
+
+
 def test_stills_follow_what_is_open_below_and_nothing_is_left_behind(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -182,10 +187,10 @@ def test_stills_follow_what_is_open_below_and_nothing_is_left_behind(
     panel._worker.wait(60)
     shown = re.sub("<[^>]+>", "", stills[-1])  # doubtful tokens are marked
     assert ">dab<" in stills[-1] and panel._generations[0].text in shown
-    there = len(_instances)
+    there = open_widgets()
     bar.buttons["Try it"].click()
     bar.below.children[0]._worker.wait(60)
-    assert len(_instances) == there  # those of the first one are closed
+    assert open_widgets() == there  # those of the first one are closed
     bar.buttons["Explain"].click()
     explanation = bar.below.children[0]
     explanation.wait()

@@ -203,7 +203,7 @@ def test_runs_are_resumed_compared_and_deleted_from_their_table(shell: Interacti
     assert "2 runs side by side" in act("compare", "third", "fourth") and "<table" in panel.below.children[0].value
     assert "fourth is resumed into fourth" in act("resume", "fourth")
     panel.session.trainings["fourth"].worker.wait(60)
-    assert "fourth is the best model of the run" in panel.status.value
+    assert "The run had ended already; fourth is its best model" in panel.status.value
     assert "fourth, third deleted" in act("delete", "third", "fourth") and not (folder / "third").exists()
     assert panel.table.rows == [] and act("open", "third") == panel.status.value
 
