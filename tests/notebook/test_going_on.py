@@ -18,6 +18,7 @@ from nbtextgen import runs
 from nbtextgen.core.errors import NotTrainedError
 from nbtextgen.export.page import live_page as live
 from nbtextgen.notebook import static
+from nbtextgen.notebook.live.training import Training
 from nbtextgen.notebook.magics.base import MagicError
 from nbtextgen.notebook.panels.generate import GeneratePanel
 from nbtextgen.notebook.panels.result import ResultBar
@@ -205,7 +206,16 @@ def test_a_run_that_had_ended_is_shown_when_it_is_resumed(
     monkeypatch.chdir(tmp_path)
     session.shell.run_line_magic("textgen_train", f"kept --data rows {FAST} --run kept")
     panel = RunsPanel(session, RunsView(Path("runs"), runs()))
-    panel._receive(None, {"action": "resume", "names": [panel.view[0].name]})
+    monkeypatch.setattr(Training, "start", lambda self: None)
+    shown = list[object]()
+    for _ in range(2):  # a double click
+        panel._receive(None, {"action": "resume", "names": [panel.view[0].name]})
+        shown.append(panel.below.children[0])
+        assert "is resumed into kept" in panel.status.value
+    assert shown[0] is shown[1]
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    session.trainings["kept"].start()
     session.trainings["kept"].worker.wait(60)
     assert "The run had ended already; kept is its best model" in panel.status.value
     text, page = panel.summary()

@@ -35,6 +35,7 @@ class RunsPanel(StaticForm, ipywidgets.VBox):
         """Show the runs of a view."""
         self.session, self.view = session, view
         self.table, self.status, self.below = RunsTable(), ipywidgets.HTML(), Below(self)
+        self._resumed = set[str]()  # the runs that are in training here
         self.table.on_msg(self._receive)
         super().__init__([self.table, self.status, self.below, self.hidden_style()])
         self._show_rows()
@@ -57,8 +58,8 @@ class RunsPanel(StaticForm, ipywidgets.VBox):
         }
         action, names = actions.get(message.get("action")), message.get("names") or []
         chosen = [run for run in self.view if run.name in names]
-        if action is None or not chosen:
-            return
+        if action is None or not chosen or (action == self._resume and chosen[0].name in self._resumed):
+            return  # the second press of a double click
         try:
             self.status.value = status(action(chosen))
         except NbTextGenError as error:
@@ -86,12 +87,14 @@ class RunsPanel(StaticForm, ipywidgets.VBox):
         view = EmbeddedView(training, partial(self._over, run), self.refresh_still)
         training.view = view
         training.callbacks.append(view)
+        self._resumed.add(run.name)
         self.below.show(view.widget)
         training.start()
         return f"{run.name} is resumed into {name}"
 
     def _over(self, run: RunRecord, training: Training) -> None:
         """Show how a resumed training ended; called in its thread."""
+        self._resumed.discard(run.name)
         if training.record.error:
             self.status.value = status(training.record.error, alert=True)
         elif training.record.step is None:  # nothing was left to train
