@@ -41,17 +41,17 @@ _SPACE = r"[\t-\r\x1c-\x20\x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3
 
 @cache
 def word_breaks() -> dict[str, str]:
-    """Return the characters of every value of Word_Break, as runs in base 36: gap, length, gap, length, ...
+    """Return the characters of every value of Word_Break, and the pictographs, as runs in base 36: gap, length, gap, length, ...
 
-    They are those of the installed ``regex``, which the tokenizers use.
+    They are those of the installed ``regex``, which the tokenizers use; a browser may know another version of Unicode.
     """
-    characters = "".join(map(chr, range(0x110000)))
-    return {value: _runs(characters, value) for value in _WORD_BREAKS}
+    values = {value: _runs(rf"\p{{Word_Break={value}}}") for value in _WORD_BREAKS}
+    return values | {"Extended_Pictographic": _runs(r"\p{Extended_Pictographic}")}
 
 
-def _runs(characters: str, value: str) -> str:
+def _runs(kind: str) -> str:
     numbers, end = list[str](), 0
-    for match in regex.finditer(rf"\p{{Word_Break={value}}}+", characters):
+    for match in regex.finditer(f"{kind}+", "".join(map(chr, range(0x110000)))):
         numbers += [_base36(match.start() - end), _base36(match.end() - match.start())]
         end = match.end()
     return " ".join(numbers)

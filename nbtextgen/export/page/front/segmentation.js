@@ -7,29 +7,38 @@ const VOWELS = new Set("aeiouàáâèéêìíîòóôùúû");
 const HYPHENS = ["-", "\u2010", "\u2011"];
 const LETTER_OR_MARK = /[\p{L}\p{M}]/u;
 const LETTER = /\p{L}/u;
-const PICTOGRAPH = /\p{Extended_Pictographic}/u;
 const LETTERS = ["ALetter", "Hebrew_Letter"];
 const LINE_ENDS = ["CR", "LF", "Newline"];
 const IGNORED = ["Extend", "Format", "ZWJ"];
 const MIDDLE_OF_BOTH = ["MidNumLet", "Single_Quote"];
 
 /**
+ * @param {Uint8Array} numbers
+ * @param {string} runs in base 36: gap, length, gap, length, ...
+ * @param {number} value
+ */
+function fill(numbers, runs, value) {
+  let position = 0;
+  const lengths = runs.split(" ").map((part) => parseInt(part, 36));
+  for (let run = 0; run + 1 < lengths.length; run += 2) {
+    position += lengths[run];
+    numbers.fill(value, position, position + lengths[run + 1]);
+    position += lengths[run + 1];
+  }
+}
+
+/**
  * The value of the property Word_Break of every character, from runs in base 36: gap, length, gap, length, ...
  */
 class WordBreaks {
-  /** @param {Record<string, string>} runs by value */
+  /** @param {Record<string, string>} runs by value, and those of the pictographs */
   constructor(runs) {
-    this.names = ["Other", ...Object.keys(runs)];
+    const { Extended_Pictographic: pictographs = "", ...values } = runs;
+    this.names = ["Other", ...Object.keys(values)];
     this.numbers = new Uint8Array(0x110000);
-    for (const [index, text] of Object.values(runs).entries()) {
-      let position = 0;
-      const lengths = text.split(" ").map((part) => parseInt(part, 36));
-      for (let run = 0; run < lengths.length; run += 2) {
-        position += lengths[run];
-        this.numbers.fill(index + 1, position, position + lengths[run + 1]);
-        position += lengths[run + 1];
-      }
-    }
+    for (const [index, text] of Object.values(values).entries()) fill(this.numbers, text, index + 1);
+    this.pictographs = new Uint8Array(0x110000);
+    fill(this.pictographs, pictographs, 1);
   }
 
   /** @param {string} character */
@@ -51,7 +60,7 @@ class WordBreaks {
     let left = this.of(characters[at]);
     if (left === "CR" && right === "LF") return false; // WB3
     if (LINE_ENDS.includes(left) || LINE_ENDS.includes(right)) return true; // WB3a, WB3b
-    if (left === "ZWJ" && PICTOGRAPH.test(characters[position])) return false; // WB3c
+    if (left === "ZWJ" && this.pictographs[characters[position].codePointAt(0) ?? 0]) return false; // WB3c
     if (left === "WSegSpace" && right === "WSegSpace") return false; // WB3d
     if (IGNORED.includes(right)) return false; // WB4
     while (IGNORED.includes(left)) {
