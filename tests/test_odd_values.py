@@ -59,7 +59,7 @@ def test_columns_of_pandas_in_different_orders_are_refused(model: TextGenerator)
 
 def test_shares_and_empty_names_are_refused(model: TextGenerator, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
-    for valid in (0.2, 1, True):
+    for valid in (0.2, 1, True, "0.2"):
         with pytest.raises(OptionError, match="the share of the data that is held out is valid_fraction"):
             TextGenerator(**SMALL).fit(PAIRS, valid=valid, callbacks=[])
     for call in (lambda: model.save(""), lambda: TextGenerator.load(""), lambda: model.generate_file(WORDS, "")):
@@ -88,6 +88,7 @@ def test_texts_to_continue_come_in_lists_series_and_tables_of_one_column(
     frame.to_csv("rows.csv")
     Path("rows").write_bytes(Path("rows.jsonl").read_bytes())
     for data, message in (
+        ("nowhere.csv", r"There is no file nowhere\.csv"),
         (["nowhere.txt", "poem"], r"There is no file nowhere\.txt"),
         (set(lines), "A set of texts keeps no order"),
         (frame.assign(n=1), "The data has columns text, n; give one of them"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass, replace
 from typing import Protocol
@@ -208,7 +209,7 @@ def _read_valid(
 ) -> Pairs | None:
     if valid is None:
         return None
-    if isinstance(valid, (int, float)):
+    if isinstance(valid, (int, float)) or (isinstance(valid, str) and re.fullmatch(r"0?\.\d+", valid)):
         raise OptionError("--valid takes validation pairs; the share of the data that is held out is --valid-fraction.")
     rows = RawPairs.of(valid, source=source, target=target, encoding=encoding)
     if not steps:

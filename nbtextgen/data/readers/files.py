@@ -61,10 +61,10 @@ def is_text_file(path: Path, encoding: str | None = None) -> bool:
 
 
 def is_table_file(path: Path, encoding: str | None = None) -> bool:
-    """Return ``True`` for a table of text by its name, and for JSON by its content."""
-    if _suffix(path) in (".tsv", ".csv", ".json", ".jsonl"):
-        return True
-    return content_kind(path) == "text" and _holds_json(TextFile(path, encoding))
+    """Return ``True`` for a table of text by its name, and for JSON by its content; raises as ``content_kind``."""
+    if content_kind(path) != "text":
+        return False
+    return _suffix(path) in (".tsv", ".csv", ".json", ".jsonl") or _holds_json(TextFile(path, encoding))
 
 
 def _holds_json(file: TextFile) -> bool:
