@@ -19,7 +19,7 @@ from nbtextgen.tokenizers.registry import train_tokenizer
 from nbtextgen.tokenizers.truncated import TruncatedTokenizer
 
 WRITTEN = [
-    "\"\u05d19\u0b2d\u200d\U0001f5c5\u0985",  # pictographs of older versions of Unicode only
+    '"\u05d19\u0b2d\u200d\U0001f5c5\u0985',  # pictographs of older versions of Unicode only
     "The 4th of July, 1976: it's well-known; \u201cquoted\u201d — 3.14 or 1,000.50 and U.S.A.",
     "L'homme d\u2019aujourd'hui, l'été, qu'un œuf, rock 'n' roll 'tis",
     "  two  spaces\tand a tab \n new line\r\n\x85 end ",
