@@ -145,7 +145,7 @@ class _Reader:
 
     def _way_out(self, flag: str, name: str) -> str:
         """What to do instead of giving an option that there is none of, as sentences."""
-        if name == "data" and self.syntax.rest == "expression":
+        if name == "data" and self.syntax.rest == "expression" and not self.syntax.advice:
             return " Leave it out: the data follows the name of the magic."
         owners = self.syntax.owners.get(name, ())
         hint = nearest(f"--{flag}", [option.flag for option in self.syntax.options.values()])
