@@ -74,7 +74,7 @@ def measure(name: str, way: str, seconds: float) -> None:
         predictor.LARGE_STEP, predictor.threads_spin = 0, lambda: False
         full = lambda texts, config: max(1, min(torch.get_num_threads(), texts // config.batch_size))  # noqa: E731
         predictor.Predictor._split_sources = lambda self, texts, config: [  # type: ignore[method-assign]
-            slice(first, None, full(texts, config)) for first in range(full(texts, config))
+            list(range(first, texts, full(texts, config))) for first in range(full(texts, config))
         ]
     data: Any = "builtin:dates" if name == "dates" else Pairs.of(sentences())
     phases = BUSY if way != "one thread" else (0,)

@@ -409,7 +409,7 @@ def test_what_the_terminal_cannot_hold_is_escaped(folder: Path, encoding: str, m
     ("content", "arguments", "status", "error"),
     [
         (b"\xef\xbb\xbfab\r\n\ncab", [], 0, ""),
-        (b"ab\n\xff\n", [], 1, "The standard input is not in the encoding utf-8"),
+        (b"ab\n\xff\n", [], 1, "Line 2 of the standard input is not in the encoding utf-8"),
         ("ab\n\ncab".encode("utf-16"), [], 1, "give its --encoding"),
         ("ab\n\ncab".encode("utf-16"), ["--encoding", "utf-16"], 0, ""),
         (b"ab\n", ["--encoding", "utf-99"], 1, "There is no encoding of text 'utf-99'"),

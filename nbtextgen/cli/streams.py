@@ -119,11 +119,16 @@ def lines(encoding: str | None) -> Iterator[str]:
         is_unicode = codecs.lookup(stream.encoding).name in ("utf-8", "ascii")
         usual = "utf-8-sig" if is_unicode else None  # a byte order mark is no text
         stream.reconfigure(encoding=encoding or usual, errors="strict")
+    number = 1
     try:
         for line in stream:
             yield line.rstrip("\n")
-    except UnicodeDecodeError as error:
-        raise DataError(f"The standard input is not in the encoding {error.encoding}; give its --encoding.") from error
+            number += 1
+    except UnicodeDecodeError as error:  # of what was read together, lines before the wrong byte included
+        number += error.object[: error.start].count(b"\n")
+        raise DataError(
+            f"Line {number:,} of the standard input is not in the encoding {error.encoding}; give its --encoding."
+        ) from error
 
 
 def as_file(name: str) -> str:

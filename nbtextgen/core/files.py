@@ -38,13 +38,19 @@ def checked_path(path: object) -> Path:
     """The path, with the home folder in place of ``~``, if the file system can have such a name.
 
     Raises:
-        ModelFileError: for an empty text, a NUL character, a part of more than 255 bytes, or a current folder that was removed.
+        ModelFileError: for an empty text, the home of no user, a NUL character, a part of more than 255 bytes, or a current
+            folder that was removed.
     """
     if not isinstance(path, (str, Path)):
         raise ModelFileError(f"A file or folder is named by a text or a Path, not by {type(path).__name__}.")
     if path == "":
         raise ModelFileError("The name of the file or folder is empty.")
+    home = str(path).partition("/")[0]
     path = Path(os.path.expanduser(path))
+    if home.startswith("~") and path.parts[0] == home and not os.path.exists(home):  # no user of that name
+        raise ModelFileError(
+            f"{home} is the home folder of no user; to name a file or folder like that, give its whole path."
+        )
     try:
         os.stat(os.path.join(path, "."))  # whether what is in it can be seen
     except PermissionError as error:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbtextgen.data.batching import Examples, batches
+from nbtextgen.model.cpu import return_freed_memory
 from nbtextgen.model.isolation import seed_generators
 from nbtextgen.model.recurrent import Dropout
 from nbtextgen.model.seq2seq import Seq2Seq
@@ -129,8 +130,11 @@ class Trainer:
 
     def run(self) -> Generator[Event, None, None]:
         """Train, yielding events; ends with the best weights in the model, also when interrupted."""
-        with self.threads.in_use():
-            yield from self._run()
+        try:
+            with self.threads.in_use():
+                yield from self._run()
+        finally:
+            return_freed_memory()
 
     def _run(self) -> Iterator[Event]:
         config = self.config

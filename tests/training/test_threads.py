@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import platform
 import subprocess
 import sys
 import threading
@@ -372,3 +373,31 @@ def test_spinning_is_limited_unless_the_user_decides(first: str, given: dict[str
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env={**kept, **given}
     )
     assert json.loads(found.stdout) == wanted
+
+
+FAULTS = """
+import resource, nbtextgen.model.cpu, torch
+def faults(count):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(count):
+        torch.ones(12_000_000)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+faults(30)
+print(faults(20))
+nbtextgen.model.cpu.return_freed_memory()
+print(faults(1))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library")
+def test_what_a_step_frees_is_kept_for_the_next_one_unless_the_user_chose() -> None:
+    def pages(**variables: str) -> list[int]:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", **variables}
+        done = subprocess.run(
+            [sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True, env=environment
+        )
+        return list(map(int, done.stdout.split()))
+
+    kept, returned = pages()
+    assert kept < 2_000 < 10_000 < returned  # one tensor has 11,700 pages
+    assert pages(MALLOC_MMAP_THRESHOLD_="1000000")[0] > 200_000
