@@ -102,6 +102,11 @@ def configure_scored(options: Mapping[str, object]) -> tuple[ExplanationConfig, 
     return configure(values), cast("TokenScore", score)
 
 
+def full_name(method: str) -> str:
+    """The full name of a method that is given by a short name, or with underscores."""
+    return SHORT_NAMES.get(method, method).replace("_", "-")
+
+
 def check_methods(methods: Iterable[str]) -> tuple[str, ...]:
     """The methods by their full names, each once; ``SHORT_NAMES`` are understood.
 
@@ -110,7 +115,7 @@ def check_methods(methods: Iterable[str]) -> tuple[str, ...]:
     """
     names: list[str] = []
     for method in methods:
-        name = SHORT_NAMES.get(method, method).replace("_", "-")
+        name = full_name(method)
         if name not in METHODS:
             raise OptionError(f"--method must be among {', '.join(METHODS)} (got {method!r}).{nearest(name, METHODS)}")
         if name not in names:

@@ -15,7 +15,7 @@ from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.explanation import archive
 from nbtextgen.explanation.agreement import Agreement
 from nbtextgen.explanation.attributions import Values
-from nbtextgen.explanation.config import SHORT_NAMES
+from nbtextgen.explanation.config import full_name
 from nbtextgen.explanation.display import Page, Plotted
 from nbtextgen.explanation.faithfulness import Faithfulness
 from nbtextgen.explanation.merging import joined_pairs, numbered, words_of
@@ -349,7 +349,7 @@ class Explanations(Page, Mapping[str, Explanation]):
             )
 
     def __getitem__(self, method: str) -> Explanation:
-        name = SHORT_NAMES.get(method, method).replace("_", "-")
+        name = full_name(method)
         if name in self._explanations:
             return self._explanations[name]
         raise KeyError(f"{method!r} is not among these explanations, which are by {', '.join(self)}.")

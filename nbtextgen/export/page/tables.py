@@ -45,13 +45,14 @@ def word_breaks() -> dict[str, str]:
 
     They are those of the installed ``regex``, which the tokenizers use; a browser may know another version of Unicode.
     """
-    values = {value: _runs(rf"\p{{Word_Break={value}}}") for value in _WORD_BREAKS}
-    return values | {"Extended_Pictographic": _runs(r"\p{Extended_Pictographic}")}
+    characters = "".join(map(chr, range(0x110000)))
+    values = {value: _runs(characters, rf"\p{{Word_Break={value}}}") for value in _WORD_BREAKS}
+    return values | {"Extended_Pictographic": _runs(characters, r"\p{Extended_Pictographic}")}
 
 
-def _runs(kind: str) -> str:
+def _runs(characters: str, kind: str) -> str:
     numbers, end = list[str](), 0
-    for match in regex.finditer(f"{kind}+", "".join(map(chr, range(0x110000)))):
+    for match in regex.finditer(f"{kind}+", characters):
         numbers += [_base36(match.start() - end), _base36(match.end() - match.start())]
         end = match.end()
     return " ".join(numbers)
