@@ -31,7 +31,7 @@ from nbtextgen.inference.sources import EncodedSources
 from nbtextgen.inference.text_codec import MAX_SOURCE_TOKENS, LengthLimit, TextCodec
 from nbtextgen.model.int8 import Int8Seq2Seq, int8_is_faster
 from nbtextgen.model.isolation import isolated_methods
-from nbtextgen.model.memory import is_out_of_memory, memory_errors
+from nbtextgen.model.memory import is_out_of_memory, make_room, memory_errors
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.tokenizers.base import BOS, PAD, Tokenizer
 
@@ -279,6 +279,7 @@ class Predictor:
                         raise MemoryShortError(_memory_message(sources.ids[rows[0]], config)) from error
                 for row in rows[:size]:
                     hypotheses[row].clear()
+                make_room()
                 size = max(1, min(size, config.batch_size) // 2)
 
         run_parallel(

@@ -22,27 +22,41 @@ KEPT_BYTES = 1 << 30
 MAPPED_BYTES = 1 << 28
 """Size from which a tensor has pages of its own, which are returned as soon as it is freed."""
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # as in malloc.h
+_DEFAULT_THRESHOLD = 1 << 17  # glibc's, of both
 
 
 def keep_freed_memory() -> None:
     """Let glibc keep what one step frees for the next one, unless the environment sets its thresholds.
 
-    By default it returns large tensors to the system, which clears their pages again when the next step asks for them: a tenth of
-    an update's time at hidden size 512 and a sixth of an explanation's, one thread of an EPYC with AVX512.
+    By default it returns large tensors to the system, which clears their pages again when the next step asks for them: 7 % of the
+    time of 25 updates at hidden size 512, and 0.2 to 0.4 of 6 seconds of an explanation (``benchmarks/freed_memory.py``).
     """
-    chosen = ("MALLOC_TRIM_THRESHOLD_" in os.environ, "MALLOC_MMAP_THRESHOLD_" in os.environ)
-    if sys.platform != "linux" or any(chosen) or "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", ""):
-        return
-    with suppress(AttributeError, OSError):  # another C library
-        set_option = ctypes.CDLL(None).mallopt
-        set_option(_MMAP_THRESHOLD, MAPPED_BYTES)
-        set_option(_TRIM_THRESHOLD, KEPT_BYTES)
+    _set_thresholds(MAPPED_BYTES, KEPT_BYTES)
 
 
 def return_freed_memory() -> None:
     """Return the memory to the system that was freed and kept, for instance at the end of a training."""
     with suppress(AttributeError, OSError):
         ctypes.CDLL(None).malloc_trim(0)
+
+
+def stop_keeping_freed_memory() -> None:
+    """Return freed memory now, and from now on as soon as it is freed, since the machine is short of it.
+
+    What is kept lies in pieces between other data, where oneDNN and other libraries cannot use it.
+    """
+    _set_thresholds(_DEFAULT_THRESHOLD, _DEFAULT_THRESHOLD)
+    return_freed_memory()
+
+
+def _set_thresholds(mapped: int, kept: int) -> None:
+    chosen = ("MALLOC_TRIM_THRESHOLD_" in os.environ, "MALLOC_MMAP_THRESHOLD_" in os.environ)
+    if sys.platform != "linux" or any(chosen) or "glibc.malloc" in os.environ.get("GLIBC_TUNABLES", ""):
+        return
+    with suppress(AttributeError, OSError):  # another C library
+        set_option = ctypes.CDLL(None).mallopt
+        set_option(_MMAP_THRESHOLD, mapped)
+        set_option(_TRIM_THRESHOLD, kept)
 
 
 keep_freed_memory()

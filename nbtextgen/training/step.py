@@ -16,7 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from nbtextgen.core.errors import MemoryShortError
 from nbtextgen.data.batching import Examples, Ids, pad
-from nbtextgen.model.memory import is_out_of_memory
+from nbtextgen.model.memory import is_out_of_memory, make_room
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.tokenizers.base import MASK, PAD
 from nbtextgen.training.config import TrainingConfig
@@ -219,8 +219,7 @@ class Updater:
             MemoryShortError: in all processes, when in one of them not even one pair at a time fits.
         """
         self.optimizer.zero_grad(set_to_none=True)
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        make_room()
         parts = [part for rows in shares for part in self._parts(rows)]
         widest = max((int(self._widths[rows].max()) for rows in parts), default=0)
         hopeless, widest = failed and all(len(rows) == 1 for rows in parts), self.group.most(widest)

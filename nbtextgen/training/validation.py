@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from nbtextgen.data.batching import Examples, Ids, padded_batches
-from nbtextgen.model.memory import is_out_of_memory
+from nbtextgen.model.memory import is_out_of_memory, make_room
 from nbtextgen.model.seq2seq import Seq2Seq, TokenScores
 from nbtextgen.training.config import TrainingConfig
 from nbtextgen.training.state import Progress
@@ -204,6 +204,7 @@ def _batch_scores(updater: Updater, source: Ids, target: Ids, copies: Ids | None
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
+    make_room()
     if len(source) == 1:
         return None
     half, nll, correct, tokens = len(source) // 2, 0.0, 0, 0

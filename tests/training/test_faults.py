@@ -170,8 +170,9 @@ def test_training_stops_if_the_loss_explodes_after_three_setbacks() -> None:
     assert all(torch.isfinite(value).all() for value in model.predictor.networks[0].state_dict().values())
 
 
-def test_batch_too_large_for_memory_is_split_and_reported_once() -> None:
-    code = """
+@pytest.mark.parametrize("megabytes", [100, 200])
+def test_batch_too_large_for_memory_is_split_and_reported_once(megabytes: int) -> None:
+    code = f"""
 import resource, sys
 import torch
 from nbtextgen import TextGenerator
@@ -182,7 +183,7 @@ def settings(count):
 pairs = [(chr(97 + n % 26) * 200, chr(97 + n % 25) * 200) for n in range(256)]
 TextGenerator(**settings(2)).fit(pairs[:8], callbacks=[])                        # everything is loaded and warm
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
-resource.setrlimit(resource.RLIMIT_AS, (used + 200 * 2**20,) * 2)
+resource.setrlimit(resource.RLIMIT_AS, (used + {megabytes} * 2**20,) * 2)
 model = TextGenerator(**settings(256)).fit(pairs, callbacks=[])
 texts = [event.text for event in model.history if type(event).__name__ == "TrainingWarning"]
 texts = [text for text in texts if "planned" not in text]
