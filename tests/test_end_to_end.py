@@ -150,6 +150,11 @@ def test_clone_and_grid_search_work() -> None:
     ("options", "message"),
     [
         ({"hiden_size": 3}, "Did you mean 'hidden_size'"),
+        ({"rnn_type": "lstm"}, "Did you mean 'cell'"),
+        ({"lr": 0.1}, "Did you mean 'learning_rate'"),
+        ({"temperature": 0.5}, r"no option 'temperature'. It is an option of generate\(\)\."),
+        ({"num_beams": 5}, r"no option 'num_beams'. beam is an option of generate\(\)\."),
+        ({"budget": 50}, r"It is an option of explain\(\)\."),
         ({"hidden_size": -3}, "hidden_size must be .*got -3"),
         ({"cell": "lsmt"}, "Did you mean 'lstm'"),
     ],

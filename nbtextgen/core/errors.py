@@ -115,8 +115,60 @@ class MissingPackageError(NbTextGenError, ImportError):
     """A feature needs a package that is not installed."""
 
 
+_NAMES_ELSEWHERE = {
+    "accumulate": "accum_count accumulation_steps accumulate_grad_batches gradient_accumulation_steps",
+    "attention": "attention_type global_attention",
+    "batch_size": "batch bs train_batch_size per_device_train_batch_size",
+    "beam": "beam_size beam_width beams num_beams k",
+    "bidirectional": "brnn bidir",
+    "cell": "arch architecture model_type rnn rnn_type",
+    "clip": "clip_norm clip_grad_norm clipnorm grad_clip gradient_clip gradient_clip_val max_grad_norm",
+    "copy": "copy_attn pointer",
+    "decoder_layers": "dec_layers",
+    "device": "cuda gpu gpu_ranks gpus use_cuda use_gpu",
+    "dropout": "dropout_rate rnn_dropout",
+    "ema_decay": "average_decay",
+    "embedding_size": "d_embedding emb_dim emb_size embed_dim embedding_dim embeddings_dim word_vec_size",
+    "encoder_layers": "enc_layers layers n_layers num_layers rnn_layers",
+    "epochs": "max_epochs n_epochs nb_epochs num_epochs num_train_epochs",
+    "hidden_size": "d_model dim hidden hidden_dim hidden_units n_hidden num_hidden rnn_size units",
+    "learning_rate": "eta lr",
+    "max_length": "max_gen_length max_len max_new_tokens max_output_length",
+    "max_minutes": "max_time minutes time_limit timeout",
+    "max_steps": "iterations max_iter max_updates n_iter steps train_steps",
+    "minimum_frequency": "min_count min_df min_freq min_frequency",
+    "no_repeat_ngram": "block_ngram_repeat no_repeat_ngram_size",
+    "optimizer": "optim solver",
+    "patience": "early_stopping early_stopping_patience n_iter_no_change",
+    "schedule": "decay_method lr_scheduler lr_scheduler_type scheduler",
+    "seed": "random_seed random_state",
+    "source_lowercase": "lower lowercase",
+    "teacher_forcing": "teacher_forcing_ratio",
+    "threads": "n_jobs n_threads num_threads num_workers",
+    "tokens": "tokenization tokenizer",
+    "valid_fraction": "test_size val_split valid_split validation_fraction validation_split",
+    "validate_every": "eval_interval eval_steps valid_steps val_check_interval",
+    "vocabulary_size": "max_features vocab vocab_size",
+    "warmup": "warmup_ratio warmup_steps",
+}
+"""What our settings are called in OpenNMT-py, JoeyNMT, fairseq, Hugging Face, Keras, Lightning and scikit-learn."""
+
+
 def nearest(word: str, choices: Iterable[str]) -> str:
-    """Return " Did you mean 'x'?" for the choice closest to ``word``, or an empty text if none is close."""
-    folded = {choice.casefold().lstrip("-"): choice for choice in choices}  # dashes that all share make nothing alike
-    matches = difflib.get_close_matches(word.casefold().lstrip("-"), list(folded), n=1, cutoff=0.55)
+    """Return " Did you mean 'x'?" for the choice closest to ``word``, or an empty text if none is close.
+
+    A setting that has another name in other tools is close to it, however it is spelled.
+    """
+    folded = {_folded(choice): choice for choice in choices}
+    matches = [our_name(word)] if our_name(word) in folded else []
+    matches = matches or difflib.get_close_matches(_folded(word), list(folded), n=1, cutoff=0.55)
     return f" Did you mean '{folded[matches[0]]}'?" if matches else ""
+
+
+def our_name(word: str) -> str:
+    """The setting that other tools call ``word``, or ``word`` itself."""
+    return next((name for name, others in _NAMES_ELSEWHERE.items() if _folded(word) in others.split()), word)
+
+
+def _folded(name: str) -> str:
+    return name.casefold().lstrip("-").replace("-", "_")  # dashes that all share make nothing alike

@@ -28,6 +28,7 @@ from nbtextgen.explanation.value_function import ProgressCallback, ValueFunction
 from nbtextgen.inference.generation import Generation
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.model.isolation import isolated, isolated_methods
+from nbtextgen.model.memory import memory_errors
 
 SCORE_FUNCTIONS: dict[str, TokenScore | None] = {"log-probability": None, "entropy": entropy}
 """``ExplanationConfig.score``; ``None`` needs no distribution over the whole vocabulary."""
@@ -213,10 +214,11 @@ class Explainer:
     def refine(self, method: str) -> Iterator[Explanation]:
         """Yield ever more precise explanations, the last one being final; most methods yield only one."""
         start, evaluations = time.perf_counter(), self.value.evaluations
-        for attributions in self._attribute(method):
-            yield self._explanation(
-                method, attributions, self.value.evaluations - evaluations, time.perf_counter() - start
-            )
+        with memory_errors("There is not enough memory to explain this output; use a shorter source."):
+            for attributions in self._attribute(method):
+                yield self._explanation(
+                    method, attributions, self.value.evaluations - evaluations, time.perf_counter() - start
+                )
 
     def _players(self, method: str) -> int:
         """Units, and the earlier output tokens if this method attributes to them."""

@@ -27,6 +27,7 @@ from nbtextgen.explanation.subject import ExplainedOutput
 from nbtextgen.explanation.value_function import ValueFunction
 from nbtextgen.model.attention import Memory
 from nbtextgen.model.decoder import Decoded
+from nbtextgen.model.memory import in_fitting_parts
 from nbtextgen.tokenizers.base import MASK, PAD
 
 Players = NDArray[np.int64]
@@ -164,11 +165,12 @@ class PrefixValue:
         results = np.zeros(new.shape)
         size = max(1, self.source.batch_size // repeats)
         for start in range(0, len(coalitions), size):
-            rows = order[start : start + size]
-            results[rows] = self._score_batch(coalitions[rows], new[rows])
-            self.source.evaluations += len(rows) * repeats
-            if self.source.on_progress is not None:
-                self.source.on_progress(len(rows) * repeats)
+            batch = order[start : start + size]
+            for rows, scores in in_fitting_parts(lambda rows: self._score_batch(coalitions[rows], new[rows]), batch):
+                results[rows] = scores
+                self.source.evaluations += len(rows) * repeats
+                if self.source.on_progress is not None:
+                    self.source.on_progress(len(rows) * repeats)
         return results
 
     @torch.inference_mode()

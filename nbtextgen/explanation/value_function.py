@@ -13,9 +13,11 @@ v(S) is the teacher-forced log-probability of each token of a given output, with
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from nbtextgen.explanation.attributions import Coalitions, Ids, Values
@@ -23,6 +25,7 @@ from nbtextgen.explanation.removal import MaskedSources, Removal
 from nbtextgen.explanation.scoring import TokenScore, decode, position_scores
 from nbtextgen.explanation.subject import ExplainedOutput, Subject
 from nbtextgen.model.attention import Memory
+from nbtextgen.model.memory import in_fitting_parts
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.tokenizers.base import PAD
 
@@ -78,14 +81,17 @@ class ValueFunction:
         results = np.empty((len(coalitions), len(self.subject.output)))
         size = max(1, self.batch_size // self.removal.repeats)
         for start in range(0, len(coalitions), size):
-            rows = order[start : start + size]
-            masked = self.removal(coalitions[rows])
-            scores = self.score(masked.ids, masked.copy_ids)
-            results[rows] = scores.reshape(len(rows), self.removal.repeats, -1).mean(1)
-            self.evaluations += len(masked.ids)
-            if self.on_progress is not None:
-                self.on_progress(len(masked.ids))
+            for rows, scores in in_fitting_parts(partial(self._score_rows, coalitions), order[start : start + size]):
+                results[rows] = scores
+                copies = len(rows) * self.removal.repeats
+                self.evaluations += copies
+                if self.on_progress is not None:
+                    self.on_progress(copies)
         return results
+
+    def _score_rows(self, coalitions: Coalitions, rows: NDArray[np.intp]) -> Values:
+        masked = self.removal(coalitions[rows])
+        return self.score(masked.ids, masked.copy_ids).reshape(len(rows), self.removal.repeats, -1).mean(1)
 
     @torch.inference_mode()
     def score(self, ids: Ids, copy_ids: Ids | None, *, hide_written: bool = False) -> Values:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self, Unpack
 
-from nbtextgen.core.errors import OptionError, nearest
+from nbtextgen.core.errors import OptionError, nearest, our_name
 from nbtextgen.core.files import JsonObject
+from nbtextgen.core.options import options_of
 from nbtextgen.data.readers.columns import ColumnName
+from nbtextgen.decoding.config import DecodingConfig
+from nbtextgen.explanation.config import ExplanationConfig
 from nbtextgen.pipeline.estimate import CostEstimate, trial_run
 from nbtextgen.pipeline.settings import fit_options
 
@@ -42,7 +46,7 @@ class Configurable:
             setattr(self, name, options.pop(name))
         for name, value in options.items():
             if name not in available:
-                raise OptionError(f"TextGenerator has no option '{name}'.{nearest(name, available)}")
+                raise OptionError(f"TextGenerator has no option '{name}'.{_way_out(name, available)}")
             checked = available[name].check(value)
             if callable(value) or isinstance(value, str) and isinstance(checked, str):
                 options[name] = checked  # a metric of the user by its name, LSTM as lstm
@@ -94,3 +98,12 @@ class Configurable:
             ``rates``, ``losses`` and the ``suggestion``; a notebook shows them as a chart.
         """
         return trial_run(self._options, data, targets, source, target, encoding).find_learning_rate(updates=updates)
+
+
+def _way_out(name: str, available: Iterable[str]) -> str:
+    """What to do instead of giving an option that there is none of, as a sentence."""
+    owners = {"generate": DecodingConfig, "explain": ExplanationConfig}
+    methods = [f"{method}()" for method, config in owners.items() if our_name(name) in options_of(config)]
+    if not methods or our_name(name) in available:
+        return nearest(name, available)
+    return f" {'It' if name == our_name(name) else our_name(name)} is an option of {' and '.join(methods)}."

@@ -17,7 +17,7 @@ from nbtextgen.confidence.confidence import Confidence
 from nbtextgen.core.cancellation import CancellationToken
 from nbtextgen.core.errors import MemoryShortError, ModelFileError, OptionError
 from nbtextgen.core.openmp import threads_spin
-from nbtextgen.data.batching import CopyMap, Examples, encode_examples, padded_batches
+from nbtextgen.data.batching import CopyMap, Examples, Ids, encode_examples, padded_batches
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.decoding.batch import to_list
 from nbtextgen.decoding.config import DecodingConfig
@@ -31,7 +31,7 @@ from nbtextgen.inference.sources import EncodedSources
 from nbtextgen.inference.text_codec import MAX_SOURCE_TOKENS, LengthLimit, TextCodec
 from nbtextgen.model.int8 import Int8Seq2Seq, int8_is_faster
 from nbtextgen.model.isolation import isolated_methods
-from nbtextgen.model.memory import is_out_of_memory, make_room, memory_errors
+from nbtextgen.model.memory import in_fitting_parts, is_out_of_memory, make_room, memory_errors
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.tokenizers.base import BOS, PAD, Tokenizer
 
@@ -190,13 +190,20 @@ class Predictor:
         totals, tokens = np.zeros(len(pairs)), np.zeros(len(pairs), np.int64)
         batch_tokens = max(256, min(8192, MAX_SCORED_LOGITS // self.target.size))
         for rows, source, target, copies in padded_batches(examples, batch_tokens=batch_tokens, batch_size=256):
-            source_ids, target_ids = (torch.as_tensor(ids, device=self.device) for ids in (source, target))
-            copy_ids = None if copies is None else torch.as_tensor(copies, device=self.device)
-            logs = [network.log_probabilities(source_ids, target_ids, copy_ids) for network in self.networks]
-            mean = torch.logsumexp(torch.stack(logs), 0) - math.log(len(logs))
-            totals[rows] = mean.double().sum(1).cpu()  # zero at padding in every network, and so in the mean
+            parts = in_fitting_parts(
+                lambda part, batch=(source, target, copies): self._target_scores(*batch, part), np.arange(len(rows))
+            )
+            for part, scores in parts:
+                totals[rows[part]] = scores
             tokens[rows] = (target[:, 1:] != PAD).sum(1)
         return totals, tokens
+
+    def _target_scores(self, source: Ids, target: Ids, copies: Ids | None, rows: NDArray[np.intp]) -> Tensor:
+        source_ids, target_ids = (torch.as_tensor(ids[rows], device=self.device) for ids in (source, target))
+        copy_ids = None if copies is None else torch.as_tensor(copies[rows], device=self.device)
+        logs = [network.log_probabilities(source_ids, target_ids, copy_ids) for network in self.networks]
+        mean = torch.logsumexp(torch.stack(logs), 0) - math.log(len(logs))
+        return mean.double().sum(1).cpu()  # zero at padding in every network, and so in the mean
 
     def perplexity(self, pairs: Pairs) -> float:
         """Return the perplexity per target token, including the end token."""

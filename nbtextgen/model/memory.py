@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from nbtextgen.core.errors import MemoryShortError
 from nbtextgen.model.cpu import stop_keeping_freed_memory
+
+Result = TypeVar("Result")
 
 _MESSAGES = ("can't allocate memory", "bad_alloc", "could not create a", "CUDNN_STATUS_ALLOC")
 """What PyTorch's other exceptions say in that case; the third is oneDNN's."""
@@ -38,3 +43,35 @@ def make_room() -> None:
     stop_keeping_freed_memory()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+def in_fitting_parts(
+    compute: Callable[[NDArray[np.intp]], Result], rows: NDArray[np.intp]
+) -> Iterator[tuple[NDArray[np.intp], Result]]:
+    """Yield ``rows`` in parts that fit into the memory, each with what ``compute`` returned for it.
+
+    Args:
+        compute: computes rows; each row must have the same result with any others.
+        rows: ``(rows,)``, tried at once, and halved as long as the memory does not hold them.
+
+    Raises:
+        MemoryShortError: if not even one row fits.
+    """
+    pending = [rows]
+    while pending:
+        part = pending.pop()
+        try:
+            result = compute(part)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if len(part) == 1:
+                raise MemoryShortError(
+                    "There is not enough memory for one text of this length; use a shorter one."
+                ) from error
+        else:
+            yield part, result
+            continue
+        make_room()  # here the error, which holds on to what was computed, is gone
+        half = len(part) // 2
+        pending += [part[half:], part[:half]]

@@ -6,10 +6,13 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
+from nbtextgen.core.errors import MemoryShortError
 from nbtextgen.data.batching import Examples, Ids, padded_batches
-from nbtextgen.model.memory import is_out_of_memory, make_room
+from nbtextgen.model.memory import in_fitting_parts
 from nbtextgen.model.seq2seq import Seq2Seq, TokenScores
 from nbtextgen.training.config import TrainingConfig
 from nbtextgen.training.state import Progress
@@ -193,24 +196,20 @@ def validation_scores(updater: Updater, examples: Examples) -> ValidationScores:
 
 
 def _batch_scores(updater: Updater, source: Ids, target: Ids, copies: Ids | None) -> TokenScores | None:
-    """Scores of a batch, halved until its parts fit into the memory; ``None`` if not even one pair does."""
-    try:
+    """Scores of a batch, in parts that fit into the memory; ``None`` if not even one pair does."""
+
+    def token_scores(rows: NDArray[np.intp]) -> TokenScores:
         with updater.arithmetic():
             return updater.model.token_scores(
-                torch.as_tensor(source, device=updater.device),
-                torch.as_tensor(target, device=updater.device),
-                None if copies is None else torch.as_tensor(copies, device=updater.device),
+                torch.as_tensor(source[rows], device=updater.device),
+                torch.as_tensor(target[rows], device=updater.device),
+                None if copies is None else torch.as_tensor(copies[rows], device=updater.device),
             )
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-    make_room()
-    if len(source) == 1:
+
+    try:
+        parts = [scores for _, scores in in_fitting_parts(token_scores, np.arange(len(source)))]
+    except MemoryShortError:
         return None
-    half, nll, correct, tokens = len(source) // 2, 0.0, 0, 0
-    for rows in (slice(half), slice(half, None)):
-        part = _batch_scores(updater, source[rows], target[rows], None if copies is None else copies[rows])
-        if part is None:
-            return None
-        nll, correct, tokens = nll + part.nll, correct + part.correct, tokens + part.tokens
-    return TokenScores(nll, correct, tokens)
+    return TokenScores(
+        sum(part.nll for part in parts), sum(part.correct for part in parts), sum(part.tokens for part in parts)
+    )
