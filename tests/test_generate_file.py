@@ -86,7 +86,7 @@ def test_lines_in_lines_out_with_blank_lines_kept(model: TextGenerator, tmp_path
     assert model.generate_file(packed, on_progress=silent).texts == outputs
 
 
-@pytest.mark.parametrize("kind", ["frame", "series", "list", "mapping", "records", "pairs", "tsv", "jsonl"])
+@pytest.mark.parametrize("kind", ["frame", "series", "list", "mapping", "records", "pairs", "texts", "tsv", "jsonl"])
 def test_every_kind_of_column_is_read(model: TextGenerator, tmp_path: Path, kind: str) -> None:
     frame = pd.DataFrame({"id": range(3), "en": ["abc", None, "bcd"], "fr": ["x", "y", "z"]})
     column: str | None = "en"
@@ -99,6 +99,9 @@ def test_every_kind_of_column_is_read(model: TextGenerator, tmp_path: Path, kind
         data = frame.to_dict("records")
     elif kind == "pairs":
         data, column = Pairs(["abc", "a", "bcd"], ["x", "y", "z"]), None
+    elif kind == "texts":
+        data, column = tmp_path / "in.json", None
+        data.write_text(json.dumps(["abc", None, "bcd"]))
     elif kind in ("tsv", "jsonl"):
         data = tmp_path / f"in.{kind}"
         if kind == "tsv":

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
 import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -251,14 +254,25 @@ def memory_short(what: str, tokens: int) -> MemoryShortError:
 
 def make_optimizer(model: nn.Module, config: TrainingConfig, device: torch.device) -> torch.optim.Optimizer:
     """The optimizer that the settings ask for."""
-    parameters, rate = list(model.parameters()), config.learning_rate or 0.0
-    fused = device.type in ("cpu", "cuda")
+    options: dict[str, Any] = {"lr": config.learning_rate or 0.0, "weight_decay": config.weight_decay}
+    kind: type[torch.optim.Optimizer] = torch.optim.SGD
     if config.optimizer == "sgd":
-        return torch.optim.SGD(
-            parameters, rate, momentum=config.momentum, weight_decay=config.weight_decay, fused=fused
-        )
-    kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
-    return kind(parameters, rate, betas=(0.9, 0.98), weight_decay=config.weight_decay, fused=fused)
+        options["momentum"] = config.momentum
+    else:
+        kind = torch.optim.Adam if config.optimizer == "adam" else torch.optim.AdamW
+        options["betas"] = (0.9, 0.98)
+    return _without_compiler(kind)(model.parameters(), fused=device.type in ("cpu", "cuda"), **options)
+
+
+@functools.cache
+def _without_compiler(kind: type[torch.optim.Optimizer]) -> type[Any]:
+    """A subclass whose methods do not import PyTorch's compiler when they are first called.
+
+    That takes most of a second of the first training (about 800 modules, among them SymPy), and nothing is compiled here. The
+    imports are in what wraps the methods; as in the wrapper of ``step``, no gradients are recorded.
+    """
+    methods = {name: inspect.unwrap(getattr(kind, name)) for name in ("add_param_group", "zero_grad", "step")}
+    return type(kind.__name__, (kind,), {name: torch.no_grad()(method) for name, method in methods.items()})
 
 
 class ThroughputMeter:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from nbtextgen import Pairs
 from nbtextgen.core.errors import DataError
 from nbtextgen.data.readers.read import stream_pairs
 from nbtextgen.data.readers.texts import pair_columns, read_texts
-from tests.data.test_front_door import inline, workbook
+from tests.data.test_front_door import inline, workbook, zipped
 
 ROWS = [("Go.", "Va !"), ("Run!", "Cours !"), ("I see.", "Je comprends.")]
 
@@ -163,6 +164,22 @@ def test_formulas_of_other_columns_and_empty_texts_of_formulas_are_no_matter(tmp
     ]
     path = write(tmp_path / "a.xlsx", workbook({"a": rows}))
     assert list(read(path, source="en", target="fr")) == [("a", "b")]
+
+
+def test_what_excel_hides_is_read_and_noted(tmp_path: Path) -> None:
+    rows = [HEADER, [inline("a"), inline("b")], [inline("c"), inline("d")], [inline("e"), inline("f")]]
+    path = write(tmp_path / "a.xlsx", workbook({"a": rows}))
+    assert not any("idden" in note for note in read(path).notes)
+    with zipfile.ZipFile(path) as archive:
+        files = {name: archive.read(name).decode() for name in archive.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    files[sheet] = files[sheet].replace('<row r="3">', '<row r="3" hidden="1">').replace(
+        "<sheetData>", '<cols><col min="1" max="1" hidden="true"/></cols><sheetData>'
+    )  # fmt: skip
+    pairs = read(write(tmp_path / "b.xlsx", zipped(files)))
+    assert list(pairs) == [("a", "b"), ("c", "d"), ("e", "f")]
+    assert any("1 hidden row of" in note and "is read too" in note for note in pairs.notes)
+    assert any("Hidden columns of" in note and "are read too" in note for note in pairs.notes)
 
 
 # Text -------------------------------------------------------------------------------------------------------------

@@ -10,10 +10,12 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from nbtextgen.core.errors import DataError, NbTextGenError
+from nbtextgen.core.wording import counted
 from nbtextgen.data.readers.columns import ReadOptions
 from nbtextgen.data.readers.memory import check_fits
 from nbtextgen.data.readers.packing import WORKBOOK
 
+_TRUE = ("1", "true")
 _ESCAPE = re.compile("_x([0-9A-Fa-f]{4})_")
 _PLAIN_FORMATS = frozenset({0, 1, 2, 49})
 """Numbers of the formats General, 0, 0.00 and text (ECMA-376, part 1, 18.8.30); dates, times and others are not plain."""
@@ -39,7 +41,7 @@ class ExcelFile:
     has_surrogates = True
 
     def __init__(self, path: Path, options: ReadOptions) -> None:
-        self.path, self._in_memory = path, options.in_memory
+        self.path, self._in_memory, self._notes = path, options.in_memory, options.notes
 
     def problem(self, cells: Iterable[object]) -> str | None:
         """Return why the cells of a row could not be read, or ``None`` if they could."""
@@ -69,14 +71,23 @@ class ExcelFile:
                         "pandas.read_excel and give the frame."
                     )
                 texts, plain = _shared_texts(archive), _plain_styles(archive)
-                width = 0
-                for number, cells in _rows(archive, sheets[0][1]) if sheets else ():
+                width, hidden = 0, 0
+                for number, cells, is_hidden in _rows(archive, sheets[0][1]) if sheets else ():
                     values = [_text(cell, texts, plain) for cell in cells]
                     while values and not values[-1].strip() and not isinstance(values[-1], FailedFormula):
                         values.pop()
                     if values:
-                        width = width or len(values)
+                        width, hidden = width or len(values), hidden + is_hidden
                         yield number, values + [""] * (width - len(values))
+                if hidden:
+                    rows = counted(hidden, "hidden row")
+                    self._notes.append(
+                        f"{rows} of {self.path} {'is' if hidden == 1 else 'are'} read too; delete rows that are no pairs."
+                    )
+                if sheets and _has_hidden_columns(archive, sheets[0][1]):
+                    self._notes.append(
+                        f"Hidden columns of {self.path} are read too; name the columns to read, or delete the others."
+                    )
         except NbTextGenError:
             raise
         except (
@@ -130,8 +141,8 @@ def _sheets(archive: zipfile.ZipFile) -> list[tuple[str, str]]:
     return sheets
 
 
-def _rows(archive: zipfile.ZipFile, member: str) -> Iterator[tuple[int, list[ElementTree.Element | None]]]:
-    """Yield the number and the cells of every row that has any; ``None`` for a cell that is not in the file."""
+def _rows(archive: zipfile.ZipFile, member: str) -> Iterator[tuple[int, list[ElementTree.Element | None], bool]]:
+    """Yield the number of every row that has cells, the cells (``None`` for one that is not in the file), and whether it is hidden."""
     number = 0
     for row in _elements(archive, member, "row"):
         number = int(row.get("r", number + 1))
@@ -140,7 +151,17 @@ def _rows(archive: zipfile.ZipFile, member: str) -> Iterator[tuple[int, list[Ele
             cells += [None] * (_column(cell.get("r", "")) - len(cells))
             cells.append(cell)
         if any(cell is not None and len(cell) for cell in cells):
-            yield number, cells
+            yield number, cells, row.get("hidden") in _TRUE
+
+
+def _has_hidden_columns(archive: zipfile.ZipFile, member: str) -> bool:
+    with archive.open(member) as file:
+        for _, element in ElementTree.iterparse(file, ("start",)):
+            if _name(element.tag) == "sheetData":  # columns are described before the rows
+                return False
+            if _name(element.tag) == "col" and element.get("hidden") in _TRUE:
+                return True
+    return False
 
 
 def _column(reference: str) -> int:

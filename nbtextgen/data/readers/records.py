@@ -89,7 +89,7 @@ def rows_of_json(file: TextFile, options: ReadOptions) -> Iterator[Row]:
             pass  # it may go on in the next line
     lines = chain(head, lines)
     if head[0][1].lstrip().startswith("[") and not _are_lists([line for _, line in head]):
-        records = _list_records(file, lines)
+        records = _list_records(file, lines, options)
     elif (content := _single_object(file, [line for _, line in head])) is not None:
         is_mapping = all(isinstance(value, str) for value in content.values()) and not options.names
         if is_mapping and column_roles(list(content)) is None:
@@ -99,7 +99,7 @@ def rows_of_json(file: TextFile, options: ReadOptions) -> Iterator[Row]:
             ((place, number), record, None) for number, record in enumerate(_content_records(file.path, content), 1)
         )
     else:
-        records = _line_records(file, lines)
+        records = _line_records(file, lines, options)
     first = list(islice(records, SAMPLE))
     if not first:
         raise DataError(f"{file.path} is empty; write one JSON object per line.")
@@ -126,14 +126,12 @@ def _are_lists(lines: Sequence[str]) -> bool:
         return False
 
 
-def _line_records(file: TextFile, lines: Iterator[tuple[int, str]]) -> Iterator[Record]:
+def _line_records(file: TextFile, lines: Iterator[tuple[int, str]], options: ReadOptions) -> Iterator[Record]:
     """Yield the object of every line."""
     place = f"{file.path.name}, line"
     for number, line in lines:
         try:
             value = _CHECKING.decode(line)
-            if isinstance(value, list):
-                value = dict(enumerate(cast("list[object]", value), 1))
         except RepeatedNameError as error:
             yield (place, number), {}, f"has two columns named '{error.name}'; rename one of them"
             continue
@@ -141,21 +139,14 @@ def _line_records(file: TextFile, lines: Iterator[tuple[int, str]]) -> Iterator[
             if not line.isspace():
                 yield (place, number), {}, _json_problem(error)
             continue
-        if isinstance(value, dict):
-            record = cast("Fields", value)
-            yield (place, number), record, file.problem(record.values()) if file.has_surrogates else None
-        else:
-            yield (place, number), {}, NO_RECORD
-
-
-NO_RECORD = "is not a JSON object with a source and a target"
+        yield (place, number), *_checked(file, value, options)
 
 
 def _json_problem(error: ValueError | RecursionError) -> str:
     return f"is not JSON: {error if isinstance(error, ValueError) else 'it is nested too deeply'}"
 
 
-def _list_records(file: TextFile, lines: Iterator[tuple[int, str]]) -> Iterator[Record]:
+def _list_records(file: TextFile, lines: Iterator[tuple[int, str]], options: ReadOptions) -> Iterator[Record]:
     """Yield the objects of a list; a list of any length is read piece by piece."""
     first_line, text = next(lines)
     position, count, size = text.index("[") + 1, 0, 1 << 16
@@ -179,7 +170,7 @@ def _list_records(file: TextFile, lines: Iterator[tuple[int, str]]) -> Iterator[
                 try:
                     value, position = _CHECKING.raw_decode(text, position)
                     mark, count, size = "item", count + 1, 1 << 16
-                    yield (place, count), *_checked(file, value)
+                    yield (place, count), *_checked(file, value, options)
                     continue
                 except RepeatedNameError as error:
                     raise _two_columns(f"{place} {count + 1:,}", error) from None
@@ -208,11 +199,15 @@ def _take(lines: Iterator[tuple[int, str]], size: int) -> str:
     return "".join(taken)
 
 
-def _checked(file: TextFile, value: object) -> tuple[Fields, str | None]:
+def _checked(file: TextFile, value: object, options: ReadOptions) -> tuple[Fields, str | None]:
+    """The fields of an object, a list, or, where only sources are read, a text or null; and why they could not be read."""
+    if options.only_source and (value is None or isinstance(value, str)):
+        value = [value]
     if isinstance(value, list):
         value = dict(enumerate(cast("list[object]", value), 1))
     if not isinstance(value, dict):
-        return {}, NO_RECORD
+        example = '{"source": "a"}' if options.only_source else '{"source": "a", "target": "b"}'
+        return {}, f"is not a JSON object such as {example}"
     record = cast("Fields", value)
     return record, file.problem(record.values()) if file.has_surrogates else None
 
