@@ -1,9 +1,7 @@
 """Shapley values of many units: a regression that explains most of the game, and an unbiased estimate of the rest.
 
 Only the odd part o(T) = (v(T) - v(all - T)) / 2 of a game has Shapley values, so coalitions are scored with their complements
-(paired sampling, Covert and Lee 2021). With x_i = 1 for a unit in T and -1 otherwise, an odd polynomial of degree 3,
-o(T) = sum of b_i x_i + sum of c_ijk x_i x_j x_k, has the Shapley values 2 b_i + 2/3 sum over j < k of c_ijk. It is fitted by kernel
-ridge regression. The remainder is estimated by importance sampling with KernelSHAP's sizes, p(t) proportional to 1 / (t (n - t)),
+(paired sampling, Covert and Lee 2021). A polynomial is fitted to it by kernel ridge regression. The remainder is estimated by importance sampling with KernelSHAP's sizes, p(t) proportional to 1 / (t (n - t)),
 for which no weight is above 2 ln(n) + 2. Each sample is predicted by the model of the others, so the estimate is unbiased however
 poor the model is, and its terms tell the standard error (regression adjustment, Witter et al. 2025).
 """
@@ -11,13 +9,14 @@ poor the model is, and its terms tell the standard error (regression adjustment,
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import combinations
 from math import comb
 
 import numpy as np
 
 from nbtextgen.explanation.attributions import Attributions, Coalitions, ScoreFunction, Values
+from nbtextgen.explanation.focus import focus, odd_parts
+from nbtextgen.explanation.odd_polynomial import OddKernel, OddPolynomial, signs
 from nbtextgen.explanation.ridge import leave_one_out
 from nbtextgen.explanation.shapley import standard_errors
 
@@ -29,8 +28,9 @@ MAX_LISTED = 2000
 WIDENED = 0.5
 """Share of the model's effective parameters per sample by which variances are widened: each sample also changes how the others are
 predicted. Chosen by coverage (benchmarks/long_inputs.py)."""
-CUBIC = 0.5
-"""Weight of the cubic part of the kernel, relative to the linear part at a coalition itself."""
+MANY_UNITS, MIN_FOCUSED_BUDGET, FIRST_SHARE = 80, 1000, 0.6
+"""From how many units and coalitions on only a share of the coalitions is drawn of all units, and the rest of the strongest ones:
+chosen by error and agreement of the ten strongest units (benchmarks/long_inputs.py)."""
 
 
 def regression(
@@ -45,82 +45,85 @@ def regression(
         batch_size: coalitions scored between two results, once the model is fitted.
 
     Yields:
-        the estimate so far: of the model's samples, then after every batch.
+        the estimate so far: of the model's samples, then after every batch. Of many units, the last one is of the strongest
+        units' changes (``focus``).
     """
     rng = np.random.default_rng(seed)
-    pairs = max(2, (budget - 2) // 2)
-    listed, smallest = _listed(units, pairs)
-    pairs = max(2, pairs - len(listed))
-    fitted = min(pairs, max(MAX_FITTED, 4 * units))
-    samples, density = _draw(rng, units, smallest, fitted)
-    bits = np.concatenate([listed, samples])
-    ends, odd = _ends_and_odd(score, bits)
-    fit = leave_one_out(_kernel(_signs(bits), _signs(bits)), odd, left_out=fitted)
-    adjusted, exact = _Model(_signs(bits), fit.mean_dual), _Model(_signs(bits), fit.dual)
-    base = _known_part(adjusted, ends, listed, odd[: len(listed)])
-    later = base if pairs == fitted else _known_part(exact, ends, listed, odd[: len(listed)])
-    total, squares = _terms(samples, density, fit.residuals[len(listed) :])
-    count, widened = fitted, float(np.sqrt(1 + WIDENED * fit.freedom))
-    while True:
-        certain = (fitted * base + (count - fitted) * later) / count
-        yield Attributions(
-            certain + total / count,
-            ends[0],
-            ends[1],
-            f"regression on {count + len(listed):,} pairs of coalitions",
-            standard_errors=widened * standard_errors(total, squares, count, np.ones(total.shape, dtype=bool)),
-            rounds=count + len(listed),
-        )
-        if count >= pairs:
-            return
-        size = min(max(1, batch_size // 2), pairs - count)
-        samples, density = _draw(rng, units, smallest, size)
-        residuals = _odd(score, samples) - exact.predict(samples)
-        more, more_squares = _terms(samples, density, residuals)
-        total, squares, count = total + more, squares + more_squares, count + size
+    if units < MANY_UNITS or budget < MIN_FOCUSED_BUDGET:
+        yield from _Regression(score, rng, units, budget).estimates(batch_size)
+        return
+    first = _Regression(score, rng, units, int(budget * FIRST_SHARE))
+    estimate = None
+    for estimate in first.estimates(batch_size):
+        yield estimate
+    assert estimate is not None
+    yield focus(score, rng, estimate, first.signs, first.odd, budget - first.scored)
 
 
-@dataclass(frozen=True, eq=False)
-class _Model:
-    """An odd cubic polynomial in the signs of the units, by its dual coefficients ``(samples, outputs)``."""
+class _Regression:
+    """The samples that the model is fitted to, and the estimates from them and further ones.
 
-    signs: Values
-    dual: Values
+    Attributes:
+        ends: v(none) and v(all), ``(2, outputs)``.
+        signs: of the coalitions, ``(coalitions, units)``.
+        odd: their odd parts, ``(coalitions, outputs)``.
+        scored: coalitions that will have been scored in the end.
+    """
 
-    def predict(self, coalitions: Coalitions) -> Values:
-        """Odd parts, ``(coalitions, outputs)``."""
-        return _kernel(_signs(coalitions), self.signs) @ self.dual
+    def __init__(self, score: ScoreFunction, rng: np.random.Generator, units: int, budget: int) -> None:
+        self._score, self._rng = score, rng
+        pairs = max(2, (budget - 2) // 2)
+        self._listed, self._smallest = _listed(units, pairs)
+        self._pairs = max(2, pairs - len(self._listed))
+        self._fitted = min(self._pairs, max(MAX_FITTED, 4 * units))
+        self._samples, self._density = _draw(rng, units, self._smallest, self._fitted)
+        coalitions = np.concatenate([self._listed, self._samples])
+        self.ends, self.odd = _ends_and_odd(score, coalitions)
+        self.signs = signs(coalitions)
+        self.scored = 2 + 2 * (len(self._listed) + self._pairs)
 
-    def shapley_values(self) -> Values:
-        """``(outputs, units)``, from the coefficients b and the sums of coefficients c."""
-        units = self.signs.shape[1]
-        linear = self.dual.T @ self.signs
-        sums = self.signs.sum(1, keepdims=True)
-        others = self.signs * ((sums**2 - units) / 2 + 1) - sums  # x_i times the sum of x_j x_k over other pairs j < k
-        return 2 * linear + (2 / 3) * _cubic_weight(units) * (self.dual.T @ others)
+    def estimates(self, batch_size: int) -> Iterator[Attributions]:
+        """Yield the estimate of the samples, then one after every batch of further ones."""
+        listed, fitted, units = len(self._listed), self._fitted, self.signs.shape[1]
+        kernel = OddKernel(units)
+        fit = leave_one_out(kernel(self.signs, self.signs), self.odd, left_out=fitted)
+        adjusted = OddPolynomial(kernel, self.signs, fit.mean_dual)
+        exact = OddPolynomial(kernel, self.signs, fit.dual)
+        base = self._known_part(adjusted)
+        later = base if self._pairs == fitted else self._known_part(exact)
+        total, squares = _terms(self._samples, self._density, fit.residuals[listed:])
+        count, widened = fitted, float(np.sqrt(1 + WIDENED * fit.freedom))
+        while True:
+            certain = (fitted * base + (count - fitted) * later) / count
+            yield Attributions(
+                certain + total / count,
+                self.ends[0],
+                self.ends[1],
+                f"regression on {count + listed:,} pairs of coalitions",
+                standard_errors=widened * standard_errors(total, squares, count, np.ones(total.shape, dtype=bool)),
+                rounds=count + listed,
+            )
+            if count >= self._pairs:
+                return
+            size = min(max(1, batch_size // 2), self._pairs - count)
+            samples, density = _draw(self._rng, units, self._smallest, size)
+            more, more_squares = _terms(samples, density, odd_parts(self._score, samples) - exact.predict(samples))
+            total, squares, count = total + more, squares + more_squares, count + size
 
-
-def _cubic_weight(units: int) -> float:
-    return CUBIC * units / comb(units, 3)
-
-
-def _kernel(left: Values, right: Values) -> Values:
-    """Products of all x_i and of all x_i x_j x_k, i < j < k: the elementary symmetric polynomials of degree 1 and 3."""
-    units = left.shape[1]
-    first = left @ right.T
-    third = first * (first * first - (3 * units - 2)) / 6  # ``first**3`` takes 25 times as long
-    return first + _cubic_weight(units) * third
-
-
-def _signs(coalitions: Coalitions) -> Values:
-    """1 for units that are present, -1 for the others."""
-    return np.asarray(np.where(coalitions, 1.0, -1.0), dtype=np.float64)
-
-
-def _odd(score: ScoreFunction, coalitions: Coalitions) -> Values:
-    """Half of the difference between each coalition and its complement, ``(coalitions, outputs)``."""
-    scores = score(np.concatenate([coalitions, ~coalitions]))
-    return (scores[: len(coalitions)] - scores[len(coalitions) :]) / 2
+    def _known_part(self, model: OddPolynomial) -> Values:
+        """The model's Shapley values, and the remainder's from coalitions that are not sampled: the ends and the listed ones."""
+        units, listed = self.signs.shape[1], self._listed
+        values = model.shapley_values()
+        whole = (self.ends[1] - self.ends[0]) / 2 - model.predict(np.ones((1, units), dtype=bool))[0]
+        values = values + 2 * whole[:, None] / units
+        if not len(listed):
+            return values
+        sizes = listed.sum(1)
+        counts = np.array([comb(units, int(size)) for size in sizes], dtype=np.float64)
+        inside, outside = 1 / (sizes * counts), -1 / ((units - sizes) * counts)
+        weights = _where(listed, inside, outside)
+        remainder = self.odd[: len(listed)] - model.predict(listed)
+        return values + 2 * remainder.T @ weights  # twice, for the complements
 
 
 def _ends_and_odd(score: ScoreFunction, coalitions: Coalitions) -> tuple[Values, Values]:
@@ -177,19 +180,3 @@ def _where(coalitions: Coalitions, inside: Values, outside: Values) -> Values:
     """The first weight of each row for its units that are present, the second for the others."""
     bits = coalitions.astype(np.float64)
     return bits * inside[:, None] + (1 - bits) * outside[:, None]
-
-
-def _known_part(model: _Model, ends: Values, listed: Coalitions, odd: Values) -> Values:
-    """The model's Shapley values, and the remainder's from the coalitions that are not sampled: the ends and the listed ones."""
-    units = model.signs.shape[1]
-    values = model.shapley_values()
-    whole = (ends[1] - ends[0]) / 2 - model.predict(np.ones((1, units), dtype=bool))[0]
-    values = values + 2 * whole[:, None] / units
-    if not len(listed):
-        return values
-    sizes = listed.sum(1)
-    counts = np.array([comb(units, int(size)) for size in sizes], dtype=np.float64)
-    inside, outside = 1 / (sizes * counts), -1 / ((units - sizes) * counts)
-    weights = _where(listed, inside, outside)
-    remainder = odd - model.predict(listed)
-    return values + 2 * remainder.T @ weights  # twice, for the complements
