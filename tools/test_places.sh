@@ -9,7 +9,7 @@ if [ ! -e "$environment/installed" ]; then
     pip=("$environment/bin/python" -m pip install --quiet --disable-pip-version-check)
     "${pip[@]}" -c constraints.txt torch
     "${pip[@]}" -c constraints.txt -e ".[dates,frames,lab,explain]"
-    "${pip[@]}" marimo voila papermill tensorboard mlflow wandb inseq scipy pytest pytest-rerunfailures
+    "${pip[@]}" marimo voila papermill tensorboard mlflow wandb inseq scipy hypothesis pytest pytest-rerunfailures
     touch "$environment/installed"
 fi
 exec "$environment/bin/python" -m pytest -p no:cacheprovider -rA tests/notebook/test_places.py tests/training/test_loggers.py \

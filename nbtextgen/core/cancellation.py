@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from contextvars import ContextVar
 
 
 class Cancelled(Exception):
@@ -12,11 +14,12 @@ class Cancelled(Exception):
 class CancellationToken:
     """A flag that a long computation checks at every step; each computation gets a new token.
 
-    Cancelling ``parent`` cancels this token as well.
+    Cancelling ``parent`` cancels this token as well. ``on_check`` is called whenever the computation checks this token or a
+    child of it, maybe in several threads, for instance to report progress; what it raises ends the computation.
     """
 
-    def __init__(self, parent: CancellationToken | None = None) -> None:
-        self._parent = parent
+    def __init__(self, parent: CancellationToken | None = None, on_check: Callable[[], object] | None = None) -> None:
+        self._parent, self._on_check = parent, on_check
         self._event = threading.Event()
 
     @property
@@ -30,5 +33,26 @@ class CancellationToken:
 
     def raise_if_cancelled(self) -> None:
         """Raise ``Cancelled`` if this token or its parent was cancelled."""
-        if self.cancelled:
+        if self._event.is_set():
             raise Cancelled
+        if self._on_check is not None:
+            self._on_check()
+        if self._parent is not None:
+            self._parent.raise_if_cancelled()
+
+
+_current: ContextVar[CancellationToken | None] = ContextVar("nbtextgen_cancellation", default=None)
+
+
+def current_token() -> CancellationToken | None:
+    """Return the token of the job that this code runs in, or ``None`` outside of jobs."""
+    return _current.get()
+
+
+def run_job(job: Callable[[CancellationToken], object], token: CancellationToken) -> None:
+    """Run ``job(token)``; whatever it calls checks the token too, without being given it."""
+    before = _current.set(token)
+    try:
+        job(token)
+    finally:
+        _current.reset(before)

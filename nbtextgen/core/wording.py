@@ -29,3 +29,8 @@ def share(part: int, whole: int, noun: str, singular: str = "", plural: str = ""
     """
     verb = singular if part == 1 else plural
     return f"{part:,} of {counted(whole, noun)}" + (f" {verb}" if verb else "")
+
+
+def sentence_case(label: str) -> str:
+    """Return a label as the page shows it, with a capital at its beginning."""
+    return label[:1].upper() + label[1:]

@@ -145,11 +145,24 @@ class TrainedModel:
             GenerationInterrupted: on an interrupt; its ``generations`` are the outputs so far.
         """
         config, single = build(DecodingConfig, decoding), isinstance(text, str)
-        sources = validate_sources(read_texts(text, source, encoding), self.plan.data.clean, allow_empty=not single)
+        texts = read_texts(text, source, encoding)
         acceptance = find_acceptance(self.predictor.confidence, config, accept)
-        generations = accept_outputs(self.predictor.predict(sources, config), acceptance)
-        self.generated.update(generations)
+        generations = accept_outputs(self._generate(texts, config, allow_empty=not single), acceptance)
         return generations[0] if single else generations
+
+    def _generate(
+        self,
+        texts: Iterable[object],
+        config: DecodingConfig,
+        *,
+        allow_empty: bool = True,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Generations:
+        """Generate for sources that are checked, and remember that this model wrote the outputs."""
+        sources = validate_sources(texts, self.plan.data.clean, allow_empty=allow_empty)
+        generations = self.predictor.predict(sources, config, on_progress=on_progress)
+        self.generated.update(generations)
+        return generations
 
     def generate_file(
         self,
@@ -249,6 +262,7 @@ class TrainedModel:
         target: ColumnName | None = None,
         encoding: str | None = None,
         group_sources: bool = False,
+        on_progress: Callable[[int, int], None] | None = None,
         **decoding: Unpack[DecodingOptions],
     ) -> Scores:
         """Generate for the sources of pairs and compare the outputs with the targets.
@@ -260,6 +274,7 @@ class TrainedModel:
             metrics: names of metrics, ``bleu:`` with a tokenizer of sacrebleu (``bleu:zh``), or functions of a reference and
                 an output; by default those that suit the tokens.
             group_sources: treat the targets of the same source as several acceptable references.
+            on_progress: called at every step with (sources generated for, sources in all); what it raises ends the evaluation.
             decoding: as in ``generate``.
 
         Returns:
@@ -273,7 +288,7 @@ class TrainedModel:
         sources, references = model_references(
             self.plan, self.predictor, to_pairs(data, targets, source, target, encoding), grouped=group_sources
         )
-        generations = self.generate(sources, **decoding)
+        generations = self._generate(sources, build(DecodingConfig, decoding), on_progress=on_progress)
         outputs = [generation.text for generation in generations]
         scores = measure(references, outputs, chosen)
         scores.worst = errors(sources, references, outputs, limit=10)

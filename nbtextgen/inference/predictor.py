@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nbtextgen.confidence.confidence import Confidence
-from nbtextgen.core.cancellation import CancellationToken
+from nbtextgen.core.cancellation import CancellationToken, current_token
 from nbtextgen.core.errors import MemoryShortError, ModelFileError, OptionError
 from nbtextgen.core.openmp import threads_spin
 from nbtextgen.data.batching import CopyMap, Examples, Ids, encode_examples, padded_batches
@@ -143,6 +144,7 @@ class Predictor:
         prefix_ids: Sequence[int] = (),
         *,
         cancellation: CancellationToken | None = None,
+        on_progress: Callable[[int, int], None] | None = None,
     ) -> Generations:
         """Generate for every source.
 
@@ -150,9 +152,22 @@ class Predictor:
             texts: the sources.
             config: beam, sampling, penalties and limits.
             prefix_ids: token ids that every output begins with, instead of ``config.prefix``.
-            cancellation: ends the search with ``Cancelled`` at its next step.
+            cancellation: ends the search with ``Cancelled`` at its next step; by default the token of the job that this runs in.
+            on_progress: called at every step with (sources done, sources in all), by one thread at a time; what it raises ends
+                the search.
         """
-        search = partial(self._search, config=config, cancellation=cancellation)
+        searched, lock = [0], threading.Lock()
+        cancellation = current_token() if cancellation is None else cancellation
+
+        def search(sources: EncodedSources, hypotheses: list[list[Hypothesis]]) -> None:
+            def count() -> None:
+                if on_progress is not None:
+                    with lock:
+                        on_progress(searched[0] + sum(map(bool, hypotheses)), len(texts))
+
+            self._search(sources, hypotheses, config, CancellationToken(cancellation, count))
+            searched[0] += len(hypotheses)
+
         return self.codec.generate(texts, config, max(MAX_SEARCH_SOURCES, config.batch_size), search, prefix_ids)
 
     def predict_ids(

@@ -7,7 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from nbtextgen.core.cancellation import CancellationToken, Cancelled
+from nbtextgen.core.cancellation import CancellationToken, Cancelled, run_job
 from nbtextgen.core.errors import NbTextGenError
 
 Job = Callable[[CancellationToken], object]
@@ -17,7 +17,8 @@ class BackgroundWorker:
     """Runs jobs in a daemon thread, one at a time.
 
     Jobs of one worker never overlap, so that jobs that train or draw random numbers do not disturb each other. The
-    thread starts with a job and ends when no job is left. What a job prints appears under the cell that submitted it.
+    thread starts with a job and ends when no job is left. A cancelled job ends at the next step of what it computes, such as
+    a search for outputs, or when it checks its token itself. What a job prints appears under the cell that submitted it.
 
     Attributes:
         error: what the last job raised, or ``None``.
@@ -95,7 +96,7 @@ class BackgroundWorker:
                 job, token, context = self._queue.popleft()
                 self._running = token
             try:
-                context.run(job, token)
+                context.run(run_job, job, token)
             except Cancelled:
                 pass
             except BaseException as error:  # a thread has no cell to show a traceback in

@@ -228,6 +228,41 @@ def test_tuning_in_the_background_leaves_the_best_in_the_variable(lab: Lab, tmp_
     assert notebook.value("(16 <= best.plan.model.hidden_size <= 24, best.plan.model.embedding_size)") == "(True, 8)"
 
 
+ENDLESS = """import time
+from nbtextgen.core.cancellation import CancellationToken
+checked = CancellationToken.raise_if_cancelled
+
+def for_ever(self):
+    checked(self)
+    while self._parent and not self.cancelled:
+        time.sleep(0.05)"""
+BAR = """from nbtextgen.notebook.panels.result import ResultBar
+ResultBar(get_ipython().magics_manager.registry["TrainCommands"].session, "first")"""
+
+
+def test_long_work_of_the_result_bar_has_a_bar_and_a_cancel_button(lab: Lab) -> None:
+    notebook = lab.open([f"{TRAINED}\n{ENDLESS}", BAR], run=True)
+    panel = notebook.panel(1)
+    evaluate = panel.get_by_role("button", name="Evaluate")
+    notebook.run(notebook.add("CancellationToken.raise_if_cancelled = for_ever"))
+    for name, text in (("Evaluate", "pairs generated"), ("Review", "outputs generated")):
+        panel.get_by_role("button", name=name).press("Enter")
+        expect(panel.get_by_role("progressbar", name=text)).to_be_visible()
+        expect(evaluate).to_be_disabled()
+        if name == "Evaluate":
+            pictures(notebook, panel, "evaluating")
+            nothing_wrong(notebook, panel)
+        panel.get_by_role("button", name="Cancel").press("Enter")
+        expect(panel.get_by_text("Cancelled.")).to_be_visible()
+        expect(panel.get_by_role("progressbar")).to_have_count(0)
+        expect(evaluate).to_be_enabled()
+    notebook.run(notebook.add("CancellationToken.raise_if_cancelled = checked"))
+    evaluate.press("Enter")
+    expect(panel.get_by_role("cell", name="exact")).to_be_visible()
+    expect(panel.get_by_text("Cancelled.")).to_have_count(0)
+    assert not lab.complaints
+
+
 def test_hostile_and_right_to_left_texts_in_a_narrow_window(lab: Lab) -> None:
     attack = "<img src=x onerror=window.pwned=1><script>window.pwned=1</script>\\u202e\\x07"
     cell = f'''%load_ext nbtextgen

@@ -528,11 +528,16 @@ test("progress is shown with a way to cancel, and an error is named", () => {
   const { root } = show(explain.default, model);
   model.set("status", { busy: true, text: "100 masked copies", done: 0.25 });
   assert.equal(root.querySelector("progress").value, 0.25);
-  named(root, "Cancel").click();
+  const cancel = named(root, "Cancel");
+  cancel.focus();
+  model.set("status", { busy: true, text: "200 masked copies", done: 0.5 });
+  model.set("answers", { ...model.get("answers") });
+  assert.equal(document.activeElement, cancel, "an update leaves the focus where it is");
+  cancel.click();
   assert.deepEqual(model.sent, [{ kind: "cancel" }]);
   model.set("status", { busy: false, error: "No <memory>" });
   assert.equal(root.querySelector(".ntg-error").textContent, "No <memory>");
-  assert.equal(root.querySelector("progress"), null);
+  assert.ok(root.querySelector("progress").hidden && named(root, "Cancel").hidden);
 });
 
 test("two explanations are pinned at most", () => {

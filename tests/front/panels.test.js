@@ -6,6 +6,7 @@ const form = await load("Form");
 const ranges = await load("Ranges");
 const outputs = await load("OutputsView");
 const code = await load("CodeView");
+const progress = await load("Progress");
 
 const FIELDS = [
   { name: "cell", label: "cell", help: "h", kind: "choice", choices: ["lstm", "gru"], default: "lstm" },
@@ -406,3 +407,25 @@ function shownRuns() {
   const model = fakeModel(structuredClone(RUNS));
   return { model, ...show(runs.default, model) };
 }
+
+test("a bar says how far work is, is cancelled once, and is read out at its beginning and its end only", () => {
+  const model = fakeModel({ state: {} });
+  const { root } = show(progress.default, model);
+  const [bar, cancel] = [root.querySelector("progress"), root.querySelector("button")];
+  const said = () => root.querySelector("[role=status]").textContent;
+  assert.ok(bar.hidden && cancel.hidden && said() === "");
+  model.set("state", { text: "Evaluating …" });
+  assert.ok(!bar.hidden && !bar.hasAttribute("value") && said() === "Evaluating …");
+  model.set("state", { text: "3 of 4 pairs generated", done: 0.75 });
+  assert.ok(bar.value === 0.75 && bar.getAttribute("aria-label") === "3 of 4 pairs generated");
+  assert.ok(said() === "Evaluating …" && root.textContent.includes("3 of 4 pairs generated"));
+  cancel.click();
+  cancel.click();
+  assert.deepEqual(model.sent, [{ kind: "cancel" }]);
+  model.set("state", { text: "4 of 4 pairs generated", done: 1 });
+  assert.ok(cancel.disabled && said() === "Stopping …");
+  model.set("state", {});
+  assert.ok(bar.hidden && cancel.hidden && said() === "");
+  model.set("state", { text: "Evaluating …" });
+  assert.ok(!cancel.disabled && said() === "Evaluating …");
+});

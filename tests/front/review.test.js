@@ -162,10 +162,21 @@ test("the next row keeps the focus, and an error is an alert", async () => {
   model.set("current", whole(1));
   assert.equal(document.activeElement, card);
   model.set("status", { text: "Row 1 accepted.", alert: false, at: 1 });
-  assert.equal(root.querySelector('[role="status"]').textContent, "Row 1 accepted.");
+  assert.equal(root.querySelector(':scope > [role="status"]').textContent, "Row 1 accepted.");
   model.set("status", { text: "The disk is full.", alert: true, at: 2 });
   assert.equal(root.querySelector('[role="alert"]').textContent, "The disk is full.");
   await frame();
+});
+
+test("what runs has a bar and a button that cancels it", () => {
+  const { model, root } = shown();
+  model.set("status", { text: "1 of 4 training rows read", alert: false, busy: true, done: 0.25, at: 1 });
+  assert.equal(root.querySelector(".ntg-progress progress").value, 0.25);
+  root.querySelector(".ntg-progress button").click();
+  assert.deepEqual(model.sent, [{ kind: "cancel" }]);
+  model.set("status", { text: "Cancelled.", alert: false, busy: false, done: 0, at: 2 });
+  assert.ok(root.querySelector(".ntg-progress progress").hidden && root.querySelector(".ntg-progress button").hidden);
+  assert.equal(root.querySelector(':scope > [role="status"]').textContent, "Cancelled.");
 });
 
 test("filters send their name, an empty list is a sentence, and nothing listens after the end", () => {

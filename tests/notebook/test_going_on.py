@@ -17,6 +17,7 @@ from ipywidgets.widgets import widget as widgets
 from nbtextgen import runs
 from nbtextgen.core.errors import NotTrainedError
 from nbtextgen.export.page import live_page as live
+from nbtextgen.inference.predictor import Predictor
 from nbtextgen.notebook import static
 from nbtextgen.notebook.live.training import Training
 from nbtextgen.notebook.magics.base import MagicError
@@ -278,6 +279,52 @@ def test_result_bar_opens_a_review(session: Session, tmp_path: Path, monkeypatch
     assert (
         "--data words_outputs.corrections --start words" in bar.below.children[0]._pieces()["Train on the corrections"]
     )
+
+
+def test_evaluating_and_reviewing_say_how_far_they_are_and_can_be_cancelled(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    session.variables.pop("words_outputs", None)
+    bar, states = ResultBar(session, "words"), list[dict[str, object]]()
+    bar.progress.observe(lambda change: states.append(change["new"]), "state")
+    search = Predictor._search
+
+    def cancelled_search(self: Predictor, sources: object, hypotheses: object, *rest: object) -> None:
+        assert bar.buttons["Evaluate"].disabled and bar.buttons["Review"].disabled
+        bar.progress._handle_custom_msg({"kind": "cancel"}, [])  # the button is pressed while outputs are searched for
+        search(self, sources, hypotheses, *rest)  # type: ignore[arg-type]
+
+    for name, text in (("Evaluate", "Evaluating \u2026"), ("Review", "Generating \u2026")):
+        states.clear()
+        with monkeypatch.context() as patched:
+            patched.setattr(Predictor, "_search", cancelled_search)
+            bar.buttons[name].click()
+            bar._worker.wait(60)
+        assert "Cancelled." in bar.status.value and not bar.below.children, name
+        assert states[0] == {"text": text} and states[-1] == {} and not bar.buttons[name].disabled
+    assert "words_outputs" not in session.variables
+    states.clear()
+    bar.buttons["Evaluate"].click()
+    bar._worker.wait(60)
+    held_out = len(session.variables["words"].held_out)
+    assert f"of {held_out} pairs generated" in str(states[1]["text"]) and bar.below.children and states[-1] == {}
+    assert "Cancelled" not in bar.summary()[1]
+
+
+def test_a_bar_appears_only_where_an_output_takes_long(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    panel, states = GeneratePanel(session, "words"), list[dict[str, object]]()
+    panel.progress.observe(lambda change: states.append(change["new"]), "state")
+    panel.form.put(text="abc")
+    panel._worker.wait(60)
+    before = panel._generations[0].text
+    assert states == []
+    monkeypatch.setattr("nbtextgen.notebook.panels.widgets.LATE_SECONDS", -1.0)
+    panel.progress.observe(lambda _: panel.progress.state and panel._stop(), "state")
+    panel.form.put(text="bca")
+    panel._worker.wait(60)
+    assert states == [{"text": "Generating \u2026"}, {}] and panel._generations[0].text == before
+    assert panel.writing.status == "Cancelled. The output belongs to the input before."
 
 
 def shell_says(session: Session, magic: str, line: str, cell: str | None = None) -> str:

@@ -65,7 +65,7 @@ def test_marimo_gets_anywidgets_or_the_static_form(model: TextGenerator, monkeyp
     fake.vstack, fake.Html = list, lambda text: ("html", text)
     monkeypatch.setitem(sys.modules, "marimo", fake)
     shown = panel(model, "abc")._display_()
-    assert len(shown) == 4 and all(kind == "live" and isinstance(part, anywidget.AnyWidget) for kind, part in shown)
+    assert len(shown) == 5 and all(kind == "live" and isinstance(part, anywidget.AnyWidget) for kind, part in shown)
     explanation = panel(model, "abc", kind="explain")
     assert explanation._display_() == [("live", explanation)]
     shell: Any = SimpleNamespace(user_ns={})

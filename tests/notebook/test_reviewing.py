@@ -140,6 +140,23 @@ def test_explanations_open_below_the_row_and_go_with_it(model: TextGenerator, to
     assert not lone.below.children and not lone.view.choices["model"]
 
 
+def test_looking_for_training_rows_is_shown_and_cancelled(model: TextGenerator) -> None:
+    panel, states = ReviewPanel(Review([("abc", "zz")], "cancelled.review"), model), list[dict[str, object]]()
+
+    def seen(change: dict[str, dict[str, object]]) -> None:
+        states.append(change["new"])
+        if change["new"]["done"]:  # rows are being read
+            send(panel, "cancel")
+
+    model._indexed = None
+    panel.view.observe(seen, "status")
+    send(panel, "origins")
+    panel._details.worker.wait(SECONDS)
+    busy = [state["text"] for state in states if state["busy"]]
+    assert busy[0] == "Looking for training rows \u2026" and "training rows read" in str(busy[1]) and len(busy) == 2
+    assert str(panel.view.status["text"]).startswith("Cancelled. Row 1:") and not panel.below.children
+
+
 def test_a_window_of_a_hundred_thousand_rows_crosses_at_a_time(todo: GeneratedTable) -> None:
     rows = [ReviewRow(f"source {row}", "x" * 1000, accepted=row % 2 == 0) for row in range(100_000)]
     panel = ReviewPanel(Review(rows, "many.review"))

@@ -14,6 +14,7 @@ import traitlets
 from nbtextgen.core.errors import NbTextGenError
 from nbtextgen.core.escaping import json_text
 from nbtextgen.core.files import write_page
+from nbtextgen.core.wording import sentence_case
 from nbtextgen.explanation.config import METHOD_NAMES, METHODS, configure
 from nbtextgen.explanation.explanation import Explanation, Explanations
 from nbtextgen.notebook.code import Values
@@ -86,7 +87,7 @@ class ExplanationPanel(StaticForm, anywidget.AnyWidget):
         self._css = CSS + self.hiding_rule()
         self._worker = worker
         default = worker.default_request
-        titles = {method: METHOD_NAMES[method][0].upper() + METHOD_NAMES[method][1:] for method in worker.methods}
+        titles = {method: sentence_case(METHOD_NAMES[method]) for method in worker.methods}
         self.choices = {
             "methods": [{"id": method, "name": title} for method, title in titles.items()],
             "units": list(worker.units),

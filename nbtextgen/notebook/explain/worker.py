@@ -12,6 +12,7 @@ import numpy as np
 
 from nbtextgen.core.cancellation import CancellationToken, Cancelled
 from nbtextgen.core.errors import NbTextGenError, NotTrainedError
+from nbtextgen.core.wording import sentence_case
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.explanation.agreement import Agreement
 from nbtextgen.explanation.config import METHOD_NAMES, METHODS, ExplanationConfig
@@ -208,7 +209,9 @@ class ExplanationWorker:
 
     def _explain(self, request: ExplanationRequest) -> None:
         throttle = Throttle(UPDATE_SECONDS)
-        self.on_update("status", {"busy": True, "text": f"{METHOD_NAMES[request.method]} ...", "done": 0.0})
+        self.on_update(
+            "status", {"busy": True, "text": f"{sentence_case(METHOD_NAMES[request.method])} …", "done": 0.0}
+        )
         try:
             explainer = self._explainer(request)
             self._evaluations, self._expected = 0, explainer.expected_evaluations(request.method)
@@ -232,7 +235,7 @@ class ExplanationWorker:
             self.on_update("sentences", {request.group: Agreement.of(list(computed.values())).sentence()})
 
     def _edit(self, request: ExplanationRequest, edits: Mapping[str, Mapping[str, str]]) -> None:
-        self.on_update("status", {"busy": True, "text": "generating for the changed input ..."})
+        self.on_update("status", {"busy": True, "text": "Generating for the changed input …"})
         explainer = self._explainer(request)
         by_unit = {int(unit): Edit(edit.get("action", ""), edit.get("text", "")) for unit, edit in edits.items()}
         change = counterfactual(self.predictor, self.source, explainer.units, by_unit, explainer.subject.output.text)
@@ -243,13 +246,13 @@ class ExplanationWorker:
     def _interactions(self, request: ExplanationRequest) -> None:
         explainer = self._explainer(request)
         self._evaluations, self._expected = 0, explainer.expected_evaluations("shap")
-        self.on_update("status", {"busy": True, "text": "interactions ...", "done": 0.0})
+        self.on_update("status", {"busy": True, "text": "Interactions …", "done": 0.0})
         explanation = self._explanations.get(request) or explainer.explain("shap")
         if explanation.interactions is None:
             self._publish(request, explainer.with_interactions(explanation), final=True)
 
     def _search(self, request: ExplanationRequest, token: int | None) -> None:
-        self.on_update("status", {"busy": True, "text": "searching for the smallest change ..."})
+        self.on_update("status", {"busy": True, "text": "Searching for the smallest change …"})
         explainer = self._explainer(replace(request, contrast=None))
         self._evaluations, self._expected = 0, 3 * self.config.budget
         edits = search_minimal_edits(explainer, token, self.background)
@@ -261,7 +264,7 @@ class ExplanationWorker:
             model = None if self._model is None else self._model()
             if model is None:
                 raise NotTrainedError("The model that generated this text no longer exists; run the cell again.")
-            self.on_update("status", {"busy": True, "text": "training rows ...", "done": 0.0})
+            self.on_update("status", {"busy": True, "text": "Training rows …", "done": 0.0})
             output = self._explainer(self.default_request).subject.output
             generation = Generation(
                 self.source,

@@ -9,13 +9,13 @@ import ipywidgets as widgets
 
 from nbtextgen.core.errors import NbTextGenError
 from nbtextgen.core.escaping import visible
-from nbtextgen.core.wording import counted
+from nbtextgen.core.wording import counted, sentence_case
 from nbtextgen.data.cleaning.clean import SAFE_STEPS, STEPS, StepResult
 from nbtextgen.data.pairs import Cleaned, Pairs, RawPairs
 from nbtextgen.data.report.findings import Finding
 from nbtextgen.data.report.views import step_examples
 from nbtextgen.notebook.code import MagicLine, Values
-from nbtextgen.notebook.panels.widgets import CodeView, row, sentence_case, status
+from nbtextgen.notebook.panels.widgets import CodeView, row, status
 from nbtextgen.notebook.static import StaticForm
 
 if TYPE_CHECKING:

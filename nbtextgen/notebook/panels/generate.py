@@ -31,7 +31,7 @@ from nbtextgen.notebook.panels.fields import (
     text_field,
 )
 from nbtextgen.notebook.panels.output_tokens import mark_differences, output_rows, visible_space
-from nbtextgen.notebook.panels.widgets import CodeView, Form, OutputsView, status
+from nbtextgen.notebook.panels.widgets import CodeView, Form, OutputsView, Progress, status
 from nbtextgen.notebook.static import Below, StaticForm
 from nbtextgen.tokenizers.base import EOS
 
@@ -79,7 +79,8 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
         self._seed: int | None = None  # of the last draw, if the user set none
         self.form, self.decoding = _form(session, name, text), _decoding_form()
         self.writing, self.code, self.below = OutputsView(), CodeView(), Below(self)
-        parts = [self.form, self.writing, self.below, self.decoding, self.code, self.hidden_style()]
+        self.progress = Progress(self._stop)
+        parts = [self.form, self.progress, self.writing, self.below, self.decoding, self.code, self.hidden_style()]
         super().__init__(parts)
         self.form.observe(self._changed, "values")
         self.decoding.observe(self._changed, "values")
@@ -143,7 +144,19 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
     def _generate(self) -> None:
         self._worker.replace(self._generate_now)
 
+    def _stop(self) -> None:
+        """Cancel what is generated; the outputs before it stay."""
+        self._worker.cancel()
+        shown = " The output belongs to the input before." if any(self._generations) else ""
+        self.writing.status = f"Cancelled.{shown}"
+
     def _generate_now(self, token: CancellationToken) -> None:
+        try:
+            self._show_outputs(token)
+        finally:
+            self.progress.state = {}
+
+    def _show_outputs(self, token: CancellationToken) -> None:
         start = time.perf_counter()
         config, errors = self._config()
         text = self._text()
@@ -205,7 +218,8 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
         try:
             model = self.session.model([name])
             sources = validate_sources([text], model.plan.data.clean)
-            return model.predictor.predict(sources, config, prefix, cancellation=token)[0], ""
+            late = self.progress.late("Generating \u2026")
+            return model.predictor.predict(sources, config, prefix, cancellation=token, on_progress=late)[0], ""
         except NbTextGenError as error:
             return None, error.in_form
 

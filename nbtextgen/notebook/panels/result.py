@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import ipywidgets
 
+from nbtextgen.core.cancellation import CancellationToken, Cancelled
 from nbtextgen.core.errors import NbTextGenError
 from nbtextgen.notebook.background import BackgroundWorker, describe
 from nbtextgen.notebook.panels.example import example
-from nbtextgen.notebook.panels.widgets import row, status
+from nbtextgen.notebook.panels.widgets import Progress, row, status
 from nbtextgen.notebook.static import Below, StaticForm
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class ResultBar(StaticForm, ipywidgets.VBox):
         """
         self.session, self.name, self.live_page, self._text = session, name, live_page, text
         self._worker = BackgroundWorker("nbtextgen result", on_error=self._show_error)
-        self.status, self.below = ipywidgets.HTML(), Below(self)
+        self.progress, self.status, self.below = Progress(self.cancel), ipywidgets.HTML(), Below(self)
         self.buttons = {
             "Try it": self._button("Try it", "Generate while you type", self._try),
             "Explain": self._button("Explain", "Why the model writes what it writes", self._explain),
@@ -47,7 +48,8 @@ class ResultBar(StaticForm, ipywidgets.VBox):
             ),
             "Save": self._button("Save", f"Save the model to the folder {name}-model", self._save),
         }
-        super().__init__([row(*self.buttons.values()), self.status, self.below, self.hidden_style()])
+        parts = [row(*self.buttons.values()), self.progress, self.status, self.below, self.hidden_style()]
+        super().__init__(parts)
 
     def _button(self, text: str, tooltip: str, action: Callable[[TextGenerator], object]) -> ipywidgets.Button:
         button = ipywidgets.Button(description=text, tooltip=tooltip, layout={"width": "auto"})
@@ -87,17 +89,18 @@ class ResultBar(StaticForm, ipywidgets.VBox):
             self._show(f"No pairs were held out; give test pairs: %textgen_evaluate {self.name} --data test.tsv")
             return
 
-        def work() -> None:
-            scores = model.evaluate(pairs)
+        def work(token: CancellationToken) -> None:
+            scores = model.evaluate(pairs, on_progress=self.progress.counter("pairs generated", token))
             scores.analysed = True
-            self._show("")
             # As an output has them: sizes and margins by a class of the notebook, and tables at the left.
             left = "<style>.ntg-scores table { margin-left: 0; }</style>"
             table = scores._repr_mimebundle_()["text/html"]
+            token.raise_if_cancelled()
+            self._show("")
             page = f'<div class="jp-RenderedHTMLCommon ntg-scores">{left}{table}</div>'
             self.below.show(ipywidgets.HTML(page))
 
-        self._begin("Evaluate", "Evaluating \u2026", work)
+        self._begin("Evaluating \u2026", work)
 
     def _review(self, model: TextGenerator) -> None:
         pairs, name = model.held_out, f"{self.name}_outputs"
@@ -107,28 +110,38 @@ class ResultBar(StaticForm, ipywidgets.VBox):
             )
             return
 
-        def work() -> None:
-            outputs = model.generate_file(pairs.sources[:REVIEWED], on_progress=lambda *_: None)
+        def work(token: CancellationToken) -> None:
+            counter = self.progress.counter("outputs generated", token)
+            outputs = model.generate_file(pairs.sources[:REVIEWED], on_progress=counter)
+            token.raise_if_cancelled()
             self.session.variables[name] = outputs
             commands = self.session.shell.magics_manager.registry["ReviewCommands"]
             self._show(f"The outputs are in {name}; %textgen_review {name} goes on with them later.")
             self.below.show(commands.open(name, model_name=self.name))
 
-        self._begin("Review", "Generating \u2026", work)
+        self._begin("Generating \u2026", work)
 
-    def _begin(self, name: str, text: str, work: Callable[[], object]) -> None:
-        """Do long work in the background; the button that began it is off meanwhile."""
-        self._show(text)
-        self.buttons[name].disabled = True
+    def _begin(self, text: str, work: Callable[[CancellationToken], object]) -> None:
+        """Do long work in the background, with a bar; meanwhile no other can begin."""
+        self._show("")
+        self._enable(False)
 
-        def job(_: object) -> None:
+        def job(token: CancellationToken) -> None:
             try:
-                work()
+                with self.progress.shown(text):
+                    work(token)
+            except Cancelled:
+                self._show("Cancelled.")
             finally:
-                self.buttons[name].disabled = False
+                self._enable(True)
             self.refresh_still()
 
         self._worker.submit(job)
+
+    def _enable(self, on: bool) -> None:
+        """Let the buttons of long work be pressed, or not."""
+        for name in ("Evaluate", "Review"):
+            self.buttons[name].disabled = not on
 
     def _save(self, model: TextGenerator) -> None:
         folder = model.save(f"{self.name}-model")
@@ -147,8 +160,10 @@ class ResultBar(StaticForm, ipywidgets.VBox):
         return "\n".join(filter(None, (f"{self.name}: %textgen_panel {self.name}", text))), self.status.value + page
 
     def cancel(self) -> None:
-        """Stop what runs in the background, if it can be stopped."""
+        """Stop what runs in the background."""
         self._worker.cancel()
+        if not self._worker.busy:  # it had not begun
+            self._enable(True)
 
     def still(self) -> dict[str, str]:
         """Return the static form: nothing before a button was pressed."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import ipywidgets
 
 from nbtextgen.charts import figure
-from nbtextgen.core.cancellation import CancellationToken
+from nbtextgen.core.cancellation import CancellationToken, Cancelled
 from nbtextgen.core.errors import DataError, NbTextGenError, form_words
 from nbtextgen.generator import TextGenerator
 from nbtextgen.notebook.arguments import START
@@ -28,7 +29,7 @@ from nbtextgen.notebook.panels.data_source import (
 from nbtextgen.notebook.panels.embedded import EmbeddedView
 from nbtextgen.notebook.panels.fields import check_settings, defaults, field, refused_field, text_field
 from nbtextgen.notebook.panels.result import ResultBar
-from nbtextgen.notebook.panels.widgets import CodeView, Form, row, status
+from nbtextgen.notebook.panels.widgets import CodeView, Form, Progress, row, status
 from nbtextgen.notebook.static import Below, StaticForm
 from nbtextgen.pipeline.estimate import TrialRun, trial_run
 from nbtextgen.pipeline.settings import fit_options
@@ -69,15 +70,14 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
             tooltip="Train a temporary network with a rising learning rate",
             layout={"width": "auto"},
         )
-        self.cancel = ipywidgets.Button(description="Cancel", layout={"display": "none"})
-        self.progress = ipywidgets.IntProgress(max=RANGE_UPDATES, layout={"display": "none"})
+        self.progress = Progress(self.cancel)
         self.use = ipywidgets.Button(description="Use", layout={"display": "none"})
         self.chart = ipywidgets.HTML()
         self.code = CodeView()
         self.start = ipywidgets.Button(description="Start", button_style="primary", tooltip="Train with these settings")
         self.status = ipywidgets.HTML()
         self.below = Below(self)
-        finder, start = row(self.finder, self.progress, self.cancel, self.use), row(self.start)
+        finder, start = row(self.finder, self.progress, self.use), row(self.start)
         parts = [
             self.form,
             self.cost,
@@ -91,7 +91,6 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         ]
         super().__init__(parts)
         self.finder.on_click(lambda _: self._begin_finding())
-        self.cancel.on_click(lambda _: self._worker.cancel())
         self.use.on_click(lambda _: self.form.put(learning_rate=self._suggested))
         self.start.on_click(lambda _: self._start())
         self.form.observe(self._changed, "values")
@@ -124,7 +123,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         settings, errors = self.settings()
         self.form.errors = errors = errors | self._source.problems(values)
         self.start.disabled = bool(errors) or not values.get("data")
-        self.finder.disabled = self.start.disabled or bool(values.get("start"))
+        self._enable_finder()
         python = fit_code(self.session, values, settings, self.starting())
         self.code.show({"Magic": self.line().magic(), "Python": python})
         if values.get("data"):
@@ -187,31 +186,36 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         self.refresh_still()
 
     def _begin_finding(self) -> None:
-        self._show_finding(True)
+        self.finder.disabled = True
         self._worker.replace(self._find)
 
-    def _show_finding(self, on: bool) -> None:
-        """Show that a range test runs, with a bar and a button that cancels it."""
-        self.finder.disabled = on
-        self.progress.value = 0
-        self.progress.layout.display = self.cancel.layout.display = "" if on else "none"
+    def cancel(self) -> None:
+        """Stop the range test and the estimate; a training that has begun goes on."""
+        self._worker.cancel()
+        if not self._worker.busy:  # it had not begun
+            self._enable_finder()
+
+    def _enable_finder(self) -> None:
+        """Let a range test begin, unless the settings are refused or a model is gone on from."""
+        self.finder.disabled = self.start.disabled or bool(self.form.values.get("start"))
 
     def _find(self, token: CancellationToken) -> None:
         """Run the learning-rate range test, in the background."""
-        trial = self._trial_run()
-        if trial is None:
-            self._show_finding(False)
-            return
+        counter = self.progress.counter("updates", token)
 
         def on_progress(update: int) -> bool:
-            if update % 5 == 0:
-                self.progress.value = update
+            with suppress(Cancelled):
+                counter(update, RANGE_UPDATES)
             return not token.cancelled
 
         try:
-            result = trial.find_learning_rate(on_progress=on_progress)
+            trial = self._trial_run()
+            if trial is None:
+                return
+            with self.progress.shown("Looking for a learning rate …"):
+                result = trial.find_learning_rate(on_progress=on_progress)
         finally:
-            self._show_finding(False)
+            self._enable_finder()
         if token.cancelled:
             self.chart.value = status("The range test was stopped.")
             return

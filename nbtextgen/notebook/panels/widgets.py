@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import anywidget
 import ipywidgets
 import traitlets
 
+from nbtextgen.core.cancellation import CancellationToken
 from nbtextgen.core.escaping import visible
+from nbtextgen.core.wording import sentence_case
+from nbtextgen.notebook.progress import Throttle
 from nbtextgen.notebook.widgets import module, style
 
 FRONT = Path(__file__).parent / "front"
 STYLE = style(FRONT, "panels.css")
 _QUOTED = re.compile("“([^“”]*)”")
 """A text of the data in a sentence, which has a direction of its own."""
+LATE_SECONDS = 1.0
+"""Seconds until work that usually takes none shows a bar."""
 
 
 class Form(anywidget.AnyWidget):
@@ -82,6 +89,53 @@ class OutputsView(anywidget.AnyWidget):
     sampling = traitlets.Bool(False).tag(sync=True)
 
 
+class Progress(anywidget.AnyWidget):
+    """How far work in the background is, with a button that cancels it; empty while nothing runs.
+
+    Attributes:
+        state: while something runs, ``text`` says what, and ``done`` is a share (0 where it is not known).
+    """
+
+    _esm = module(FRONT, "progress.js")
+    _css = STYLE
+    state = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, cancel: Callable[[], object]) -> None:
+        """Prepare; ``cancel`` is called by the button and asks the work to stop."""
+        super().__init__()
+        self.on_msg(lambda *_: cancel())
+
+    @contextmanager
+    def shown(self, text: str) -> Iterator[None]:
+        """Show the bar while the block runs."""
+        self.state = {"text": text}
+        try:
+            yield
+        finally:
+            self.state = {}
+
+    def counter(self, what: str, token: CancellationToken) -> Callable[[int, int], None]:
+        """Return a callback that shows how many of how many are done, as "3 of 10 ``what``"; it ends the work once cancelled."""
+        throttle = Throttle()
+
+        def on_progress(done: int, count: int) -> None:
+            token.raise_if_cancelled()
+            if throttle.due():
+                self.state = {"text": f"{done:,} of {count:,} {what}", "done": done / max(1, count)}
+
+        return on_progress
+
+    def late(self, text: str) -> Callable[..., None]:
+        """Return a callback that shows the bar once the work has taken a second, so that it does not flicker while a user types."""
+        start = time.monotonic()
+
+        def on_progress(*_: int) -> None:
+            if not self.state and time.monotonic() - start > LATE_SECONDS:
+                self.state = {"text": text}
+
+        return on_progress
+
+
 class Ranges(anywidget.AnyWidget):
     """Settings to search, with their ranges.
 
@@ -127,11 +181,6 @@ def refusals(labels: Mapping[str, str], errors: Mapping[str, str]) -> str:
     """Return errors by field as static HTML, each with the label of its field; nothing if there are none."""
     lines = [f"{sentence_case(labels.get(name, name))}: {error}" for name, error in errors.items()]
     return status(*lines, alert=True) if lines else ""
-
-
-def sentence_case(label: str) -> str:
-    """Return a label as the page shows it, with a capital at its beginning."""
-    return label[:1].upper() + label[1:]
 
 
 def row(*widgets: ipywidgets.Widget) -> ipywidgets.HBox:

@@ -18,6 +18,7 @@ from nbtextgen.core.wording import counted, share
 from nbtextgen.notebook.background import describe
 from nbtextgen.notebook.code import Values
 from nbtextgen.notebook.panels.widgets import CodeView
+from nbtextgen.notebook.progress import Throttle
 from nbtextgen.notebook.review.details import RowDetails, percent
 from nbtextgen.notebook.static import Below, PlainBox, StaticForm
 from nbtextgen.notebook.widgets import module, style
@@ -50,7 +51,7 @@ class ReviewView(anywidget.AnyWidget):
         details: what the model says about a row, by its number.
         progress: how much is decided, in numbers and in a sentence.
         choices: what can be listed, with counts; whether there is a model, and something to take back.
-        status: what happened, for screen readers, or what is ``busy``, or an error; ``at`` rises with every message.
+        status: what happened, for screen readers, or what is ``busy`` and the share that is ``done``, or an error; ``at`` rises with every message.
     """
 
     _esm = module(FRONT, "keys.js", "list.js", "card.js", "panel.js")
@@ -118,6 +119,8 @@ class ReviewPanel(StaticForm, ipywidgets.VBox):
                 self._open(self._explanation())
             elif kind == "origins":
                 self._find_origins()
+            elif kind == "cancel":
+                self._show("Cancelled.")  # in the place of what runs, the row is looked at again
             elif kind in ("accept", "correct", "skip"):
                 self._decide(str(kind), str(message.get("text", "")))
         except NbTextGenError as error:
@@ -187,9 +190,12 @@ class ReviewPanel(StaticForm, ipywidgets.VBox):
         output = self._details.generation(row) or self.review.rows[row].source
 
         def find(token: CancellationToken) -> None:
+            throttle = Throttle()
+
             def on_progress(done: int, total: int) -> None:
                 token.raise_if_cancelled()
-                self._say(f"{done:,} of {total:,} training rows read", busy=True)
+                if throttle.due():
+                    self._say(f"{done:,} of {total:,} training rows read", done=done / max(1, total))
 
             rows = model.training_rows(output, on_progress=on_progress)
             token.raise_if_cancelled()
@@ -197,7 +203,7 @@ class ReviewPanel(StaticForm, ipywidgets.VBox):
             self._say(f"{counted(len(rows), 'training row')} below.")
             self.refresh_still()
 
-        self._say("Looking for training rows \u2026", busy=True)
+        self._say("Looking for training rows \u2026", done=0.0)
         self._details.worker.submit(find)
 
     def _closable(self, title: str, page: str) -> ipywidgets.Widget:
@@ -314,9 +320,11 @@ class ReviewPanel(StaticForm, ipywidgets.VBox):
         if row == self.row:
             self.view.details = {"row": row, **details}
 
-    def _say(self, text: str, *, alert: bool = False, busy: bool = False) -> None:
+    def _say(self, text: str, *, alert: bool = False, done: float | None = None) -> None:
+        """Show a sentence; with ``done``, the share of it that is done, beside the bar of what runs."""
         self._messages += 1
-        self.view.status = {"text": text, "alert": alert, "busy": busy, "at": self._messages}
+        busy = done is not None
+        self.view.status = {"text": text, "alert": alert, "busy": busy, "done": done or 0.0, "at": self._messages}
 
     def _show_error(self, error: BaseException) -> None:
         self._say(describe(error), alert=True)

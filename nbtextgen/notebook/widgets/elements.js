@@ -78,6 +78,44 @@ function button(text, onClick, attributes = {}) {
 }
 
 /**
+ * What runs in the kernel: a bar, how far it is in words, and a button that cancels it. The nodes stay from one update to the
+ * next, so that the button keeps the focus and a click is not lost; screen readers hear the beginning and the end only.
+ */
+class ProgressRow {
+  /** @param {() => void} onCancel */
+  constructor(onCancel) {
+    this.bar = el("progress", { max: "1", hidden: true });
+    this.text = el("span", { class: "ntg-muted", "aria-hidden": "true" });
+    this.cancel = button("Cancel", () => this.stop(onCancel), { hidden: true });
+    this.said = el("span", { class: "ntg-hidden", role: "status" });
+    this.node = el("div", { class: "ntg-progress" }, this.bar, this.text, this.cancel, this.said);
+    this.stopping = false;
+  }
+
+  /** @param {() => void} onCancel */
+  stop(onCancel) {
+    if (this.stopping) return;
+    this.stopping = true;
+    this.draw({ busy: true });
+    onCancel();
+  }
+
+  /** @param {{ busy?: boolean, text?: string, done?: number }} state `done` is a share; 0 where it is not known */
+  draw({ busy = false, text = "", done = 0 }) {
+    const began = busy && this.bar.hidden;
+    this.stopping = busy && this.stopping;
+    const shown = this.stopping ? "Stopping …" : visible(text);
+    this.bar.hidden = this.cancel.hidden = !busy;
+    this.cancel.disabled = this.stopping;
+    this.bar.setAttribute("aria-label", shown);
+    if (done > 0) this.bar.value = done;
+    else this.bar.removeAttribute("value");
+    setText(this.text, shown);
+    if (began || this.stopping || !busy) setText(this.said, shown);
+  }
+}
+
+/**
  * Sets a text unless it is already there, so that screen readers do not announce it twice.
  *
  * @param {Node} node

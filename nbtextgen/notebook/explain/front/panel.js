@@ -65,7 +65,8 @@ class Panel {
     this.arcs = false; // whether interactions are shown
     this.top = el("div", { class: "nte-head" });
     this.bar = el("div", { class: "nte-bar" });
-    this.progress = el("div", { class: "nte-progress", role: "status" });
+    this.progress = new ProgressRow(() => this.model.send({ kind: "cancel" }));
+    this.error = el("span", { class: "ntg-error", role: "alert" });
     this.body = el("div", { class: "nte-body" });
     this.change = el("div");
     this.minimal = el("div");
@@ -126,7 +127,9 @@ class Panel {
   draw() {
     const focused = focusedChip(this.body);
     this.drawTop();
-    this.bar.replaceChildren(...toolbar(this), this.progress);
+    if (!this.bar.childElementCount) this.bar.append(this.progress.node, this.error);
+    while (this.bar.firstChild && this.bar.firstChild !== this.progress.node) this.bar.firstChild.remove();
+    this.progress.node.before(...toolbar(this));
     this.drawBody();
     this.drawStatus();
     this.drawChange();
@@ -235,14 +238,8 @@ class Panel {
 
   drawStatus() {
     const { busy = false, text = "", done = 0, error = "" } = this.saved ? {} : this.model.get("status");
-    this.progress.replaceChildren();
-    if (error) this.progress.append(el("span", { class: "ntg-error", text: visible(error) }));
-    else if (text) this.progress.append(el("span", { class: "ntg-muted", text }));
-    if (error || !busy) return;
-    const bar = el("progress", { max: "1", "aria-label": text });
-    if (done > 0) bar.value = done;
-    this.progress.prepend(bar);
-    this.progress.append(button("Cancel", () => this.model.send({ kind: "cancel" })));
+    setText(this.error, visible(error));
+    this.progress.draw({ busy: busy && !error, text: error ? "" : text, done });
   }
 
   // Editing the input ---------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@
  * @property {RowDetail | Record<string, never>} details
  * @property {{ done: number, total: number, sentence: string, file: string }} progress
  * @property {ReviewChoices} choices
- * @property {{ text: string, alert: boolean, busy?: boolean, at: number }} status
+ * @property {{ text: string, alert: boolean, busy?: boolean, done?: number, at: number }} status
  */
 
 /**
@@ -27,7 +27,7 @@
  *   | { kind: "select", selection: string }
  *   | { kind: "accept" | "skip" | "explain" | "origins", row: number }
  *   | { kind: "correct", row: number, text: string }
- *   | { kind: "undo" }} ReviewAction
+ *   | { kind: "undo" | "cancel" }} ReviewAction
  */
 
 /** @typedef {WidgetModel<ReviewState, ReviewAction, never>} ReviewModel */
@@ -58,11 +58,11 @@ class ReviewPanel {
     this.help = el("div", { class: "ntr-help", hidden: true }, keyTable());
     this.status = el("div", { class: "ntg-hidden", role: "status" });
     this.error = el("div", { class: "ntg-error", role: "alert" });
-    this.busy = el("div", { class: "ntr-busy ntg-muted", "aria-hidden": "true" }); // read out by the status
+    this.busy = new ProgressRow(() => model.send({ kind: "cancel" }));
     this.empty = el("p", { class: "ntr-empty" });
     this.buttons = this.actionButtons();
     this.actions = el("div", { class: "ntr-row ntr-actions", role: "toolbar", "aria-label": "Decide" });
-    this.side = el("div", { class: "ntr-side" }, this.card.node, this.error, this.actions, this.busy, this.help);
+    this.side = el("div", { class: "ntr-side" }, this.card.node, this.error, this.actions, this.busy.node, this.help);
     root.classList.add("ntg", "ntr");
     root.replaceChildren(
       el(
@@ -227,10 +227,10 @@ class ReviewPanel {
   }
 
   drawStatus() {
-    const { text, alert, busy = false } = this.model.get("status");
-    setText(this.busy, busy ? visible(text) : "");
+    const { text, alert, busy = false, done = 0 } = this.model.get("status");
+    this.busy.draw({ busy, text: busy ? text : "", done });
     setText(this.error, alert ? visible(text) : "");
-    setText(this.status, alert ? "" : visible(text));
+    setText(this.status, alert || busy ? "" : visible(text));
     this.empty.textContent = visible(text);
   }
 }
