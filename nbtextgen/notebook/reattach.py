@@ -37,7 +37,7 @@ def reattach(session: Session, word: str, name: str = "") -> Training | None:
         name = match[0] if match else "model"
         session.check_free(name)
     training = Training(name, None, partial(watch_run, run))
-    training.plan = run.plan
+    training.plan, training.elsewhere = run.plan, True
     training.at_end = lambda model: session.variables.__setitem__(name, model)
     watch(training, "auto", rich=session.rich)
     session.trainings[name] = training

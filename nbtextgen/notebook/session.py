@@ -31,6 +31,7 @@ class Session:
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
         self.trainings: dict[str, Training] = {}
+        self._searches: dict[object, str] = {}
         self._locals: Values = {}
 
     @property
@@ -61,6 +62,28 @@ class Session:
     def training_names(self) -> list[str]:
         """The variables whose models are in training."""
         return [name for name, training in self.trainings.items() if training.running]
+
+    def begin_search(self, owner: object, sentence: str) -> None:
+        """Note that a panel trains networks of its own: ``sentence`` says what runs, where, and how it is stopped."""
+        self._searches[owner] = sentence
+
+    def end_search(self, owner: object) -> None:
+        """Note that what the panel began has ended."""
+        self._searches.pop(owner, None)
+
+    def in_training(self, apart_from: object = None) -> str:
+        """Return what trains in this kernel, where, and how to go on, as a sentence; empty if nothing does.
+
+        Args:
+            apart_from: a panel whose own search does not count.
+        """
+        running = [
+            f"{name} is training in this notebook: stop it in its panel (%textgen_panel {name} shows it)"
+            for name in self.training_names
+            if not self.trainings[name].elsewhere
+        ]
+        running += [sentence for owner, sentence in list(self._searches.items()) if owner is not apart_from]
+        return f"{running[0]}, or wait until it ends, and press the button again." if running else ""
 
     def models(self) -> list[str]:
         """Return the names of the variables that hold a generator, without those that IPython makes for outputs."""

@@ -107,6 +107,13 @@ def test_a_setting_that_cannot_be_is_marked_and_a_rate_is_found(lab: Lab, tmp_pa
     suggested = use.inner_text().split()[1]
     use.click()
     code(panel).get_by_text(f"--learning-rate {suggested}").wait_for()
+    session = "get_ipython().magics_manager.registry['TrainCommands'].session"
+    said = "A search for settings of best is running in its Tune panel: press Stop there"
+    notebook.run(notebook.add(f"{session}.begin_search('best', {said!r})"))
+    panel.get_by_role("button", name="Start").press("Enter")
+    expect(panel.get_by_role("alert").filter(has_text=f"{said}, or wait until it ends")).to_be_visible()
+    pictures(notebook, panel, "second")
+    nothing_wrong(notebook, panel)
 
 
 def test_generating_with_each_slider_gives_what_the_magic_line_gives(lab: Lab) -> None:

@@ -14,7 +14,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from ipywidgets.widgets import widget as widgets
 
-from nbtextgen import runs
+from nbtextgen import TextGenerator, runs
 from nbtextgen.core.errors import NotTrainedError
 from nbtextgen.export.page import live_page as live
 from nbtextgen.inference.predictor import Predictor
@@ -169,6 +169,69 @@ def test_a_double_click_starts_once(session: Session, monkeypatch: pytest.Monkey
         and "Generate panel" in trainer.summary()[0]
         and "Estimating" not in trainer.cost.value
     )
+
+
+def test_a_second_training_in_a_kernel_says_what_runs_and_where(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    session.shell.run_line_magic("textgen_train", f"earlier --data rows {FAST} --run earlier")
+    begun, go = threading.Event(), threading.Event()
+
+    def tune(*_: object, **__: object) -> None:
+        begun.set()
+        assert go.wait(60)
+        raise NotTrainedError("No trial has a model.")
+
+    def fit(self: TextGenerator, *_: object, **__: object) -> TextGenerator:
+        begun.set()
+        assert go.wait(60)
+        return self
+
+    monkeypatch.setattr("nbtextgen.notebook.panels.tune.tune", tune)
+    monkeypatch.setattr(TextGenerator, "fit", fit)
+    trainer, other, tuner = (
+        TrainPanel(session, "one", "rows"),
+        TrainPanel(session, "two", "rows"),
+        TunePanel(session, "best", "rows"),
+    )
+    table = RunsPanel(session, RunsView(Path("runs"), runs()))
+    resume = {"action": "resume", "names": [table.view[0].name]}
+
+    tuner.start.click()
+    assert begun.wait(60)
+    trainer.start.click()
+    table._receive(None, resume)
+    said = "A search for settings of best is running in its Tune panel: press Stop there, or wait until it ends"
+    assert said in trainer.status.value and said in table.status.value and "role='alert'" in trainer.summary()[1]
+    assert "one" not in session.trainings and not trainer.start.disabled
+    trainer.finder.click()
+    trainer._worker.wait(60)
+    assert said in trainer.cost.value and not trainer.finder.disabled and not trainer.chart.value
+    go.set()
+    tuner._worker.wait(60)
+
+    begun.clear()
+    go.clear()
+    trainer.start.click()
+    assert begun.wait(60) and said not in trainer.status.value
+    for panel in (tuner, other):
+        panel.start.click()
+        panel._worker.wait(60)
+        said = "one is training in this notebook: stop it in its panel (%textgen_panel one shows it), or wait until it ends"
+        assert said in panel.status.value and not panel.start.disabled
+    other.form.put(hidden_size=8)
+    other._worker.wait(60)
+    assert "No estimate while a training is running." in other.cost.value and "two" not in session.trainings
+    go.set()
+    session.trainings["one"].worker.wait(60)
+    assert session.in_training() == ""
+    with monkeypatch.context() as patched:
+        patched.setattr(Training, "running", True)
+        assert "is training in this notebook" in session.in_training()
+        for training in session.trainings.values():
+            training.elsewhere = True  # it is only watched
+        assert session.in_training() == ""
 
 
 def open_widgets() -> int:

@@ -44,6 +44,7 @@ class Training:
         at_end: called with the model, in the thread that trained it.
         view: what shows it in the notebook, or ``None``.
         worker: the background thread.
+        elsewhere: whether other processes train, and this kernel only watches them.
         touched: whether a message of the panel was handled, after which the page takes the kernel to be idle.
         callbacks: called with every event, in the thread that trains.
     """
@@ -60,6 +61,7 @@ class Training:
         self.at_end: Callable[[TextGenerator], object] = lambda model: None
         self.worker = BackgroundWorker(f"textgen_train {name}")
         self.touched = False
+        self.elsewhere = False
 
     @property
     def running(self) -> bool:

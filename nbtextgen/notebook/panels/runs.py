@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import ipywidgets
 
-from nbtextgen.core.errors import NbTextGenError
+from nbtextgen.core.errors import NbTextGenError, OptionError
 from nbtextgen.notebook.background import describe
 from nbtextgen.notebook.code import Values
 from nbtextgen.notebook.live.record import record_of
@@ -81,6 +81,8 @@ class RunsPanel(StaticForm, ipywidgets.VBox):
 
     def _resume(self, chosen: list[RunRecord]) -> str:
         run, name = chosen[0], self._variable(chosen[0])
+        if running := self.session.in_training():
+            raise OptionError(running)
         commands = self.session.shell.magics_manager.registry["TrainCommands"]
         training = commands.prepare(f"{name} --resume {quoted(str(run.folder))} --background --progress none")
         training.at_end = lambda model: self.session.variables.__setitem__(name, model)

@@ -49,6 +49,7 @@ SECTIONS = {
 INHERITED = ("cell", "attention", "hidden_size", "embedding_size", "encoder_layers", "decoder_layers")
 """Settings that a training takes from the model that it goes on from."""
 ESTIMATING = "Estimating …"
+NO_ESTIMATE = "No estimate while a training is running."
 RANGE_UPDATES = 150
 """Most updates of a range test."""
 REPLAY = 0.5
@@ -133,10 +134,14 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
 
     # Estimates -----------------------------------------------------------------------------------------------------
 
-    def _trial_run(self) -> TrialRun | None:
-        """Prepare a trial run with the current settings; ``None``, with a message, if that is not possible now."""
-        if self.session.training_names:  # an estimate would draw from the random numbers of the training
-            self.cost.value = status("No estimate while a training is running.")
+    def _trial_run(self, *, testing: bool = False) -> TrialRun | None:
+        """Prepare a trial run with the current settings; ``None``, with a message, if that is not possible now.
+
+        With ``testing``, a button was pressed for it, and the message says what to do.
+        """
+        if running := self.session.in_training(apart_from=self):
+            # An estimate would draw from the random numbers of the training.
+            self.cost.value = status(running if testing else NO_ESTIMATE, alert=testing)
             return None
         settings, errors = self.settings()
         if errors or "start" in self.form.errors:
@@ -209,12 +214,16 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
             return not token.cancelled
 
         try:
-            trial = self._trial_run()
+            trial = self._trial_run(testing=True)
             if trial is None:
                 return
+            name = self.form.values["name"]
+            where = f"A range test for {name} is running in its Train panel: press Cancel there"
+            self.session.begin_search(self, where)
             with self.progress.shown("Looking for a learning rate …"):
                 result = trial.find_learning_rate(on_progress=on_progress)
         finally:
+            self.session.end_search(self)
             self._enable_finder()
         if token.cancelled:
             self.chart.value = status("The range test was stopped.")
@@ -234,6 +243,10 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         problems = {**self.settings()[1], **self._source.problems(self.form.values)}
         if problems:
             self.form.errors = problems
+            return
+        if running := self.session.in_training(apart_from=self):
+            self.status.value = status(running, alert=True)
+            self.refresh_still()
             return
         commands = self.session.shell.magics_manager.registry["TrainCommands"]
         try:

@@ -206,8 +206,9 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         self.form.errors, self.ranges.errors = self._problems(), self._range_problems()
         if self.form.errors or self.ranges.errors:
             return
-        if self.session.training_names:
-            self.status.value = status("A training is running; stop it or wait until it ends.", alert=True)
+        if running := self.session.in_training():
+            self.status.value = status(running, alert=True)
+            self.refresh_still()
             return
         fixed = self.fixed()
         try:
@@ -220,6 +221,8 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         self.status.value = status("Starting …")
         self.below.show()
         search, minutes, name = self.search(), self._minutes(), self.form.values["name"]
+        where = f"A search for settings of {name} is running in its Tune panel: press Stop there"
+        self.session.begin_search(self, where)
         self._worker.submit(lambda _: self._tune(ready, search, minutes, fixed, name))
 
     def _tune(self, ready: Cleaned, search: dict[str, Domain], minutes: float, fixed: Values, name: str) -> None:
@@ -234,6 +237,7 @@ class TunePanel(StaticForm, ipywidgets.VBox):
             )
             self.below.show(ResultBar.opened(self.session, name, ready.pairs.sources[0]))
         finally:
+            self.session.end_search(self)
             self._enable(True)
             self.refresh_still()
 
