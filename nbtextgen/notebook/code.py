@@ -9,7 +9,7 @@ from typing import Any
 
 from nbtextgen.notebook.lines import EXPRESSIONS, spelled
 from nbtextgen.notebook.quoting import quoted
-from nbtextgen.notebook.references import escape_references
+from nbtextgen.notebook.references import breaks_a_line, escape_references, text_as_code
 
 Values = dict[str, Any]
 """Options, settings or JSON values by name."""
@@ -25,7 +25,10 @@ class PythonCode:
 
 @dataclass(frozen=True)
 class MagicLine:
-    """A call of one of our magics: its name, its first word, its options and, after them, a text."""
+    """A call of one of our magics on one line: its name, its first word, its options and, after them, a text.
+
+    A text with line breaks is an expression after ``--text``.
+    """
 
     name: str
     word: str
@@ -49,10 +52,10 @@ class MagicLine:
             else:
                 word = ",".join(value) if isinstance(value, (tuple, list)) else "none" if value is None else repr(value)
                 parts += [f"--{flag}", spelled(word)]
-        if self.text:
-            # A line magic is one line.
-            text = " ".join(self.text.split()) if "\n" in self.text or "\r" in self.text else self.text
-            parts.append(quoted(escape_references(text)))
+        if breaks_a_line(self.text):
+            parts += ["--text", text_as_code(self.text)]
+        elif self.text:
+            parts.append(quoted(escape_references(self.text)))
         return " ".join(parts)
 
     def python(self, function: str, arguments: Sequence[str] = ()) -> str:

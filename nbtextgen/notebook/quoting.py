@@ -72,12 +72,16 @@ def split_words(line: str) -> tuple[list[str], str]:
     return words, ""
 
 
+_FOLLOWING = ("", " --x", " a", ' --x "a"', " --x 'a'", " \"a\" 'b'")
+"""What may stand behind a word on its line, where a quote could close one of the word."""
+
+
 def quoted(text: str) -> str:
     """Return a text as a word of a line that is read back as the same text; in double quotes where that is enough."""
     escaped = text.replace('"', '\\"')
     apart = "".join(f"'{part}'" if part[0] != "'" else f'"{part}"' for part in re.findall(r"'+|[^']+", text))
     for spelling in (f'"{text}"', f"'{text}'", f'"{escaped}"'):
-        items = [QuotedItems(spelling + following).get(0) for following in ("", " --x", " a")]
+        items = [QuotedItems(spelling + following).get(0) for following in _FOLLOWING]
         if all(item is not None and item.end == len(spelling) and item.text == text for item in items):
             return spelling
     return apart

@@ -15,6 +15,8 @@ BRACES = re.compile(r"\{([^{}]+)\}")
 _REFERENCE = re.compile(r"\{\{([^{}]+)\}\}|\{([^{}]+)\}|(\$?)\$([^\W\d]\w*(?:\.[^\W\d]\w*)*)")
 _IN_PATH = re.compile(r"\$\{([^\W\d]\w*)\}")
 _WORD = re.compile(r"(?<!\S)(?:\{([^{}]+)\}|\$([^\W\d]\w*))(?!\S)")
+_BREAKS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+"""What a cell splits into lines at, and control characters and half surrogates, which a cell cannot hold."""
 _BEGINS_WITH_OPTION = re.compile(r"\s*--[A-Za-z]")
 
 
@@ -99,10 +101,25 @@ def _value(expression: str, variables: Mapping[str, object], *, constants: bool 
         return []
 
 
+def breaks_a_line(text: str) -> bool:
+    """Return whether a text cannot stand on the line of a magic as it is, because of a line break or a control character."""
+    return _BREAKS.search(text) is not None
+
+
+def text_as_code(text: str) -> str:
+    """Return a text as a Python expression on one line, in which nothing is expanded either."""
+    literal = repr(text).replace("{", r"\x7b").replace("$", r"\x24")
+    return f"({literal})"  # in quotes alone it would be a text as it is typed
+
+
 def escape_references(text: str) -> str:
-    """Return a text in which nothing is expanded: ``{name}`` and ``$name`` are spelled so that they stay."""
-    text = BRACES.sub(lambda match: f"{{chr(123)}}{match[0][1:]}" if is_expression(match[1]) else match[0], text)
-    return re.sub(r"\$(?=\$*[^\W\d])", "{chr(36)}", text)
+    """Return a text in which nothing is expanded: ``{name}`` and ``$name`` are spelled so that they stay, and so are line breaks."""
+    if breaks_a_line(text):  # a break between braces gives them a meaning
+        text = text.replace("{", "{chr(123)}")
+    else:
+        text = BRACES.sub(lambda match: f"{{chr(123)}}{match[0][1:]}" if is_expression(match[1]) else match[0], text)
+    text = re.sub(r"\$(?=\$*[^\W\d])", "{chr(36)}", text)
+    return _BREAKS.sub(lambda match: f"{{chr({ord(match[0]):02d})}}", text)
 
 
 def expand_options(line: str, variables: Mapping[str, object]) -> str:

@@ -324,6 +324,8 @@ def test_texts_of_the_data_have_a_direction_of_their_own_in_a_sentence() -> None
 def test_enter_at_the_end_of_an_input_is_no_part_of_it(session: Session) -> None:
     panel = GeneratePanel(session, "words", "aab\n")
     assert panel.code.pieces[1]["code"] == "words.generate('aab')"
+    panel.form.put(text="aab\nb")  # within a text it belongs to it
+    assert panel.code.pieces[0]["code"] == r"%textgen_generate words --text ('aab\nb')"
     panel._worker.wait(30)
 
 

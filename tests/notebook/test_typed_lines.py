@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
+import io
+import os
 from pathlib import Path
 from typing import Any
 
 import pandas
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from IPython.core.interactiveshell import InteractiveShell
 
 from nbtextgen import TextGenerator
+from nbtextgen.notebook.code import MagicLine
 
 ROOT = Path(__file__).parents[2]
 PAIRS = [(word, word[::-1]) for word in ("abc", "bca", "cab", "aab", "bba", "cca", "acb", "bac")]
@@ -68,6 +75,35 @@ def test_text_of_a_variable_needs_no_quotes(shell: InteractiveShell) -> None:
     assert "not both" in refusal(shell, "%textgen_generate m abc --text s")
     assert "holds DataFrame, not a text" in refusal(shell, "%textgen_generate m --text df")
     assert "There is no variable undefined for $undefined" in refusal(shell, "%textgen_generate m costs $undefined")
+
+
+@pytest.fixture(scope="module")
+def named(model: TextGenerator) -> InteractiveShell:
+    """A shell in which every word of a text may be a variable."""
+    shell = InteractiveShell()
+    shell.run_line_magic("load_ext", "nbtextgen")
+    shell.user_ns |= {name: f"--beam {at}" for at, name in enumerate(("a", "b", "ab", "x"), 2)} | {"m": model}
+    return shell
+
+
+letters = st.sampled_from("ab x{}$'\"\\-#?;%!\n\r\t\x0b\x85\u2028\x00\u00e9\u65e5\u200d()")
+
+
+@settings(max_examples=int(os.environ.get("NBTEXTGEN_LINES", "100")))
+@given(st.one_of(st.text(letters, max_size=24), st.text(max_size=24)), st.text(letters, min_size=1, max_size=6))
+def test_a_line_that_a_panel_shows_gives_the_text_as_it_was_typed(
+    named: InteractiveShell, text: str, prefix: str
+) -> None:
+    assume(text.strip())
+    for name, options in (("generate", {"prefix": prefix, "beam": 3}), ("continue", {"length": 7})):
+        line = MagicLine(f"textgen_{name}", "m", {**options, "show_code": True}, text).magic()
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            run(named, line)
+        shown = ast.parse(out.getvalue(), mode="eval").body
+        call = next(each for each in ast.walk(shown) if isinstance(each, ast.Call) and each.args and each.keywords)
+        keywords = {each.arg: ast.literal_eval(each.value) for each in call.keywords if each.arg}
+        assert ast.literal_eval(call.args[0]) == text, line
+        assert {**keywords, **options} == keywords, line
 
 
 def test_expression_is_read_as_python_reads_it(shell: InteractiveShell) -> None:

@@ -97,8 +97,7 @@ class ContinuePanel(StaticForm, ipywidgets.VBox):
         line = MagicLine("textgen_continue", self._name, settings, text)
         whole = {"length": LENGTH.default, **SAMPLED, **settings}
         python = call(f"print({self._name}.continue_text", repr(text), whole) + ")"
-        magic = {} if "\n" in text else {"Magic": line.magic()}  # a line magic is one line
-        self.code.show(magic | {"Python": python})
+        self.code.show({"Magic": line.magic(), "Python": python})
 
     def _begin(self) -> None:
         """Continue the text in the background; the second press of a double click finds the button off."""
