@@ -304,7 +304,9 @@ def test_pretrained_embeddings_that_hold_nan_are_refused(tmp_path: Path, model: 
     path = tmp_path / "vectors.txt"
     path.write_text(f"a 1 2\nb 1 {number}\n")
     with pytest.raises(DataError, match="vectors.txt, line 2: the vector of 'b' holds NaN or infinity"):
-        load_embeddings(str(path), torch.zeros(model.predictor.source.size, 2), model.predictor.source)
+        load_embeddings(
+            str(path), torch.zeros(model.predictor.source.size, 2), model.predictor.source, "--source-embeddings"
+        )
 
 
 def test_a_source_of_50_000_tokens_takes_bounded_time(model: TextGenerator) -> None:

@@ -6,16 +6,18 @@ import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import torch
 
 from nbtextgen.core.files import JsonObject
 from nbtextgen.core.options import Settings, as_dict, build, checked, options_of
-from nbtextgen.data.augmentation import Augmentation
+from nbtextgen.data.augmentation import Augmentation, read_synonyms
 from nbtextgen.data.config import DataConfig
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.model.config import ModelConfig
+from nbtextgen.model.pretrained import check_embeddings
 from nbtextgen.tokenizers.config import TokenizerConfig
 from nbtextgen.tokenizers.token_unit import suitable_unit
 from nbtextgen.training.budget import Budget, training_speed
@@ -73,17 +75,34 @@ def plan(options: Settings, train: Pairs) -> Plan:
     chosen = dict[str, object]()
     data, tokenizer = _config(DataConfig, options), _config(TokenizerConfig, options)
     model, training = _config(ModelConfig, options), _config(TrainingConfig, options)
+    check_files(data.synonyms, model.source_embeddings, model.target_embeddings)  # before anything is computed
     if data.augment:
-        Augmentation.parse(data.augment, data.synonyms)  # fails before anything is computed
+        Augmentation.parse(data.augment, data.synonyms)
     tokenizer = _filled(tokenizer, _tokenizer_defaults(tokenizer, train), chosen)
     small_units = {tokenizer.source_tokens, tokenizer.target_tokens} <= {"char", "symbol"}
     scale = Scale.of(tokenizer, model, training, train, small_units)
     model = _filled(model, _model_defaults(tokenizer, model, train, scale), chosen)
     if not model.copy:
         chosen.pop("copy", None)  # its usual value is not reported
+    check_files(None, model.source_embeddings, model.target_embeddings, model.embedding_size)
     training = _filled(training, _training_defaults(scale, training), chosen)
     chosen.pop("select_by", None)
     return Plan(tokenizer, model, training, chosen, data)
+
+
+def check_files(
+    synonyms: str | None, source_embeddings: str | None, target_embeddings: str | None, width: int | None = None
+) -> None:
+    """Look at the files that settings name; ``width`` is the embedding size, if it is known.
+
+    Raises:
+        DataError: for a missing file, or a wrong line among the first ones of embeddings.
+    """
+    if synonyms:
+        read_synonyms(Path(synonyms))
+    for option, path in (("--source-embeddings", source_embeddings), ("--target-embeddings", target_embeddings)):
+        if path:
+            check_embeddings(path, width, option)
 
 
 def _config(kind: type[Config], options: Settings) -> Config:

@@ -236,9 +236,11 @@ class LocalTraining:
     def _load_embeddings(self, network: Seq2Seq) -> None:
         model = self.plan.model
         if model.source_embeddings:
-            load_embeddings(model.source_embeddings, network.source_embedding.weight, self.data.source)
+            weight = network.source_embedding.weight
+            load_embeddings(model.source_embeddings, weight, self.data.source, "--source-embeddings")
         if model.target_embeddings:
-            load_embeddings(model.target_embeddings, network.target_embedding.weight, self.data.target)
+            weight = network.target_embedding.weight
+            load_embeddings(model.target_embeddings, weight, self.data.target, "--target-embeddings")
 
     def _generate(self, network: Seq2Seq) -> ValidationResult:
         """Generate for validation sources: for samples, and for the metric that selects if it is one of generated texts."""

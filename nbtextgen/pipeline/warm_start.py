@@ -303,17 +303,17 @@ class WarmStart:
         for number, network in enumerate(self.predictor.networks):
             grown = grown_weights(network, source.size, target.size, plan.training.seed + number)
             tables = (
-                (plan.model.source_embeddings, network.source_embedding, source),
-                (plan.model.target_embeddings, network.target_embedding, target),
+                ("--source-embeddings", plan.model.source_embeddings, network.source_embedding, source),
+                ("--target-embeddings", plan.model.target_embeddings, network.target_embedding, target),
             )
-            for path, embedding, tokenizer in tables:
+            for option, path, embedding, tokenizer in tables:
                 old = embedding.num_embeddings
                 if path is None or tokenizer.size == old:
                     continue
                 table = next(grown[name] for name, each in network.named_parameters() if each is embedding.weight)
                 vectors = table.clone()
                 try:
-                    load_embeddings(path, vectors, tokenizer)
+                    load_embeddings(path, vectors, tokenizer, option)
                 except DataError as error:
                     notes.append(f"New tokens have no pretrained embedding: {error.message}")
                     continue

@@ -144,8 +144,8 @@ def test_the_continue_panel_writes_escapes_and_leaves_its_text(shell: Interactiv
     panel.form.put(text="")
     assert panel.begin.disabled and "Enter the beginning" in panel.status.value
     panel.form.put(text="one\ntwo")
-    assert [piece["name"] for piece in panel.code.pieces] == ["Python"] and not panel.begin.disabled
-    assert "'one\\ntwo', length=20, sample=False" in panel.code.pieces[0]["code"]
+    assert panel.code.pieces[0]["code"].endswith(r"--text ('one\ntwo')") and not panel.begin.disabled
+    assert "'one\\ntwo', length=20, sample=False" in panel.code.pieces[1]["code"]
 
 
 def test_pairs_show_their_report_from_python() -> None:

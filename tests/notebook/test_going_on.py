@@ -15,7 +15,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from ipywidgets.widgets import widget as widgets
 
 from nbtextgen import TextGenerator, runs
-from nbtextgen.core.errors import NotTrainedError
+from nbtextgen.core.errors import DataError, NotTrainedError, form_words
 from nbtextgen.export.page import live_page as live
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.notebook import static
@@ -232,6 +232,44 @@ def test_a_second_training_in_a_kernel_says_what_runs_and_where(
         for training in session.trainings.values():
             training.elsewhere = True  # it is only watched
         assert session.in_training() == ""
+
+
+def test_a_file_that_a_training_refuses_is_refused_at_its_field(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("table.txt").write_text("abc\tacb\nlonely\n")
+    Path("wide.txt").write_text("a 1 2 3\nb 1 2 3\n")
+    fixed = FAST.replace("--quiet", "--background --progress none")
+    for name, value, option, message in (
+        ("source_embeddings", "no.txt", "--source-embeddings no.txt", "There is no embeddings file no.txt"),
+        ("target_embeddings", "wide.txt", "--target-embeddings wide.txt", "line 1: 3 numbers, but embedding size is 8"),
+        ("synonyms", "no.tsv", "--augment synonyms:0.1 --synonyms no.tsv", "no.tsv"),
+        ("synonyms", "table.txt", "--augment synonyms:0.1 --synonyms table.txt", "table.txt, line 2: write a word"),
+    ):
+        panel = TrainPanel(session, "never", "rows")
+        panel.form.put(embedding_size=8, augment="synonyms:0.1" if name == "synonyms" else "", **{name: value})
+        assert message in panel.form.errors[name] and panel.start.disabled and list(panel.form.errors) == [name]
+        said = panel.form.errors[name]
+        assert said in html.unescape(re.sub("<[^>]+>", "", panel.summary()[1]))
+        after_start = session.shell.magics_manager.registry["TrainCommands"].prepare(
+            f"never --data rows {fixed} {option}"
+        )
+        after_start.record.words = form_words
+        with pytest.raises(DataError):
+            after_start.run()
+        assert after_start.record.error == said, name
+        panel.form.put(**{name: ""})
+        assert panel.form.errors == {} and not panel.start.disabled
+        panel._worker.cancel(wait=True)
+        tuner = TunePanel(session, "never", "rows")
+        tuner.form.put(fixed=f"--embedding-size 8 {option}")
+        assert after_start.record.error.partition(" embedding")[0] in tuner.form.errors["fixed"].replace("--", "")
+        assert tuner.start.disabled
+    panel = TrainPanel(session, "never", "rows")
+    panel.form.put(source_embeddings="wide.txt")  # whose width does not fit to the size that is chosen
+    panel._worker.wait(60)
+    assert "line 1: 3 numbers, but embedding size is" in panel.form.errors["source_embeddings"]
 
 
 def open_widgets() -> int:

@@ -17,6 +17,7 @@ from nbtextgen.notebook.session import Session
 from nbtextgen.notebook.variables import column_names, data_variables, is_generator
 from nbtextgen.pipeline.data_checks import check_enough
 from nbtextgen.pipeline.dataset import cleaning_note, read_pairs
+from nbtextgen.pipeline.defaults import check_files
 
 if TYPE_CHECKING:
     from nbtextgen.data.pairs import Cleaned
@@ -30,6 +31,8 @@ FIELDS = [
     ),
     text_field("encoding", "encoding of the file, such as cp1252", placeholder="Unicode"),
 ]
+FILES = ("synonyms", "source_embeddings", "target_embeddings")
+"""Settings that name a file which is read before a training begins."""
 MAX_FILES = 50
 DELAY = 0.4
 """Seconds after the last change of a form until its data are read."""
@@ -99,6 +102,17 @@ class DataSource:
         except NbTextGenError as error:
             problems["start"] = error.in_form
         return problems
+
+
+def refused_files(settings: Values) -> dict[str, NbTextGenError]:
+    """Return an error for each setting that names a file of synonyms or embeddings which a training would refuse."""
+    problems = dict[str, NbTextGenError]()
+    for name in FILES:
+        try:
+            check_files(**dict.fromkeys(FILES) | {name: settings.get(name)}, width=settings.get("embedding_size"))
+        except NbTextGenError as error:
+            problems[name] = error
+    return problems
 
 
 def size_and_example(ready: Cleaned) -> str:

@@ -18,11 +18,13 @@ from nbtextgen.notebook.live.verdict import verdict
 from nbtextgen.notebook.panels.data_source import (
     DELAY,
     FIELDS,
+    FILES,
     DataSource,
     columns_of,
     fit_code,
     only_data,
     refusal,
+    refused_files,
     size_and_example,
     suggestions,
 )
@@ -122,7 +124,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         if change is not None and change["old"].get("data") != values.get("data"):
             self.form.suggestions = suggestions(self.session, values.get("data") or "")
         settings, errors = self.settings()
-        self.form.errors = errors = errors | self._source.problems(values)
+        self.form.errors = errors = self._file_problems(settings) | errors | self._source.problems(values)
         self.start.disabled = bool(errors) or not values.get("data")
         self._enable_finder()
         python = fit_code(self.session, values, settings, self.starting())
@@ -131,6 +133,11 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
             self._worker.replace(self._estimate)
         else:
             self.cost.value = status("Enter the training data to see its size and the estimated training time.")
+
+    @staticmethod
+    def _file_problems(settings: Values) -> dict[str, str]:
+        """Return an error for each field with a file that a training would refuse."""
+        return {name: error.in_form for name, error in refused_files(settings).items()}
 
     # Estimates -----------------------------------------------------------------------------------------------------
 
@@ -144,7 +151,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
             self.cost.value = status(running if testing else NO_ESTIMATE, alert=testing)
             return None
         settings, errors = self.settings()
-        if errors or "start" in self.form.errors:
+        if errors or self.form.errors.keys() & {"start", *FILES}:
             self.cost.value = status("")
             return None
         try:
@@ -240,7 +247,8 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         if self.start.disabled:
             return
         self._worker.cancel(wait=True)
-        problems = {**self.settings()[1], **self._source.problems(self.form.values)}
+        settings, errors = self.settings()
+        problems = {**self._file_problems(settings), **errors, **self._source.problems(self.form.values)}
         if problems:
             self.form.errors = problems
             return

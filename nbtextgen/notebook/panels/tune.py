@@ -19,6 +19,7 @@ from nbtextgen.notebook.panels.data_source import (
     columns_of,
     only_data,
     refusal,
+    refused_files,
     size_and_example,
     suggestions,
 )
@@ -158,10 +159,10 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         except OptionError as error:
             problems["minutes"] = error.in_form
         try:
-            self.fixed()
+            refused = next(iter(refused_files(self.fixed()).values()), None)
         except NbTextGenError as error:
-            problems["fixed"] = error.in_magic
-        return problems
+            refused = error
+        return problems if refused is None else problems | {"fixed": refused.in_magic}
 
     def _range_problems(self) -> dict[str, str]:
         """Return an error for each setting whose range is refused, under its name; under no name, that none is searched."""
