@@ -50,10 +50,21 @@ class StaticForm:
         """Return a part of the widget that hides the static form for as long as the page shows the widget."""
         return ipywidgets.HTML(f"<style>{self.hiding_rule()}</style>", layout={"display": "none"})
 
-    def hiding_rule(self) -> str:
-        """Return the rule of a style sheet that hides the static form."""
+    def hiding_rule(self, where: str = "") -> str:
+        """Return the rule of a style sheet that hides the static form; ``where`` is the beginning of its selectors."""
         self._still_id = f"ntg-still-{uuid.uuid4().hex[:12]}"
-        return f".jp-OutputArea-child:has(.{self._still_id}),.{self._still_id}{{display:none}}"
+        return f"{where}.jp-OutputArea-child:has(.{self._still_id}),{where}.{self._still_id}{{display:none}}"
+
+    def _still_output(self) -> dict[str, str]:
+        """Return the static form with a rule that hides the widget's own output where it shows no widget.
+
+        JupyterLab writes "Error displaying widget: model not found" there in a notebook that is opened with another kernel, and
+        gives the output the class of a widget, which is that of the output's content otherwise.
+        """
+        still = self.still()
+        failed = ".jp-OutputArea-child:has(>.jp-OutputArea-output.jupyter-widgets)"
+        rule = f"<style>{failed}:has(+.jp-OutputArea-child .{self._still_id}){{display:none}}</style>"
+        return still | {"text/html": rule + still["text/html"]}
 
     def refresh_still(self) -> None:
         """Bring the static form up to date, if it is shown, or that of the panel around; may be called from any thread."""
@@ -61,7 +72,7 @@ class StaticForm:
             self.around.refresh_still()
         if self._shown_still is None:
             return
-        still = self.still()
+        still = self._still_output()
         if still != self._shown_still:
             self._shown_still = still
             _display(still, self._still_id, update=True)
@@ -94,7 +105,7 @@ class StaticForm:
             raise NotImplementedError
         view = {"version_major": 2, "version_minor": 0, "model_id": self.model_id}  # type: ignore[attr-defined]
         _display({"application/vnd.jupyter.widget-view+json": view, "text/plain": ""}, uuid.uuid4().hex)
-        self._shown_still = self.still()
+        self._shown_still = self._still_output()
         _display(self._shown_still, self._still_id)
         if self.live_page is not None:
             page = f'<div class="{self._still_id}">{self.live_page.html()}</div>'

@@ -9,7 +9,9 @@ from pathlib import Path
 import nbformat
 from playwright.sync_api import Locator, expect
 
-from .lab import TOO_WIDE, Lab, Notebook, nothing_wrong, pictures
+from .lab import ROOT, TOO_WIDE, Lab, Notebook, nothing_wrong, pictures
+
+CHARACTERS = ROOT / "tests" / "data" / "format-1" / "characters"
 
 ROWS = """%load_ext nbtextgen
 rows = [(a + b + c, c + b + a) for a in "abcde" for b in "abcde" for c in "abcde"]"""
@@ -95,6 +97,15 @@ def test_a_setting_that_cannot_be_is_marked_and_a_rate_is_found(lab: Lab, tmp_pa
     panel.get_by_text("dropout must be a number in [0, 1)").wait_for()
     assert panel.get_by_label("dropout", exact=True).get_attribute("aria-invalid") == "true"
     put(panel, "dropout", "0.1")
+    panel.get_by_text("More settings").click()
+    file = panel.get_by_label("source embeddings", exact=True)
+    file.fill("no.txt")
+    file.press("Tab")
+    expect(panel.get_by_text("There is no embeddings file no.txt; check source embeddings.")).to_be_visible()
+    expect(panel.get_by_role("button", name="Start")).to_be_disabled()
+    file.fill("")
+    file.press("Tab")
+    panel.get_by_text("More settings").click()
     panel.get_by_text("parameters;").wait_for()
     panel.get_by_role("button", name="Find learning rate").press("Space")
     panel.get_by_role("img", name=re.compile("Training loss over the learning rate")).wait_for()
@@ -268,6 +279,29 @@ def test_long_work_of_the_result_bar_has_a_bar_and_a_cancel_button(lab: Lab) -> 
     expect(panel.get_by_role("cell", name="exact")).to_be_visible()
     expect(panel.get_by_text("Cancelled.")).to_have_count(0)
     assert not lab.complaints
+
+
+def test_a_trusted_notebook_with_another_kernel_shows_the_still_and_no_error_above_it(lab: Lab) -> None:
+    load = f"%load_ext nbtextgen\nfrom nbtextgen import TextGenerator\nm = TextGenerator.load({str(CHARACTERS)!r})"
+    notebook = lab.open(
+        [load, "%textgen_panel m abc", "%textgen_explain m abc", "import ipywidgets\nipywidgets.IntText()"]
+    )
+    for at in range(4):
+        notebook.run(at)
+    notebook.panel(1).get_by_text("generated in").wait_for()
+    expect(notebook.output(2).locator(".nte-word").first).to_be_visible()
+    notebook.page.wait_for_function("() => !document.querySelector('.nte progress:not([hidden])')")
+    saved = nbformat.read(notebook.save(), as_version=4)
+    lab.shared.clear()
+    lab.server.end_kernels()
+    again = lab.open_saved(saved)  # which this server has signed
+    expect(again.output(3).get_by_text("Error displaying widget")).to_be_visible()  # of a widget that is not ours
+    for at, still in ((1, "Generate panel: %textgen_generate m"), (2, "cba")):
+        failed = again.output(at).get_by_text("Error displaying widget")
+        expect(failed).to_have_count(1)
+        expect(failed).to_be_hidden()
+        expect(again.output(at).get_by_text(still).last).to_be_visible()
+    pictures(again, again.output(1), "another-kernel")
 
 
 def test_hostile_and_right_to_left_texts_in_a_narrow_window(lab: Lab) -> None:

@@ -82,9 +82,10 @@ class ExplanationPanel(StaticForm, anywidget.AnyWidget):
     def __init__(self, worker: ExplanationWorker, methods: Sequence[str]) -> None:
         """Compute the cheap methods, and start on ``methods``; the first of them is shown."""
         name = uuid.uuid4().hex
-        # A page keeps one style sheet for an id, and the rule that hides this panel's static form is in its own.
+        # A page keeps one style sheet for an id, and the rule that hides this panel's static form is in its own. It also keeps the
+        # sheet when the panel is gone, so the rule looks for the panel.
         super().__init__(name=name, _anywidget_id=f"nbtextgen.explanation.{name}")
-        self._css = CSS + self.hiding_rule()
+        self._css = CSS + self.hiding_rule(f':root:has([data-panel="{name}"]) ')
         self._worker = worker
         default = worker.default_request
         titles = {method: sentence_case(METHOD_NAMES[method]) for method in worker.methods}

@@ -76,6 +76,7 @@ class Panel {
     this.notes = el("div", { class: "nte-notes" });
     this.pins = new Pins();
     root.classList.add("ntg", "nte");
+    root.dataset.panel = model.get("name") ?? "";
     root.append(this.top, this.bar, this.body, this.change, this.minimal, this.rows, this.notes, this.pins.node);
     const name = model.get("name");
     const last = name ? lastPanels.get(name) : null;

@@ -4,7 +4,7 @@
 
 /** @param {{ model: WidgetModel<ProgressState, { kind: "cancel" }, never>, el: HTMLElement }} context */
 function render({ model, el: root }) {
-  root.classList.add("ntg");
+  root.classList.add("ntg", "ntg-bare");
   const releaseKeys = keepKeys(root);
   const row = new ProgressRow(() => model.send({ kind: "cancel" }));
   const show = () => {
