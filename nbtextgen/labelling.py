@@ -9,7 +9,7 @@ import numpy as np
 
 from nbtextgen.confidence.selection import select, source_vectors
 from nbtextgen.core.errors import DataError, OptionError
-from nbtextgen.core.escaping import pictured, visible
+from nbtextgen.core.escaping import CELL, pictured, visible
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.core.wording import counted
 from nbtextgen.data.readers.columns import ColumnName
@@ -63,13 +63,13 @@ class RowsToLabel(list[RowToLabel]):
         return "\n".join([f"{counted(len(self), 'row')} to label:", *lines, *more])
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        left, right = "<td style='text-align:left'><bdi>", "<td style='text-align:right;opacity:.75'>"
+        left, right = f"<td style='{CELL};text-align:left'><bdi>", f"<td style='{CELL};text-align:right;opacity:.75'>"
         rows = "".join(
             f"<tr>{right}{row.row:,}</td>{left}{visible(row.source)}</bdi></td>{left}{visible(row.text)}</bdi></td>"
             f"{right}{100 * row.confidence:.1f} %</td></tr>"
             for row in self[:SHOWN]
         )
-        head = "".join(f"<th>{name}</th>" for name in ("row", "input", "output", "confidence"))
+        head = "".join(f"<th style='{CELL}'>{name}</th>" for name in ("row", "input", "output", "confidence"))
         more = f"<div style='opacity:.75'>{len(self) - SHOWN:,} more; see .frame()</div>" if len(self) > SHOWN else ""
         table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>{more}"
         return {"text/plain": repr(self), "text/html": table}

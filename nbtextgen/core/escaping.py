@@ -41,11 +41,15 @@ def folded(text: str) -> str:
     return f"<details>{first}<bdi>{visible(text)}</bdi></details>"
 
 
+CELL = "padding:.5em"
+"""Style of the cells of tables: that of notebooks, for pages whose own style sheet takes all padding away, as marimo's does."""
+
+
 def html_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table of texts as HTML; columns of numbers stand at the right, texts at the left."""
     cells = [list(row) for row in rows]
     numbers = [all(_NUMBER.fullmatch(row[column]) for row in cells) for column in range(len(head))]
-    sides = [f" style='text-align:{'right' if number else 'left'}'" for number in numbers]
+    sides = [f" style='{CELL};text-align:{'right' if number else 'left'}'" for number in numbers]
     heads = "".join(f"<th{side}>{visible(text)}</th>" for side, text in zip(sides, head, strict=True))
     body = "".join(
         f"<tr>{''.join(f'<td{side}><bdi>{visible(cell)}</bdi></td>' for side, cell in zip(sides, row, strict=True))}</tr>"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nbtextgen.core.escaping import html_table, visible
+from nbtextgen.core.escaping import CELL, html_table, visible
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.core.wording import counted
 from nbtextgen.evaluation.error_rates import nearest_reference
@@ -114,11 +114,11 @@ def unfolding_table(head: Sequence[str], lines: Iterable[tuple[str, Sequence[str
     """A table as HTML whose first cells are ready-made HTML, and whose others are texts."""
     sides = ["left"] + ["right"] * (len(head) - 1)
     heads = "".join(
-        f'<th style="text-align:{side}">{visible(text)}</th>' for side, text in zip(sides, head, strict=True)
+        f'<th style="{CELL};text-align:{side}">{visible(text)}</th>' for side, text in zip(sides, head, strict=True)
     )
     body = "".join(
-        f'<tr style="vertical-align:top"><td style="text-align:left">{first}</td>'
-        + "".join(f'<td style="white-space:nowrap"><bdi>{visible(cell)}</bdi></td>' for cell in cells)
+        f'<tr style="vertical-align:top"><td style="{CELL};text-align:left">{first}</td>'
+        + "".join(f'<td style="{CELL};white-space:nowrap"><bdi>{visible(cell)}</bdi></td>' for cell in cells)
         + "</tr>"
         for first, cells in lines
     )

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbtextgen.confidence.confidence import Acceptance
-from nbtextgen.core.escaping import pictured, visible
+from nbtextgen.core.escaping import CELL, pictured, visible
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.core.wording import counted, share
 
@@ -241,15 +241,15 @@ def table(rows: Sequence[Generation], *, beside: Sequence[str] = ()) -> str:
     calibrated = any(row.calibrated is not None for row in rows)
     for row, more in zip(rows, [*beside, *[""] * (len(rows) - len(beside))], strict=True):
         text = "" if candidates and body else visible(row.source)
-        source = f"<td style='text-align:left'><bdi>{text}</bdi></td>"
+        source = f"<td style='{CELL};text-align:left'><bdi>{text}</bdi></td>"
         last = f"<td>{more}</td>" if more else ""
         body.append(
-            f"<tr>{source}<td style='text-align:left'>{_shaded(row)}</td>"
-            f"<td style='text-align:right;opacity:.75'>{row.score:.3f}</td>{_confidence(row) if calibrated else ''}{last}</tr>"
+            f"<tr>{source}<td style='{CELL};text-align:left'>{_shaded(row)}</td>"
+            f"<td style='{CELL};text-align:right;opacity:.75'>{row.score:.3f}</td>{_confidence(row) if calibrated else ''}{last}</tr>"
         )
     last = "<td></td>" if any(beside) else ""
-    left = "<th style='text-align:left'>"
-    right = "<th style='text-align:right'"
+    left = f"<th style='{CELL};text-align:left'>"
+    right = f"<th style='{CELL};text-align:right'"
     confidence = f"{right} title='{CONFIDENCE}'>confidence</th>" if calibrated else ""
     head = f"<tr>{left}input</th>{left}output</th>{right} title='{SCORE}'>score</th>{confidence}{last}</tr>"
     every = rows if isinstance(rows, Generations) else Generations(rows)
@@ -264,7 +264,9 @@ def _confidence(row: Generation) -> str:
     """A cell with the confidence of an output, and whether it is accepted."""
     mark = {True: "accepted", False: "to check", None: ""}[row.accepted]
     percent = "" if row.calibrated is None else f"{100 * row.calibrated:.1f} %"
-    return f"<td style='text-align:right;opacity:.75;white-space:nowrap'>{percent}{f' {mark}' if mark else ''}</td>"
+    return (
+        f"<td style='{CELL};text-align:right;opacity:.75;white-space:nowrap'>{percent}{f' {mark}' if mark else ''}</td>"
+    )
 
 
 def spaced_tokens(generation: Generation) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nbtextgen.core.escaping import folded, pictured, visible
+from nbtextgen.core.escaping import CELL, folded, pictured, visible
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.data.cleaning.clean import steps_that_change
 from nbtextgen.data.pairs import EARLIER, Pairs
@@ -144,7 +144,7 @@ class TrainingRows(list[TrainingRow]):
 
 def _table(rows: Sequence[TrainingRow], strongest: float) -> str:
     """An HTML table of rows, with the influence as a bar as wide as its share of the strongest."""
-    left = " style='text-align:left'"
+    left = f" style='{CELL};text-align:left'"
     body = list[str]()
     for row in rows:
         colour = "rgba(66,133,244,.45)" if row.influence > 0 else "rgba(230,120,0,.45)"
@@ -153,7 +153,7 @@ def _table(rows: Sequence[TrainingRow], strongest: float) -> str:
         note = f"<div style='opacity:.75'>{visible(row.cleaning)}</div>" if row.cleaning else ""
         body.append(
             f"<tr><td{left}>{visible(row.place)}</td><td{left}>{folded(row.source)}{note}</td>"
-            f"<td{left}>{folded(row.target)}</td><td title='{row.influence:+.3g}'>{bar}</td></tr>"
+            f"<td{left}>{folded(row.target)}</td><td style='{CELL}' title='{row.influence:+.3g}'>{bar}</td></tr>"
         )
     head = "".join(f"<th{left}>{name}</th>" for name in ("row", "source", "target", "influence"))
     return f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table>"

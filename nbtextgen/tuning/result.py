@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from nbtextgen.charts import Chart, Curve, axes_to_draw_on, bar_chart, figure, line_chart
-from nbtextgen.core.escaping import visible
+from nbtextgen.core.escaping import CELL, visible
 from nbtextgen.core.files import JsonObject
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.core.wording import counted
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from nbtextgen.generator import TextGenerator
 
 
-_LEFT = " style='text-align:left'"
+_LEFT = f" style='{CELL};text-align:left'"
 
 
 @dataclass

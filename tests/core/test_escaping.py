@@ -68,6 +68,6 @@ def test_messages_of_errors_are_harmless() -> None:
 
 def test_numbers_of_a_table_stand_at_the_right_and_texts_at_the_left() -> None:
     table = html_table(("day", "count", "interval"), [("2019-01-03", "1,204", "[0.1, 0.2]"), ("12", "< 0.001", "")])
-    left, right = "style='text-align:left'", "style='text-align:right'"
+    left, right = "style='padding:.5em;text-align:left'", "style='padding:.5em;text-align:right'"
     assert f"<th {left}>day</th><th {right}>count</th><th {right}>interval</th>" in table
     assert f"<td {left}><bdi>12</bdi></td><td {right}><bdi>&lt; 0.001</bdi></td>" in table

@@ -95,8 +95,8 @@ def test_marimo_exports_the_notebook_of_its_guide(tmp_path: Path) -> None:
     for value in ("TextGenerator(", "95 % interval", "the 4th of July"):
         assert value in page, value
     assert (
-        page.count("marimo-anywidget data-initial-value") >= 5
-    )  # four parts of the Generate panel, and the explanation
+        page.count("marimo-anywidget data-initial-value") >= 6
+    )  # five parts of the Generate panel, and the explanation
 
 
 def test_voila_serves_the_dashboard_of_its_guide(tmp_path: Path) -> None:

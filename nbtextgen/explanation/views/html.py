@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from nbtextgen.core.escaping import escaped, visible
+from nbtextgen.core.escaping import CELL, escaped, visible
 from nbtextgen.explanation.attributions import Values
 from nbtextgen.explanation.config import method_title
 from nbtextgen.explanation.explanation import Explanation, Explanations
@@ -114,19 +114,19 @@ def _table(explanation: Explanation) -> str:
         units += [f"… {shown(text)}" for text in explanation.prefix_tokens]
     largest = float(np.abs(matrix).max(initial=0.0)) or 1.0
     unit = "weight" if explanation.method == "attention" else "nats"
-    head = "".join(f"<th><bdi>{visible(text)}</bdi></th>" for text in units)
+    head = "".join(f"<th style='{CELL}'><bdi>{visible(text)}</bdi></th>" for text in units)
     rows = list[str]()
     pale = np.zeros(matrix.shape, dtype=bool) if errors is None else within_noise(matrix, errors)
     for token, values, unsure, log_probability in zip(
         explanation.output_tokens, matrix, pale, explanation.log_probabilities, strict=True
     ):
         cells = "".join(
-            f"<td style='text-align:right;{_shade(value / largest, pale=dim)}'>{round(value, 2) + 0.0:.2f}</td>"
+            f"<td style='{CELL};text-align:right;{_shade(value / largest, pale=dim)}'>{round(value, 2) + 0.0:.2f}</td>"
             for value, dim in zip(values, unsure.tolist(), strict=True)
         )
-        rows.append(f"<tr>{_row_head(token)}{cells}<td>{log_probability:.2f}</td></tr>")
+        rows.append(f"<tr>{_row_head(token)}{cells}<td style='{CELL}'>{log_probability:.2f}</td></tr>")
     last = "log p - log p'" if explanation.contrast is not None else "log p"
-    return f"<table><thead><tr><th>{unit}</th>{head}<th>{last}</th></tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    return f"<table><thead><tr><th>{unit}</th>{head}<th style='{CELL}'>{last}</th></tr></thead><tbody>{''.join(rows)}</tbody></table>"
 
 
 def _strongest_units(explanation: Explanation) -> str:
@@ -137,9 +137,9 @@ def _strongest_units(explanation: Explanation) -> str:
             f"<bdi>{visible(shown(explanation.input_units[unit]))}</bdi> {values[unit]:+.2f}"
             for unit in strongest(values, 5)
         )
-        rows.append(f"<tr>{_row_head(token)}<td style='text-align:left'>{parts}</td></tr>")
+        rows.append(f"<tr>{_row_head(token)}<td style='{CELL};text-align:left'>{parts}</td></tr>")
     return f"<table><tbody>{''.join(rows)}</tbody></table>"
 
 
 def _row_head(token: str) -> str:
-    return f"<th style='text-align:left'><bdi>{visible(shown(token))}</bdi></th>"
+    return f"<th style='{CELL};text-align:left'><bdi>{visible(shown(token))}</bdi></th>"

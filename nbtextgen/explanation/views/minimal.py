@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nbtextgen.core.escaping import visible
+from nbtextgen.core.escaping import CELL, visible
 from nbtextgen.explanation.counterfactual import Pieces
 from nbtextgen.explanation.minimal_edits import MinimalEdit, MinimalEdits
 
@@ -34,16 +34,16 @@ def minimal_html(edits: MinimalEdits) -> str:
     rows = [("left out", edits.removal), ("replaced", edits.replacement), ("sufficient", edits.sufficient)]
     body = "".join(_row(name, edit) for name, edit in rows if edit is not None)
     return (
-        f"<div style='line-height:1.7'>{sentences}<table><thead><tr><th></th><th style='text-align:left'>input</th>"
-        f"<th style='text-align:left'>output</th></tr></thead><tbody>{body}</tbody></table>"
+        f"<div style='line-height:1.7'>{sentences}<table><thead><tr><th></th><th style='{CELL};text-align:left'>input</th>"
+        f"<th style='{CELL};text-align:left'>output</th></tr></thead><tbody>{body}</tbody></table>"
         f"<small>{visible(proof(edits))}</small></div>"
     )
 
 
 def _row(name: str, edit: MinimalEdit) -> str:
-    cell = "<td style='text-align:left;white-space:pre-wrap'>"
+    cell = f"<td style='{CELL};text-align:left;white-space:pre-wrap'>"
     return (
-        f"<tr><th style='text-align:left'>{name}</th>{cell}<bdi>{visible(edit.change.source)}</bdi></td>"
+        f"<tr><th style='{CELL};text-align:left'>{name}</th>{cell}<bdi>{visible(edit.change.source)}</bdi></td>"
         f"{cell}<bdi>{_diff(edit.change.after)}</bdi></td></tr>"
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from nbtextgen.core.escaping import visible
+from nbtextgen.core.escaping import CELL, visible
 from nbtextgen.explanation.agreement import Agreement
 from nbtextgen.explanation.config import METHOD_NAMES
 from nbtextgen.explanation.survey import SCORES, Survey
@@ -88,12 +88,12 @@ def _bar(share: float) -> str:
 
 
 def _table(title: str, heads: Iterable[str], rows: list[list[str]], bars: list[str]) -> str:
-    head = "".join(f"<th style='text-align:left'>{visible(text)}</th>" for text in heads)
+    head = "".join(f"<th style='{CELL};text-align:left'>{visible(text)}</th>" for text in heads)
     body = list[str]()
     for index, row in enumerate(rows):
-        cells = [f"<td style='text-align:left'><bdi>{visible(cell)}</bdi></td>" for cell in row]
+        cells = [f"<td style='{CELL};text-align:left'><bdi>{visible(cell)}</bdi></td>" for cell in row]
         if index < len(bars):
-            cells[1] = f"<td style='text-align:left;{bars[index]}'>{visible(row[1])}</td>"
+            cells[1] = f"<td style='{CELL};text-align:left;{bars[index]}'>{visible(row[1])}</td>"
         body.append(f"<tr>{''.join(cells)}</tr>")
     return (
         f"<h4>{visible(title)}</h4><div style='overflow:auto'><table><thead><tr>{head}</tr></thead>"
@@ -113,9 +113,10 @@ def agreement_text(agreement: Agreement) -> str:
 
 def agreement_html(agreement: Agreement) -> str:
     """The correlations as a table, and what they mean."""
-    head = "".join(f"<th>{visible(method)}</th>" for method in agreement.methods)
+    cell = f"<td style='{CELL}'>"
+    head = "".join(f"<th style='{CELL}'>{visible(method)}</th>" for method in agreement.methods)
     body = "".join(
-        f"<tr><th style='text-align:left'>{visible(method)}</th>{''.join(f'<td>{rho:.2f}</td>' for rho in row)}</tr>"
+        f"<tr><th style='{CELL};text-align:left'>{visible(method)}</th>{''.join(f'{cell}{rho:.2f}</td>' for rho in row)}</tr>"
         for method, row in zip(agreement.methods, agreement.correlations, strict=True)
     )
     return (
