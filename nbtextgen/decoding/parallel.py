@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +25,8 @@ def run_parallel(
     """Run every search in a thread of its own that computes on one core; return the results in order.
 
     Every search checks the token that it is given at every step. If one fails, or the caller is interrupted, the others
-    are cancelled. With ``one_thread`` a single search computes on one core too, instead of with all threads.
+    are cancelled. A search sees the context of the caller, so that what reports its progress in a notebook reaches the caller's
+    cell. With ``one_thread`` a single search computes on one core too, instead of with all threads.
     """
     shared = CancellationToken(cancellation)
     cores = torch.get_num_threads()
@@ -39,7 +41,7 @@ def run_parallel(
         return search(shared)
 
     with ThreadPoolExecutor(len(searches)) as pool:
-        futures = [pool.submit(run_on_one_core, search) for search in searches]
+        futures = [pool.submit(contextvars.copy_context().run, run_on_one_core, search) for search in searches]
         ready.wait()
         torch.set_num_threads(cores)
         try:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from contextvars import ContextVar
 from typing import Any
 
 import pytest
 import torch
 
 from nbtextgen import Pairs, TextGenerator
-from nbtextgen.core.cancellation import CancellationToken, Cancelled
+from nbtextgen.core.cancellation import CancellationToken, Cancelled, run_job
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.decoding.parallel import run_parallel
 from nbtextgen.inference import predictor as writing
@@ -20,6 +21,44 @@ def test_results_come_in_order_and_each_search_has_a_core_of_its_own() -> None:
     actual = run_parallel([lambda _, n=n: (n, torch.get_num_threads()) for n in range(3)])
     assert actual == [(0, 1), (1, 1), (2, 1)]
     assert torch.get_num_threads() == before
+
+
+def test_searches_see_the_context_of_the_caller() -> None:
+    cell = ContextVar[str]("cell")
+    cell.set("third")
+    assert run_parallel([lambda _: cell.get()] * 2) == ["third", "third"]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_progress_counts_the_outputs_of_every_search_and_ends_them(
+    threads: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = Pairs.of([(a + b, b + a) for a in "abcdefgh" for b in "abcdefgh"])
+    model = TextGenerator(hidden_size=8, embedding_size=8, max_steps=2).fit(pairs, callbacks=[])
+    monkeypatch.setattr(
+        writing.Predictor, "_split_sources", lambda _, texts, __: [[*range(n, texts, 2)] for n in (0, 1)]
+    )
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        counts = list[tuple[int, int]]()
+        scores = model.evaluate(pairs, on_progress=lambda *count: counts.append(count), batch_size=4)
+        assert counts[0] == (0, 64) and counts == sorted(counts) and 56 <= counts[-1][0] <= 64
+        assert scores["exact"].value == model.evaluate(pairs, batch_size=4)["exact"].value
+
+        def stop(done: int, count: int) -> None:
+            if done >= count / 2:
+                raise Cancelled
+
+        with pytest.raises(Cancelled):
+            model.evaluate(pairs, on_progress=stop, batch_size=4)
+        token = CancellationToken()
+        token.cancel()
+        with pytest.raises(Cancelled):
+            run_job(lambda _: model.generate(["ab", "ba"]), token)  # whatever a job calls is cancelled with it
+        assert len(model.generate(["ab", "ba"])) == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_failing_search_cancels_the_others() -> None:

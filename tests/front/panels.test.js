@@ -419,9 +419,11 @@ test("a bar says how far work is, is cancelled once, and is read out at its begi
   model.set("state", { text: "3 of 4 pairs generated", done: 0.75 });
   assert.ok(bar.value === 0.75 && bar.getAttribute("aria-label") === "3 of 4 pairs generated");
   assert.ok(said() === "Evaluating …" && root.textContent.includes("3 of 4 pairs generated"));
+  cancel.focus();
   cancel.click();
   cancel.click();
   assert.deepEqual(model.sent, [{ kind: "cancel" }]);
+  assert.equal(document.activeElement, root.querySelector(".ntg-progress"), "the focus stays in the panel");
   model.set("state", { text: "4 of 4 pairs generated", done: 1 });
   assert.ok(cancel.disabled && said() === "Stopping …");
   model.set("state", {});

@@ -88,7 +88,7 @@ class ProgressRow {
     this.text = el("span", { class: "ntg-muted", "aria-hidden": "true" });
     this.cancel = button("Cancel", () => this.stop(onCancel), { hidden: true });
     this.said = el("span", { class: "ntg-hidden", role: "status" });
-    this.node = el("div", { class: "ntg-progress" }, this.bar, this.text, this.cancel, this.said);
+    this.node = el("div", { class: "ntg-progress", tabindex: "-1" }, this.bar, this.text, this.cancel, this.said);
     this.stopping = false;
   }
 
@@ -105,6 +105,8 @@ class ProgressRow {
     const began = busy && this.bar.hidden;
     this.stopping = busy && this.stopping;
     const shown = this.stopping ? "Stopping …" : visible(text);
+    // A button that goes takes the focus along, and the next key would be one of the notebook's commands.
+    if (document.activeElement === this.cancel && (!busy || this.stopping)) this.node.focus({ preventScroll: true });
     this.bar.hidden = this.cancel.hidden = !busy;
     this.cancel.disabled = this.stopping;
     this.bar.setAttribute("aria-label", shown);
