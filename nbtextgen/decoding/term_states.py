@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,34 +23,37 @@ class Candidates(NamedTuple):
     tokens: Ids
     states: Ids
 
-    def map(self, change: Callable[[NDArray[Any]], NDArray[Any]]) -> Candidates:
-        """Change the arrays in the same way, in their order."""
-        return Candidates(
-            change(self.totals),
-            change(self.log_probabilities),
-            change(self.parents),
-            change(self.tokens),
-            change(self.states),
-        )
-
     def take(self, columns: Ids) -> Candidates:
         """The candidates in some columns of each row, ``(rows, chosen)``."""
-        return self.map(lambda values: np.take_along_axis(values, columns, 1))
+        places = flat_places(columns, self.totals.shape[1])
+        return Candidates(
+            self.totals.take(places),
+            self.log_probabilities.take(places),
+            self.parents.take(places),
+            self.tokens.take(places),
+            self.states.take(places),
+        )
 
     def beside(self, other: Candidates) -> Candidates:
         """These candidates, then those of another with as many rows."""
-        following = iter(other)
-        return self.map(lambda values: np.concatenate([values, next(following)], 1))
-
-    def without_repeated(self, first: int) -> Candidates:
-        """Rule out those of the ``first`` candidates that the others have too: the same token after the same hypothesis."""
-        same = (self.parents[:, :first, None] == self.parents[:, None, first:]) & (
-            self.tokens[:, :first, None] == self.tokens[:, None, first:]
+        return Candidates(
+            np.concatenate((self.totals, other.totals), 1),
+            np.concatenate((self.log_probabilities, other.log_probabilities), 1),
+            np.concatenate((self.parents, other.parents), 1),
+            np.concatenate((self.tokens, other.tokens), 1),
+            np.concatenate((self.states, other.states), 1),
         )
-        repeated = (same & (self.totals[:, None, first:] > -np.inf)).any(2)
-        totals = self.totals.copy()
-        totals[:, :first][repeated] = -np.inf
-        return self._replace(totals=totals)
+
+    def without(self, other: Candidates, width: int) -> Candidates:
+        """Rule out those that another has too: the same token after the same of ``width`` hypotheses."""
+        keys = np.where(other.totals > -np.inf, other.tokens * width + other.parents, -1)
+        repeated = ((self.tokens * width + self.parents)[:, :, None] == keys[:, None]).any(2)
+        return self._replace(totals=np.where(repeated, np.float32(-np.inf), self.totals))
+
+
+def flat_places(columns: Ids, count: int) -> Ids:
+    """Where columns ``(rows, chosen)`` of arrays ``(rows, count)`` are in the flattened arrays."""
+    return columns + np.arange(0, len(columns) * count, count)[:, None]
 
 
 class TermStates:
@@ -62,77 +65,85 @@ class TermStates:
 
     def __init__(self, matchers: Sequence[TermMatcher]) -> None:
         self._matchers = matchers
-        tokens = [matcher.tokens() for matcher in matchers]
-        width = max(map(len, tokens))
+        width = max(len(matcher.tokens) for matcher in matchers)
         self._tokens = np.full((len(matchers), width), -1, np.int64)  # those of each automaton's terms
-        for row, each in zip(self._tokens, tokens, strict=True):
-            row[: len(each)] = each
-        self._numbers: dict[tuple[int, int], int] = {}
+        for row, matcher in zip(self._tokens, matchers, strict=True):
+            row[: len(matcher.tokens)] = matcher.tokens
+        self._numbers: list[list[int]] = [[] for _ in matchers]  # of the states of each automaton
         self._states: list[tuple[int, int]] = []
         self.needs = np.zeros(64, np.int64)
         self._owners = np.zeros(64, np.int64)
-        self._next = np.full(
-            (64, width + 1), -1, np.int64
+        self._next = np.zeros(
+            (64, width + 1), np.int64
         )  # by the token's place in ``_tokens``; the last is for all others
         self._advances = np.full((64, 1, 2), -1, np.int64)
         self._expanded = np.zeros(64, np.bool_)
 
     def initial(self, matcher: int) -> int:
         """The state of the empty sequence in one of the automata."""
-        return self._number(matcher, 0)
+        if not self._numbers[matcher]:
+            self._add(matcher)
+        return self._numbers[matcher][0]
+
+    def expand(self, states: Ids) -> None:
+        """Fill the tables for some states, before ``follow`` and ``advances`` are asked about them."""
+        expanded = self._expanded[states]
+        if expanded.all():
+            return
+        new = list(set[int](states[~expanded].tolist()))
+        rows = [self._row(state) for state in new]
+        most = max(len(advances) for _, advances in rows)
+        if most > self._advances.shape[1]:
+            more = most - self._advances.shape[1]
+            self._advances = np.pad(self._advances, ((0, 0), (0, more), (0, 0)), constant_values=-1)
+        self._next[new] = [following for following, _ in rows]
+        if most:
+            nothing = [(-1, -1)]
+            self._advances[new, :most] = [advances + nothing * (most - len(advances)) for _, advances in rows]
+        self._expanded[new] = True
 
     def follow(self, states: Ids, tokens: Ids) -> Ids:
         """The states after one more token; both have the same shape."""
-        matches = self._tokens[self._owners[states]] == tokens[..., None]
-        places = np.where(matches.any(-1), matches.argmax(-1), self._tokens.shape[1])
-        unknown = self._next[states, places] < 0
-        if unknown.any():
-            rows: list[list[int]] = np.unique(np.stack([states, places, tokens])[:, unknown], axis=1).T.tolist()
-            for state, place, token in rows:
-                matcher, local = self._states[state]
-                following = self._number(matcher, self._matchers[matcher].step(local, token))
-                self._next[state, place] = following
-        return self._next[states, places]
+        places = self._tokens.shape[1]
+        matches = np.ones((*states.shape, places + 1), np.bool_)
+        np.equal(self._tokens[self._owners[states]], tokens[..., None], out=matches[..., :places])
+        return self._next[states, matches.argmax(-1)]
 
     def advances(self, states: Ids) -> tuple[Ids, Ids]:
         """The tokens that lower the need of each state, and the states after them, with -1 where there are no more.
 
         Both are the shape of ``states`` with one more dimension.
         """
-        for state in np.unique(states[~self._expanded[states]]).tolist():
-            self._expand(state)
         advances = self._advances[states]
         return advances[..., 0], advances[..., 1]
 
-    def _expand(self, state: int) -> None:
+    def _row(self, state: int) -> tuple[list[int], list[tuple[int, int]]]:
+        """What ``_next`` and ``_advances`` say of a state."""
         matcher, local = self._states[state]
-        advances = [
-            (token, self._number(matcher, following)) for token, following in self._matchers[matcher].advances(local)
-        ]
-        if len(advances) > self._advances.shape[1]:
-            more = len(advances) - self._advances.shape[1]
-            self._advances = np.pad(self._advances, ((0, 0), (0, more), (0, 0)), constant_values=-1)
-        if advances:
-            self._advances[state, : len(advances)] = advances
-        self._expanded[state] = True
+        automaton, numbers = self._matchers[matcher], self._numbers[matcher]
+        following, advances = automaton.following(local), automaton.advances(local)
+        if len(numbers) < automaton.states:
+            self._add(matcher)
+        *after, other = [numbers[each] for each in following]
+        after += [0] * (self._tokens.shape[1] - len(after))
+        return [*after, other], [(token, numbers[each]) for token, each in advances]
 
-    def _number(self, matcher: int, local: int) -> int:
-        """The number of a state of an automaton; a new state gets the next one."""
-        key = matcher, local
-        number = self._numbers.get(key)
-        if number is None:
-            number = self._numbers[key] = len(self._states)
-            self._states.append(key)
+    def _add(self, matcher: int) -> None:
+        """Number the states that an automaton has met since."""
+        numbers, automaton = self._numbers[matcher], self._matchers[matcher]
+        for local in range(len(numbers), automaton.states):
+            number = len(self._states)
             if number == len(self.needs):
                 self._grow()
-            self.needs[number], self._owners[number] = self._matchers[matcher].need(local), matcher
-        return number
+            self.needs[number], self._owners[number] = automaton.need(local), matcher
+            self._states.append((matcher, local))
+            numbers.append(number)
 
     def _grow(self) -> None:
         """Double the tables."""
         self.needs, self._owners = np.tile(self.needs, 2), np.tile(self._owners, 2)
         self._expanded = np.append(self._expanded, np.zeros_like(self._expanded))
-        self._next = np.append(self._next, np.full_like(self._next, -1), 0)
+        self._next = np.append(self._next, np.zeros_like(self._next), 0)
         self._advances = np.append(self._advances, np.full_like(self._advances, -1), 0)
 
 
@@ -146,16 +157,18 @@ def allocate(candidates: Candidates, needs: Ids, width: int) -> Candidates:
     possible = candidates.totals > -np.inf
     banks = np.where(possible, needs, np.iinfo(np.int64).max)
     order = np.lexsort((-candidates.totals, banks))
-    sorted_banks = np.take_along_axis(banks, order, 1)
+    places = flat_places(order, banks.shape[1])
+    sorted_banks = banks.take(places)
     is_best = np.ones_like(possible)
-    is_best[:, 1:] = sorted_banks[:, 1:] != sorted_banks[:, :-1]
+    np.not_equal(sorted_banks[:, 1:], sorted_banks[:, :-1], out=is_best[:, 1:])
     number = is_best.cumsum(1) - 1  # of the bank, among those of its row
-    count = np.take_along_axis(possible, order, 1).sum(1, keepdims=True)
-    last = np.take_along_axis(number, np.maximum(count - 1, 0), 1)
+    count = possible.sum(1)
+    rows = np.arange(len(count))
+    last = number[rows, np.maximum(count - 1, 0)][:, None]
     rank = np.where(is_best, 3, 4)
     rank[is_best & (number == last)] = 2
     rank[is_best & (number == 1) & (sorted_banks[:, :1] == 0)] = 1
-    rank[is_best & (number == 0)] = 0
-    rank[np.arange(rank.shape[1]) >= count] = 5
-    best_first = np.lexsort((-np.take_along_axis(candidates.totals, order, 1), rank))[:, :width]
-    return candidates.take(np.take_along_axis(order, best_first, 1))
+    rank[:, 0] = 0
+    rank[np.arange(rank.shape[1]) >= count[:, None]] = 5
+    best_first = np.lexsort((-candidates.totals.take(places), rank))[:, :width]
+    return candidates.take(order.take(flat_places(best_first, order.shape[1])))

@@ -21,21 +21,28 @@ class TermMatcher:
     """
 
     def __init__(self, terms: Terms) -> None:
-        """Build the automaton; every term has at least one alternative, of at least one token."""
+        """Build the automaton; every term has at least one alternative, of at least one token.
+
+        Attributes:
+            tokens: those of all terms, each once, in their order.
+            total: tokens that the empty sequence needs.
+        """
         self._shortest = [min(map(len, alternatives)) for alternatives in terms]
+        self._all_met = (1 << len(terms)) - 1
         self._next: list[dict[int, int]] = [{}]
-        self._fail = [0]
         self._complete = [0]  # bits of the terms that end at a node
         self._rest: list[dict[int, int]] = [{}]  # for every term that is under way at a node, its missing tokens
         for term, alternatives in enumerate(terms):
             for ids in alternatives:
                 self._add(term, ids)
-        self._link()
+        self.tokens = sorted({token for following in self._next for token in following})
+        self._places = {token: place for place, token in enumerate(self.tokens)}
+        self._nodes_after = self._link()
         self._numbers: dict[tuple[int, int], int] = {}
         self._states: list[tuple[int, int]] = []
         self._needs: list[int] = []
-        self._steps: list[dict[int, int]] = []
-        self._advances: list[tuple[tuple[int, int], ...] | None] = []
+        self._wholes: dict[int, int] = {}
+        self._following: list[list[int] | None] = []
         self.total = self.need(self._number(0, 0))
 
     def _add(self, term: int, ids: Sequence[int]) -> None:
@@ -44,7 +51,6 @@ class TermMatcher:
             if token not in self._next[node]:
                 self._next[node][token] = len(self._next)
                 self._next.append({})
-                self._fail.append(0)
                 self._complete.append(0)
                 self._rest.append({})
             node = self._next[node][token]
@@ -52,62 +58,79 @@ class TermMatcher:
             rest[term] = min(len(ids) - position, rest.get(term, len(ids)))
         self._complete[node] |= 1 << term
 
-    def _link(self) -> None:
-        """Let every node fall back to the longest proper suffix that is a node, and inherit what that completes."""
-        queue = deque(self._next[0].values())
+    def _link(self) -> list[list[int]]:
+        """The node after every node and token, by the token's place in ``tokens``; the last place is for all other tokens.
+
+        A node falls back to the longest proper suffix that is a node, and inherits what that completes.
+        """
+        root = [0] * (len(self.tokens) + 1)
+        for token, child in self._next[0].items():
+            root[self._places[token]] = child
+        after = [root] * len(self._next)
+        queue = deque((child, 0) for child in self._next[0].values())  # nodes with their suffixes
         while queue:
-            node = queue.popleft()
-            for token, child in self._next[node].items():
-                self._fail[child] = self._follow(self._fail[node], token)
-                queue.append(child)
-            suffix = self._fail[node]
+            node, suffix = queue.popleft()
             self._complete[node] |= self._complete[suffix]
             for term, rest in self._rest[suffix].items():
                 self._rest[node][term] = min(rest, self._rest[node].get(term, rest))
-
-    def _follow(self, node: int, token: int) -> int:
-        while node and token not in self._next[node]:
-            node = self._fail[node]
-        return self._next[node].get(token, 0)
+            if self._next[node] or suffix:
+                after[node] = after[suffix].copy()
+                for token, child in self._next[node].items():
+                    queue.append((child, after[suffix][self._places[token]]))
+                    after[node][self._places[token]] = child
+        return after
 
     def _number(self, met: int, node: int) -> int:
-        key = met, node
-        if key not in self._numbers:
-            self._numbers[key] = len(self._states)
-            self._states.append(key)
-            whole = sum(length for term, length in enumerate(self._shortest) if not met >> term & 1)
-            begun = [rest - self._shortest[term] for term, rest in self._rest[node].items() if not met >> term & 1]
-            self._needs.append(whole + min([0, *begun]))
-            self._steps.append({})
-            self._advances.append(None)
-        return self._numbers[key]
+        if met == self._all_met:
+            node = 0  # nothing is needed any more, whatever follows
+        number = self._numbers.get((met, node))
+        if number is None:
+            number = self._numbers[met, node] = len(self._states)
+            self._states.append((met, node))
+            need = whole = self._whole(met)
+            for term, rest in self._rest[node].items():
+                if not met >> term & 1:
+                    need = min(need, whole + rest - self._shortest[term])
+            self._needs.append(need)
+            self._following.append(None)
+        return number
 
-    def tokens(self) -> list[int]:
-        """The tokens of all terms, each once."""
-        return sorted({token for following in self._next for token in following})
+    def _whole(self, met: int) -> int:
+        """Tokens of the terms that are not met."""
+        whole = self._wholes.get(met)
+        if whole is None:
+            whole = sum(length for term, length in enumerate(self._shortest) if not met >> term & 1)
+            self._wholes[met] = whole
+        return whole
 
     def need(self, state: int) -> int:
         """Number of tokens with which the missing terms can be completed; 0 if all are met."""
         return self._needs[state]
 
+    @property
+    def states(self) -> int:
+        """How many states there are by now; they are numbered as they are met."""
+        return len(self._states)
+
+    def following(self, state: int) -> list[int]:
+        """The state after each of ``tokens``, and behind them that after any other token."""
+        following = self._following[state]
+        if following is None:
+            met, node = self._states[state]
+            complete, numbers, following = self._complete, self._numbers, list[int]()
+            for after in self._nodes_after[node]:
+                bits = met | complete[after]
+                number = numbers.get((bits, after))
+                following.append(self._number(bits, after) if number is None else number)
+            self._following[state] = following
+        return following
+
     def step(self, state: int, token: int) -> int:
         """The state after one more token."""
-        steps = self._steps[state]
-        if token not in steps:
-            met, node = self._states[state]
-            node = self._follow(node, token)
-            steps[token] = self._number(met | self._complete[node], node)
-        return steps[token]
+        return self.following(state)[self._places.get(token, -1)]
 
-    def advances(self, state: int) -> tuple[tuple[int, int], ...]:
+    def advances(self, state: int) -> list[tuple[int, int]]:
         """The tokens that lower the need, each with the state after it."""
-        advances = self._advances[state]
-        if advances is None:
-            node, tokens = self._states[state][1], set(self._next[0])
-            while node:
-                tokens.update(self._next[node])
-                node = self._fail[node]
-            after = [(token, self.step(state, token)) for token in sorted(tokens)]
-            advances = tuple((token, number) for token, number in after if self._needs[number] < self._needs[state])
-            self._advances[state] = advances
-        return advances
+        need, needs = self._needs[state], self._needs
+        after = zip(self.tokens, self.following(state), strict=False)
+        return [(token, number) for token, number in after if needs[number] < need]

@@ -77,6 +77,7 @@ class TermFinder:
         """
         self._source, self._target, self._copy = source, target, copy
         self._glossary: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._spelled: dict[tuple[tuple[str, ...], tuple[str, ...]], Alternatives] = {}
         for term, targets in map(read_entry, config.glossary):
             self._check(f"--glossary {term!r} needs", targets)
             for spelling in (term, term[:1].upper() + term[1:]):  # as at the start of a sentence
@@ -145,13 +146,11 @@ class TermFinder:
 
     def _alternatives(self, texts: Sequence[str], source_words: Sequence[str]) -> Alternatives:
         """The ways to write one of the texts as token ids: as a word of its own, and without a space before it."""
-        spellings = [
-            ids
-            for text in texts
-            for opening in ("", "(")
-            if (ids := self._ids(opening, text, source_words)) is not None
-        ]
-        return tuple(dict.fromkeys(spellings))
+        key = tuple(texts), tuple(source_words)
+        if key not in self._spelled:
+            spellings = (self._ids(opening, text, source_words) for text in texts for opening in ("", "("))
+            self._spelled[key] = tuple(dict.fromkeys(ids for ids in spellings if ids is not None))
+        return self._spelled[key]
 
     def _ids(self, opening: str, text: str, source_words: Sequence[str]) -> tuple[int, ...] | None:
         """The ids of a text behind an opening bracket; ``None`` if the model cannot write it so."""
