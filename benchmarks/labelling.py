@@ -1,10 +1,11 @@
 """What to label next: labels needed for the same quality when ``to_label`` chooses and when chance does.
 
-    python benchmarks/labelling.py [--tasks dates table] [--seeds 3] [--out FILE]
+    python benchmarks/labelling.py [--tasks dates table] [--seeds 5] [--out FILE]
 
 Both begin with the same 200 labelled pairs. Chance adds 200 at a time; ``to_label`` adds 200 at a time by a model trained on those
 before. Every model trains anew, by updates. Prints a JSON line for each training, and one for each task: the labels that chance needs
-for the exact match that ``to_label`` has at its end (linear between means over seeds), and the ratio of both.
+for the exact match that ``to_label`` has at its end (linear between means over seeds), and the ratio of both with a 95 % bootstrap
+interval over seeds. Where chance never gets there, the ratio is an upper bound.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ from doubtful_tasks import SHAPES, THINGS, UNITS
 from nbtextgen import Pairs, TextGenerator, builtin, to_label
 
 STEP = 200
-ROUNDS = (3, 7)
+ROUNDS = (3, 9)
 """Trainings by ``to_label`` and by chance, the first, common one included."""
 TEST = 1000
+RESAMPLES = 2000
 OPTIONS = {"hidden_size": 96, "max_steps": 400, "samples": 0, "batch_size": 32}
 
 
@@ -76,27 +78,37 @@ def one_seed(name: str, seed: int) -> list[dict[str, Any]]:
     return lines
 
 
+def needed(by: dict[str, dict[int, dict[int, float]]], seeds: list[int]) -> tuple[float, bool]:
+    """Labels that chance needs for the quality of ``to_label`` at its end, by means over seeds, and whether it gets there."""
+
+    def means(name: str) -> tuple[list[int], list[float]]:
+        counts = sorted(by[name])
+        return counts, [float(np.mean([by[name][count][seed] for seed in seeds])) for count in counts]
+
+    (counts, chance), (_, own) = means("chance"), means("to_label")
+    return float(np.interp(own[-1], np.maximum.accumulate(chance), counts)), own[-1] <= max(chance)
+
+
 def summary(name: str, lines: list[dict[str, Any]]) -> dict[str, Any]:
     """The labels that chance needs for the quality of ``to_label``."""
-
-    def means(by: str) -> tuple[list[int], list[float]]:
-        counts = sorted({line["labels"] for line in lines if line["by"] == by})
-        return counts, [
-            float(np.mean([line["exact"] for line in lines if line["by"] == by and line["labels"] == count]))
-            for count in counts
-        ]
-
-    counts, chance = means("chance")
-    own_counts, own = means("to_label")
-    needed = float(np.interp(own[-1], np.maximum.accumulate(chance), counts))
-    beyond = own[-1] > max(chance)
+    by: dict[str, dict[int, dict[int, float]]] = {"chance": {}, "to_label": {}}
+    for line in lines:
+        by[line["by"]].setdefault(line["labels"], {})[line["seed"]] = line["exact"]
+    seeds = sorted({line["seed"] for line in lines})
+    spent, generator = max(by["to_label"]), np.random.default_rng(1)
+    labels, reached = needed(by, seeds)
+    draws = [spent / needed(by, generator.choice(seeds, len(seeds)).tolist())[0] for _ in range(RESAMPLES)]
+    curves = {
+        each: {count: round(float(np.mean(list(values.values()))), 2) for count, values in sorted(by[each].items())}
+        for each in by
+    }
     return {
         "task": name,
-        "seeds": len({line["seed"] for line in lines}),
-        "chance": dict(zip(counts, np.round(chance, 1).tolist(), strict=True)),
-        "to_label": dict(zip(own_counts, np.round(own, 1).tolist(), strict=True)),
-        "labels_of_chance": f"over {counts[-1]}" if beyond else round(needed),
-        "ratio": round(own_counts[-1] / needed, 3),
+        "seeds": len(seeds),
+        **curves,
+        "labels_of_chance": round(labels) if reached else f"over {max(by['chance'])}",
+        "ratio": round(spent / labels, 3),
+        "ratio_interval": np.percentile(draws, [2.5, 97.5]).round(3).tolist(),
     }
 
 
@@ -104,7 +116,7 @@ def main() -> None:
     """Run the tasks one after another."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", nargs="+", choices=list(TASKS), default=list(TASKS))
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--out", type=Path, help="append the lines to a file")
     parser.add_argument("--limit", type=float, default=60.0, help="minutes after which no further seed begins")
     arguments, began = parser.parse_args(), time.monotonic()

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from nbtextgen.confidence.selection import select, source_vectors
+from nbtextgen.confidence.selection import select
 from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.escaping import CELL, pictured, visible
 from nbtextgen.core.optional_imports import optional_import
@@ -16,6 +14,7 @@ from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.data.readers.texts import read_texts
 from nbtextgen.generator.trained_model import TrainedModel
 from nbtextgen.inference.sources import validate_sources
+from nbtextgen.influence.sketches import gradient_sketches
 
 if TYPE_CHECKING:
     import pandas
@@ -86,6 +85,8 @@ def to_label(
 ) -> RowsToLabel:
     """Choose the inputs whose labels would teach a model most: uncertain ones, unlike one another.
 
+    Both are read from gradients: those that the model's own outputs would cause if they were the labels.
+
     Args:
         model: a trained model, for instance on the rows that are labelled already.
         data: inputs without labels, as ``generate`` takes many; empty and repeated ones are left out.
@@ -112,9 +113,8 @@ def to_label(
     if not rows:
         raise DataError("There are no inputs to choose from; give at least one that is not empty.")
     outputs = model.generate([texts[row] for row in rows])
-    confidence = np.array([output.confidence for output in outputs])
-    vectors = source_vectors(model.predictor.source.encode_batch([texts[row] for row in rows]))
-    chosen = select(vectors, 1 - confidence, count, seed)
+    chosen = select(gradient_sketches(model.predictor, outputs), count, seed)
     return RowsToLabel(
-        RowToLabel(rows[index], texts[rows[index]], outputs[index].text, float(confidence[index])) for index in chosen
+        RowToLabel(rows[index], texts[rows[index]], outputs[index].text, float(outputs[index].confidence))
+        for index in chosen
     )

@@ -126,11 +126,6 @@ def buckets(ids: NDArray[np.int64]) -> NDArray[np.int64]:
     return (_hashes(ids) % np.uint64(BUCKETS)).astype(np.int64)
 
 
-def ngram_hashes(ids: Ids) -> NDArray[np.uint64]:
-    """A hash of every n-gram of a text, borders included, ``(n-grams,)``."""
-    return _hashes(_bordered([np.asarray(ids, np.int64)]))
-
-
 def _hashes(ids: NDArray[np.int64]) -> NDArray[np.uint64]:
     """A multiplicative hash of every ``SIZE`` neighbours."""
     mixed = np.zeros(len(ids) - SIZE + 1, np.uint64)

@@ -7,25 +7,19 @@ import pandas as pd
 import pytest
 
 from nbtextgen import Pairs, TextGenerator, to_label
-from nbtextgen.confidence.selection import select, source_vectors
+from nbtextgen.confidence.selection import select
 from nbtextgen.core.errors import DataError, OptionError
+from nbtextgen.influence.gradients import token_gradients
+from nbtextgen.influence.sketches import _examples, gradient_sketches
 
 
-def test_certain_rows_and_copies_of_drawn_rows_are_left() -> None:
-    vectors = source_vectors([[5, 6, 7]] * 30 + [[8, 9, 10]] * 30 + [[11, 12, 13]] * 30)
-    uncertainty = np.repeat([0.9, 0.8, 0.0], 30)
-    drawn = select(vectors, uncertainty, 2)
+def test_short_vectors_and_copies_of_drawn_rows_are_left() -> None:
+    vectors = np.repeat(np.diag([0.9, 0.8, 0.0]), 30, axis=0).astype(np.float32)
+    drawn = select(vectors, 2)
     assert drawn[0] < 30 <= drawn[1] < 60
-    assert sorted(select(vectors, uncertainty, 500)) == list(range(90))
-    assert select(vectors, uncertainty, 20, seed=3) == select(vectors, uncertainty, 20, seed=3)
-    assert select(vectors[:0], uncertainty[:0], 3) == [] and select(vectors, uncertainty, 0) == []
-
-
-def test_vectors_are_alike_as_far_as_the_sources_are() -> None:
-    rows = [[5, 6, 7, 8, 9, 10], [5, 6, 7, 8, 9, 11], [20, 21, 22, 23, 24, 25], []]
-    products = source_vectors(rows) @ source_vectors(rows).T
-    assert np.diag(products) == pytest.approx(np.ones(4), abs=1e-5)
-    assert products[0, 1] > products[0, 2] + 0.2 and abs(products[0, 2]) < 0.3
+    assert sorted(select(vectors, 500)) == list(range(90))
+    assert select(vectors, 20, seed=3) == select(vectors, 20, seed=3)
+    assert select(vectors[:0], 3) == [] and select(vectors, 0) == []
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +37,37 @@ def test_rows_keep_their_place_in_the_data(model: TextGenerator) -> None:
     assert sorted(row.row for row in everything) == [0, 2, 5] and everything[:2] == rows[:2]
     assert everything.frame()["text"].tolist() == [row.text for row in everything]
     assert repr(everything).startswith("3 rows to label:") and "<table>" in everything._repr_mimebundle_()["text/html"]
+
+
+@pytest.mark.parametrize("options", [{}, {"copy": True, "tokens": "word"}, {"ensemble": 2}])
+def test_products_of_sketches_are_those_of_gradients(options: dict[str, object]) -> None:
+    pairs = Pairs(["ab c", "ba d", "aab c", "abb a", "bab d"] * 4, ["x c", "y d", "xx c", "yy a", "xy d"] * 4)
+    settings = {"tokens": "char", "hidden_size": 8, "embedding_size": 8, "max_steps": 20, "samples": 0, **options}
+    model = TextGenerator(**settings, seed=1).fit(pairs, callbacks=[])
+    outputs = model.generate(["ab c", "aab q", "b", "abb a d"])
+    sketches = gradient_sketches(model.predictor, outputs, 20_000)
+    examples = _examples(model.predictor, outputs)
+    products = np.zeros((4, 4))
+    for network in model.predictor.networks:
+        gradients = [next(token_gradients(network, examples.take([row]))) for row in range(4)]
+        flat = np.stack([(each.errors.T @ each.features).numpy().ravel() for each in gradients])
+        products += flat @ flat.T / len(model.predictor.networks)
+    lengths = np.sqrt(np.diag(products))
+    assert np.abs(sketches @ sketches.T - products).max() < 0.1 * lengths.max() ** 2
+    alone = np.concatenate([gradient_sketches(model.predictor, [output], 20_000) for output in outputs])
+    assert np.allclose(alone, sketches, atol=1e-4 * np.abs(sketches).max())  # other outputs change nothing
+
+
+def test_what_the_model_does_not_know_is_chosen_first() -> None:
+    """An input unlike all that the model knows would teach it more than any of those."""
+    sides = [(f"{left}{right}", left) for left in "abcd" for right in "efgh"]
+    pairs = Pairs([source for source, _ in sides] * 10, [target for _, target in sides] * 10)
+    options = {"tokens": "char", "hidden_size": 16, "embedding_size": 8, "max_steps": 150, "samples": 0}
+    model = TextGenerator(**options, seed=1).fit(pairs, callbacks=[])
+    known = gradient_sketches(model.predictor, model.generate([source for source, _ in sides]))
+    strange = gradient_sketches(model.predictor, model.generate(["ee", "hh", "fe"]))
+    assert np.linalg.norm(strange, axis=1).min() > np.linalg.norm(known, axis=1).max()
+    assert to_label(model, [source for source, _ in sides] + ["hh"], 1)[0].source == "hh"
 
 
 def test_errors_of_labelling(model: TextGenerator) -> None:
