@@ -32,6 +32,10 @@ NAMES = (
     "sharpness of the attention",
     "distance to the next candidate",
     "cut at the longest length",
+    "mean probability of other tokens",
+    "log-probability of the least likely three neighbours",
+    "probabilities of the rivals",
+    "distance to the nearest rival",
 )
 """The features, in their order."""
 DOUBTFUL = np.log(0.9)
@@ -40,6 +44,14 @@ HARDLY = 0.2
 """Sum of attention weights below which a source token counts as hardly attended to."""
 CERTAIN = -1e-7
 """Largest log-probability: probabilities of 32-bit floats are not closer to one."""
+
+
+RIVAL_SHARE = 0.7
+"""Share of the rest of the probability that the likeliest other token has, where a search does not say it."""
+IMPROBABLE = -20.0
+"""Smallest log-probability of a rival."""
+FAR = 10.0
+"""Largest distance of log-probabilities."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +64,7 @@ class Observation:
         attention: ``(target tokens, source tokens)``, or ``None``.
         next_candidate: log-probability of the next candidate of an n-best list, or ``None``.
         ended: whether it ended by itself.
+        rivals: log-probability of the likeliest other token at each token and the end, like ``log_probabilities``, or ``None``.
     """
 
     source_ids: Sequence[int]
@@ -60,6 +73,7 @@ class Observation:
     attention: NDArray[np.float32] | None
     next_candidate: float | None
     ended: bool
+    rivals: NDArray[np.float32] | None = None
 
 
 def features(observations: Sequence[Observation], statistics: TrainingStatistics) -> NDArray[np.float64]:
@@ -75,7 +89,9 @@ def features(observations: Sequence[Observation], statistics: TrainingStatistics
     unknown = [sum(token == UNK for token in each.source_ids) for each in observations]
     source = statistics.source.summaries([each.source_ids for each in observations])
     target = statistics.target.summaries([each.target_ids for each in observations])
-    rivals = [np.nan if each.next_candidate is None else each.next_candidate for each in observations]
+    candidates = [np.nan if each.next_candidate is None else each.next_candidate for each in observations]
+    runs = -np.where(steps, logs, 0.0)
+    runs[:, 1:-1] += runs[:, :-2] + runs[:, 2:]
     return np.column_stack(
         [
             log_odds(total),
@@ -94,10 +110,28 @@ def features(observations: Sequence[Observation], statistics: TrainingStatistics
             target[:, 1],
             target[:, 2],
             np.array([_attended(each.attention) for each in observations]).reshape(len(observations), 3),
-            np.nan_to_num(np.minimum(10.0, total - rivals)),
+            np.nan_to_num(np.minimum(FAR, total - candidates)),
             [float(not each.ended) for each in observations],
+            -np.where(steps, np.expm1(np.where(steps, logs, 0.0)), 0.0).sum(1) / count,
+            -runs.max(1),
+            *_rivals(logs, steps, observations),
         ]
     )
+
+
+def _rivals(
+    logs: NDArray[np.float64], steps: NDArray[np.bool_], observations: Sequence[Observation]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The sum of the probabilities of the likeliest other tokens, and the least distance of a token to its own, ``(outputs,)``.
+
+    ``logs`` and ``steps`` are ``(outputs, longest)``.
+    """
+    rivals = np.log(RIVAL_SHARE) + np.log(-np.expm1(np.where(steps, logs, -1.0)))
+    for row, each in zip(rivals, observations, strict=True):
+        if each.rivals is not None:
+            row[: len(each.rivals)] = each.rivals
+    rivals = np.maximum(rivals, IMPROBABLE)
+    return np.where(steps, np.exp(rivals), 0.0).sum(1), np.where(steps, np.minimum(FAR, logs - rivals), FAR).min(1)
 
 
 def _attended(attention: NDArray[np.float32] | None) -> tuple[float, float, float]:

@@ -33,6 +33,7 @@ class _Step:
         tokens: appended tokens, ``(rows, width)``.
         logs: their log-probabilities, ``(rows, width)``.
         attention: ``(rows, width, source_length)`` in the order before ``parents``, or ``None`` to bound memory.
+        rivals: see ``Hypothesis.rivals``, ``(rows, width)``, or ``None``.
     """
 
     row_of: dict[int, int]
@@ -40,6 +41,7 @@ class _Step:
     tokens: list[list[int]]
     logs: list[list[float]]
     attention: NDArray[np.float32] | None
+    rivals: list[list[float]] | None
 
 
 @dataclass(frozen=True)
@@ -149,16 +151,32 @@ class Batch:
         self.state = self.model.keep(self.state, kept) if len(kept) else None
         return BatchChange(kept, kept[:0])
 
-    def append(self, tokens: Tensor, logs: Tensor, attention: Tensor, parents: Tensor | None = None) -> None:
+    def append(
+        self,
+        tokens: Tensor,
+        logs: Tensor,
+        attention: Tensor,
+        parents: Tensor | None = None,
+        rivals: Tensor | None = None,
+    ) -> None:
         """Append one token to every hypothesis.
 
-        Tokens, log-probabilities and ``parents``, the hypothesis that each one continues (by default itself), are
-        ``(rows, width)``; ``attention (rows, width, source_length)`` is in the order before ``parents``.
+        Tokens, log-probabilities, those of rivals, and ``parents``, the hypothesis that each one continues (by default
+        itself), are ``(rows, width)``; ``attention (rows, width, source_length)`` is in the order before ``parents``.
         """
         row_of = {index: row for row, (index, unfinished) in enumerate(self.rows()) if unfinished}
         order = None if parents is None else to_list(parents)
         kept_attention = self._keep_attention(attention, row_of)
-        self._history.append(_Step(row_of, order, to_list(tokens), to_list(logs), kept_attention))
+        self._history.append(
+            _Step(
+                row_of,
+                order,
+                to_list(tokens),
+                to_list(logs),
+                kept_attention,
+                None if rivals is None else to_list(rivals),
+            )
+        )
         if self.generated is not None:
             generated = self.generated
             if parents is not None:
@@ -197,6 +215,11 @@ class Batch:
             if step.attention is not None:
                 attention.append(step.attention[row, column])
         return tokens[::-1], logs[::-1], None if index in self._without_attention else attention[::-1]
+
+    def rivals(self, index: int, column: int, length: int) -> list[float]:
+        """Log-probabilities of the rivals of the last ``length`` tokens of a hypothesis that was never reordered."""
+        steps = islice(reversed(self._history), length)
+        return [step.rivals[step.row_of[index]][column] for step in steps if step.rivals is not None][::-1]
 
     def stack_attention(self, index: int, attention: list[NDArray[np.float32]] | None) -> NDArray[np.float32] | None:
         """Stack the attention of one output over the tokens of its source, ``(steps, source_length)``."""

@@ -12,7 +12,7 @@ from nbtextgen.decoding.beam import best_extensions
 from nbtextgen.decoding.config import NOTHING_ALLOWED
 from nbtextgen.decoding.constraints import IMPOSSIBLE, Constraints, force_end
 from nbtextgen.decoding.hypothesis import Hypothesis, length_norm
-from nbtextgen.decoding.sampling import draw, sampling_seed, sharpen
+from nbtextgen.decoding.sampling import draw, likeliest_other, sampling_seed, sharpen
 from nbtextgen.tokenizers.base import EOS
 
 
@@ -50,7 +50,8 @@ class GreedySearch(BatchSearch):
             tokens = _argmax(allowed)
         if not (allowed.gather(-1, tokens.unsqueeze(-1)).squeeze(-1)[~self.ended] > IMPOSSIBLE).all():
             raise OptionError(NOTHING_ALLOWED)
-        batch.append(tokens, logs.gather(-1, tokens.unsqueeze(-1)).squeeze(-1).float(), attention)
+        own = logs.gather(-1, tokens.unsqueeze(-1)).squeeze(-1).float()
+        batch.append(tokens, own, attention, rivals=likeliest_other(allowed, tokens))
         self.lengths[batch.source_indices] += ~self.ended
         self.ended = self.ended | (tokens == EOS)
 
@@ -73,7 +74,8 @@ class GreedySearch(BatchSearch):
         own_logs = np.array(logs[:length], dtype=np.float32)
         score = float(own_logs.sum()) / length_norm(length, self.config.length_penalty)
         weights = None if attention is None else batch.stack_attention(index, attention[:length])
-        return Hypothesis(tokens[: length - 1], own_logs, weights, score, length <= self.max_lengths[index])
+        rivals = np.array(batch.rivals(index, column, int(batch.steps[row]))[:length], dtype=np.float32)
+        return Hypothesis(tokens[: length - 1], own_logs, weights, score, length <= self.max_lengths[index], rivals)
 
 
 def _argmax(logs: Tensor) -> Tensor:

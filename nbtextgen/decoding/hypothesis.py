@@ -22,6 +22,8 @@ class Hypothesis:
         attention: ``(len(log_probabilities), source_length)``, or ``None`` if it took too much memory.
         score: hypotheses are ranked by it; higher is better.
         ended: whether it ended before the length limit forced the end token.
+        rivals: log-probability of the likeliest other token at each of them, of those that the rules allow; ``None`` after
+            beam search, which does not say it.
     """
 
     ids: list[int]
@@ -29,6 +31,7 @@ class Hypothesis:
     attention: NDArray[np.float32] | None
     score: float
     ended: bool
+    rivals: NDArray[np.float32] | None = None
 
 
 def length_norm(length: int, alpha: float) -> float:

@@ -18,6 +18,18 @@ def sampling_seed(config: DecodingConfig) -> int | None:
     return secrets.randbits(31) if config.seed is None else config.seed
 
 
+def likeliest_other(logs: Tensor, tokens: Tensor) -> Tensor:
+    """Return the log-probability of the likeliest token besides ``tokens (rows, width)``, ``(rows, width)``.
+
+    ``logs (rows, width, vocabulary)`` are changed in between, and restored.
+    """
+    places = tokens.unsqueeze(-1)
+    own = logs.gather(-1, places)
+    others = logs.scatter_(-1, places, IMPOSSIBLE).amax(-1).float()
+    logs.scatter_(-1, places, own)
+    return others
+
+
 def sharpen(logs: Tensor, config: DecodingConfig) -> Tensor:
     """Return the distribution that sampling draws from, as log-probabilities that need not sum to one.
 

@@ -124,7 +124,7 @@ class _Search:
             limit=limit,
             cancellation=self.cancellation,
         )
-        ids, log_probabilities, kept = list[int](), list[float](), list[Tensor]()
+        ids, log_probabilities, rivals, kept = list[int](), list[float](), list[float](), list[Tensor]()
         try:
             for token in tokens:
                 if (len(ids) + 1) * length <= MAX_KEPT_ATTENTION:
@@ -132,13 +132,16 @@ class _Search:
                 else:
                     kept.clear()
                 log_probabilities.append(token.log_probability)
+                rivals.append(token.rival)
                 ids.append(token.id)
         finally:
             logs = np.array(log_probabilities[: len(ids)], dtype=np.float32)
             attention = to_numpy(torch.cat(kept[: len(ids)], 1)[0]) if kept and ids else None
             score = float(logs.sum()) / length_norm(len(ids), config.length_penalty)
             ended = bool(ids) and ids[-1] == EOS and len(ids) <= limit
-            self.hypotheses[index].extend([Hypothesis(ids[:-1], logs, attention, score, ended)] if ids else [])
+            others = np.array(rivals[: len(ids)], dtype=np.float32)
+            found = [Hypothesis(ids[:-1], logs, attention, score, ended, others)] if ids else []
+            self.hypotheses[index].extend(found)
 
     def in_batches(self) -> None:
         """Generate the outputs for all sources, in batches that are refilled as sources finish."""

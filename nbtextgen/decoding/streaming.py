@@ -16,7 +16,7 @@ from nbtextgen.core.cancellation import CancellationToken
 from nbtextgen.core.errors import OptionError
 from nbtextgen.decoding.config import NO_RULES, NOTHING_ALLOWED, DecodingConfig, TokenRules
 from nbtextgen.decoding.constraints import IMPOSSIBLE, Constraints
-from nbtextgen.decoding.sampling import draw, sampling_seed, sharpen
+from nbtextgen.decoding.sampling import draw, likeliest_other, sampling_seed, sharpen
 from nbtextgen.decoding.stepper import Stepper
 from nbtextgen.tokenizers.base import BOS, EOS
 
@@ -28,11 +28,13 @@ class Token(NamedTuple):
         id: token id.
         log_probability: of the token, before any rule is applied.
         attention: of the step, ``(1, 1, source_length)``.
+        rival: see ``Hypothesis.rivals``.
     """
 
     id: int
     log_probability: float
     attention: Tensor
+    rival: float
 
 
 def generate_tokens(
@@ -74,9 +76,10 @@ def generate_tokens(
             if step < limit and float(allowed.view(-1)[token]) == IMPOSSIBLE:
                 raise OptionError(NOTHING_ALLOWED)
             log_probability = float(logs.view(-1)[token])
+            rival = IMPOSSIBLE if step == limit else float(likeliest_other(allowed, last))
             if constraints.look_back:
                 generated = torch.cat([generated, last.unsqueeze(-1)], -1)
-        yield Token(token, log_probability, attention)
+        yield Token(token, log_probability, attention, rival)
         if token == EOS:
             return
 

@@ -376,6 +376,7 @@ def _observations(
             output.attention,
             totals[0 if index else 1] if totals else None,
             hypothesis.ended,
+            hypothesis.rivals,
         )
         for index, (output, hypothesis) in enumerate(zip(outputs, hypotheses, strict=True))
     ]

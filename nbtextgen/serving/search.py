@@ -82,6 +82,13 @@ def _pick(values: Floats, ids: Ids) -> Floats:
     return np.take_along_axis(values, ids[..., None], -1)[..., 0]
 
 
+def _likeliest_other(logs: Floats, ids: Ids) -> Floats:
+    """Return the largest of ``logs (batch, width, n)`` besides those at ``ids (batch, width)``."""
+    others = logs.copy()
+    np.put_along_axis(others, ids[..., None], IMPOSSIBLE, -1)
+    return others.max(-1)
+
+
 class BatchSearch(ABC):
     """A search over a batch of sources; a source leaves it when its outputs are complete.
 
@@ -157,6 +164,7 @@ class GreedySearch(BatchSearch):
         self.ended: NDArray[np.bool_] = np.zeros((batch, width), bool)
         self.tokens = [[list[int]() for _ in range(width)] for _ in range(batch)]
         self.logs = [[list[np.float32]() for _ in range(width)] for _ in range(batch)]
+        self.rivals = [[list[np.float32]() for _ in range(width)] for _ in range(batch)]
         self.attention = [list[Floats]() for _ in range(batch)]
 
     def advance(self) -> None:
@@ -166,12 +174,13 @@ class GreedySearch(BatchSearch):
         self.last = _choose(allowed, self.config, [self.generators[row] for row in indices])
         if not (_pick(allowed, self.last)[~self.ended] > IMPOSSIBLE).all():
             raise OptionError(NOTHING_ALLOWED)
-        token_logs = _pick(logs, self.last)
+        token_logs, rivals = _pick(logs, self.last), _likeliest_other(allowed, self.last)
         for position, row in enumerate(indices):
             self.attention[row].append(attention[position])
             for column in np.flatnonzero(~self.ended[position]):
                 self.tokens[row][column].append(int(self.last[position, column]))
                 self.logs[row][column].append(token_logs[position, column])
+                self.rivals[row][column].append(rivals[position, column])
         self.ended = self.ended | (self.last == EOS)
         self.generated = np.concatenate([self.generated, self.last[..., None]], -1)
 
@@ -189,7 +198,8 @@ class GreedySearch(BatchSearch):
         ids, logs = self.tokens[row][column], np.array(self.logs[row][column], np.float32)
         attention = np.stack(self.attention[row])[: len(ids), column]
         score = float(logs.sum()) / length_norm(len(ids), self.config.length_penalty)
-        return Hypothesis(ids[:-1], logs, attention, score, len(ids) <= int(self.limits[row]))
+        rivals = np.array(self.rivals[row][column], np.float32)
+        return Hypothesis(ids[:-1], logs, attention, score, len(ids) <= int(self.limits[row]), rivals)
 
 
 class BeamSearch(BatchSearch):

@@ -18,7 +18,7 @@ from nbtextgen.cli import main
 from nbtextgen.confidence.calibration import Calibration, HeldOut, calibration_error, fit_calibration, token_labels
 from nbtextgen.confidence.confidence import Confidence
 from nbtextgen.confidence.criterion import Criterion
-from nbtextgen.confidence.features import NAMES
+from nbtextgen.confidence.features import NAMES, Observation, features
 from nbtextgen.confidence.regression import Isotonic, Logistic
 from nbtextgen.confidence.training_statistics import BUCKETS, SideStatistics, TrainingStatistics
 from nbtextgen.core.errors import DataError, ModelFileError, OptionError
@@ -293,3 +293,22 @@ def test_outputs_assessed_together_are_those_assessed_alone(model: TextGenerator
             assert [each.confidence for each in output.candidates] == pytest.approx(
                 [each.confidence for each in alone.candidates], abs=1e-3
             )
+
+
+def test_outputs_with_near_rivals_can_be_told_from_others() -> None:
+    """Two outputs of the same probabilities: one token was nearly another one, or every other was improbable."""
+    logs = np.log(np.array([0.9, 0.5, 0.8, 0.9], np.float32))
+    few, many = np.log([0.05, 0.49, 0.1, 0.05]), np.log([0.05, 0.03, 0.1, 0.05])
+    alike = [Observation([7, 8], [5, 6, 7], logs, None, None, True, rivals) for rivals in (few, many, None)]
+    rows = features(alike, TrainingStatistics.unknown())
+    nearest, sums = (NAMES.index(name) for name in ("distance to the nearest rival", "probabilities of the rivals"))
+    assert rows[:, nearest] == pytest.approx([np.log(0.5 / 0.49), np.log(0.8 / 0.1), np.log(0.5 / 0.35)], abs=1e-5)
+    assert rows[:, sums] == pytest.approx([0.69, 0.23, 0.7 * 0.9], abs=1e-5)
+    others = [index for index in range(len(NAMES)) if index not in (nearest, sums)]
+    assert (rows[0, others] == rows[1, others]).all() and (rows[0, others] == rows[2, others]).all()
+    assert rows[0, NAMES.index("mean probability of other tokens")] == pytest.approx(0.225, abs=1e-5)
+    neighbours = NAMES.index("log-probability of the least likely three neighbours")
+    assert rows[0, neighbours] == pytest.approx(np.log(0.9 * 0.5 * 0.8), abs=1e-5)
+    alone = features(alike[:1], TrainingStatistics.unknown())[0]
+    longer = Observation([7], [5] * 9, np.full(10, -0.1, np.float32), None, None, True)
+    assert (features([longer, alike[0]], TrainingStatistics.unknown())[1] == alone).all()

@@ -64,6 +64,7 @@ def same(output: Hypothesis, other: Hypothesis) -> None:
     np.testing.assert_allclose(output.log_probabilities, other.log_probabilities, atol=2e-5)
     np.testing.assert_allclose(output.attention, other.attention, atol=1e-5)
     np.testing.assert_allclose(output.score, other.score, atol=1e-4)
+    np.testing.assert_allclose(output.rivals, other.rivals, atol=2e-5)
 
 
 @pytest.mark.parametrize("attention", ATTENTIONS)
@@ -112,3 +113,23 @@ def test_rules_that_leave_no_token_raise_for_a_single_source() -> None:
         decode(model, source[:1], config, max_length=[6], rules=rules)
     with pytest.raises(OptionError, match="no token to generate"):
         list(stream(model, source[:1], config, max_length=6, rules=rules))
+
+
+@pytest.mark.parametrize("rules", [TokenRules(), TokenRules(allow=(6, 7, 8))])
+def test_rivals_are_the_likeliest_other_tokens_that_the_rules_allow(rules: TokenRules) -> None:
+    torch.manual_seed(3)
+    model = Seq2Seq(ModelConfig(embedding_size=8, hidden_size=12), 20, WORDS).eval()
+    source, _ = sources()
+    for length, [output] in zip(
+        LENGTHS, decode(model, source, DecodingConfig(), rules, max_length=[6] * 2), strict=True
+    ):
+        row = source[LENGTHS.index(length), :length][None]
+        state = model.start(row, 1)
+        for step, (last, token) in enumerate(zip([2, *output.ids], [*output.ids, EOS], strict=True)):
+            with torch.inference_mode():
+                logs, _, state = model.step(torch.tensor([[last]]), state)
+            allowed = range(WORDS) if rules.allow is None else [*rules.allow, EOS]
+            others = [float(logs[0, 0, each]) for each in allowed if each != token]
+            forced = not output.ended and step == len(output.ids)
+            assert output.rivals is not None
+            assert output.rivals[step] == pytest.approx(-np.inf if forced else max(others), abs=1e-5)
