@@ -7,6 +7,11 @@ test. Prints a JSON line for each task: expected calibration error over 10 bins 
 the ROC curve of wrong outputs for the confidence and for the mean log-probability alone, and their difference with a bootstrap
 interval over test outputs (``auroc``, ``auroc_mean_log``, ``gain``), all as means over the splits; for each precision the share of
 outputs accepted, their realised precision, and the share of splits in which it was below the promise.
+
+    python benchmarks/confidence.py --others 4 [--tasks dates table] [--models FOLDER]
+
+How much could be known: so many other networks are trained from other seeds and score the same outputs. Prints for each number of
+networks how much better the mean log-probability over all of them ranks wrong outputs than that of the one.
 """
 
 from __future__ import annotations
@@ -21,7 +26,7 @@ from typing import Any
 import numpy as np
 from doubtful_tasks import TASKS, Task
 
-from nbtextgen import TextGenerator
+from nbtextgen import Pairs, TextGenerator
 from nbtextgen.confidence.calibration import HeldOut, calibration_error, fit_calibration
 from nbtextgen.confidence.criterion import Criterion
 from nbtextgen.confidence.features import NAMES
@@ -125,6 +130,24 @@ def measure(name: str, task: Task, model: TextGenerator, splits: int, count: int
     return figures | {"processor_seconds": round(time.process_time() - began, 1)}
 
 
+def measure_others(name: str, task: Task, model: TextGenerator, count: int) -> list[dict[str, Any]]:
+    """What other networks know about the outputs of one."""
+    outputs = model.generate(list(task.held.sources))
+    kept = [index for index, output in enumerate(outputs) if output.text]
+    pairs = Pairs([outputs[index].source for index in kept], [outputs[index].text for index in kept])
+    right = Criterion.parse(task.criterion).right([task.held.targets[index] for index in kept], list(pairs.targets))
+    ones, lines = np.ones(len(kept)), list[dict[str, Any]]()
+    means = [np.array([outputs[index].log_probabilities.mean() for index in kept], np.float64)]
+    for number in range(1, count + 1):
+        other = TextGenerator(seed=100 + number, threads=1, device="cpu", **task.options).fit(task.train, callbacks=[])
+        totals, tokens = other.predictor.target_scores(pairs)
+        means.append(totals / tokens)
+        scores = [auroc(each, ~right, ones) for each in (means[0], np.mean(means, 0))]
+        line = {"task": name, "other_networks": number, "auroc_mean_log": round(scores[0], 4)}
+        lines.append(line | {"auroc": round(scores[1], 4), "gain": round(scores[1] - scores[0], 4)})
+    return lines
+
+
 def main() -> None:
     """Measure the tasks one after another."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -134,6 +157,7 @@ def main() -> None:
     parser.add_argument("--calibration", type=int, default=2000, help="held-out pairs that calibrate")
     parser.add_argument("--models", type=Path, help="keep the trained models here, and use those of an earlier call")
     parser.add_argument("--out", type=Path, help="append the lines to a file")
+    parser.add_argument("--others", type=int, default=0, help="measure what so many other networks know instead")
     parser.add_argument("--limit", type=float, default=60.0, help="minutes after which no further task begins")
     arguments = parser.parse_args()
     began = time.monotonic()
@@ -142,12 +166,16 @@ def main() -> None:
             print(f"{name} and those after it are left out: the time is used up", file=sys.stderr)
             break
         task = TASKS[name](arguments.data)
-        figures = measure(name, task, trained(name, task, arguments.models), arguments.splits, arguments.calibration)
-        line = json.dumps(figures)
-        print(line, flush=True)
-        if arguments.out is not None:
-            with arguments.out.open("a") as file:
-                file.write(line + "\n")
+        model = trained(name, task, arguments.models)
+        if arguments.others:
+            figures = measure_others(name, task, model, arguments.others)
+        else:
+            figures = [measure(name, task, model, arguments.splits, arguments.calibration)]
+        for line in map(json.dumps, figures):
+            print(line, flush=True)
+            if arguments.out is not None:
+                with arguments.out.open("a") as file:
+                    file.write(line + "\n")
 
 
 if __name__ == "__main__":
