@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
+from nbtextgen.notebook.progress import ProgressLine
+
 FAST = "--hidden-size 8 --embedding-size 8 --epochs 1 --quiet"
 CELL = "\n".join(f"{word}\t{word[::-1]}" for word in ("abc", "bca", "cab", "aab", "bba", "cca", "acb", "bac"))
 
@@ -74,6 +76,13 @@ def test_scores_and_looks_are_values(shell: InteractiveShell) -> None:
     assert look.pairs == 8 and look.report is not None and "8 pairs" in repr(look)
     brief, _ = run(shell, "textgen_data", "--brief", CELL)
     assert brief.report is None and brief.columns[0].distinct == 8
+
+
+def test_a_long_evaluation_says_how_far_it_is(shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = list[tuple[int, int]]()
+    monkeypatch.setattr(ProgressLine, "__call__", lambda self, done, count: seen.append((done, count)))
+    run(shell, "textgen_evaluate", "words --data rows")
+    assert seen and {count for _, count in seen} == {8}
 
 
 def test_a_model_is_saved_and_loaded(shell: InteractiveShell, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from nbtextgen.notebook.arguments import COLUMNS, COMMON, by_name, flag_option, 
 from nbtextgen.notebook.code import Values, call, print_code
 from nbtextgen.notebook.lines import ParsedLine
 from nbtextgen.notebook.magics.base import Commands, command
+from nbtextgen.notebook.progress import ProgressLine
 
 OPTIONS = (
     by_name(
@@ -66,7 +67,8 @@ class EvaluateCommands(Commands):
             evaluation = call(f"{parsed.words[0]}.evaluate", code.expression, options)
             analysis = ("display(scores.slices(), scores.confusions())",) if analysed else ()
             return print_code(*code.imports, f"scores = {evaluation}" if analysed else evaluation, *analysis)
-        scores = model.evaluate(data, **options)
+        with ProgressLine("pairs generated", rich=self.session.rich) as counter:
+            scores = model.evaluate(data, on_progress=counter, **options)
         scores.analysed = analysed
         return scores
 
