@@ -40,7 +40,9 @@ class ExplanationConfig:
         "what the input is cut into; auto: tokens, or words for BPE; beyond 60 of them words or phrases",
         choices=UNITS,
     )
-    spans: str = option("", "parts of the input that are units of their own, separated by |")
+    spans: str = option(
+        "", r"parts of the input that are units of their own, separated by |; \| is a bar that is part of one"
+    )
     target: str | None = option(None, "explain this output instead of the one the model writes")
     contrast: str | None = option(
         None, "explain why the output was written and not this one; runner-up: the model's second choice"
@@ -89,7 +91,9 @@ def configure(options: Mapping[str, object]) -> ExplanationConfig:
         parts = list(cast("Iterable[object]", spans))
         if odd := [part for part in parts if not isinstance(part, str)]:
             raise OptionError(f"--spans must be parts of the text, each of them text (got {odd[0]!r}).")
-        values["spans"] = "|".join(map(str, parts))
+        if "" in parts:
+            raise OptionError("--spans has an empty part; leave it out.")
+        values["spans"] = "|".join(str(part).replace("|", r"\|") for part in parts)
     return build(ExplanationConfig, values)
 
 

@@ -22,7 +22,7 @@ from nbtextgen.explanation.prefix import Players, PrefixRemoval, PrefixValue, pl
 from nbtextgen.explanation.regression import regression
 from nbtextgen.explanation.removal import ByCutting, ByDeletion, ByMask, BySampling, Removal, sample_donors
 from nbtextgen.explanation.scoring import TokenScore, entropy
-from nbtextgen.explanation.subject import ExplainedOutput, make_subject, read_part
+from nbtextgen.explanation.subject import RUNNER_UP, ExplainedOutput, make_subject, read_part
 from nbtextgen.explanation.units import cut, find_spans
 from nbtextgen.explanation.value_function import ProgressCallback, ValueFunction
 from nbtextgen.inference.generation import Generation
@@ -113,6 +113,8 @@ class Explainer:
         source = read_part(predictor, source)
         target = generation if config.target is None else config.target
         self.subject = make_subject(predictor, source, target, config.contrast)
+        given = {"target": config.target, "contrast": None if config.contrast == RUNNER_UP else config.contrast}
+        self._source_notes += self.subject.notes([name for name, text in given.items() if text is not None])
         spans = find_spans(source, config.spans)
         self.units = cut(source, self.subject.encoding, predictor.source, config.unit, spans)
         whole_tokens = self.units.member is not None

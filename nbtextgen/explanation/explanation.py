@@ -68,7 +68,7 @@ class Explanation(Page, Plotted):
         interactions: Shapley interactions of pairs of ``players``, ``(output tokens, players, players)`` in nats, symmetric
             with a zero diagonal, or ``None``; see ``explanation/interactions.py``. Exactly 0 for the token itself and later ones.
         interaction_errors: standard errors of interactions that were sampled, likewise, or ``None``.
-        source_notes: what to know about the source, as sentences: tokens that the model does not know, a source that was cut.
+        source_notes: what to know about the texts, as sentences: tokens that the model does not know, a source that was cut.
         evaluations: masked copies of the input that the model read.
         seconds: wall time.
 

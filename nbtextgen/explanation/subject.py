@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 import numpy as np
 
 from nbtextgen.core.errors import DataError
+from nbtextgen.core.escaping import pictured_piece
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.explanation.attributions import Ids, Values
 from nbtextgen.explanation.units import name_bytes
 from nbtextgen.inference.generation import Generation
 from nbtextgen.inference.output_part import token_spans
 from nbtextgen.inference.predictor import Predictor
-from nbtextgen.tokenizers.base import BOS, EOS, Encoding
+from nbtextgen.tokenizers.base import BOS, EOS, UNK, Encoding
 from nbtextgen.tokenizers.normalization import Span
 
 END = "■"
@@ -72,6 +74,20 @@ class Subject:
     def ids(self) -> Ids:
         """Source ids, ``(source_length,)``."""
         return np.array(self.encoding.ids, dtype=np.int64)
+
+    def notes(self, given: Iterable[str]) -> tuple[str, ...]:
+        """What to know about outputs that the user gave (``target``, ``contrast``), as sentences: text that is unknown."""
+        notes = list[str]()
+        for name, output in (("target", self.output), ("contrast", self.contrast)):
+            if output is None or name not in given:
+                continue
+            unknown = [token for token, number in zip(output.tokens, output.ids.tolist(), strict=True) if number == UNK]
+            if unknown:
+                few = ", ".join(map(pictured_piece, list(dict.fromkeys(unknown))[:10]))
+                notes.append(
+                    f"Parts of the {name} are unknown to this model and scored as one and the same token: {few}"
+                )
+        return tuple(notes)
 
     def pairing(self) -> Values:
         """Which tokens of the alternative are compared with each output token, ``(steps, alternative steps)``, 0 or 1.

@@ -204,14 +204,14 @@ def find_spans(source: str, parts: str | Sequence[str | Span]) -> list[Span]:
 
     Args:
         source: the text.
-        parts: ``"the 4th|July"``, or a list of such parts or of (start, end); a part is searched after the
+        parts: ``"the 4th|July"`` (``\\|`` is a bar in a part), or a list of such parts or of (start, end); a part is searched after the
             one before it, then before, beside all others, so that a repeated word can be given twice.
 
     Raises:
         OptionError: if a part does not occur in the text.
     """
     if isinstance(parts, str):
-        parts = [part for part in parts.split("|") if part]
+        parts = [part.replace(r"\|", "|") for part in re.split(r"(?<!\\)\|", parts) if part]
     spans, after = list[Span](), 0
     for part in parts:
         if not isinstance(part, str):

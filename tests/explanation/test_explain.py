@@ -169,6 +169,22 @@ def test_context_splits_the_score_between_source_and_what_was_written(dates: Tex
     assert found.values[0, 1] == pytest.approx(0.0, abs=1e-6)  # nothing was written before the first token
 
 
+def test_parts_of_given_outputs_that_the_model_does_not_know_are_named(dates: TextGenerator) -> None:
+    note = "unknown to this model and scored as one and the same token: 日, 月"
+    explanation = dates.explain("3 Jan 2019", target="2019日1月", contrast="2019月", unit="word")
+    assert any(f"Parts of the target are {note}" in sentence for sentence in explanation.source_notes)
+    assert f"Parts of the target are {note}" in repr(explanation)
+    assert any(sentence.startswith("Parts of the contrast are") for sentence in explanation.source_notes)
+    assert dates.explain("3 Jan 2019", contrast="runner-up", unit="word").source_notes == ()
+
+
+def test_a_bar_may_be_part_of_a_span(dates: TextGenerator) -> None:
+    assert dates.explain("3|Jan 2019", spans=["3|Jan", "2019"]).input_units == ("3|Jan", "2019")
+    assert dates.explain("3|Jan 2019", spans=r"3\|Jan|2019").input_units == ("3|Jan", "2019")
+    with pytest.raises(OptionError, match="spans has an empty part"):
+        dates.explain("3 Jan 2019", spans=["3", ""])
+
+
 def test_units_of_ones_own(dates: TextGenerator) -> None:
     found = dates.explain("3 Jan 2019", spans="Jan|20")
     assert found.input_units == ("3", "Jan", "20", "19")
