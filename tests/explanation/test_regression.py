@@ -90,10 +90,10 @@ def test_the_first_estimate_of_a_large_budget_scores_few_coalitions() -> None:
 
 
 def products(units: int, seed: int) -> tuple[ScoreFunction, Values]:
-    """A sum of products of up to five units, mostly of ten of them, and its Shapley values ``(1, units)``."""
+    """A sum of products of up to five units, most often of the first ten, and its Shapley values ``(1, units)``."""
     rng = np.random.default_rng(seed)
-    chances = np.where(np.arange(units) < 10, 1.0, 0.02)
-    sets = [rng.choice(units, rng.integers(1, 6), replace=False, p=chances / chances.sum()) for _ in range(60)]
+    chances = np.where(np.arange(units) < 10, 1.0, 0.1)
+    sets = [rng.choice(units, rng.integers(1, 6), replace=False, p=chances / chances.sum()) for _ in range(100)]
     sizes, exact = rng.normal(size=len(sets)), np.zeros((1, units))
     for members, size in zip(sets, sizes, strict=True):
         exact[0, members] += size / len(members)
@@ -117,8 +117,8 @@ def test_of_many_units_the_strongest_are_found_and_errors_cover(monkeypatch: pyt
         with monkeypatch.context() as patch:
             patch.setattr("nbtextgen.explanation.regression.MANY_UNITS", units + 1)
             plain.append(float(((last(value, units, budget, seed).values - exact) ** 2).mean()))
-    assert 0.9 < np.mean(covered) < 0.99
-    assert np.mean(errors) < 0.7 * np.mean(plain)
+    assert 0.9 < np.mean(covered) < 0.985
+    assert np.mean(errors) < 0.75 * np.mean(plain)
 
 
 def test_a_game_without_effects_has_no_shapley_values() -> None:
