@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nbtextgen.confidence.selection import select
 from nbtextgen.core.errors import DataError, OptionError
-from nbtextgen.core.escaping import CELL, pictured, visible
+from nbtextgen.core.escaping import CELL, IN_TABLE, brief, pictured, visible
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.core.wording import counted
 from nbtextgen.data.readers.columns import ColumnName
@@ -56,7 +56,8 @@ class RowsToLabel(list[RowToLabel]):
 
     def __repr__(self) -> str:
         lines = [
-            f"{100 * row.confidence:5.1f} %  {pictured(row.source)} -> {pictured(row.text)}" for row in self[:SHOWN]
+            f"{100 * row.confidence:5.1f} %  {pictured(brief(row.source))} -> {pictured(brief(row.text))}"
+            for row in self[:SHOWN]
         ]
         more = [f"... {len(self) - SHOWN:,} more"] if len(self) > SHOWN else []
         return "\n".join([f"{counted(len(self), 'row')} to label:", *lines, *more])
@@ -64,7 +65,8 @@ class RowsToLabel(list[RowToLabel]):
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         left, right = f"<td style='{CELL};text-align:left'><bdi>", f"<td style='{CELL};text-align:right;opacity:.75'>"
         rows = "".join(
-            f"<tr>{right}{row.row:,}</td>{left}{visible(row.source)}</bdi></td>{left}{visible(row.text)}</bdi></td>"
+            f"<tr>{right}{row.row:,}</td>"
+            f"{left}{visible(brief(row.source, IN_TABLE))}</bdi></td>{left}{visible(brief(row.text, IN_TABLE))}</bdi></td>"
             f"{right}{100 * row.confidence:.1f} %</td></tr>"
             for row in self[:SHOWN]
         )

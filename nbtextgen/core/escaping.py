@@ -67,6 +67,15 @@ def pictured(text: str) -> str:
     return text if text.isascii() and text.isprintable() else text.translate(_PICTURES)
 
 
+LINE, IN_TABLE = 70, 200
+"""Most characters of a text of the data in a line of plain text, and in a table of a notebook."""
+
+
+def brief(text: str, most: int = LINE) -> str:
+    """A text of at most ``most`` characters: the beginning and three dots if it is longer."""
+    return text if len(text) <= most else f"{text[: most - 1]}\u2026"
+
+
 def pictured_piece(piece: str) -> str:
     """As ``pictured``, for a piece of a text that stands alone: spaces in quotes, joiners as numbers, a mark on a circle."""
     if not piece.strip():

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast, overload
 import numpy as np
 
 from nbtextgen.core.errors import DataError
-from nbtextgen.core.escaping import pictured
+from nbtextgen.core.escaping import brief, pictured
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.core.wording import counted, share, there_are
 from nbtextgen.data.cleaning.clean import Dropped, StepResult, clean_rows, parse_steps
@@ -102,7 +102,7 @@ class Pairs(Sequence[tuple[str, str]]):
         return zip(self.sources, self.targets, strict=True)
 
     def __repr__(self) -> str:
-        shown = "\n".join(f"  {pictured(source)} -> {pictured(target)}" for source, target in self[:5])
+        shown = "\n".join(f"  {pictured(brief(source))} -> {pictured(brief(target))}" for source, target in self[:5])
         return f"Pairs({len(self):,})\n{shown}" + ("\n  ..." if len(self) > 5 else "")
 
     def take(self, rows: Iterable[int]) -> Pairs:

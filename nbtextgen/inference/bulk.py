@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from nbtextgen.confidence.confidence import Acceptance, Confidence, find_acceptance
 from nbtextgen.core.errors import DataError
-from nbtextgen.core.escaping import html_table, visible
+from nbtextgen.core.escaping import IN_TABLE, brief, html_table, visible
 from nbtextgen.core.files import checked_path
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.core.options import as_dict
@@ -39,8 +39,8 @@ CHUNK_SECONDS = 5.0
 MIN_CHUNK, MAX_CHUNK = 64, 4096
 PROGRESS_SECONDS = 0.5
 
-SHOWN, MAX_SHOWN = 10, 200
-"""Rows of a table that a notebook shows, and characters of a text in it."""
+SHOWN = 10
+"""Rows of a table that a notebook shows."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -118,18 +118,14 @@ def _first_rows(rows: Sequence[GeneratedRow]) -> tuple[list[str], list[list[str]
     head = ["input", "output", "confidence", *(["accepted"] if any(row.accepted is not None for row in first) else [])]
     cells = [
         [
-            _brief(row.source),
-            _brief(row.text),
+            brief(row.source, IN_TABLE),
+            brief(row.text, IN_TABLE),
             "" if row.confidence is None else f"{100 * row.confidence:.1f} %",
             {True: "accepted", False: "to check", None: ""}[row.accepted],
         ][: len(head)]
         for row in first
     ]
     return head, cells
-
-
-def _brief(text: str) -> str:
-    return text if len(text) <= MAX_SHOWN else f"{text[: MAX_SHOWN - 1]}…"
 
 
 def generate_table(

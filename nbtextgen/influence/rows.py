@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from nbtextgen.core.escaping import CELL, folded, pictured, visible
+from nbtextgen.core.escaping import CELL, IN_TABLE, brief, folded, pictured, visible
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.data.cleaning.clean import steps_that_change
 from nbtextgen.data.pairs import EARLIER, Pairs
@@ -117,10 +117,12 @@ class TrainingRows(list[TrainingRow]):
         return pandas.DataFrame(records, columns=FRAME_COLUMNS)
 
     def __repr__(self) -> str:
-        lines = [f"Training rows behind {pictured(self.part)!r} (from {pictured(self.source)!r}):"]
+        lines = [f"Training rows behind {pictured(brief(self.part))!r} (from {pictured(brief(self.source))!r}):"]
         for row in self:
-            line = f"  {row.influence:+.2g}  {row.place}: {pictured(row.source)} -> {pictured(row.target)}"
-            lines.append(line + (f" ({pictured(row.cleaning)})" if row.cleaning else ""))
+            line = (
+                f"  {row.influence:+.2g}  {row.place}: {pictured(brief(row.source))} -> {pictured(brief(row.target))}"
+            )
+            lines.append(line + (f" ({pictured(brief(row.cleaning, IN_TABLE))})" if row.cleaning else ""))
         return "\n".join([*lines, *([self.note] if self.note else [])])
 
     def html(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +12,9 @@ from nbtextgen import Pairs, TextGenerator, to_label
 from nbtextgen.confidence.selection import select
 from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.influence.gradients import token_gradients
+from nbtextgen.influence.rows import TrainingRow, TrainingRows
 from nbtextgen.influence.sketches import _examples, gradient_sketches
+from nbtextgen.labelling import RowsToLabel, RowToLabel
 
 
 def test_short_vectors_and_copies_of_drawn_rows_are_left() -> None:
@@ -37,6 +41,18 @@ def test_rows_keep_their_place_in_the_data(model: TextGenerator) -> None:
     assert sorted(row.row for row in everything) == [0, 2, 5] and everything[:2] == rows[:2]
     assert everything.frame()["text"].tolist() == [row.text for row in everything]
     assert repr(everything).startswith("3 rows to label:") and "<table>" in everything._repr_mimebundle_()["text/html"]
+
+
+def test_lists_of_rows_show_the_beginning_of_a_long_text(model: TextGenerator) -> None:
+    long = "ab " * 2000
+    rows = RowsToLabel([RowToLabel(0, long, long, 0.5)])
+    output = replace(model.generate("ab"), source=long, text=long)
+    behind = TrainingRows([TrainingRow(0, "row 1", long, long, 1.0)], output, None, "gradients")
+    for each in (rows, Pairs([long], [long]), behind):
+        assert "ab ab" in repr(each) and "\u2026" in repr(each) and len(repr(each)) < 500
+    html = rows._repr_mimebundle_()["text/html"]
+    assert "\u2026" in html and len(html) < 2000
+    assert rows.sources == [long]
 
 
 @pytest.mark.parametrize("options", [{}, {"copy": True, "tokens": "word"}, {"ensemble": 2}])

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nbtextgen.core.escaping import brief
 from nbtextgen.data.rows import Rows, is_missing, place_text
 
 SEVERITIES = ("high", "medium", "low")
@@ -121,8 +122,7 @@ class Findings:
 def _cell(value: object) -> str:
     if is_missing(value):
         return "(missing)"
-    text = str(value)
-    return text if len(text) <= 70 else text[:69] + "\u2026"
+    return brief(str(value))
 
 
 def quartet(values: Sequence[int]) -> tuple[int, int, int, int]:
