@@ -277,7 +277,7 @@ def _row(record: RunRecord) -> tuple[str, ...]:
     if record.problem:
         return record.name, record.state, "", record.problem, ""
     best = "" if math.isnan(record.metric) else f"{record.metric_name} {record.metric:.4g}"
-    return record.name, record.state, f"{record.step} of {record.steps}", best, record.created
+    return record.name, record.state, record.updates, best, record.created
 
 
 def _saved(folder: str) -> TextGenerator:

@@ -100,8 +100,8 @@ class RunsView(Sequence["RunRecord"]):
         settings = [name.replace("_", " ") for name in differing]
         rows = [["run", "state", "updates", "time", "pairs", "parameters", "best loss", "metric", *settings]]
         for run in self._runs[:MAX_ROWS]:
-            updates, metric = f"{run.step:,}/{run.steps:,}", f"{run.metric_name} {_figure(run.metric, 2)}"
-            counts = [updates, clock(run.seconds), f"{run.pairs:,}", f"{run.parameters:,}"]
+            metric = f"{run.metric_name} {_figure(run.metric, 2)}"
+            counts = [run.updates, clock(run.seconds), f"{run.pairs:,}", f"{run.parameters:,}"]
             scores = [_figure(run.best_loss, 4), "" if run.metric_name == "loss" else metric]
             values = [_setting((run.settings or {}).get(name)) for name in differing]
             rows.append([run.name, run.problem or STATES.get(run.state, run.state), *counts, *scores, *values])

@@ -20,7 +20,7 @@ class RunRecord:
         name, folder, created: its name, its folder, when it began (UTC).
         state: ``training``, ``finished``, ``early``, ``time``, ``interrupted``, ``diverged``; ``broken off`` if its
             process died; ``unreadable`` with the reason in ``problem``.
-        step, steps, epoch: updates done and planned, passes begun.
+        step, steps, epoch: updates done and planned, passes begun; 0 are planned where a time limit leaves the number open.
         seconds: time spent training.
         pairs, parameters: training pairs, and learned parameters of the network.
         metric_name, metric: the metric that selects the best model, and its best value.
@@ -47,6 +47,11 @@ class RunRecord:
     settings: JsonObject | None = None
     fingerprint: str = ""
     problem: str = ""
+
+    @property
+    def updates(self) -> str:
+        """The updates done and planned in words: ``302 of 900``, or ``302`` where a time limit leaves the number open."""
+        return f"{self.step:,} of {self.steps:,}" if self.steps else f"{self.step:,}"
 
 
 def runs(folder: str | Path = "runs") -> list[RunRecord]:

@@ -21,6 +21,7 @@ from nbtextgen.inference.generation import Generation, Generations
 from nbtextgen.notebook.data_view import DataView, bars
 from nbtextgen.notebook.live import static_view as still
 from nbtextgen.notebook.live.record import MAX_POINTS, PointSeries, record_of
+from nbtextgen.notebook.panels.runs import _sort_key
 from nbtextgen.notebook.runs_view import RunsView
 from nbtextgen.run.listing import RunRecord
 from nbtextgen.training.events import Ended, Event, Sample, Started, Step, TrainingWarning, Validation
@@ -188,6 +189,14 @@ def test_five_hundred_hostile_texts_stay_texts_in_every_static_view(part: int) -
     short = [Curve(name, [(0, 1), (1, 2)]) for name in texts if len(name) < 10_000]
     drawn = line_chart(short, title=texts[0], x_label=texts[0], y_label=texts[0], mark=(0.5, texts[0]))
     Checker().feed(figure(drawn, "short"))
+
+
+def test_a_run_with_a_time_limit_plans_no_number_of_updates() -> None:
+    timed = RunRecord("a", Path("nowhere"), state="time", step=2038)
+    counted = RunRecord("b", Path("nowhere"), state="finished", step=302, steps=9000)
+    head, *rows = RunsView(Path("runs"), [timed, counted]).rows()
+    assert [row[head.index("updates")] for row in rows] == ["2,038", "302 of 9,000"]
+    assert [_sort_key(row[head.index("updates")]) for row in rows] == [2038, 302]
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=2000), st.booleans())
