@@ -24,6 +24,13 @@ REPLACEMENTS = (
     (re.compile(r"(?<=<bdi>)\d+:\d\d(?::\d\d)?(?=</bdi>)|(?<=  )\d+:\d\d(?::\d\d)?(?=  )"), "-"),
 )
 WIDGET = "application/vnd.jupyter.widget-view+json"
+WAIT = """
+import threading
+for thread in threading.enumerate():
+    if thread.name == "nbtextgen explain":
+        thread.join()
+"""
+"""What a last cell does, which is not kept: explanations are computed behind their panels, whose static forms then follow."""
 
 
 def stripped(text: str) -> str:
@@ -52,8 +59,10 @@ def shows_something(output: Any) -> bool:
 def execute(path: Path) -> None:
     """Execute a notebook in its folder and write it back with its outputs."""
     notebook = nbformat.read(path, as_version=4)
+    notebook["cells"].append(nbformat.v4.new_code_cell(WAIT))
     place = {"metadata": {"path": str(path.parent)}}
     NotebookClient(notebook, timeout=3600, store_widget_state=False, coalesce_streams=True, resources=place).execute()
+    del notebook["cells"][-1]
     notebook["metadata"].pop("widgets", None)
     notebook["metadata"]["language_info"] = {"name": "python"}
     for cell in notebook["cells"]:

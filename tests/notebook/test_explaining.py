@@ -138,6 +138,15 @@ def test_the_panel_has_first_answers_at_once_and_refines_the_rest(model: TextGen
     assert list(panel.explanations) == ["shap", "attention", "input-x-gradient"]
 
 
+def test_the_static_form_says_which_methods_it_lacks(model: TextGenerator) -> None:
+    panel = ExplanationPanel.of(model, "abc" * 12, method="shap,attention", budget=200_000, faithfulness=False)
+    assert panel.summary()[0].startswith("Not computed when this was saved: SHAP.\n")
+    panel.cancel()
+    panel.wait()
+    assert "when this was saved: SHAP.</p>" in panel.summary()[1]
+    assert "when this was saved" not in ExplanationPanel.of(model, "abc").wait().summary()[0]
+
+
 def test_what_is_known_is_not_computed_again(model: TextGenerator) -> None:
     panel = ExplanationPanel.of(model, "abc").wait()
     known = panel.explanation

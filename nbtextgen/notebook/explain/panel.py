@@ -86,7 +86,7 @@ class ExplanationPanel(StaticForm, anywidget.AnyWidget):
         # sheet when the panel is gone, so the rule looks for the panel.
         super().__init__(name=name, _anywidget_id=f"nbtextgen.explanation.{name}")
         self._css = CSS + self.hiding_rule(f':root:has([data-panel="{name}"]) ')
-        self._worker = worker
+        self._worker, self._asked = worker, tuple(methods)
         default = worker.default_request
         titles = {method: sentence_case(METHOD_NAMES[method]) for method in worker.methods}
         self.choices = {
@@ -157,7 +157,15 @@ class ExplanationPanel(StaticForm, anywidget.AnyWidget):
 
     def summary(self) -> tuple[str, str]:
         """Return what is known so far as text and as static tables: explanations, the smallest edits, training rows."""
-        bundle, edits = self.explanations._repr_mimebundle_(), self._worker.edits.get(_request(self.view).group)
+        explanations, request = self.explanations, _request(self.view)
+        bundle, edits = explanations._repr_mimebundle_(), self._worker.edits.get(request.group)
+        asked = self._asked if request.group == self._worker.default_request.group else ()
+        if missing := [METHOD_NAMES[method] for method in asked if method not in explanations]:
+            note = f"Not computed when this was saved: {', '.join(missing)}."
+            bundle = {
+                "text/plain": f"{note}\n{bundle['text/plain']}",
+                "text/html": f"<p>{note}</p>{bundle['text/html']}",
+            }
         if edits is not None:
             bundle = {kind: text + edits._repr_mimebundle_()[kind] for kind, text in bundle.items()}
         if self.rows:
