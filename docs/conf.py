@@ -6,6 +6,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE / "_extensions")]
 
+from sphinx.ext.napoleon import GoogleDocstring  # noqa: E402
+
 from nbtextgen import __version__  # noqa: E402
 
 project, author, release = "nbtextgen", "the nbtextgen authors", __version__
@@ -39,6 +41,7 @@ autodoc_typehints = "none"  # signatures show the types; option keywords are lis
 autodoc_inherit_docstrings = False
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
+napoleon_use_param = False  # several parameters with one description stay together
 copybutton_prompt_text = r"\$ "
 copybutton_prompt_is_regexp = True
 
@@ -50,3 +53,20 @@ def setup(app):
     for field in PyObject.doc_field_types:
         if field.name == "variable":
             field.label = "Attributes"
+    GoogleDocstring._consume_returns_section = whole_description
+    app.connect("doctree-read", write_dashes)
+
+
+def whole_description(docstring, preprocess_types=False):
+    """What is returned, in one piece: signatures say the type, so that a colon does not end one."""
+    lines = docstring._dedent(docstring._consume_to_next_section())
+    return [("", "", docstring.__class__(lines, docstring._config).lines())] if lines else []
+
+
+def write_dashes(app, doctree):
+    """Write a dash between a parameter and its description, where Sphinx writes two hyphens for the smart quotes to replace."""
+    from docutils import nodes
+
+    for text in list(doctree.findall(nodes.Text)):
+        if text.startswith(" -- ") and isinstance(text.parent, nodes.paragraph):
+            text.parent.replace(text, nodes.Text(f" \u2013 {text[4:]}"))
