@@ -116,6 +116,9 @@ class MissingPackageError(NbTextGenError, ImportError):
 
 
 _NAMES_ELSEWHERE = {
+    "additive": "bahdanau concat mlp",
+    "bpe": "sentencepiece subword subwords wordpiece",
+    "general": "bilinear luong multiplicative",
     "accumulate": "accum_count accumulation_steps accumulate_grad_batches gradient_accumulation_steps",
     "attention": "attention_type global_attention",
     "batch_size": "batch bs train_batch_size per_device_train_batch_size",
@@ -151,7 +154,8 @@ _NAMES_ELSEWHERE = {
     "vocabulary_size": "max_features vocab vocab_size",
     "warmup": "warmup_ratio warmup_steps",
 }
-"""What our settings are called in OpenNMT-py, JoeyNMT, fairseq, Hugging Face, Keras, Lightning and scikit-learn."""
+"""What our settings, and some of their choices, are called in papers, OpenNMT-py, JoeyNMT, fairseq, Hugging Face, Keras, Lightning and
+scikit-learn."""
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:
