@@ -55,6 +55,13 @@ def setup(app):
             field.label = "Attributes"
     GoogleDocstring._consume_returns_section = whole_description
     app.connect("doctree-read", write_dashes)
+    app.connect("html-page-context", name_language)
+
+
+def name_language(app, pagename, templatename, context, doctree):
+    """Say in the page that it is in Chinese, by which browsers choose fonts and voices."""
+    if pagename.startswith("zh/") or pagename.endswith(".zh"):
+        context["language"] = "zh-Hans"
 
 
 def whole_description(docstring, preprocess_types=False):
