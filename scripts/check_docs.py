@@ -1,4 +1,4 @@
-"""Check the pages that ``make docs`` built: links and pictures lead somewhere, and nothing is fetched from another host.
+"""Check the pages that ``make docs`` built: links and pictures lead somewhere, nothing is fetched from another host, languages are named.
 
 Run ``python scripts/check_docs.py docs/_build/html``.
 """
@@ -21,11 +21,14 @@ class Page(HTMLParser):
 
     def __init__(self, text: str) -> None:
         super().__init__()
-        self.links, self.fetched, self.anchors = set[str](), set[str](), set[str]()
+        self.links, self.fetched, self.anchors, self.language = set[str](), set[str](), set[str](), ""
         self.feed(text)
+        self.has_types = "Return type<" in text
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         values = {name: value for name, value in attrs if value}
+        if tag == "html":
+            self.language = values.get("lang", "")
         if "id" in values:
             self.anchors.add(values["id"])
         if tag == "a" and "href" in values:
@@ -41,6 +44,10 @@ def problems(folder: Path) -> list[str]:
     found = list[str]()
     for path, page in pages.items():
         name = path.relative_to(folder)
+        if (name.parts[0] == "zh") != page.language.startswith("zh") and not name.stem.endswith(".zh"):
+            found.append(f"{name} says that its language is {page.language!r}")
+        if page.has_types:
+            found.append(f"{name} took the beginning of what is returned for its type")
         found += [f"{name} fetches {url}" for url in sorted(page.fetched) if urlsplit(url).scheme in ("http", "https")]
         for url in sorted(page.links | page.fetched):
             parts = urlsplit(url)
