@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+import subprocess
+import sys
 import zipfile
+from collections import deque
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +21,7 @@ import pyarrow.parquet
 import pytest
 
 from nbtextgen import Pairs
-from nbtextgen.core.errors import DataError
+from nbtextgen.core.errors import DataError, MemoryShortError, OptionError
 from nbtextgen.data.readers.read import stream_pairs
 from nbtextgen.data.readers.texts import pair_columns, read_texts
 from tests.data.test_front_door import inline, workbook, zipped
@@ -224,3 +228,87 @@ def test_first_lines_that_may_name_columns_are_noted(
     pairs = read(write(tmp_path / "a.csv", header + "\n" + "".join(f"{a},{b}\n" for a, b in rows)))
     assert list(pairs) == [tuple(header.split(",")), *rows]
     assert [re.search(note or "nothing", text) is not None for text in pairs.notes] == [True] * (note is not None)
+
+
+def test_marks_between_files_that_were_joined_are_no_letters(tmp_path: Path) -> None:
+    part = "\ufeffsource,target\n" + "".join(f"{source},{target}\n" for source, target in ROWS)
+    assert list(read(write(tmp_path / "joined.csv", part + part))) == ROWS * 2
+    assert list(read(write(tmp_path / "twice.tsv", "\ufeff\ufeffa\tb\n"))) == [("a", "b")]
+    lines = "\ufeff" + json.dumps({"source": "a", "target": "b"}) + "\n"
+    assert list(read(write(tmp_path / "joined.jsonl", lines * 2))) == [("a", "b")] * 2
+    write(tmp_path / "joined.en", "\ufeffa\n\ufeffb\n")
+    write(tmp_path / "joined.fr", "c\nd\n")
+    assert list(read((tmp_path / "joined.en", tmp_path / "joined.fr"))) == [("a", "c"), ("b", "d")]
+
+
+def test_keys_of_columns_are_no_texts() -> None:
+    frame = pandas.DataFrame(ROWS, columns=["en", "fr"], index=["x", "y", "z"])
+    with pytest.raises(DataError, match="A column is a dict, whose keys would be read as texts; give a list"):
+        Pairs.of(frame.to_dict())
+
+
+@pytest.mark.parametrize("column", [pyarrow.array, lambda texts: pyarrow.chunked_array([texts]), deque, pandas.Index])
+def test_two_columns_of_any_kind_are_read(column: Any) -> None:
+    sources, targets = zip(*ROWS, strict=True)
+    assert list(read((column(list(sources)), column(list(targets))))) == ROWS
+
+
+def test_an_array_without_rows_is_refused() -> None:
+    with pytest.raises(DataError, match="Pairs cannot be read from ndarray"):
+        Pairs.of(np.array("a text"))
+
+
+def test_numbers_of_any_length_in_json(tmp_path: Path) -> None:
+    number = "9" * 5000
+    record = '{"source": "a", "target": "b", "id": ' + number + "}"
+    for name, content in (("a.jsonl", record), ("b.json", f"[{record}]"), ("c.json", f"[\n{record},\n{record}\n]")):
+        assert list(read(write(tmp_path / name, content), source="source", target="target"))[0] == ("a", "b")
+    with pytest.raises(DataError, match=r"d\.json, record 1: source is Decimal"):
+        read(write(tmp_path / "d.json", f'[{{"source": {number}, "target": "b"}}]'))
+
+
+@pytest.mark.parametrize("encoding", [5, True, b"utf-8", ["utf-8"]])
+def test_an_encoding_is_a_name(encoding: Any, tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match="encoding must be the name of an encoding, such as cp1252"):
+        Pairs.of(write(tmp_path / "a.tsv", "a\tb\n"), encoding=encoding)
+
+
+def test_links_that_lead_nowhere_are_named(tmp_path: Path) -> None:
+    (tmp_path / "gone.tsv").symlink_to("nowhere")
+    (tmp_path / "loop.tsv").symlink_to("loop.tsv")
+    for name in ("gone.tsv", "loop.tsv"):
+        with pytest.raises(
+            DataError, match=rf"{name} is a symbolic link that leads nowhere; give the name of the file"
+        ):
+            Pairs.of(tmp_path / name)
+
+
+def test_any_damaged_byte_of_an_archive_is_refused_or_no_matter(tmp_path: Path) -> None:
+    rows = "".join(f"{source}\t{target}\n" for source, target in ROWS)
+    content = zipped({"a.tsv": rows})
+    for index in range(len(content)):
+        damaged = bytearray(content)
+        damaged[index] ^= 0x55
+        with suppress(DataError, MemoryShortError):
+            assert list(Pairs.of(write(tmp_path / "a.zip", bytes(damaged)))) == ROWS
+
+
+def test_a_damaged_byte_of_parquet_does_not_end_the_process(tmp_path: Path) -> None:
+    table = pyarrow.table(dict(zip(("source", "target"), map(list, zip(*ROWS, strict=True)), strict=True)))
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    script = """if True:
+        import pathlib, sys
+        from nbtextgen import Pairs
+        from nbtextgen.core.errors import NbTextGenError
+        path = pathlib.Path(sys.argv[1])
+        content = path.read_bytes()
+        for index in range(len(content)):
+            path.write_bytes(content[:index] + bytes([content[index] ^ 0x55]) + content[index + 1 :])
+            try:
+                Pairs.of(path)
+            except NbTextGenError:
+                pass
+        print("alive")
+    """
+    done = subprocess.run([sys.executable, "-c", script, tmp_path / "a.parquet"], capture_output=True, text=True)
+    assert done.stdout == "alive\n", done.stderr[-500:]

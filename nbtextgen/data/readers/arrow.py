@@ -16,6 +16,8 @@ from nbtextgen.data.rows import Row
 
 BATCH = 4096
 """Rows that are read at a time."""
+_BUFFER = 1 << 20
+"""Bytes of a column that are read at a time: pyarrow reads all of a row group without it."""
 
 
 def rows_of_parquet(path: Path, options: ReadOptions) -> Iterator[Row]:
@@ -24,11 +26,12 @@ def rows_of_parquet(path: Path, options: ReadOptions) -> Iterator[Row]:
         pyarrow = import_module("pyarrow")
         parquet = import_module("pyarrow.parquet")
     try:
-        with parquet.ParquetFile(path) as file:
+        with parquet.ParquetFile(path, buffer_size=_BUFFER, page_checksum_verification=True) as file:
             schema = file.schema_arrow
             source, target = _chosen(schema, options)
             names = [schema.names[path[0]] for path in (source, target)]
             if options.in_memory:
+                _check_columns(file)
                 size = _parquet_bytes(file.metadata, {*names})
                 check_fits(path, file.metadata.num_rows * (ROW_BYTES + 50) + size)
             columns = None  # all, if names alone do not tell the columns apart
@@ -116,6 +119,12 @@ def arrow_paths(schema: Any) -> list[tuple[str, ColumnPath]]:
 
 def _is_struct(kind: object) -> bool:
     return str(kind).startswith("struct")
+
+
+def _check_columns(file: Any) -> None:
+    """Raise as pyarrow does if the description of a column is damaged: asked for its size, pyarrow would end the process."""
+    for group in range(file.num_row_groups):
+        next(file.iter_batches(1, row_groups=[group]), None)
 
 
 def _parquet_bytes(metadata: Any, columns: set[object]) -> int:

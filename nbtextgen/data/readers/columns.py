@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import string
 import unicodedata
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -166,6 +167,10 @@ class ReadOptions:
         return (column_roles(names) or (0, 1))[0] if len(names) > 1 else 0
 
 
+TO_LIST = ("to_pylist", "tolist", "to_list")
+"""Methods of arrays, series and columns that give plain Python objects, of which the first that is there is called."""
+
+
 def check_index(source: object, target: object) -> None:
     """Raise ``DataError`` if two columns of pandas have the same rows by their index, but in another order."""
     ours, theirs = (cast("Any", getattr(side, "index", None)) for side in (source, target))
@@ -180,10 +185,25 @@ def check_index(source: object, target: object) -> None:
 
 
 def check_order(column: object) -> None:
-    """Raise ``DataError`` for a set of texts, whose order changes with every start of Python."""
+    """Raise ``DataError`` for a set of texts, whose order changes with every start of Python, and for a mapping as a column."""
     kind = type(column).__name__
     if isinstance(column, (set, frozenset)):
         raise DataError(f"A {kind} of texts keeps no order; give a list.")
+    if isinstance(column, Mapping):
+        raise DataError(
+            f"A column is a {kind}, whose keys would be read as texts; give a list for every column, as "
+            "DataFrame.to_dict('list') does, or the frame."
+        )
+
+
+def column_of(value: object) -> Sequence[object]:
+    """The cells of a list, series or array of three texts or more, which is no pair; none of anything else."""
+    method = next((name for name in TO_LIST if hasattr(value, name)), None)
+    cells: object = getattr(value, method)() if method else list(value) if isinstance(value, deque) else value
+    if not isinstance(cells, (list, tuple)):
+        return []
+    cells = cast("Sequence[object]", cells)
+    return cells if len(cells) > 2 and all(isinstance(cell, str) for cell in cells) else []
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import lzma
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -126,6 +128,8 @@ def check_file(path: Path) -> None:
         is_folder = path.is_dir()
         if path.is_file():
             return
+        if path.is_symlink() and not path.exists():
+            raise DataError(f"{path} is a symbolic link that leads nowhere; give the name of the file itself.")
         if path.exists() and not is_folder:
             raise DataError(f"{path} is a pipe or a device, not a file; write its content to a file first.")
         if path.parent.is_dir():
@@ -153,6 +157,10 @@ def check_format(path: Path, head: bytes) -> None:
 # Zip --------------------------------------------------------------------------------------------------------------
 
 
+_DAMAGED = (zipfile.BadZipFile, OSError, NotImplementedError, ValueError, struct.error)
+"""What ``zipfile`` raises for the list of a damaged archive's files."""
+
+
 def _is_excel(path: Path) -> bool:
     return WORKBOOK in _names(path)
 
@@ -162,7 +170,7 @@ def _names(path: Path) -> list[str]:
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.namelist()
-    except (zipfile.BadZipFile, OSError):
+    except _DAMAGED:
         return []
 
 
@@ -175,7 +183,7 @@ def _only_member(path: Path) -> zipfile.ZipInfo:
     try:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
-    except (zipfile.BadZipFile, OSError) as error:
+    except _DAMAGED as error:
         raise DataError(f"{path} is a damaged zip archive ({error}); make or copy the file again.") from None
     names = [member.filename for member in members]
     for name, kind, way_out in _DOCUMENTS:
@@ -210,9 +218,9 @@ def _unzipped(path: Path) -> Iterator[bytes]:
     except (RuntimeError, NotImplementedError) as error:
         reason = "needs a password" if "password" in str(error) else f"cannot be unpacked ({error})"
         raise DataError(f"{path}: {member.filename} {reason}; unpack it first.") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (*_DAMAGED, zlib.error, lzma.LZMAError, EOFError) as error:
         raise DataError(
-            f"{path}, line {line:,}: the zip data is damaged from here on ({error}); make or copy the file again."
+            f"{path}, line {line:,}: the zip data is damaged from here on ({str(error) or 'it is cut short'}); make or copy the file again."
         ) from None
 
 

@@ -21,12 +21,14 @@ from nbtextgen.data.builtin import rows_from_name
 from nbtextgen.data.readers.arrow import BATCH
 from nbtextgen.data.readers.columns import (
     SAMPLE,
+    TO_LIST,
     ColumnName,
     ColumnPath,
     Fields,
     ReadOptions,
     check_index,
     check_order,
+    column_of,
     column_paths,
     value_at,
 )
@@ -65,7 +67,7 @@ def read_rows(data: Any, options: ReadOptions) -> Iterator[Row]:
         data = data.to_batches()
     if is_indexed(data):
         data = map(data.__getitem__, range(len(data)))
-    if isinstance(data, Iterable) and not isinstance(data, bytes):
+    if getattr(data, "shape", None) != () and isinstance(data, Iterable) and not isinstance(data, bytes):
         return _rows_of_sequence(cast("Iterable[object]", data), options)
     raise DataError(
         f"Pairs cannot be read from {type(data).__name__}; give a list of (source, target), a data frame, or a file."
@@ -246,7 +248,7 @@ def _column(table: Any, index: int, key: object) -> list[object]:
         column = table.column(index)
     else:
         column = table[:, index] if _is_matrix(table) else table[key]
-    for method in ("to_pylist", "tolist", "to_list"):
+    for method in TO_LIST:
         if hasattr(column, method):
             return getattr(column, method)()
     check_order(column)
@@ -350,10 +352,11 @@ def _rows_of_sequence(data: Iterable[Any], options: ReadOptions) -> Iterator[Row
     if first and all(map(_names_file, first)):
         return (row for name in rows for row in _rows_of_name(str(name), options))
     is_numbered = (options.source, options.target) != (None, None)
-    if len(first) == 2 and not is_numbered and all(map(_is_column, first)) and len(first[0]) == len(first[1]):
+    columns = list(map(column_of, first)) if len(first) == 2 and not is_numbered else []
+    if len(columns) == 2 and columns[0] and len(columns[0]) == len(columns[1]):
         check_index(*first)
-        options.notes.append(f"The data is read as two columns of {len(first[0]):,} texts each.")
-        return note_header(_rows_of_pairs(zip(*first, strict=True)), options)
+        options.notes.append(f"The data is read as two columns of {len(columns[0]):,} texts each.")
+        return note_header(_rows_of_pairs(zip(*columns, strict=True)), options)
     if first and all(as_record(row) is not None for row in first):
         return rows_of_records(_records(rows), options)
     if first and all(map(_names_files, first)):
@@ -363,15 +366,6 @@ def _rows_of_sequence(data: Iterable[Any], options: ReadOptions) -> Iterator[Row
         indices = options.choose([str(number + 1) for number in range(width)], are_numbers=True)
         return note_header(_rows_of_pairs(_cells_of(rows, width, indices)), options)
     return note_header(_rows_of_pairs(rows), options)
-
-
-def _is_column(value: object) -> bool:
-    """Return ``True`` for a list, series or array of three texts or more, which is no pair."""
-    cells: object = cast("Any", value).tolist() if hasattr(value, "tolist") else value
-    if not isinstance(cells, (list, tuple)):
-        return False
-    cells = cast("Sequence[object]", cells)
-    return len(cells) > 2 and all(isinstance(cell, str) for cell in cells)
 
 
 def _cells_of(rows: Iterable[Any], width: int, indices: tuple[int, int]) -> Iterator[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from decimal import Decimal
 from itertools import chain, islice, zip_longest
 from pathlib import Path
 from typing import Any, cast
@@ -110,7 +111,12 @@ def rows_of_json(file: TextFile, options: ReadOptions) -> Iterator[Row]:
     yield from note_header(rows, options) if all(isinstance(key, int) for key in first[0][1]) else rows
 
 
-_CHECKING = json.JSONDecoder(object_pairs_hook=without_repeats)
+def _whole_number(digits: str) -> int | Decimal:
+    """Return a whole number; Python makes no ``int`` of more than 4,300 digits."""
+    return int(digits) if len(digits) < 4000 else Decimal(digits)
+
+
+_CHECKING = json.JSONDecoder(object_pairs_hook=without_repeats, parse_int=_whole_number)
 """Reads JSON, and checks that no name of an object is repeated."""
 
 

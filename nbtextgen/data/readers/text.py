@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from encodings.aliases import aliases
 from itertools import chain
 from pathlib import Path
+from typing import cast
 
 from nbtextgen.core.errors import DataError, MemoryShortError, OptionError, nearest
 from nbtextgen.data.readers.encodings import encoding_advice, likely_encodings, seven_bit_encoding
@@ -141,7 +142,7 @@ class TextFile:
                         "write one pair per line."
                     )
                 continue
-            *lines, rest = io.StringIO("".join(waiting), newline="").readlines()
+            *lines, rest = _lines_of("".join(waiting))
             if rest.endswith("\n"):
                 lines.append(rest)
                 rest = ""
@@ -150,7 +151,7 @@ class TextFile:
             count += len(lines)
         rest = "".join(waiting)
         if rest and rest != "\x1a":  # the end of a file for DOS
-            yield from io.StringIO(rest, newline="").readlines()
+            yield from _lines_of(rest)
 
     def plain_lines(self) -> Iterator[str]:
         """Yield the lines without their line ends."""
@@ -159,6 +160,12 @@ class TextFile:
     def problem(self, cells: Iterable[object]) -> str | None:
         """Return why the characters of a row could not be read, or ``None`` if they could."""
         return encoding_problem(cells) if self.has_surrogates else None
+
+
+def _lines_of(text: str) -> list[str]:
+    """Cut a text into lines, without the byte order marks that stand where files were put one behind the other."""
+    lines = io.StringIO(text, newline="").readlines()
+    return [line.lstrip("\ufeff") for line in lines] if "\ufeff" in text else lines
 
 
 def _check_unlike_utf8(path: Path, head: bytes, encoding: str) -> None:
@@ -175,8 +182,10 @@ def _check_unlike_utf8(path: Path, head: bytes, encoding: str) -> None:
 
 def check_encoding(name: str | None) -> str | None:
     """Return Python's name of an encoding; raises ``OptionError`` if there is none."""
-    if not name:
+    if name is None or name == "":
         return None
+    if not isinstance(cast("object", name), str):
+        raise OptionError(f"--encoding must be the name of an encoding, such as cp1252 (got {name!r:.40}).")
     try:
         "".encode(name)  # raises the same error for codecs that are not of text, as base64
         return codecs.lookup(name).name
