@@ -199,7 +199,9 @@ def check_order(column: object) -> None:
 def column_of(value: object) -> Sequence[object]:
     """The cells of a list, series or array of three texts or more, which is no pair; none of anything else."""
     method = next((name for name in TO_LIST if hasattr(value, name)), None)
-    cells: object = getattr(value, method)() if method else list(value) if isinstance(value, deque) else value
+    cells: object = getattr(value, method)() if method else value
+    if isinstance(cells, deque):
+        cells = list(cast("deque[object]", cells))
     if not isinstance(cells, (list, tuple)):
         return []
     cells = cast("Sequence[object]", cells)
