@@ -128,3 +128,13 @@ def test_pieces_that_show_as_nothing_alone_can_be_seen(model: TextGenerator) -> 
         "a\u0301",
         "\u241b",
     ]
+
+
+@pytest.mark.parametrize("name", ["page.pdf", "words.tsv", "picture.PNG"])
+def test_pages_are_no_files_of_other_kinds(name: str, model: TextGenerator, tmp_path: Path) -> None:
+    path = tmp_path / name
+    path.write_text("the user's own")
+    for save in (model.explain("abc").save, lambda path: model.export("html", path)):
+        with pytest.raises(ModelFileError, match=rf"is no {path.suffix} file; give its name another ending, as \.html"):
+            save(path)
+    assert path.read_text() == "the user's own"

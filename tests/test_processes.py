@@ -173,3 +173,78 @@ def test_refusals_are_no_assertions(folder: Path) -> None:
     expected = refusals(folder)
     assert json.loads(done.stdout) == expected
     assert not [text for text in expected if text.startswith(("no error", "raw"))]
+
+
+# Limits of the process --------------------------------------------------------------------------------------------
+
+LIMITED = """if True:
+    import os, resource, signal
+    from pathlib import Path
+    from nbtextgen import Pairs, TextGenerator
+    from nbtextgen.core.errors import NbTextGenError
+    from tests.test_processes import LIMITED_CALLS, PAIRS, SMALL
+    model = TextGenerator.load("wide")
+    model.generate("abc")
+    kinds = {"memory": resource.RLIMIT_AS, "files": resource.RLIMIT_NOFILE, "size": resource.RLIMIT_FSIZE}
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    for kind, more, call in LIMITED_CALLS:
+        if child := os.fork():
+            os.waitpid(child, 0)
+            continue
+        used = {
+            "memory": int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize(),
+            "files": len(os.listdir("/proc/self/fd")),
+            "size": 0,
+        }
+        resource.setrlimit(kinds[kind], (used[kind] + more, resource.getrlimit(kinds[kind])[1]))
+        try:
+            line = f"no error: {eval(call)!r:.20}"
+        except NbTextGenError as error:
+            line = f"{type(error).__name__}: {error}"
+        except BaseException as error:
+            line = f"raw {type(error).__name__}: {error}"
+        print(line, flush=True)
+        os._exit(0)
+"""
+LIMITED_CALLS = [
+    ("memory", 1_000_000, "TextGenerator.load('wide')"),
+    ("memory", 1_000_000, "model.export('html', 'page.html')"),
+    ("memory", 1_000_000, "model.export('onnx', 'exported')"),
+    ("memory", 1_000_000, "Pairs.of('pairs.parquet')"),
+    ("size", 50, "model.generate_file(['abc'], 'short.tsv')"),
+    *(("files", more, "TextGenerator(**SMALL).fit(PAIRS, callbacks=[], run='r')") for more in range(5)),
+]
+"""What is limited, what is left of it, and the call that needs more."""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits as Linux has them")
+def test_what_is_short_is_named(folder: Path) -> None:
+    TextGenerator(hidden_size=384, embedding_size=64, max_steps=1).fit(PAIRS, callbacks=[]).save(folder / "wide")
+    Pairs.of(PAIRS * 200).frame().to_parquet(folder / "pairs.parquet")
+    (folder / "limited.py").write_text(LIMITED)
+    status, output, error = shell('"$PYTHON" limited.py', folder)
+    lines = output.splitlines()
+    assert status == 0 and len(lines) == len(LIMITED_CALLS), (output, error)
+    assert lines[0].startswith("MemoryShortError: There is not enough memory to "), lines
+    assert lines[1].startswith("MemoryShortError: There is not enough memory to export the model"), lines
+    assert lines[2].startswith("MemoryShortError: There is not enough memory to export the model"), lines
+    assert lines[3].startswith("MemoryShortError: ") and "not enough memory" in lines[3], lines
+    assert lines[4] == "DataError: short.tsv.part cannot be written: File too large.", lines
+    for line in lines[5:]:
+        assert line.startswith(("no error", "ModelFileError")) and "damaged" not in line, lines
+    assert any("Too many open files" in line for line in lines[5:]), lines
+
+
+@pytest.mark.parametrize("change", ["fewer", "others"])
+def test_an_input_that_changes_meanwhile_is_refused(change: str, model: TextGenerator, tmp_path: Path) -> None:
+    path, into = tmp_path / "sources.txt", tmp_path / "out.tsv"
+    long = "abc " * 2000  # so that the file is not read at once
+    path.write_text(f"abc\n{long}\n" + "bca\n" * 70 + f"{long}\n" * 100 + "abc\n")
+
+    def rewrite(done: int, _: int) -> None:
+        if done == 64:
+            path.write_text(path.read_text().removesuffix("abc\n") + ("cba\n" if change == "others" else ""))
+
+    with pytest.raises(DataError, match="The input was changed while its outputs were generated; repeat the call"):
+        model.generate_file(path, into, max_length=1, on_progress=rewrite)
+    assert not into.exists()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -118,3 +119,15 @@ def test_the_chart_of_trials_names_the_best_and_the_others() -> None:
     chart = Tuning("loss", False, [best, other], best_trial=best).curves()
     for name in ("trial 1, the best", "other trials", "best"):
         assert f">{name}</text>" in chart.svg
+
+
+@pytest.mark.parametrize("budget", [{"minutes": "1"}, {"minutes": 0}, {"minutes": float("nan")}, {"minutes": True}])
+def test_a_time_without_minutes_is_refused(budget: dict[str, Any]) -> None:
+    with pytest.raises(OptionError, match="minutes must be a number above 0"):
+        tune([("a", "b"), ("b", "a")], **budget)
+
+
+@pytest.mark.parametrize("trials", [0, -1, "2", 1.5, True])
+def test_a_search_without_trials_is_refused(trials: Any) -> None:
+    with pytest.raises(OptionError, match="trials must be a whole number above 0"):
+        tune([("a", "b"), ("b", "a")], trials=trials)

@@ -78,7 +78,7 @@ class NbTextGenError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """In IPython: the lines of the user's own code that led here, and the message."""
-        hidden = (__name__.partition(".")[0], "IPython")
+        hidden = (__name__.partition(".")[0], "IPython", "contextlib")
         places = traceback.StackSummary.extract(
             (frame, line)
             for frame, line in traceback.walk_tb(self.__traceback__)
@@ -105,6 +105,23 @@ class NotTrainedError(NbTextGenError, RuntimeError):
 
 class MemoryShortError(NbTextGenError, MemoryError):
     """The memory of the machine or of the GPU is too small."""
+
+
+_NO_MEMORY = (
+    "bad_alloc",
+    "allocate memory",  # "Cannot allocate memory" of the system, "can't allocate memory" of PyTorch
+    "(os error 12)",
+    "unable to mmap",
+    "failed to map segment",
+    "could not create a",  # oneDNN
+    "launch worker thread",  # Arrow
+)
+"""What other libraries say in exceptions of their own if there is no memory left."""
+
+
+def is_memory_short(error: BaseException) -> bool:
+    """Return ``True`` if an exception of any library says that the machine has no memory left."""
+    return isinstance(error, MemoryError) or any(message in str(error) for message in _NO_MEMORY)
 
 
 class LaunchError(NbTextGenError, RuntimeError):

@@ -112,6 +112,39 @@ def named_disk_errors(path: Path, size: int) -> Generator[None]:
         raise OSError(error.errno, reason, str(path)) from error
 
 
+_OTHER_KINDS = frozenset(
+    [
+        ".csv",
+        ".doc",
+        ".docx",
+        ".gif",
+        ".gz",
+        ".ipynb",
+        ".jpeg",
+        ".jpg",
+        ".jsonl",
+        ".md",
+        ".odt",
+        ".onnx",
+        ".parquet",
+        ".pdf",
+        ".png",
+        ".ps",
+        ".py",
+        ".rtf",
+        ".safetensors",
+        ".svg",
+        ".tex",
+        ".tsv",
+        ".txt",
+        ".xls",
+        ".xlsx",
+        ".zip",
+    ]
+)
+"""Endings of files that a page would not be read as, and that it must not replace."""
+
+
 def write_page(path: str | Path, text: str, name: str) -> Path:
     """Write a page that a user saves; an older file stays as it is until the new one is complete.
 
@@ -121,9 +154,11 @@ def write_page(path: str | Path, text: str, name: str) -> Path:
         name: what the page is, for errors: ``The explanation``.
 
     Raises:
-        ModelFileError: if it cannot be written.
+        ModelFileError: if it cannot be written, or its name is that of a file of another kind, such as ``.pdf`` or ``.tsv``.
     """
     path = checked_path(path)
+    if path.suffix.lower() in _OTHER_KINDS:
+        raise ModelFileError(f"{name} is no {path.suffix} file; give its name another ending, as .html.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.exists() and not path.is_file():

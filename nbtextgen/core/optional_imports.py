@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from nbtextgen.core.errors import MissingPackageError
+from nbtextgen.core.errors import MemoryShortError, MissingPackageError, is_memory_short
 
 
 @contextmanager
@@ -18,7 +18,8 @@ def optional_import(feature: str, package: str, extra: str | None = None) -> Gen
         extra: the extra of nbtextgen that installs it, or ``None`` if ``pip install package`` is enough.
 
     Raises:
-        MissingPackageError: if an import in the block fails.
+        MissingPackageError: if the package is not installed, or cannot be imported; then the message says why.
+        MemoryShortError: if it does not fit into memory.
 
     Example:
         >>> with optional_import("A data frame", "pandas", "frames"):
@@ -26,6 +27,14 @@ def optional_import(feature: str, package: str, extra: str | None = None) -> Gen
     """
     try:
         yield
-    except ImportError as error:
+    except (ImportError, MemoryError) as error:
+        if is_memory_short(error):
+            raise MemoryShortError(
+                f"{feature} needs {package}, for which there is not enough memory; close other notebooks or programs."
+            ) from error
+        if not isinstance(error, ModuleNotFoundError):
+            raise MissingPackageError(
+                f"{feature} needs {package}, which cannot be imported ({error}); install it again."
+            ) from error
         requirement = package if extra is None else f"nbtextgen[{extra}]"
         raise MissingPackageError(f"{feature} needs {package}: pip install {requirement}.") from error

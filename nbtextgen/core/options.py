@@ -28,7 +28,8 @@ Settings = Mapping[str, Any]
 """Settings by name, as a user gives them."""
 _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 _NOTHING = {"none", "auto"}
-OTHER_DASHES = re.compile(r"(-|[\u2012-\u2015\u2212]{1,2})([A-Za-z][\w-]+)")
+_DASH = r"[\u2010-\u2015\u2212\ufe58\ufe63\uff0d]"
+OTHER_DASHES = re.compile(rf"(-|-?{_DASH}-?|{_DASH}{{2,3}})([A-Za-z][\w-]+)")
 """An option behind one hyphen, or behind a dash that a word processor made of two; the second group is its name."""
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from nbtextgen.core.errors import ModelFileError
+from nbtextgen.core.errors import MemoryShortError, ModelFileError, is_memory_short
 from nbtextgen.core.files import read_sealed_json, verify
 from nbtextgen.data.batching import Examples, Ids, side_lengths
 from nbtextgen.data.readers.read import files_of
@@ -136,6 +136,10 @@ def _mapped(path: Path) -> NDArray[Any]:
     try:
         array: NDArray[Any] = npy.open_memmap(path, mode="r")
     except Exception as error:  # NumPy's reader of headers raises many kinds of errors
+        if is_memory_short(error):
+            raise MemoryShortError(
+                f"There is not enough memory to read {path}; close other notebooks or programs."
+            ) from error
         raise ModelFileError(f"{path} cannot be read: {error}.") from error
     if array.ndim != 1 or array.dtype.kind != "i":
         raise ModelFileError(f"{path} is damaged: it should hold a row of whole numbers.")
@@ -177,4 +181,6 @@ def open_store(folder: Path, key: str | None, source: Tokenizer, target: Tokeniz
         examples = open_examples(folder, NAME, source_size=source.size, target_size=target.size)
         return TokenStore(examples, int(manifest["left_out"]))
     except (ModelFileError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error.__cause__, OSError):  # nothing is wrong with the store
+            raise
         raise ModelFileError(f"{error} Delete {folder}, and the next training makes it again.") from error

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from nbtextgen.core.errors import OptionError, nearest
 from nbtextgen.core.files import checked_path
+from nbtextgen.model.memory import memory_errors
 
 if TYPE_CHECKING:
     from nbtextgen.export.page.document import PageOptions
@@ -27,6 +28,7 @@ class ExportableModel(Protocol):
     def plan(self) -> Plan: ...
 
 
+@memory_errors("There is not enough memory to export the model; close other notebooks or programs.")
 def export_model(format: str, path: str | Path, model: ExportableModel, page: PageOptions) -> Path:
     """Export a model; see ``TrainedModel.export``."""
     path = checked_path(path)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -164,13 +165,14 @@ def generate_table(
         return _texts(stream_texts(data, source, encoding) if cells is None else cells)
 
     count, digest = _survey(texts())
+    again = _unchanged(texts(), count, digest)
     if path is None:
-        return replace(_in_memory(generate, texts(), count, on_progress, acceptance), model=model)
+        return replace(_in_memory(generate, again, count, on_progress, acceptance), model=model)
     part = PartFile(path, {**_settings(model, config, confidence, accept), "input": digest, "rows": count})
     done = part.open()
     with part:
         try:
-            for rows, number in _chunks(generate, texts(), done, count, on_progress, acceptance):
+            for rows, number in _chunks(generate, again, done, count, on_progress, acceptance):
                 part.append(rows, number)
         except GenerationInterrupted as interrupt:
             message = f"{interrupt} They are in {part.path}; the same call goes on."
@@ -283,12 +285,44 @@ def _texts(cells: Iterable[object]) -> Iterator[str]:
 
 def _survey(texts: Iterable[str]) -> tuple[int, str]:
     """Return the number of sources and a digest of them all."""
-    count, digest = 0, hashlib.sha256()
+    count, digest = 0, SourceDigest()
     for text in texts:
-        content = text.encode("utf-8", "surrogatepass")
-        digest.update(len(content).to_bytes(8, "little") + content)
+        digest.add(text)
         count += 1
-    return count, digest.hexdigest()[:32]
+    return count, digest.value()
+
+
+def _unchanged(texts: Iterator[str], count: int, expected: str) -> Iterator[str]:
+    """Yield the sources that were surveyed; raises ``DataError`` if others are read now, before the last of them."""
+    digest, number = SourceDigest(), 0
+    for number, text in enumerate(islice(texts, count), 1):
+        digest.add(text)
+        if number == count and digest.value() != expected:
+            break
+        yield text
+    else:
+        if number == count:
+            return
+    raise DataError(
+        "The input was changed while its outputs were generated; repeat the call, and if it writes a file that ends in .part, "
+        "delete that first."
+    )
+
+
+class SourceDigest:
+    """A digest of texts in their order."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+
+    def add(self, text: str) -> None:
+        """Add the next text."""
+        content = text.encode("utf-8", "surrogatepass")
+        self._digest.update(len(content).to_bytes(8, "little") + content)
+
+    def value(self) -> str:
+        """The digest of all texts so far, in hexadecimal digits."""
+        return self._digest.hexdigest()[:32]
 
 
 class ProgressPrinter:

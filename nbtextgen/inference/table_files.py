@@ -169,7 +169,8 @@ class PartFile:
     def close(self) -> None:
         """Close the file, which unlocks it."""
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # what could not be written, and was said then
+                self._file.close()
 
     def __enter__(self) -> PartFile:
         return self

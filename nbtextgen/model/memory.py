@@ -10,13 +10,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nbtextgen.core.errors import MemoryShortError
+from nbtextgen.core.errors import MemoryShortError, is_memory_short
 from nbtextgen.model.cpu import stop_keeping_freed_memory
 
 Result = TypeVar("Result")
-
-_MESSAGES = ("can't allocate memory", "bad_alloc", "could not create a", "CUDNN_STATUS_ALLOC")
-"""What PyTorch's other exceptions say in that case; the third is oneDNN's."""
 
 
 @contextmanager
@@ -35,7 +32,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Return ``True`` if the machine or the GPU had no memory left."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
-    return isinstance(error, RuntimeError) and any(message in str(error) for message in _MESSAGES)
+    return isinstance(error, RuntimeError) and (is_memory_short(error) or "CUDNN_STATUS_ALLOC" in str(error))
 
 
 def make_room() -> None:

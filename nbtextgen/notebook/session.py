@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import ast
-import keyword
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from inspect import ismodule
@@ -15,7 +15,7 @@ from nbtextgen.core.errors import DataError, OptionError, nearest
 from nbtextgen.notebook.cells import pairs_in_cell
 from nbtextgen.notebook.code import PythonCode, Values
 from nbtextgen.notebook.references import expand, is_expression, parsed_expression
-from nbtextgen.notebook.variables import is_generator, names_file
+from nbtextgen.notebook.variables import free_variable, holds_texts, is_generator, names_file
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
@@ -95,16 +95,9 @@ class Session:
             raise OptionError(
                 f"Name the variable that receives the model, for instance: {magic} dates".replace("  ", " ")
             )
-        name = words[0]
-        if not name.isidentifier() or keyword.iskeyword(name):
-            raise OptionError(f"'{name}' cannot be a variable name; use letters, digits and _, for instance: dates")
+        name = free_variable(words[0], self.variables, is_generator)
         if len(words) > 1:
             raise OptionError(f"Only one name is expected, got also '{words[1]}'; options begin with --.")
-        value = self.variables.get(name)
-        if value is not None and not is_generator(value):
-            raise OptionError(
-                f"The variable {name} already holds {type(value).__name__}; choose another name or delete it."
-            )
         return name
 
     def model(self, words: Sequence[str], purpose: str = "generate with") -> TextGenerator:
@@ -113,7 +106,7 @@ class Session:
         available = f" (available: {', '.join(models)})" if models else "; train one first with %textgen_train"
         if not words or not words[0].strip():
             raise OptionError(f"Name the model to {purpose}{available}.")
-        name = words[0]
+        name = words[0] if words[0] in variables else unicodedata.normalize("NFKC", words[0])
         if name not in variables and isinstance(parsed_expression(name), (ast.Subscript, ast.Attribute)):
             with suppress(DataError):
                 variables = {**variables, name: self.value(name, "")}  # models["french"]
@@ -213,15 +206,21 @@ class Session:
         """Return what ``--into`` names, and whether it is a file and not a variable, a column or an attribute.
 
         Raises:
-            OptionError: if it is none of them, or belongs to something that does not exist.
+            OptionError: if it is none of them, belongs to something that does not exist, or is a variable that holds something
+                other than texts, such as the model or the frame.
         """
         file = self._expanded(text)
         if re.search(r"\.(tsv|csv|jsonl|parquet|txt)(\.gz)?$", file.lower()):
             return file, True
         tree = parsed_expression(text)
-        if isinstance(tree, (ast.Subscript, ast.Attribute)):
+        is_file = (
+            isinstance(tree, ast.Attribute) and isinstance(tree.value, ast.Name) and tree.value.id not in self.scope
+        )
+        if isinstance(tree, (ast.Subscript, ast.Attribute)) and not is_file:
             self.value(ast.unparse(tree.value), "--into")
-        elif not isinstance(tree, ast.Name):
+        elif isinstance(tree, ast.Name):
+            return free_variable(text.strip(), self.scope, holds_texts), False
+        else:
             raise OptionError(
                 f"--into {text} is neither a variable, a column such as df['fr'], nor a file that ends in .tsv, .csv, .jsonl or "
                 ".parquet."

@@ -2,13 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import builtins
+import keyword
+import unicodedata
+from collections.abc import Callable, Mapping
+from inspect import ismodule
 from pathlib import Path
+
+from nbtextgen.core.errors import OptionError
+
+
+def free_variable(text: str, variables: Mapping[str, object], fits: Callable[[object], bool]) -> str:
+    """Return the name of a variable that a magic may fill, in the Unicode form in which Python looks names up.
+
+    Args:
+        text: the name as it is typed.
+        variables: what the notebook holds.
+        fits: whether a value is of the kind that the magic puts there, so that a cell can be run again.
+
+    Raises:
+        OptionError: if Python does not allow such a name, has something of its own under it, as ``print``, or the variable holds
+            something else.
+    """
+    name = unicodedata.normalize("NFKC", text)
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise OptionError(f"'{text}' cannot be a variable name; use letters, digits and _, for instance: dates")
+    if hasattr(builtins, name) and name not in variables:
+        raise OptionError(f"'{name}' is a name of Python itself, which the notebook would lose; choose another name.")
+    value = variables.get(name)
+    if value is not None and not fits(value):
+        raise OptionError(
+            f"The variable {name} already holds {type(value).__name__}; choose another name or delete it."
+        )
+    return name
 
 
 def is_generator(value: object) -> bool:
     """Return whether a variable holds a ``TextGenerator``; by name, so that it still does after ``%autoreload``."""
     return type(value).__name__ == "TextGenerator"
+
+
+def holds_texts(value: object) -> bool:
+    """Return whether a value is a column of texts, as an earlier call has left it in a variable."""
+    return isinstance(value, (list, tuple)) or type(value).__name__ in ("Series", "ndarray")
+
+
+def holds_data(value: object) -> bool:
+    """Return whether a value is no model, function or module, which data must not replace."""
+    return not (is_generator(value) or callable(value) or ismodule(value))
 
 
 def data_variables(variables: Mapping[str, object]) -> list[str]:

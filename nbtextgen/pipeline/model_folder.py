@@ -12,7 +12,7 @@ from typing import cast
 import torch
 
 from nbtextgen.confidence.confidence import Confidence
-from nbtextgen.core.errors import ModelFileError, NbTextGenError
+from nbtextgen.core.errors import MemoryShortError, ModelFileError, NbTextGenError
 from nbtextgen.core.escaping import json_text
 from nbtextgen.core.files import (
     JsonObject,
@@ -39,6 +39,7 @@ from nbtextgen.inference.predictor import Predictor
 from nbtextgen.inference.text_codec import MAX_SOURCE_TOKENS, LengthLimit
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.isolation import forked_generators, isolated
+from nbtextgen.model.memory import memory_errors
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.pipeline.model_card import CARD, model_card
@@ -145,6 +146,7 @@ def check_place(folder: str | Path) -> None:
 
 
 @isolated()
+@memory_errors("There is not enough memory to load the model; close other notebooks or programs.")
 def load(folder: Path) -> tuple[Predictor, Plan, JsonObject]:
     """Read a model; see ``TextGenerator.load``. Nothing in the folder is executed."""
     folder = checked_path(folder)
@@ -167,6 +169,8 @@ def load(folder: Path) -> tuple[Predictor, Plan, JsonObject]:
         confidence = Confidence.from_dict(read_json(folder / CONFIDENCE)) if CONFIDENCE in manifest["files"] else None
         predictor = Predictor(source, target, networks, limit, max_source=longest, confidence=confidence)
         return predictor, plan, options
+    except MemoryShortError:
+        raise
     except NbTextGenError as error:
         raise ModelFileError(f"{folder} is not a usable saved model: {error}") from error
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:

@@ -219,6 +219,8 @@ class Run:
             limit = LengthLimit.from_dict(self._manifest["limit"])
             start = _read_start(folder) if START in files else None
             return TrainingData(source, target, train, valid, texts, limit, int(self._manifest["left_out"]), start)
+        except NbTextGenError:
+            raise
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelFileError(f"{folder} is damaged ({type(error).__name__}: {error}).") from error
 

@@ -11,15 +11,19 @@ import safetensors.torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from nbtextgen.core.errors import ModelFileError
+from nbtextgen.core.errors import MemoryShortError, ModelFileError, is_memory_short
 from nbtextgen.core.files import named_disk_errors, sync
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Read a safetensors file; raises ``ModelFileError`` if it is none."""
+    """Read a safetensors file; raises ``ModelFileError`` if it is none, and ``MemoryShortError`` if it does not fit."""
     try:
         return safetensors.torch.load_file(path)  # pyright: ignore[reportUnknownMemberType]
-    except (OSError, SafetensorError, ValueError, KeyError, RuntimeError, TypeError) as error:
+    except (OSError, SafetensorError, ValueError, KeyError, RuntimeError, TypeError, MemoryError) as error:
+        if is_memory_short(error):
+            raise MemoryShortError(
+                f"There is not enough memory to read {path}; close other notebooks or programs."
+            ) from error
         raise ModelFileError(f"{path} cannot be read: {error}.") from error
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from nbtextgen.core.errors import NbTextGenError, NotTrainedError
+import numpy as np
+
+from nbtextgen.core.errors import NbTextGenError, NotTrainedError, OptionError
 from nbtextgen.core.files import JsonObject
 from nbtextgen.core.options import Settings
 from nbtextgen.data.pairs import Cleaned, Pairs
@@ -88,6 +90,7 @@ def tune(
         >>> tuning.frame()["state"].tolist()
         ['complete']
     """
+    _check_budget(minutes, trials)
     fixed = dict(options or {})
     space = search_space(settings, fixed)
     data, valid = read_pairs(data, valid, fixed.pop("clean", None), source, target, encoding)
@@ -103,6 +106,15 @@ def tune(
         problem = next((trial.problem for trial in search.tuning.trials if trial.problem), "")
         raise NotTrainedError(f"No trial has a model. {problem or 'Give the search more minutes.'}")
     return search.tuning
+
+
+def _check_budget(minutes: object, trials: object) -> None:
+    """Raise ``OptionError`` for a time or a number of trials in which nothing can be searched."""
+    if isinstance(minutes, bool) or not isinstance(minutes, (int, float, np.number)) or not 0 < minutes < math.inf:
+        raise OptionError(f"--minutes must be a number above 0 (got {minutes!r:.40}).")
+    is_count = isinstance(trials, (int, np.integer)) and not isinstance(trials, bool)
+    if trials is not None and not (is_count and cast("int", trials) > 0):
+        raise OptionError(f"--trials must be a whole number above 0 (got {trials!r:.40}).")
 
 
 class _Search:

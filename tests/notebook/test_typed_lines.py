@@ -6,6 +6,7 @@ import ast
 import contextlib
 import io
 import os
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -324,3 +325,40 @@ def test_function_of_the_notebook_selects_the_best_model(shell: InteractiveShell
     assert "mine" in run(shell, "%textgen_evaluate n --data rows --metrics mine,exact")
     message = refusal(shell, f"%textgen_train n --data rows {FAST} --select-by minee")
     assert "minee" in message and "exact" in message
+
+
+def test_what_a_variable_holds_is_not_replaced_by_outputs(shell: InteractiveShell, model: TextGenerator) -> None:
+    frame = shell.user_ns["df"]
+    for name, line in product(
+        ("m", "df"), ("%textgen_generate m --data df --source en --into", "%textgen_continue m a --into")
+    ):
+        assert f"The variable {name} already holds" in refusal(shell, f"{line} {name}")
+    assert "The variable m already holds TextGenerator" in refusal(shell, "%textgen_data df --clean nfc --into m")
+    assert shell.user_ns["m"] is model and shell.user_ns["df"] is frame
+    for _ in range(2):  # a cell can be run again
+        assert run(shell, "%textgen_generate m --data df --source en --into out").count == len(PAIRS)
+        run(shell, "%textgen_data df --clean nfc --into df")
+    assert "neither a variable, a column" in refusal(shell, "%textgen_generate m --data df --source en --into o.docx")
+
+
+def test_names_are_those_that_python_looks_up(shell: InteractiveShell) -> None:
+    for line in (
+        f"%textgen_train print --data df {FAST}",
+        "%textgen_generate m --data df --source en --into list",
+        "%textgen_data df --clean nfc --into len",
+    ):
+        assert "is a name of Python itself, which the notebook would lose" in refusal(shell, line)
+    assert "cannot be a variable name" in refusal(shell, "%textgen_continue m a --into 3x")
+    for typed, name in (("e\u0301te", "\xe9te"), ("\uff41\uff42", "ab")):
+        run(shell, f"%textgen_train {typed} --data df {FAST}")
+        assert run(shell, f"{name}.predict('abc') == {typed}.predict('abc')")
+        assert run(shell, f"%textgen_generate {typed} abc").source == "abc"
+
+
+@pytest.mark.parametrize(
+    "dashes", ["\u2013-", "-\u2013", "\u2014", "\u2010\u2010", "\uff0d\uff0d", "\u2013\u2013\u2013"]
+)
+def test_dashes_of_word_processors_are_no_text(dashes: str, shell: InteractiveShell) -> None:
+    message = refusal(shell, f"%textgen_generate m {dashes}beam 2 abc")
+    assert message.startswith(f"{dashes}beam is not an option: write --beam with two hyphens")
+    assert run(shell, f"%textgen_generate m abc {dashes} bca").source == f"abc {dashes} bca"

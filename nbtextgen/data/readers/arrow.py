@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from nbtextgen.core.errors import DataError
+from nbtextgen.core.errors import DataError, MemoryShortError, is_memory_short
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.data.readers.columns import ColumnPath, ReadOptions, value_at
 from nbtextgen.data.readers.memory import ROW_BYTES, check_fits
@@ -92,9 +92,11 @@ def _rows(path: Path, batches: Iterable[Any], source: ColumnPath, target: Column
                 yield place, value_at(source_cell, source[1:]), value_at(target_cell, target[1:]), None
 
 
-def _unreadable(path: Path, kind: str, error: Exception) -> DataError:
+def _unreadable(path: Path, kind: str, error: Exception) -> DataError | MemoryShortError:
     if isinstance(error, DataError):
         return error
+    if is_memory_short(error):
+        return MemoryShortError(f"There is not enough memory to read {path}; close other notebooks or programs.")
     how = str(error).splitlines()[0].rstrip(".")
     return DataError(f"{path} cannot be read as {kind} ({how}); make or copy the file again.")
 

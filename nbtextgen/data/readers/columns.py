@@ -185,13 +185,18 @@ def check_index(source: object, target: object) -> None:
 
 
 def check_order(column: object) -> None:
-    """Raise ``DataError`` for a set of texts, whose order changes with every start of Python, and for a mapping as a column."""
+    """Raise ``DataError`` for a set of texts, whose order changes with every start of Python."""
     kind = type(column).__name__
     if isinstance(column, (set, frozenset)):
         raise DataError(f"A {kind} of texts keeps no order; give a list.")
+
+
+def check_column(column: object) -> None:
+    """Raise ``DataError`` for a column that is a set or a mapping."""
+    check_order(column)
     if isinstance(column, Mapping):
         raise DataError(
-            f"A column is a {kind}, whose keys would be read as texts; give a list for every column, as "
+            f"A column is a {type(column).__name__}, whose keys would be read as texts; give a list for every column, as "
             "DataFrame.to_dict('list') does, or the frame."
         )
 

@@ -26,8 +26,8 @@ from nbtextgen.data.readers.columns import (
     ColumnPath,
     Fields,
     ReadOptions,
+    check_column,
     check_index,
-    check_order,
     column_of,
     column_paths,
     value_at,
@@ -251,7 +251,7 @@ def _column(table: Any, index: int, key: object) -> list[object]:
     for method in TO_LIST:
         if hasattr(column, method):
             return getattr(column, method)()
-    check_order(column)
+    check_column(column)
     if isinstance(column, (str, bytes)) or not hasattr(column, "__iter__"):
         raise DataError(
             f"The column '{key}' is {column!r:.40}, not a list of texts; give a list for every column, or for a mapping of sources to targets list(data.items())."

@@ -12,6 +12,7 @@ from nbtextgen.notebook.code import call, print_code
 from nbtextgen.notebook.lines import ParsedLine
 from nbtextgen.notebook.magics.base import Commands, command
 from nbtextgen.notebook.progress import Throttle
+from nbtextgen.notebook.variables import free_variable
 
 OWN = (
     by_name(
@@ -48,6 +49,9 @@ class ContinueCommands(Commands):
         """
         model = self.session.model(parsed.words, "continue with")
         decoding = SAMPLED | {name: value for name, value in parsed.options.items() if name not in OWN}
+        into = parsed.options.get("into")
+        if into is not None:  # before minutes of generation
+            into = free_variable(into, self.session.variables, lambda value: isinstance(value, str))
         text, length = self.text(parsed), parsed.options.get("length", LENGTH.default)
         if parsed.options.get("show_code"):
             return print_code(
@@ -66,6 +70,6 @@ class ContinueCommands(Commands):
                 print(pictured_lines(piece), end="", flush=throttle.due())
         if not parsed.options.get("quiet"):
             print()
-        if parsed.options.get("into"):
-            self.session.variables[parsed.options["into"]] = "".join(pieces)
+        if into is not None:
+            self.session.variables[into] = "".join(pieces)
         return "".join(pieces) if parsed.options.get("quiet") else None

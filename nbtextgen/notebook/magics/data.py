@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, cast
 
 from IPython.core.magic import line_cell_magic, magics_class
 
-from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import options_of
 from nbtextgen.notebook.arguments import COLUMNS, COMMON, by_name, columns_in, flag_option, text_option
 from nbtextgen.notebook.code import MagicLine, Values, call, print_code
 from nbtextgen.notebook.lines import ParsedLine
 from nbtextgen.notebook.magics.base import Commands, command
+from nbtextgen.notebook.variables import free_variable, holds_data
 from nbtextgen.tokenizers.config import TokenizerConfig
 
 if TYPE_CHECKING:
@@ -68,7 +68,9 @@ class DataCommands(Commands):
         data, code = self.session.pairs(parsed.text, parsed.cell, "textgen_data", option="")
         sides = columns_in(own)
         tokens = {name: own[name] for name in _TOKENS if name in own}
-        into = _variable(own.get("into") or (f"{parsed.text}_clean" if parsed.text else "clean_pairs"), own)
+        into = _variable(f"{parsed.text}_clean" if parsed.text else "")
+        if "into" in own:
+            into = free_variable(own["into"], self.session.variables, holds_data)
         if own.get("show_code"):
             return print_code(*self._code(code.expression, own, sides, tokens))
         rows = RawPairs.of(data, **sides)
@@ -133,10 +135,6 @@ def _is_frame(data: object) -> bool:
     return pandas is not None and isinstance(data, pandas.DataFrame)
 
 
-def _variable(name: str, own: Values) -> str:
+def _variable(name: str) -> str:
     """Return the variable for the cleaned pairs; ``clean_pairs`` if the data is not a plain variable."""
-    if name.isidentifier():
-        return name
-    if "into" in own:
-        raise OptionError(f"--into '{name}' cannot be a variable name; use letters, digits and _.")
-    return "clean_pairs"
+    return name if name.isidentifier() else "clean_pairs"
