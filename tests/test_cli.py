@@ -278,7 +278,7 @@ def test_pairs_and_texts_come_by_the_standard_input_or_by_pipes(
         assert rows == [each.text for each in model.generate(["ab", "", "cab"])]
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_signal_ends_a_training_and_keeps_its_model(
     number: int,
     status: int,

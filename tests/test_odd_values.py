@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas
 import pytest
+import torch
 
 from nbtextgen import Corpus, Pairs, TextGenerator, compare
 from nbtextgen.core.errors import DataError, ModelFileError, OptionError
@@ -138,3 +139,13 @@ def test_pages_are_no_files_of_other_kinds(name: str, model: TextGenerator, tmp_
         with pytest.raises(ModelFileError, match=rf"is no {path.suffix} file; give its name another ending, as \.html"):
             save(path)
     assert path.read_text() == "the user's own"
+
+
+@pytest.mark.parametrize("scalar", [np.array, torch.tensor, np.int64])
+def test_scalars_of_libraries_are_numbers(scalar: Any, tmp_path: Path) -> None:
+    scalars: dict[str, Any] = {name: scalar(value) for name, value in {**SMALL, "seed": 3, "valid_limit": 5}.items()}
+    model = TextGenerator(**scalars).fit(PAIRS, callbacks=[], run=tmp_path / "run")
+    assert TextGenerator.load(tmp_path / "run").predict(WORDS) == model.predict(WORDS)
+    model.save(tmp_path / "model")
+    loaded = TextGenerator.load(tmp_path / "model")
+    assert loaded.get_params()["seed"] == 3 and loaded.predict(WORDS) == model.predict(WORDS)

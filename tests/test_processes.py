@@ -175,6 +175,20 @@ def test_refusals_are_no_assertions(folder: Path) -> None:
     assert not [text for text in expected if text.startswith(("no error", "raw"))]
 
 
+def test_a_pipe_is_not_replaced_by_a_table(folder: Path) -> None:
+    line = "mkfifo pipe.tsv; nbtextgen generate onnx abc --into pipe.tsv; test -p pipe.tsv"
+    status, _, error = shell(line, folder)
+    assert status == 0 and "pipe.tsv is a pipe or a device, which a table cannot replace" in error
+
+
+def test_under_nohup_a_closed_terminal_is_no_matter(folder: Path, model: TextGenerator) -> None:
+    line = (
+        "trap '' HUP; \"$PYTHON\" -m nbtextgen generate onnx < sources.txt > hup.txt & sleep 1; kill -HUP $!; wait $!"
+    )
+    assert shell(line, folder)[0] == 0
+    assert (folder / "hup.txt").read_text() == f"{model.predict(['abc'])[0]}\n" * 1000
+
+
 # Limits of the process --------------------------------------------------------------------------------------------
 
 LIMITED = """if True:

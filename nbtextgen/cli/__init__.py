@@ -18,7 +18,7 @@ from nbtextgen.core.errors import NbTextGenError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command and return the exit status: 1 for an error that a message explains, 130 or 143 after a signal."""
+    """Run a command and return the exit status: 1 for an error that a message explains, 129, 130 or 143 after a signal."""
     hold_standard_files()
     prepare_output()
     received = list[int]()
@@ -57,9 +57,10 @@ _FULL_OR_GONE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO
 
 @contextmanager
 def _terminated_as_interrupted(received: list[int]) -> Generator[None]:
-    """Let SIGTERM do what Ctrl-C does, in a block: what was trained is kept, and no unfinished file is left.
+    """Let SIGTERM and SIGHUP, of a terminal that is closed, do what Ctrl-C does, in a block: what was trained is kept, and no
+    unfinished file is left.
 
-    Workers of torchrun end at once, since they may wait for one another.
+    Workers of torchrun end at once, since they may wait for one another. Under ``nohup``, SIGHUP is ignored.
 
     Args:
         received: gets the number of the signal when it comes.
@@ -77,8 +78,12 @@ def _terminated_as_interrupted(received: list[int]) -> Generator[None]:
         received.append(number)
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    numbers = [signal.SIGTERM, *([signal.SIGHUP] if sys.platform != "win32" else [])]
+    before = {number: signal.getsignal(number) for number in numbers if signal.getsignal(number) != signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -211,13 +211,15 @@ def check_table_name(path: Path) -> None:
     """Check that the ending of a name is that of a table, and that no other table would be replaced.
 
     Raises:
-        DataError: if it is not, or the name is that of a folder, or of a table without outputs.
+        DataError: if it is not, or the name is that of a folder, a pipe or a device, or of a table without outputs.
     """
     if path.suffix.lower() not in WRITERS:
         endings = ", ".join(WRITERS)
         raise DataError(f"{path} should end in one of {endings}.{nearest(path.suffix.lower(), WRITERS)}")
     if path.is_dir():
         raise DataError(f"{path} is a folder; give the name of a file.")
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path} is a pipe or a device, which a table cannot replace; give the name of a file.")
     if path.is_file() and path.stat().st_size and not _may_be_replaced(path):
         if path.suffix.lower() != ".txt":
             raise DataError(f"{path} holds something other than generated rows; choose another name, or delete it.")

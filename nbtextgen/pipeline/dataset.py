@@ -234,8 +234,8 @@ def cleaning_note(cleaned: Cleaned) -> str:
 
 def split(options: Settings, pairs: Pairs, valid: Pairs | None = None) -> tuple[Pairs, Pairs | None]:
     """Training and validation pairs; raises ``DataError`` if there is too little to learn from."""
-    fraction = fit_options()["valid_fraction"].check(options["valid_fraction"])
-    limit, seed = options["valid_limit"], options["seed"]
+    names = ("valid_fraction", "valid_limit", "seed")
+    fraction, limit, seed = (fit_options()[name].check(options[name]) for name in names)
     check_enough(pairs)
     if valid is not None or not fraction:
         return pairs, valid

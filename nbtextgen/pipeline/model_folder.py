@@ -100,7 +100,7 @@ def write_model(work: Path, predictor: Predictor, plan: Plan, options: Settings,
         "format": FORMAT,
         "networks": len(predictor.networks),
         "limit": {"offset": predictor.limit.offset, "slope": predictor.limit.slope},
-        "options": {name: value for name, value in options.items() if value is not None},
+        "options": options_to_write(options),
         "settings": plan.as_dict(),
         "files": checksums(work),
     }
@@ -192,6 +192,12 @@ def kept_rows(folder: Path) -> Callable[[], Pairs] | None:
     if KEPT_ROWS not in _read_manifest(folder)[0]["files"]:
         return None
     return partial(read_rows, folder)
+
+
+def options_to_write(options: Settings) -> JsonObject:
+    """The settings given by the user for a manifest; scalars of NumPy and paths become what JSON has."""
+    known = fit_options()
+    return {name: known[name].check(value) for name, value in options.items() if value is not None}
 
 
 def read_options(values: JsonObject | None) -> JsonObject:

@@ -135,7 +135,7 @@ class Run:
             "fingerprint": fingerprint(prepared.train, prepared.valid),
             "settings": plan.as_dict(),
             "choices": dict(plan.choices),
-            "options": {name: value for name, value in options.items() if value is not None},
+            "options": model_folder.options_to_write(options),
             "limit": {"offset": training_data.limit.offset, "slope": training_data.limit.slope},
             "left_out": training_data.left_out,
         }

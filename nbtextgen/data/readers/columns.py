@@ -194,9 +194,10 @@ def check_order(column: object) -> None:
 def check_column(column: object) -> None:
     """Raise ``DataError`` for a column that is a set or a mapping."""
     check_order(column)
+    kind = type(column).__name__
     if isinstance(column, Mapping):
         raise DataError(
-            f"A column is a {type(column).__name__}, whose keys would be read as texts; give a list for every column, as "
+            f"A column is a {kind}, whose keys would be read as texts; give a list for every column, as "
             "DataFrame.to_dict('list') does, or the frame."
         )
 
