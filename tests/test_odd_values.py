@@ -149,3 +149,20 @@ def test_scalars_of_libraries_are_numbers(scalar: Any, tmp_path: Path) -> None:
     model.save(tmp_path / "model")
     loaded = TextGenerator.load(tmp_path / "model")
     assert loaded.get_params()["seed"] == 3 and loaded.predict(WORDS) == model.predict(WORDS)
+
+
+async def awaited(reference: str, output: str) -> float:
+    return float(reference == output)
+
+
+@pytest.mark.parametrize(
+    "metric", [lambda reference: 1.0, lambda a, b, c: 1.0, lambda *, reference, output: 1.0, awaited]
+)
+def test_a_metric_of_something_else_is_refused_at_once(metric: Any, model: TextGenerator) -> None:
+    message = "is a coroutine, which is not awaited" if metric is awaited else "must take a reference and an output"
+    with pytest.raises(OptionError, match=message):
+        TextGenerator(**SMALL, select_by=metric)
+    with pytest.raises(OptionError, match=message):
+        model.evaluate(PAIRS, metrics=[metric])
+    for fine in (lambda *texts: 1.0, lambda reference, output, weight=1.0: weight):
+        assert model.evaluate(PAIRS, metrics=[fine])["<lambda>"].value == 1.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 
 from nbtextgen.core.errors import OptionError
@@ -23,7 +24,7 @@ def register_metric(function: OwnMetric) -> str:
             the function has an attribute ``higher_is_better = False``.
 
     Raises:
-        OptionError: for something that is no function.
+        OptionError: for something that is no function, or a function of something else than two texts.
 
     Returns:
         the name that options, saved models and runs keep, for instance ``own:same_year``.
@@ -40,9 +41,25 @@ def register_metric(function: OwnMetric) -> str:
         raise OptionError(
             f"A metric is a name or a function of a reference and an output, not {type(function).__name__}."
         )
-    name = PREFIX + getattr(function, "__name__", type(function).__name__)
+    own = getattr(function, "__name__", type(function).__name__)
+    _check_signature(function, own)
+    name = PREFIX + own
     _functions[name] = function
     return name
+
+
+def _check_signature(function: OwnMetric, name: str) -> None:
+    """Raise ``OptionError`` for a function that cannot be called with a reference and an output, before anything is generated."""
+    if inspect.iscoroutinefunction(function):
+        raise OptionError(f"The metric '{name}' is a coroutine, which is not awaited; give a plain function.")
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # of some compiled functions
+        return
+    try:
+        signature.bind("", "")
+    except TypeError as error:
+        raise OptionError(f"The metric '{name}' must take a reference and an output ({error}).") from None
 
 
 def own_metric(name: str) -> OwnMetric | None:
