@@ -128,7 +128,7 @@ def test_command_line_trains_resumes_and_refuses_changed_settings(tmp_path: Path
     assert main(["train", str(toml)]) == 0
     assert "finished" in capsys.readouterr().out
     assert main(["train", str(toml)]) == 0 and main(["train", str(tmp_path / "r")]) == 0
-    toml.write_text(settings.replace("12", "16"))
+    toml.write_text(settings.replace("size = 12", "size = 16"))
     assert main(["train", str(toml)]) == 1
     assert "--hidden-size 12, not 16" in capsys.readouterr().err
     toml.write_text(settings + "hiden-size = 3\n")
