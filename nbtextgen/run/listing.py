@@ -60,14 +60,23 @@ def runs(folder: str | Path = "runs") -> list[RunRecord]:
     Args:
         folder: the parent folder of the runs, as in ``fit(run=...)``.
 
+    Raises:
+        ModelFileError: for a file, or a folder that is a run itself.
+
     Example:
         >>> small = TextGenerator(hidden_size=8, max_steps=2).fit(pairs, run="runs/first", callbacks=[])
         >>> [(each.name, each.state, each.step) for each in runs()]
         [('first', 'finished', 2)]
     """
     parent = checked_path(folder)
+    if parent.is_file():
+        raise ModelFileError(f"{parent} is a file; give the folder that holds the runs.")
     if not parent.is_dir():
         return []
+    if Run.is_run(parent):
+        raise ModelFileError(
+            f"{parent} is a run itself; give the folder that holds the runs, {parent.absolute().parent}."
+        )
     records = [record(path) for path in parent.iterdir() if not path.name.startswith(".") and Run.is_run(path)]
     return sorted(records, key=lambda each: (each.created, each.name), reverse=True)
 

@@ -327,6 +327,11 @@ def test_a_tilde_is_the_home_wherever_a_name_is_given(tmp_path: Path, monkeypatc
     assert TextGenerator.load("~/m").generate("abc").text == OnnxGenerator.load("~/x").generate("abc").text
     assert Explanation.load("~/e.json").values.tolist() == explanation.values.tolist()
     assert Run.open("~/r").name == "r" and [run.name for run in runs("~")] == ["r"]
+    with pytest.raises(ModelFileError, match="is a run itself; give the folder that holds the runs"):
+        runs("~/r")
+    (tmp_path / "file").touch()
+    with pytest.raises(ModelFileError, match="file is a file; give the folder"):
+        runs(tmp_path / "file")
     monkeypatch.chdir(tmp_path)
     for use in (straight.save, TextGenerator.load, Run.open, explanation.save, runs):
         with pytest.raises(ModelFileError, match="~no-such-user is the home folder of no user"):
