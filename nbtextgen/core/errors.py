@@ -181,8 +181,8 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     A setting that has another name in other tools is close to it, however it is spelled.
     """
     folded = {_folded(choice): choice for choice in choices}
-    matches = [our_name(word)] if our_name(word) in folded else []
-    matches = matches or difflib.get_close_matches(_folded(word), list(folded), n=1, cutoff=0.55)
+    ours = our_name(word)
+    matches = [ours] if ours in folded else difflib.get_close_matches(_folded(word), list(folded), n=1, cutoff=0.55)
     return f" Did you mean '{folded[matches[0]]}'?" if matches else ""
 
 

@@ -62,7 +62,6 @@ class OddPolynomial:
         weighted = self.signs * weights
         linear = (self.dual.T @ self.signs) * weights
         others = weighted.sum(1, keepdims=True) - weighted
-        pairs = (
-            others**2 - ((weights**2).sum() - weights**2)
-        ) / 2  # the sum of w_j x_j w_k x_k over pairs j < k of other units
+        # The sum of w_j x_j w_k x_k over pairs j < k of other units.
+        pairs = (others**2 - ((weights**2).sum() - weights**2)) / 2
         return 2 * linear + (2 / 3) * self.kernel.cubic * (self.dual.T @ (self.signs * pairs)) * weights

@@ -1,9 +1,10 @@
 """Shapley values of many units: a regression that explains most of the game, and an unbiased estimate of the rest.
 
 Only the odd part o(T) = (v(T) - v(all - T)) / 2 of a game has Shapley values, so coalitions are scored with their complements
-(paired sampling, Covert and Lee 2021). A polynomial is fitted to it by kernel ridge regression. The remainder is estimated by importance sampling with KernelSHAP's sizes, p(t) proportional to 1 / (t (n - t)),
-for which no weight is above 2 ln(n) + 2. Each sample is predicted by the model of the others, so the estimate is unbiased however
-poor the model is, and its terms tell the standard error (regression adjustment, Witter et al. 2025).
+(paired sampling, Covert and Lee 2021). A polynomial is fitted to it by kernel ridge regression. The remainder is estimated by
+importance sampling with KernelSHAP's sizes, p(t) proportional to 1 / (t (n - t)), for which no weight is above 2 ln(n) + 2. Each
+sample is predicted by the model of the others, so the estimate is unbiased however poor the model is, and its terms tell the
+standard error (regression adjustment, Witter et al. 2025).
 """
 
 from __future__ import annotations
