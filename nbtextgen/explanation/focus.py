@@ -13,8 +13,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from nbtextgen.explanation.attributions import Attributions, Coalitions, ScoreFunction, Values
-from nbtextgen.explanation.odd_polynomial import OddKernel, OddPolynomial, signs
+from nbtextgen.explanation.attributions import Attributions, ScoreFunction, Values
+from nbtextgen.explanation.odd_polynomial import OddKernel, OddPolynomial, odd_parts, signs
 from nbtextgen.explanation.ridge import leave_one_out
 from nbtextgen.explanation.shapley import standard_errors
 
@@ -22,12 +22,6 @@ STRONGEST, OTHERS = 16, 8
 """Units that are toggled: the strongest, and some of the others."""
 MIN_WEIGHT = 0.1
 """Weight of a unit that seems to have no effect; the mean is 1."""
-
-
-def odd_parts(score: ScoreFunction, coalitions: Coalitions) -> Values:
-    """Half of the difference between each coalition and its complement, ``(coalitions, outputs)``."""
-    scores = score(np.concatenate([coalitions, ~coalitions]))
-    return (scores[: len(coalitions)] - scores[len(coalitions) :]) / 2
 
 
 def focus(

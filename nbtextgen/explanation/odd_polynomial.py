@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nbtextgen.explanation.attributions import Coalitions, Values
+from nbtextgen.explanation.attributions import Coalitions, ScoreFunction, Values
 
 CUBIC = 0.5
 """Weight of the cubic part of the kernel, relative to the linear part at a coalition itself."""
@@ -21,6 +21,12 @@ CUBIC = 0.5
 def signs(coalitions: Coalitions) -> Values:
     """1 for units that are present, -1 for the others."""
     return np.asarray(np.where(coalitions, 1.0, -1.0), dtype=np.float64)
+
+
+def odd_parts(score: ScoreFunction, coalitions: Coalitions) -> Values:
+    """Half of the difference between each coalition and its complement, ``(coalitions, outputs)``."""
+    scores = score(np.concatenate([coalitions, ~coalitions]))
+    return (scores[: len(coalitions)] - scores[len(coalitions) :]) / 2
 
 
 class OddKernel:

@@ -16,8 +16,8 @@ from math import comb
 import numpy as np
 
 from nbtextgen.explanation.attributions import Attributions, Coalitions, ScoreFunction, Values
-from nbtextgen.explanation.focus import focus, odd_parts
-from nbtextgen.explanation.odd_polynomial import OddKernel, OddPolynomial, signs
+from nbtextgen.explanation.focus import focus
+from nbtextgen.explanation.odd_polynomial import OddKernel, OddPolynomial, odd_parts, signs
 from nbtextgen.explanation.ridge import leave_one_out
 from nbtextgen.explanation.shapley import standard_errors
 
