@@ -25,10 +25,10 @@ MIN_FREE_FRACTION = 0.125
 
 @dataclass
 class _Step:
-    """What one step appended to the hypotheses.
+    """What one step appended to the hypotheses, in arrays: lists for every row would keep Python's garbage collector busy.
 
     Attributes:
-        row_of: the batch row of every unfinished source, by source index.
+        row_of: the batch row of every source, by source index.
         parents: the hypothesis that each one continues, ``(rows, width)``; ``None``: itself.
         tokens: appended tokens, ``(rows, width)``.
         logs: their log-probabilities, ``(rows, width)``.
@@ -37,11 +37,24 @@ class _Step:
     """
 
     row_of: dict[int, int]
-    parents: list[list[int]] | None
-    tokens: list[list[int]]
-    logs: list[list[float]]
+    parents: NDArray[np.int64] | None
+    tokens: NDArray[np.int64]
+    logs: NDArray[np.float32]
     attention: NDArray[np.float32] | None
-    rivals: list[list[float]] | None
+    rivals: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True)
+class Trace:
+    """The last tokens of one hypothesis, with what was noted beside each: see ``Hypothesis``.
+
+    ``attention`` is ``None`` where it was not kept, and ``rivals`` is empty in a search that notes none.
+    """
+
+    tokens: list[int]
+    logs: list[float]
+    rivals: list[float]
+    attention: list[NDArray[np.float32]] | None
 
 
 @dataclass(frozen=True)
@@ -86,6 +99,7 @@ class Batch:
         self._waiting: Tensor = self.source_indices
         self._waiting_state: State = None
         self._history: deque[_Step] = deque()
+        self._row_of: dict[int, int] = {}
         self._attention_size = 0
         self._without_attention: set[int] = set()
 
@@ -93,12 +107,18 @@ class Batch:
         """Fill free rows with waiting sources, or drop the free rows if none wait; ``None`` if nothing changed."""
         waiting = len(self._waiting) or self._encoded < len(self.source)
         if not len(self.source_indices):
-            return self._start() if waiting else None
+            return self._changed(self._start()) if waiting else None
         free = (~self.unfinished).nonzero()[:, 0]
         size = self.size if waiting else len(self.source_indices)
         if not len(free) or (len(free) < size * MIN_FREE_FRACTION and len(free) < len(self.source_indices)):
             return None
-        return self._fill(free) if waiting else self._compact()
+        return self._changed(self._fill(free) if waiting else self._compact())
+
+    def _changed(self, change: BatchChange) -> BatchChange:
+        """Note which source is in which row now."""
+        indices: list[int] = to_list(self.source_indices)
+        self._row_of = {index: row for row, index in enumerate(indices)}
+        return change
 
     def _encode(self) -> None:
         """Encode as many of the remaining sources as the batch has rows."""
@@ -164,17 +184,15 @@ class Batch:
         Tokens, log-probabilities, those of rivals, and ``parents``, the hypothesis that each one continues (by default
         itself), are ``(rows, width)``; ``attention (rows, width, source_length)`` is in the order before ``parents``.
         """
-        row_of = {index: row for row, (index, unfinished) in enumerate(self.rows()) if unfinished}
-        order = None if parents is None else to_list(parents)
-        kept_attention = self._keep_attention(attention, row_of)
+        kept_attention = self._keep_attention(attention)
         self._history.append(
             _Step(
-                row_of,
-                order,
-                to_list(tokens),
-                to_list(logs),
+                self._row_of,
+                None if parents is None else parents.numpy(force=True),
+                tokens.numpy(force=True),
+                to_numpy(logs),
                 kept_attention,
-                None if rivals is None else to_list(rivals),
+                None if rivals is None else to_numpy(rivals),
             )
         )
         if self.generated is not None:
@@ -186,40 +204,33 @@ class Batch:
             self.state = self.model.reorder(self.state, parents)
         self.last_tokens, self.steps = tokens, self.steps + self.unfinished
 
-    def _keep_attention(self, attention: Tensor, row_of: dict[int, int]) -> NDArray[np.float32] | None:
+    def _keep_attention(self, attention: Tensor) -> NDArray[np.float32] | None:
         """Return the attention to keep; beyond ``MAX_KEPT_ATTENTION`` that of all sources in the batch is dropped."""
         if self._attention_size + attention.numel() > MAX_KEPT_ATTENTION:
-            self._without_attention |= row_of.keys()
+            self._without_attention |= self._row_of.keys()
             for step in self._history:
                 step.attention = None
             self._attention_size = 0
-        if self._without_attention.issuperset(row_of):
+        if self._without_attention.issuperset(self._row_of):
             return None
         self._attention_size += attention.numel()
         return to_numpy(attention)
 
-    def trace_back(
-        self, index: int, column: int, length: int
-    ) -> tuple[list[int], list[float], list[NDArray[np.float32]] | None]:
-        """Follow the hypothesis in ``column`` of a source back through its last ``length`` steps.
-
-        Returns its tokens, log-probabilities, and attention if it was kept.
-        """
-        tokens, logs, attention = list[int](), list[float](), list[NDArray[np.float32]]()
+    def trace_back(self, index: int, column: int, length: int) -> Trace:
+        """Follow the hypothesis in ``column`` of a source back through its last ``length`` steps."""
+        tokens, logs, rivals, attention = list[int](), list[float](), list[float](), list[NDArray[np.float32]]()
         for step in islice(reversed(self._history), length):
             row = step.row_of[index]
-            tokens.append(step.tokens[row][column])
-            logs.append(step.logs[row][column])
+            tokens.append(step.tokens.item(row, column))
+            logs.append(step.logs.item(row, column))
+            if step.rivals is not None:
+                rivals.append(step.rivals.item(row, column))
             if step.parents is not None:
-                column = step.parents[row][column]
+                column = step.parents.item(row, column)
             if step.attention is not None:
                 attention.append(step.attention[row, column])
-        return tokens[::-1], logs[::-1], None if index in self._without_attention else attention[::-1]
-
-    def rivals(self, index: int, column: int, length: int) -> list[float]:
-        """Log-probabilities of the rivals of the last ``length`` tokens of a hypothesis that was never reordered."""
-        steps = islice(reversed(self._history), length)
-        return [step.rivals[step.row_of[index]][column] for step in steps if step.rivals is not None][::-1]
+        kept = None if index in self._without_attention else attention[::-1]
+        return Trace(tokens[::-1], logs[::-1], rivals[::-1], kept)
 
     def stack_attention(self, index: int, attention: list[NDArray[np.float32]] | None) -> NDArray[np.float32] | None:
         """Stack the attention of one output over the tokens of its source, ``(steps, source_length)``."""

@@ -119,16 +119,18 @@ class Beam(BatchSearch):
             if score <= threshold:  # a coverage penalty could only lower it
                 continue
             parent = origins[row][column]
-            tokens, logs, weights = batch.trace_back(index, parent, length)
-            if weights is not None:
-                weights.append(last_weights[row, parent])
-            stacked = batch.stack_attention(index, weights)
+            trace = batch.trace_back(index, parent, length)
+            if trace.attention is not None:
+                trace.attention.append(last_weights[row, parent])
+            stacked = batch.stack_attention(index, trace.attention)
             if config.coverage_penalty:
                 score += config.coverage_penalty * _coverage(stacked)
                 if score <= threshold:
                     continue
-            log_probabilities = np.array([*logs, last_logs[row, column]], dtype=np.float32)
-            finished.append(Hypothesis(tokens, log_probabilities, stacked, score, length < self.max_lengths[index]))
+            log_probabilities = np.array([*trace.logs, last_logs[row, column]], dtype=np.float32)
+            finished.append(
+                Hypothesis(trace.tokens, log_probabilities, stacked, score, length < self.max_lengths[index])
+            )
             finished.sort(key=lambda hypothesis: -hypothesis.score)
 
     def _finish_rows(self) -> None:

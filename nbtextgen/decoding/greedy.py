@@ -46,12 +46,13 @@ class GreedySearch(BatchSearch):
             indices: list[int] = to_list(batch.source_indices)
             seeds = [self.seeds[index] for index in indices]
             tokens = draw(sharpen(allowed, self.config), seeds, to_list(batch.steps))
+            rivals = likeliest_other(allowed, tokens)
         else:
-            tokens = _argmax(allowed)
+            tokens, rivals = _best_two(allowed)
         if not (allowed.gather(-1, tokens.unsqueeze(-1)).squeeze(-1)[~self.ended] > IMPOSSIBLE).all():
             raise OptionError(NOTHING_ALLOWED)
         own = logs.gather(-1, tokens.unsqueeze(-1)).squeeze(-1).float()
-        batch.append(tokens, own, attention, rivals=likeliest_other(allowed, tokens))
+        batch.append(tokens, own, attention, rivals=rivals)
         self.lengths[batch.source_indices] += ~self.ended
         self.ended = self.ended | (tokens == EOS)
 
@@ -70,16 +71,20 @@ class GreedySearch(BatchSearch):
         """Return the output of a hypothesis whose ``length``-th token is the end token; other columns may be longer."""
         batch = self.batch
         index = int(batch.source_indices[row])
-        tokens, logs, attention = batch.trace_back(index, column, int(batch.steps[row]))
-        own_logs = np.array(logs[:length], dtype=np.float32)
-        score = float(own_logs.sum()) / length_norm(length, self.config.length_penalty)
-        weights = None if attention is None else batch.stack_attention(index, attention[:length])
-        rivals = np.array(batch.rivals(index, column, int(batch.steps[row]))[:length], dtype=np.float32)
-        return Hypothesis(tokens[: length - 1], own_logs, weights, score, length <= self.max_lengths[index], rivals)
+        trace = batch.trace_back(index, column, int(batch.steps[row]))
+        logs = np.array(trace.logs[:length], dtype=np.float32)
+        score = float(logs.sum()) / length_norm(length, self.config.length_penalty)
+        weights = None if trace.attention is None else batch.stack_attention(index, trace.attention[:length])
+        rivals = np.array(trace.rivals[:length], dtype=np.float32)
+        return Hypothesis(trace.tokens[: length - 1], logs, weights, score, length <= self.max_lengths[index], rivals)
 
 
-def _argmax(logs: Tensor) -> Tensor:
-    """Return the likeliest token: ``(rows, width, vocabulary)`` to ``(rows, width)``."""
+def _best_two(logs: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the likeliest token and the log-probability of the next, both ``(rows, width)``.
+
+    ``logs`` are ``(rows, width, vocabulary)``.
+    """
     rows, width, vocabulary = logs.shape
     each = logs.reshape(rows * width, 1, vocabulary)
-    return best_extensions(logs.new_zeros(rows * width, 1), each, 1)[2].view(rows, width)
+    best, _, tokens = best_extensions(logs.new_zeros(rows * width, 1), each, 2)
+    return tokens[:, 0].view(rows, width), best[:, 1].view(rows, width).float()

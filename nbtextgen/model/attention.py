@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -53,6 +54,18 @@ class Memory:
         """Return the memory of the batch ``rows (kept,)`` only."""
         copy_ids = None if self.copy_ids is None else self.copy_ids[rows]
         return Memory(self.keys[rows], self.values[rows], self.mask[rows], copy_ids)
+
+    @cached_property
+    def lengths(self) -> list[int]:
+        """Number of positions of every row up to its last real token."""
+        ends = (self.mask * torch.arange(1, self.mask.shape[1] + 1)).amax(1)
+        return cast("list[int]", ends.numpy().tolist())
+
+    def part(self, rows: slice, length: int) -> Memory:
+        """Return the first ``length`` tokens of consecutive batch ``rows``, without copying."""
+        keys = self.keys[rows, :length]
+        values = keys if self.values is self.keys else self.values[rows, :length]
+        return Memory(keys, values, self.mask[rows, :length])
 
     def replace(self, rows: Tensor, other: Memory, other_rows: Tensor) -> Memory:
         """Overwrite ``rows (count,)`` with ``other_rows (count,)`` of another memory; reuses this one's storage."""

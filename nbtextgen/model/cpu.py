@@ -12,6 +12,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 
 import torch
+from torch import Tensor
 
 # oneDNN keeps the code of the last 1,024 shapes of product, and in bf16 texts of all lengths make new shapes for ever: 1,695 MB
 # instead of 1,162 after 140 updates of benchmarks/peers.py's model, for 1 % of speed. It reads this at its first product.
@@ -23,6 +24,8 @@ MAPPED_BYTES = 1 << 28
 """Size from which a tensor has pages of its own, which are returned as soon as it is freed."""
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # as in malloc.h
 _DEFAULT_THRESHOLD = 1 << 17  # glibc's, of both
+PACKED_ZERO_POINT = 128
+"""What stands for zero in the unsigned rows of ``packed_products``."""
 
 
 def keep_freed_memory() -> None:
@@ -97,6 +100,40 @@ def has_vnni() -> bool:
     """Whether this CPU has instructions for sums of 8-bit products (VNNI)."""
     is_supported = getattr(torch.cpu, "_is_vnni_supported", None)
     return hasattr(torch, "_int_mm") and is_supported is not None and bool(is_supported())
+
+
+@functools.cache
+def has_packed_products() -> bool:
+    """Whether this PyTorch has oneDNN's exact products with packed 8-bit weights, on a CPU with VNNI."""
+    if not has_vnni():
+        return False
+    rows, weight = torch.tensor([[0, 255, 7], [254, 127, 0]]), torch.tensor([[127, -127, 3], [-5, 127, 99]])
+    try:
+        packed = pack_weight(weight.to(torch.int8))
+        products = packed_products(rows.to(torch.uint8), packed, torch.ones(2), torch.zeros(2, dtype=torch.long))
+    except (AttributeError, RuntimeError, TypeError):  # another PyTorch has no such operation, or with other arguments
+        return False
+    return torch.equal(products, ((rows - PACKED_ZERO_POINT) @ weight.t()).float())
+
+
+def pack_weight(weight: Tensor) -> Tensor:
+    """Return the 8-bit integers ``weight (outputs, inputs)``, contiguous, in the order that oneDNN's kernel reads."""
+    return torch.ops.onednn.qlinear_prepack(weight, None)
+
+
+def packed_products(rows: Tensor, packed: Tensor, scale: Tensor, zeros: Tensor) -> Tensor:
+    """Multiply 8-bit integers: ``(rows - PACKED_ZERO_POINT) @ weight.t() * scale`` in floating point, ``(rows, outputs)``.
+
+    Args:
+        rows: unsigned integers, ``(rows, inputs)``.
+        packed: signed integers ``weight (outputs, inputs)`` from ``pack_weight``.
+        scale: factor of every output, ``(outputs,)``.
+        zeros: zeros as integers, ``(outputs,)``.
+    """
+    kind = torch.float32
+    return torch.ops.onednn.qlinear_pointwise(
+        rows, 1.0, PACKED_ZERO_POINT, packed, scale, zeros, None, 1.0, 0, kind, "none", [], ""
+    )
 
 
 @functools.cache

@@ -109,6 +109,7 @@ class Decoder(nn.Module):
             else None
         )
         self.combine = initialise_linear(nn.Linear(hidden_size + context_size, self.output_size), COMBINE_GAIN)
+        self.tanh = nn.Tanh()
         self.gate = nn.Linear(hidden_size + context_size + embedding_size, 1) if config.copy else None
         self.coverage = config.coverage
         self.layer_norm = config.layer_norm
@@ -243,6 +244,6 @@ class Decoder(nn.Module):
         self, top: Tensor, context: Tensor | None, embedded: Tensor, weights: Tensor, coverage_loss: Tensor | None
     ) -> Decoded:
         features = top if context is None else torch.cat([top, context], -1)
-        hidden = torch.tanh(self.combine(features))
+        hidden = self.tanh(self.combine(features))
         gate = None if self.gate is None else torch.sigmoid(self.gate(torch.cat([features, embedded], -1))).squeeze(-1)
         return Decoded(hidden, weights, gate, coverage_loss, features)

@@ -46,13 +46,10 @@ def test_sums_are_exact(kernel: type, inputs: int, weights: str) -> None:
     )
     multiply = kernel(weight)
 
-    def products(rows: torch.Tensor) -> torch.Tensor:
-        return multiply.scaled(multiply(rows))
-
     # One product at a time shows the quantized weights.
-    units = torch.cat([products(row[None]) for row in torch.eye(inputs)]).double()
+    units = torch.cat([multiply(row[None]) for row in torch.eye(inputs)]).double()
     right = rows.double() @ units
-    assert torch.allclose(products(rows.float()).double(), right, rtol=2e-7, atol=5e-3)
+    assert torch.allclose(multiply(rows.float()).double(), right, rtol=2e-7, atol=5e-3)
     assert torch.allclose(units.t(), weight.double(), atol=0.03)
 
 
@@ -110,10 +107,43 @@ def test_sources_encoded_in_groups_of_similar_length_decode_as_in_one(
     assert torch.allclose(actual[1], right[1], atol=1e-6)
 
 
-def test_a_row_does_not_depend_on_its_batch() -> None:
+@pytest.mark.parametrize("extra", EXTRAS, ids=str)
+def test_attention_over_a_few_sources_at_a_time_is_that_over_all(extra: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(8)
+    network = Seq2Seq(ModelConfig(embedding_size=8, hidden_size=16, heads=2, **extra), 30, 40).eval()
+    lengths = torch.tensor([9, 9, 7, 6, 6, 2, 1])
+    source = torch.randint(5, 30, (7, 9)) * (torch.arange(9) < lengths[:, None])
+    copies, tokens = torch.where(source > 0, source + 12, 0), torch.randint(5, 40, (2, 7, 3))
+    quick = Int8Seq2Seq(network)
+
+    def steps() -> list[torch.Tensor]:
+        state, seen = quick.start(source, 3, copies), list[torch.Tensor]()
+        for last in tokens:
+            logs, attention, state = quick.step(last, state)
+            seen += [logs, attention]
+        return seen
+
+    with torch.inference_mode():
+        right = steps()
+        monkeypatch.setattr(int8, "ATTENDED_NUMBERS", 2 * 9 * 16)
+        assert all(map(torch.equal, steps(), right))
+
+
+@pytest.mark.parametrize("inputs", [32, 512])
+def test_a_row_does_not_depend_on_its_batch(inputs: int) -> None:
+    """One row alone is multiplied by another kernel, with the same result to the bit."""
     torch.manual_seed(5)
-    linear, rows = Int8Linear(torch.randn(64, 32), None), torch.randn(9, 32)
+    linear, rows = Int8Linear(torch.randn(64, inputs), torch.randn(64)), torch.randn(9, inputs)
     assert torch.equal(linear(rows)[4], linear(rows[4:5])[0])
+    assert torch.equal(linear.log_probabilities(rows)[4], linear.log_probabilities(rows[4:5])[0])
+
+
+def test_without_packed_products_the_numbers_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(9)
+    weight, rows = torch.randn(48, 100), torch.randint(-127, 128, (5, 100)).float()
+    packed = VnniProducts(weight)(rows)
+    monkeypatch.setattr(int8, "has_packed_products", lambda: False)
+    assert torch.equal(VnniProducts(weight)(rows), packed)
 
 
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
