@@ -20,6 +20,18 @@ if importlib.util.find_spec("torch"):  # tools/test_torch_free.sh tests without 
 
     torch.set_num_threads(1)
 
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let all networks start differently, to find tests that pass by luck, and would fail on another processor."""
+    parser.addoption("--seed-offset", type=int, default=0, help="a number that is added to every seed of PyTorch")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    offset, seed = config.getoption("--seed-offset"), torch.manual_seed
+    if offset:
+        torch.manual_seed = lambda number: seed((number + offset) % 2**32)
+
+
 OTHER_PROCESSES = ("browser/", "notebook/test_kernels.py", "notebook/test_watching.py", "training/test_distributed.py")
 """Where real browsers, servers, kernels and workers are driven, which a busy machine may starve past any limit."""
 

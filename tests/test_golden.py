@@ -69,7 +69,7 @@ def test_every_network_trains_and_validates_in_bf16(name: str) -> None:
     model = TextGenerator(**common, **options, **bpe, **shared, device="cpu", seed=3)
     data = make.pairs("" if options["tokens"] == "char" else " ")
     model.fit(data, callbacks=[])
-    assert 1 < model.perplexity(data[:10]) < 400
+    assert 1 < model.perplexity(data[:10]) < 5000  # of up to 300 tokens, after 4 updates
     assert model.generate(data.sources[:3], beam=2)
 
 

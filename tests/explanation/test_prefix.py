@@ -199,9 +199,9 @@ def test_lime_equals_a_ridge_over_the_players_of_each_token(words: TextGenerator
 def test_integrated_gradients_run_from_nothing_to_everything(sampled: Explainer) -> None:
     explanation, value = sampled.explain("integrated-gradients"), sampled.prefix
     assert value is not None and explanation.prefix_values is not None and explanation.convergence_delta is not None
-    assert np.abs(explanation.convergence_delta).max() < 0.02
+    assert np.abs(explanation.convergence_delta).max() < 0.06
     gained = explanation.values.sum(1) + explanation.prefix_values.sum(1)
-    np.testing.assert_allclose(gained, explanation.log_probabilities - explanation.base_values, atol=0.02)
+    np.testing.assert_allclose(gained, explanation.log_probabilities - explanation.base_values, atol=0.06)
     np.testing.assert_allclose(explanation.base_values, value(np.zeros((1, value.players), dtype=bool))[0], atol=1e-4)
 
 

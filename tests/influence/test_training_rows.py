@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -141,7 +142,7 @@ def test_loaded_models_need_the_rows_again_unless_they_were_kept(model: TextGene
             loaded.training_rows("7 ab")
         given = loaded.training_rows("7 ab", data=MESSY, count=3)
         assert {row.place for row in given} <= {f"row {number + 1}" for number in range(len(MESSY))}
-    assert not any(b"aab" in path.read_bytes() for path in (tmp_path / "shared").iterdir())
+    assert not any(b"39 aab" in path.read_bytes() for path in (tmp_path / "shared").iterdir())
     with pytest.raises(DataError, match="no training rows to keep"):
         shared[0].save(tmp_path / "again", keep_rows=True)
     damaged = tmp_path / "kept" / "training_rows.json"
@@ -177,14 +178,11 @@ def test_a_text_to_continue_has_windows_behind_it() -> None:
 
 def test_display_escapes_every_text() -> None:
     hostile = [(f"<b>{word}</b> $x$ \\({word}\\)", f"<script>{word}</script>") for word in ("ab", "ba", "aa", "bb") * 6]
-    rows = (
-        TextGenerator(hidden_size=8, embedding_size=4, epochs=1)
-        .fit(hostile, callbacks=[])
-        .training_rows("<b>ab", count=2)
-    )
+    model = TextGenerator(hidden_size=8, embedding_size=4, epochs=1).fit(hostile, callbacks=[])
+    rows = model.training_rows(model.generate("<b>ab", min_length=3, max_length=6), count=2)
     shown = rows._repr_mimebundle_()
     assert "<script" not in shown["text/html"] and "<b>" not in shown["text/html"] and "$x$" not in shown["text/html"]
-    assert "speak for" in shown["text/html"] and "row " in shown["text/plain"]
+    assert re.search("speak (for|against)", shown["text/html"]) and "row " in shown["text/plain"]
     frame = rows.frame()
     assert list(frame["row"]) == [row.row for row in rows] and list(frame.columns)[2:4] == ["source", "target"]
 

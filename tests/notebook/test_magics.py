@@ -26,7 +26,7 @@ def test_train_and_generate(shell: InteractiveShell) -> None:
     result = shell.run_line_magic("textgen_generate", 'words "abc" --beam 3 --n-best 2')
     assert len(result.candidates) == 2
     assert len(shell.run_cell_magic("textgen_generate", "words", "abc\ncab\n")) == 2
-    with_blank_line = shell.run_cell_magic("textgen_generate", "words", "abc\n\ncab\n\n")
+    with_blank_line = shell.run_cell_magic("textgen_generate", "words --min-length 1", "abc\n\ncab\n\n")
     assert [bool(output.text) for output in with_blank_line] == [True, False, True]
     html = result._repr_mimebundle_()["text/html"]
     assert "<table>" in html

@@ -33,7 +33,7 @@ def fit(pairs: object, valid: object = None, **options: object) -> TextGenerator
 
 def test_an_ordinary_training_warns_of_nothing() -> None:
     assert warnings_of(fit(REVERSED)) == []
-    assert warnings_of(fit(REVERSED, epochs=30, learning_rate=0.0005)) == []
+    assert warnings_of(fit(REVERSED, epochs=30, learning_rate=0.002)) == []
 
 
 def test_gradients_of_zero_are_reported(monkeypatch) -> None:

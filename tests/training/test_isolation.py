@@ -169,7 +169,9 @@ CALLS: dict[str, Callable[[TextGenerator, Path], object]] = {
     ],
     "estimate": lambda model, folder: TextGenerator(**SMALL).estimate(REVERSED).parameters,
     "find_learning_rate": lambda model, folder: TextGenerator(**SMALL).find_learning_rate(REVERSED, updates=4).losses,
-    "training_rows": lambda model, folder: [*map(repr, model.training_rows("abc", data=PAIRS))],
+    "training_rows": lambda model, folder: [
+        *map(repr, model.training_rows(model.generate("abc", min_length=1, max_length=8), data=PAIRS))
+    ],
     # functions
     "compare": lambda model, folder: repr(nbtextgen.compare(model, model, PAIRS, metrics=["exact"])),
     "back_translate": lambda model, folder: list(nbtextgen.back_translate(PAIRS, ["abc"], reverse=model)),

@@ -78,7 +78,7 @@ class GenerateCommands(Commands):
 
             %textgen_generate french "a man is sleeping" --beam 5 --n-best 3
             %textgen_generate french "a man is sleeping" --glossary terms --carry-over numbers
-            %textgen_generate french --data df --source en --into df["fr"]
+            %textgen_generate french --data df --source en --into df["output"]
             %textgen_generate french --data english.txt --into french.tsv
             todo = %textgen_generate french --data df --source en --accept 0.99
             next_rows = %textgen_generate french --data df --source en --to-label 100
