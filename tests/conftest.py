@@ -27,8 +27,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    offset, seed = config.getoption("--seed-offset"), torch.manual_seed
+    offset = config.getoption("--seed-offset")
     if offset:
+        seed = torch.manual_seed
         torch.manual_seed = lambda number: seed((number + offset) % 2**32)
 
 
