@@ -6,8 +6,7 @@ import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from nbtextgen.core.current_folder import import_torch_elsewhere
-from nbtextgen.core.openmp import limit_spinning
+from nbtextgen.core.process import import_torch_elsewhere, limit_spinning
 
 limit_spinning()  # here, since every import of torch in this package comes later
 import_torch_elsewhere()

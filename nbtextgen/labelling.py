@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nbtextgen.confidence.selection import select
 from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.escaping import CELL, IN_TABLE, brief, pictured, visible
 from nbtextgen.core.optional_imports import optional_import
@@ -14,7 +13,7 @@ from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.data.readers.texts import read_texts
 from nbtextgen.generator.trained_model import TrainedModel
 from nbtextgen.inference.sources import validate_sources
-from nbtextgen.influence.sketches import gradient_sketches
+from nbtextgen.influence.sketches import gradient_sketches, select
 
 if TYPE_CHECKING:
     import pandas

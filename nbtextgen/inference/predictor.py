@@ -17,7 +17,7 @@ from torch import Tensor
 from nbtextgen.confidence.confidence import Confidence
 from nbtextgen.core.cancellation import CancellationToken, current_token
 from nbtextgen.core.errors import MemoryShortError, ModelFileError, OptionError
-from nbtextgen.core.openmp import threads_spin
+from nbtextgen.core.process import threads_spin
 from nbtextgen.data.batching import CopyMap, Examples, Ids, encode_examples, padded_batches
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.decoding.batch import to_list

@@ -9,11 +9,10 @@ import pandas as pd
 import pytest
 
 from nbtextgen import Pairs, TextGenerator, to_label
-from nbtextgen.confidence.selection import select
 from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.influence.gradients import token_gradients
 from nbtextgen.influence.rows import TrainingRow, TrainingRows
-from nbtextgen.influence.sketches import _examples, gradient_sketches
+from nbtextgen.influence.sketches import _examples, gradient_sketches, select
 from nbtextgen.labelling import RowsToLabel, RowToLabel
 
 

@@ -365,7 +365,7 @@ def test_checkpoints_of_earlier_versions_say_how_many_threads(two_threads) -> No
 )
 def test_spinning_is_limited_unless_the_user_decides(first: str, given: dict[str, str], wanted: list[object]) -> None:
     code = (
-        f"{first}import json, os, nbtextgen; from nbtextgen.core.openmp import threads_spin\n"
+        f"{first}import json, os, nbtextgen; from nbtextgen.core.process import threads_spin\n"
         "print(json.dumps([os.environ.get('GOMP_SPINCOUNT'), os.environ.get('OMP_WAIT_POLICY'), threads_spin()]))"
     )
     kept = {name: value for name, value in os.environ.items() if name not in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")}

@@ -6,8 +6,7 @@ from urllib.parse import parse_qsl
 
 from nbtextgen.core.errors import DataError, nearest
 from nbtextgen.data.builtin.dates import SpanLink, date_links, dates
-from nbtextgen.data.builtin.numbers import numbers
-from nbtextgen.data.builtin.pronunciation import pronunciation
+from nbtextgen.data.builtin.words import numbers, pronunciation
 
 BUILTIN_NAMES = ("dates", "numbers", "pronunciation")
 

@@ -1,9 +1,11 @@
-"""How OpenMP's threads wait for work; must be set before torch is imported."""
+"""What a process needs before torch is imported: threads that do not spin, and a current folder that exists."""
 
 from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 
 SPIN_COUNT = "1000"
 """Iterations for which a thread of libgomp spins before it sleeps. By default these are 300,000, and 1,000 where libgomp
@@ -28,3 +30,22 @@ def limit_spinning() -> None:
 def threads_spin() -> bool:
     """Return ``True`` if torch was imported before spinning could be limited."""
     return _spinning[0]
+
+
+def import_torch_elsewhere() -> None:
+    """Import torch in another folder if the current one was removed.
+
+    Otherwise MKL would end the process at the first product, and the compiler, which the first network loads, fails to import.
+    """
+    try:
+        os.getcwd()
+    except OSError:
+        if "torch" in sys.modules or find_spec("torch") is None:
+            return
+        here = os.open(".", os.O_RDONLY)
+        try:
+            os.chdir(os.sep)
+            import_module("torch._dynamo")
+        finally:
+            os.fchdir(here)
+            os.close(here)
