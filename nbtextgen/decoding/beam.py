@@ -84,10 +84,25 @@ class Beam(BatchSearch):
     def _advance(self) -> None:
         """Replace the hypotheses by their best extensions, and collect those that end."""
         batch = self.batch
-        logs, attention, batch.state = batch.model.step(batch.last_tokens, batch.state)
+        logs, attention = self._step() if batch.steps.any() else self._first_step()
         allowed = self.constraints.apply(logs, batch.steps, batch.generated)
         at_limit = self.limits[batch.source_indices] <= batch.steps
         self._extend(force_end(allowed, at_limit), attention)
+
+    def _step(self) -> tuple[Tensor, Tensor]:
+        """Return log-probabilities and attention of the next token of every hypothesis."""
+        batch = self.batch
+        logs, attention, batch.state = batch.model.step(batch.last_tokens, batch.state)
+        return logs, attention
+
+    def _first_step(self) -> tuple[Tensor, Tensor]:
+        """As ``_step`` where nothing is generated yet: the hypotheses of a source are all alike, so the network reads one."""
+        batch, first = self.batch, torch.zeros_like(self.batch.last_tokens)
+        state = batch.model.reorder(batch.state, first[:, :1])
+        logs, attention, state = batch.model.step(batch.last_tokens[:, :1], state)
+        batch.state = batch.model.reorder(state, first)
+        logs, attention = (each.expand(-1, batch.width, -1).contiguous() for each in (logs, attention))
+        return logs, attention
 
     def _extend(self, allowed: Tensor, attention: Tensor) -> None:
         """Choose the best extensions; ``allowed`` and ``attention`` are what the step gave, after the rules."""
