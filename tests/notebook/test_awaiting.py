@@ -61,10 +61,9 @@ def test_expressions_on_an_awaited_line_expand(running: Kernel) -> None:
 
 def test_messages_are_read_while_the_cell_trains(running: Kernel) -> None:
     running.run("""
-from comm import get_comm_manager
 def opened(comm, message):
     get_ipython().magics_manager.registry["TrainCommands"].session.trainings["words"].controls.stop()
-get_comm_manager().register_target("stop", opened)
+get_ipython().kernel.comm_manager.register_target("stop", opened)
 """)
 
     def stop() -> None:
