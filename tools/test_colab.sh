@@ -9,7 +9,7 @@ if [ ! -e "$environment/installed" ] || [ tools/colab.txt -nt "$environment/inst
     pip=("$environment/bin/python" -m pip install --quiet --disable-pip-version-check -c tools/colab.txt)
     "${pip[@]}" torch==2.13.0
     "${pip[@]}" -e ".[clean,dates,explain,export,frames,numbers,pronunciation,tune]" ipykernel nbclient nbconvert nbformat notebook \
-        psutil "pytest>=8.3,<9.2" pytest-rerunfailures hypothesis scikit-learn polars
+        psutil "pytest>=8.3,<9.2" pytest-rerunfailures hypothesis scikit-learn polars requests
     touch "$environment/installed"
 fi
 "$environment/bin/python" -c "import IPython, ipykernel, ipywidgets as w; print(IPython.__version__, ipykernel.__version__, w.__version__)"
