@@ -13,8 +13,15 @@ from typing import Protocol
 from nbtextgen.core.errors import DataError
 from nbtextgen.core.names import first_repeated
 from nbtextgen.core.wording import counted
+from nbtextgen.data.readers.above import check_above
+from nbtextgen.data.readers.anki import AnkiHeader
 from nbtextgen.data.readers.columns import SAMPLE, ReadOptions
-from nbtextgen.data.readers.delimiters import best_delimiter, has_spaced_quotes, without_size_limit
+from nbtextgen.data.readers.delimiters import (
+    best_delimiter,
+    delimiter_below,
+    has_spaced_quotes,
+    without_size_limit,
+)
 from nbtextgen.data.readers.header import Header, header_names, header_notes, recognise_header
 from nbtextgen.data.readers.text import LARGEST_ROW, TextFile
 from nbtextgen.data.rows import Row
@@ -39,6 +46,8 @@ def rows_of_table(file: TextFile, options: ReadOptions) -> Iterator[Row]:
     if separator := _SEPARATOR_LINE.fullmatch(texts[0]):
         next(lines)
         return rows_of_cells(file, _quoted_cells(file, lines, separator[2]), options)
+    if (anki := AnkiHeader.of([line for _, line in head])) is not None:
+        return _rows_of_anki(file, anki, list(islice(lines, len(head)))[anki.size :], lines, options)
     if suffix != "csv" and (entries := _cmudict_cells(file, lines, texts, options)):
         return rows_of_cells(file, entries, options, Header.YES)
     if all(line.lstrip().startswith("|") and line.rstrip().endswith("|") for line in texts) and len(texts) > 1:
@@ -51,7 +60,7 @@ def rows_of_table(file: TextFile, options: ReadOptions) -> Iterator[Row]:
         delimiter = "\t" if has_tab else None
     else:
         delimiter = best_delimiter(name, texts, options) or (
-            None if is_separated else {"csv": ",", "tsv": "\t"}.get(suffix)
+            None if is_separated else delimiter_below(texts) or {"csv": ",", "tsv": "\t"}.get(suffix)
         )
     if delimiter == "\t":
         return rows_of_cells(file, _tab_cells(file, lines, options), options)
@@ -62,6 +71,25 @@ def rows_of_table(file: TextFile, options: ReadOptions) -> Iterator[Row]:
         raise DataError(f"{name}, line {head[0][0]} has no separator: write source, a tab or ' => ', and target.")
     cells = ((number, line.rstrip("\r\n").split(separator)) for number, line in lines if line.strip())
     return rows_of_cells(file, cells, options)
+
+
+def _rows_of_anki(
+    file: TextFile,
+    anki: AnkiHeader,
+    head: list[tuple[int, str]],
+    lines: Iterator[tuple[int, str]],
+    options: ReadOptions,
+) -> Iterator[Row]:
+    """Rows of a file that Anki exports; the first lines below its header are ``head``."""
+    name, texts = file.path.name, [line for _, line in head if line.strip()]
+    if not texts:
+        raise DataError(f"{file.path} is empty; write one pair per line.")
+    separator = anki.separator or ("\t" if "\t" in texts[0] else best_delimiter(name, texts, options) or "\t")
+    options.notes.extend(anki.notes(name, texts))
+    cells = _quoted_cells(file, chain(head, lines), separator)
+    line, first = next(cells)
+    named = [(line, anki.names(separator, len(first))), (line, first)]
+    return rows_of_cells(file, chain(named, cells), options, Header.YES)
 
 
 _MARKDOWN_RULE = re.compile(r"[|:\s-]*-[|:\s-]*")
@@ -104,6 +132,9 @@ def rows_of_cells(
     ):
         first = ["", *first]  # R gives the numbers of rows no header
         head[0] = line, first
+    if header is None:
+        head = check_above(head, options, place, file.unit)
+        line, first = head[0]
     width, is_known = len(first), header is not None or bool(options.names)
     filled = _filled_width([cells for _, cells in head if len(cells) == width])
     titles = first[:filled]

@@ -11,6 +11,8 @@ from contextlib import suppress
 from nbtextgen.data.readers.columns import ReadOptions
 
 DELIMITERS = ",;\t|"
+MAX_ABOVE = 10
+"""Lines of a title that are looked for above a table."""
 _TRIED = 60
 """Lines that are tried."""
 
@@ -34,6 +36,16 @@ def best_delimiter(name: str, lines: Sequence[str], options: ReadOptions) -> str
             f"write sep={others[0]} as its first line."
         )
     return best
+
+
+def delimiter_below(lines: Sequence[str]) -> str | None:
+    """The character between the columns of a table that stands under a few lines of a title; ``None`` if there is none."""
+    for start in range(1, min(MAX_ABOVE + 1, len(lines) - 1)):
+        rest = lines[start:]
+        best = _best_delimiters(rest)
+        if best and sum(best[0] in line for line in rest) > 0.9 * len(rest):
+            return best[0]
+    return None
 
 
 def _best_delimiters(lines: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from nbtextgen.core.errors import DataError
 from nbtextgen.core.wording import counted
+from nbtextgen.data.readers.anki import AnkiHeader
 from nbtextgen.data.readers.arrow import rows_of_arrow, rows_of_parquet
 from nbtextgen.data.readers.columns import ReadOptions
 from nbtextgen.data.readers.delimited import SEPARATORS, rows_of_cells, rows_of_table
@@ -108,4 +109,6 @@ def looks_like_table(path: Path, encoding: str | None = None) -> bool:
     if _holds_json(TextFile(path, encoding)):
         return True
     lines = list(islice((line for line in TextFile(path, encoding).lines() if line.strip()), 50))
+    if AnkiHeader.of(lines[:1]) is not None:
+        return True
     return sum(any(mark in line for mark in ("\t", *SEPARATORS)) for line in lines) > len(lines) / 2
