@@ -18,6 +18,8 @@ from nbtextgen.core.escaping import json_text
 
 MAX_NAME = 255
 """Bytes of the longest file name that the usual file systems allow."""
+_RACES = (errno.EEXIST, errno.ENOENT, errno.ENOTEMPTY)
+"""How renaming fails if another writer puts a folder in the same place at the same moment."""
 SEAL = "checksum"
 """Last key of a JSON file that holds the checksum of what is before it."""
 
@@ -112,35 +114,9 @@ def named_disk_errors(path: Path, size: int) -> Generator[None]:
         raise OSError(error.errno, reason, str(path)) from error
 
 
-_OTHER_KINDS = frozenset(
-    [
-        ".csv",
-        ".doc",
-        ".docx",
-        ".gif",
-        ".gz",
-        ".ipynb",
-        ".jpeg",
-        ".jpg",
-        ".jsonl",
-        ".md",
-        ".odt",
-        ".onnx",
-        ".parquet",
-        ".pdf",
-        ".png",
-        ".ps",
-        ".py",
-        ".rtf",
-        ".safetensors",
-        ".svg",
-        ".tex",
-        ".tsv",
-        ".txt",
-        ".xls",
-        ".xlsx",
-        ".zip",
-    ]
+_OTHER_KINDS = (
+    ".csv .doc .docx .gif .gz .ipynb .jpeg .jpg .jsonl .md .odt .onnx .parquet .pdf .png .ps "
+    ".py .rtf .safetensors .svg .tex .tsv .txt .xls .xlsx .zip"
 )
 """Endings of files that a page would not be read as, and that it must not replace."""
 
@@ -157,7 +133,7 @@ def write_page(path: str | Path, text: str, name: str) -> Path:
         ModelFileError: if it cannot be written, or its name is that of a file of another kind, such as ``.pdf`` or ``.tsv``.
     """
     path = checked_path(path)
-    if path.suffix.lower() in _OTHER_KINDS:
+    if path.suffix.lower() in _OTHER_KINDS.split():
         raise ModelFileError(f"{name} is no {path.suffix} file; give its name another ending, as .html.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -243,7 +219,13 @@ def replaced(folder: Path, manifest: str, what: str) -> Generator[Path]:
         work.mkdir()
         yield work
         sync(work)
-        swap(work, folder)
+        for attempt in range(20):
+            try:
+                swap(work, folder)
+                break
+            except OSError as error:
+                if attempt == 19 or error.errno not in _RACES:
+                    raise
     except OSError as error:
         raise ModelFileError(
             f"{what.capitalize()} could not be written to {folder}: {error.strerror or error}."

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 from weakref import WeakSet
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from nbtextgen.pipeline.training_data import TrainingData
     from nbtextgen.training.controls import Controls
 
+_in_training: dict[int, threading.Lock] = {}
+"""By the identity of a generator, what is held while it is trained."""
 KEPT_SOURCES = 200
 """Training sources remembered, in memory only, for explanations that sample replacements of missing text."""
 
@@ -118,27 +122,40 @@ class TextGenerator(Configurable, ExplainedModel):
             ModelFileError: if the run's folder exists already or cannot be written.
             LaunchError: if processes that train together end without a result.
         """
-        if start is not None:
-            warm_start = _as_model(start)._warm_start(replay, replay_data)
-            data = warm_start.prepare(self._options, data, targets, valid, source, target, encoding)
-        elif replay is not None or replay_data is not None:
-            raise OptionError(
-                "--replay and --replay-data belong to --start, the model that training goes on from; give that too."
-            )
-        else:
-            data = prepare_data(self._options, data, targets, valid, source, target, encoding)
-        launch = LaunchConfig.of(processes, launch)
-        place = True if run is None or run is False else run
-        if place is run or launch is not None:
-            self._train_run(Run.create(place, data, self._options), controls, callbacks, launch, data.notes)
-        else:
-            session = LocalTraining(data.plan, data.training_data, controls, notes=data.notes, spent=data.seconds)
-            self._train(session, callbacks)
-        self._calibrate(data.training_data, data.valid)
-        self.background = tuple(data.train.sources[:: max(1, len(data.train) // KEPT_SOURCES)])
-        self.held_out, self.training_pairs = data.valid, trained_pairs(data, MAX_PAIRS)
-        self.seen = None if data.plan.data.store else SeenSources(data.train.sources)  # a store has no texts
+        with self._alone():
+            if start is not None:
+                warm_start = _as_model(start)._warm_start(replay, replay_data)
+                data = warm_start.prepare(self._options, data, targets, valid, source, target, encoding)
+            elif replay is not None or replay_data is not None:
+                raise OptionError(
+                    "--replay and --replay-data belong to --start, the model that training goes on from; give that too."
+                )
+            else:
+                data = prepare_data(self._options, data, targets, valid, source, target, encoding)
+            launch = LaunchConfig.of(processes, launch)
+            place = True if run is None or run is False else run
+            if place is run or launch is not None:
+                self._train_run(Run.create(place, data, self._options), controls, callbacks, launch, data.notes)
+            else:
+                session = LocalTraining(data.plan, data.training_data, controls, notes=data.notes, spent=data.seconds)
+                self._train(session, callbacks)
+            self._calibrate(data.training_data, data.valid)
+            self.background = tuple(data.train.sources[:: max(1, len(data.train) // KEPT_SOURCES)])
+            self.held_out, self.training_pairs = data.valid, trained_pairs(data, MAX_PAIRS)
+            self.seen = None if data.plan.data.store else SeenSources(data.train.sources)  # a store has no texts
         return self
+
+    @contextmanager
+    def _alone(self) -> Generator[None]:
+        """Refuse a second training of this object while the block runs, which would mix the results of both."""
+        if not _in_training.setdefault(id(self), threading.Lock()).acquire(blocking=False):
+            raise OptionError(
+                "This TextGenerator is being trained already; wait for the end of that training, or train another TextGenerator."
+            )
+        try:
+            yield
+        finally:
+            _in_training.pop(id(self)).release()
 
     def _warm_start(self, replay: float | None, replay_data: object) -> WarmStart:
         """This model as one to go on from, with the pairs that it was trained on as far as they are at hand."""

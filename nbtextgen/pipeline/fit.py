@@ -44,6 +44,8 @@ class LocalTraining:
     Networks of an ensemble are trained in turn; ``member`` counts those that are done.
     """
 
+    is_remote = False
+
     def __init__(
         self,
         plan: Plan,

@@ -19,7 +19,13 @@ Callback = Callable[[Event], None]
 
 class TrainingSession(Protocol):
     """A training in progress, in this process (``LocalTraining``, ``RunTraining``) or in others (``LaunchedTraining``,
-    ``WatchedTraining``)."""
+    ``WatchedTraining``).
+
+    Attributes:
+        is_remote: whether other processes train, and this one waits for them.
+    """
+
+    is_remote: bool
 
     @property
     def plan(self) -> Plan:
@@ -83,7 +89,7 @@ def run_session(
     history: list[Event] = []
     try:
         # Closed also when a callback raises, so that nothing trains on and the run can be resumed at once.
-        with closing(isolated_steps(session.run())) as events:
+        with closing(isolated_steps(session.run(), own_random_state=not session.is_remote)) as events:
             for event in events:
                 history.append(event)
                 log(event)

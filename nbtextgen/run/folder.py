@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import itertools
 import json
@@ -123,10 +124,9 @@ class Run:
             ModelFileError: if the folder exists already or cannot be written.
         """
         folder, plan, training_data = link_target(run_folder(run)), prepared.plan, prepared.training_data
+        taken = f"{folder} already exists; continue it with TextGenerator.resume, or choose another folder."
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise ModelFileError(
-                f"{folder} already exists; continue it with TextGenerator.resume, or choose another folder."
-            )
+            raise ModelFileError(taken)
         manifest = {
             "format": FORMAT,
             "name": folder.name,
@@ -149,6 +149,8 @@ class Run:
                 manifest["material"] = checksum(work / "material" / "material.json")
                 write(work / MANIFEST, as_sealed_json(manifest))
         except OSError as error:
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST):  # another process has just made it
+                raise ModelFileError(taken) from error
             raise ModelFileError(f"The run could not be made at {folder}: {error.strerror or error}.") from error
         return cls(folder, manifest)
 

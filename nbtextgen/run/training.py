@@ -34,6 +34,8 @@ MEMBER = 1_000_000_000
 class RunTraining:
     """The ``TrainingSession`` that trains a run in this process, from its newest checkpoint."""
 
+    is_remote = False
+
     def __init__(
         self, run: Run, controls: Controls | None = None, notes: Sequence[str] = (), group: ProcessGroup | None = None
     ) -> None:

@@ -18,6 +18,8 @@ from nbtextgen.training.events import Event
 class RemoteTraining:
     """What the sessions of runs that other processes train have in common: their settings and their models."""
 
+    is_remote = True
+
     def __init__(self, run: Run) -> None:
         self._run = run
         self._best: tuple[int, Predictor] | None = None

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from nbtextgen.data.batching import Examples, batches
 from nbtextgen.model.cpu import return_freed_memory
-from nbtextgen.model.isolation import seed_generators
+from nbtextgen.model.isolation import others_turn, seed_generators
 from nbtextgen.model.recurrent import Dropout
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.training.config import TrainingConfig
@@ -246,7 +246,8 @@ class Trainer:
             if requested.stop or not requested.paused:
                 return
             began = time.perf_counter()
-            self.controls.wait(0.5)
+            with others_turn():
+                self.controls.wait(0.5)
             self._began += time.perf_counter() - began
 
     def _set_dropout(self, probability: float | None) -> None:
