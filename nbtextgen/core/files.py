@@ -15,6 +15,7 @@ from typing import Any, cast
 
 from nbtextgen.core.errors import ModelFileError
 from nbtextgen.core.escaping import json_text
+from nbtextgen.core.names import plain_path
 
 MAX_NAME = 255
 """Bytes of the longest file name that the usual file systems allow."""
@@ -43,6 +44,7 @@ def checked_path(path: object) -> Path:
         ModelFileError: for an empty text, the home of no user, a NUL character, a part of more than 255 bytes, or a current
             folder that was removed.
     """
+    path = plain_path(path)
     if not isinstance(path, (str, Path)):
         raise ModelFileError(f"A file or folder is named by a text or a Path, not by {type(path).__name__}.")
     if path == "":

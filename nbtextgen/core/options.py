@@ -15,10 +15,13 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Union, cast, get_args, get_origin
 
 from nbtextgen.core.errors import OptionError, nearest
+from nbtextgen.core.names import plain_path
 from nbtextgen.core.own_metrics import OwnMetric, is_own_metric, register_metric
+from nbtextgen.core.wording import as_given
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -164,7 +167,7 @@ class Option:
             return int(value)
         if self.type is float and number:
             return float(value)
-        if self.type is str and (isinstance(value, str) or hasattr(value, "__fspath__")):
+        if self.type is str and isinstance(value := plain_path(value), (str, Path)):
             return str(value)
         if self.type is tuple and isinstance(value, str):
             return (value,)
@@ -185,8 +188,8 @@ class Option:
         )
 
     def _refusal(self, value: object) -> OptionError:
-        shown = value if isinstance(value, (int, float)) else repr(value)
-        return OptionError(f"{self.flag} must be {self.range()} (got {shown}).")
+        text = f"{value}" if isinstance(value, (int, float)) else as_given(value, 200)
+        return OptionError(f"{self.flag} must be {self.range()} (got {text}).")
 
 
 def _plain(number: float) -> str:

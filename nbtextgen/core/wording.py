@@ -1,4 +1,4 @@
-"""Numbers in sentences: ``1 pair``, ``2 pairs``, ``1 of 3 sources is``."""
+"""Numbers in sentences: ``1 pair``, ``2 pairs``, ``1 of 3 sources is``; and values that a user gave."""
 
 from __future__ import annotations
 
@@ -34,3 +34,11 @@ def share(part: int, whole: int, noun: str, singular: str = "", plural: str = ""
 def sentence_case(label: str) -> str:
     """Return a label as the page shows it, with a capital at its beginning."""
     return label[:1].upper() + label[1:]
+
+
+def as_given(value: object, most: int = 60) -> str:
+    """Return the first ``most`` characters of how Python spells a value, or its class if it cannot be spelled."""
+    try:
+        return f"{value!r:.{most}}"
+    except Exception:  # of the user's object
+        return f"an object of the class {type(value).__name__}"

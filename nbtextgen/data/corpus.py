@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from nbtextgen.core.errors import DataError
 from nbtextgen.core.files import MAX_NAME
+from nbtextgen.core.names import plain_path
 from nbtextgen.core.wording import counted
 from nbtextgen.data.batching import Examples
 from nbtextgen.data.pairs import Pairs
@@ -65,7 +66,7 @@ def read_corpus(text: object, encoding: str | None = None) -> str:
     Raises:
         DataError: for a missing or damaged file, one that is not UTF-8 or a table, or too little text; names the place.
     """
-    kind = type(text).__name__
+    text, kind = plain_path(text), type(text).__name__
     if not isinstance(text, (str, Path, Iterable)) or isinstance(text, (bytes, bytearray, memoryview)):
         raise DataError(f"A text to learn to continue is a text or the names of files, not {kind}.")
     parts = [_read(text, encoding)] if isinstance(text, (str, Path)) else _read_several(cast("object", text), encoding)

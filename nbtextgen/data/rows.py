@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol, cast, runtime_checkable
 
 from nbtextgen.core.escaping import INVISIBLE
+from nbtextgen.core.wording import as_given
 
 Place = str | tuple[str, int]
 """Where a row came from: a text, or a name and a number that reads ``pairs.csv, line 1,204``."""
@@ -73,7 +74,7 @@ def cell_problem(value: object) -> str | None:
             "is missing (NaN); drop such rows or fill them in, and if it is a word such as null or NA, which pandas reads "
             "as missing, read the file with keep_default_na=False"
         )
-    kind, shown = type(value).__name__, " ".join(f"{value!r:.60}".split())
+    kind, shown = type(value).__name__, " ".join(as_given(value).split())
     has_items = any(hasattr(value, name) for name in ("__len__", "keys")) and getattr(value, "shape", None) != ()
     if isinstance(value, (bytes, bytearray, memoryview)):  # .astype(str) would write b'...'
         return f"is {kind} ({shown}), not text; decode the column, as with .str.decode('utf-8')"

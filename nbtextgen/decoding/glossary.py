@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from nbtextgen.core.errors import DataError, OptionError
+from nbtextgen.core.names import plain_path
 
 ARROW = " => "
 """Between the source term and the target term of an entry."""
@@ -28,7 +29,7 @@ def glossary_entries(value: object) -> tuple[str, ...]:
     if isinstance(value, Mapping):
         pairs = [(term, _alternatives(targets)) for term, targets in cast("Mapping[object, object]", value).items()]
         return tuple(_entry(term, targets) for term, targets in pairs)
-    if isinstance(value, str) or hasattr(value, "__fspath__"):
+    if isinstance(value := plain_path(value), (str, Path)):
         value = (str(value),)
     if not isinstance(value, Sequence):
         raise _refusal(value)

@@ -12,6 +12,7 @@ import numpy as np
 
 from nbtextgen.core.errors import DataError, OptionError, nearest
 from nbtextgen.core.own_metrics import PREFIX, OwnMetric, is_own_metric, own_metric, register_metric
+from nbtextgen.core.wording import as_given
 from nbtextgen.evaluation import error_rates
 from nbtextgen.evaluation.corpus_metrics import TOKENIZERS, bleu, chrf, rouge, ter
 from nbtextgen.evaluation.references import SHARE, Measurement, References, Statistics, acceptable, check_lengths
@@ -79,6 +80,8 @@ def find_metrics(metrics: Metrics) -> dict[str, Metric]:
         return dict(cast("Mapping[str, Metric]", metrics))
     names = metrics.replace(" ", "").split(",") if isinstance(metrics, str) else metrics
     several = [names] if callable(names) else names
+    if not hasattr(type(several), "__iter__") or isinstance(several, bytes):
+        raise OptionError(f"Metrics are given as a list of names and functions (got {as_given(metrics)}).")
     chosen, functions = dict[str, Metric](), dict[str, OwnMetric]()
     for metric in several:
         names = GROUPS.get(metric, (metric,)) if isinstance(metric, str) else (register_metric(metric),)

@@ -11,6 +11,7 @@ from weakref import WeakSet
 
 from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.files import JsonObject, checked_path
+from nbtextgen.core.names import plain_path
 from nbtextgen.core.options import signature_of
 from nbtextgen.data.corpus import Corpus
 from nbtextgen.data.pairs import Pairs
@@ -360,7 +361,7 @@ def _as_model(start: object) -> TextGenerator:
     """The model to go on from: a generator, or the folder of one."""
     if isinstance(start, TextGenerator):
         return start
-    if isinstance(start, str | Path):
+    if isinstance(start := plain_path(start), str | Path):
         return TextGenerator.load(start)
     raise OptionError(f"--start must be a TextGenerator or the folder of a saved one (got {type(start).__name__}).")
 

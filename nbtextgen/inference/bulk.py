@@ -16,6 +16,7 @@ from nbtextgen.confidence.confidence import Acceptance, Confidence, find_accepta
 from nbtextgen.core.errors import DataError
 from nbtextgen.core.escaping import IN_TABLE, brief, html_table, visible
 from nbtextgen.core.files import checked_path
+from nbtextgen.core.names import plain_path
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.core.options import as_dict
 from nbtextgen.core.wording import counted, share
@@ -152,7 +153,7 @@ def generate_table(
     """
     acceptance = find_acceptance(confidence, config, accept)
     on_progress = ProgressPrinter() if on_progress is None else on_progress
-    path = None if into is None else checked_path(into)
+    path, data = None if into is None else checked_path(into), plain_path(data)
     if path is not None:
         if _resolved(path) in map(_resolved, files_of(data)):
             raise DataError(f"{path} is the input; give the output another name.")

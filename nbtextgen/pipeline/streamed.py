@@ -114,7 +114,7 @@ class StreamedSource:
             train,
             size,
             fraction,
-            link_target(checked_path(str(options["store"]))),
+            link_target(checked_path(chosen.data.store)),
             data,
             inputs,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nbtextgen.core.errors import LaunchError
+from nbtextgen.core.errors import LaunchError, OptionError
 from nbtextgen.core.options import build, option
 
 
@@ -40,5 +40,11 @@ class LaunchConfig:
         Raises:
             OptionError: when a value is out of range.
         """
+        if launch is not None and not isinstance(launch, cls):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise OptionError(
+                f"launch must be a LaunchConfig, as LaunchConfig(processes=2) (got {type(launch).__name__})."
+            )
+        if launch is not None and processes not in (1, launch.processes):
+            raise OptionError("--processes is given twice; give it in LaunchConfig only.")
         config = build(cls, vars(launch) if launch is not None else {"processes": processes})
         return config if config.processes > 1 or config.nodes > 1 or config.detach else None

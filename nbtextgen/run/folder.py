@@ -296,9 +296,9 @@ def run_folder(run: str | Path | bool) -> Path:
     """The folder of a new run: a path, ``runs/french-TIME`` for a bare word ``french``, ``runs/run-TIME`` for ``True``."""
     if isinstance(run, str) and not run.strip():
         raise OptionError("--run is empty; give a name or a folder, or leave it out.")
-    if isinstance(run, Path) or (isinstance(run, str) and re.search(r"[/\\]|^\.+$", run)):
+    if run is not True and (not isinstance(run, str) or re.search(r"[/\\]|^\.+$", run)):
         return checked_path(run)
-    name = f"{run if isinstance(run, str) else 'run'}-{time.strftime('%Y%m%d-%H%M%S')}"
+    name = f"{'run' if run is True else run}-{time.strftime('%Y%m%d-%H%M%S')}"
     # A name is taken if two runs begin within a second, or if the clock was set back.
     names = itertools.chain([name], (f"{name}~{number}" for number in itertools.count(2)))
     return next(folder for folder in map(Path("runs").joinpath, names) if not checked_path(folder).exists())

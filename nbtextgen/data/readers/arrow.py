@@ -20,6 +20,18 @@ _BUFFER = 1 << 20
 """Bytes of a column that are read at a time: pyarrow reads all of a row group without it."""
 
 
+def is_arrow_stream(data: object) -> bool:
+    """Return ``True`` for an object that gives its rows only by Arrow's stream interface."""
+    return hasattr(type(data), "__arrow_c_stream__") and not isinstance(data, Iterable)
+
+
+def arrow_table(data: object) -> object:
+    """The table of an object with Arrow's stream interface, such as a result of a database."""
+    with optional_import("A table of Arrow", "pyarrow", "frames"):
+        pyarrow = import_module("pyarrow")
+    return pyarrow.table(data)
+
+
 def rows_of_parquet(path: Path, options: ReadOptions) -> Iterator[Row]:
     """Yield the rows of a Parquet file; raises as ``rows_of_file``."""
     with optional_import("A Parquet file", "pyarrow", "frames"):

@@ -16,9 +16,10 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 
 from nbtextgen.core.errors import DataError
-from nbtextgen.core.wording import counted, there_are
+from nbtextgen.core.names import plain_path
+from nbtextgen.core.wording import as_given, counted, there_are
 from nbtextgen.data.builtin import rows_from_name
-from nbtextgen.data.readers.arrow import BATCH
+from nbtextgen.data.readers.arrow import BATCH, arrow_table, is_arrow_stream
 from nbtextgen.data.readers.columns import (
     SAMPLE,
     TO_LIST,
@@ -33,6 +34,8 @@ from nbtextgen.data.readers.columns import (
     value_at,
 )
 from nbtextgen.data.readers.files import is_pairs_file, looks_like_table, rows_of_file, rows_of_parallel_files
+from nbtextgen.data.readers.guard import guarded, reading
+from nbtextgen.data.readers.guard import is_instance as _is
 from nbtextgen.data.readers.header import note_header
 from nbtextgen.data.readers.packing import check_file
 from nbtextgen.data.readers.records import as_record, rows_of_records
@@ -49,8 +52,14 @@ def read_rows(data: Any, options: ReadOptions) -> Iterator[Row]:
     Raises:
         DataError: if the data has not two columns, or a file cannot be read; names the place.
     """
-    if isinstance(data, (str, os.PathLike)):
-        return _rows_of_name(os.fsdecode(cast("str", data)), options)
+    if isinstance(data := plain_path(data), (str, Path)):
+        return _rows_of_name(str(data), options)
+    with reading("Pairs", data):
+        rows = _rows_in_memory(data, options)
+    return guarded("Pairs", rows, data)
+
+
+def _rows_in_memory(data: Any, options: ReadOptions) -> Iterator[Row]:
     if paths := parallel_files(data, options):
         return note_header(rows_of_parallel_files(*paths, options), options)
     if isinstance(data, Rows):
@@ -65,6 +74,8 @@ def read_rows(data: Any, options: ReadOptions) -> Iterator[Row]:
         return note_header(rows, options) if all(name.isdigit() for name in table.names) else rows
     if hasattr(data, "to_batches"):  # a data set of Arrow
         data = data.to_batches()
+    if is_arrow_stream(data):
+        return _rows_in_memory(arrow_table(data), options)
     if is_indexed(data):
         data = map(data.__getitem__, range(len(data)))
     if getattr(data, "shape", None) != () and isinstance(data, Iterable) and not isinstance(data, bytes):
@@ -108,8 +119,8 @@ def stream_pairs(
 
 def files_of(data: object) -> list[Path]:
     """Return the files that are named by a name, a pattern or a list of names; none if the data is something else."""
-    if isinstance(data, (str, os.PathLike)):
-        name = os.fsdecode(cast("str", data))
+    if isinstance(data := plain_path(data), (str, Path)):
+        name = str(data)
         return [] if name.startswith("builtin:") else _matching_files(name)
     if isinstance(data, (list, tuple)):
         names = cast("Sequence[object]", data)
@@ -142,10 +153,9 @@ def _names_file(value: object) -> bool:
 
 def are_files(data: object) -> bool:
     """Return ``True`` for a list of paths or of names of files that exist; other lists of text are texts."""
-    if not isinstance(data, (list, tuple)) or not data:
-        return False
-    names = cast("Sequence[object]", data)
-    return all(isinstance(name, Path) or (isinstance(name, str) and _is_file(name)) for name in names)
+    names = iter(cast("Sequence[object]", data)) if isinstance(data, (list, tuple)) else iter(())
+    are_names = (isinstance(name, Path) or (isinstance(name, str) and _is_file(name)) for name in names)
+    return next(are_names, False) and all(are_names)
 
 
 def _names_files(values: object) -> bool:
@@ -273,11 +283,6 @@ def _is_lazy(data: object) -> bool:
     return hasattr(type(data), "collect") and hasattr(type(data), "columns")
 
 
-def _is(data: object, kind: type) -> bool:
-    """``isinstance`` for data that may hold anything, without narrowing its type."""
-    return isinstance(data, kind)
-
-
 def table_of(data: Any) -> Table | None:
     """The table that some data is; ``None`` if it is none.
 
@@ -377,7 +382,7 @@ def _cells_of(rows: Iterable[Any], width: int, indices: tuple[int, int]) -> Iter
 def _records(rows: Iterable[Any]) -> Iterator[tuple[Place, Fields, None]]:
     for number, row in enumerate(rows, 1):
         if (record := as_record(row)) is None:
-            raise DataError(f"row {number:,}: expected a record as the rows before it, got {row!r:.60}.")
+            raise DataError(f"row {number:,}: expected a record as the rows before it, got {as_given(row)}.")
         yield ("row", number), record, None
 
 
@@ -388,6 +393,8 @@ def _rows_of_pairs(pairs: Iterable[Any]) -> Iterator[Row]:
         if isinstance(pair, str) and re.fullmatch(r"[^\s]+\.\w{1,5}(\.gz)?", pair):
             check_file(Path(pair))  # a misspelt name is no row
         if isinstance(pair, (str, bytes)) or not isinstance(pair, Sequence) or len(cast("Sequence[object]", pair)) != 2:
-            raise DataError(f"row {number:,}: expected (source, target), got {pair!r:.60}; give two texts per row.")
+            raise DataError(
+                f"row {number:,}: expected (source, target), got {as_given(cast('object', pair))}; give two texts per row."
+            )
         source, target = cast("Sequence[object]", pair)
         yield ("row", number), source, target, None

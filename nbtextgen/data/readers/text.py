@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import cast
 
 from nbtextgen.core.errors import DataError, MemoryShortError, OptionError, nearest
+from nbtextgen.core.wording import as_given
 from nbtextgen.data.readers.encodings import encoding_advice, likely_encodings, seven_bit_encoding
 from nbtextgen.data.readers.packing import ARROW, GZIP, PARQUET, ZIP, byte_pieces, check_format, packing_of
 from nbtextgen.data.rows import has_surrogate
@@ -185,7 +186,7 @@ def check_encoding(name: str | None) -> str | None:
     if name is None or name == "":
         return None
     if not isinstance(cast("object", name), str):
-        raise OptionError(f"--encoding must be the name of an encoding, such as cp1252 (got {name!r:.40}).")
+        raise OptionError(f"--encoding must be the name of an encoding, such as cp1252 (got {as_given(name, 40)}).")
     try:
         "".encode(name)  # raises the same error for codecs that are not of text, as base64
         return codecs.lookup(name).name

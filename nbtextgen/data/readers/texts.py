@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
@@ -11,7 +10,9 @@ from typing import Any, cast
 import numpy as np
 
 from nbtextgen.core.errors import DataError
+from nbtextgen.core.names import plain_path
 from nbtextgen.core.wording import counted, there_are
+from nbtextgen.data.readers.arrow import arrow_table, is_arrow_stream
 from nbtextgen.data.readers.columns import (
     SAMPLE,
     ColumnName,
@@ -22,6 +23,7 @@ from nbtextgen.data.readers.columns import (
     value_at,
 )
 from nbtextgen.data.readers.files import is_text_file, looks_like_table
+from nbtextgen.data.readers.guard import guarded, reading
 from nbtextgen.data.readers.read import are_files, files_of, is_indexed, read_rows, table_of
 from nbtextgen.data.readers.records import as_record
 from nbtextgen.data.readers.text import TextFile
@@ -40,10 +42,10 @@ def read_texts(data: object, column: ColumnName | None = None, encoding: str | N
     Raises:
         DataError: if the data is something else, or has several columns and none is chosen.
     """
-    if isinstance(data, os.PathLike):
-        cells = stream_texts(Path(os.fsdecode(cast("str", data))), column, encoding)
+    if isinstance(data := plain_path(data), Path):
+        cells = stream_texts(data, column, encoding)
     else:
-        cells = [data] if isinstance(data, str) else _cells_in_memory(data, column)
+        cells = [data] if isinstance(data, str) else _guarded_cells(data, column)
     texts = ["" if is_missing(cell) else cell for cell in cells]
     if len(texts) > 1 and all(isinstance(text, str) and text.endswith("\n") for text in texts[:-1]):
         return [text.rstrip("\r\n") if isinstance(text, str) else text for text in texts]  # of readlines()
@@ -61,14 +63,20 @@ def stream_texts(data: object, column: ColumnName | None = None, encoding: str |
     Raises:
         DataError: if the data cannot be read, or has several columns and none is chosen.
     """
-    if isinstance(data, (str, Path)) or are_files(data):
+    if isinstance(data := plain_path(data), (str, Path)) or are_files(data):
         options = ReadOptions(column, column, encoding, only_source=True)
         if isinstance(data, str) and data.startswith("builtin:"):
             return _cells_of_rows(data, options)
         return chain.from_iterable(
             _cells_of_file(path, options) for path in files_of(data) or [Path(cast("str | Path", data))]
         )
-    return iter(_cells_in_memory(data, column))
+    return _guarded_cells(data, column)
+
+
+def _guarded_cells(data: object, column: ColumnName | None) -> Iterator[object]:
+    with reading("Texts", data):
+        cells = _cells_in_memory(data, column)
+    return guarded("Texts", cells, data)
 
 
 def _cells_of_file(path: Path, options: ReadOptions) -> Iterator[object]:
@@ -98,6 +106,8 @@ def _cells_in_memory(data: Any, column: ColumnName | None) -> Iterable[object]:
     if (table := table_of(data)) is not None:
         index = options.choose_one(table.names, are_numbers=isinstance(data, np.ndarray))
         return table.column(table.paths[index][1])
+    if is_arrow_stream(data):
+        return _cells_in_memory(arrow_table(data), column)
     if is_indexed(data):
         data = map(data.__getitem__, range(len(data)))
     check_order(data)
@@ -142,6 +152,7 @@ def pair_columns(
     Raises:
         DataError: if there are not as many targets as sources, or a table has several columns and none is chosen.
     """
+    data, targets = plain_path(data), plain_path(targets)
     check_index(data, targets)
     sides = [(data, source), (targets, target)]
     if all(isinstance(side, (str, Path)) and column is None and _is_text(side, encoding) for side, column in sides):
