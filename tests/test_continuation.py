@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nbtextgen import Pairs, TextGenerator
-from nbtextgen.core.errors import DataError, OptionError
+from nbtextgen.core.errors import DataError, MemoryShortError, OptionError
 from nbtextgen.data.corpus import Corpus, ShiftingWindows, read_corpus, windows
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.seq2seq import Seq2Seq
@@ -188,3 +188,30 @@ def test_mistakes_are_named(poet: TextGenerator) -> None:
         TextGenerator(copy=True).fit_text(TEXT, callbacks=[])
     with pytest.raises(DataError, match="less than two windows"):
         TextGenerator(tokens="char", window=5000).fit_text(TEXT, callbacks=[])
+
+
+def test_short_memory_is_named_with_what_ran(monkeypatch: pytest.MonkeyPatch) -> None:
+    options: dict[str, object] = {"hidden_size": 8, "embedding_size": 8, "max_steps": 2}
+    poet = TextGenerator(**options, context=10).fit_text(TEXT, callbacks=[])  # type: ignore[arg-type]
+    model = TextGenerator(**options).fit([("abc", "cba"), ("bca", "acb")] * 9, callbacks=[])  # type: ignore[arg-type]
+    output = model.generate("abc")
+    model.training_rows(output)
+
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 99 bytes.")
+
+    monkeypatch.setattr(Seq2Seq, "encode", fail)
+    monkeypatch.setattr(Seq2Seq, "forward", fail)
+    for use, message in (
+        (lambda: poet.continue_text("one", 5), "to continue the text"),
+        (lambda: list(poet.stream("one", 5)), "to continue the text"),
+        (lambda: poet.bits_per_character(TEXT), "to score the text"),
+        (lambda: model.log_probabilities([("abc", "cba")]), "to score a target"),
+        (lambda: model.perplexity([("abc", "cba")]), "to score a target"),
+        (
+            lambda: model.estimate([("abc", "cba"), ("bca", "acb")] * 9),
+            "for a trial of the training; lower hidden_size",
+        ),
+    ):
+        with pytest.raises(MemoryShortError, match=f"There is not enough memory {message}"):
+            use()

@@ -100,7 +100,10 @@ class InfluenceIndex:
             method: one of ``METHODS``.
         """
         check_method(method)
-        parts = [network.influence(output, steps, method, self.examples) for network in self._networks]
+        with memory_errors(
+            "There is not enough memory to compare the output with the training pairs; choose a shorter one."
+        ):
+            parts = [network.influence(output, steps, method, self.examples) for network in self._networks]
         return torch.stack(parts).mean(0).numpy()
 
 

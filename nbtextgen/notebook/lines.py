@@ -29,6 +29,9 @@ EXPRESSIONS = ("data", "valid", "background", "text", "gold", "into", "glossary"
 """Options that take an expression or a path; it is evaluated by ``Session``, and not expanded here."""
 PATHS = ("save", "run", "resume", "config", "source_embeddings", "target_embeddings")
 """Options that take a path, in which ``$HOME`` is a variable of the environment."""
+METRICS = ("metrics", "select_by")
+"""Options that take names of metrics, and of variables that hold functions."""
+_METRIC_NAMES = re.compile(r"(?!lambda\b)[\w:.-]*(\s*,\s*[\w:.-]*)*")
 _FLAG = re.compile(r"--([A-Za-z][\w-]*)(=?)")
 _END_OF_OPTIONS = re.compile(r"--(?=\s|$)")
 _STRING = re.compile(r'"""(?:[^\\]|\\.)*?"""|\'\'\'(?:[^\\]|\\.)*?\'\'\'|"(?:[^"\\]|\\.)*"|\'(?:[^\'\\]|\\.)*\'')
@@ -167,6 +170,11 @@ class _Reader:
         self.position = flag.end()
         if option.type is not bool:
             start, text = self._go_to_value(option, joined=bool(flag[2])), self._read_value(option)
+            if option.name in METRICS and not _METRIC_NAMES.fullmatch(text):
+                raise OptionError(
+                    f"{option.flag} takes names of metrics (got '{text}'); assign a function of your own to a variable and give its "
+                    f"name, as {option.flag}=same_year."
+                )
             is_text = option.type is str and self.quoted.get(start) is not None  # "none" in quotes is a word
             own_metric = (self.variables or {}).get(text) if option.own_metrics else None
             value = option.check(own_metric or text) if is_text or callable(own_metric) else option.parse(text)

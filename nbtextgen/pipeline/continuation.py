@@ -21,6 +21,7 @@ from nbtextgen.inference.predictor import Predictor
 from nbtextgen.inference.text_codec import LengthLimit
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.isolation import isolated, isolated_steps
+from nbtextgen.model.memory import memory_errors
 from nbtextgen.pipeline.data_checks import text_warnings
 from nbtextgen.pipeline.defaults import Plan, plan
 from nbtextgen.pipeline.training_data import PreparedData, TrainingData
@@ -217,7 +218,9 @@ def continue_text(
         raise OptionError("--glossary, --must-include and --carry-over do not apply to continuing a text.")
     if config.beam > 1:
         raise OptionError("--beam does not apply to continuing a text; use sampling or --beam=1.")
-    return isolated_steps(_continued(predictor, window_of(settings), prompt, length, config), own_random_state=False)
+    pieces = _continued(predictor, window_of(settings), prompt, length, config)
+    with memory_errors("There is not enough memory to continue the text; close other notebooks or programs."):
+        yield from isolated_steps(pieces, own_random_state=False)
 
 
 def _continued(
@@ -266,6 +269,7 @@ class _StreamDecoder:
 
 
 @isolated()
+@memory_errors("There is not enough memory to score the text; close other notebooks or programs.")
 @torch.inference_mode()
 def bits_per_character(predictor: Predictor, settings: Plan, text: str) -> float:
     """Bits per character that the model assigns to a text: -log2 of its probability, divided by its length.

@@ -16,6 +16,7 @@ from nbtextgen.core.options import Settings
 from nbtextgen.core.wording import counted
 from nbtextgen.data.batching import CopyMap, Examples, pad
 from nbtextgen.model.isolation import forked_generators, isolated
+from nbtextgen.model.memory import memory_errors
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.pipeline.dataset import open_source
 from nbtextgen.pipeline.defaults import Plan
@@ -90,6 +91,9 @@ class TrialRun:
         )
 
     @isolated()
+    @memory_errors(
+        "There is not enough memory for a trial of the training; lower --hidden-size, --batch-size or --max-length."
+    )
     def estimate(self, on_progress: Callable[[], bool] = lambda: True) -> CostEstimate:
         """Count, and time a few updates.
 

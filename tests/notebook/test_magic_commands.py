@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import io
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
+from nbtextgen.notebook.magics.base import MagicError
 from nbtextgen.notebook.progress import ProgressLine
 
 FAST = "--hidden-size 8 --embedding-size 8 --epochs 1 --quiet"
@@ -138,6 +140,13 @@ def test_the_panel_of_a_trained_model_tells_how_it_was_trained(shell: Interactiv
         ("textgen_evaluate", "words", "There are no pairs"),
         ("textgen_evaluate", "wrods --data rows", "Did you mean 'words'"),
         ("textgen_evaluate", "words --data rows --metrics blue", "Did you mean 'bleu'"),
+        (
+            "textgen_evaluate",
+            "words --data rows --metrics math.dist",
+            "assign the function to a variable and give its name",
+        ),
+        ("textgen_evaluate", "words --data rows --metrics exact bleu", "commas between metrics: --metrics exact,bleu"),
+        ("textgen_train", "k --data rows --select-by lambda r, o: 1.0", "assign a function of your own to a variable"),
         ("textgen_data", "rowz", "neither a file nor an expression"),
         ("textgen_data", "", "There are no pairs"),
         ("textgen_panel", "", "Name the model"),
@@ -162,6 +171,35 @@ def test_a_mistake_is_one_sentence(shell: InteractiveShell, magic: str, line: st
     with pytest.raises(Exception, match=message) as caught:
         run(shell, magic, line)
     assert len(caught.value._render_traceback_()) == 1  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("lambda r, o: 1.0", "lambda"),
+        ("lambda r,o:1.0", "lambda"),
+        ("(lambda r, o: 1.0)", "(lambda"),
+        ('["exact"]', '["exact"]'),
+        ("[rows]", "[rows]"),
+        ("partial(len)", "partial(len)"),
+        ("{is_same}", "functools.partial("),
+    ],
+)
+def test_a_metric_is_given_by_name(shell: InteractiveShell, value: str, shown: str) -> None:
+    shell.user_ns["is_same"] = functools.partial(lambda reference, output: float(reference == output))
+    for line in (
+        f"textgen_evaluate words --data rows --metrics {value}",
+        f"textgen_train k --data rows --select-by {value}",
+    ):
+        with pytest.raises(MagicError) as caught:
+            run(shell, *line.split(" ", 1))
+        message = str(caught.value)
+        assert "takes names of metrics (got '" + shown in message
+        assert message.endswith(
+            "a function of your own to a variable and give its name, as " + message.split()[0] + " same_year."
+        )
+    scores, _ = run(shell, "textgen_evaluate", "words --data rows --metrics is_same")
+    assert [*scores] == ["partial"]
 
 
 def test_every_magic_has_help_for_people_with_an_example_and_its_options(shell: InteractiveShell) -> None:

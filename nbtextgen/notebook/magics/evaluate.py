@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-
 from IPython.core.magic import line_cell_magic, magics_class
 
 from nbtextgen.core.errors import OptionError
@@ -59,7 +57,7 @@ class EvaluateCommands(Commands):
         """
         model = self.session.model(parsed.words, "evaluate")
         if len(parsed.words) > 1:
-            raise OptionError(f"Only one name is expected, got also '{parsed.words[1]}'; give the pairs with --data.")
+            raise OptionError(f"Only one name is expected, got also '{parsed.words[1]}'; {_advice(parsed)}.")
         options = self._options(parsed)
         data, code = self.session.pairs(parsed.options.get("data"), parsed.cell, "textgen_evaluate")
         analysed = bool(options.pop("error_analysis", False))
@@ -113,6 +111,20 @@ class EvaluateCommands(Commands):
                 word: self.session.scope.get(word) for word in options["metrics"] if word not in HIGHER_IS_BETTER
             }
             options["metrics"] = [
-                functions[word] if inspect.isfunction(functions.get(word)) else word for word in options["metrics"]
+                functions[word] if callable(functions.get(word)) else word for word in options["metrics"]
             ]
+            for word in options["metrics"]:
+                if isinstance(word, str) and "." in word:
+                    raise OptionError(
+                        f"There is no metric '{word}'; assign the function to a variable and give its name, as --metrics=same_year."
+                    )
         return options
+
+
+def _advice(parsed: ParsedLine) -> str:
+    """What to do instead of a second name."""
+    from nbtextgen.evaluation.metrics import HIGHER_IS_BETTER
+
+    if parsed.words[1] in HIGHER_IS_BETTER and "metrics" in parsed.options:
+        return f"put commas between metrics: --metrics={','.join([*parsed.options['metrics'], *parsed.words[1:]])}"
+    return "give the pairs with --data"
