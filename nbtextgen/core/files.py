@@ -91,6 +91,8 @@ def link_target(path: Path) -> Path:
     """
     try:
         return path.resolve() if path.is_symlink() else path
+    except PermissionError as error:
+        raise ModelFileError(f"{path} cannot be opened: {error.strerror}.") from error
     except (OSError, RuntimeError) as error:
         raise ModelFileError(f"{path} is a symbolic link that leads back to itself; choose another name.") from error
 

@@ -156,7 +156,11 @@ class PartFile:
 
     def rows(self) -> Iterator[GeneratedRow]:
         """Yield the rows."""
-        with self.path.open("rb") as file:
+        try:
+            opened = self.path.open("rb")
+        except OSError as error:
+            raise DataError(f"{self.path} cannot be read: {error.strerror or error}.") from error
+        with opened as file:
             for line in islice(file, 1, None):
                 content = _row_of(line)
                 if content is None:

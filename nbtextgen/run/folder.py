@@ -272,20 +272,20 @@ class Run:
 
     def keep_confidence(self, predictor: Predictor) -> None:
         """Keep the calibrations of a model in the folder, if it can be written."""
-        if predictor.confidence is None or not self.folder.is_dir():
+        if predictor.confidence is None:
             return
         content = {"model": predictor.fingerprint, "confidence": predictor.confidence.as_dict()}
-        with suppress(OSError):
+        with suppress(OSError, ModelFileError):
             replace(self.folder / CONFIDENCE, as_sealed_json(content))
 
     def read_confidence(self, predictor: Predictor) -> Confidence | None:
         """The calibrations that were kept for a model, or ``None`` if there are none for it, or damaged ones."""
-        if not (self.folder / CONFIDENCE).is_file():
-            return None
         try:
+            if not (self.folder / CONFIDENCE).is_file():
+                return None
             content = read_sealed_json(self.folder / CONFIDENCE)
             return Confidence.from_dict(content["confidence"]) if content["model"] == predictor.fingerprint else None
-        except (ModelFileError, KeyError, TypeError):
+        except (ModelFileError, OSError, KeyError, TypeError):
             return None  # the model is whole without them
 
     def __repr__(self) -> str:

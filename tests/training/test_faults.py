@@ -117,6 +117,38 @@ def test_folder_deleted_during_training_loses_the_files_but_not_the_model(tmp_pa
     assert TextGenerator.load(model.save(tmp_path / "m")).generate("abc").text == model.generate("abc").text
 
 
+UNPRIVILEGED = """
+import os, sys
+from pathlib import Path
+import numpy.random
+from nbtextgen import TextGenerator
+from nbtextgen.pipeline import calibration, fit
+from nbtextgen.training.events import Checkpoint
+if os.geteuid() == 0:
+    os.setresuid(65534, 65534, 65534)  # whom modes bind
+run = Path(sys.argv[1]) / "r"
+def close(event):
+    if isinstance(event, Checkpoint) and event.step == 5:
+        run.chmod(0)
+pairs = [("".join(word), "".join(reversed(word))) for word in __import__("itertools").product("abcd", repeat=3)]
+try:
+    model = TextGenerator(hidden_size=8, epochs=3, batch_size=8, checkpoint_seconds=0.0).fit(pairs, callbacks=[close], run=run)
+    print(model.generate("abc").text != "", end="")
+finally:
+    run.chmod(0o755)
+"""
+
+
+def test_a_folder_that_is_closed_during_training_costs_the_files_but_not_the_model(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    for parent in tmp_path.parents[:2]:
+        parent.chmod(0o755)
+    made = subprocess.run(
+        [sys.executable, "-c", UNPRIVILEGED, str(tmp_path)], capture_output=True, text=True, timeout=120, cwd=tmp_path
+    )
+    assert made.stdout == "True", made.stderr
+
+
 def test_clock_jumps_do_not_change_the_result(tmp_path: Path, monkeypatch) -> None:
     real = time.time
     jumps = itertools.count()
