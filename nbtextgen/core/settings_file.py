@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 from nbtextgen.core.errors import OptionError, nearest
 from nbtextgen.core.names import without_repeats
 from nbtextgen.core.options import Option
+from nbtextgen.core.wording import as_given
 
 if TYPE_CHECKING:
     from nbtextgen.core.files import JsonObject
@@ -29,27 +30,48 @@ def read_settings(path: Path, options: Mapping[str, Option], texts: Sequence[str
         OptionError: if the file is missing, is not TOML or JSON, or has an unknown key or a bad value.
     """
     path = Path(os.path.expanduser(path))
-    kind = "JSON" if path.suffix.lower() == ".json" else "TOML"
-    if not path.is_file():
-        raise OptionError(f"There is no settings file {path}; check its name.")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-        values: object = json.loads(text, object_pairs_hook=without_repeats) if kind == "JSON" else tomllib.loads(text)
-    except (OSError, ValueError) as error:
-        raise OptionError(f"{path} is not valid {kind}: {error}.") from None
-    if not isinstance(values, dict):
-        raise OptionError(f'{path} holds a {type(values).__name__}, not settings by name, such as {{"epochs": 8}}.')
     settings: JsonObject = {}
-    for key, value in cast("dict[str, object]", values).items():
+    for key, value in _values(path).items():
         name = key.replace("-", "_")
         if name in settings:
             raise OptionError(f"{path}: '{key}' is given twice; leave one of them out.")
         if name in texts:
             if not isinstance(value, str):
-                raise OptionError(f"{path}: {key} must be a text (got {value!r}).")
+                raise OptionError(f"{path}: {key} must be a text (got {as_given(value)}).")
             settings[name] = value
         elif name in options:
-            settings[name] = options[name].check(value)
+            try:
+                settings[name] = options[name].check(value)
+            except OptionError as error:
+                raise OptionError(f"{path}: {error.message.replace(options[name].flag, key, 1)}") from None
         else:
-            raise OptionError(f"{path}: there is no setting '{key}'.{nearest(name, [*options, *texts])}")
+            advice = nearest(name, [*options, *texts])
+            if isinstance(value, dict):
+                advice = " It is a table; write the settings in it at the top of the file, without its name."
+            raise OptionError(f"{path}: there is no setting '{key}'.{advice}")
     return settings
+
+
+def _values(path: Path) -> dict[str, object]:
+    """What is in the file by name; raises ``OptionError`` if it cannot be read."""
+    kind = "JSON" if path.suffix.lower() == ".json" else "TOML"
+    if path.is_dir():
+        raise OptionError(f"{path} is a folder; give a settings file, in TOML or JSON.")
+    if not path.is_file():
+        raise OptionError(f"There is no settings file {path}; check its name.")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        values: object = json.loads(text, object_pairs_hook=without_repeats) if kind == "JSON" else tomllib.loads(text)
+    except UnicodeError:
+        raise OptionError(f"{path} is not UTF-8 text; save it as UTF-8.") from None
+    except RecursionError:
+        raise OptionError(f"{path} is nested too deeply to hold settings.") from None
+    except (OSError, ValueError) as error:
+        advice = (
+            " Write it as TOML, such as epochs = 8, or as JSON." if path.suffix.lower() in (".yaml", ".yml") else ""
+        )
+        raise OptionError(f"{path} is not valid {kind}: {error}.{advice}") from None
+    if not isinstance(values, dict):
+        held = {"list": "a list", "str": "a text"}.get(type(values).__name__, "a single value")
+        raise OptionError(f'{path} holds {held}, not settings by name, such as {{"epochs": 8}}.')
+    return cast("dict[str, object]", values)
