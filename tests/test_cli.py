@@ -454,3 +454,20 @@ def test_half_of_the_variables_of_torchrun_are_refused(
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv("LOCAL_RANK", "x")
     assert "LOCAL_RANK is 'x'" in output(capsys, "train", settings, status=1)
+
+
+def test_a_file_in_the_place_of_a_text_is_noted_and_a_dash_is_the_standard_input(
+    folder: Path, model: TextGenerator, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    Path("ab.txt").write_text("ab\n")
+    note = "ab.txt is read as a text, not as the file of this name; --data reads the file (in Python: generate_file)."
+    assert main(["generate", "model", "ab.txt"]) == 0
+    assert note in capsys.readouterr().err
+    assert note in model.generate("ab.txt").notes
+    assert not any(note in each.notes for each in model.generate(["ab", "no.txt", "ab.txt "]))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"ab\ncab\n")))
+    expected = "".join(f"{each.text}\n" for each in model.generate(["ab", "cab"]))
+    assert output(capsys, "generate", folder / "model", "-") == expected
+    message = "Put commas between metrics: --metrics=exact,bleu."
+    assert message in output(capsys, "evaluate", "model", "pairs.tsv", "--metrics", "exact", "bleu", status=1)

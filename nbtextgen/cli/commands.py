@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from nbtextgen.cli.streams import (
+    STANDARD_INPUT,
     CommandInterrupted,
     as_file,
     forget_output,
@@ -139,7 +140,7 @@ def _kept_elsewhere(model: TextGenerator, error: ModelFileError) -> ModelFileErr
 
 def generate(arguments: argparse.Namespace, decoding: Values) -> None:
     """Generate for texts on the line, the lines of the standard input, or a file."""
-    texts: list[str] = arguments.text
+    texts: list[str] = [] if arguments.text == [STANDARD_INPUT] else arguments.text
     if arguments.data is not None and texts:
         raise OptionError("Give the texts either on the line or with --data.")
     if arguments.data is not None and arguments.into is None:
@@ -195,9 +196,14 @@ def compare(arguments: argparse.Namespace, decoding: Values) -> None:
 
 def _measuring(arguments: argparse.Namespace) -> Values:
     """The arguments of ``evaluate`` and ``compare`` that are no settings of the search."""
+    from nbtextgen.evaluation.metrics import HIGHER_IS_BETTER
+
     metrics: list[str] | None = None
     if arguments.metrics is not None:
         metrics = [name.strip() for name in arguments.metrics.split(",") if name.strip()]
+        others = [name for name in arguments.data if name in HIGHER_IS_BETTER and not Path(name).exists()]
+        if others:
+            raise OptionError(f"Put commas between metrics: --metrics={','.join([*metrics, *others])}.")
     names = ("source", "target", "encoding", "group_sources")
     return {"metrics": metrics, **{name: getattr(arguments, name) for name in names}}
 

@@ -22,7 +22,13 @@ from nbtextgen.evaluation.error_rates import Errors, errors
 from nbtextgen.evaluation.metrics import Metrics, find_metrics, measure
 from nbtextgen.export.formats import export_model
 from nbtextgen.inference.bulk import GeneratedTable, generate_table
-from nbtextgen.inference.generation import Generation, GenerationInterrupted, Generations, accept_outputs
+from nbtextgen.inference.generation import (
+    Generation,
+    GenerationInterrupted,
+    Generations,
+    accept_outputs,
+    note_file_names,
+)
 from nbtextgen.inference.sources import validate_sources
 from nbtextgen.pipeline.continuation import CONTINUATION, bits_per_character, continue_text
 from nbtextgen.pipeline.dataset import to_pairs
@@ -161,6 +167,7 @@ class TrainedModel:
         """Generate for sources that are checked, and remember that this model wrote the outputs."""
         sources = validate_sources(texts, self.plan.data.clean, allow_empty=allow_empty)
         generations = self.predictor.predict(sources, config, on_progress=on_progress)
+        note_file_names(generations)
         self.generated.update(generations)
         return generations
 

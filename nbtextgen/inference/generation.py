@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nbtextgen.confidence.confidence import Acceptance
-from nbtextgen.core.escaping import CELL, pictured, visible
+from nbtextgen.core.escaping import CELL, brief, pictured, visible
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.core.wording import counted, share
 
@@ -107,6 +110,21 @@ class Generation:
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": table(self.candidates or (self,))}
+
+
+FEW = 10
+"""Sources that may have been meant as names of files."""
+_FILE_NAME = re.compile(r"[^\n]{1,200}\.\w{1,7}")
+
+
+def note_file_names(generations: list[Generation]) -> None:
+    """Note sources, if there are few, that are also names of files: whoever gives one may have meant the file."""
+    for index, each in enumerate(generations if len(generations) <= FEW else ()):
+        with suppress(OSError, ValueError):
+            if _FILE_NAME.fullmatch(each.source) and Path(each.source).is_file():
+                name = pictured(brief(each.source))
+                note = f"{name} is read as a text, not as the file of this name; --data reads the file (in Python: generate_file)."
+                generations[index] = replace(each, notes=(*each.notes, note))
 
 
 class GenerationInterrupted(KeyboardInterrupt):
