@@ -157,6 +157,7 @@ _NAMES_ELSEWHERE = {
     "max_minutes": "max_time minutes time_limit timeout",
     "max_steps": "iterations max_iter max_updates n_iter steps train_steps",
     "minimum_frequency": "min_count min_df min_freq min_frequency",
+    "n_best": "nbest num_return_sequences",
     "no_repeat_ngram": "block_ngram_repeat no_repeat_ngram_size",
     "optimizer": "optim solver",
     "patience": "early_stopping early_stopping_patience n_iter_no_change",

@@ -53,7 +53,7 @@ OTHER_NAMES = {
     "accuracy": "exact",
     "em": "exact",
     "exact-match": "exact",
-    "wer": "error-rate",
+    "wer": "word-error-rate",
     "per": "error-rate",
     "cer": "character-error-rate",
 }

@@ -119,3 +119,42 @@ def test_a_comment_that_would_be_a_pair_is_noted(tmp_path: Path) -> None:
     )
     assert read(write(tmp_path / "b.csv", f"# en,fr\n{rest}"))[0] == ("dog", "chien")
     assert not read(write(tmp_path / "c.csv", f"#1 fan,numéro un\n{rest}")).notes
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("en,fr\ndog,chien\n\\N,\\N\ncow,vache\n", r"has cells \N, as databases write what is missing"),
+        ('en,fr\n"=""dog""","=""chien"""\n"=""cat""","=""chat"""\n', 'has formulas (="...")'),
+        ("'dog','chien'\n'cat','chat'\n'cow','vache'\n", "has single quotes around its cells"),
+        ("dog \t chien\ncat \t chat\ncow \t vache\n", "has spaces around its cells"),
+        ('en\tfr\nthe \\"old\\" dog\tchien\ncat\tchat\n', "has quotes after backslashes"),
+    ],
+)
+def test_marks_of_other_programs_in_cells_are_noted(content: str, said: str, tmp_path: Path) -> None:
+    notes = read(write(tmp_path / "a.csv", content)).notes
+    assert sum(said in note for note in notes) == 1
+
+
+def test_cells_that_are_only_texts_are_not_noted(tmp_path: Path) -> None:
+    content = "dog\tle 'chien'\n'tis\t= un chat \n a cow\tvache\nN\t\\n\n"
+    assert read(write(tmp_path / "a.tsv", content)).notes == ()
+
+
+def test_what_has_one_column_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    content = "dog^chien\ncat^chat\ncow^vache\n"
+    with pytest.raises(
+        DataError, match="put tabs between columns, or write sep=X as the first line for another character"
+    ):
+        Pairs.of(write(tmp_path / "a.csv", content))
+    assert read(write(tmp_path / "b.csv", f"sep=^\n{content}"))[0] == ("dog", "chien")
+    with pytest.raises(
+        DataError, match="line 1 is not JSON: .*; write one object per line, without commas between them"
+    ):
+        Pairs.of(write(tmp_path / "a.jsonl", '{"a": "b", "c": "d"},\n{"a": "b", "c": "d"},\n'))
+
+
+def test_a_set_of_pairs_is_noted() -> None:
+    pairs = Pairs.of({*ROWS})
+    assert sorted(pairs) == sorted(ROWS)
+    assert "another order after every start of Python" in pairs.notes[0]

@@ -113,7 +113,10 @@ class ReadOptions:
             raise DataError(f"{subject} has no columns; two are needed, source and target.")
         if len(names) < 2:
             shown = _numbered(cells) if are_numbers and cells else listed
-            raise DataError(f"{subject} has {len(names)} column ({shown}); two are needed, source and target.")
+            way_out = (
+                "; put tabs between columns, or write sep=X as the first line for another character X" if cells else ""
+            )
+            raise DataError(f"{subject} has {len(names)} column ({shown}); two are needed, source and target{way_out}.")
         first = 0 if "0" in (str(self.source), str(self.target)) else 1
         indices = [
             None if column is None else column_index(column, () if are_numbers else names, side, first, len(names))
@@ -182,6 +185,16 @@ def check_index(source: object, target: object) -> None:
                 "The targets stand in another order than the sources, as the index of their rows says; sort both by it, or give "
                 "reset_index(drop=True) of both if they belong together as they stand."
             )
+
+
+def check_rows(data: object, notes: list[str]) -> None:
+    """Raise ``DataError`` for an open file; note a set of rows, whose order changes with every start of Python."""
+    if hasattr(data, "readline"):
+        raise DataError(f"An open file ({type(data).__name__}) cannot be read twice; give its name.")
+    if isinstance(data, (set, frozenset)):
+        notes.append(
+            "A set of rows has another order after every start of Python; for the same training, give sorted(...)."
+        )
 
 
 def check_order(column: object) -> None:

@@ -13,7 +13,7 @@ from typing import Protocol
 from nbtextgen.core.errors import DataError
 from nbtextgen.core.names import first_repeated
 from nbtextgen.core.wording import counted
-from nbtextgen.data.readers.above import check_above
+from nbtextgen.data.readers.above import cell_notes, check_above
 from nbtextgen.data.readers.anki import AnkiHeader
 from nbtextgen.data.readers.columns import SAMPLE, ReadOptions
 from nbtextgen.data.readers.delimiters import (
@@ -152,11 +152,7 @@ def rows_of_cells(
     )
     is_expected = is_known or {*map(str.lower, names)} == {"source", "target"}
     options.notes.extend(header_notes(header, f"{place} {line:,} ({', '.join(titles):.80})", is_expected))
-    if any('\\"' in cell for _, cells in head for cell in cells):
-        options.notes.append(
-            f'{file.path.name} has quotes after backslashes (\\"), which are read as they are written; if the backslashes are '
-            "no part of the texts, write the file again with doubled quotes."
-        )
+    options.notes.extend(cell_notes(file.path.name, [cells for _, cells in head], options.notes))
     repeated = first if header is Header.YES else None
     for number, cells in chain(head[1:] if repeated else head, lines):
         if len(cells) == width:

@@ -197,6 +197,8 @@ def _only_member(path: Path) -> zipfile.ZipInfo:
         for each in members
         if not each.is_dir() and not each.filename.startswith(hidden) and "/." not in each.filename
     ]
+    if {"mimetype", "content.xml"} <= {each.filename for each in files}:
+        raise DataError(f"{path} is a document of LibreOffice; save it as .csv or .xlsx.")
     if len(files) > 1:
         files = [each for each in files if not _ABOUT.match(Path(each.filename).name)] or files
     if len(files) == 1:

@@ -29,6 +29,7 @@ from nbtextgen.data.readers.columns import (
     ReadOptions,
     check_column,
     check_index,
+    check_rows,
     column_of,
     column_paths,
     value_at,
@@ -339,8 +340,7 @@ def _sample(table: Any, index: int, key: object) -> list[object]:
 
 def _rows_of_sequence(data: Iterable[Any], options: ReadOptions) -> Iterator[Row]:
     """Rows of (source, target), of records, or of names of files."""
-    if hasattr(data, "readline"):
-        raise DataError(f"An open file ({type(data).__name__}) cannot be read twice; give its name.")
+    check_rows(data, options.notes)
     if hasattr(data, "to_pylist"):  # an array of Arrow
         data = cast("Iterable[object]", cast("Any", data).to_pylist())
     rows = iter(data)

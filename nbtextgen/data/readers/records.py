@@ -149,7 +149,10 @@ def _line_records(file: TextFile, lines: Iterator[tuple[int, str]], options: Rea
 
 
 def _json_problem(error: ValueError | RecursionError) -> str:
-    return f"is not JSON: {error if isinstance(error, ValueError) else 'it is nested too deeply'}"
+    if isinstance(error, RecursionError):
+        return "is not JSON: it is nested too deeply"
+    advice = "; write one object per line, without commas between them" if "Extra data" in str(error) else ""
+    return f"is not JSON: {error}{advice}"
 
 
 def _list_records(file: TextFile, lines: Iterator[tuple[int, str]], options: ReadOptions) -> Iterator[Record]:

@@ -19,6 +19,7 @@ from nbtextgen.data.readers.columns import (
     ReadOptions,
     check_index,
     check_order,
+    check_rows,
     record_paths,
     value_at,
 )
@@ -101,8 +102,7 @@ def _cells_in_memory(data: Any, column: ColumnName | None) -> Iterable[object]:
     if isinstance(data, Rows):
         return data.sources
     options = ReadOptions(column)
-    if hasattr(data, "readline"):
-        raise DataError(f"An open file ({type(data).__name__}) cannot be read twice; give its name.")
+    check_rows(data, options.notes)
     if (table := table_of(data)) is not None:
         index = options.choose_one(table.names, are_numbers=isinstance(data, np.ndarray))
         return table.column(table.paths[index][1])
