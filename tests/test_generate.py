@@ -313,3 +313,26 @@ def test_a_source_of_50_000_tokens_takes_bounded_time(model: TextGenerator) -> N
     output = model.generate("abcd" * 12_500, max_length=20)
     assert output.notes == ("The source has 50,000 characters; only the first 2,000 were read.",)
     assert DecodingConfig(max_length=20).min_length == 0
+
+
+def test_settings_without_effect_are_noted(model: TextGenerator) -> None:
+    assert (
+        "temperature and top_k have no effect without sample." in model.generate("abc", temperature=0.5, top_k=3).notes
+    )
+    outputs = model.generate(["abc", "cab"], sample=True, beam=3, seed=1)
+    assert all("beam has no effect with sample, which draws token by token." in each.notes for each in outputs)
+    for options in ({"sample": True, "temperature": 0.5}, {"beam": 3}, {"top_k": 0, "temperature": 1.0}):
+        assert not any("no effect" in note for note in model.generate("abc", **options).notes)  # type: ignore[arg-type]
+
+
+def test_names_of_other_tools_and_missing_commas_are_known(model: TextGenerator) -> None:
+    with pytest.raises(OptionError, match=r"\(got 'gpu'\)\. Did you mean 'cuda'"):
+        TextGenerator(device="gpu")  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="Did you mean 'device'"):
+        TextGenerator(gpu=True)  # type: ignore[call-arg]
+    with pytest.raises(OptionError, match="Did you mean 'n_best'"):
+        model.generate("abc", num_return_sequences=2)  # type: ignore[call-overload]
+    with pytest.raises(OptionError, match="Put commas between cleaning steps: nfc,dedupe"):
+        Pairs.of([("a", "b"), ("c", "d")]).clean("nfc dedupe")
+    with pytest.raises(OptionError, match="Did you mean 'word-error-rate'"):
+        model.evaluate([("abc", "cba")], metrics=["wer"])

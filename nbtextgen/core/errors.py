@@ -145,6 +145,7 @@ _NAMES_ELSEWHERE = {
     "clip": "clip_norm clip_grad_norm clipnorm grad_clip gradient_clip gradient_clip_val max_grad_norm",
     "copy": "copy_attn pointer",
     "decoder_layers": "dec_layers",
+    "cuda": "gpu",
     "device": "cuda gpu gpu_ranks gpus use_cuda use_gpu",
     "dropout": "dropout_rate rnn_dropout",
     "ema_decay": "average_decay",
@@ -182,8 +183,8 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     A setting that has another name in other tools is close to it, however it is spelled.
     """
     folded = {_folded(choice): choice for choice in choices}
-    ours = our_name(word)
-    matches = [ours] if ours in folded else difflib.get_close_matches(_folded(word), list(folded), n=1, cutoff=0.55)
+    named = [name for name, others in _NAMES_ELSEWHERE.items() if name in folded and _folded(word) in others.split()]
+    matches = named[:1] or difflib.get_close_matches(_folded(word), list(folded), n=1, cutoff=0.55)
     return f" Did you mean '{folded[matches[0]]}'?" if matches else ""
 
 

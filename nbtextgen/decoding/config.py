@@ -83,6 +83,22 @@ class DecodingConfig:
             raise OptionError("--glossary, --must-include and --carry-over need beam search; leave out --sample.")
 
     @property
+    def unused(self) -> str:
+        """A sentence about settings that have no effect beside the others; empty if there are none."""
+        if self.sample:
+            return "beam has no effect with sample, which draws token by token." if self.beam > 1 else ""
+        changed = [
+            name
+            for name in ("temperature", "top_k", "top_p", "min_p")
+            if getattr(self, name) != getattr(DecodingConfig, name)
+        ]
+        return (
+            f"{' and '.join(changed)} {'has' if len(changed) == 1 else 'have'} no effect without sample."
+            if changed
+            else ""
+        )
+
+    @property
     def has_terms(self) -> bool:
         """Whether outputs must contain terms."""
         return any(value != () for value in (self.glossary, self.must_include, self.carry_over))

@@ -27,6 +27,7 @@ from nbtextgen.inference.generation import (
     GenerationInterrupted,
     Generations,
     accept_outputs,
+    add_note,
     note_file_names,
 )
 from nbtextgen.inference.sources import validate_sources
@@ -168,6 +169,8 @@ class TrainedModel:
         sources = validate_sources(texts, self.plan.data.clean, allow_empty=allow_empty)
         generations = self.predictor.predict(sources, config, on_progress=on_progress)
         note_file_names(generations)
+        if config.unused:
+            add_note(generations, config.unused)
         self.generated.update(generations)
         return generations
 

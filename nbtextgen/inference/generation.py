@@ -117,6 +117,12 @@ FEW = 10
 _FILE_NAME = re.compile(r"[^\n]{1,200}\.\w{1,7}")
 
 
+def add_note(generations: list[Generation], note: str) -> None:
+    """Add a sentence to the notes of outputs, of the first one alone if they are many."""
+    for index, each in enumerate(generations[: len(generations) if len(generations) <= MAX_COUNTED_NOTES else 1]):
+        generations[index] = replace(each, notes=(*each.notes, note))
+
+
 def note_file_names(generations: list[Generation]) -> None:
     """Note sources, if there are few, that are also names of files: whoever gives one may have meant the file."""
     for index, each in enumerate(generations if len(generations) <= FEW else ()):

@@ -217,7 +217,12 @@ class Session:
             isinstance(tree, ast.Attribute) and isinstance(tree.value, ast.Name) and tree.value.id not in self.scope
         )
         if isinstance(tree, (ast.Subscript, ast.Attribute)) and not is_file:
-            self.value(ast.unparse(tree.value), "--into")
+            holder = self.value(ast.unparse(tree.value), "--into")
+            if isinstance(tree, ast.Attribute) and tree.attr not in getattr(holder, "columns", [tree.attr]):
+                name = ast.unparse(tree.value)
+                raise OptionError(
+                    f"--into {text.strip()}: {name} has no column '{tree.attr}'; write {name}['{tree.attr}']."
+                )
         elif isinstance(tree, ast.Name):
             return free_variable(text.strip(), self.scope, holds_texts), False
         else:

@@ -9,6 +9,7 @@ import io
 from pathlib import Path
 from typing import Any
 
+import pandas
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
@@ -200,6 +201,33 @@ def test_a_metric_is_given_by_name(shell: InteractiveShell, value: str, shown: s
         )
     scores, _ = run(shell, "textgen_evaluate", "words --data rows --metrics is_same")
     assert [*scores] == ["partial"]
+
+
+def test_the_name_of_a_variable_in_the_place_of_a_text_is_noted(shell: InteractiveShell) -> None:
+    shell.user_ns |= {"words_here": ["abc", "cab"], "one": "abc", "number": 3}
+    result, _ = run(shell, "textgen_generate", "words words_here")
+    note = (
+        "words_here is read as a text, not as the variable of this name; --data words_here generates for what it holds."
+    )
+    assert note in result.notes and result.source == "words_here"
+    explanation, _ = run(shell, "textgen_explain", "words words_here --method occlusion")
+    assert explanation is not None
+    assert shell.user_ns["words"].explain(result, method="occlusion") is not None
+    result, _ = run(shell, "textgen_generate", "words one")
+    assert any("; --text one generates" in each for each in result.notes)
+    for text in ("number", "abc", '"one two"'):
+        result, _ = run(shell, "textgen_generate", f"words {text}")
+        assert not any("is read as a text" in each for each in result.notes)
+
+
+def test_outputs_are_not_put_into_an_attribute_that_is_no_column(shell: InteractiveShell) -> None:
+    shell.user_ns["table"] = pandas.DataFrame({"en": ["abc", "cab"], "fr": ["", ""]})
+    with pytest.raises(MagicError, match=r"--into table\.more: table has no column 'more'; write table\['more'\]"):
+        run(shell, "textgen_generate", "words --data table.en --into table.more")
+    run(shell, "textgen_generate", "words --data table.en --into table.fr")
+    run(shell, "textgen_generate", "words --data table.en --into table['more']")
+    table = shell.user_ns["table"]
+    assert list(table.fr) == list(table["more"]) == shell.user_ns["words"].predict(["abc", "cab"])
 
 
 def test_every_magic_has_help_for_people_with_an_example_and_its_options(shell: InteractiveShell) -> None:

@@ -87,6 +87,8 @@ def parse_steps(steps: str | Sequence[str]) -> dict[str, str]:
         if not name:
             continue
         if name not in STEPS:
+            if all(word in STEPS for word in name.split()):
+                raise OptionError(f"Put commas between cleaning steps: {','.join(name.split())}.")
             raise OptionError(
                 f"There is no cleaning step '{name}' (there are {', '.join(STEPS)}).{nearest(name, STEPS)}"
             )

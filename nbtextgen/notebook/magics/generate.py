@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from IPython.core.magic import line_cell_magic, magics_class
@@ -15,6 +16,7 @@ from nbtextgen.notebook.code import Values, call, print_code
 from nbtextgen.notebook.lines import ParsedLine
 from nbtextgen.notebook.magics.base import Commands, command
 from nbtextgen.notebook.progress import ProgressLine
+from nbtextgen.notebook.variables import holds_texts
 
 if TYPE_CHECKING:
     from nbtextgen.generator import TextGenerator
@@ -104,10 +106,24 @@ class GenerateCommands(Commands):
         from nbtextgen.inference.generation import GenerationInterrupted  # imports NumPy
 
         try:
-            return model.generate(text, **options)
+            return self._noted(model.generate(text, **options), parsed)
         except GenerationInterrupted as interrupt:
             print(interrupt)
             return interrupt.generations
+
+    def _noted(self, result: object, parsed: ParsedLine) -> object:
+        """Add a note if the text on the line is also the name of a variable that holds texts."""
+        from nbtextgen.inference.generation import Generation
+
+        name = parsed.text or ""
+        value = self.session.scope.get(name) if name.isidentifier() and parsed.cell is None else None
+        if not isinstance(result, Generation) or not (
+            isinstance(value, str) or holds_texts(value) or hasattr(value, "columns")
+        ):
+            return result
+        flag = "--text" if isinstance(value, str) else "--data"
+        note = f"{name} is read as a text, not as the variable of this name; {flag} {name} generates for what it holds."
+        return replace(result, notes=(*result.notes, note))
 
     def _live_page(self, model: TextGenerator, parsed: ParsedLine, options: Values, bits: int) -> object:
         """Return an output that works without a kernel."""
