@@ -166,3 +166,31 @@ def test_a_metric_of_something_else_is_refused_at_once(metric: Any, model: TextG
         model.evaluate(PAIRS, metrics=[metric])
     for fine in (lambda *texts: 1.0, lambda reference, output, weight=1.0: weight):
         assert model.evaluate(PAIRS, metrics=[fine])["<lambda>"].value == 1.0
+
+
+def test_what_counts_is_a_whole_number_and_a_device_one_of_those_there_are(
+    model: TextGenerator, tmp_path: Path
+) -> None:
+    value: Any
+    for value in ("abc", [], True, 1.5, -1, object()):
+        for use in (
+            lambda value=value: model.save(tmp_path / "m", keep_sources=value),
+            lambda value=value: list(model.stream("abc", length=value)),
+            lambda value=value: model.errors(PAIRS, limit=value),
+        ):
+            with pytest.raises(OptionError, match=r"must be a whole number of at least [01] \(got "):
+                use()
+    assert len(model.errors(PAIRS, limit=np.int64(2))) <= 2
+    for value in ("abc", "cuda:0", None, 3, [], torch.device("cpu")):
+        with pytest.raises(OptionError, match=r"device must be one of auto, cpu, cuda, mps \(got "):
+            TextGenerator.load(tmp_path / "m", device=value)
+
+
+def test_cleaning_steps_are_names_and_validation_pairs_are_read() -> None:
+    pairs, value = Pairs.of(PAIRS), None
+    for value in (None, 3, [1], b"nfc", [("nfc", "dedupe")], {"nfc"}):
+        with pytest.raises(OptionError, match="Cleaning steps are names, as 'nfc,dedupe' or a list of them"):
+            pairs.clean(value)  # type: ignore[arg-type]
+    assert any("validation pairs" in str(finding) for finding in pairs.report(valid=PAIRS[:2]).findings)
+    with pytest.raises(DataError, match="Pairs cannot be read from int"):
+        pairs.report(valid=3)

@@ -10,6 +10,7 @@ import dataclasses
 import functools
 import inspect
 import math
+import operator
 import re
 import types
 import typing
@@ -190,6 +191,13 @@ class Option:
     def _refusal(self, value: object) -> OptionError:
         text = f"{value}" if isinstance(value, (int, float)) else as_given(value, 200)
         return OptionError(f"{self.flag} must be {self.range()} (got {text}).")
+
+
+def whole_number(flag: str, value: object, minimum: int = 0) -> int:
+    """Return an argument that counts something; raises ``OptionError`` for anything but a whole number of at least ``minimum``."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or operator.index(cast("int", value)) < minimum:
+        raise OptionError(f"{flag} must be a whole number of at least {minimum} (got {as_given(value)}).")
+    return operator.index(cast("int", value))
 
 
 def _plain(number: float) -> str:

@@ -220,7 +220,7 @@ class Pairs(Sequence[tuple[str, str]]):
         Args:
             settings: those of ``nbtextgen.data.report.report.report``: ``valid``, ``tokens``, ``vocabulary_size``, ...
         """
-        return report(self, **settings)
+        return report(self, **_read_valid(settings))
 
     def clean(self, steps: str | Sequence[str], *, valid: Pairs | None = None) -> Cleaned:
         """Normalize texts and drop rows by named steps.
@@ -279,7 +279,7 @@ class RawPairs:
 
     def report(self, **settings: Any) -> DataReport:
         """Check the rows for problems; see ``Pairs.report``."""
-        return report(self, **settings)
+        return report(self, **_read_valid(settings))
 
     def clean(self, steps: str | Sequence[str], *, valid: Pairs | None = None) -> Cleaned:
         """Normalize texts and drop rows by named steps; see ``Pairs.clean``."""
@@ -315,6 +315,11 @@ class RawPairs:
             targets.append(target)
             places.append(place)
         return cls(sources, targets, places, problems)
+
+
+def _read_valid(settings: dict[str, Any]) -> dict[str, Any]:
+    valid: object = settings.get("valid")
+    return settings if valid is None or isinstance(valid, Rows) else settings | {"valid": RawPairs.of(valid)}
 
 
 CLEANED_BY = "nbtextgen_clean"

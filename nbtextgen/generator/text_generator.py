@@ -12,7 +12,7 @@ from weakref import WeakSet
 from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.files import JsonObject, checked_path
 from nbtextgen.core.names import plain_path
-from nbtextgen.core.options import signature_of
+from nbtextgen.core.options import signature_of, whole_number
 from nbtextgen.data.corpus import Corpus
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.readers.columns import ColumnName
@@ -299,7 +299,7 @@ class TextGenerator(Configurable, ExplainedModel):
             ModelFileError: if the folder holds something that is not a saved model, or cannot be written.
             NotTrainedError: before ``fit``.
         """
-        if keep_sources and not self.background:
+        if whole_number("--keep-sources", keep_sources) and not self.background:
             raise DataError("There are no training sources to keep: this model was loaded from a folder without them.")
         rows = self.training_pairs() if keep_rows and self.training_pairs is not None else None
         if keep_rows and rows is None:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbtextgen.confidence.confidence import find_acceptance
-from nbtextgen.core.errors import NotTrainedError, OptionError
-from nbtextgen.core.options import build
+from nbtextgen.core.errors import NotTrainedError
+from nbtextgen.core.options import build, whole_number
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.data.readers.texts import read_texts
@@ -246,9 +246,7 @@ class TrainedModel:
         if length is None and self.plan.data.context is None:
             yield from self.predictor.stream(model_sources(self.plan, [text])[0], config)
             return
-        length = CONTINUATION if length is None else length
-        if length < 1:
-            raise OptionError(f"--length must be at least 1 (got {length}).")
+        length = CONTINUATION if length is None else whole_number("--length", length, 1)
         yield from continue_text(self.predictor, self.plan, text, length, config)
 
     def continue_text(self, text: str, length: int = 200, **decoding: Unpack[DecodingOptions]) -> str:
@@ -329,6 +327,7 @@ class TrainedModel:
         Returns:
             rows of source, nearest reference, output, edits and their rate; ``.frame()`` makes a data frame of them.
         """
+        limit = whole_number("--limit", limit)
         sources, references = model_references(
             self.plan, self.predictor, to_pairs(data, targets, source, target, encoding), grouped=group_sources
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from nbtextgen.core.errors import OptionError
+from nbtextgen.core.wording import as_given
 from nbtextgen.model.cpu import bf16_is_faster, bf16_works
 from nbtextgen.model.seq2seq import Seq2Seq
 
@@ -25,6 +26,8 @@ def choose_device(name: str) -> torch.device:
     present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if name == "auto":
         return torch.device(next(device for device in ("cuda", "mps", "cpu") if present[device]))
+    if not isinstance(name, str) or name not in present:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise OptionError(f"--device must be one of auto, {', '.join(present)} (got {as_given(name)}).")
     if not present[name]:
         raise OptionError(f"--device={name} is not available on this machine; use --device=auto.")
     return torch.device(name)

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -139,13 +140,12 @@ finally:
 """
 
 
-def test_a_folder_that_is_closed_during_training_costs_the_files_but_not_the_model(tmp_path: Path) -> None:
-    tmp_path.chmod(0o777)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(0o755)
-    made = subprocess.run(
-        [sys.executable, "-c", UNPRIVILEGED, str(tmp_path)], capture_output=True, text=True, timeout=120, cwd=tmp_path
-    )
+def test_a_folder_that_is_closed_during_training_costs_the_files_but_not_the_model() -> None:
+    with tempfile.TemporaryDirectory() as place:
+        os.chmod(place, 0o777)
+        made = subprocess.run(
+            [sys.executable, "-c", UNPRIVILEGED, place], capture_output=True, text=True, timeout=120, cwd=place
+        )
     assert made.stdout == "True", made.stderr
 
 

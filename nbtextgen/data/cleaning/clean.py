@@ -8,7 +8,7 @@ from os.path import commonprefix
 from typing import cast
 
 from nbtextgen.core.errors import DataError, OptionError, nearest
-from nbtextgen.core.wording import counted
+from nbtextgen.core.wording import as_given, counted
 from nbtextgen.data.cleaning.steps import DROPS, REWRITES, Columns
 from nbtextgen.data.leaks import HeldOutSources
 from nbtextgen.data.rows import Place, Rows, cell_problem, is_missing, place_text
@@ -82,6 +82,10 @@ def parse_steps(steps: str | Sequence[str]) -> dict[str, str]:
         OptionError: for an unknown name (with the nearest), or an argument to a step that takes none.
     """
     arguments: dict[str, str] = {}
+    given: object = steps
+    is_list = isinstance(given, (list, tuple)) and all(isinstance(each, str) for each in cast("list[object]", given))
+    if not is_list and not isinstance(given, str):
+        raise OptionError(f"Cleaning steps are names, as 'nfc,dedupe' or a list of them (got {as_given(steps)}).")
     for step in steps.split(",") if isinstance(steps, str) else steps:
         name, _, argument = step.strip().partition(":")
         if not name:
