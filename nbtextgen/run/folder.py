@@ -149,7 +149,7 @@ class Run:
                 manifest["material"] = checksum(work / "material" / "material.json")
                 write(work / MANIFEST, as_sealed_json(manifest))
         except OSError as error:
-            if error.errno in (errno.ENOTEMPTY, errno.EEXIST):  # another process has just made it
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST) and folder.exists():  # another process has just made it
                 raise ModelFileError(taken) from error
             raise ModelFileError(f"The run could not be made at {folder}: {error.strerror or error}.") from error
         return cls(folder, manifest)
