@@ -22,6 +22,7 @@ class BackgroundWorker:
 
     Attributes:
         error: what the last job raised, or ``None``.
+        on_idle: called in the thread when no job is left.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class BackgroundWorker:
             on_error: called in the thread with what a job raised, except ``Cancelled``.
         """
         self.error: BaseException | None = None
+        self.on_idle: Callable[[], object] = lambda: None
         self._name, self._delay, self._on_error = name, delay, on_error
         self._changed = threading.Condition(threading.RLock())
         self._queue: deque[tuple[Job, CancellationToken, contextvars.Context]] = deque()
@@ -83,6 +85,10 @@ class BackgroundWorker:
             self._changed.wait_for(lambda: not self.busy or until(), seconds)
 
     def _work(self) -> None:
+        self._run_jobs()
+        self.on_idle()
+
+    def _run_jobs(self) -> None:
         while True:
             with self._changed:
                 submitted = -1

@@ -40,7 +40,7 @@ def reattach(session: Session, word: str, name: str = "") -> Training | None:
     training.plan, training.elsewhere = run.plan, True
     training.at_end = lambda model: session.variables.__setitem__(name, model)
     watch(training, "auto", rich=session.rich)
-    session.trainings[name] = training
+    session.add_training(training)
     training.start()
     return training
 

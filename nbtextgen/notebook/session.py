@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from inspect import ismodule
 from pathlib import Path
@@ -32,6 +32,7 @@ class Session:
         self.shell = shell
         self.trainings: dict[str, Training] = {}
         self._searches: dict[object, str] = {}
+        self._waiting: dict[object, Callable[[], object]] = {}
         self._locals: Values = {}
 
     @property
@@ -63,19 +64,55 @@ class Session:
         """The variables whose models are in training."""
         return [name for name, training in self.trainings.items() if training.running]
 
+    def take_over(self, earlier: Session) -> None:
+        """Know what an earlier session of the notebook began."""
+        self.trainings, self._searches, self._waiting = earlier.trainings, earlier._searches, earlier._waiting
+
+    def add_training(self, training: Training) -> None:
+        """Note a training, under the variable that receives its model."""
+        self.trainings[training.name] = training
+        training.worker.on_idle = self._ended
+
     def begin_search(self, owner: object, sentence: str) -> None:
-        """Note that a panel trains networks of its own: ``sentence`` says what runs, where, and how it is stopped."""
+        """Note that a panel or magic trains networks of its own: ``sentence`` says what runs, where, and how it is stopped."""
         self._searches[owner] = sentence
 
     def end_search(self, owner: object) -> None:
-        """Note that what the panel began has ended."""
-        self._searches.pop(owner, None)
+        """Note that what was begun has ended."""
+        if self._searches.pop(owner, None) is not None:
+            self._ended()
 
-    def in_training(self, apart_from: object = None) -> str:
+    @contextmanager
+    def searching(self, owner: object, sentence: str) -> Iterator[None]:
+        """Note a search while the block runs."""
+        self.begin_search(owner, sentence)
+        try:
+            yield
+        finally:
+            self.end_search(owner)
+
+    def when_free(self, owner: object, action: Callable[[], object]) -> None:
+        """Call ``action`` once nothing trains here any more, in any thread; it takes the place of the owner's one before."""
+        self._waiting[owner] = action
+        self._ended()  # it may have ended meanwhile
+
+    def _ended(self) -> None:
+        """Call those that wait, if nothing trains any more."""
+        if not self.in_training():
+            for owner in list(self._waiting):
+                self._waiting.pop(owner, lambda: None)()
+
+    def check_alone(self) -> None:
+        """Raise ``OptionError`` if something trains in this kernel: two would draw from the same random numbers."""
+        if running := self.in_training(again="run the line again"):
+            raise OptionError(running)
+
+    def in_training(self, apart_from: object = None, again: str = "press the button again") -> str:
         """Return what trains in this kernel, where, and how to go on, as a sentence; empty if nothing does.
 
         Args:
             apart_from: a panel whose own search does not count.
+            again: what to do when it has ended.
         """
         running = [
             f"{name} is training in this notebook: stop it in its panel (%textgen_panel {name} shows it)"
@@ -83,7 +120,7 @@ class Session:
             if not self.trainings[name].elsewhere
         ]
         running += [sentence for owner, sentence in list(self._searches.items()) if owner is not apart_from]
-        return f"{running[0]}, or wait until it ends, and press the button again." if running else ""
+        return f"{running[0]}, or wait until it ends, and {again}." if running else ""
 
     def models(self) -> list[str]:
         """Return the names of the variables that hold a generator, without those that IPython makes for outputs."""

@@ -8,6 +8,8 @@ import html
 import io
 import re
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -226,6 +228,10 @@ def test_a_second_training_in_a_kernel_says_what_runs_and_where(
     go.set()
     session.trainings["one"].worker.wait(60)
     assert session.in_training() == ""
+    for panel, element in ((other, other.cost), (other, other.status), (tuner, tuner.status)):
+        until(lambda: "training" not in element.value and "Estimating" not in element.value)  # noqa: B023
+        panel._worker.wait(60)
+    assert "parameters;" in other.cost.value and "64 pairs" in tuner.status.value
     with monkeypatch.context() as patched:
         patched.setattr(Training, "running", True)
         assert "is training in this notebook" in session.in_training()
@@ -270,6 +276,57 @@ def test_a_file_that_a_training_refuses_is_refused_at_its_field(
     panel.form.put(source_embeddings="wide.txt")  # whose width does not fit to the size that is chosen
     panel._worker.wait(60)
     assert "line 1: 3 numbers, but embedding size is" in panel.form.errors["source_embeddings"]
+
+
+def until(true: Callable[[], bool]) -> None:
+    """Wait for what another thread does."""
+    end = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_magics_refuse_a_second_training_or_search_in_a_kernel(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, begun = threading.Event(), threading.Event()
+    fit, run = TextGenerator.fit, session.shell.run_line_magic
+
+    def slow(self: TextGenerator, *_: object, **__: object) -> TextGenerator:
+        begun.set()
+        assert go.wait(60)
+        return self
+
+    monkeypatch.setattr(TextGenerator, "fit", slow)
+    run("textgen_train", f"one --data rows {FAST} --background")
+    assert begun.wait(60)
+    ending = "stop it in its panel (%textgen_panel one shows it), or wait until it ends, and run the line again."
+    for magic, line in (
+        ("textgen_train", f"two --data rows {FAST} --background"),
+        ("textgen_train", f"two --data rows {FAST}"),
+        ("textgen_train", f"one --data rows {FAST}"),
+        ("textgen_tune", "two --data rows --minutes 0.1 --quiet"),
+    ):
+        with pytest.raises(MagicError, match=re.escape(f"one is training in this notebook: {ending}")):
+            run(magic, line)
+    assert "two" not in session.trainings and "two" not in session.variables
+    commands = session.shell.magics_manager.registry["TrainCommands"]
+    far = commands.prepare(f"far --data rows {FAST} --run far --processes 2")  # these have random numbers of their own
+    assert far.elsewhere and not session.trainings["one"].elsewhere
+    go.set()
+    session.trainings["one"].worker.wait(60)
+    monkeypatch.setattr(TextGenerator, "fit", fit)
+
+    def tune(*_: object, **__: object) -> None:
+        with pytest.raises(MagicError, match="A search for settings of best is running in a cell: interrupt it there"):
+            run("textgen_train", f"two --data rows {FAST}")
+        raise NotTrainedError("No trial has a model.")
+
+    monkeypatch.setattr("nbtextgen.tuning.tune", tune)
+    with pytest.raises(MagicError, match="No trial has a model"):
+        run("textgen_tune", "best --data rows --minutes 0.1 --quiet")
+    run("textgen_train", f"two --data rows {FAST}")
+    assert session.variables["two"].generate("abc")
 
 
 def open_widgets() -> int:

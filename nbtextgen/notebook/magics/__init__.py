@@ -49,7 +49,7 @@ def register(shell: InteractiveShell) -> Session:
     assert manager is not None
     earlier = manager.registry.get(TrainCommands.__name__)
     if earlier is not None:
-        session.trainings = earlier.session.trainings
+        session.take_over(earlier.session)
     for commands in COMMANDS:
         shell.register_magics(commands(shell, session))
     AwaitMagics(shell).install()

@@ -257,6 +257,9 @@ class TrainCommands(Commands):
         from nbtextgen.notebook.live.panel import watch
         from nbtextgen.notebook.live.training import Training
 
+        elsewhere = LaunchConfig.of(1, request.launch.get("launch")) is not None
+        if not elsewhere:
+            self.session.check_alone()
         self.session.check_free(request.name)
         if "resume" in request.own:
             from nbtextgen.run.folder import Run
@@ -269,7 +272,8 @@ class TrainCommands(Commands):
             model = TextGenerator(**request.settings)
             training = Training(request.name, model, partial(model.fit, **self._data(request)))
         watch(training, request.progress, rich=self.session.rich)
-        self.session.trainings[request.name] = training
+        training.elsewhere = elsewhere
+        self.session.add_training(training)
         return training
 
     def _data(self, request: Request) -> Values:

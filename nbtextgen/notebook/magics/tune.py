@@ -70,9 +70,12 @@ class TuneCommands(Commands):
             options = ({"options": fixed} if fixed else {}) | columns
             called = call("tune", f"{code.expression}, {search_as_code(settings)}, {minutes:g}", options)
             return print_code(*code.imports, "from nbtextgen import tune", f"{name} = {called}.best")
+        self.session.check_alone()
         self.session.check_free(name)
         shown = _Progress(minutes) if self.session.rich and not own.get("quiet") else None
-        tuning = tune(data, settings, minutes, options=fixed, on_progress=shown, **columns)
+        where = f"A search for settings of {name} is running in a cell: interrupt it there"
+        with self.session.searching(self, where):
+            tuning = tune(data, settings, minutes, options=fixed, on_progress=shown, **columns)
         self.session.variables[name] = tuning.best
         if shown is not None:
             shown.end(f"{name} is the best of {len(tuning.trials)} trials.")

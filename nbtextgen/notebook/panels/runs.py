@@ -82,6 +82,7 @@ class RunsPanel(StaticForm, ipywidgets.VBox):
     def _resume(self, chosen: list[RunRecord]) -> str:
         run, name = chosen[0], self._variable(chosen[0])
         if running := self.session.in_training():
+            self.session.when_free(self, self._when_free)
             raise OptionError(running)
         commands = self.session.shell.magics_manager.registry["TrainCommands"]
         training = commands.prepare(f"{name} --resume {quoted(str(run.folder))} --background --progress none")
@@ -93,6 +94,11 @@ class RunsPanel(StaticForm, ipywidgets.VBox):
         self.below.show(view.widget)
         training.start()
         return f"{run.name} is resumed into {name}"
+
+    def _when_free(self) -> None:
+        """Take back that something else trains."""
+        self.status.value = ""
+        self.refresh_still()
 
     def _over(self, run: RunRecord, training: Training) -> None:
         """Show how a resumed training ended; called in its thread."""

@@ -149,6 +149,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         if running := self.session.in_training(apart_from=self):
             # An estimate would draw from the random numbers of the training.
             self.cost.value = status(running if testing else NO_ESTIMATE, alert=testing)
+            self.session.when_free(self, self._when_free)
             return None
         settings, errors = self.settings()
         if errors or self.form.errors.keys() & {"start", *FILES}:
@@ -168,6 +169,12 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
         self.form.autos = _chosen_values(trial.plan)
         self.cost.value = status(f"{self._about} {ESTIMATING}")
         return trial
+
+    def _when_free(self) -> None:
+        """Estimate, and take back that something else trains."""
+        self.status.value = ""
+        if self.comm is not None and not self.form.disabled:
+            self._worker.replace(self._estimate)
 
     def _show_error(self, error: BaseException) -> None:
         """Show an error beside the setting that it names, or under the form."""
@@ -254,6 +261,7 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
             return
         if running := self.session.in_training(apart_from=self):
             self.status.value = status(running, alert=True)
+            self.session.when_free(self, self._when_free)
             self.refresh_still()
             return
         commands = self.session.shell.magics_manager.registry["TrainCommands"]

@@ -209,6 +209,7 @@ class TunePanel(StaticForm, ipywidgets.VBox):
             return
         if running := self.session.in_training():
             self.status.value = status(running, alert=True)
+            self.session.when_free(self, self._when_free)
             self.refresh_still()
             return
         fixed = self.fixed()
@@ -225,6 +226,11 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         where = f"A search for settings of {name} is running in its Tune panel: press Stop there"
         self.session.begin_search(self, where)
         self._worker.submit(lambda _: self._tune(ready, search, minutes, fixed, name))
+
+    def _when_free(self) -> None:
+        """Take back that something else trains."""
+        if self.comm is not None and not self.form.disabled:
+            self._changed()
 
     def _tune(self, ready: Cleaned, search: dict[str, Domain], minutes: float, fixed: Values, name: str) -> None:
         def on_progress(tuning: Tuning) -> None:
