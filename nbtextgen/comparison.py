@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Unpack, cast
 
 from nbtextgen.core.errors import DataError, OptionError
+from nbtextgen.core.options import build
 from nbtextgen.core.wording import counted, there_are
 from nbtextgen.data.readers.columns import ColumnName, check_order
+from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.evaluation.metrics import find_metrics
 from nbtextgen.evaluation.references import normalized
 from nbtextgen.evaluation.significance import compare_outputs
 from nbtextgen.generator.trained_model import TrainedModel
 from nbtextgen.inference.generation import Generation
+from nbtextgen.inference.sources import validate_sources
 from nbtextgen.pipeline.dataset import group_references, to_pairs
 from nbtextgen.pipeline.model_data import default_metrics, model_sources, target_reader
 from nbtextgen.serving.generator import OnnxGenerator
@@ -35,6 +39,7 @@ def compare(
     target: ColumnName | None = None,
     encoding: str | None = None,
     group_sources: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
     **decoding: Unpack[DecodingOptions],
 ) -> Comparison:
     """Compare two models on the same pairs: is the difference more than chance, and which outputs differ?
@@ -44,6 +49,7 @@ def compare(
         data, targets, source, target, encoding, metrics, group_sources, decoding: as in ``evaluate``; the default
             metrics suit the second model.
         names: of the two models, for the table.
+        on_progress: called with (outputs generated, outputs in all, of both models); what it raises ends the comparison.
 
     Returns:
         for each metric both figures, their difference with an interval, and the p-values of a paired bootstrap (1,000
@@ -67,6 +73,7 @@ def compare(
     sources, expected = group_references(pairs, grouped=group_sources)
     references, outputs = list[list[str | list[str]]](), list[list[str]]()
     earlier = [_output_texts(model, len(sources)) for model in (first, second)]
+    generating = [model for model in (first, second) if isinstance(model, (TrainedModel, OnnxGenerator))]
     for model, texts in zip((first, second), earlier, strict=True):
         if isinstance(model, TrainedModel):
             reader = target_reader(model.plan.data.clean, model.predictor.target)
@@ -76,7 +83,9 @@ def compare(
             reader = None
         references.append(expected if reader is None else normalized(expected, reader))
         if isinstance(model, (TrainedModel, OnnxGenerator)):
-            texts = [generation.text for generation in model.generate(sources, **decoding)]
+            before, count = (len(sources) if outputs and generating[0] is first else 0), len(sources) * len(generating)
+            progress = None if on_progress is None else partial(_on_progress, on_progress, before, count)
+            texts = _generated_texts(model, sources, decoding, progress)
         outputs.append(texts)
     comparison = compare_outputs(sources, (references[0], references[1]), (outputs[0], outputs[1]), chosen, names=names)
     if references[0] != references[1]:
@@ -85,6 +94,28 @@ def compare(
         if isinstance(model, TrainedModel) and model.seen is not None:
             comparison.notes.append(f"{name}: {model.seen.sentence(model_sources(model.plan, sources))}")
     return comparison
+
+
+def _on_progress(on_progress: Callable[[int, int], None], before: int, count: int, done: int, _: int) -> None:
+    """Report how many outputs of both models there are."""
+    on_progress(before + done, count)
+
+
+def _generated_texts(
+    model: TrainedModel | OnnxGenerator,
+    sources: list[str],
+    decoding: DecodingOptions,
+    on_progress: Callable[[int, int], None] | None,
+) -> list[str]:
+    """The outputs of a model; an exported one reports them when all are there."""
+    if isinstance(model, TrainedModel):
+        checked = validate_sources(sources, model.plan.data.clean, allow_empty=True)
+        generations = model.predictor.predict(checked, build(DecodingConfig, decoding), on_progress=on_progress)
+    else:
+        generations = model.generate(sources, **decoding)
+    if on_progress is not None:
+        on_progress(len(sources), len(sources))
+    return [generation.text for generation in generations]
 
 
 def _two_names(names: object) -> tuple[str, str]:

@@ -31,6 +31,11 @@ def share(part: int, whole: int, noun: str, singular: str = "", plural: str = ""
     return f"{part:,} of {counted(whole, noun)}" + (f" {verb}" if verb else "")
 
 
+def percent(share: float, digits: int = 1) -> str:
+    """A share in percent, as everywhere on screen: ``9.8 %``."""
+    return f"{100 * share:.{digits}f} %"
+
+
 def sentence_case(label: str) -> str:
     """Return a label as the page shows it, with a capital at its beginning."""
     return label[:1].upper() + label[1:]

@@ -117,7 +117,7 @@ def unfolding_table(head: Sequence[str], lines: Iterable[tuple[str, Sequence[str
         f'<th style="{CELL};text-align:{side}">{visible(text)}</th>' for side, text in zip(sides, head, strict=True)
     )
     body = "".join(
-        f'<tr style="vertical-align:top"><td style="{CELL};text-align:left">{first}</td>'
+        f'<tr style="vertical-align:top"><td style="{CELL};text-align:left;min-width:14em">{first}</td>'
         + "".join(f'<td style="{CELL};white-space:nowrap"><bdi>{visible(cell)}</bdi></td>' for cell in cells)
         + "</tr>"
         for first, cells in lines

@@ -132,14 +132,14 @@ class DataView:
 
 
 def bars(lengths: Sequence[int]) -> list[tuple[int, int, int]]:
-    """Return a histogram: ``(first length, last length, texts)`` for at most ``MAX_BARS`` bars of one width."""
+    """Return a histogram: ``(first length, last length, texts)`` for at most ``MAX_BARS`` bars of one width, the last maybe less."""
     if not lengths:
         return []
     low, high = min(lengths), max(lengths)
     width = -(-(high - low + 1) // MAX_BARS)
     counts = Counter((length - low) // width for length in lengths)
     return [
-        (low + index * width, low + (index + 1) * width - 1, counts[index])
+        (low + index * width, min(high, low + (index + 1) * width - 1), counts[index])
         for index in range((high - low) // width + 1)
     ]
 

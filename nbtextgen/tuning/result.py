@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from nbtextgen.charts import Chart, Curve, axes_to_draw_on, bar_chart, figure, line_chart
 from nbtextgen.core.escaping import CELL, visible
 from nbtextgen.core.files import JsonObject
 from nbtextgen.core.optional_imports import optional_import
-from nbtextgen.core.wording import counted
+from nbtextgen.core.wording import counted, percent
 
 if TYPE_CHECKING:
     import optuna
@@ -139,7 +140,7 @@ class Tuning:
     def importances(self) -> Chart:
         """The importance of each setting."""
         shares = {_words(name): share for name, share in self.importance.items()}
-        return bar_chart(shares, title="Importance of each setting", show="{:.0%}".format)
+        return bar_chart(shares, title="Importance of each setting", show=partial(percent, digits=0))
 
     def charts(self) -> str:
         """Curves and importances as HTML, with buttons that save them."""

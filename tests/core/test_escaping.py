@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
+import nbtextgen
 from nbtextgen import Pairs, TextGenerator
 from nbtextgen.core.errors import DataError, NbTextGenError
 from nbtextgen.core.escaping import html_table, json_text, pictured, visible
+from nbtextgen.core.wording import percent
 from nbtextgen.training.events import Sample, TrainingWarning
 from nbtextgen.training.progress import line
 
@@ -71,3 +75,10 @@ def test_numbers_of_a_table_stand_at_the_right_and_texts_at_the_left() -> None:
     left, right = "style='padding:.5em;text-align:left'", "style='padding:.5em;text-align:right'"
     assert f"<th {left}>day</th><th {right}>count</th><th {right}>interval</th>" in table
     assert f"<td {left}><bdi>12</bdi></td><td {right}><bdi>&lt; 0.001</bdi></td>" in table
+
+
+def test_shares_are_written_one_way_everywhere() -> None:
+    assert (percent(0.0984), percent(0.5, 0), percent(1, 2)) == ("9.8 %", "50 %", "100.00 %")
+    package = Path(nbtextgen.__file__).parent
+    own_way = [path for path in package.rglob("*.py") if re.search(r":\.\d%\}", path.read_text(encoding="utf-8"))]
+    assert own_way == []

@@ -95,7 +95,11 @@ def test_an_unknown_metric_is_refused_before_anything_is_generated(
 
 def test_two_models_are_compared(model: TextGenerator) -> None:
     weak = train(PAIRS, epochs=1)
-    comparison = compare(weak, model, PAIRS, names=("weak", "strong"))
+    told = list[tuple[int, int]]()
+    comparison = compare(
+        weak, model, PAIRS, names=("weak", "strong"), on_progress=lambda done, count: told.append((done, count))
+    )
+    assert told[-1] == (2 * len(PAIRS), 2 * len(PAIRS)) and told == sorted(told) and told[0][0] < len(PAIRS)
     assert comparison["exact"].difference > 50 and comparison["exact"].p_bootstrap < 0.05
     assert "exact: strong is better (p < 0.05 in both tests)." in repr(comparison)
     outputs = [target for _, target in PAIRS]

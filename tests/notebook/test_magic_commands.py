@@ -81,11 +81,16 @@ def test_scores_and_looks_are_values(shell: InteractiveShell) -> None:
     assert brief.report is None and brief.columns[0].distinct == 8
 
 
-def test_a_long_evaluation_says_how_far_it_is(shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_evaluation_or_comparison_says_how_far_it_is(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
     seen = list[tuple[int, int]]()
     monkeypatch.setattr(ProgressLine, "__call__", lambda self, done, count: seen.append((done, count)))
     run(shell, "textgen_evaluate", "words --data rows")
     assert seen and {count for _, count in seen} == {8}
+    seen.clear()
+    run(shell, "textgen_compare", "words words --data rows")
+    assert seen[0][0] < seen[-1][0] == 16 and {count for _, count in seen} == {16}
 
 
 def test_a_model_is_saved_and_loaded(shell: InteractiveShell, tmp_path: Path) -> None:

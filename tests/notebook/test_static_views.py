@@ -229,3 +229,4 @@ def test_a_picture_of_a_long_training_is_small() -> None:
 def test_bars_count_every_text_once(lengths: list[int]) -> None:
     found = bars(lengths)
     assert sum(count for *_, count in found) == len(lengths) and len(found) <= 25
+    assert (found[0][0], found[-1][1]) == (min(lengths), max(lengths))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nbtextgen.core.wording import percent
 from nbtextgen.data.report.checks import Texts
 from nbtextgen.data.report.findings import Findings, TokenFigures, quartet
 from nbtextgen.tokenizers.base import UNK, Tokenizer
@@ -37,7 +38,7 @@ def token_figures(
         figures.append(TokenFigures(name, unit, tokenizer.size, unknown, lengths, len(longer) / len(column)))
         if unknown > 0.02 and held_out:
             with_unknown = [(index * 10 + 9) * step for index, ids in enumerate(rows) if UNK in ids]
-            description = f"{unknown:.1%} of the {name}'s {unit} tokens in unseen rows are unknown; bpe has none"
+            description = f"{percent(unknown)} of the {name}'s {unit} tokens in unseen rows are unknown; bpe has none"
             unknown_rows = texts.rows[with_unknown].tolist()
             findings.add(f"{name}-unknown", description, unknown_rows, "medium", None, of=len(held_out))
     description = f"more than {max_length:,} tokens on a side: training leaves these rows out"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from nbtextgen.core.escaping import pictured, visible
-from nbtextgen.core.wording import counted
+from nbtextgen.core.wording import counted, percent
 from nbtextgen.data.cleaning.clean import StepResult
 from nbtextgen.data.report.findings import Finding, Side, TokenFigures
 
@@ -55,14 +55,14 @@ def side_tables(sides: Sequence[Side], ratio: tuple[float, float, float]) -> str
 
 
 def _scripts(side: Side) -> str:
-    return ", ".join(f"{name} {share:.1%}" for name, share in list(side.scripts.items())[:4])
+    return ", ".join(f"{name} {percent(share)}" for name, share in list(side.scripts.items())[:4])
 
 
 def token_lines(tokens: Iterable[TokenFigures]) -> list[str]:
     """A line for each column's tokens."""
     return [
-        f"  {figures.name} as {figures.unit}: {figures.vocabulary:,} types, {figures.unknown:.2%} unknown in unseen rows, "
-        f"{figures.lengths[1]:,} tokens (median; up to {figures.lengths[3]:,}), {figures.too_long:.2%} too long"
+        f"  {figures.name} as {figures.unit}: {figures.vocabulary:,} types, {percent(figures.unknown, 2)} unknown in unseen rows, "
+        f"{figures.lengths[1]:,} tokens (median; up to {figures.lengths[3]:,}), {percent(figures.too_long, 2)} too long"
         for figures in tokens
     ]
 
@@ -74,9 +74,9 @@ def token_table(tokens: Sequence[TokenFigures]) -> str:
             figures.name,
             figures.unit,
             f"{figures.vocabulary:,}",
-            f"{figures.unknown:.2%}",
+            percent(figures.unknown, 2),
             _spread(figures.lengths),
-            f"{figures.too_long:.2%}",
+            percent(figures.too_long, 2),
         ]
         for figures in tokens
     ]
@@ -89,7 +89,7 @@ def finding_lines(findings: Iterable[Finding]) -> list[str]:
     for finding in findings:
         step = f"  [--clean {finding.step}]" if finding.step else ""
         lines.append(
-            f"{finding.severity:>6}  {finding.count:,} ({finding.share:.1%})  {finding.name}: {finding.what}{step}"
+            f"{finding.severity:>6}  {finding.count:,} ({percent(finding.share)})  {finding.name}: {finding.what}{step}"
         )
         lines += [f"          {place}: {plain(text)}" for place, text in finding.examples]
     return lines
@@ -104,7 +104,7 @@ def finding_table(findings: Iterable[Finding]) -> str:
         rows.append(
             [
                 f"<b style='border-left:4px solid {colour};padding-left:6px'>{finding.severity}</b>",
-                f"{finding.count:,} ({finding.share:.1%})",
+                f"{finding.count:,} ({percent(finding.share)})",
                 f"<b>{finding.name}</b>: {visible(finding.what)}<details><summary>examples</summary>{examples}</details>",
                 f"<code>{visible(finding.step)}</code>" if finding.step else "",
             ]

@@ -97,7 +97,8 @@ class EvaluateCommands(Commands):
         if parsed.options.get("show_code"):
             imports = f"from nbtextgen import {', '.join(['Pairs', 'compare'] if code.imports else ['compare'])}"
             return print_code(imports, call("compare", f"{first}, {second}, {code.expression}", options))
-        return compare(*models, data, **options)
+        with ProgressLine("outputs generated", rich=self.session.rich) as counter:
+            return compare(*models, data, on_progress=counter, **options)
 
     def _options(self, parsed: ParsedLine) -> Values:
         """Return the options of ``evaluate``; a metric that is a function of the notebook is that function."""

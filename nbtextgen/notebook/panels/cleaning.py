@@ -9,7 +9,7 @@ import ipywidgets as widgets
 
 from nbtextgen.core.errors import NbTextGenError
 from nbtextgen.core.escaping import visible
-from nbtextgen.core.wording import counted, sentence_case
+from nbtextgen.core.wording import counted, percent, sentence_case
 from nbtextgen.data.cleaning.clean import SAFE_STEPS, STEPS, StepResult
 from nbtextgen.data.pairs import Cleaned, Pairs, RawPairs
 from nbtextgen.data.report.findings import Finding
@@ -102,7 +102,7 @@ class CleaningPanel(StaticForm, widgets.VBox):
         title = sentence_case(finding.name.replace("-", " "))
         words = (
             f"<div style='line-height:1.4;border-left:4px solid {colour};padding-left:8px'><b>{visible(title)}</b> "
-            f"({finding.severity}): {counted(finding.count, 'row')} ({finding.share:.1%}); {visible(finding.what)}"
+            f"({finding.severity}): {counted(finding.count, 'row')} ({percent(finding.share)}); {visible(finding.what)}"
             f"<details><summary>Examples</summary>{examples}</details></div>"
         )
         return self._row(left, words, step if new else None)
