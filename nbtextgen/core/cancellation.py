@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
+from typing import TypeVar
+
+Item = TypeVar("Item")
 
 
 class Cancelled(Exception):
@@ -47,6 +50,27 @@ _current: ContextVar[CancellationToken | None] = ContextVar("nbtextgen_cancellat
 def current_token() -> CancellationToken | None:
     """Return the token of the job that this code runs in, or ``None`` outside of jobs."""
     return _current.get()
+
+
+def check_cancelled() -> None:
+    """Raise ``Cancelled`` if the job that this code runs in was cancelled; nothing outside of jobs."""
+    token = _current.get()
+    if token is not None:
+        token.raise_if_cancelled()
+
+
+def checked(items: Iterable[Item]) -> Iterator[Item]:
+    """The items; every thousandth checks whether the job was cancelled."""
+    if _current.get() is None:
+        return iter(items)
+    return _checked(items)
+
+
+def _checked(items: Iterable[Item]) -> Iterator[Item]:
+    for index, item in enumerate(items):
+        if index % 1000 == 0:
+            check_cancelled()
+        yield item
 
 
 def run_job(job: Callable[[CancellationToken], object], token: CancellationToken) -> None:

@@ -14,6 +14,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
+from nbtextgen.core.cancellation import checked
 from nbtextgen.data.rows import same_key
 
 SHINGLE = 5
@@ -41,11 +42,11 @@ def near_duplicates(sources: Sequence[str], targets: Sequence[str], similarity: 
         similarity: least similarity of each side, in percent (rapidfuzz's normalised indel similarity, after folding
             case, spacing and Unicode form).
     """
-    source_keys = [same_key(text) for text in sources]
-    target_keys = [same_key(text) for text in targets]
+    source_keys = [same_key(text) for text in checked(sources)]
+    target_keys = [same_key(text) for text in checked(targets)]
     bands = signatures(source_keys).view(f"V{BAND * 8}")
     buckets: defaultdict[tuple[int, bytes], list[int]] = defaultdict(list)
-    for row, row_bands in enumerate(bands):
+    for row, row_bands in checked(enumerate(bands)):
         row_buckets = [buckets[key] for key in enumerate(row_bands.tolist())]
         for earlier in dict.fromkeys(chain.from_iterable(row_buckets)):
             if _are_similar(source_keys[row], source_keys[earlier], similarity) and _are_similar(

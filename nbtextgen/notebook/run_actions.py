@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nbtextgen.core.cancellation import check_cancelled
 from nbtextgen.core.errors import OptionError, nearest
 from nbtextgen.generator import TextGenerator
 from nbtextgen.notebook.live.record import record_of
@@ -53,8 +54,11 @@ def find_run(name: str, records: Sequence[RunRecord], folder: Path) -> RunRecord
 def open_run(session: Session, chosen: RunRecord, name: str) -> History:
     """Put the best model of a run into a variable, and return its training history."""
     session.check_free(name)
-    session.variables[name] = TextGenerator.load(chosen.folder)
-    return History(record_of(chosen.name, Run.open(chosen.folder).history()))
+    model = TextGenerator.load(chosen.folder)
+    history = History(record_of(chosen.name, Run.open(chosen.folder).history()))
+    check_cancelled()  # the variable stays as it was
+    session.variables[name] = model
+    return history
 
 
 def end_runs(chosen: Sequence[RunRecord], *, at_once: bool) -> None:

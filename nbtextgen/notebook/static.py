@@ -9,13 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 import anywidget
 import ipywidgets
+import traitlets
 from IPython.core.getipython import get_ipython
 
 from nbtextgen.core.escaping import visible
 from nbtextgen.core.optional_imports import optional_import
+from nbtextgen.notebook.widgets import FOCUS, SHARED, module, style
 
 if TYPE_CHECKING:
     from nbtextgen.export.page.live_page import LivePage
+
+
+class Frame(anywidget.AnyWidget):
+    """A part of a panel that hides its static form, by ``rule``, and keeps keys and the focus in the panel; shows nothing."""
+
+    _esm = module(SHARED, FOCUS, "frame.js")
+    _css = style(SHARED)
+    rule = traitlets.Unicode().tag(sync=True)
 
 
 class StaticForm:
@@ -47,8 +57,8 @@ class StaticForm:
         return {"text/plain": text, "text/html": f"<div{mark}><pre>{first}</pre>{page}</div>"}
 
     def hidden_style(self) -> ipywidgets.Widget:
-        """Return a part of the widget that hides the static form for as long as the page shows the widget."""
-        return ipywidgets.HTML(f"<style>{self.hiding_rule()}</style>", layout={"display": "none"})
+        """Return a part of the widget that hides the static form for as long as the page shows the widget; see ``Frame``."""
+        return Frame(rule=self.hiding_rule(), layout={"display": "none"})
 
     def hiding_rule(self, where: str = "") -> str:
         """Return the rule of a style sheet that hides the static form; ``where`` is the beginning of its selectors."""

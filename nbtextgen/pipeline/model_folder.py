@@ -12,6 +12,7 @@ from typing import cast
 import torch
 
 from nbtextgen.confidence.confidence import Confidence
+from nbtextgen.core.cancellation import check_cancelled
 from nbtextgen.core.errors import MemoryShortError, ModelFileError, NbTextGenError
 from nbtextgen.core.escaping import json_text
 from nbtextgen.core.files import (
@@ -79,6 +80,7 @@ def save(
         kept = {KEPT: len(sources), KEPT_ROWS: 0 if rows is None else len(rows)}
         card = model_card(plan, predictor, options, history, {name: count for name, count in kept.items() if count})
         write(work / CARD, card.encode())
+        check_cancelled()  # a model that was there before stays
     return folder
 
 
@@ -92,6 +94,7 @@ def write_model(work: Path, predictor: Predictor, plan: Plan, options: Settings,
     """
     write_tokenizers(work, predictor.source, predictor.target)
     for number, network in enumerate(predictor.networks, 1):
+        check_cancelled()
         # named_parameters names a tied weight once; loading ties it again.
         write_tensors(work / f"weights-{number}.safetensors", dict(network.named_parameters()))
     if predictor.confidence is not None:

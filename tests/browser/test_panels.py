@@ -281,6 +281,61 @@ def test_long_work_of_the_result_bar_has_a_bar_and_a_cancel_button(lab: Lab) -> 
     assert not lab.complaints
 
 
+def test_the_focus_stays_in_the_panel_when_the_pressed_button_is_off_or_gone(lab: Lab) -> None:
+    """A key there must never be one of the notebook's commands, as ``x``, which cuts a cell."""
+    trained = f"{TRAINED} --run first\n{ENDLESS}"
+    notebook = lab.open([trained, BAR, "%textgen_panel best --data rows --kind tune", "%textgen_runs"], run=True)
+    bar, tuner, table = notebook.panel(1), notebook.panel(2), notebook.panel(3)
+    key = notebook.page.keyboard.press
+
+    def press(button: Locator) -> None:
+        button.focus()
+        key("Enter")
+
+    evaluate, save = bar.get_by_role("button", name="Evaluate"), bar.get_by_role("button", name="Save")
+    notebook.run(notebook.add("CancellationToken.raise_if_cancelled = for_ever"))
+    cells = notebook.page.evaluate("() => jupyterapp.shell.currentWidget.content.widgets.length")
+    press(evaluate)
+    expect(bar.locator(".ntg-progress")).to_be_focused()
+    for each in ("x", "x", "Enter"):
+        key(each)
+    key("Tab")
+    expect(bar.get_by_role("button", name="Cancel")).to_be_focused()
+    key("Enter")
+    expect(evaluate).to_be_focused()
+    assert notebook.page.evaluate("() => jupyterapp.shell.currentWidget.content.widgets.length") == cells
+    notebook.run(notebook.add("CancellationToken.raise_if_cancelled = checked"))
+    press(save)
+    expect(bar.get_by_text("Saved to first-model")).to_be_visible()
+    expect(save).to_be_focused()
+    press(bar.get_by_role("button", name="Explain"))
+    press(bar.get_by_role("button", name="Close the explanation"))
+    expect(bar.get_by_role("button", name="Explain")).to_be_focused()
+
+    put(tuner, "fixed options", "--embedding-size 8 --batch-size 32 --max-steps 25")
+    press(tuner.get_by_role("button", name="Start"))
+    expect(tuner.get_by_role("button", name="Stop")).to_be_enabled()
+    key("Tab")
+    expect(tuner.get_by_role("button", name="Stop")).to_be_focused()
+    tuner.get_by_text(re.compile("Trial \\d+,")).wait_for()
+    key("Enter")
+    tuner.get_by_text("best is the best of").wait_for()
+    expect(tuner.get_by_role("button", name="Start")).to_be_focused()
+
+    table.get_by_role("checkbox").check()
+    press(table.get_by_role("button", name="Open"))
+    expect(table.get_by_text("first is the best model of first-")).to_be_visible()
+    expect(table.get_by_role("button", name="Open")).to_be_focused()
+    press(table.get_by_role("button", name="Delete"))
+    expect(table.get_by_role("button", name="Delete 1 for ever?")).to_be_focused()
+    key("Enter")
+    expect(table.get_by_text("There are no runs in runs")).to_be_visible()
+    nothing_wrong(notebook, table)
+    key("x")
+    assert notebook.page.evaluate("() => jupyterapp.shell.currentWidget.content.widgets.length") == cells + 1
+    assert not lab.complaints
+
+
 def test_a_trusted_notebook_with_another_kernel_shows_the_still_and_no_error_above_it(lab: Lab) -> None:
     load = f"%load_ext nbtextgen\nfrom nbtextgen import TextGenerator\nm = TextGenerator.load({str(CHARACTERS)!r})"
     notebook = lab.open(

@@ -19,7 +19,17 @@ class ResizeObserver {
   disconnect() {}
 }
 
-const names = ["document", "Node", "Text", "Element", "HTMLElement", "SVGElement", "XMLSerializer", "getComputedStyle"];
+const names = [
+  "document",
+  "Node",
+  "Text",
+  "Element",
+  "HTMLElement",
+  "SVGElement",
+  "XMLSerializer",
+  "getComputedStyle",
+  "MutationObserver",
+];
 for (const name of [...names, "requestAnimationFrame", "cancelAnimationFrame", "getSelection"]) {
   globalThis[name] =
     typeof window[name] === "function" && !window[name].prototype ? window[name].bind(window) : window[name];

@@ -431,3 +431,89 @@ test("a bar says how far work is, is cancelled once, and is read out at its begi
   model.set("state", { text: "Evaluating …" });
   assert.ok(!cancel.disabled && said() === "Evaluating …");
 });
+
+const { FocusKeeper, el } = await load("Frame");
+const settled = () => new Promise((resolve) => setTimeout(resolve));
+
+test("the focus waits beside a control that is disabled, at the bar of its work, and comes back", async () => {
+  const start = el("button", { text: "Start" });
+  const cancel = el("button", { text: "Cancel" });
+  const bar = el("progress", { hidden: true });
+  const work = el("div", { class: "ntg-progress", tabindex: "-1" }, bar, cancel);
+  const line = el("div", {}, start);
+  const outside = el("button", { text: "elsewhere" });
+  const root = el("div", {}, line, work);
+  document.body.replaceChildren(root, outside);
+  const keeper = new FocusKeeper(() => root);
+  start.focus();
+  start.disabled = true;
+  await settled();
+  assert.equal(document.activeElement, line);
+  bar.hidden = false;
+  await settled();
+  assert.equal(document.activeElement, work);
+  cancel.focus();
+  start.disabled = false;
+  await settled();
+  assert.equal(document.activeElement, start);
+  start.disabled = true;
+  await settled();
+  outside.focus(); // by the user, who does not want it back
+  start.disabled = false;
+  await settled();
+  assert.equal(document.activeElement, outside);
+  keeper.end();
+});
+
+test("the focus goes to a control that is drawn anew, else to the next one, else to the one before", async () => {
+  const buttons = ["first", "second", "third"].map((text) => el("button", { text }));
+  const root = el("div", {}, ...buttons);
+  document.body.replaceChildren(root);
+  const keeper = new FocusKeeper(() => root);
+  buttons[1].focus();
+  const again = el("button", { text: "second" });
+  buttons[1].replaceWith(again);
+  await settled();
+  assert.equal(document.activeElement, again);
+  again.remove();
+  await settled();
+  assert.equal(document.activeElement, buttons[2]);
+  buttons[2].remove();
+  await settled();
+  assert.equal(document.activeElement, buttons[0]);
+  buttons[0].remove();
+  await settled();
+  assert.equal(document.activeElement, root);
+  keeper.end();
+});
+
+test("the focus goes back to what opened a widget that is closed, and from Stop to Start", async () => {
+  const [opener, other, close, start, stop] = ["open", "other", "close", "start", "stop"].map((text) =>
+    el("button", { text }),
+  );
+  const widget = el("div", { class: "ntg" }, close);
+  const root = el("div", {}, el("div", {}, start, stop), opener, other, widget);
+  document.body.replaceChildren(root);
+  const keeper = new FocusKeeper(() => root);
+  opener.focus();
+  close.focus();
+  widget.remove();
+  await settled();
+  assert.equal(document.activeElement, opener);
+  start.disabled = true;
+  await settled();
+  stop.focus();
+  stop.disabled = true;
+  await settled();
+  start.disabled = false;
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assert.equal(document.activeElement, start);
+  stop.disabled = start.disabled = true;
+  await settled();
+  stop.disabled = false; // before the one that was pressed
+  await settled();
+  start.disabled = false;
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assert.equal(document.activeElement, start);
+  keeper.end();
+});

@@ -108,9 +108,11 @@ def test_the_cleaning_panel_shows_what_would_change_before_it_does(shell: Intera
     assert "4 of 7 rows kept; 3 will be lost" in panel.kept.value
     for step, box in panel.boxes.items():
         box.value = step in ("zero-width", "empty")
+    panel._worker.wait(60)
     assert "5 of 7 rows kept" in panel.kept.value and "df_clean" not in shell.user_ns
     assert panel.code.pieces[0]["code"] == "%textgen_data df --source en --target fr --clean zero-width --into df_clean"
     panel.apply.click()
+    panel._worker.wait(60)
     assert "5 rows are a data frame in df_clean" in panel.message.value and panel.message.value in panel.summary()[1]
     kept = shell.user_ns["df_clean"]
     assert list(kept.columns) == ["en", "fr", "n"] and list(kept.n) == [1, 2, 3, 5, 7]

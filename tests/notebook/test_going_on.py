@@ -10,6 +10,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from ipywidgets.widgets import widget as widgets
 
 from nbtextgen import TextGenerator, runs
+from nbtextgen.core.cancellation import CancellationToken, Cancelled
 from nbtextgen.core.errors import DataError, NotTrainedError, form_words
 from nbtextgen.export.page import live_page as live
 from nbtextgen.inference.predictor import Predictor
@@ -381,6 +383,51 @@ def test_a_run_that_had_ended_is_shown_when_it_is_resumed(
     assert "finished after" in page and "begin with the first update" not in page and "kept-" in text
     chart = base64.b64decode(re.search(r"base64,([^'\"]+)", panel.view.html())[1]).decode()
     assert ">update<" in chart and ".5<" not in chart.split(">update<")[0].split("validation loss")[-1]
+
+
+def test_saving_opening_and_cleaning_end_when_they_are_cancelled(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run, begun = session.shell.run_line_magic, threading.Event()
+    run("textgen_train", f"opened --data rows {FAST} --run opened")
+    session.variables["opened"] = earlier = session.variables["words"]
+    bar, table = ResultBar(session, "words"), RunsPanel(session, RunsView(Path("runs"), runs()))
+    cleaning = run("textgen_data", "rows --panel")
+    bar.buttons["Save"].click()
+    bar._worker.wait(60)
+    assert "Saved to words-model" in bar.status.value and TextGenerator.load("words-model").generate("abc")
+    saved = {path.name: path.stat().st_mtime_ns for path in Path("words-model").iterdir()}
+
+    def check(token: CancellationToken) -> None:
+        begun.set()
+        until(lambda: token.cancelled)
+        raise Cancelled
+
+    monkeypatch.setattr(CancellationToken, "raise_if_cancelled", check)
+    table_opens = partial(table._receive, None, {"action": "open", "names": [table.view[0].name]})
+    for panel, begin, text in (
+        (bar, bar.buttons["Save"].click, "Saving …"),
+        (table, table_opens, "Opening opened-"),
+        (cleaning, partial(cleaning.boxes["same"].set_trait, "value", True), ""),
+    ):
+        begun.clear()
+        begin()
+        assert begun.wait(60) and panel.progress.state.get("text", "").startswith(text)
+        panel.progress._handle_custom_msg({"kind": "cancel"}, [])
+        panel._worker.wait(60)
+        assert panel.progress.state == {}
+    assert "Cancelled." in bar.status.value and not bar.buttons["Save"].disabled
+    assert {path.name: path.stat().st_mtime_ns for path in Path("words-model").iterdir()} == saved
+    assert not list(Path().glob(".words-model*"))
+    assert "Cancelled." in table.status.value and not table.table.disabled
+    assert session.variables["opened"] is earlier
+    assert "Cancelled" in cleaning.kept.value and cleaning.cleaned is None
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    cleaning.apply.click()
+    cleaning._worker.wait(60)
+    assert "pairs are in rows_clean" in cleaning.message.value and "48 of 64 rows kept" in cleaning.kept.value
 
 
 def test_generate_panel_offers_the_models_that_there_are_and_refuses_at_the_field(session: Session) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from os.path import commonprefix
 from typing import cast
 
+from nbtextgen.core.cancellation import checked
 from nbtextgen.core.errors import DataError, OptionError, nearest
 from nbtextgen.core.wording import as_given, counted
 from nbtextgen.data.cleaning.steps import DROPS, REWRITES, Columns
@@ -177,7 +178,7 @@ class _Cleaning:
     def drop_unreadable(self) -> None:
         """Leave out rows that are not two texts, after reading numbers as text if the step ``text`` asks for it."""
         unreadable, converted = list[tuple[int, str]](), list[tuple[int, object, str]]()
-        for row, (source, target) in enumerate(zip(self._rows.sources, self._rows.targets, strict=True)):
+        for row, (source, target) in checked(enumerate(zip(self._rows.sources, self._rows.targets, strict=True))):
             if "text" in self._arguments:
                 source, target = (self._as_text(row, cell, converted) for cell in (source, target))
             if reason := self._why_unreadable(row, source, target):
@@ -213,13 +214,15 @@ class _Cleaning:
                 continue
             changes = list[tuple[int, object, str]]()
             for column in (self._sources, self._targets):
-                for index, before in enumerate(column):
+                for index, before in checked(enumerate(column)):
                     after = function(before)
                     if after != before:
                         changes.append((self._kept[index], before, after))
                         column[index] = after
             self._record_changes(name, changes)
-        self._sources, self._targets = [[*map(self._settle, column)] for column in (self._sources, self._targets)]
+        self._sources, self._targets = [
+            [*map(self._settle, checked(column))] for column in (self._sources, self._targets)
+        ]
         texts = enumerate(zip(self._sources, self._targets, strict=True))
         empty = [index for index, (source, target) in texts if not (source.strip() and target.strip())]
         self._leave_out("empty", dict.fromkeys(empty, "nothing is left after rewriting"))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from nbtextgen.core.cancellation import checked
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.data.leaks import HeldOutSources
@@ -31,7 +32,7 @@ class Columns:
 
     def rows(self) -> Iterator[tuple[int, tuple[str, str]]]:
         """Every row index with its source and target."""
-        return enumerate(zip(self.sources, self.targets, strict=True))
+        return checked(enumerate(zip(self.sources, self.targets, strict=True)))
 
 
 # Steps that rewrite a text ----------------------------------------------------------------------------------------

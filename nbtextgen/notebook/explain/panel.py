@@ -20,7 +20,7 @@ from nbtextgen.explanation.explanation import Explanation, Explanations
 from nbtextgen.notebook.code import Values
 from nbtextgen.notebook.explain.worker import ExplanationRequest, ExplanationWorker
 from nbtextgen.notebook.static import StaticForm
-from nbtextgen.notebook.widgets import module, style
+from nbtextgen.notebook.widgets import FOCUS, module, style
 
 if TYPE_CHECKING:
     from nbtextgen.generator import TextGenerator
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 FRONT = Path(__file__).parent / "front"
 ESM = module(
     FRONT,
+    FOCUS,
     "format.js",
     "chips.js",
     "matrix.js",

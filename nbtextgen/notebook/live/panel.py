@@ -15,7 +15,7 @@ from nbtextgen.notebook.live import static_view
 from nbtextgen.notebook.live.record import memory
 from nbtextgen.notebook.live.training import Training
 from nbtextgen.notebook.progress import Throttle
-from nbtextgen.notebook.widgets import module, style
+from nbtextgen.notebook.widgets import FOCUS, module, style
 from nbtextgen.training.events import Changed, Event, Retention, Sample, Started, Step, TrainingWarning, Validation
 from nbtextgen.training.progress import TextProgress
 
@@ -29,7 +29,7 @@ class LivePanel(anywidget.AnyWidget):
     page asks for it, which happens when the panel is first shown and after a reload.
     """
 
-    _esm = module(FRONT, "scales.js", "chart.js", "figures.js", "view.js", "panel.js")
+    _esm = module(FRONT, FOCUS, "scales.js", "chart.js", "figures.js", "view.js", "panel.js")
     _css = style(FRONT, "panel.css")
     state = traitlets.Dict().tag(sync=True)
 

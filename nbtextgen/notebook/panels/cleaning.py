@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 
+from nbtextgen.core.cancellation import CancellationToken, run_job
 from nbtextgen.core.errors import NbTextGenError
 from nbtextgen.core.escaping import visible
 from nbtextgen.core.wording import counted, percent, sentence_case
@@ -14,8 +15,9 @@ from nbtextgen.data.cleaning.clean import SAFE_STEPS, STEPS, StepResult
 from nbtextgen.data.pairs import Cleaned, Pairs, RawPairs
 from nbtextgen.data.report.findings import Finding
 from nbtextgen.data.report.views import step_examples
+from nbtextgen.notebook.background import BackgroundWorker, describe
 from nbtextgen.notebook.code import MagicLine, Values
-from nbtextgen.notebook.panels.widgets import CodeView, row, status
+from nbtextgen.notebook.panels.widgets import CodeView, Progress, row, status
 from nbtextgen.notebook.static import StaticForm
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ class CleaningPanel(StaticForm, widgets.VBox):
     Attributes:
         report: what is wrong with the data.
         boxes: the check boxes by step.
-        cleaned: the result of the steps that are ticked; ``None`` if they are refused.
+        cleaned: the result of the steps that are ticked; ``None`` if they are refused, or not applied yet.
     """
 
     def __init__(
@@ -56,6 +58,8 @@ class CleaningPanel(StaticForm, widgets.VBox):
         self._rows, self._valid, self._keep, self._line = rows, valid, keep, line
         self.report: DataReport = rows.report(valid=valid, **tokens)
         self.cleaned: Cleaned | None = None
+        self._worker = BackgroundWorker("nbtextgen cleaning", on_error=self._show_error)
+        self.progress = Progress(self._stop)
         self.boxes: dict[str, widgets.Checkbox] = {}
         self._effects: dict[str, widgets.HTML] = {}
         self.kept, self.message, self.code = widgets.HTML(), widgets.HTML(), CodeView()
@@ -70,7 +74,7 @@ class CleaningPanel(StaticForm, widgets.VBox):
         )
         parts = [
             widgets.HTML(f"<div style='font-size:15px'>{title}</div>"),
-            row(self.kept, self.apply),
+            row(self.kept, self.apply, self.progress),
             self.message,
             widgets.VBox(findings, layout=scrolled),
             self._other_steps(),
@@ -79,8 +83,9 @@ class CleaningPanel(StaticForm, widgets.VBox):
         ]
         super().__init__(parts)
         for box in self.boxes.values():
-            box.observe(lambda _: self._refresh(), "value")
-        self._refresh()
+            box.observe(lambda _: self._changed(), "value")
+        self.code.show({"Magic": line(",".join(self.steps) or ALWAYS).magic()})
+        self._apply(CancellationToken())
 
     @property
     def steps(self) -> list[str]:
@@ -140,24 +145,55 @@ class CleaningPanel(StaticForm, widgets.VBox):
         right = widgets.VBox([widgets.HTML(words), effect], layout={"flex": "1 1 0", "min_width": "0"})
         return widgets.HBox([left, right], layout={"min_height": "min-content", "flex": "0 0 auto"})
 
-    def _refresh(self) -> None:
+    def _changed(self) -> None:
+        """Apply the steps that are ticked now, in the background."""
+        self.cleaned, self.message.value = None, ""
+        self.code.show({"Magic": self._line(",".join(self.steps) or ALWAYS).magic()})
+        self._worker.replace(self._apply)
+
+    def _apply(self, token: CancellationToken) -> None:
         """Apply the steps that are ticked, and show what they do."""
+        found, late = list[Cleaned](), self.progress.late("Applying the steps \u2026")
         try:
-            self.cleaned = self._rows.clean(self.steps, valid=self._valid)
-            self.kept.value = status(_kept(self.cleaned))
+            run_job(
+                lambda _: found.append(self._rows.clean(self.steps, valid=self._valid)), CancellationToken(token, late)
+            )
+            text, alert = _kept(found[0]), False
         except NbTextGenError as error:
-            self.cleaned = None
-            self.kept.value = status(error.in_form, alert=True)
-        results = {} if self.cleaned is None else {result.name: result for result in self.cleaned.results}
+            text, alert = error.in_form, True
+        finally:
+            self.progress.state = {}
+        token.raise_if_cancelled()
+        self.cleaned = found[0] if found else None
+        self.kept.value, self.apply.disabled = status(text, alert=alert), alert
+        results = {result.name: result for each in found for result in each.results}
         for name, effect in self._effects.items():
             effect.value = _effect(results.get(name))
-        self.apply.disabled, self.message.value = self.cleaned is None, ""
-        self.code.show({"Magic": self._line(",".join(self.steps) or ALWAYS).magic()})
         self.refresh_still()
 
     def _clean(self) -> None:
-        assert self.cleaned is not None
-        self.message.value = status(self._keep(self.cleaned))
+        """Put the result into the variable, after the steps that are being applied."""
+        self._worker.submit(self._keep_result)
+
+    def _keep_result(self, token: CancellationToken) -> None:
+        if self.cleaned is None:  # it was cancelled
+            self._apply(token)
+        if self.cleaned is not None:
+            with self.progress.shown(str(self.apply.description).replace("Clean", "Cleaning", 1) + " \u2026"):
+                self.message.value = status(self._keep(self.cleaned))
+        self.refresh_still()
+
+    def _stop(self) -> None:
+        """End what is computed; what is ticked stays, and the button counts again."""
+        self._worker.cancel()
+        self.kept.value = status("Cancelled: what would be kept was not counted.")
+
+    def cancel(self) -> None:
+        """End what is computed."""
+        self._worker.cancel()
+
+    def _show_error(self, error: BaseException) -> None:
+        self.message.value = status(describe(error), alert=True)
         self.refresh_still()
 
     def summary(self) -> tuple[str, str]:

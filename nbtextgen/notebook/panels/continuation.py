@@ -109,7 +109,7 @@ class ContinuePanel(StaticForm, ipywidgets.VBox):
             # Do not use PyTorch's shared random generator: a training may be running.
             self._seed = whole["seed"] = random.randrange(2**32)
         self._show_code()
-        self.begin.disabled, self.stop.disabled = True, False
+        self.stop.disabled, self.begin.disabled = False, True
         self.status.value = status("Generating \u2026")
         text, length = self.form.values["text"], whole.pop("length")
         self._worker.replace(lambda token: self._write(text, length, whole, token))

@@ -11,7 +11,7 @@ from nbtextgen.core.cancellation import CancellationToken, Cancelled
 from nbtextgen.core.errors import NbTextGenError
 from nbtextgen.notebook.background import BackgroundWorker, describe
 from nbtextgen.notebook.panels.example import example
-from nbtextgen.notebook.panels.widgets import Progress, row, status
+from nbtextgen.notebook.panels.widgets import Progress, output, row, status
 from nbtextgen.notebook.static import Below, StaticForm
 
 if TYPE_CHECKING:
@@ -92,13 +92,10 @@ class ResultBar(StaticForm, ipywidgets.VBox):
         def work(token: CancellationToken) -> None:
             scores = model.evaluate(pairs, on_progress=self.progress.counter("pairs generated", token))
             scores.analysed = True
-            # As an output has them: sizes and margins by a class of the notebook, and tables at the left.
-            left = "<style>.ntg-scores table { margin-left: 0; }</style>"
             table = scores._repr_mimebundle_()["text/html"]
             token.raise_if_cancelled()
             self._show("")
-            page = f'<div class="jp-RenderedHTMLCommon ntg-scores">{left}{table}</div>'
-            self.below.show(ipywidgets.HTML(page))
+            self.below.show(output(table))
 
         self._begin("Evaluating \u2026", work)
 
@@ -140,12 +137,15 @@ class ResultBar(StaticForm, ipywidgets.VBox):
 
     def _enable(self, on: bool) -> None:
         """Let the buttons of long work be pressed, or not."""
-        for name in ("Evaluate", "Review"):
+        for name in ("Evaluate", "Review", "Save"):
             self.buttons[name].disabled = not on
 
     def _save(self, model: TextGenerator) -> None:
-        folder = model.save(f"{self.name}-model")
-        self._show(f"Saved to {folder}; load it with %textgen_load {self.name} {self.name}-model")
+        def work(token: CancellationToken) -> None:
+            folder = model.save(f"{self.name}-model")
+            self._show(f"Saved to {folder}; load it with %textgen_load {self.name} {self.name}-model")
+
+        self._begin("Saving \u2026", work)
 
     def _show(self, text: str) -> None:
         self.status.value = status(text) if text else ""

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import ipywidgets
 
+from nbtextgen.core.cancellation import CancellationToken, Cancelled
 from nbtextgen.core.errors import NbTextGenError, OptionError
-from nbtextgen.notebook.background import describe
+from nbtextgen.notebook.background import BackgroundWorker, describe
 from nbtextgen.notebook.code import Values
 from nbtextgen.notebook.live.record import record_of
 from nbtextgen.notebook.live.static_view import bundle
 from nbtextgen.notebook.panels.embedded import EmbeddedView
-from nbtextgen.notebook.panels.widgets import RunsTable, status
+from nbtextgen.notebook.panels.widgets import Progress, RunsTable, output, status
 from nbtextgen.notebook.quoting import quoted
 from nbtextgen.notebook.run_actions import open_run
 from nbtextgen.notebook.runs_view import RunsView
@@ -35,9 +36,11 @@ class RunsPanel(StaticForm, ipywidgets.VBox):
         """Show the runs of a view."""
         self.session, self.view = session, view
         self.table, self.status, self.below = RunsTable(), ipywidgets.HTML(), Below(self)
+        self._worker = BackgroundWorker("nbtextgen runs", on_error=self._show_error)
+        self.progress = Progress(self.cancel)
         self._resumed = set[str]()  # the runs that are in training here
         self.table.on_msg(self._receive)
-        super().__init__([self.table, self.status, self.below, self.hidden_style()])
+        super().__init__([self.table, self.progress, self.status, self.below, self.hidden_style()])
         self._show_rows()
 
     def _show_rows(self) -> None:
@@ -60,14 +63,19 @@ class RunsPanel(StaticForm, ipywidgets.VBox):
         chosen = [run for run in self.view if run.name in names]
         if action is None or not chosen or (action == self._resume and chosen[0].name in self._resumed):
             return  # the second press of a double click
+        if self.table.disabled:
+            return
         try:
-            self.status.value = status(action(chosen))
+            self.status.value = ""
+            if said := action(chosen):
+                self.status.value = status(said)
         except NbTextGenError as error:
             self._show_error(error)
         self.refresh_still()
 
     def _show_error(self, error: BaseException) -> None:
         self.status.value = status(describe(error), alert=True)
+        self.refresh_still()
 
     def _variable(self, run: RunRecord) -> str:
         match = re.match(r"[^\W\d]\w*", run.name)
@@ -75,9 +83,29 @@ class RunsPanel(StaticForm, ipywidgets.VBox):
 
     def _open(self, chosen: list[RunRecord]) -> str:
         run, name = chosen[0], self._variable(chosen[0])
-        history = open_run(self.session, run, name)
-        self.below.show(ipywidgets.HTML(history._repr_mimebundle_()["text/html"]))
-        return f"{name} is the best model of {run.name}"
+        self.session.check_free(name)
+        self.table.disabled = True
+
+        def work(token: CancellationToken) -> None:
+            try:
+                with self.progress.shown(f"Opening {run.name} \u2026"):
+                    history = open_run(self.session, run, name)
+                self.below.show(output(history._repr_mimebundle_()["text/html"]))
+                self.status.value = status(f"{name} is the best model of {run.name}")
+            except Cancelled:
+                self.status.value = status("Cancelled.")
+            finally:
+                self.table.disabled = False
+            self.refresh_still()
+
+        self._worker.submit(work)
+        return ""  # it is said when it is done
+
+    def cancel(self) -> None:
+        """Stop opening a run."""
+        self._worker.cancel()
+        if not self._worker.busy:  # it had not begun
+            self.table.disabled = False
 
     def _resume(self, chosen: list[RunRecord]) -> str:
         run, name = chosen[0], self._variable(chosen[0])
@@ -106,9 +134,7 @@ class RunsPanel(StaticForm, ipywidgets.VBox):
         if training.record.error:
             self.status.value = status(training.record.error, alert=True)
         elif training.record.step is None:  # nothing was left to train
-            self.below.show(
-                ipywidgets.HTML(bundle(record_of(training.name, Run.open(run.folder).history()))["text/html"])
-            )
+            self.below.show(output(bundle(record_of(training.name, Run.open(run.folder).history()))["text/html"]))
             self.status.value = status(f"The run had ended already; {training.name} is its best model")
         else:
             self.status.value = status(f"{training.name} is the best model of the run")
@@ -117,7 +143,7 @@ class RunsPanel(StaticForm, ipywidgets.VBox):
         self.refresh_still()
 
     def _compare_chosen(self, chosen: list[RunRecord]) -> str:
-        self.below.show(ipywidgets.HTML(RunsView(self.view.folder, chosen).html()))
+        self.below.show(output(RunsView(self.view.folder, chosen).html()))
         return f"{len(chosen)} runs side by side"
 
     def _delete(self, chosen: list[RunRecord]) -> str:
@@ -126,7 +152,7 @@ class RunsPanel(StaticForm, ipywidgets.VBox):
         names = {run.name for run in chosen}
         self.view = RunsView(self.view.folder, [run for run in self.view if run.name not in names])
         self._show_rows()
-        return f"{', '.join(sorted(names))} deleted"
+        return " ".join([f"{', '.join(sorted(names))} deleted.", *([] if self.view else [repr(self.view)])])
 
     def summary(self) -> tuple[str, str]:
         """Return the runs as text and as static HTML."""

@@ -280,8 +280,10 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         )
 
     def _enable(self, on: bool) -> None:
+        self.stop.disabled = (
+            on  # first, so that the focus does not go from Start to Stop, where a second press would stop
+        )
         self.form.disabled = self.ranges.disabled = self.start.disabled = not on
-        self.stop.disabled = on
 
     def summary(self) -> tuple[str, str]:
         """Return the panel as text and as static HTML."""

@@ -161,12 +161,20 @@ class RunsTable(anywidget.AnyWidget):
     Attributes:
         heads: titles of the columns.
         rows: for each run its name, its cells, and what the columns are sorted by.
+        disabled: whether nothing can be done with them now.
     """
 
     _esm = module(FRONT, "runs.js")
     _css = STYLE
     heads = traitlets.List(traitlets.Unicode()).tag(sync=True)
     rows = traitlets.List(traitlets.Dict()).tag(sync=True)
+    disabled = traitlets.Bool(False).tag(sync=True)
+
+
+def output(page: str) -> ipywidgets.HTML:
+    """Return HTML as an output has it: sizes and margins by a class of the notebook, and tables at the left."""
+    left = "<style>.ntg-output table { margin-left: 0; }</style>"
+    return ipywidgets.HTML(f'<div class="jp-RenderedHTMLCommon ntg-output">{left}{page}</div>')
 
 
 def status(*lines: str, alert: bool = False) -> str:

@@ -21,7 +21,7 @@ from nbtextgen.notebook.panels.widgets import CodeView
 from nbtextgen.notebook.progress import Throttle
 from nbtextgen.notebook.review.details import RowDetails, percent
 from nbtextgen.notebook.static import Below, PlainBox, StaticForm
-from nbtextgen.notebook.widgets import module, style
+from nbtextgen.notebook.widgets import FOCUS, module, style
 from nbtextgen.review import Review
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class ReviewView(anywidget.AnyWidget):
         status: what happened, for screen readers, or what is ``busy`` and the share that is ``done``, or an error; ``at`` rises with every message.
     """
 
-    _esm = module(FRONT, "keys.js", "list.js", "card.js", "panel.js")
+    _esm = module(FRONT, FOCUS, "keys.js", "list.js", "card.js", "panel.js")
     _css = style(FRONT, "panel.css")
     window = traitlets.Dict().tag(sync=True)
     current = traitlets.Dict().tag(sync=True)

@@ -13,7 +13,11 @@ SAVE = tuple(SHARED.parents[1] / "charts" / name for name in ("save_image.js", "
 """Save a chart, or any content, as a file; static charts carry the first of them."""
 
 
-def module(folder: Path, *names: str) -> str:
+FOCUS = SHARED / "focus.js"
+"""Keeps the focus in a panel."""
+
+
+def module(folder: Path, *names: str | Path) -> str:
     """Return the ES module of a widget: ``elements.js``, those of ``SAVE``, then its own parts in order; the last one exports ``render``."""
     return _joined(SHARED / "elements.js", *SAVE, *(folder / name for name in names))
 

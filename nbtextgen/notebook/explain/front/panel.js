@@ -345,6 +345,7 @@ function focusedChip(body) {
 /** @param {{ model: PanelModel, el: HTMLElement }} context */
 function render({ model, el: root }) {
   const releaseKeys = keepKeys(root);
+  const keeper = new FocusKeeper(() => root);
   const panel = new Panel(model, root, false);
   const draw = () => panel.draw();
   const release = listen(model, {
@@ -361,6 +362,7 @@ function render({ model, el: root }) {
   });
   return () => {
     releaseKeys();
+    keeper.end();
     release();
   };
 }

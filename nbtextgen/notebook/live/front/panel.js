@@ -84,6 +84,7 @@ function render({ model, el: root }) {
   let state = emptyState();
   const view = buildView(root, () => state);
   const releaseKeys = keepKeys(view.root);
+  const keeper = new FocusKeeper(() => view.root);
   let frame = 0;
   /** @type {number | null} */
   let pointer = null;
@@ -141,6 +142,7 @@ function render({ model, el: root }) {
   const pinging = setInterval(ping, TIMEOUT);
   return () => {
     releaseKeys();
+    keeper.end();
     release();
     clearInterval(pinging);
     size.disconnect();

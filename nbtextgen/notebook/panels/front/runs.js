@@ -2,7 +2,7 @@
 
 /** @typedef {{ name: string, cells: string[], keys: (number | string)[] }} RunRow */
 
-/** @typedef {{ heads: string[], rows: RunRow[] }} RunsState traits of `RunsTable` in Python */
+/** @typedef {{ heads: string[], rows: RunRow[], disabled: boolean }} RunsState traits of `RunsTable` in Python */
 
 /** @typedef {{ action: "open" | "resume" | "compare" | "delete", names: string[] }} RunAction */
 
@@ -46,23 +46,27 @@ function render({ model, el: root }) {
     sure = false;
     drawActions();
   };
-  const ask = () => {
+  function ask() {
     if (sure) send("delete");
     else {
       sure = true;
       drawActions();
     }
-  };
+  }
+  // The nodes stay, so that the pressed one keeps the focus.
+  const open = button("Open", () => send("open"), { title: "Load its best model and show its training" });
+  const resume = button("Resume", () => send("resume"), { title: "Continue its training" });
+  const compare = button("Compare", () => send("compare"), { title: "Settings that differ, and curves" });
+  const remove = button("Delete", ask, { title: "Delete their folders" });
+  actions.append(open, resume, compare, remove, hint);
   function drawActions() {
     const count = chosen.size;
-    const one = count !== 1;
-    actions.replaceChildren(
-      button("Open", () => send("open"), { disabled: one, title: "Load its best model and show its training" }),
-      button("Resume", () => send("resume"), { disabled: one, title: "Continue its training" }),
-      button("Compare", () => send("compare"), { disabled: count < 2, title: "Settings that differ, and curves" }),
-      button(sure ? `Delete ${count} for ever?` : "Delete", ask, { disabled: !count, title: "Delete their folders" }),
-      ...(count ? [] : [hint]),
-    );
+    const disabled = Boolean(model.get("disabled"));
+    open.disabled = resume.disabled = disabled || count !== 1;
+    compare.disabled = disabled || count < 2;
+    remove.disabled = disabled || !count;
+    setText(remove, sure ? `Delete ${count} for ever?` : "Delete");
+    hint.hidden = count > 0 || !(model.get("rows") ?? []).length;
   }
   /** @param {RunRow} row */
   function rowElement({ name, cells }) {
@@ -104,7 +108,7 @@ function render({ model, el: root }) {
     drawActions();
   }
   draw();
-  const release = listen(model, { "change:rows": draw });
+  const release = listen(model, { "change:rows": draw, "change:disabled": drawActions });
   return () => {
     releaseKeys();
     release();

@@ -238,6 +238,7 @@ class ReviewPanel {
 /** @param {{ model: ReviewModel, el: HTMLElement }} context */
 function render({ model, el: root }) {
   const releaseKeys = keepKeys(root);
+  const keeper = new FocusKeeper(() => root);
   const panel = new ReviewPanel(model, root);
   panel.drawStatus();
   const release = listen(model, {
@@ -250,6 +251,7 @@ function render({ model, el: root }) {
   });
   return () => {
     releaseKeys();
+    keeper.end();
     release();
     root.removeEventListener("keydown", panel.onKey);
   };
