@@ -17,6 +17,7 @@ ROWS = """%load_ext nbtextgen
 rows = [(a + b + c, c + b + a) for a in "abcde" for b in "abcde" for c in "abcde"]"""
 TINY = "--hidden-size 24 --embedding-size 8 --learning-rate 0.02 --quiet"
 FAST = f"{TINY} --batch-size 32 --epochs 25"
+ENDLESSLY = "--hidden-size 24 --embedding-size 8 --epochs 90000 --background"
 TOLD = """def told(line):
     name, rest = line.split(" ", 1)
     found = get_ipython().run_line_magic(name[1:], rest)
@@ -333,6 +334,30 @@ def test_the_focus_stays_in_the_panel_when_the_pressed_button_is_off_or_gone(lab
     nothing_wrong(notebook, table)
     key("x")
     assert notebook.page.evaluate("() => jupyterapp.shell.currentWidget.content.widgets.length") == cells + 1
+    assert not lab.complaints
+
+
+def test_a_panel_whose_kernel_was_restarted_becomes_its_still(lab: Lab) -> None:
+    load = f"%load_ext nbtextgen\nfrom nbtextgen import TextGenerator\nm = TextGenerator.load({str(CHARACTERS)!r})"
+    cells = ["%textgen_panel m abc", "%textgen_explain m abc"]
+    notebook = lab.open([load, *cells, f"{ROWS}\n%textgen_train n --data rows {ENDLESSLY}"], run=True)
+    training = notebook.output(3).locator(".ntg-live").first
+    notebook.panel(1).get_by_text("generated in").wait_for()
+    notebook.page.wait_for_function("() => !document.querySelector('.nte progress:not([hidden])')")
+    expect(training.get_by_text("training", exact=True)).to_be_visible()
+    notebook.restart_kernel()
+    for at, still in ((1, "Generate panel: %textgen_generate m"), (2, "cba")):
+        expect(notebook.output(at).get_by_text("run its cell again to go on")).to_be_visible()
+        expect(notebook.output(at).get_by_text(still).first).to_be_visible()
+        expect(notebook.output(at).get_by_role("textbox")).to_have_count(0)
+        pictures(notebook, notebook.output(at), f"gone-{at}")
+        nothing_wrong(notebook, notebook.output(at))
+    expect(training.get_by_text("kernel ended")).to_be_visible()
+    expect(training.get_by_role("button", name="Stop")).to_have_count(0)
+    notebook.run(0)
+    notebook.run(1)
+    expect(notebook.panel(1).get_by_role("textbox", name="text")).to_be_visible()
+    expect(notebook.output(1).get_by_text("run its cell again")).to_have_count(0)
     assert not lab.complaints
 
 

@@ -172,6 +172,16 @@ function listen(model, listeners) {
   };
 }
 
+/**
+ * What stands in the place of a panel once its kernel has gone; the panel's static form comes after it.
+ *
+ * @returns {HTMLElement}
+ */
+function goneNote() {
+  const text = "The kernel was restarted or has ended, and this panel with it: run its cell again to go on.";
+  return el("div", { class: "ntg ntg-muted", role: "status", text });
+}
+
 /** An identifier that no other widget of the page has. */
 function uniqueId() {
   return `ntg-${Math.random().toString(36).slice(2)}`;

@@ -1,4 +1,5 @@
-// A part of every panel of several widgets: hides the panel's static form, and keeps keys and the focus in the panel.
+// A part of every panel of several widgets: hides the panel's static form, and keeps keys and the focus in the panel. Once the kernel
+// has gone, nothing in the panel does anything; its static form takes its place.
 
 /** @param {{ model: WidgetModel<{ rule: string }, never, never>, el: HTMLElement }} context */
 function render({ model, el: root }) {
@@ -6,12 +7,19 @@ function render({ model, el: root }) {
   root.replaceChildren(el("style", { text: model.get("rule") }));
   let releaseKeys = () => {};
   const keeper = new FocusKeeper(() => root.parentElement);
+  const onGone = () => {
+    root.parentElement?.classList.add("ntg-gone");
+    root.style.display = "block"; // the widget's layout hides it
+    root.replaceChildren(goneNote());
+  };
+  const release = listen(model, { comm_live_update: onGone });
   const attached = requestAnimationFrame(() => {
     if (root.parentElement) releaseKeys = keepKeys(root.parentElement);
   });
   return () => {
     cancelAnimationFrame(attached);
     releaseKeys();
+    release();
     keeper.end();
   };
 }

@@ -348,7 +348,12 @@ function render({ model, el: root }) {
   const keeper = new FocusKeeper(() => root);
   const panel = new Panel(model, root, false);
   const draw = () => panel.draw();
+  const onGone = () => {
+    delete root.dataset.panel; // which hides the static form
+    root.replaceChildren(goneNote());
+  };
   const release = listen(model, {
+    comm_live_update: onGone,
     "change:answers": draw,
     "change:view": draw,
     "change:sentences": draw,

@@ -15,6 +15,7 @@
  */
 
 const TIMEOUT = 2500; // milliseconds without an answer after which the kernel is taken not to read messages
+const GONE = "The kernel was restarted or has ended: this is how far the training was when it was last heard of.";
 const UNREAD =
   "The kernel does not read messages from this panel while the cell runs. The notebook's interrupt button (\u25A0) does " +
   "what Stop does: it ends the training and keeps the best model.";
@@ -98,7 +99,13 @@ function render({ model, el: root }) {
       showNotice();
     });
   };
-  const showNotice = () => setText(view.notice, actions.overdue() && !state.now.ended ? UNREAD : "");
+  let gone = false;
+  const showNotice = () => {
+    setText(view.notice, gone ? GONE : actions.overdue() && !state.now.ended ? UNREAD : "");
+    if (!gone) return;
+    setText(view.state, "kernel ended");
+    view.pause.hidden = view.stop.hidden = view.sliderBox.hidden = view.changeBox.hidden = true;
+  };
   const actions = sender(model, showNotice);
   const load = () => {
     const current = model.get("state");
@@ -127,7 +134,12 @@ function render({ model, el: root }) {
     pointer = move(pointer);
     draw();
   });
-  const release = listen(model, { "msg:custom": onNews, "change:state": load });
+  const onGone = () => {
+    gone = !state.now.ended;
+    clearInterval(pinging);
+    draw();
+  };
+  const release = listen(model, { "msg:custom": onNews, "change:state": load, comm_live_update: onGone });
   // The width at the end of a frame: measured in the middle of one, while the theme changes, it may be anything.
   const size = new ResizeObserver(([{ contentRect }]) => {
     view.size.width = Math.max(MIN_WIDTH, Math.round(contentRect.width));
