@@ -112,9 +112,10 @@ class RunsView(Sequence["RunRecord"]):
         if not self._runs:
             return f"<div>{visible(self._empty())}</div>"
         head, *rows = self.rows()
-        heads = "".join(f'<th style="text-align:left">{visible(name)}</th>' for name in head)
+        cell = "text-align:left;white-space:nowrap"
+        heads = "".join(f'<th style="{cell}">{visible(name)}</th>' for name in head)
         body = "".join(
-            "<tr>" + "".join(f'<td style="text-align:left"><bdi>{visible(cell)}</bdi></td>' for cell in row) + "</tr>"
+            "<tr>" + "".join(f'<td style="{cell}"><bdi>{visible(text)}</bdi></td>' for text in row) + "</tr>"
             for row in rows
         )
         more = f"<div>and {counted(len(self) - MAX_ROWS, 'older run')}</div>" if len(self) > MAX_ROWS else ""

@@ -104,7 +104,10 @@ def tune(
         search.controls.stop()
     if search.tuning.best is None:
         problem = next((trial.problem for trial in search.tuning.trials if trial.problem), "")
-        raise NotTrainedError(f"No trial has a model. {problem or 'Give the search more minutes.'}")
+        stopped = (
+            "The search was stopped before one had." if search.controls.stopping else "Give the search more minutes."
+        )
+        raise NotTrainedError(f"No trial has a model. {problem or stopped}")
     return search.tuning
 
 

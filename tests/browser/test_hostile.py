@@ -28,7 +28,7 @@ from nbtextgen.notebook.live.record import record_of
 from nbtextgen.notebook.panels.continuation import _page as written_on
 from nbtextgen.notebook.panels.fields import choice_field, text_field
 from nbtextgen.notebook.panels.output_tokens import output_rows
-from nbtextgen.notebook.panels.widgets import CodeView, Form, OutputsView, Ranges, status
+from nbtextgen.notebook.panels.widgets import CodeView, Form, OutputsView, Progress, Ranges, RunsTable, status
 from nbtextgen.notebook.review.panel import ReviewView
 from nbtextgen.notebook.runs_view import RunsView
 from nbtextgen.run.listing import RunRecord
@@ -47,6 +47,7 @@ DRAW = """async ([source, states]) => {
         const model = {get: (name) => state[name] ?? {}, set() {}, save_changes() {}, send() {}, off() {},
                        on(name, listener) { listeners[name] = listener; }};
         module.default.render({model, el: place});
+        delete listeners.comm_live_update; // the kernel stays
         for (const listener of Object.values(listeners)) if (listener.length === 0) listener();
     }
     await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
@@ -150,6 +151,8 @@ def states(text: str) -> dict[type, dict[str, Any]]:
             "values": {"cell": {"on": True, "range": [name]}},
             "disabled": False,
         },
+        Progress: {"state": {"text": f"Opening {name} \u2026", "done": 0.5}},
+        RunsTable: {"heads": [name], "rows": [{"name": name, "cells": [name], "keys": [name]}], "disabled": False},
         LivePanel: {"state": shown | {"error": name}},
         ExplanationPanel: {
             "answers": {"char|x|shap": why},

@@ -34,6 +34,7 @@ from nbtextgen.notebook.panels.widgets import status
 from nbtextgen.notebook.runs_view import RunsView
 from nbtextgen.notebook.session import Session
 from nbtextgen.training.controls import Controls
+from nbtextgen.tuning import Trial, Tuning
 
 FAST = "--hidden-size 8 --embedding-size 8 --epochs 1 --quiet"
 
@@ -240,6 +241,51 @@ def test_a_second_training_in_a_kernel_says_what_runs_and_where(
         for training in session.trainings.values():
             training.elsewhere = True  # it is only watched
         assert session.in_training() == ""
+
+
+@pytest.mark.parametrize("held", ["deleted", 5])
+def test_a_variable_that_changes_during_a_training_is_filled_or_named(
+    session: Session, monkeypatch: pytest.MonkeyPatch, held: object
+) -> None:
+    go, begun, fit = threading.Event(), threading.Event(), TextGenerator.fit
+
+    def slow(self: TextGenerator, *arguments: object, **keywords: object) -> TextGenerator:
+        begun.set()
+        assert go.wait(60)
+        return fit(self, *arguments, **keywords)
+
+    monkeypatch.setattr(TextGenerator, "fit", slow)
+    panel = TrainPanel(session, "changing", "rows")
+    panel.form.put(hidden_size=8, embedding_size=8, max_steps=2)
+    panel.start.click()
+    assert begun.wait(60)
+    if held == "deleted":
+        del session.variables["changing"]
+    else:
+        session.variables["changing"] = held
+    go.set()
+    session.trainings["changing"].worker.wait(60)
+    if held == "deleted":
+        assert session.variables["changing"].generate("abc") and len(panel.below.children) == 2
+    else:
+        assert "The variable changing holds int" in panel.status.value and session.variables.pop("changing") == held
+
+
+def test_no_trial_of_a_search_that_has_failed_is_running(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    def tune(*_: object, on_progress: Callable[[Tuning], None], controls: Controls, **__: object) -> None:
+        tuning = Tuning("loss", False, [Trial(1, {"dropout": 0.5})])
+        on_progress(tuning)
+        assert "running" in panel.table.value
+        controls.stop()
+        tuning.trials[0].state = "failed"
+        on_progress(tuning)
+        raise NotTrainedError("No trial has a model.")
+
+    monkeypatch.setattr("nbtextgen.notebook.panels.tune.tune", tune)
+    panel = TunePanel(session, "best", "rows")
+    panel.start.click()
+    panel._worker.wait(60)
+    assert "failed" in panel.table.value and "running" not in panel.table.value and "No trial" in panel.status.value
 
 
 def test_a_file_that_a_training_refuses_is_refused_at_its_field(

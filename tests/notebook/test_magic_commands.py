@@ -6,6 +6,7 @@ import contextlib
 import functools
 import importlib
 import io
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -286,6 +287,10 @@ def test_runs_are_resumed_compared_and_deleted_from_their_table(shell: Interacti
     assert "fourth is resumed into fourth" in act("resume", "fourth")
     panel.session.trainings["fourth"].worker.wait(60)
     assert "The run had ended already; fourth is its best model" in panel.status.value
+    shutil.rmtree(folder / "third")
+    assert "third: no longer there" in act("compare", "third", "fourth") and len(panel.table.rows) == 1
+    run(shell, "textgen_train", f"third --data rows {FAST} --run {folder}/third")
+    panel.view = run(shell, "textgen_runs", f"compare third fourth --folder {folder}")[0]
     assert "fourth, third deleted" in act("delete", "third", "fourth") and not (folder / "third").exists()
     assert panel.table.rows == [] and "There are no runs in" in panel.status.value
 

@@ -65,6 +65,12 @@ class RunsPanel(StaticForm, ipywidgets.VBox):
             return  # the second press of a double click
         if self.table.disabled:
             return
+        if gone := [run.name for run in chosen if not Run.is_run(run.folder)]:
+            self.view = self.view.again()
+            self._show_rows()
+            self.status.value = status(f"{', '.join(gone)}: no longer there, so no longer in the table.", alert=True)
+            self.refresh_still()
+            return
         try:
             self.status.value = ""
             if said := action(chosen):

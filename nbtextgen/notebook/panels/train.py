@@ -291,7 +291,11 @@ class TrainPanel(StaticForm, ipywidgets.VBox):
             return
         self.status.value = status(text) if (text := verdict(training.record)) else ""
         source = self._source.prepared(self.form.values, self.settings()[0].get("clean")).pairs.sources[0]
-        self.below.show(*self.below.children, ResultBar.opened(self.session, training.name, source))
+        self.session.variables.setdefault(training.name, training.model)  # it may have been deleted meanwhile
+        try:
+            self.below.show(*self.below.children, ResultBar.opened(self.session, training.name, source))
+        except NbTextGenError as error:  # it holds something else now
+            self.status.value = status(error.in_form, alert=True)
         self.refresh_still()
 
     def _enable(self, on: bool) -> None:

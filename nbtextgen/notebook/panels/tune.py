@@ -218,7 +218,7 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         except NbTextGenError as error:
             self._refuse(error, self.form.values)
             return
-        self._controls = Controls()
+        self._controls, self.tuning = Controls(), None
         self._enable(False)
         self.status.value = status("Starting …")
         self.below.show()
@@ -243,6 +243,10 @@ class TunePanel(StaticForm, ipywidgets.VBox):
                 f"{name} is the best of {len(tuning.trials)} trials, after {tuning.seconds:.0f} s."
             )
             self.below.show(ResultBar.opened(self.session, name, ready.pairs.sources[0]))
+        except NbTextGenError:
+            if self.tuning is not None:  # nothing in the table is running any more
+                self._show(self.tuning, name)
+            raise
         finally:
             self.session.end_search(self)
             self._enable(True)
@@ -260,6 +264,7 @@ class TunePanel(StaticForm, ipywidgets.VBox):
 
     def _on_progress(self, tuning: Tuning, name: str, minutes: float) -> None:
         """Show the search so far; called in its thread."""
+        self.tuning = tuning
         if self._controls.stopping or not self._throttle.due():
             return
         self._show(tuning, name)
