@@ -85,3 +85,20 @@ def test_page_writes_and_explains_as_the_model_does(page: Page, predictor: Predi
     assert page.title() == HOSTILE
     server: Any = None  # this page has none
     assert not Notebook(page, server, "").accessibility(page.locator("main"))
+
+
+def test_a_page_takes_many_keys_at_once_and_scrolls_only_its_table(page: Page, predictor: Predictor) -> None:
+    page.set_viewport_size({"width": 700, "height": 900})
+    source, text = page.get_by_role("textbox", name="Source"), "abc hgfe " * 12
+    for _ in range(20):  # tasks that begin while those before them run
+        source.evaluate(
+            """(box, text) => { for (const part of ['a', 'ab', 'abc', text]) {
+                   box.value = part; box.dispatchEvent(new Event('input', { bubbles: true })); } }""",
+            text,
+        )
+    said = f"Output: {predictor.predict([text], DecodingConfig(precision='fp32'))[0].text or 'empty'}"
+    expect(page.get_by_role("status")).to_have_text(said, timeout=WAIT)
+    expect(page.get_by_text("Cannot read")).to_have_count(0, timeout=WAIT)
+    page.locator("summary", has_text="All values as a table").click()
+    expect(page.locator(".matrix")).to_be_visible(timeout=WAIT)
+    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")

@@ -10,7 +10,18 @@ class TaskRunner {
     this.channel = new MessageChannel();
     /** @type {() => void} */
     this.next = () => {};
-    this.channel.port1.onmessage = () => this.next();
+    this.waiting = false;
+    this.channel.port1.onmessage = () => {
+      this.waiting = false;
+      this.next();
+    };
+  }
+
+  /** Asks for the next slice; once, also where a task begins while that of another waits. */
+  ask() {
+    if (this.waiting) return;
+    this.waiting = true;
+    this.channel.port2.postMessage(null);
   }
 
   /**
@@ -37,14 +48,14 @@ class TaskRunner {
         if (step.done) done(step.value);
         else {
           progress(step.value);
-          this.channel.port2.postMessage(null);
+          this.ask();
         }
       } catch (error) {
         failed(error instanceof Error ? error : new Error(String(error)));
       }
     };
     this.next = slice;
-    this.channel.port2.postMessage(null);
+    this.ask();
   }
 
   /** Forgets the task that runs. */
