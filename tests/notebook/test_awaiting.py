@@ -116,7 +116,7 @@ while True:
 print(session.trainings["words"].running)
 """)
     assert answer.text.strip().endswith("True"), answer
-    assert "still training" in str(running.run(f"%textgen_train words --data rows {LONG}").error)
+    assert "is training in this notebook" in str(running.run(f"%textgen_train words --data rows {LONG}").error)
     stopped = running.run('session.trainings["words"].controls.stop()\nsession.trainings["words"].worker.wait()')
     assert stopped.error is None
     assert running.run("words._session is None and words.generate('abc') is not None").value == "True"
