@@ -5,7 +5,8 @@
 function render({ model, el: root }) {
   root.classList.add("ntg-frame");
   root.replaceChildren(el("style", { text: model.get("rule") }));
-  let releaseKeys = () => {};
+  /** @type {(() => void) | null} */
+  let releaseKeys = null;
   const keeper = new FocusKeeper(() => root.parentElement);
   const onGone = () => {
     root.parentElement?.classList.add("ntg-gone");
@@ -13,12 +14,14 @@ function render({ model, el: root }) {
     root.replaceChildren(goneNote());
   };
   const release = listen(model, { comm_live_update: onGone });
-  const attached = requestAnimationFrame(() => {
-    if (root.parentElement) releaseKeys = keepKeys(root.parentElement);
-  });
+  // Not before the panel is on the page.
+  const attach = () => {
+    if (root.parentElement) releaseKeys ??= keepKeys(root.parentElement);
+  };
+  document.addEventListener("focusin", attach);
   return () => {
-    cancelAnimationFrame(attached);
-    releaseKeys();
+    document.removeEventListener("focusin", attach);
+    releaseKeys?.();
     release();
     keeper.end();
   };
