@@ -284,7 +284,8 @@ def test_long_work_of_the_result_bar_has_a_bar_and_a_cancel_button(lab: Lab) -> 
 
 def test_the_focus_stays_in_the_panel_when_the_pressed_button_is_off_or_gone(lab: Lab) -> None:
     """A key there must never be one of the notebook's commands, as ``x``, which cuts a cell."""
-    trained = f"{TRAINED} --run first\n{ENDLESS}"
+    empty = "import os, tempfile\nos.chdir(tempfile.mkdtemp())  # the only run is the one of this test\n"
+    trained = f"{empty}{TRAINED} --run first\n{ENDLESS}"
     notebook = lab.open([trained, BAR, "%textgen_panel best --data rows --kind tune", "%textgen_runs"], run=True)
     bar, tuner, table = notebook.panel(1), notebook.panel(2), notebook.panel(3)
     key = notebook.page.keyboard.press
