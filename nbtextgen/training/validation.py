@@ -43,6 +43,8 @@ class ValidationResult:
 ValidationMetric = Callable[[Seq2Seq], ValidationResult]
 FEW_UPDATES = 20
 """A training of fewer updates is too short for anything to be learned."""
+MANY_UPDATES = 100
+"""Updates after which the moving mean of the loss has forgotten the first one."""
 UNMOVED = 0.98
 """Training has learned nothing if its mean loss is at least this fraction of the first update's."""
 ACCURACY_TIE = 1e-3
@@ -140,7 +142,9 @@ def unmoved_warning(progress: Progress, share: float, config: TrainingConfig) ->
         config: its settings.
     """
     moved = not progress.first_loss or progress.level < UNMOVED * progress.first_loss
-    if moved or progress.step < FEW_UPDATES // 2 or share < min(1.0, 2 * config.warmup):
+    # The level is a mean of many updates, so that of a few is still near the first loss.
+    earliest = min(1.0, 2 * config.warmup) if progress.step >= MANY_UPDATES else 0.5
+    if moved or progress.step < FEW_UPDATES // 2 or share < earliest:
         return ""
     return (
         f"The training loss has not moved in {progress.step:,} updates ({progress.first_loss:.3g} at first, "

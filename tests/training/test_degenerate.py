@@ -16,7 +16,10 @@ from nbtextgen.core.errors import DataError
 from nbtextgen.inference.generation import Generation, Generations
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.model.seq2seq import Seq2Seq
+from nbtextgen.training.config import TrainingConfig
 from nbtextgen.training.events import Ended, TrainingWarning
+from nbtextgen.training.state import Progress
+from nbtextgen.training.validation import unmoved_warning
 
 WORDS = ["".join(letters) for letters in itertools.product("abcd", repeat=3)]
 REVERSED = Pairs(WORDS, [word[::-1] for word in WORDS])
@@ -56,6 +59,16 @@ def test_gradients_of_zero_are_reported(monkeypatch) -> None:
 def test_a_loss_that_never_moves_is_reported_once(options: dict) -> None:
     (warning,) = warnings_of(fit(REVERSED, **options))
     assert "The training loss has not moved" in warning and "Raise --learning-rate" in warning
+
+
+@pytest.mark.parametrize(
+    ("step", "share", "is_said"), [(10, 0.25, False), (20, 0.5, True), (100, 0.25, True), (100, 0.05, False)]
+)
+def test_a_loss_is_not_called_unmoved_while_its_mean_lags_behind(step: int, share: float, is_said: bool) -> None:
+    """After ten updates the moving mean of a loss that falls from 4.05 to 3.9 is still 4.02."""
+    progress = Progress(step=step, first_loss=4.05, level=4.02)
+    config = TrainingConfig(learning_rate=0.006, warmup=0.1)
+    assert bool(unmoved_warning(progress, share, config)) == is_said
 
 
 def test_random_targets_are_reported() -> None:
