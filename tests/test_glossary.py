@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -118,11 +119,21 @@ def test_glossaries_are_read_from_mappings_files_and_entries(tmp_path: Path) -> 
     for value, words in (
         ({"salt": ""}, "in every entry"),
         ("no-such-file", "a mapping of source terms"),
+        ("no-such-file.tsv", "there is no file no-such-file.tsv"),
         (3, "got 3"),
         (tmp_path / "bad.tsv", "entry 2 of"),
     ):
         with pytest.raises(OptionError, match=words):
             read(value)
+
+
+@pytest.mark.parametrize("tokens", ["char", "word"])
+def test_a_term_that_cannot_be_written_is_named_in_one_line(tokens: Any) -> None:
+    model = TextGenerator(tokens=tokens, hidden_size=8, max_steps=1, samples=0)
+    model.fit(list(WORDS.items()), callbacks=[])
+    with pytest.raises(OptionError, match="not in the model's vocabulary") as error:
+        model.generate("salt", must_include="äöüÄÖÜßéèêàâ" * 50)
+    assert len(str(error.value)) < 400
 
 
 def test_terms_need_beam_search_and_the_model_itself(model: TextGenerator, tmp_path: Path) -> None:

@@ -80,7 +80,7 @@ def cell_problem(value: object) -> str | None:
         return f"is {kind} ({shown}), not text; decode the column, as with .str.decode('utf-8')"
     if has_items:
         return f"is {kind} ({shown}), not text; give a column of texts, or name one inside of it"
-    return f"is {kind} ({shown}), not text; convert the column with .astype(str)"
+    return f"is {kind} ({shown}), not text; convert it with str(), or a column of a frame with .astype(str)"
 
 
 def no_text(value: object) -> str:

@@ -73,6 +73,8 @@ def _file_entries(name: str) -> Iterable[str]:
 
     path = Path(name)
     if not path.is_file():
+        if path.suffix:
+            raise OptionError(f"--glossary: there is no file {name}.")
         raise _refusal(name)
     try:
         text = read_text(path)

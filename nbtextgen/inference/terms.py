@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from nbtextgen.core.errors import OptionError
-from nbtextgen.core.escaping import pictured
+from nbtextgen.core.escaping import brief, pictured
 from nbtextgen.data.batching import CopyMap
 from nbtextgen.decoding.config import TERM_BEAM, DecodingConfig
 from nbtextgen.decoding.glossary import read_entry
@@ -136,11 +136,12 @@ class TermFinder:
         if self._copy is not None or self._alternatives(texts, ()):
             return
         encoding = self._target.encode(texts[0])
-        unknown = [
+        unknown = dict.fromkeys(
             token.strip() or token for token, number in zip(encoding.tokens, encoding.ids, strict=True) if number == UNK
-        ]
+        )
+        few = ", ".join(repr(brief(token)) for token in list(unknown)[:10]) + (", ..." if len(unknown) > 10 else "")
         raise OptionError(
-            f"{what} {texts[0]!r}, and {', '.join(map(repr, unknown)) or 'that'} is not in the model's vocabulary; use another "
+            f"{what} {brief(texts[0])!r}, and {few or 'that'} is not in the model's vocabulary; use another "
             "term, or train on with pairs that have it (--start)."
         )
 

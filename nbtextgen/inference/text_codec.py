@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from nbtextgen.confidence.confidence import Assessment, Confidence
 from nbtextgen.confidence.features import Observation
 from nbtextgen.core.errors import ModelFileError, OptionError
-from nbtextgen.core.escaping import pictured_piece
+from nbtextgen.core.escaping import brief, pictured_piece
 from nbtextgen.core.wording import share
 from nbtextgen.data.batching import CopyMap, Examples, pad
 from nbtextgen.decoding.config import DecodingConfig, TokenRules
@@ -152,7 +152,7 @@ class TextCodec:
         """Return the token ids of a word that an option names."""
         ids = self.target.encode(word).ids
         if UNK in ids or not ids:
-            raise OptionError(f"--{option} {word!r} is not in the model's vocabulary.")
+            raise OptionError(f"--{option} {brief(word)!r} is not in the model's vocabulary.")
         return tuple(ids)
 
     def generate(
