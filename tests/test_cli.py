@@ -225,7 +225,7 @@ def test_a_wrong_line_is_refused_in_a_sentence(
         ("generate model ab --source en", "--source is about a file"),
         ("generate model ab --encoding utf-8", "--encoding is about a file"),
         ("generate model ab --accept 0.9", "--accept needs --into"),
-        ("runs none", "There are no runs in none"),
+        ("runs none", "There are no runs in none; train with --run NAME to keep one."),
     ],
 )
 def test_what_cannot_be_done_is_said_before_anything_is_trained_or_written(

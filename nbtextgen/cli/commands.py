@@ -272,7 +272,7 @@ def list_runs(arguments: argparse.Namespace, _: Values) -> None:
 
     records = runs(arguments.folder)
     if not records:
-        raise DataError(f"There are no runs in {arguments.folder}.")
+        raise DataError(f"There are no runs in {arguments.folder}; train with --run NAME to keep one.")
     rows = [("name", "state", "update", "best", "created"), *map(_row, records)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:

@@ -110,8 +110,9 @@ class Comparison(dict[str, Difference]):
     def sentences(self) -> list[str]:
         """The results in words, the counts, and the notes."""
         better, worse = (sum(sign * change.edits < 0 for change in self.changes) for sign in (1, -1))
+        changed = f"{len(self.changes):,} {'differs' if len(self.changes) == 1 else 'differ'}"
         counts = (
-            f"n = {counted(self.count, 'output')}; {len(self.changes):,} differ: {self.names[1]} is nearer to the reference in "
+            f"n = {counted(self.count, 'output')}; {changed}: {self.names[1]} is nearer to the reference in "
             f"{better:,}, {self.names[0]} in {worse:,}."
         )
         results = [difference.sentence(name, *self.names) for name, difference in self.items()]

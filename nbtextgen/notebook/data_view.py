@@ -98,7 +98,7 @@ class DataView:
         for column in self.columns:
             low, high = (min(column.lengths), max(column.lengths)) if column.lengths else (0, 0)
             lines.append(
-                f"{column.name}: {column.distinct:,} different; {low:,} to {high:,} characters, median {column.median:,}; "
+                f"{column.name}: {column.distinct:,} different; {low:,} to {counted(high, 'character')}, median {column.median:,}; "
                 f"{counted(len(column.characters), 'different character')}: {pictured(_characters(column))}"
             )
         lines += [f"    {pictured(_cut(source))} -> {pictured(_cut(target))}" for source, target in self.samples]
@@ -110,7 +110,7 @@ class DataView:
     def _html(self) -> str:
         columns = "".join(
             f'<div style="flex:1 1 280px;min-width:0"><div><b>{column.name}</b>: {counted(column.distinct, "different text")}, median '
-            f"{column.median:,} characters</div>{_histogram(column)}"
+            f"{counted(column.median, 'character')}</div>{_histogram(column)}"
             f'<div style="overflow-wrap:anywhere;font-size:12px;margin-top:6px">{counted(len(column.characters), "different character")}: '
             f"<bdi>{visible(_characters(column))}</bdi></div></div>"
             for column in self.columns

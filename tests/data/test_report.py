@@ -127,6 +127,12 @@ def test_the_report_shows_itself_with_all_texts_escaped() -> None:
     assert "control" in bundle["text/plain"] and "row 21" in bundle["text/plain"]
 
 
+def test_one_character_one_word_and_one_token_are_singular() -> None:
+    shown = repr(RawPairs.of([("a", "x"), ("b", "y"), ("c", "z")]).report(tokens="char"))
+    assert "source: 1 character (median; 1 to 1), 1 word, 3 distinct, 3 different characters" in shown
+    assert ", 1 token (median; up to 1)" in shown
+
+
 def test_short_words_that_differ_in_a_letter_are_no_near_duplicates() -> None:
     rows = [("import", "im port"), ("imports", "im ports"), ("imported", "im ported"), ("exports", "ex ports")]
     assert "near-duplicates" not in Pairs.of(rows).report()

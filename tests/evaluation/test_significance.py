@@ -87,6 +87,8 @@ def test_changed_outputs_are_listed_with_the_largest_change_first() -> None:
     comparison = compare_outputs(sources, (references, references), (first, second), ["exact"], names=("old", "new"))
     assert [(change.source, change.edits) for change in comparison.changes] == [("2", -4), ("1", -1), ("3", 1)]
     assert "3 differ: new is nearer to the reference in 2, old in 1" in repr(comparison)
+    one = compare_outputs(sources, (references, references), (references, [*references[:3], "k"]), ["exact"])
+    assert "1 differs: " in repr(one)
     assert list(comparison.frame().columns) == ["source", "reference", "old", "new", "edits"]
     assert "outputs that changed most" in comparison._repr_mimebundle_()["text/html"]
 

@@ -150,5 +150,12 @@ def test_the_continue_panel_writes_escapes_and_leaves_its_text(shell: Interactiv
     assert "'one\\ntwo', length=20, sample=False" in panel.code.pieces[1]["code"]
 
 
+def test_counts_of_one_in_the_data_view_are_singular(shell: InteractiveShell) -> None:
+    shell.user_ns["short"] = [("a", "x"), ("b", "y")]
+    view = shell.run_line_magic("textgen_data", "short --brief")
+    assert "1 to 1 character, median 1;" in repr(view)
+    assert "median 1 character<" in view._repr_mimebundle_()["text/html"]
+
+
 def test_pairs_show_their_report_from_python() -> None:
     assert "rows" in repr(Pairs([("a"), ("b")], ["x", "y"]).report())

@@ -24,8 +24,8 @@ def side_lines(sides: Sequence[Side], ratio: tuple[float, float, float]) -> list
     if not sides:
         return []
     lines = [
-        f"  {side.name}: {side.lengths[1]:,} characters (median; {side.lengths[0]:,} to {side.lengths[3]:,}), "
-        f"{side.words[1]:,} words, {side.distinct:,} distinct, {side.characters:,} different characters"
+        f"  {side.name}: {counted(side.lengths[1], 'character')} (median; {side.lengths[0]:,} to {side.lengths[3]:,}), "
+        f"{counted(side.words[1], 'word')}, {side.distinct:,} distinct, {counted(side.characters, 'different character')}"
         + (f" ({_scripts(side)})" if side.scripts else "")
         for side in sides
     ]
@@ -61,8 +61,8 @@ def _scripts(side: Side) -> str:
 def token_lines(tokens: Iterable[TokenFigures]) -> list[str]:
     """A line for each column's tokens."""
     return [
-        f"  {figures.name} as {figures.unit}: {figures.vocabulary:,} types, {percent(figures.unknown, 2)} unknown in unseen rows, "
-        f"{figures.lengths[1]:,} tokens (median; up to {figures.lengths[3]:,}), {percent(figures.too_long, 2)} too long"
+        f"  {figures.name} as {figures.unit}: {counted(figures.vocabulary, 'type')}, {percent(figures.unknown, 2)} unknown in unseen rows, "
+        f"{counted(figures.lengths[1], 'token')} (median; up to {figures.lengths[3]:,}), {percent(figures.too_long, 2)} too long"
         for figures in tokens
     ]
 

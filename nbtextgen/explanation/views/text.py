@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nbtextgen.core.escaping import pictured
+from nbtextgen.core.wording import counted
 from nbtextgen.explanation.attributions import Values
 from nbtextgen.explanation.config import METHOD_NAMES
 from nbtextgen.explanation.explanation import Explanation, Explanations
@@ -41,9 +42,8 @@ def title(explanation: Explanation) -> str:
     """The output, the method and what it cost."""
     contrast = f" and not {explanation.contrast!r}" if explanation.contrast is not None else ""
     name = METHOD_NAMES[explanation.method]
-    return (
-        f"Why {explanation.text!r}{contrast}: {name} ({explanation.algorithm}; {explanation.evaluations:,} copies read)"
-    )
+    copies = counted(explanation.evaluations, "copy", "copies")
+    return f"Why {explanation.text!r}{contrast}: {name} ({explanation.algorithm}; {copies} read)"
 
 
 def notes(explanation: Explanation) -> list[str]:

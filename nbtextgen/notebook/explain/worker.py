@@ -12,7 +12,7 @@ import numpy as np
 
 from nbtextgen.core.cancellation import CancellationToken, Cancelled
 from nbtextgen.core.errors import NbTextGenError, NotTrainedError
-from nbtextgen.core.wording import sentence_case
+from nbtextgen.core.wording import counted, sentence_case
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.explanation.agreement import Agreement
 from nbtextgen.explanation.config import METHOD_NAMES, METHODS, ExplanationConfig
@@ -296,7 +296,14 @@ class ExplanationWorker:
         self._evaluations += evaluations
         if self._throttle.due():
             done = min(0.99, self._evaluations / self._expected)
-            self.on_update("status", {"busy": True, "text": f"{self._evaluations:,} masked copies read", "done": done})
+            self.on_update(
+                "status",
+                {
+                    "busy": True,
+                    "text": f"{counted(self._evaluations, 'masked copy', 'masked copies')} read",
+                    "done": done,
+                },
+            )
 
     def _explainer(self, request: ExplanationRequest) -> Explainer:
         if request.group not in self._explainers:

@@ -10,7 +10,7 @@ import ipywidgets as widgets
 from nbtextgen.core.cancellation import CancellationToken, run_job
 from nbtextgen.core.errors import NbTextGenError
 from nbtextgen.core.escaping import visible
-from nbtextgen.core.wording import counted, percent, sentence_case
+from nbtextgen.core.wording import counted, percent, sentence_case, share
 from nbtextgen.data.cleaning.clean import SAFE_STEPS, STEPS, StepResult
 from nbtextgen.data.pairs import Cleaned, Pairs, RawPairs
 from nbtextgen.data.report.findings import Finding
@@ -214,7 +214,7 @@ def _kept(cleaned: Cleaned) -> str:
     lost = [f"{result.name} {result.dropped:,}" for result in cleaned.results if result.dropped]
     unreadable = len(cleaned.dropped) - sum(result.dropped for result in cleaned.results)
     lost += [f"unusable rows {unreadable:,}"] if unreadable else []
-    text = f"{len(cleaned.pairs):,} of {total:,} rows kept"
+    text = f"{share(len(cleaned.pairs), total, 'row')} kept"
     return (
         f"{text}; {len(cleaned.dropped):,} will be lost ({', '.join(lost)})" if lost else f"{text}; none will be lost"
     )
@@ -225,6 +225,6 @@ def _effect(result: StepResult | None) -> str:
     if result is None:
         return ""
     effects = [f"drops {counted(result.dropped, 'row')}"] if result.dropped else []
-    effects += [f"rewrites {result.changed:,} texts"] if result.changed else []
+    effects += [f"rewrites {counted(result.changed, 'text')}"] if result.changed else []
     text = ", ".join(effects) or "changes nothing"
     return f"<div style='line-height:1.4;padding-left:12px'>{text}{step_examples(result)}</div>"
