@@ -1,5 +1,6 @@
 """Sphinx configuration of the documentation; ``make docs`` builds it, offline and with warnings as errors."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -56,12 +57,26 @@ def setup(app):
     GoogleDocstring._consume_returns_section = whole_description
     app.connect("doctree-read", write_dashes)
     app.connect("html-page-context", name_language)
+    app.connect("html-page-context", keep_flags_whole)
 
 
 def name_language(app, pagename, templatename, context, doctree):
     """Say in the page that it is in Chinese, by which browsers choose fonts and voices."""
     if pagename.startswith("zh/") or pagename.endswith(".zh"):
         context["language"] = "zh-Hans"
+
+
+def keep_flags_whole(app, pagename, templatename, context, doctree):
+    """Mark the flags in blocks of magics and commands, which the style sheet folds but not within a flag."""
+    blocks = r'<div class="highlight-(?:ipython3|bash)\b[^>]*><div class="highlight"><pre>.*?</pre>'
+    flag = re.compile(r"(?<=[\s>])--[a-z][a-z-]*")
+    if "body" in context:
+        context["body"] = re.sub(
+            blocks,
+            lambda block: flag.sub(r'<span class="flag">\g<0></span>', block[0]),
+            context["body"],
+            flags=re.DOTALL,
+        )
 
 
 def whole_description(docstring, preprocess_types=False):

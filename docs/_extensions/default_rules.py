@@ -21,7 +21,7 @@ RULES = {
     # Network
     "embedding_size": "see [below](#what-the-rules-choose)",
     "hidden_size": "see [below](#what-the-rules-choose); with `max_minutes`, what the machine can train in that time",
-    "dropout": "0.05 + 0.02 for every epoch, at most 0.3 below 10,000 pairs, 0.1 for characters and 0.25 for words above",
+    "dropout": "0.05 + 0.02 for every epoch that is chosen for the data, also if `epochs` is given; at most 0.3 below 10,000 pairs, 0.1 for characters and 0.25 for words above",
     "embedding_dropout": "the value of `dropout`",
     "output_dropout": "the value of `dropout`",
     "copy": "on if both sides are words or BPE, there is attention, and more than 40 % of the target words are in their source",

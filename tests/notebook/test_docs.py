@@ -59,13 +59,15 @@ def code_lines(block: str) -> list[str]:
 
 
 def test_messages_that_the_answers_quote_exist() -> None:
-    sources = [path.read_text(encoding="utf-8") for path in (DOCS.parent / "nbtextgen").rglob("*.py")]
+    files = [path for pattern in ("*.py", "*.js") for path in (DOCS.parent / "nbtextgen").rglob(pattern)]
+    sources = [path.read_text(encoding="utf-8") for path in files]
     messages = re.sub(r'"\s*f?"', "", "\n".join(sources))  # a text over several lines
     quotes = re.findall(r'^\*\*"(.+)"\*\*$', (DOCS / "faq.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert len(quotes) >= 15
     for quote in quotes:
-        parts = re.split(r"\.\.\.|--[a-z-]+(?: \w+)?", quote)
-        assert max(parts, key=len).strip(" :;,.'") in messages, quote
+        parts = [part.strip(" :;,.'()?") for part in re.split(r"\.\.\.|--[a-z-]+(?: [A-Z]+)?", quote)]
+        for part in parts:
+            assert part in messages, (quote, part)
 
 
 def test_few_blocks_are_left_out() -> None:
