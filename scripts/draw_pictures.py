@@ -51,13 +51,8 @@ def put(panel: Locator, label: str, value: str) -> None:
 
 def draw_live(lab: Lab) -> None:
     """A training in progress, once its model predicts most of the samples shown."""
-    notebook = lab.open(
-        [
-            "%load_ext nbtextgen",
-            "%textgen_train dates --data builtin:dates --hidden-size 96 --max-steps 1500 --validate-every 65 --samples 6",
-        ],
-        width=960,
-    )
+    line = "%textgen_train dates --data builtin:dates --max-minutes 1 --samples 6"  # the first line of docs/start.md
+    notebook = lab.open(["%load_ext nbtextgen", line], width=960)
     notebook.run(0)
     notebook.run(1, wait=False)
     panel = notebook.output(1).locator(".ntg-live")
@@ -120,7 +115,7 @@ def draw_tune(lab: Lab) -> None:
     """A search that has ended."""
     notebook = lab.open(["%load_ext nbtextgen", "%textgen_panel dates --data builtin:dates --kind tune"], run=True)
     panel = notebook.panel(1)
-    put(panel, "minutes", "2")
+    put(panel, "Minutes", "2")
     panel.get_by_role("button", name="Start").click()
     expect(panel.get_by_text("dates is the best of")).to_be_visible(timeout=2 * WAIT * 1000)
     assert re.search(r"importance", panel.inner_text(), re.IGNORECASE)

@@ -192,21 +192,20 @@ def magics_page() -> str:
         "`scores = %textgen_evaluate dates --data test.tsv`.",
     ]
     configs = [options_of(config) for _, config, _ in CONFIGS]
-    shared = {name for options in configs for name in options}
     for commands in COMMANDS:
         for name in commands.completions():
             method = getattr(commands, name)
             prose = inspect.unwrap(method).__doc__ or ""
             options = method.completion.options
+            linked = [config.keys() <= options.keys() for config in configs]
+            shared = {key for config, is_linked in zip(configs, linked, strict=True) if is_linked for key in config}
             own = {key: option for key, option in options.items() if key not in shared}
             parts += [
                 f"({name})=\n## `%{name}`",
                 prose_as_markdown(inspect.cleandoc(prose)),
                 option_table_of_magic(own),
             ]
-            sections = [
-                title for (title, *_), config in zip(CONFIGS, configs, strict=True) if config.keys() <= options.keys()
-            ]
+            sections = [title for (title, *_), is_linked in zip(CONFIGS, linked, strict=True) if is_linked]
             if sections:
                 links = ", ".join(f"[{title.lower()}](settings.md#{slug(title)})" for title in sections)
                 parts.append(f"And the settings of {links}.")

@@ -59,7 +59,8 @@ class Difference:
         better = second if (self.difference > 0) == self.higher_is_better else first
         if max(self.p_bootstrap, self.p_randomisation) < LEVEL:
             return f"{name}: {better} is better (p < {LEVEL:g} in both tests)."
-        return f"{name}: {better} has the better figure, but the difference may be chance (p >= {LEVEL:g})."
+        tests = " in one of the tests" if min(self.p_bootstrap, self.p_randomisation) < LEVEL else ""
+        return f"{name}: {better} has the better figure, but the difference may be chance (p >= {LEVEL:g}{tests})."
 
 
 @dataclass(frozen=True)

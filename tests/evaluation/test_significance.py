@@ -11,7 +11,7 @@ from sacrebleu.metrics.ter import TER
 from sacrebleu.significance import PairedTest
 
 from nbtextgen.core.errors import DataError, OptionError
-from nbtextgen.evaluation.significance import Comparison, compare_outputs
+from nbtextgen.evaluation.significance import Comparison, Difference, compare_outputs
 
 WORDS = ["the", "a", "man", "dog", "runs", "sleeps", "in", "on", "snow", "house", "red", "big"]
 
@@ -62,6 +62,13 @@ def test_a_few_changed_outputs_are_judged_as_all_their_swaps_are(changed: int) -
     exact = 2 / 2**changed  # of all swaps, two differ as much: none swapped, and all
     assert comparison["exact"].p_randomisation == pytest.approx(exact, abs=0.02)
     assert ("may be chance" in repr(comparison)) == (exact >= 0.05)
+
+
+def test_a_difference_that_one_test_alone_finds_is_said_to_be_so() -> None:
+    for p_bootstrap, p_randomisation, end in ((0.04, 0.25, "in one of the tests)."), (0.2, 0.25, "(p >= 0.05).")):
+        difference = Difference(98.0, 99.0, 1.0, 0.0, 2.3, p_bootstrap, p_randomisation, higher_is_better=True)
+        sentence = difference.sentence("exact", "old", "new")
+        assert sentence.startswith("exact: new has the better figure, but") and sentence.endswith(end)
 
 
 def test_difference_has_an_interval_around_it(texts: tuple[list[str], list[str], list[str]]) -> None:

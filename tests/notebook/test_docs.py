@@ -76,16 +76,32 @@ def test_few_blocks_are_left_out() -> None:
     assert len(marked) <= 12
 
 
-def default_rules() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("default_rules", DOCS / "_extensions" / "default_rules.py")
+def extension(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, DOCS / "_extensions" / f"{name}.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
+def test_the_page_of_magics_names_every_option_of_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(DOCS / "_extensions")
+    pages = extension("generated_pages")
+    sections = dict(re.findall(r"^## `%(\w+)`\n(.*?)(?=^## |\Z)", pages.magics_page(), re.MULTILINE | re.DOTALL))
+    for commands in pages.COMMANDS:
+        for name in commands.completions():
+            linked = set[str]()
+            for title, config, *_ in pages.CONFIGS:
+                if f"(settings.md#{pages.slug(title)})" in sections[name]:
+                    linked |= set(options_of(config))
+            options = getattr(commands, name).completion.options
+            shown = {key for key, option in options.items() if f"| `{option.flag}` |" in sections[name]}
+            assert set(options) == shown | (linked & set(options)), name
+            assert linked <= set(options), name
+
+
 def test_every_setting_without_a_default_has_a_rule() -> None:
-    rules = default_rules()
+    rules = extension("default_rules")
     configs = (LaunchConfig, DecodingConfig, ExplanationConfig)
     options = {**fit_options(), **{name: option for config in configs for name, option in options_of(config).items()}}
     open_settings = {name for name, option in options.items() if option.default is None}
