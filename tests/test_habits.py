@@ -115,6 +115,7 @@ def test_a_saved_model_has_a_card_that_people_may_complete(tmp_path: Path) -> No
     card = model.save(tmp_path / "plain") / "README.md"
     text = card.read_text(encoding="utf-8")
     assert "qqzz" not in text and "Nothing in this folder holds texts" in text
+    assert "- 1 layer of encoder, 1 of decoder, attention: general" in text
     assert (
         f"{len(secret) - len(model.held_out or ())} training pairs" in text
         and "| `hidden_size` | `8` | given |" in text

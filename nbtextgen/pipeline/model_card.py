@@ -44,7 +44,8 @@ def model_card(
     head = ["---", "library_name: nbtextgen", "tags: [text2text-generation, sequence-to-sequence]", "---"]
     what = ["# Model card", "", *(f"- {line}" for line in description(plan, predictor.networks, history))]
     what += [
-        f"- {network.encoder_layers} layers of encoder, {network.decoder_layers} of decoder, attention: {network.attention}",
+        f"- {counted(network.encoder_layers, 'layer')} of encoder, {network.decoder_layers} of decoder, "
+        f"attention: {network.attention}",
         f"- vocabulary: {predictor.source.size:,} source tokens, {predictor.target.size:,} target tokens",
     ]
     holds = [f"`{name}` holds {counted(count, 'training row')} as plain text." for name, count in kept.items()]

@@ -125,6 +125,7 @@ def test_the_report_shows_itself_with_all_texts_escaped() -> None:
     assert "<script" not in bundle["text/html"] and "<img" not in bundle["text/html"]
     assert "\u202e" not in bundle["text/html"] and "\x07" not in bundle["text/plain"]
     assert "control" in bundle["text/plain"] and "row 21" in bundle["text/plain"]
+    assert "<span style='white-space:nowrap'>(4.8 %)</span>" in bundle["text/html"]  # the number stays with its sign
 
 
 def test_one_character_one_word_and_one_token_are_singular() -> None:

@@ -104,7 +104,7 @@ def finding_table(findings: Iterable[Finding]) -> str:
         rows.append(
             [
                 f"<b style='border-left:4px solid {colour};padding-left:6px'>{finding.severity}</b>",
-                f"{finding.count:,} ({percent(finding.share)})",
+                f"{finding.count:,} <span style='white-space:nowrap'>({percent(finding.share)})</span>",
                 f"<b>{finding.name}</b>: {visible(finding.what)}<details><summary>examples</summary>{examples}</details>",
                 f"<code>{visible(finding.step)}</code>" if finding.step else "",
             ]
