@@ -401,6 +401,7 @@ class Notebook:
         self.page.wait_for_function(
             "light => document.body.dataset.jpThemeLight === light", arg=str(name == "light").lower()
         )
+        self.page.locator("#jupyterlab-splash").wait_for(state="detached")  # it covers the page
 
     def pictures(self, target: Locator, stem: Path) -> list[Path]:
         """Screenshots of a part of the page in both themes: ``stem-light.png`` and ``stem-dark.png``."""
