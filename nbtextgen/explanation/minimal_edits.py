@@ -17,6 +17,7 @@ from nbtextgen.explanation.explainer import Explainer
 from nbtextgen.explanation.margins import Margins
 from nbtextgen.explanation.removal import tokenize_copies
 from nbtextgen.explanation.replacements import replacements
+from nbtextgen.explanation.sentences import quoted_units
 from nbtextgen.explanation.subset_search import smallest_set
 from nbtextgen.inference.generation import Generation
 from nbtextgen.inference.output_part import OutputPart, find_part
@@ -83,7 +84,8 @@ class MinimalEdits(Displayed):
             lines.append(f"Without {_names(units, self.removal.edits)}, the output is “{self._after(self.removal)}”.")
         if self.replacement is not None:
             edits = self.replacement.edits.items()
-            swaps = _listed([f"“{edit.text}” instead of “{units[unit].strip()}”" for unit, edit in edits])
+            names = quoted_units(units)
+            swaps = _listed([f"“{edit.text}” instead of {names[unit]}" for unit, edit in edits])
             lines.append(f"With {swaps}, the output is “{self._after(self.replacement)}”.")
         if self.sufficient is not None and self.sufficient.edits:
             kept = self.sufficient_units
@@ -106,7 +108,8 @@ class MinimalEdits(Displayed):
 
 
 def _names(units: Sequence[str], chosen: Iterable[int]) -> str:
-    return _listed([f"“{units[unit].strip() or '␣'}”" for unit in chosen])
+    names = quoted_units(units)
+    return _listed([names[unit] for unit in chosen])
 
 
 def _listed(parts: Sequence[str]) -> str:

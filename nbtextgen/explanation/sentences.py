@@ -7,6 +7,7 @@ source at all is said to be so.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -155,7 +156,7 @@ def _output_parts(explanation: Explained, *, every: bool = False) -> list[_Part]
     """The words of the output without the end mark; without punctuation unless there is nothing else."""
     parts = _words(explanation.text, explanation.output_offsets[:-1], explanation.output_tokens[:-1])
     words = [part for part in parts if any(character.isalnum() for character in part.name)]
-    return parts if every or not words else words
+    return _numbered(parts if every or not words else words, parts)
 
 
 def _input_parts(explanation: Explained) -> list[_Part]:
@@ -163,12 +164,12 @@ def _input_parts(explanation: Explained) -> list[_Part]:
     if explanation.method == "context":
         return [_Part(name, [index]) for index, name in enumerate(explanation.input_units)]
     if explanation.prefix_values is None:
-        parts = _source_parts(explanation)
+        parts = _numbered(_source_parts(explanation))
         return parts if len(parts) > 1 else _alone(explanation.input_units)  # a single word is the cause of everything
     units = len(explanation.input_units)
-    earlier = _words(explanation.text, explanation.prefix_offsets, explanation.prefix_tokens)
+    earlier = _numbered(_words(explanation.text, explanation.prefix_offsets, explanation.prefix_tokens))
     written = [_Part(f"the earlier {part.name}", [units + member for member in part.members]) for part in earlier]
-    return [*_source_parts(explanation), *written]
+    return [*_numbered(_source_parts(explanation)), *written]
 
 
 def _source_parts(explanation: Explained) -> list[_Part]:
@@ -179,9 +180,24 @@ def _source_parts(explanation: Explained) -> list[_Part]:
 
 def _alone(names: Sequence[str]) -> list[_Part]:
     """Every token or unit by itself, with its place if there are several of the name."""
+    return [_Part(name, [index]) for index, name in enumerate(quoted_units(names))]
+
+
+def quoted_units(names: Sequence[str]) -> list[str]:
+    """Every unit in quotation marks, with its place if there are several of the name: ``“a” at 2``."""
+    quoted = [f"“{name.strip() or '␣'}”" for name in names]
+    counts = Counter(quoted)
+    return [f"{name} at {index}" if counts[name] > 1 else name for index, name in enumerate(quoted, 1)]
+
+
+def _numbered(parts: Sequence[_Part], among: Sequence[_Part] | None = None) -> list[_Part]:
+    """Some of the parts ``among`` which they are counted, with their place if there are several of the name."""
+    among = parts if among is None else among
+    counts = Counter(part.name for part in among)
+    places = {part.members[0]: place for place, part in enumerate(among, 1)}
     return [
-        _Part(f"“{name.strip() or '␣'}”" + (f" at {index + 1}" if names.count(name) > 1 else ""), [index])
-        for index, name in enumerate(names)
+        _Part(f"{part.name} at {places[part.members[0]]}", part.members) if counts[part.name] > 1 else part
+        for part in parts
     ]
 
 
@@ -207,8 +223,8 @@ def _brief(text: str) -> str:
 def _cause(explanation: Explained, part: _Part, inputs: Sequence[_Part]) -> _Cause:
     """Where a part of the output comes from, in words."""
     values, errors = _effects(explanation, part, inputs)
-    if explanation.score != LOG_PROBABILITY:
-        return _score_cause(explanation.score, part, inputs, values)
+    if explanation.score != LOG_PROBABILITY and explanation.method != "attention":  # whose weights are of no score
+        return _score_cause(explanation, part, inputs, values, errors)
     gains = np.maximum(0.0, values)
     total = float(gains.sum())
     order = [int(index) for index in np.argsort(-gains, kind="stable")]
@@ -217,7 +233,7 @@ def _cause(explanation: Explained, part: _Part, inputs: Sequence[_Part]) -> _Cau
         return _Cause(part.name, False, unclear, unclear, total)
     shares = gains[order] / total
     spread = [1.96 * errors[index] / total for index in order]
-    named = next((count for count in range(1, NAMED + 1) if shares[:count].sum() >= MAIN), 0)
+    named = _named(shares, spread)
     described = [
         f"{inputs[index].name} ({_percent(shares[rank], spread[rank])})"
         for rank, index in enumerate(order[: named or 2])
@@ -230,21 +246,58 @@ def _cause(explanation: Explained, part: _Part, inputs: Sequence[_Part]) -> _Cau
     if explanation.contrast is not None:
         verb, preposition = f"rather than “{_brief(explanation.contrast)}” comes", "from"
     if not named:
-        text = f"{verb} {preposition} many parts of the source, most {preposition} {source}"
+        text = f"{verb} {preposition} many parts of {_givens(explanation)}, most {preposition} {source}"
         return _Cause(part.name, False, text, text, total)
     mainly = "mainly " if named == 1 else ""
     return _Cause(part.name, True, f"{verb} {mainly}{preposition} {source}", f"{preposition} {source}", total)
 
 
-def _score_cause(score: str, part: _Part, inputs: Sequence[_Part], values: Values) -> _Cause:
+def _named(shares: Values, spread: Sequence[float]) -> int:
+    """How many parts a sentence names: the fewest that make ``MAIN``, and those that cannot be told apart from the last of them.
+
+    Zero if these are more than ``NAMED``, or there are no such parts.
+
+    Args:
+        shares: of all parts, the largest first.
+        spread: the half-width of the 95 % interval of each.
+    """
+    count = next((count for count in range(1, NAMED + 1) if shares[:count].sum() >= MAIN), 0)
+    if not count:
+        return 0
+    last, noise = shares[count - 1], spread[count - 1]
+    while count < len(shares) and shares[count] > 0:
+        difference = last - shares[count]
+        alike = difference < ROUNDING or (difference < np.hypot(noise, spread[count]) and shares[count] > last / 2)
+        if not alike:
+            return count
+        count += 1
+        if count > NAMED:
+            return 0
+    return count
+
+
+def _givens(explanation: Explained) -> str:
+    """What an output is attributed to, in words."""
+    return "the source" if explanation.prefix_values is None else "the source and the earlier output"
+
+
+def _score_cause(
+    explanation: Explained, part: _Part, inputs: Sequence[_Part], values: Values, errors: Values
+) -> _Cause:
     """What changes another score most: shares have no meaning where a fall may be as good as a rise."""
-    if np.abs(values).max(initial=0.0) < ROUNDING:
-        text = f"has a {score} that does not depend on the source"
+    sizes, score = np.abs(values), explanation.score
+    if sizes.max(initial=0.0) < ROUNDING:
+        text = f"has a {score} that does not depend on {_givens(explanation)}"
         return _Cause(part.name, False, text, text, 0.0)
-    order = [int(index) for index in np.argsort(-np.abs(values), kind="stable")[:2]]
-    named = _listed([f"{inputs[index].name} ({values[index]:+.2f})" for index in order])
+    order = [int(index) for index in np.argsort(-sizes, kind="stable")]
+    clear = [index for index in order if np.isfinite(errors[index]) and sizes[index] > 1.96 * errors[index]]
+    if not clear:
+        text = f"has its {score} from parts that sampling noise hides; give a larger --budget"
+        return _Cause(part.name, False, text, text, 0.0)
+    shown = [index for index in clear[:2] if index == clear[0] or sizes[index] >= 0.005]  # not +0.00
+    named = _listed([f"{inputs[index].name} ({values[index]:+.2f})" for index in shown])
     text = f"has its {score} mostly from {named}"
-    return _Cause(part.name, True, text, text, float(np.abs(values).sum()))
+    return _Cause(part.name, True, text, text, float(sizes.sum()))
 
 
 def _effects(explanation: Explained, part: _Part, inputs: Sequence[_Part]) -> tuple[Values, Values]:
@@ -268,20 +321,35 @@ def _effects(explanation: Explained, part: _Part, inputs: Sequence[_Part]) -> tu
 
 def _unclear(explanation: Explained, part: _Part, inputs: Sequence[_Part], values: Values, errors: Values) -> str:
     """Why no part of the source can be named, as the rest of a sentence; empty where one can."""
-    best = int(values.argmax())
+    best, worst, givens = int(values.argmax()), int(values.argmin()), _givens(explanation)
     if explanation.method in ("attention", "context"):
         return "" if values[best] > 0 else "has no cause among these parts"
-    if np.abs(values).max() < NEGLIGIBLE:
-        if explanation.contrast is not None:
-            return "is not decided by the source against the alternative"
-        with_source = np.exp(explanation.log_probabilities[part.members].sum())
-        without_source = np.exp(explanation.without_source[part.members].sum())
-        return f"hardly depends on the source (p = {_percent(with_source)} with it, {_percent(without_source)} without)"
-    if not np.isfinite(errors).all() or values[best] <= 1.96 * errors[best] and errors[best] > 0:
+    if np.abs(values).max() < NEGLIGIBLE and abs(values.sum()) < NEGLIGIBLE:
+        return _independent(explanation, part)
+    if not np.isfinite(errors).all():
         return "comes from parts that sampling noise hides; give a larger --budget"
-    if values.sum() < -NEGLIGIBLE and -values.min() > values[best]:
-        return f"is written against the source, most of all against {inputs[int(values.argmin())].name}"
-    return "" if values[best] > 0 else "has no part of the source that speaks for it"
+    opposed = values.sum() < -NEGLIGIBLE and -values[worst] > max(values[best], 1.96 * errors[worst])
+    if opposed:
+        return f"is written against {givens}, most of all against {inputs[worst].name}"
+    if values[best] <= 1.96 * errors[best] and errors[best] > 0:
+        return "comes from parts that sampling noise hides; give a larger --budget"
+    return "" if values[best] > 0 else f"has no part of {givens} that speaks for it"
+
+
+def _independent(explanation: Explained, part: _Part) -> str:
+    """What to say of an output that no part has an effect on: all of them together may still have one."""
+    givens = _givens(explanation)
+    with_source = float(explanation.log_probabilities[part.members].sum())
+    without_source = float(explanation.without_source[part.members].sum())
+    together = abs(with_source - without_source) >= NEGLIGIBLE
+    if explanation.contrast is not None:
+        decided = f"is not decided by {givens} against the alternative"
+        return f"{decided} as far as this method can tell" if together else decided
+    pronoun = "it" if givens == "the source" else "them"
+    figures = f"(p = {_percent(np.exp(with_source))} with {pronoun}, {_percent(np.exp(without_source))} without)"
+    if not together:
+        return f"hardly depends on {givens} {figures}"
+    return f"depends on {givens} as a whole {figures}, but on no single part as far as this method can tell"
 
 
 def _percent(share: float, spread: float = 0.0) -> str:

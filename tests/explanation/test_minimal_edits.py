@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,8 +12,10 @@ from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.explanation.attributions import Coalitions, Values
 from nbtextgen.explanation.config import ExplanationConfig
+from nbtextgen.explanation.counterfactual import Edit
 from nbtextgen.explanation.explainer import Explainer
 from nbtextgen.explanation.margins import Margins
+from nbtextgen.explanation.minimal_edits import MinimalEdits
 from nbtextgen.explanation.shapley import power_set
 from nbtextgen.explanation.subset_search import smallest_set
 
@@ -78,6 +82,15 @@ def test_the_smallest_edits_of_a_known_translation(words: TextGenerator) -> None
     whole = words.counterfactual("the red cat is here", missing="delete", unit="word")
     assert whole.removal is not None and len(whole.removal.edits) == 1
     assert len(whole.sufficient_units) >= 2
+
+
+def test_units_that_occur_twice_are_told_apart(words: TextGenerator) -> None:
+    change = words.counterfactual("the red cat is here").removal
+    assert change is not None
+    edits = MinimalEdits(
+        "cat red cat", "Katze", "Katze", ("cat", " red", " cat"), replace(change, edits={2: Edit("mask")}), None, None
+    )
+    assert edits.sentences()[0].startswith("Without “cat” at 3, the output is “")
 
 
 def words_of(units: tuple[str, ...], chosen: object) -> list[str]:
