@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nbtextgen.core.errors import DataError, OptionError
+from nbtextgen.core.errors import DataError
 from nbtextgen.core.escaping import CELL, IN_TABLE, brief, pictured, visible
 from nbtextgen.core.optional_imports import optional_import
+from nbtextgen.core.options import whole_number
 from nbtextgen.core.wording import counted
 from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.data.readers.texts import read_texts
@@ -100,14 +101,14 @@ def to_label(
 
     Raises:
         DataError: if there is no input.
+        OptionError: if ``count`` is no whole number of at least 1.
 
     Example:
         >>> next_rows = to_label(model, words, 5)
         >>> len(next_rows.frame())
         5
     """
-    if isinstance(count, bool) or count < 1:
-        raise OptionError(f"count must be a whole number of at least 1 (got {count!r}).")
+    count = whole_number("count", count, 1)
     texts = validate_sources(read_texts(data, source, encoding), model.plan.data.clean, allow_empty=True)
     first = {text: row for row, text in reversed(list(enumerate(texts))) if text.strip()}
     rows = sorted(first.values())

@@ -69,8 +69,12 @@ class Calibration:
         return sigmoid(self.token_slope * log_odds(log_probabilities) + self.token_intercept)
 
     def threshold(self, precision: float) -> float | None:
-        """The confidence from which outputs may be accepted, or ``None``; see ``safe_threshold``."""
-        return safe_threshold(self.scores, self.right, precision)
+        """The confidence from which outputs may be accepted, or ``None``; see ``safe_threshold``.
+
+        Outputs for sources unlike the training data are never accepted, so they have no part in the promise.
+        """
+        kept = self.scores >= 0
+        return safe_threshold(self.scores[kept], self.right[kept], precision)
 
     def refusal(self, precision: float) -> str:
         """Why no threshold can promise a precision, as a sentence."""

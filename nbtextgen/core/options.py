@@ -16,6 +16,7 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Union, cast, get_args, get_origin
 
@@ -198,6 +199,13 @@ def whole_number(flag: str, value: object, minimum: int = 0) -> int:
     if isinstance(value, bool) or not hasattr(value, "__index__") or operator.index(cast("int", value)) < minimum:
         raise OptionError(f"{flag} must be a whole number of at least {minimum} (got {as_given(value)}).")
     return operator.index(cast("int", value))
+
+
+def open_share(flag: str, value: object) -> float:
+    """Return an argument that is a share; raises ``OptionError`` for anything but a number between 0 and 1, both excluded."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 < float(value) < 1:
+        raise OptionError(f"{flag} must be a number between 0 and 1, both excluded (got {as_given(value)}).")
+    return float(value)
 
 
 def _plain(number: float) -> str:

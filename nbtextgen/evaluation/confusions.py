@@ -14,6 +14,7 @@ from nbtextgen.charts import Chart, figure, heat_map
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.escaping import pictured, visible
 from nbtextgen.core.optional_imports import optional_import
+from nbtextgen.core.options import whole_number
 from nbtextgen.core.wording import counted
 from nbtextgen.evaluation.alignment import Edit, Units, edit_count, edit_runs, single_edits
 from nbtextgen.evaluation.evaluated import (
@@ -185,8 +186,7 @@ def find_confusions(outputs: EvaluatedOutputs, unit: str | None = None, limit: i
         unit = "characters" if outputs.by_characters else "words"
     if unit not in UNITS:
         raise OptionError(f"unit must be {' or '.join(UNITS)} (got {unit!r}).")
-    if limit < 1:
-        raise OptionError(f"limit must be a whole number of at least 1 (got {limit}).")
+    limit = whole_number("limit", limit, 1)
     references, runs = _runs(outputs, unit)
     repeats = Counter(run for row in runs for run in row)
     rows: dict[Edit, list[int]] = defaultdict(list)

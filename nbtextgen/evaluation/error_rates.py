@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from nbtextgen.core.errors import DataError, OptionError
+from nbtextgen.core.errors import DataError
 from nbtextgen.core.optional_imports import optional_import
+from nbtextgen.core.options import whole_number
 from nbtextgen.core.wording import counted, there_are
 from nbtextgen.evaluation.references import (
     SHARE,
@@ -50,8 +51,7 @@ def errors(sources: Sequence[str], references: References, outputs: Sequence[str
     Raises:
         DataError: if the lists have different lengths, or a reference is an empty list.
     """
-    if limit < 0:
-        raise OptionError(f"limit must be a whole number of at least 0 (got {limit}).")
+    limit = whole_number("limit", limit)
     check_lengths(references, outputs)
     if len(sources) != len(outputs):
         raise DataError(f"{there_are(len(sources), 'source')} but {counted(len(outputs), 'output')}; they must match.")

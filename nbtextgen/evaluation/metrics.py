@@ -11,6 +11,7 @@ from typing import Any, cast
 import numpy as np
 
 from nbtextgen.core.errors import DataError, OptionError, nearest
+from nbtextgen.core.options import open_share, whole_number
 from nbtextgen.core.own_metrics import PREFIX, OwnMetric, is_own_metric, own_metric, register_metric
 from nbtextgen.core.wording import as_given
 from nbtextgen.evaluation import error_rates
@@ -161,10 +162,7 @@ def measure(
         DataError: if the lists are empty or of different lengths.
         OptionError: for an unknown metric, or a confidence or number of resamples out of range.
     """
-    if not 0 < confidence < 1:
-        raise OptionError(f"confidence must be a number between 0 and 1, both excluded (got {confidence}).")
-    if resamples < 1:
-        raise OptionError(f"resamples must be a whole number of at least 1 (got {resamples}).")
+    confidence, resamples = open_share("confidence", confidence), whole_number("resamples", resamples, 1)
     chosen = find_metrics(metrics)
     _check(references, outputs)
     scores = Scores()

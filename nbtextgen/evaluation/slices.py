@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nbtextgen.core.errors import OptionError
 from nbtextgen.core.escaping import pictured, visible
 from nbtextgen.core.optional_imports import optional_import
+from nbtextgen.core.options import open_share, whole_number
 from nbtextgen.core.wording import counted
 from nbtextgen.evaluation.evaluated import (
     SHOWN_ROWS,
@@ -81,6 +81,11 @@ class Slices(list[Slice]):
 
     def sentence(self) -> str:
         """The most evident slice in words, or that there is none."""
+        if not self.tested and self.output_count >= 2 * MIN_ROWS:
+            return (
+                f"The {self.output_count:,} inputs have nothing by which {MIN_ROWS} of them or more could be told from the others, so "
+                "there are no slices to compare."
+            )
         if not self.tested:
             return f"There are too few outputs to look for slices ({self.output_count:,}; at least {2 * MIN_ROWS})."
         if not self:
@@ -169,10 +174,7 @@ def find_slices(
     Raises:
         OptionError: for a level or limit out of range.
     """
-    if not 0 < level < 1:
-        raise OptionError(f"level must be a number between 0 and 1, both excluded (got {level}).")
-    if limit < 1:
-        raise OptionError(f"limit must be a whole number of at least 1 (got {limit}).")
+    level, limit = open_share("level", level), whole_number("limit", limit, 1)
     patterns = slice_patterns(outputs) if len(outputs) >= 2 * MIN_ROWS else []
     loss = -figures if higher_is_better else figures
     significant = significant_slices(

@@ -12,6 +12,7 @@ import numpy as np
 
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.optional_imports import optional_import
+from nbtextgen.core.options import whole_number
 from nbtextgen.explanation import archive
 from nbtextgen.explanation.agreement import Agreement
 from nbtextgen.explanation.attributions import Values
@@ -210,6 +211,7 @@ class Explanation(Page, Plotted):
         Raises:
             OptionError: if there is no such head.
         """
+        number = whole_number("number", number)
         count = 0 if self.heads is None else len(self.heads)
         if self.heads is None or not 1 <= number <= count:
             available = f"has heads 1 to {count}" if count else "has no heads: only multi-head attention does"
@@ -245,8 +247,9 @@ class Explanation(Page, Plotted):
             count: most pairs.
 
         Raises:
-            OptionError: for an explanation without interactions.
+            OptionError: for an explanation without interactions, or a count that is no whole number of at least 0.
         """
+        count = whole_number("count", count)
         if self.interactions is None:
             raise OptionError("This explanation has no interactions; ask for them by --interactions.")
         values = (self.interactions if token is None else self.interactions[self._steps(token)]).sum(0)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Unpack
 
 from nbtextgen.core.errors import DataError
+from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.explanation.config import configure, configure_scored
 from nbtextgen.explanation.removal import background_texts
@@ -118,19 +119,26 @@ class ExplainedModel(TrainedModel):
         *,
         on_progress: ProgressCallback | None = None,
     ) -> TrainingPairs:
-        """The training pairs with their index, which is made at the first call and when the model or the data changed."""
+        """The training pairs with their index, which is made at the first call and when the model or the data changed.
+
+        Data that can be read again is, since whoever corrects a row in place asks with the same object; an index takes much
+        longer.
+        """
         from nbtextgen.influence.search import TrainingPairs
 
-        predictor, plan = self.predictor, self.plan
+        predictor, plan, known = self.predictor, self.plan, self._indexed
+        known = None if known is None or known[1] != predictor.fingerprint else known
         key = self.training_pairs if data is None else data
-        if self._indexed is not None and self._indexed[0] is key and self._indexed[1] == predictor.fingerprint:
-            return self._indexed[2]
+        if known is not None and known[0] is key and (data is None or isinstance(data, Iterator)):
+            return known[3]
         if data is not None:
             pairs = given_pairs(plan, predictor, data, targets, source, target, encoding)
         else:
             pairs = None if self.training_pairs is None else self.training_pairs()
         if pairs is None:
             raise DataError(MISSING)
+        if known is not None and data is not None and _content(pairs) == _content(known[2]):
+            return known[3]
         indexed = TrainingPairs.of(
             predictor,
             pairs,
@@ -140,7 +148,7 @@ class ExplainedModel(TrainedModel):
             note=EARLIER_UNKNOWN if plan.start and min(pairs.rows) >= 0 else "",
             on_progress=on_progress,
         )
-        self._indexed = key, predictor.fingerprint, indexed
+        self._indexed = key, predictor.fingerprint, pairs, indexed
         return indexed
 
     def counterfactual(
@@ -215,3 +223,8 @@ class ExplainedModel(TrainedModel):
             score_token=score,
             on_progress=on_progress,
         )
+
+
+def _content(pairs: Pairs) -> tuple[object, ...]:
+    """All that rows behind an output show of their pairs."""
+    return pairs.sources, pairs.targets, pairs.rows, pairs.places, pairs.originals

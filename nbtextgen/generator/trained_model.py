@@ -68,7 +68,7 @@ class TrainedModel:
         self.generated: WeakSet[Generation] = WeakSet()
         self.seen: SeenSources | None = None
         self.training_pairs: Callable[[], Pairs | None] | None = None
-        self._indexed: tuple[object, str, TrainingPairs] | None = None
+        self._indexed: tuple[object, str, Pairs, TrainingPairs] | None = None
         self._predictor: Predictor | None = None
         self._plan: Plan | None = None
         self._session: TrainingSession | None = None

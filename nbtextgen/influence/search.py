@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from nbtextgen.core.errors import DataError, OptionError
+from nbtextgen.core.errors import DataError
+from nbtextgen.core.options import whole_number
 from nbtextgen.data.batching import Examples, encode_examples
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.decoding.config import DecodingConfig
@@ -81,8 +82,7 @@ class TrainingPairs:
     ) -> TrainingRows:
         """Return the rows with the largest influence on an output; see ``TextGenerator.training_rows``."""
         check_method(method)
-        if count < 1:
-            raise OptionError(f"--count must be at least 1 (got {count}).")
+        count = whole_number("--count", count, 1)
         generation = output
         if isinstance(generation, str):
             generation = self.predictor.predict([generation], DecodingConfig())[0]

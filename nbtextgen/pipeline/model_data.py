@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from nbtextgen.core.errors import DataError, OptionError
+from nbtextgen.core.errors import DataError
 from nbtextgen.core.escaping import pictured_piece
+from nbtextgen.core.options import whole_number
 from nbtextgen.core.wording import counted, share, there_are
 from nbtextgen.data.cleaning.clean import rewriter
 from nbtextgen.data.pairs import Pairs
@@ -65,10 +66,9 @@ def evenly_spread(pairs: Pairs, gold: Sequence[str] | None, limit: int) -> tuple
 
     Raises:
         DataError: if there is not one alignment for each pair.
-        OptionError: for a limit below 1.
+        OptionError: if the limit is no whole number of at least 1.
     """
-    if limit < 1:
-        raise OptionError(f"--limit must be at least 1 (got {limit}).")
+    limit = whole_number("--limit", limit, 1)
     if gold is not None and len(gold) != len(pairs):
         raise DataError(
             f"{there_are(len(pairs), 'pair')} but {counted(len(gold), 'gold alignment')}; give one for each."

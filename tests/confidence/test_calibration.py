@@ -283,6 +283,15 @@ def test_outputs_are_ranked_by_their_probability_where_no_held_out_output_is_wro
     assert threshold is not None and (calibration.scores >= threshold).mean() > 0.9
 
 
+def test_outputs_that_are_never_accepted_have_no_part_in_the_promise() -> None:
+    draw = np.random.default_rng(0)
+    right, unlike = draw.random(2000) < 0.8, np.zeros(2000, bool)
+    unlike[::2], right[::2] = True, True  # as few as these never are, but then the promise would be false by far
+    held = HeldOut(np.zeros((2000, len(NAMES))), right, unlike, np.full(9, -0.1), np.ones(9, bool))
+    calibration = fit_calibration(held, Criterion.parse("exact"), {})
+    assert calibration.threshold(0.85) is None and calibration.threshold(0.7) is not None
+
+
 def test_outputs_assessed_together_are_those_assessed_alone(model: TextGenerator, calibration: Calibration) -> None:
     sources = ["abc", "zzzzz", "f", *noisy(12, 11).sources]
     for options in ({}, {"beam": 3, "n_best": 2}):

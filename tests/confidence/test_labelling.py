@@ -90,3 +90,6 @@ def test_errors_of_labelling(model: TextGenerator) -> None:
         to_label(model, ["", " "])
     with pytest.raises(OptionError, match="count"):
         to_label(model, ["ab"], 0)
+    for count in (1.5, True, "3", None):
+        with pytest.raises(OptionError, match="count must be a whole number of at least 1"):
+            to_label(model, ["ab"], count)  # type: ignore[arg-type]

@@ -109,6 +109,9 @@ def test_right_outputs_have_no_confusions() -> None:
     assert repr(confusions) == "No output differs from its reference (n = 1 output)." and confusions.chart() is None
     with pytest.raises(OptionError, match="unit must be characters or words"):
         find_confusions(EvaluatedOutputs(["a"], ["a"], ["a"]), "letters")
+    for limit in (0, 1.5, "3"):
+        with pytest.raises(OptionError, match="limit must be a whole number of at least 1"):
+            find_confusions(EvaluatedOutputs(["a"], ["a"], ["b"]), limit=limit)  # type: ignore[arg-type]
 
 
 @given(

@@ -121,9 +121,11 @@ def test_bad_input_gives_a_sentence() -> None:
         score("exact", ["a", []], ["a", "b"])
     with pytest.raises(OptionError, match="Did you mean 'bleu'"):
         measure(["a"], ["a"], ["blue"])
-    with pytest.raises(OptionError, match="confidence"):
-        measure(["a"], ["a"], confidence=1.5)
-    with pytest.raises(OptionError, match="resamples"):
-        measure(["a"], ["a"], resamples=0)
+    for confidence in (1.5, "x"):
+        with pytest.raises(OptionError, match="confidence must be a number between 0 and 1"):
+            measure(["a"], ["a"], confidence=confidence)  # type: ignore[arg-type]
+    for resamples in (0, 2.5, "9"):
+        with pytest.raises(OptionError, match="resamples must be a whole number of at least 1"):
+            measure(["a"], ["a"], resamples=resamples)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="1 source but 2 outputs"):
         errors(["a"], ["a", "b"], ["a", "b"])

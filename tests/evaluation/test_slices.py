@@ -155,6 +155,10 @@ def test_it_is_said_in_words_what_was_found(scores: Scores, slices: Slices) -> N
     few.evaluated = EvaluatedOutputs(texts[:5], texts[:5], ["?"] * 5)
     assert repr(none.slices()).startswith("None of ") and "worse than the others beyond chance" in repr(none.slices())
     assert "too few outputs" in repr(few.slices("exact"))
+    none.evaluated = EvaluatedOutputs(["abc"] * 60, ["x"] * 60, ["y"] * 60)
+    assert none.slices().sentence() == (
+        "The 60 inputs have nothing by which 10 of them or more could be told from the others, so there are no slices to compare."
+    )
 
 
 def test_an_error_analysis_is_shown_below_the_figures_and_escaped(scores: Scores) -> None:
@@ -170,10 +174,12 @@ def test_an_error_analysis_is_shown_below_the_figures_and_escaped(scores: Scores
 def test_bad_requests_are_refused(scores: Scores) -> None:
     with pytest.raises(OptionError, match="'chrff' was not measured .*Did you mean 'chrf'"):
         scores.slices("chrff")
-    with pytest.raises(OptionError, match="level must be"):
-        scores.slices(level=0)
-    with pytest.raises(OptionError, match="limit must be"):
-        scores.slices(limit=0)
+    for level in (0, 1, "x", True, float("nan")):
+        with pytest.raises(OptionError, match="level must be a number between 0 and 1"):
+            scores.slices(level=level)
+    for limit in (0, 1.5, "3"):
+        with pytest.raises(OptionError, match="limit must be a whole number of at least 1"):
+            scores.slices(limit=limit)
     with pytest.raises(DataError, match="no sources"):
         measure(["a"], ["b"], resamples=2).slices()
     assert errors(["a"], ["a"], ["b"])[0]["edits"] == 1

@@ -149,6 +149,13 @@ def test_an_explanation_has_interactions_without_reading_again(words: TextGenera
     assert long.interaction_errors is not None and long.evaluations <= 600
     with pytest.raises(OptionError, match="no interactions"):
         plain.main_effects()
+    for count in (-1, 1.5, "3"):
+        with pytest.raises(OptionError, match="count must be a whole number"):
+            explained.strongest_interactions(count=count)  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="limit must be a whole number of at least 1"):
+        words.explain_data([(text, "Katze rot")], limit=1.5)  # type: ignore[arg-type]
+    with pytest.raises(OptionError, match="number must be a whole number"):
+        explained.head("1")  # type: ignore[arg-type]
     with pytest.raises(OptionError, match="add shap"):
         words.explain(text, interactions=True, method="attention")
     with pytest.raises(OptionError, match="pairs"):

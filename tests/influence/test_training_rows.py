@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pytest
 import torch
 
@@ -191,7 +192,9 @@ def test_display_escapes_every_text() -> None:
     ("options", "message"),
     [
         ({"method": "gradient"}, "method must be one of gradients, states"),
-        ({"count": 0}, "count must be at least 1"),
+        ({"count": 0}, "count must be a whole number of at least 1"),
+        ({"count": 1.5}, "count must be a whole number of at least 1"),
+        ({"count": "3"}, "count must be a whole number of at least 1"),
         ({"token": 99}, "is not in the output"),
         ({"token": "zz"}, "is not in the output"),
     ],
@@ -200,6 +203,21 @@ def test_wrong_options_are_named(model: TextGenerator, options: dict, message: s
     with pytest.raises((OptionError, DataError), match=message):
         model.training_rows("7 ab", **options)
     assert math.isfinite(model.training_rows("7 ab", token=0)[0].influence)
+
+
+def test_corrected_data_and_other_columns_are_read_again(model: TextGenerator) -> None:
+    sources, targets = map(list, zip(*MESSY, strict=True))
+    table = pandas.DataFrame({"a": sources, "b": targets, "c": targets[::-1]})
+    first = model.training_rows("7 ab", data=table, source="a", target="b")
+    index = model._indexed
+    assert model.training_rows("7 ab", data=table, source="a", target="b") == first
+    assert index is not None and model._indexed is index
+    for row in model.training_rows("7 ab", data=table, source="a", target="c"):
+        assert row.target == table["c"][row.row]
+    table["c"] = "zz"
+    assert {row.target for row in model.training_rows("7 ab", data=table, source="a", target="c")} == {"zz"}
+    other = model.training_rows("7 ab", data=sources, targets=targets)
+    assert all(row.target == targets[row.row] for row in other)
 
 
 def test_rows_are_not_kept_of_what_is_read_in_parts() -> None:
