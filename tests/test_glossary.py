@@ -17,7 +17,7 @@ from nbtextgen.cli import main
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import build
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.inference.terms import TermFinder
+from nbtextgen.inference.terms import TermFinder, _holds
 from nbtextgen.tokenizers.registry import train_tokenizer
 
 WORDS = {"salt": "sel", "pepper": "poivre", "water": "eau", "red": "rouge", "cup": "tasse"}
@@ -102,6 +102,46 @@ def test_patterns_are_carried_over_once_each() -> None:
     assert carried("id ab12 cd", r"[a-z]+\d+", "numbers") == ["ab12", "12"]
     with pytest.raises(OptionError, match="numbers, placeholders, links or a regular expression"):
         carried("x", "(")
+    with pytest.raises(OptionError, match=r"got 'nubmers'.*Did you mean 'numbers'\? If .* write \(nubmers\)"):
+        carried("x", "nubmers")
+    assert carried("nubmers EUR", "(nubmers)", "EUR") == ["nubmers", "EUR"]
+
+
+def test_a_term_with_several_entries_may_become_any_of_their_targets() -> None:
+    tokenizer = train_tokenizer(["polish Polish abc"], "char")
+
+    def terms(text: str, *entries: str) -> list[tuple[str, ...]]:
+        finder = TermFinder(build(DecodingConfig, {"glossary": list(entries)}), tokenizer, tokenizer, None)
+        return list(finder.of(text, ()).texts)
+
+    assert terms("polish", "polish => a", "polish => b", "polish => a") == [("a", "b")]
+    assert terms("Polish", "polish => a", "Polish => b") == terms("Polish", "Polish => b", "polish => a") == [("b",)]
+    assert terms("Polish", "polish => a", "polish => b") == [("a", "b")]
+
+
+@pytest.mark.parametrize(
+    ("output", "term", "there"),
+    [
+        ("tasse 10 rouge", "0", False),
+        ("tasse 10 rouge", "10", True),
+        ("rouges", "rouge", False),
+        ("hi {name}!", "{name}", True),
+        ("(<b>)", "<b>", True),
+        ("100 %s", "%s", True),
+        ("私は東京に", "東京", True),
+        ("sel rouge", "sel rouge", True),
+        ("", "x", False),
+    ],
+)
+def test_a_term_is_there_as_words_of_its_own(output: str, term: str, there: bool) -> None:
+    assert _holds(output, term, True) == there and _holds(output, term, False) == (term in output)
+
+
+def test_words_that_hold_nothing(model: TextGenerator) -> None:
+    assert model.generate(SOURCE, must_include=["", "eau"]).text == model.generate(SOURCE, must_include="eau").text
+    assert model.generate(SOURCE, must_include="").text == model.generate(SOURCE).text
+    with pytest.raises(OptionError, match="must_include has a word of white space alone"):
+        model.generate(SOURCE, must_include=["eau", "  "])
 
 
 def test_glossaries_are_read_from_mappings_files_and_entries(tmp_path: Path) -> None:

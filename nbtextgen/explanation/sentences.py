@@ -337,19 +337,17 @@ def _unclear(explanation: Explained, part: _Part, inputs: Sequence[_Part], value
 
 
 def _independent(explanation: Explained, part: _Part) -> str:
-    """What to say of an output that no part has an effect on: all of them together may still have one."""
-    givens = _givens(explanation)
+    """What to say of an output that no part has an effect on: the whole source may still have one."""
     with_source = float(explanation.log_probabilities[part.members].sum())
     without_source = float(explanation.without_source[part.members].sum())
     together = abs(with_source - without_source) >= NEGLIGIBLE
     if explanation.contrast is not None:
-        decided = f"is not decided by {givens} against the alternative"
+        decided = f"is not decided by {_givens(explanation)} against the alternative"
         return f"{decided} as far as this method can tell" if together else decided
-    pronoun = "it" if givens == "the source" else "them"
-    figures = f"(p = {_percent(np.exp(with_source))} with {pronoun}, {_percent(np.exp(without_source))} without)"
+    figures = f"(p = {_percent(np.exp(with_source))} with it, {_percent(np.exp(without_source))} without)"
     if not together:
-        return f"hardly depends on {givens} {figures}"
-    return f"depends on {givens} as a whole {figures}, but on no single part as far as this method can tell"
+        return f"hardly depends on the source {figures}"
+    return f"depends on the source as a whole {figures}, but on no single part as far as this method can tell"
 
 
 def _percent(share: float, spread: float = 0.0) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from nbtextgen.core.errors import OptionError
+from nbtextgen.core.errors import OptionError, nearest
 from nbtextgen.core.escaping import brief, pictured
 from nbtextgen.data.batching import CopyMap
 from nbtextgen.decoding.config import TERM_BEAM, DecodingConfig
@@ -54,7 +54,10 @@ class RequiredTerms:
         notes = list(output.notes)
         if config.beam == 1 and self.terms:
             notes.append(f"Terms need beam search, so a beam of {TERM_BEAM} was used.")
-        missing = [row[0] for row in self.texts if not any(target.normalize(text) in output.text for text in row)]
+        whole = target.kind != "char"
+        missing = [
+            row[0] for row in self.texts if not any(_holds(output.text, target.normalize(text), whole) for text in row)
+        ]
         if missing:
             shown = ", ".join(pictured(text) for text in missing)
             notes.append(
@@ -64,6 +67,37 @@ class RequiredTerms:
 
 
 NOTHING = RequiredTerms()
+
+
+def _holds(output: str, term: str, whole: bool) -> bool:
+    """Whether a term is in an output; if ``whole``, not inside of a longer word or number."""
+    places = [(match.start(), match.start() + len(term)) for match in re.finditer(f"(?={re.escape(term)})", output)]
+    borders = (
+        {border for span in word_spans(output) for border in span} | {0, len(output)}
+        if places and whole
+        else set[int]()
+    )
+    return any(not whole or {start, stop} <= borders for start, stop in places)
+
+
+def _pattern(name: str) -> re.Pattern[str]:
+    """The pattern of a name, or a regular expression.
+
+    Raises:
+        OptionError: for what is no regular expression, or nearly a name.
+    """
+    similar = nearest(name, PATTERNS) if name.isalpha() and name not in PATTERNS else ""
+    if similar:
+        raise OptionError(
+            f"--carry-over takes {', '.join(PATTERNS)} or a regular expression (got {name!r}).{similar} If that word itself is to be "
+            f"carried over, write ({name})."
+        )
+    try:
+        return re.compile(PATTERNS.get(name, name))
+    except re.error as error:
+        raise OptionError(
+            f"--carry-over takes {', '.join(PATTERNS)} or a regular expression, and {name!r} is neither ({error})."
+        ) from None
 
 
 class TermFinder:
@@ -78,20 +112,20 @@ class TermFinder:
         self._source, self._target, self._copy = source, target, copy
         self._glossary: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._spelled: dict[tuple[tuple[str, ...], tuple[str, ...]], Alternatives] = {}
-        for term, targets in map(read_entry, config.glossary):
+        entries = list(map(read_entry, config.glossary))
+        for term, targets in entries:
             self._check(f"--glossary {term!r} needs", targets)
-            for spelling in (term, term[:1].upper() + term[1:]):  # as at the start of a sentence
-                self._glossary.setdefault(tuple(self._words(spelling)), tuple(targets))
-        self._included = config.must_include
-        for word in config.must_include:
+            words = tuple(self._words(term))  # a term with several entries may become the target of any
+            self._glossary[words] = tuple(dict.fromkeys([*self._glossary.get(words, ()), *targets]))
+        for term, _ in entries:  # as at the start of a sentence, where no entry is spelled so
+            capital = tuple(self._words(term[:1].upper() + term[1:]))
+            self._glossary.setdefault(capital, self._glossary[tuple(self._words(term))])
+        self._included = tuple(word for word in config.must_include if word)
+        for word in self._included:
+            if not word.strip():
+                raise OptionError("--must-include has a word of white space alone; leave it out.")
             self._check("--must-include needs", [word])
-        try:
-            self._patterns = [re.compile(PATTERNS.get(name, name)) for name in config.carry_over]
-        except re.error as error:
-            raise OptionError(
-                f"--carry-over takes {', '.join(PATTERNS)} or a regular expression, and one of {config.carry_over} is neither "
-                f"({error})."
-            ) from None
+        self._patterns = [_pattern(name) for name in config.carry_over]
 
     @property
     def idle(self) -> bool:

@@ -158,6 +158,10 @@ def test_with_earlier_output_the_source_alone_is_not_blamed() -> None:
     assert against.sentence(3) == (
         "“rot” is written against the source and the earlier output, most of all against the earlier “01”."
     )
+    nothing = explanation(0.001 * np.ones((5, 5)), **prefix, prefix_values=0.001 * np.tril(np.ones((5, 4)), -1))
+    assert nothing.sentence(3).startswith(
+        "“rot” depends on the source as a whole (p = 50 % with it, 10 % without), but on no"
+    )
 
 
 def test_a_source_of_one_word_is_named_by_its_letters_and_an_output_of_one_word_too() -> None:
