@@ -80,7 +80,10 @@ def counterfactual(
 
 
 def edited(source: str, units: Units, edits: Mapping[int, Edit]) -> tuple[str, list[Span]]:
-    """The changed text, and the offsets of masked units in it."""
+    """The changed text, and the offsets of masked units in it.
+
+    Of the two spaces around a deleted word one is deleted, too; but characters alone are cut out as explanations cut them.
+    """
     text, masked, end = "", list[Span](), 0
     for index, (start, stop) in enumerate(units.offsets):
         edit = edits.get(index)
@@ -92,6 +95,8 @@ def edited(source: str, units: Units, edits: Mapping[int, Edit]) -> tuple[str, l
         elif edit.action == "mask":
             masked.append((len(text), len(text) + stop - start))
             text += source[start:stop]
+        elif units.member is None:
+            pass
         elif text.endswith(" ") and source[stop : stop + 1] in ("", " "):
             text = text[:-1]  # delete one of the two spaces around a word together with it
         elif not text and source[stop : stop + 1] == " ":

@@ -6,7 +6,7 @@ what was written before is the same.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,6 +20,7 @@ from nbtextgen.explanation.subject import Subject
 from nbtextgen.explanation.value_function import ProgressCallback
 from nbtextgen.model.decoder import Decoded
 from nbtextgen.model.seq2seq import Seq2Seq
+from nbtextgen.tokenizers.base import PAD
 
 LOWEST = -60.0
 """Margin of a token that cannot be written at all, such as a copied word that the changed input does not hold."""
@@ -41,6 +42,7 @@ class Margins:
         removal: Removal,
         steps: Sequence[int] | None = None,
         *,
+        limit: Callable[[int], int] | None = None,
         on_progress: ProgressCallback | None = None,
     ) -> None:
         """Create the function.
@@ -50,9 +52,12 @@ class Margins:
             subject: the source and its output.
             removal: makes copies of the source without the missing units.
             steps: indices of the output tokens that count; by default all, the end mark included.
+            limit: the longest output for a number of source tokens, beyond which a search writes nothing: a shorter source may
+                cut the output.
             on_progress: called after every batch.
         """
         self.networks, self.subject, self.removal, self.on_progress = networks, subject, removal, on_progress
+        self.limit = limit
         self.steps = sorted(range(len(subject.output)) if steps is None else steps)
         self.evaluations = 0
         self._margins: dict[bytes, float] = {}
@@ -98,11 +103,21 @@ class Margins:
             ):  # otherwise a margin of logits is one of probabilities
                 scores = scores.log_softmax(-1)
             logs.append(network.decoding_log_probabilities(scores, decoded, memory))
-        margins = _margins(ensemble_mean(logs), targets)
+        margins = self._limited(_margins(ensemble_mean(logs), targets), ids)
         self.evaluations += len(sources.ids)
         if self.on_progress is not None:
             self.on_progress(len(sources.ids))
         return margins.double().cpu().numpy()
+
+    def _limited(self, margins: Tensor, ids: Tensor) -> Tensor:
+        """The margins, where a search ends at the limit for the sources ``ids (copies, length)``: there, whatever is likelier."""
+        if self.limit is None:
+            return margins
+        counts = (ids != PAD).sum(1).cpu().numpy()
+        longest = torch.tensor([self.limit(int(count)) for count in counts], device=ids.device)[:, None]
+        steps = torch.tensor(self.steps, device=ids.device)
+        ends = (steps == len(self.subject.output) - 1) & (steps == longest)
+        return margins.masked_fill(ends, -LOWEST).masked_fill((steps >= longest) & ~ends, LOWEST)
 
     def _chosen(self, decoded: Decoded) -> Decoded:
         """The decoder's results at the steps that count."""

@@ -76,17 +76,17 @@ class MinimalEdits(Displayed):
 
     def sentences(self) -> list[str]:
         """What was found, a sentence for each search."""
-        part, units = f"“{self.part}”", self.input_units
+        part, units = f"“{self.part}”" if self.part else "the empty output", self.input_units
         lines = list[str]()
         if self.removal is None:
-            lines.append(f"{part} stays, whatever is left out.")
+            lines.append(f"{part[0].upper()}{part[1:]} stays, whatever is left out.")
         else:
-            lines.append(f"Without {_names(units, self.removal.edits)}, the output is “{self._after(self.removal)}”.")
+            lines.append(f"Without {_names(units, self.removal.edits)}, the output is {self._after(self.removal)}.")
         if self.replacement is not None:
             edits = self.replacement.edits.items()
             names = quoted_units(units)
             swaps = _listed([f"“{edit.text}” instead of {names[unit]}" for unit, edit in edits])
-            lines.append(f"With {swaps}, the output is “{self._after(self.replacement)}”.")
+            lines.append(f"With {swaps}, the output is {self._after(self.replacement)}.")
         if self.sufficient is not None and self.sufficient.edits:
             kept = self.sufficient_units
             enough = (
@@ -98,7 +98,8 @@ class MinimalEdits(Displayed):
         return lines
 
     def _after(self, edit: MinimalEdit) -> str:
-        return edit.change.generation.text
+        text = edit.change.generation.text
+        return f"“{text}”" if text else "empty"
 
     @property
     def sufficient_units(self) -> tuple[int, ...]:
@@ -154,7 +155,12 @@ def search_minimal_edits(explainer: Explainer, token: int | str | None, backgrou
     subject, units, predictor = explainer.subject, explainer.units, explainer.predictor
     part = _part(explainer, token)
     margins = Margins(
-        predictor.networks, subject, explainer.value.removal, part.steps, on_progress=explainer.on_progress
+        predictor.networks,
+        subject,
+        explainer.value.removal,
+        part.steps,
+        limit=predictor.limit,
+        on_progress=explainer.on_progress,
     )
     if margins(np.ones((1, len(units)), bool))[0] <= 0:
         raise DataError(

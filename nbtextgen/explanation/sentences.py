@@ -108,7 +108,8 @@ class _Cause:
 def output_sentence(explanation: Explained) -> str:
     """The whole output in a sentence: where its words come from, the most dependent ones first named, in their order."""
     inputs = _input_parts(explanation)
-    whole = _cause(explanation, _Part(f"“{_brief(explanation.text)}”", _all_tokens(explanation)), inputs)
+    name = f"“{_brief(explanation.text)}”" if explanation.text else "The empty output"
+    whole = _cause(explanation, _Part(name, _all_tokens(explanation)), inputs)
     if explanation.contrast is not None:
         return whole.sentence + _caution(explanation)
     causes = [_cause(explanation, part, inputs) for part in _output_parts(explanation)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -93,6 +94,26 @@ def test_units_that_occur_twice_are_told_apart(words: TextGenerator) -> None:
     assert edits.sentences()[0].startswith("Without “cat” at 3, the output is “")
 
 
+def test_empty_outputs_are_called_empty(words: TextGenerator) -> None:
+    change = words.counterfactual("the red cat is here").removal
+    assert change is not None
+    changed = replace(change.change, generation=replace(change.change.generation, text=""))
+    edits = MinimalEdits(
+        "a b",
+        "",
+        "",
+        ("a", "b"),
+        None,
+        replace(change, edits={0: Edit("replace", "z")}, change=changed),
+        replace(change, edits={1: Edit("mask")}),
+    )
+    assert edits.sentences() == [
+        "The empty output stays, whatever is left out.",
+        "With “z” instead of “a”, the output is empty.",
+        "“a” is enough for the empty output.",
+    ]
+
+
 def words_of(units: tuple[str, ...], chosen: object) -> list[str]:
     return [units[unit].strip() for unit in sorted(chosen)]  # type: ignore[call-overload]
 
@@ -120,3 +141,15 @@ def test_an_output_that_was_cut_is_explained_without_its_end(dates: TextGenerato
     cut = dates.generate("3 May 2019", max_length=4)
     edits = dates.counterfactual(cut, unit="word", missing="mask")
     assert edits.text == edits.part == cut.text and edits.removal is not None
+
+
+@pytest.mark.parametrize(("name", "source"), [("22", "q z q"), ("04", "q z q"), ("24", "a a b"), ("24", "e d a b c")])
+def test_what_is_found_is_what_the_model_writes_also_where_a_shorter_source_cuts_the_output(
+    name: str, source: str
+) -> None:
+    model = TextGenerator.load(Path(__file__).parents[1] / "data" / "golden" / "models" / name)
+    for unit in ("token", "char"):
+        found = model.counterfactual(source, missing="delete", unit=unit)
+        assert found.removal is None or found.removal.change.generation.text != found.text
+        if found.sufficient is not None and found.sufficient.edits:
+            assert found.sufficient.change.generation.text == found.text

@@ -164,6 +164,19 @@ def test_with_earlier_output_the_source_alone_is_not_blamed() -> None:
     )
 
 
+def test_an_empty_output_is_called_empty() -> None:
+    empty = explanation(
+        [[0, 0, 0, 2, 0]],
+        text="",
+        output_tokens=("■",),
+        output_offsets=((0, 0),),
+        base_values=np.zeros(1),
+        log_probabilities=np.log([0.9]),
+        without_source=np.log([0.1]),
+    )
+    assert empty.sentence() == "The empty output comes mainly from “red” (100 %)."
+
+
 def test_a_source_of_one_word_is_named_by_its_letters_and_an_output_of_one_word_too() -> None:
     word = explanation(
         [[0.1, 0, 2, 0], [0, 1, 0, 0], [0, 0, 0, 0]],
