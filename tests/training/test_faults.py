@@ -206,7 +206,7 @@ def test_training_stops_if_the_loss_explodes_after_three_setbacks() -> None:
 def test_batch_too_large_for_memory_is_split_and_reported_once(megabytes: int) -> None:
     code = f"""
 import resource, sys
-import torch
+import numpy, torch
 from nbtextgen import TextGenerator
 torch.set_num_threads(1)
 def settings(count):
@@ -214,6 +214,7 @@ def settings(count):
                 precision="fp32", samples=0, valid_fraction=0.0, dropout=0.0)
 pairs = [(chr(97 + n % 26) * 200, chr(97 + n % 25) * 200) for n in range(256)]
 TextGenerator(**settings(2)).fit(pairs[:8], callbacks=[])                        # everything is loaded and warm
+numpy.ones((600, 300)) @ numpy.ones((300, 600))  # also OpenBLAS, which in NumPy 2.0 waits for its memory for ever
 used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + {megabytes} * 2**20,) * 2)
 model = TextGenerator(**settings(256)).fit(pairs, callbacks=[])
