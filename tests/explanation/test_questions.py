@@ -268,7 +268,7 @@ def test_explanations_of_different_outputs_are_not_compared(words: TextGenerator
     one, other = words.explain(SOURCE, faithfulness=False), words.explain("red cat", faithfulness=False)
     with pytest.raises(OptionError, match="different outputs or units"):
         Explanations({"shap": one, "occlusion": other})
-    with pytest.raises(OptionError, match="limit must be at least 1"):
+    with pytest.raises(OptionError, match="limit must be a whole number of at least 1"):
         words.explain_data([(SOURCE, TARGET)], limit=0)
     with pytest.raises(DataError, match="An alignment reads like"):
         words.explain_data([(SOURCE, TARGET)], gold=[3])
