@@ -206,18 +206,13 @@ class Explanation(Page, Plotted):
         return np.zeros(len(self.prefix_tokens)) if self.prefix_values is None else self.prefix_values.sum(0)
 
     def head(self, number: int) -> Explanation:
-        """The attention of one head, counted from 1, as an explanation of its own.
-
-        Raises:
-            OptionError: if there is no such head.
-        """
-        number = whole_number("number", number)
-        count = 0 if self.heads is None else len(self.heads)
+        """The attention of one head, counted from 1, as an explanation of its own; ``OptionError`` if there is none."""
+        number, count = whole_number("number", number), 0 if self.heads is None else len(self.heads)
         if self.heads is None or not 1 <= number <= count:
             available = f"has heads 1 to {count}" if count else "has no heads: only multi-head attention does"
             raise OptionError(f"There is no head {number}; this explanation {available}.")
-        algorithm = f"head {number} of {count}"
-        return self.replace(values=self.heads[number - 1], heads=None, faithfulness=None, algorithm=algorithm)
+        values, algorithm = self.heads[number - 1], f"head {number} of {count}"
+        return self.replace(values=values, heads=None, faithfulness=None, algorithm=algorithm)
 
     @property
     def players(self) -> tuple[str, ...]:
@@ -249,13 +244,12 @@ class Explanation(Page, Plotted):
         Raises:
             OptionError: for an explanation without interactions, or a count that is no whole number of at least 0.
         """
-        count = whole_number("count", count)
         if self.interactions is None:
             raise OptionError("This explanation has no interactions; ask for them by --interactions.")
         values = (self.interactions if token is None else self.interactions[self._steps(token)]).sum(0)
         rows, columns = np.triu_indices(len(values), 1)
         pairs = values[rows, columns]
-        order = np.argsort(-np.abs(pairs), kind="stable")[:count]
+        order = np.argsort(-np.abs(pairs), kind="stable")[: whole_number("count", count)]
         return [(int(rows[pair]), int(columns[pair]), float(pairs[pair])) for pair in order]
 
     def main_effects(self) -> Values:
