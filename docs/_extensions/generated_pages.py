@@ -13,9 +13,9 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from default_rules import RULES
-from sphinx.application import Sphinx
 
 from nbtextgen.cli.arguments import parsers
 from nbtextgen.core.options import Option, options_of
@@ -32,6 +32,9 @@ from nbtextgen.run.config import LaunchConfig
 from nbtextgen.tokenizers.config import TokenizerConfig
 from nbtextgen.training import events
 from nbtextgen.training.config import TrainingConfig
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 CONFIGS = (
     ("Data", DataConfig, "`TextGenerator(...)`, `%textgen_train`"),
