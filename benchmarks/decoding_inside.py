@@ -45,7 +45,7 @@ def decode_nbtextgen(work: Path, sources: Path, beam: int, batch_size: int, leng
     model = TextGenerator.load(work / "nbtextgen")
     texts = sources.read_text("utf-8").rstrip("\n").split("\n")
     calls = [[text] for text in texts] if batch_size == 1 else [texts]
-    model.generate(texts[:1], max_length=2)  # quantizes the weights, which belongs to loading
+    model.generate(texts[:2], max_length=2)  # quantizes and packs the weights, which belongs to loading
 
     def run() -> None:
         for call in calls:
