@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nbtextgen.core.errors import DataError, OptionError, nearest
-from nbtextgen.core.escaping import html_table, pictured, visible
+from nbtextgen.core.escaping import brief, html_table, pictured, visible
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.core.wording import counted
 from nbtextgen.evaluation.confusions import Confusions, find_confusions
@@ -210,5 +210,4 @@ def _right(outputs: EvaluatedOutputs) -> NDArray[np.bool_]:
 
 
 def _short(text: object) -> str:
-    shown = pictured(str(text))
-    return shown if len(shown) <= MAX_TEXT else shown[: MAX_TEXT - 1] + "…"
+    return brief(pictured(str(text)), MAX_TEXT)

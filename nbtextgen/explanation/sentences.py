@@ -14,6 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
+from nbtextgen.core.escaping import brief
 from nbtextgen.explanation.attributions import Values
 from nbtextgen.explanation.faithfulness import Faithfulness
 from nbtextgen.tokenizers.normalization import Span
@@ -31,6 +32,8 @@ FEWEST_RANKED = 4
 """Units from which a random order is much of a comparison."""
 NAMED = 3
 """Most parts, and most words of the output, that a sentence names."""
+MAX_TEXT = 40
+"""Most characters of a text that a sentence quotes."""
 
 
 class Explained(Protocol):
@@ -108,7 +111,7 @@ class _Cause:
 def output_sentence(explanation: Explained) -> str:
     """The whole output in a sentence: where its words come from, the most dependent ones first named, in their order."""
     inputs = _input_parts(explanation)
-    name = f"“{_brief(explanation.text)}”" if explanation.text else "The empty output"
+    name = f"“{brief(explanation.text, MAX_TEXT)}”" if explanation.text else "The empty output"
     whole = _cause(explanation, _Part(name, _all_tokens(explanation)), inputs)
     if explanation.contrast is not None:
         return whole.sentence + _caution(explanation)
@@ -138,7 +141,7 @@ def token_sentences(explanation: Explained) -> list[str]:
 
 def part_sentence(explanation: Explained, text: str, tokens: Sequence[int]) -> str:
     """A sentence for some tokens of the output, which stand for ``text``."""
-    return _cause(explanation, _Part(f"“{_brief(text)}”", list(tokens)), _input_parts(explanation)).sentence
+    return _cause(explanation, _Part(f"“{brief(text, MAX_TEXT)}”", list(tokens)), _input_parts(explanation)).sentence
 
 
 def _caution(explanation: Explained) -> str:
@@ -213,12 +216,8 @@ def _words(text: str, offsets: Sequence[Span], names: Sequence[str]) -> list[_Pa
             continue
         last = touched[0] if len(touched) == 1 else -1
         own = text[slice(*words[last])] if last >= 0 else name.strip() or "␣"
-        parts.append(_Part(f"“{_brief(own)}”", [index]))
+        parts.append(_Part(f"“{brief(own, MAX_TEXT)}”", [index]))
     return parts
-
-
-def _brief(text: str) -> str:
-    return text if len(text) <= 40 else text[:39] + "…"
 
 
 def _cause(explanation: Explained, part: _Part, inputs: Sequence[_Part]) -> _Cause:
@@ -245,7 +244,7 @@ def _cause(explanation: Explained, part: _Part, inputs: Sequence[_Part]) -> _Cau
     else:
         verb, preposition = "comes", "from"
     if explanation.contrast is not None:
-        verb, preposition = f"rather than “{_brief(explanation.contrast)}” comes", "from"
+        verb, preposition = f"rather than “{brief(explanation.contrast, MAX_TEXT)}” comes", "from"
     if not named:
         text = f"{verb} {preposition} many parts of {_givens(explanation)}, most {preposition} {source}"
         return _Cause(part.name, False, text, text, total)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nbtextgen.charts import figure, histogram
-from nbtextgen.core.escaping import folded, pictured, visible
+from nbtextgen.core.escaping import brief, folded, pictured, visible
 from nbtextgen.core.wording import counted
 
 if TYPE_CHECKING:
@@ -101,7 +101,10 @@ class DataView:
                 f"{column.name}: {column.distinct:,} different; {low:,} to {counted(high, 'character')}, median {column.median:,}; "
                 f"{counted(len(column.characters), 'different character')}: {pictured(_characters(column))}"
             )
-        lines += [f"    {pictured(_cut(source))} -> {pictured(_cut(target))}" for source, target in self.samples]
+        lines += [
+            f"    {pictured(brief(source, MAX_CHARACTERS))} -> {pictured(brief(target, MAX_CHARACTERS))}"
+            for source, target in self.samples
+        ]
         return "\n".join(lines + ([repr(self.report)] if self.report is not None else []))
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
@@ -117,7 +120,7 @@ class DataView:
         )
         left = "text-align:left;vertical-align:top;overflow-wrap:anywhere"
         rows = "".join(
-            f'<tr><td style="{left}">{folded(_cut(source))}</td><td style="{left}">{folded(_cut(target))}</td></tr>'
+            f'<tr><td style="{left}">{folded(brief(source, MAX_CHARACTERS))}</td><td style="{left}">{folded(brief(target, MAX_CHARACTERS))}</td></tr>'
             for source, target in self.samples
         )
         table = (
@@ -154,7 +157,3 @@ def _characters(column: Column) -> str:
     """Return the most frequent characters, sorted."""
     shown = sorted(character for character, _ in column.characters[:SHOWN_CHARACTERS] if character != " ")
     return " ".join(shown) + (" \u2026" if len(column.characters) > SHOWN_CHARACTERS else "")
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= MAX_CHARACTERS else text[: MAX_CHARACTERS - 1] + "\u2026"

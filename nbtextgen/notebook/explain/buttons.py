@@ -21,7 +21,7 @@ import traitlets
 
 from nbtextgen.charts.keeping import BUTTON
 from nbtextgen.core.errors import NbTextGenError, NotTrainedError
-from nbtextgen.core.escaping import pictured
+from nbtextgen.core.escaping import brief, pictured
 from nbtextgen.inference.generation import Generation, Generations, table
 from nbtextgen.notebook.code import Values
 from nbtextgen.notebook.explain.panel import ExplanationPanel
@@ -91,7 +91,7 @@ class ExplainButtons(anywidget.AnyWidget):
 
 def explain_button(value: str, text: str) -> str:
     """Return a hidden, empty button; the front end fills in its word and shows it, so that a static page shows nothing."""
-    name = pictured(text if len(text) <= MAX_NAME_CHARACTERS else text[: MAX_NAME_CHARACTERS - 1] + "\u2026")
+    name = pictured(brief(text, MAX_NAME_CHARACTERS))
     return (
         f'<button type="button" class="ntg-explain" value="{value}" aria-label="Explain: {html.escape(name, quote=True)}" '
         f'style="{BUTTON};display:none"></button>'

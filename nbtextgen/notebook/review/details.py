@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from nbtextgen.core.cancellation import CancellationToken
-from nbtextgen.core.escaping import pictured
+from nbtextgen.core.escaping import brief, pictured
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.inference.generation import Generation
 from nbtextgen.inference.sources import validate_sources
@@ -125,4 +125,4 @@ def percent(probability: float) -> str:
 
 
 def _short(text: str) -> str:
-    return pictured(text if len(text) <= MAX_SHORT else text[: MAX_SHORT - 1] + "\u2026")
+    return pictured(brief(text, MAX_SHORT))
