@@ -98,7 +98,7 @@ def trained(rows: list[Row], epochs: int, folder: Path | None) -> TextGenerator:
         return TextGenerator.load(folder)
     built_in = builtin("dates", len(rows))
     pairs = Pairs([row[0] for row in rows] + built_in.sources, [row[1] for row in rows] + built_in.targets)
-    options = {"hidden_size": 128, "embedding_size": 64, "source_masking": 0.1, "learning_rate": 0.003}
+    options = {"hidden_size": 128, "embedding_size": 64, "source_masking": 0.3, "learning_rate": 0.003}
     model = TextGenerator(**options, epochs=epochs, samples=0, threads=1).fit(pairs, callbacks=[])
     if folder is not None:
         model.save(folder, keep_sources=200)

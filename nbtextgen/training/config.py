@@ -54,7 +54,11 @@ class TrainingConfig:
     )
     teacher_forcing: float = option(1.0, "share of steps fed with the true previous token", minimum=0.0, maximum=1.0)
     source_masking: float = option(
-        0.0, "share of source tokens masked in training", minimum=0.0, below=1.0, usual=(0, 0.5)
+        0.0,
+        "share of source tokens masked in training, which makes explanations more truthful",
+        minimum=0.0,
+        below=1.0,
+        usual=(0, 0.5),
     )
     coverage_weight: float = option(1.0, "weight of the coverage loss", minimum=0.0, usual=(0, 5))
     precision: str = option(

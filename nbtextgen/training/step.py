@@ -196,7 +196,8 @@ class Updater:
             copies = None if part.copies is None else self.tensor(part.copies)
             with self._exchanged(exchange and number == len(parts)):
                 with self.arithmetic():
-                    source, target = self._masked(self.tensor(part.sources)), self.tensor(part.targets)
+                    source = masked(self.tensor(part.sources), self.config.source_masking)
+                    target = self.tensor(part.targets)
                     total, nll = self._loss(source, target, copies, teacher_forcing)
                 (total * weight).backward()
             if len(rows):
@@ -237,12 +238,31 @@ class Updater:
         if parts:
             self._most = max(1.0, self._needs(parts)[0] / 2)
 
-    def _masked(self, source: Tensor) -> Tensor:
-        """Hide a share of the source tokens, so that masked inputs stay familiar to the model."""
-        if not self.config.source_masking:
-            return source
-        hidden = (torch.rand(source.shape, device=source.device) < self.config.source_masking) & (source != PAD)
-        return source.masked_fill(hidden, MASK)
+def masked(source: Tensor, share: float) -> Tensor:
+    """Mask a share of the source tokens, so that the model learns what an output may be when parts of its source are missing.
+
+    Explanations score outputs with random sets of units masked. A model that has seen such sources scores them by what is
+    left (Frye et al. 2021, "Shapley explainability on the data manifold"), so twice the share of the pairs lose tokens, at
+    a rate that is drawn for each from 0 to 1; a share over a half masks in all pairs, at rates from ``2 share - 1``. In each
+    pair the tokens are missing in runs, like those of words and phrases, of a mean length that is drawn too.
+
+    Args:
+        source: token ids, ``(pairs, tokens)``.
+        share: expected share of masked tokens, from 0 to below 1.
+
+    Returns:
+        Token ids, ``(pairs, tokens)``.
+    """
+    if not share:
+        return source
+    pairs, device = (len(source), 1), source.device
+    lowest = max(0.0, 2 * share - 1)
+    rate = lowest + (1 - lowest) * torch.rand(pairs, device=device)
+    rate = rate * (torch.rand(pairs, device=device) < 2 * share)
+    begins = torch.rand(source.shape, device=device) >= torch.rand(pairs, device=device)
+    begin = torch.where(begins, torch.arange(source.shape[1], device=device), 0).cummax(1).values
+    hidden = (torch.rand(source.shape, device=device) < rate).gather(1, begin)
+    return source.masked_fill(hidden & (source != PAD), MASK)
 
 
 def memory_short(what: str, tokens: int) -> MemoryShortError:
