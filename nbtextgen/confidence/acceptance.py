@@ -82,7 +82,7 @@ def safe_threshold(
     taking a stricter one of the rejected hypotheses costs nothing of the error probability.
 
     Args:
-        scores: of held-out outputs, ``(outputs,)``; they were not used to fit the scores.
+        scores: of held-out outputs, ``(outputs,)``; none was used to fit its own score.
         right: whether each is right.
         precision: the share of right outputs to promise, in (0, 1).
 

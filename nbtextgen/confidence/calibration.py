@@ -21,17 +21,18 @@ RIDGES = (1.0, 10.0, 100.0)
 FOLDS = 5
 LEAST = 50
 """Fewest held-out outputs that a calibration is fitted on."""
-MAX_FITTED = 1500
-"""Most outputs that the regression is fitted on; the others decide what may be accepted."""
-FITTED_SHARE = 0.5
-MAX_KEPT = 5000
-"""Most scores that are kept for acceptance."""
+MAX_USED = 5000
+"""Most held-out outputs that a calibration is fitted on and keeps the scores of."""
 BLEND = 1e-3
 """Share of the logistic estimate beside the isotonic one, so that no two different scores have the same confidence."""
 FLAT = 0.02
 """Isotonic regression is used if its cross-validated log-loss is lower by this share,"""
 LEAST_OF_EACH = 10
 """and if as many outputs are right, and as many wrong."""
+FEWEST = 10
+"""Right and wrong outputs, the fewer of both, from which all features are used."""
+FEW = ("log-odds of the output", "mean log-probability of a token", "log-odds of the least likely token")
+"""The features that are used below that."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +47,7 @@ class Calibration:
         isotonic: from log-odds to probabilities, or ``None`` for the logistic function.
         token_slope, token_intercept: from the log-odds of a token to those that it is right; the inverse of the slope is a
             temperature.
-        scores, right: confidence of held-out outputs that were not fitted, and whether each was right; outputs for sources
+        scores, right: confidence of held-out outputs by fits without them, and whether each was right; outputs for sources
             unlike the training data have a score of -1.
     """
 
@@ -81,12 +82,12 @@ class Calibration:
         needed, held = least_count(precision), len(self.scores)
         if held < needed:
             return (
-                f"The {counted(held, 'held-out output')} kept for it cannot promise {100 * precision:g} %, for which at least {needed:,} are "
+                f"{counted(held, 'held-out output')} cannot promise {100 * precision:g} %, for which at least {needed:,} are "
                 "needed; calibrate on more pairs, or lower --accept."
             )
         bound = lower_bound(int(self.right.sum()), held, 1 - CONFIDENCE)
         return (
-            f"No threshold on the confidence can promise {100 * precision:g} % on the {counted(held, 'held-out output')} kept for it, of which "
+            f"No threshold on the confidence can promise {100 * precision:g} % on the {counted(held, 'held-out output')}, of which "
             f"{int(self.right.sum()):,} are right (all accepted: at least {100 * bound:.1f} %); lower --accept, or train a better model."
         )
 
@@ -96,7 +97,7 @@ class Calibration:
         search = ", ".join(f"{name}={value!r}" for name, value in self.decoding.items()) or "greedy search"
         lines = [
             f"Calibration for {search}: a right output {self.criterion.words}.",
-            f"{counted(len(self.scores), 'held-out output')} not used to fit it: {100 * self.right.mean():.1f} % right, "
+            f"{counted(len(self.scores), 'held-out output')}: {100 * self.right.mean():.1f} % right, "
             f"expected calibration error {calibration_error(scores, right):.3f}.",
         ]
         for precision in (0.9, 0.95, 0.99):
@@ -165,53 +166,49 @@ class HeldOut:
 
 
 def fit_calibration(held: HeldOut, criterion: Criterion, decoding: Settings, seed: int = 1) -> Calibration:
-    """Fit a calibration on one part of held-out outputs, and keep the scores of the others for acceptance.
+    """Fit a calibration on held-out outputs, and score each of them by a fit without it, for acceptance.
 
-    The penalty, and whether isotonic regression follows, are chosen by cross-validated log-loss.
+    The outputs are dealt into ``FOLDS`` parts; those of a part are scored by a fit on the others (cross-fitting; CV+ in Barber
+    et al. 2021, sec. 3), so that every output both fits and decides. The penalty, and whether isotonic regression follows,
+    are chosen by the log-loss of these scores.
     """
-    order = np.random.default_rng(seed).permutation(len(held.right))
-    fitted = min(MAX_FITTED, max(LEAST // 2, int(FITTED_SHARE * len(order))))
-    rows, rest = order[:fitted], order[fitted : fitted + MAX_KEPT]
+    rows = np.random.default_rng(seed).permutation(len(held.right))[:MAX_USED]
     features, right = held.features[rows], held.right[rows].astype(float)
-    columns, ridge, isotonic = _choose(features, right)
-    regression = Logistic.fit(features[:, columns], right, ridge)
-    curve = Isotonic.fit(_folded(features[:, columns], right, ridge), right) if isotonic else None
+    rarer = min(right.sum(), len(right) - right.sum())
+    columns = np.array([index for index, name in enumerate(NAMES) if rarer >= FEWEST or name in FEW])
+    logits, ridge = _cross_fitted(features[:, columns], right)
+    scores, curve, curved = sigmoid(logits), None, _cross_curved(logits, right)
+    if rarer >= LEAST_OF_EACH and _log_loss(curved, right) < (1 - FLAT) * _log_loss(scores, right):
+        scores, curve = curved, Isotonic.fit(logits, right)
     token = Logistic.fit(log_odds(held.token_logs)[:, None], held.token_right.astype(float), 1.0)
     scale = float(token.scales[0])
-    scores = _probabilities(regression.logits(held.features[rest][:, columns]), curve)
     return Calibration(
         criterion,
         dict(decoding),
-        regression,
+        Logistic.fit(features[:, columns], right, ridge),
         columns,
         curve,
         float(token.weights[0]) / scale,
         token.intercept - float(token.weights[0] * token.means[0]) / scale,
-        np.where(held.unlike[rest], -1.0, scores.round(9)),
-        held.right[rest],
+        np.where(held.unlike[rows], -1.0, scores.round(9)),
+        held.right[rows],
     )
 
 
-FEWEST = 10
-"""Right and wrong outputs, the fewer of both, from which all features are used."""
-FEW = ("log-odds of the output", "mean log-probability of a token", "log-odds of the least likely token")
-"""The features that are used below that."""
+def _cross_fitted(features: Array, right: Array) -> tuple[Array, float]:
+    """Log-odds of every output by a regression on the other folds, with the penalty of least log-loss, and that penalty."""
+    folded = {ridge: _folded(features, right, ridge) for ridge in RIDGES}
+    ridge = min(folded, key=lambda ridge: _log_loss(sigmoid(folded[ridge]), right))
+    return folded[ridge], ridge
 
 
-def _choose(features: Array, right: Array) -> tuple[NDArray[np.int64], float, bool]:
-    """The columns, the penalty, and whether isotonic regression follows; the last two by cross-validated log-loss."""
-    rarer = min(right.sum(), len(right) - right.sum())
-    columns = np.array([index for index, name in enumerate(NAMES) if rarer >= FEWEST or name in FEW])
-    folded = {ridge: _folded(features[:, columns], right, ridge) for ridge in RIDGES}
-    losses = {ridge: _log_loss(sigmoid(logits), right) for ridge, logits in folded.items()}
-    ridge = min(losses, key=losses.__getitem__)
-    logits, loss = folded[ridge], losses[ridge]
+def _cross_curved(logits: Array, right: Array) -> Array:
+    """Probability of every output by an isotonic regression on the other folds."""
     curved = np.empty(len(right))
     for fold in _folds(len(right)):
         rest = np.setdiff1d(np.arange(len(right)), fold)
         curved[fold] = _probabilities(logits[fold], Isotonic.fit(logits[rest], right[rest]))
-    both = min(right.sum(), len(right) - right.sum())
-    return columns, ridge, bool(both >= LEAST_OF_EACH and _log_loss(curved, right) < (1 - FLAT) * loss)
+    return curved
 
 
 def _folded(features: Array, right: Array, ridge: float) -> Array:

@@ -292,6 +292,31 @@ def test_outputs_that_are_never_accepted_have_no_part_in_the_promise() -> None:
     assert calibration.threshold(0.85) is None and calibration.threshold(0.7) is not None
 
 
+def test_every_held_out_output_decides_what_is_accepted() -> None:
+    rows = np.random.default_rng(0).normal(size=(300, len(NAMES)))
+    held = HeldOut(rows, np.ones(300, bool), np.zeros(300, bool), np.full(9, -0.1), np.ones(9, bool))
+    calibration = fit_calibration(held, Criterion.parse("exact"), {})
+    assert len(calibration.scores) == 300 and calibration.threshold(0.99) is not None  # at least 299 are needed
+    assert "300 held-out outputs cannot promise 99.9 %" in calibration.refusal(0.999)
+
+
+def test_promises_of_outputs_that_both_fit_and_decide_are_kept() -> None:
+    draw = np.random.default_rng(5)
+
+    def drawn(count: int) -> HeldOut:
+        features = draw.normal(size=(count, len(NAMES)))
+        right = draw.random(count) < 1 / (1 + np.exp(-1.5 - 1.5 * features[:, 0]))
+        return HeldOut(features, right, np.zeros(count, bool), np.full(9, -0.1), np.ones(9, bool))
+
+    test, broken = drawn(20_000), 0
+    for _ in range(60):
+        calibration = fit_calibration(drawn(150), Criterion.parse("exact"), {})
+        threshold = calibration.threshold(0.9)
+        accepted = calibration.confidence(test.features) >= (2 if threshold is None else threshold)
+        broken += bool(accepted.any() and test.right[accepted].mean() < 0.9)
+    assert broken <= 7  # of 60; one in twenty is allowed, and more than seven then have a probability of 0.01
+
+
 def test_outputs_assessed_together_are_those_assessed_alone(model: TextGenerator, calibration: Calibration) -> None:
     sources = ["abc", "zzzzz", "f", *noisy(12, 11).sources]
     for options in ({}, {"beam": 3, "n_best": 2}):
