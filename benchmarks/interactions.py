@@ -1,6 +1,6 @@
 """Do interactions find a dependence that is known? Built-in dates, with an order of day and month that one word decides.
 
-    python benchmarks/interactions.py [--pairs 6000] [--epochs 12] [--outputs 100] [--model FOLDER]
+    python benchmarks/interactions.py [--pairs 6000] [--epochs 12] [--outputs 100] [--seed 1] [--model FOLDER]
 
 Beside the built-in dates, the model learns dates in digits, such as "us 03/04/2021" and "03/04/2021 uk": with "us" the first number
 is the month, with "uk" the day. Neither the word nor the numbers decide anything alone, so their pair should have the largest
@@ -92,14 +92,14 @@ def as_characters(model: TextGenerator, row: Row) -> bool:
     return inside[0] | inside[1] == {"word", "number"}
 
 
-def trained(rows: list[Row], epochs: int, folder: Path | None) -> TextGenerator:
+def trained(rows: list[Row], epochs: int, folder: Path | None, seed: int) -> TextGenerator:
     """A model of these rows and as many built-in dates; the one that is saved in the folder, if there is one."""
     if folder is not None and folder.exists():
         return TextGenerator.load(folder)
     built_in = builtin("dates", len(rows))
     pairs = Pairs([row[0] for row in rows] + built_in.sources, [row[1] for row in rows] + built_in.targets)
     options = {"hidden_size": 128, "embedding_size": 64, "source_masking": 0.3, "learning_rate": 0.003}
-    model = TextGenerator(**options, epochs=epochs, samples=0, threads=1).fit(pairs, callbacks=[])
+    model = TextGenerator(**options, epochs=epochs, seed=seed, samples=0, threads=1).fit(pairs, callbacks=[])
     if folder is not None:
         model.save(folder, keep_sources=200)
     return model
@@ -111,6 +111,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=6000)
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--outputs", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=1, help="of the first weights")
     parser.add_argument(
         "--model", type=Path, help="folder of the model, which is trained and saved there if it is missing"
     )
@@ -118,7 +119,7 @@ def main() -> None:
     torch.set_num_threads(1)
     rows = planted(args.pairs + 3 * args.outputs, 1)
     train, test = rows[: args.pairs], [row for row in rows[args.pairs :] if ambiguous(row)]
-    model = trained(train, args.epochs, args.model)
+    model = trained(train, args.epochs, args.model, args.seed)
     right = [row for row in test if model.generate(row[0]).text == row[1]][: args.outputs]
     print(f"{len(right)} outputs that are right, of {len(test)} dates with two readings")
     checks = {
