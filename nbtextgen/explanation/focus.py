@@ -1,7 +1,7 @@
 """A second phase for very many units: what changes when each of the strongest ones is added to or taken from a coalition.
 
 A model of all units is fitted to the coalitions of the first phase, with more weight on units that seemed strong. Its Shapley values
-err less than the first, unbiased estimate, but nobody knows by how much. So some units are toggled in random coalitions, whose
+err less than the first, unbiased estimate, but nobody knows by how much. So some units are flipped in random coalitions, whose
 elements are present with a probability that is drawn uniformly (Owen 1972, the multilinear extension): the model's error in such
 changes estimates its error in those units without bias. Toggled are the strongest units, which is where precision matters, and some
 of the others by chance, which stand for all of them. Both kinds of errors are then shrunk (James and Stein 1961), so that values
@@ -19,7 +19,7 @@ from nbtextgen.explanation.ridge import leave_one_out
 from nbtextgen.explanation.shapley import standard_errors
 
 STRONGEST, OTHERS = 16, 8
-"""Units that are toggled: the strongest, and some of the others."""
+"""Units that are flipped: the strongest, and some of the others."""
 MIN_WEIGHT = 0.1
 """Weight of a unit that seems to have no effect; the mean is 1."""
 
@@ -35,7 +35,7 @@ def focus(
         first: an unbiased estimate with standard errors.
         rows: signs of the coalitions of the first phase, ``(coalitions, units)``.
         odd: their odd parts, ``(coalitions, outputs)``.
-        budget: most coalitions scored now, enough to toggle every unit twice.
+        budget: most coalitions scored now, enough to flip every unit twice.
     """
     assert first.standard_errors is not None
     units = rows.shape[1]
@@ -45,10 +45,10 @@ def focus(
     strength = np.abs(values.sum(0)) + np.sqrt((values**2).sum(0))  # for the whole output, and for single tokens
     order = np.argsort(-strength)
     strong, others = order[:STRONGEST], rng.permutation(order[STRONGEST:])[:OTHERS]
-    toggled = np.concatenate([strong, others])
-    count = budget // (2 * (len(toggled) + 1))
-    total, squares = _toggled_sums(score, rng, model, toggled, units, count)
-    errors = total / count + (known - values)[:, toggled]  # of the model, unbiased
+    flipped = np.concatenate([strong, others])
+    count = budget // (2 * (len(flipped) + 1))
+    total, squares = _flipped_sums(score, rng, model, flipped, units, count)
+    errors = total / count + (known - values)[:, flipped]  # of the model, unbiased
     spread = standard_errors(total, squares, count, np.ones(total.shape, dtype=bool))
     noise = (squares - total**2 / count) / (max(1, count - 1) * count)
     near, far = slice(len(strong)), slice(len(strong), None)
@@ -61,7 +61,7 @@ def focus(
     refined[:, strong], deviations[:, strong] = _shrunk(values[:, strong], errors[:, near], spread[:, near], variance)
     deviations[:, strong] *= _widened(STRONGEST)
     refined += _share_out(first, refined, deviations**2)
-    pairs = first.rounds + count * (len(toggled) + 1)
+    pairs = first.rounds + count * (len(flipped) + 1)
     text = f"regression on {first.rounds:,} pairs of coalitions, and {count} changes of each of the {len(strong)} strongest units"
     return Attributions(refined, first.base, first.full, text, standard_errors=deviations, rounds=pairs)
 
@@ -76,22 +76,22 @@ def _weighted_model(rows: Values, odd: Values) -> OddPolynomial:
     return OddPolynomial(kernel, rows, leave_one_out(kernel(rows, rows), odd).dual)
 
 
-def _toggled_sums(
+def _flipped_sums(
     score: ScoreFunction,
     rng: np.random.Generator,
     model: OddPolynomial,
-    toggled: NDArray[np.intp],
+    flipped: NDArray[np.intp],
     units: int,
     count: int,
 ) -> tuple[Values, Values]:
-    """Sums over ``count`` coalitions of what toggling a unit changes beyond the model, and of its square, ``(outputs, toggled)``."""
+    """Sums over ``count`` coalitions of what flipping a unit changes beyond the model, and of its square, ``(outputs, flipped)``."""
     present = (rng.permutation(count) + rng.random(count)) / count
     coalitions = rng.random((count, units)) < present[:, None]
-    rows = np.repeat(coalitions[:, None], len(toggled) + 1, 1)
-    rows[:, np.arange(1, len(toggled) + 1), toggled] ^= True
+    rows = np.repeat(coalitions[:, None], len(flipped) + 1, 1)
+    rows[:, np.arange(1, len(flipped) + 1), flipped] ^= True
     rows = rows.reshape(-1, units)
-    rest = (odd_parts(score, rows) - model.predict(rows)).reshape(count, len(toggled) + 1, -1)
-    changes: Values = signs(coalitions)[:, toggled, None] * (rest[:, :1] - rest[:, 1:])
+    rest = (odd_parts(score, rows) - model.predict(rows)).reshape(count, len(flipped) + 1, -1)
+    changes: Values = signs(coalitions)[:, flipped, None] * (rest[:, :1] - rest[:, 1:])
     return changes.sum(0).T, (changes**2).sum(0).T
 
 
