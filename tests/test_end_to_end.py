@@ -158,6 +158,11 @@ def test_clone_and_grid_search_work() -> None:
         ({"temperature": 0.5}, r"no option 'temperature'. It is an option of generate\(\)\."),
         ({"num_beams": 5}, r"no option 'num_beams'. beam is an option of generate\(\)\."),
         ({"budget": 50}, r"It is an option of explain\(\)\."),
+        (
+            {"start": "folder"},
+            r"TextGenerator has no option 'start'. It is an option of fit\(\): fit\(\.\.\., start=\.\.\.\)\.",
+        ),
+        ({"keep_sources": 5}, r"It is an option of save\(\)\."),
         ({"hidden_size": -3}, "hidden_size must be .*got -3"),
         ({"cell": "lsmt"}, "Did you mean 'lstm'"),
     ],
@@ -165,6 +170,24 @@ def test_clone_and_grid_search_work() -> None:
 def test_bad_options_are_named(options, message) -> None:
     with pytest.raises(OptionError, match=message):
         TextGenerator(**options)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "message"),
+    [
+        (
+            {"epochs": 2},
+            r"fit\(\) has no option 'epochs'. It is a setting of the constructor: TextGenerator\(epochs=\.\.\.\)\.",
+        ),
+        ({"num_train_epochs": 2}, r"epochs is a setting of the constructor: TextGenerator\(epochs=\.\.\.\)\."),
+        ({"max_minute": 1}, "Did you mean 'max_minutes'"),
+        ({"callback": []}, "Did you mean 'callbacks'"),
+        ({"beam": 4}, r"It is an option of generate\(\)\."),
+    ],
+)
+def test_a_keyword_that_fit_does_not_have_is_told_where_it_belongs(keywords, message) -> None:
+    with pytest.raises(OptionError, match=message):
+        TextGenerator().fit(REVERSED, **keywords)
 
 
 def test_a_choice_is_known_in_capitals_too() -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Self, Unpack
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar, Unpack
 
 from nbtextgen.core.errors import OptionError, nearest, our_name
 from nbtextgen.core.files import JsonObject
@@ -20,6 +21,24 @@ if TYPE_CHECKING:
 
     from nbtextgen.core.option_types import GeneratorOptions
     from nbtextgen.training.range_test import RangeTest
+
+P = ParamSpec("P")
+R = TypeVar("R")
+_arguments: dict[str, tuple[str, ...]] = {}
+"""By the name of a method that ``checks_keywords`` guards, the names of its arguments."""
+
+
+def checks_keywords(method: Callable[P, R]) -> Callable[P, R]:
+    """Let a method that is given a keyword it does not have raise ``OptionError`` with the way out: where that belongs."""
+    arguments = _arguments[method.__name__] = tuple(inspect.signature(method).parameters)[1:]
+
+    @functools.wraps(method)
+    def checked(*args: P.args, **keywords: P.kwargs) -> R:
+        for name in (each for each in keywords if each not in arguments):
+            raise OptionError(f"{method.__name__}() has no option '{name}'.{_way_out(name, arguments)}")
+        return method(*args, **keywords)
+
+    return checked
 
 
 class Configurable:
@@ -60,6 +79,7 @@ class Configurable:
         tags.input_tags = InputTags(two_d_array=False, string=True)
         return tags
 
+    @checks_keywords
     def estimate(
         self,
         data: object,
@@ -78,6 +98,7 @@ class Configurable:
         """
         return trial_run(self._options, data, targets, source, target, encoding).estimate()
 
+    @checks_keywords
     def find_learning_rate(
         self,
         data: object,
@@ -100,10 +121,17 @@ class Configurable:
         return trial_run(self._options, data, targets, source, target, encoding).find_learning_rate(updates=updates)
 
 
-def _way_out(name: str, available: Iterable[str]) -> str:
-    """What to do instead of giving an option that there is none of, as a sentence."""
-    owners = {"generate": DecodingConfig, "explain": ExplanationConfig}
-    methods = [f"{method}()" for method, config in owners.items() if our_name(name) in options_of(config)]
-    if not methods or our_name(name) in available:
-        return nearest(name, available)
-    return f" {'It' if name == our_name(name) else our_name(name)} is an option of {' and '.join(methods)}."
+def _way_out(name: str, taken: Iterable[str]) -> str:
+    """What to do instead of giving an option that is not among those that are ``taken``, as a sentence."""
+    ours, settings = our_name(name), fit_options()
+    if ours not in taken:
+        subject = "It" if name == ours else ours
+        if ours in settings:
+            return f" {subject} is a setting of the constructor: TextGenerator({ours}=...)."
+        if ours in _arguments.get("fit", ()):
+            return f" {subject} is an option of fit(): fit(..., {ours}=...)."
+        owners = {"generate": options_of(DecodingConfig), "explain": options_of(ExplanationConfig), **_arguments}
+        methods = [f"{method}()" for method, names in owners.items() if ours in names]
+        if methods:
+            return f" {subject} is an option of {' and '.join(methods)}."
+    return nearest(name, taken) or nearest(name, settings)

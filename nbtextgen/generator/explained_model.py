@@ -10,6 +10,7 @@ from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.explanation.config import configure, configure_scored
 from nbtextgen.explanation.removal import background_texts
+from nbtextgen.generator.configurable import checks_keywords
 from nbtextgen.generator.trained_model import TrainedModel
 from nbtextgen.inference.generation import Generation
 from nbtextgen.pipeline.dataset import to_pairs
@@ -65,6 +66,7 @@ class ExplainedModel(TrainedModel):
             raise DataError("This generation comes from another model; explain it with the model that generated it.")
         return text
 
+    @checks_keywords
     def training_rows(
         self,
         text: str | Generation,

@@ -17,7 +17,7 @@ from nbtextgen.data.corpus import Corpus
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.data.seen import SeenSources
-from nbtextgen.generator.configurable import Configurable
+from nbtextgen.generator.configurable import Configurable, checks_keywords
 from nbtextgen.generator.explained_model import ExplainedModel
 from nbtextgen.pipeline import model_folder
 from nbtextgen.pipeline.calibration import calibrate_after_training
@@ -77,6 +77,7 @@ class TextGenerator(Configurable, ExplainedModel):
 
     # Training -----------------------------------------------------------------------------------------------------
 
+    @checks_keywords
     def fit(
         self,
         data: object,
@@ -165,6 +166,7 @@ class TextGenerator(Configurable, ExplainedModel):
         old = OldPairs(pairs, self.held_out, encoded)
         return WarmStart.of(self.predictor, self.plan, old, replay, replay_data)
 
+    @checks_keywords
     def fit_text(
         self,
         text: object,
@@ -198,6 +200,7 @@ class TextGenerator(Configurable, ExplainedModel):
         )
 
     @classmethod
+    @checks_keywords
     def resume(
         cls,
         run: str | Path,
@@ -284,6 +287,7 @@ class TextGenerator(Configurable, ExplainedModel):
 
     # Files --------------------------------------------------------------------------------------------------------
 
+    @checks_keywords
     def save(self, folder: str | Path, *, keep_sources: int = 0, keep_rows: bool = False) -> Path:
         """Write the model to a folder (safetensors weights, JSON settings and tokenizers, a model card; no pickle).
 
@@ -311,6 +315,7 @@ class TextGenerator(Configurable, ExplainedModel):
         return model_folder.save(checked_path(folder), *model, sources, rows, self.history)
 
     @classmethod
+    @checks_keywords
     def load(cls, folder: str | Path, *, device: str = "auto") -> TextGenerator:
         """Read a saved model, or the best model so far of a run.
 
