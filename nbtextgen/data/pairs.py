@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 
+from nbtextgen.core.cancellation import checked
 from nbtextgen.core.errors import DataError
 from nbtextgen.core.escaping import brief, pictured
 from nbtextgen.core.optional_imports import optional_import
@@ -308,7 +309,7 @@ class RawPairs:
         """Keep rows as readers yield them."""
         sources, targets, places = list[object](), list[object](), list[Place]()
         problems: dict[int, str] = {}
-        for place, source, target, problem in rows:
+        for place, source, target, problem in checked(rows):
             if problem is not None:
                 problems[len(places)] = problem
             sources.append(source)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nbtextgen.charts import figure, histogram
+from nbtextgen.core.cancellation import checked
 from nbtextgen.core.escaping import brief, folded, pictured, visible
 from nbtextgen.core.wording import counted
 
@@ -76,7 +77,7 @@ class DataView:
         """Describe rows; those that are not pairs are only counted."""
         usable: list[tuple[str, str]] = [
             (str(source), str(target))
-            for index, (source, target) in enumerate(zip(rows.sources, rows.targets, strict=True))
+            for index, (source, target) in checked(enumerate(zip(rows.sources, rows.targets, strict=True)))
             if index not in rows.problems and all(isinstance(text, str) and text.strip() for text in (source, target))
         ]
         columns = tuple(

@@ -5,8 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from types import TracebackType
+from typing import TypeVar
 
 from IPython.display import DisplayHandle
+
+from nbtextgen.core.cancellation import CancellationToken, current_token, run_job
+
+Value = TypeVar("Value")
 
 UPDATE_SECONDS = 0.1
 """Shortest time between two updates of one output: at most ten a second."""
@@ -56,9 +61,24 @@ class ProgressLine:
 
     def __call__(self, done: int, count: int) -> None:
         """Report that ``done`` of ``count`` are done."""
-        if not self.rich or not self._throttle.due():
-            return
-        text = {"text/plain": f"{done:,} of {count:,} {self.what}; interrupt to stop"}
+        self._report(f"{done:,} of {count:,} {self.what}; interrupt to stop")
+
+    def during(self, work: Callable[[], Value]) -> Value:
+        """Return ``work()``, which is not counted: the line says how long it takes, as "reading the data, 12 s"."""
+        start, values = time.monotonic(), list[Value]()
+
+        def on_check() -> None:
+            self._report(f"{self.what}, {time.monotonic() - start:.0f} s; interrupt to stop")
+
+        run_job(lambda _: values.append(work()), CancellationToken(current_token(), on_check))
+        return values[0]
+
+    def _report(self, line: str) -> None:
+        if self.rich and self._throttle.due():
+            self._display(line)
+
+    def _display(self, line: str) -> None:
+        text = {"text/plain": line}
         if self._handle is None:
             self._handle = DisplayHandle()
             self._handle.display(text, raw=True)
@@ -72,4 +92,4 @@ class ProgressLine:
         self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
     ) -> None:
         if self._handle is not None:
-            self._handle.update({"text/plain": ""}, raw=True)
+            self._display("")

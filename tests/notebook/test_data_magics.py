@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
@@ -45,6 +47,27 @@ def test_data_is_reported_on_and_cleaned_into_a_variable(shell: InteractiveShell
     shell.run_line_magic("textgen_train", f"words {options}")
     assert "markup" in shell.user_ns["words"].plan.data.clean
     assert shell.run_line_magic("textgen_generate", "words '<i>a  cat</i>'").source == "a cat"
+
+
+def test_long_work_on_data_says_what_it_does(shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = list[str]()
+
+    class Handle:
+        def display(self, text: dict[str, str], raw: bool) -> None:
+            lines.append(text["text/plain"])
+
+        update = display
+
+    monkeypatch.setattr("nbtextgen.notebook.progress.LINE_SECONDS", 0.0)
+    monkeypatch.setattr("nbtextgen.notebook.progress.DisplayHandle", Handle)
+    shell.kernel = None  # type: ignore[attr-defined]  # a notebook
+    shell.user_ns["many"] = [(f"text {number}", f"TEXT {number}") for number in range(2_500)]
+    for line, what in (("many", "Looking at"), ("many --brief", "Looking at"), ("many --clean dedupe", "Cleaning")):
+        lines.clear()
+        shell.run_line_magic("textgen_data", line)
+        said = [re.sub(r", \d+ s", "", text) for text in lines]
+        assert said[0] == "Reading the data; interrupt to stop" and said[-1] == "", line
+        assert f"{what} 2,500 rows; interrupt to stop" in said, line
 
 
 def test_training_with_clean_drops_what_cannot_be_learned(shell: InteractiveShell) -> None:

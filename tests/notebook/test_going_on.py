@@ -9,7 +9,7 @@ import io
 import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from ipywidgets.widgets import widget as widgets
 from nbtextgen import TextGenerator, runs
 from nbtextgen.core.cancellation import CancellationToken, Cancelled
 from nbtextgen.core.errors import DataError, NotTrainedError, form_words
+from nbtextgen.data.rows import Row
 from nbtextgen.export.page import live_page as live
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.notebook import static
@@ -117,6 +118,38 @@ def test_train_panel_refuses_at_the_field_before_the_start(session: Session) -> 
     panel.form.put(name="better", store="tokens", hidden_size=8, embedding_size=8, epochs=1)
     panel._worker.wait(60)
     assert "parameters;" in panel.cost.value and not panel.start.disabled
+
+
+def test_the_tune_panel_shows_that_it_reads_its_data_and_cancel_ends_that(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nbtextgen.notebook.panels.widgets.LATE_SECONDS", 0.0)
+    monkeypatch.setattr("nbtextgen.notebook.panels.tune.tune", lambda *_, **__: pytest.fail("the search began"))
+    panel = TunePanel(session, "best", "rows")
+    panel._worker.wait(30)
+    seen, reading = list[str](), threading.Event()
+    panel.progress.observe(lambda change: seen.append(change["new"].get("text", "")), "state")
+
+    def read_rows(*_: object) -> Iterator[Row]:
+        for number in range(1_000_000):
+            if number == 2_000:
+                reading.set()
+            time.sleep(0 if number % 1_000 else 0.01)
+            yield str(number), str(number), str(number), None
+
+    with monkeypatch.context() as patched:
+        patched.setattr("nbtextgen.data.pairs.read_rows", read_rows)
+        panel.start.click()
+        assert reading.wait(30) and panel.start.disabled and panel.form.disabled
+        panel.cancel()
+        panel._worker.wait(30)
+    assert seen[0] == "Reading the data …" and seen[-1] == ""
+    assert "Cancelled: the search has not begun." in panel.status.value
+    assert not panel.start.disabled and not panel.form.disabled and session.in_training() == ""
+    monkeypatch.setitem(session.variables, "rows", [("a", "b")])
+    panel.start.click()
+    panel._worker.wait(30)
+    assert "only one pair" in panel.form.errors["data"] and panel.start.disabled and not panel.form.disabled
 
 
 def test_ranges_of_a_search_are_refused_at_their_setting(session: Session) -> None:

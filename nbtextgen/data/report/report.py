@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from nbtextgen.core.cancellation import check_cancelled
 from nbtextgen.core.escaping import pictured_lines, visible
 from nbtextgen.core.wording import counted
 from nbtextgen.data.cleaning.clean import SAFE_STEPS
@@ -102,10 +103,9 @@ def report(
     if len(texts):
         ratio = checks.lengths(findings, texts)
         checks.duplicates(findings, texts, similarity)
-        checks.characters(findings, texts)
-        checks.writing_systems(findings, texts)
-        checks.copied_parts(findings, texts)
-        checks.languages(findings, texts)
+        for check in (checks.characters, checks.writing_systems, checks.copied_parts, checks.languages):
+            check_cancelled()
+            check(findings, texts)
         if valid is not None:
             checks.overlap(findings, texts, valid)
         sides = tuple(_side(name, column) for name, column in (("source", texts.sources), ("target", texts.targets)))

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, cast
 from IPython.core.magic import line_cell_magic, magics_class
 
 from nbtextgen.core.options import options_of
+from nbtextgen.core.wording import counted
 from nbtextgen.notebook.arguments import COLUMNS, COMMON, by_name, columns_in, flag_option, text_option
 from nbtextgen.notebook.code import MagicLine, Values, call, print_code
 from nbtextgen.notebook.lines import ParsedLine
 from nbtextgen.notebook.magics.base import Commands, command
+from nbtextgen.notebook.progress import ProgressLine
 from nbtextgen.notebook.variables import free_variable, holds_data
 from nbtextgen.tokenizers.config import TokenizerConfig
 
@@ -73,13 +75,19 @@ class DataCommands(Commands):
             into = free_variable(own["into"], self.session.variables, holds_data)
         if own.get("show_code"):
             return print_code(*self._code(code.expression, own, sides, tokens))
-        rows = RawPairs.of(data, **sides)
-        valid = Pairs.of(self.session.data(own["valid"], "--valid"), **sides) if "valid" in own else None
-        if own.get("panel"):
-            return self._panel(parsed, data, rows, valid, tokens, into)
-        if "clean" not in own:
-            return DataView.of(rows, None if own.get("brief") else rows.report(valid=valid, **tokens))
-        cleaned = rows.clean(own["clean"], valid=valid)
+        with ProgressLine("Reading the data", rich=self.session.rich) as line:
+            rows = line.during(lambda: RawPairs.of(data, **sides))
+            valid = None
+            if "valid" in own:
+                valid = line.during(lambda: Pairs.of(self.session.data(own["valid"], "--valid"), **sides))
+            line.what = f"Looking at {counted(len(rows), 'row')}"
+            if own.get("panel"):
+                return line.during(lambda: self._panel(parsed, data, rows, valid, tokens, into))
+            if "clean" not in own:
+                report = None if own.get("brief") else line.during(lambda: rows.report(valid=valid, **tokens))
+                return line.during(lambda: DataView.of(rows, report))
+            line.what = f"Cleaning {counted(len(rows), 'row')}"
+            cleaned = line.during(lambda: rows.clean(own["clean"], valid=valid))
         if "into" in own:
             self._keep(data, cleaned, into, sides)
         return cleaned

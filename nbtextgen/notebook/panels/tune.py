@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from nbtextgen.core.cancellation import CancellationToken
+from nbtextgen.core.cancellation import CancellationToken, Cancelled, run_job
 from nbtextgen.core.errors import DataError, NbTextGenError, OptionError
+from nbtextgen.data.pairs import Cleaned
 from nbtextgen.notebook.background import BackgroundWorker, describe
 from nbtextgen.notebook.code import MagicLine, Values, call
 from nbtextgen.notebook.lines import Syntax, parse_line
@@ -25,7 +26,7 @@ from nbtextgen.notebook.panels.data_source import (
 )
 from nbtextgen.notebook.panels.fields import field, text_field
 from nbtextgen.notebook.panels.result import ResultBar
-from nbtextgen.notebook.panels.widgets import CodeView, Form, Ranges, refusals, row, status
+from nbtextgen.notebook.panels.widgets import CodeView, Form, Progress, Ranges, refusals, row, status
 from nbtextgen.notebook.progress import Throttle
 from nbtextgen.notebook.search_words import MINUTES, SEARCHED, search_as_code, search_as_words
 from nbtextgen.notebook.static import Below, StaticForm
@@ -36,7 +37,6 @@ from nbtextgen.tuning import TUNABLE, Domain, Range, Tuning, search_space, tune,
 if TYPE_CHECKING:
     import traitlets
 
-    from nbtextgen.data.pairs import Cleaned
     from nbtextgen.notebook.session import Session
 
 OPTIONS = fit_options()
@@ -82,8 +82,8 @@ class TunePanel(StaticForm, ipywidgets.VBox):
             description="Stop", disabled=True, tooltip="Stop now and keep the best model so far"
         )
         self.status, self.charts, self.table = ipywidgets.HTML(), ipywidgets.HTML(), ipywidgets.HTML()
-        self.below = Below(self)
-        buttons = row(self.start, self.stop)
+        self.progress, self.below = Progress(self.cancel), Below(self)
+        buttons = row(self.start, self.stop, self.progress)
         parts = [self.form, self.ranges, self.code, buttons, self.status, self.charts, self.table, self.below]
         parts.append(self.hidden_style())
         super().__init__(parts)
@@ -124,7 +124,7 @@ class TunePanel(StaticForm, ipywidgets.VBox):
     def _look(self, values: Values, token: CancellationToken) -> None:
         """Read the data that the form names, and say what they are, or at their field why they are refused."""
         try:
-            ready = self._source.prepared(values, self.fixed().get("clean"))
+            ready = self._read(values, self.fixed().get("clean"), token)
         except NbTextGenError as error:
             token.raise_if_cancelled()
             self._refuse(error, values)
@@ -132,6 +132,24 @@ class TunePanel(StaticForm, ipywidgets.VBox):
             token.raise_if_cancelled()
             self.status.value = status(size_and_example(ready))
             self.refresh_still()
+
+    def _read(self, values: Values, clean: str | None, token: CancellationToken, *, again: bool = False) -> Cleaned:
+        """Read the data; the bar says so when that takes a while, and its button ends it."""
+        ready, late = list[Cleaned](), self.progress.late("Reading the data …")
+        try:
+            run_job(
+                lambda _: ready.append(self._source.prepared(values, clean, again=again)),
+                CancellationToken(token, late),
+            )
+        finally:
+            self.progress.state = {}
+        return ready[0]
+
+    def cancel(self) -> None:
+        """End the reading of the data; a search that has begun goes on."""
+        self._worker.cancel()
+        if not self.start.disabled:
+            self.status.value = status("Cancelled: the data were not read.")
 
     def _refuse(self, error: NbTextGenError, values: Values) -> None:
         """Show an error at the field that it is about; nothing can be started with it."""
@@ -212,25 +230,37 @@ class TunePanel(StaticForm, ipywidgets.VBox):
             self.session.when_free(self, self._when_free)
             self.refresh_still()
             return
-        fixed = self.fixed()
-        try:
-            ready = self._source.prepared(self.form.values, fixed.pop("clean", None), again=True)
-        except NbTextGenError as error:
-            self._refuse(error, self.form.values)
-            return
         self._controls, self.tuning = Controls(), None
         self._enable(False)
         self.status.value = status("Starting …")
         self.below.show()
-        search, minutes, name = self.search(), self._minutes(), self.form.values["name"]
+        search, minutes, values, fixed = self.search(), self._minutes(), self.form.values, self.fixed()
+        name = values["name"]
         where = f"A search for settings of {name} is running in its Tune panel: press Stop there"
         self.session.begin_search(self, where)
-        self._worker.submit(lambda _: self._tune(ready, search, minutes, fixed, name))
+        self._worker.submit(lambda token: self._search(token, values, search, minutes, fixed))
 
     def _when_free(self) -> None:
         """Take back that something else trains."""
         if self.comm is not None and not self.form.disabled:
             self._changed()
+
+    def _search(
+        self, token: CancellationToken, values: Values, search: dict[str, Domain], minutes: float, fixed: Values
+    ) -> None:
+        """Read the data anew, since a variable may have changed, and search."""
+        try:
+            ready = self._read(values, fixed.pop("clean", None), token, again=True)
+        except Cancelled:
+            self.status.value = status("Cancelled: the search has not begun.")
+        except NbTextGenError as error:
+            self._refuse(error, values)
+        else:
+            self._tune(ready, search, minutes, fixed, values["name"])
+        finally:
+            self.session.end_search(self)
+            self._enable(True)
+            self.refresh_still()
 
     def _tune(self, ready: Cleaned, search: dict[str, Domain], minutes: float, fixed: Values, name: str) -> None:
         def on_progress(tuning: Tuning) -> None:
@@ -247,10 +277,6 @@ class TunePanel(StaticForm, ipywidgets.VBox):
             if self.tuning is not None:  # nothing in the table is running any more
                 self._show(self.tuning, name)
             raise
-        finally:
-            self.session.end_search(self)
-            self._enable(True)
-            self.refresh_still()
 
     def _stop(self) -> None:
         """End the search after the current update."""
@@ -288,7 +314,8 @@ class TunePanel(StaticForm, ipywidgets.VBox):
         self.stop.disabled = (
             on  # first, so that the focus does not go from Start to Stop, where a second press would stop
         )
-        self.form.disabled = self.ranges.disabled = self.start.disabled = not on
+        self.form.disabled = self.ranges.disabled = not on
+        self.start.disabled = not on or bool(self.form.errors)
 
     def summary(self) -> tuple[str, str]:
         """Return the panel as text and as static HTML."""
