@@ -6,6 +6,7 @@ import logging
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from nbtextgen.core.optional_imports import core_imports
 from nbtextgen.core.process import import_torch_elsewhere, limit_spinning
 
 limit_spinning()  # here, since every import of torch in this package comes later
@@ -99,10 +100,11 @@ _MODULES = {
 
 def __getattr__(name: str) -> Any:
     """Import a public name on first use, so that ``import nbtextgen`` and ``%load_ext`` do not wait for torch."""
-    if name in ("events", "loggers"):
-        return import_module(f"nbtextgen.training.{name}")
-    if name in _MODULES:
-        return getattr(import_module(f"nbtextgen.{_MODULES[name]}"), name)
+    with core_imports():
+        if name in ("events", "loggers"):
+            return import_module(f"nbtextgen.training.{name}")
+        if name in _MODULES:
+            return getattr(import_module(f"nbtextgen.{_MODULES[name]}"), name)
     raise AttributeError(f"module 'nbtextgen' has no attribute {name!r}")
 
 

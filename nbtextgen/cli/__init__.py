@@ -15,6 +15,7 @@ from types import FrameType
 from nbtextgen.cli.arguments import parse
 from nbtextgen.cli.streams import CommandInterrupted, forget_output, hold_standard_files, prepare_output, say_aside
 from nbtextgen.core.errors import NbTextGenError
+from nbtextgen.core.optional_imports import core_imports
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     prepare_output()
     received = list[int]()
     try:
-        with _terminated_as_interrupted(received):
+        with _terminated_as_interrupted(received), core_imports():
             parse(sys.argv[1:] if arguments is None else arguments)()
             if sys.stdout is not None:  # pyright: ignore[reportUnnecessaryComparison]  # closed
                 sys.stdout.flush()

@@ -38,3 +38,21 @@ def optional_import(feature: str, package: str, extra: str | None = None) -> Gen
             ) from error
         requirement = package if extra is None else f"nbtextgen[{extra}]"
         raise MissingPackageError(f"{feature} needs {package}: pip install {requirement}.") from error
+
+
+@contextmanager
+def core_imports() -> Generator[None]:
+    """Name PyTorch or shap, in a block, where nbtextgen was installed without them to serve exported models.
+
+    Raises:
+        MissingPackageError: if one of them is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if error.name not in ("torch", "shap"):
+            raise
+        raise MissingPackageError(
+            f"This needs {error.name}, which is not installed here: pip install {error.name}. Only exported models "
+            "generate without it (OnnxGenerator)."
+        ) from error

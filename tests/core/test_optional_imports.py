@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -33,3 +35,22 @@ def test_features_use_it(monkeypatch: pytest.MonkeyPatch) -> None:
         Pairs(["é"], ["x"]).clean("mojibake")
     with pytest.raises(MissingPackageError, match=r"^builtin:dates needs babel: pip install nbtextgen\[dates\]\.$"):
         builtin("dates", 10)
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "import nbtextgen; nbtextgen.TextGenerator",
+        "from nbtextgen.cli import main; main(['train', 'pairs.tsv', '--save', 'model'])",
+        "from IPython.core.interactiveshell import InteractiveShell as Shell; shell = Shell(); "
+        "shell.run_cell('%load_ext nbtextgen'); shell.run_cell('%textgen_train words --data pairs.tsv')",
+    ],
+    ids=["python", "command", "magic"],
+)
+def test_without_torch_what_needs_it_says_so(use: str, tmp_path: Path) -> None:
+    (tmp_path / "pairs.tsv").write_text("a\tb\nc\td\n")
+    program = f"import sys; sys.modules['torch'] = None; {use}"
+    ended = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    said = ended.stdout + ended.stderr
+    assert "This needs torch, which is not installed here: pip install torch. Only exported models generate" in said
+    assert use.startswith("import nbtextgen") or "Traceback" not in said

@@ -14,6 +14,7 @@ from IPython.core.magic import Magics, no_var_expand
 
 from nbtextgen.core.errors import NbTextGenError, OptionError
 from nbtextgen.core.escaping import pictured
+from nbtextgen.core.optional_imports import core_imports
 from nbtextgen.notebook.arguments import help_table
 from nbtextgen.notebook.awaiting import unmark
 from nbtextgen.notebook.cells import SILENT, continue_line
@@ -96,7 +97,7 @@ def command(
             line, cell = continue_line(line, cell)
             debug = "--debug" in line.split()
             try:
-                with self.session.local_variables(caller_variables(sys._getframe(1))):
+                with core_imports(), self.session.local_variables(caller_variables(sys._getframe(1))):
                     parsed = parse_line(line, syntax, self.session.scope)
                     parsed.cell, parsed.awaited, parsed.quiet = cell, awaited, quiet
                     result = method(self, parsed)
