@@ -226,6 +226,14 @@ def test_the_name_of_a_variable_in_the_place_of_a_text_is_noted(shell: Interacti
         assert not any("is read as a text" in each for each in result.notes)
 
 
+def test_a_line_of_a_cell_that_looks_like_a_comment_is_a_text_and_noted(shell: InteractiveShell) -> None:
+    note = "Line 2 of the cell begins with # and is read as a text, like every line; delete a comment."
+    for cell, noted in (("abc\n# my texts\ncab\n", True), ("abc\n#cab\n# bc\n", False), ("abc\ncab", False)):
+        result, _ = run(shell, "textgen_generate", "words", cell)
+        assert [each.source for each in result] == cell.rstrip().split("\n")
+        assert any(note in each for each in result.notes) == noted, cell
+
+
 def test_outputs_are_not_put_into_an_attribute_that_is_no_column(shell: InteractiveShell) -> None:
     shell.user_ns["table"] = pandas.DataFrame({"en": ["abc", "cab"], "fr": ["", ""]})
     with pytest.raises(MagicError, match=r"--into table\.more: table has no column 'more'; write table\['more'\]"):

@@ -20,6 +20,7 @@ from nbtextgen.notebook.variables import holds_texts
 
 if TYPE_CHECKING:
     from nbtextgen.generator import TextGenerator
+    from nbtextgen.inference.generation import Generations
 
 ACCEPT = Option(
     "accept",
@@ -74,7 +75,7 @@ class GenerateCommands(Commands):
             result = %textgen_generate NAME "some text"
             %textgen_generate NAME --text VARIABLE
             %textgen_generate NAME --data DATA --source COLUMN --into VARIABLE
-            %%textgen_generate NAME               one source per line in the cell
+            %%textgen_generate NAME               one source per line in the cell; lines with # are sources, too
 
         Example:
 
@@ -112,9 +113,11 @@ class GenerateCommands(Commands):
             return interrupt.generations
 
     def _noted(self, result: object, parsed: ParsedLine) -> object:
-        """Add a note if the text on the line is also the name of a variable that holds texts."""
-        from nbtextgen.inference.generation import Generation
+        """Add a note if the text on the line is the name of a variable that holds texts, or a line of the cell looks like a comment."""
+        from nbtextgen.inference.generation import Generation, Generations
 
+        if isinstance(result, Generations) and parsed.cell is not None:
+            _note_comments(result)
         name = parsed.text or ""
         value = self.session.scope.get(name) if name.isidentifier() and parsed.cell is None else None
         if not isinstance(result, Generation) or not (
@@ -174,6 +177,17 @@ class GenerateCommands(Commands):
         from nbtextgen.labelling import to_label  # imports NumPy
 
         return to_label(model, self.session.data(own["data"]), own["to_label"], **columns)
+
+
+def _note_comments(generations: Generations) -> None:
+    """Note the first source that looks like a comment, unless most do, as hashtags might."""
+    marked = [index for index, each in enumerate(generations) if each.source.lstrip().startswith("#")]
+    if marked and len(marked) < len(generations) / 2:
+        first = generations[marked[0]]
+        note = (
+            f"Line {marked[0] + 1} of the cell begins with # and is read as a text, like every line; delete a comment."
+        )
+        generations[marked[0]] = replace(first, notes=(*first.notes, note))
 
 
 def _sources(name: str, text: str, cell: str | None) -> str | list[str]:
