@@ -56,6 +56,8 @@ def evaluate_seeds(
         >>> len(scores["chrf"].values), scores["chrf"].deviation >= 0
         (2, True)
     """
+    if isinstance(model, type):
+        raise OptionError(f"A model with its settings is expected, {model.__name__}(), not the class {model.__name__}.")
     chosen = tuple(range(1, seeds + 1)) if isinstance(seeds, int) else tuple(seeds)
     if len(set(chosen)) < max(2, len(chosen)):
         raise OptionError(f"seeds must be at least two different whole numbers (got {list(chosen)}).")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from nbtextgen import Pairs, TextGenerator
+from nbtextgen import Pairs, TextGenerator, evaluate_seeds
 from nbtextgen.core.errors import DataError, ModelFileError, NbTextGenError, OptionError
 from tests.test_golden import make
 
@@ -182,12 +183,22 @@ def test_bad_options_are_named(options, message) -> None:
         ({"num_train_epochs": 2}, r"epochs is a setting of the constructor: TextGenerator\(epochs=\.\.\.\)\."),
         ({"max_minute": 1}, "Did you mean 'max_minutes'"),
         ({"callback": []}, "Did you mean 'callbacks'"),
+        ({"validation_data": []}, "Did you mean 'valid'"),
         ({"beam": 4}, r"It is an option of generate\(\)\."),
     ],
 )
 def test_a_keyword_that_fit_does_not_have_is_told_where_it_belongs(keywords, message) -> None:
     with pytest.raises(OptionError, match=message):
         TextGenerator().fit(REVERSED, **keywords)
+
+
+def test_too_many_values_are_told_their_names() -> None:
+    with pytest.raises(
+        OptionError, match=r"fit\(\) takes data and targets alone by place; .*: valid=.*, source=.*, target="
+    ):
+        TextGenerator().fit("pairs.tsv", "en", "fr")  # type: ignore[call-arg]
+    with pytest.raises(OptionError, match=r"TextGenerator\(\), not the class TextGenerator"):
+        evaluate_seeds(TextGenerator, REVERSED, REVERSED)  # type: ignore[arg-type]
 
 
 def test_a_choice_is_known_in_capitals_too() -> None:
@@ -214,13 +225,17 @@ def test_bad_data_is_named(data, message) -> None:
         TextGenerator(**SMALL).fit(data, callbacks=[])
 
 
-def test_one_of_several_columns_is_chosen_by_name_or_number(trained: TextGenerator) -> None:
+def test_one_of_several_columns_is_chosen_by_name_or_number(trained: TextGenerator, tmp_path: Path) -> None:
     frame = {"name": ["x", "y"], "text": ["abc", "cba"]}
     expected = trained.predict(["abc", "cba"])
     for column in ("text", 2):
         assert [generation.text for generation in trained.generate(frame, source=column)] == expected
     with pytest.raises(DataError, match="choose a column with source=NAME"):
         trained.generate(frame)
+    (tmp_path / "rows.csv").write_text("abc;cba;x\nbca;acb;y\ncab;bac;z\n")
+    with pytest.raises(DataError, match=r"columns 1 \(abc\), 2 \(cba\), 3 \(x\); choose one by number, with source=1"):
+        trained.generate_file(tmp_path / "rows.csv")
+    assert trained.generate(["abc", "cba"]).texts == expected
 
 
 def test_errors_before_fit_and_for_empty_sources(trained: TextGenerator) -> None:

@@ -29,13 +29,20 @@ _arguments: dict[str, tuple[str, ...]] = {}
 
 
 def checks_keywords(method: Callable[P, R]) -> Callable[P, R]:
-    """Let a method that is given a keyword it does not have raise ``OptionError`` with the way out: where that belongs."""
-    arguments = _arguments[method.__name__] = tuple(inspect.signature(method).parameters)[1:]
+    """Let a method raise ``OptionError`` for a keyword that it does not have, with where that belongs, or too many values."""
+    _, *parameters = inspect.signature(method).parameters.values()
+    arguments = _arguments[method.__name__] = tuple(each.name for each in parameters)
+    places = [each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD]
 
     @functools.wraps(method)
     def checked(*args: P.args, **keywords: P.kwargs) -> R:
         for name in (each for each in keywords if each not in arguments):
             raise OptionError(f"{method.__name__}() has no option '{name}'.{_way_out(name, arguments)}")
+        if len(args) > len(places) + 1:
+            named = ", ".join(f"{name}=..." for name in arguments[len(places) : len(places) + 3])
+            raise OptionError(
+                f"{method.__name__}() takes {' and '.join(places)} alone by place; give the others by name: {named}."
+            )
         return method(*args, **keywords)
 
     return checked

@@ -223,6 +223,11 @@ class Generations(list[Generation]):
     promise: str = ""
 
     @property
+    def texts(self) -> list[str]:
+        """The text of every output."""
+        return [each.text for each in self]
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What to know about these outputs, as sentences: the promise, empty sources, and the notes of single outputs."""
         summary = NoteSummary()

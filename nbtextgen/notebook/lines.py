@@ -148,6 +148,8 @@ class _Reader:
 
     def _way_out(self, flag: str, name: str) -> str:
         """What to do instead of giving an option that there is none of, as sentences."""
+        if name in ("help", "h", "?"):
+            return " A ? behind the name of the magic shows its help, as in %textgen_train?"
         if name == "data" and self.syntax.rest == "expression" and not self.syntax.advice:
             return " Leave it out: the data follows the name of the magic."
         owners = self.syntax.owners.get(name, ())

@@ -134,7 +134,10 @@ class Session:
             )
         name = free_variable(words[0], self.variables, is_generator)
         if len(words) > 1:
-            raise OptionError(f"Only one name is expected, got also '{words[1]}'; options begin with --.")
+            raise OptionError(
+                f"Only one name is expected, got also '{words[1]}'; data and texts are given as "
+                f"options, such as --data {words[1]}."
+            )
         return name
 
     def model(self, words: Sequence[str], purpose: str = "generate with") -> TextGenerator:

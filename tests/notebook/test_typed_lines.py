@@ -222,6 +222,8 @@ def test_mistakes_are_one_line_of_ours(shell: InteractiveShell) -> None:
         ("%textgen_train n --data df --config twice.toml", "'hidden_size' is given twice"),
         ("%textgen_generate m abc --beam 2 --beam 3", "--beam is given twice"),
         ("%textgen_generate m abc --verbose", "There is no option --verbose"),
+        ("%textgen_train --help", "A ? behind the name of the magic shows its help, as in %textgen_train?"),
+        ("%textgen_train new words.csv", "data and texts are given as options, such as --data words.csv."),
         (
             "%textgen_generate m abc --attention",
             "There is no option --attention. It is an option of %textgen_train and %textgen_tune.",

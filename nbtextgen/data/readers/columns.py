@@ -106,7 +106,8 @@ class ReadOptions:
             DataError: if there are not two columns, it is not clear which two, or a column is not among them.
         """
         if self.only_source:
-            index = self.choose_one(names, are_numbers=are_numbers, is_first=len(names) == 2 and not self.is_chosen)
+            is_first = len(names) == 2 and not self.is_chosen
+            index = self.choose_one(names, are_numbers=are_numbers, is_first=is_first, cells=cells)
             return index, index
         listed = _listed(names)
         if not names:
@@ -155,16 +156,22 @@ class ReadOptions:
             raise DataError(_twice(names[0]))
         return [0, 1] if len(names) == 2 else [None, None]
 
-    def choose_one(self, names: Sequence[str], *, are_numbers: bool = False, is_first: bool = False) -> int:
+    def choose_one(
+        self, names: Sequence[str], *, are_numbers: bool = False, is_first: bool = False, cells: Sequence[str] = ()
+    ) -> int:
         """Return the index of the source column alone.
 
         Args:
-            names, are_numbers: as for ``choose``.
+            names, are_numbers, cells: as for ``choose``.
             is_first: take the source of two columns, or the first, if none is asked for.
         """
         if self.source is not None:
             first = 0 if str(self.source) == "0" else 1
             return column_index(self.source, () if are_numbers else names, "", first, len(names))
+        if len(names) != 1 and not is_first and are_numbers and cells:
+            raise DataError(
+                f"The data has columns {_numbered(cells)}; choose one by number, with --source=1, or by name if this row is a header."
+            )
         if len(names) != 1 and not is_first:
             raise DataError(f"The data has columns {_listed(names) or '(none)'}; choose a column with --source=NAME.")
         return (column_roles(names) or (0, 1))[0] if len(names) > 1 else 0
