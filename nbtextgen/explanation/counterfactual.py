@@ -8,7 +8,7 @@ from difflib import SequenceMatcher
 
 from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.explanation.units import Units
+from nbtextgen.explanation.units import Units, whole_characters
 from nbtextgen.inference.generation import Generation
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.tokenizers.base import MASK
@@ -50,6 +50,8 @@ def counterfactual(
 ) -> Counterfactual:
     """Generate again with some units changed: ``edits`` by the index of the unit; ``output`` is the original output.
 
+    A unit that is a piece of a character stands for the character.
+
     Raises:
         OptionError: for an unknown action or unit.
         DataError: if nothing is left of the input.
@@ -57,6 +59,11 @@ def counterfactual(
     for index, edit in edits.items():
         if edit.action not in ACTIONS or not 0 <= index < len(units):
             raise OptionError(f"A unit can be masked, deleted or replaced (got {edit.action!r} for unit {index}).")
+    whole = whole_characters(units, source)
+    if whole is not units:
+        ends = [stop for _, stop in whole.offsets]
+        at = [next(place for place, stop in enumerate(ends) if start < stop) for start, _ in units.offsets]
+        units, edits = whole, {at[index]: edits[index] for index in sorted(edits, reverse=True)}
     text, masked = edited(source, units, edits)
     if not text.strip():
         raise DataError("Nothing is left of the input; keep some of it.")
@@ -82,9 +89,10 @@ def counterfactual(
 def edited(source: str, units: Units, edits: Mapping[int, Edit]) -> tuple[str, list[Span]]:
     """The changed text, and the offsets of masked units in it.
 
-    Of the two spaces around a deleted word one is deleted, too; but characters alone are cut out as explanations cut them.
+    Of the two spaces around a deleted word one is deleted, too; not where characters or spaces are units themselves.
     """
     text, masked, end = "", list[Span](), 0
+    exactly = units.member is None or any(unit.isspace() for unit in units.texts)
     for index, (start, stop) in enumerate(units.offsets):
         edit = edits.get(index)
         if edit is None or start < end:
@@ -95,7 +103,7 @@ def edited(source: str, units: Units, edits: Mapping[int, Edit]) -> tuple[str, l
         elif edit.action == "mask":
             masked.append((len(text), len(text) + stop - start))
             text += source[start:stop]
-        elif units.member is None:
+        elif exactly:
             pass
         elif text.endswith(" ") and source[stop : stop + 1] in ("", " "):
             text = text[:-1]  # delete one of the two spaces around a word together with it

@@ -15,10 +15,11 @@ from nbtextgen.explanation.counterfactual import Counterfactual, Edit, counterfa
 from nbtextgen.explanation.display import Displayed
 from nbtextgen.explanation.explainer import Explainer
 from nbtextgen.explanation.margins import Margins
-from nbtextgen.explanation.removal import tokenize_copies
+from nbtextgen.explanation.removal import ByMask, MaskedSources, tokenize_copies
 from nbtextgen.explanation.replacements import replacements
 from nbtextgen.explanation.sentences import quoted_units
 from nbtextgen.explanation.subset_search import smallest_set
+from nbtextgen.explanation.units import Units, whole_characters
 from nbtextgen.inference.generation import Generation
 from nbtextgen.inference.output_part import OutputPart, find_part
 from nbtextgen.inference.predictor import Predictor
@@ -56,7 +57,7 @@ class MinimalEdits(Displayed):
     Attributes:
         source, text: the input, and the output.
         part: the part of the output that was asked for; all of it by default.
-        input_units: the units as they stand in the source.
+        input_units: the units as they stand in the source; pieces of one character (bytes of BPE, jamo) are one unit.
         removal: the fewest units without which the part changes; ``None`` if it never changed.
         replacement: the fewest units whose replacement by plausible ones changes the part; ``None`` if none did.
         sufficient: the fewest units that are enough for the part: all others are removed; no edits if all are needed.
@@ -152,12 +153,13 @@ def minimal_edits(
 def search_minimal_edits(explainer: Explainer, token: int | str | None, background: Sequence[str]) -> MinimalEdits:
     """As ``minimal_edits``, for an output that is being explained already."""
     start = time.perf_counter()
-    subject, units, predictor = explainer.subject, explainer.units, explainer.predictor
-    part = _part(explainer, token)
+    subject, predictor = explainer.subject, explainer.predictor
+    units, part = whole_characters(explainer.units, subject.source), _part(explainer, token)
+    member = units.member if explainer.missing == "mask" else None
     margins = Margins(
         predictor.networks,
         subject,
-        explainer.value.removal,
+        _ByEditing(subject.source, units, predictor) if member is None else ByMask(subject, member),
         part.steps,
         limit=predictor.limit,
         on_progress=explainer.on_progress,
@@ -167,7 +169,7 @@ def search_minimal_edits(explainer: Explainer, token: int | str | None, backgrou
             "A greedy search writes another output for this source, so no edit is needed to change it; leave out --target, "
             "or name a part of the output that the search writes too."
         )
-    search = _EditSearch(explainer, margins, background)
+    search = _EditSearch(explainer, units, margins, background)
     return MinimalEdits(
         source=subject.source,
         text=subject.output.text,
@@ -196,12 +198,29 @@ def _is_cut(explainer: Explainer) -> bool:
     return len(subject.output) > 1 and bool(end(np.ones((1, len(explainer.units)), bool))[0] <= 0)
 
 
+@dataclass(frozen=True, eq=False)
+class _ByEditing:
+    """Deletes missing units from the text as it is shown, spaces included, and tokenizes it again."""
+
+    source: str
+    units: Units
+    predictor: Predictor
+    repeats: int = 1
+
+    def __call__(self, coalitions: Coalitions) -> MaskedSources:
+        return tokenize_copies([self.text(row) for row in coalitions], self.predictor, self.source)
+
+    def text(self, kept: Coalitions) -> str:
+        """What is left of the source, for a flag of each unit."""
+        return edited(self.source, self.units, {int(unit): Edit("delete") for unit in np.flatnonzero(~kept)})[0]
+
+
 class _EditSearch:
     """The three searches over one output, which share scores."""
 
-    def __init__(self, explainer: Explainer, margins: Margins, background: Sequence[str]) -> None:
-        self.explainer, self.margins, self.background = explainer, margins, background
-        self.count, self.budget = len(explainer.units), explainer.config.budget
+    def __init__(self, explainer: Explainer, units: Units, margins: Margins, background: Sequence[str]) -> None:
+        self.explainer, self.units, self.margins, self.background = explainer, units, margins, background
+        self.count, self.budget = len(units), explainer.config.budget
         self.action = "mask" if explainer.missing == "mask" else "delete"
 
     def removal(self) -> MinimalEdit | None:
@@ -226,8 +245,11 @@ class _EditSearch:
         return self._removed(removed, smallest.proved)
 
     def _unless_empty(self, kept: Coalitions, values: Values) -> Values:
-        """Refuse to delete everything: a source that is all masks can be read, one that is empty cannot."""
-        return values if self.action == "mask" else np.where(kept.any(1), values, -np.inf)
+        """Refuse to delete all but white space: a source that is all masks can be read, one that is empty cannot."""
+        removal = self.margins.removal
+        if not isinstance(removal, _ByEditing):
+            return values
+        return np.where([bool(removal.text(row).strip()) for row in kept], values, -np.inf)
 
     def _removed(self, units: Sequence[int], proved: bool) -> MinimalEdit:
         return self._edited({unit: Edit(self.action) for unit in units}, proved)
@@ -235,7 +257,7 @@ class _EditSearch:
     def _edited(self, edits: Mapping[int, Edit], proved: bool) -> MinimalEdit:
         explainer = self.explainer
         change = counterfactual(
-            explainer.predictor, explainer.subject.source, explainer.units, edits, explainer.subject.output.text
+            explainer.predictor, explainer.subject.source, self.units, edits, explainer.subject.output.text
         )
         return MinimalEdit(edits, change, proved)
 
@@ -243,7 +265,7 @@ class _EditSearch:
         """The fewest replacements that change the part: one at a time, then the most promising together."""
         explainer = self.explainer
         texts = replacements(
-            explainer.predictor, explainer.subject.source, explainer.units, self.background, self._candidates()
+            explainer.predictor, explainer.subject.source, self.units, self.background, self._candidates()
         )
         level: list[dict[int, str]] = [{unit: text} for unit, options in enumerate(texts) for text in options]
         tried, promising = len(level), list[dict[int, str]]()
@@ -270,7 +292,7 @@ class _EditSearch:
     def _margins_of(self, edits: Sequence[Mapping[int, str]]) -> Values:
         source, explainer = self.explainer.subject.source, self.explainer
         as_edits = [{unit: Edit("replace", text) for unit, text in each.items()} for each in edits]
-        texts = [edited(source, explainer.units, each)[0] for each in as_edits]
+        texts = [edited(source, self.units, each)[0] for each in as_edits]
         size = self.margins.batch
         batches = [texts[start : start + size] for start in range(0, len(texts), size)]
         scores = [self.margins.of(tokenize_copies(batch, explainer.predictor, source)) for batch in batches]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nbtextgen.explanation.forms import word_form
-from nbtextgen.explanation.units import Units, cut
+from nbtextgen.explanation.units import BYTES, Units, cut, whole_characters
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.tokenizers.base import SPECIAL
 
@@ -47,22 +47,24 @@ class _Vocabulary:
     def __init__(self, predictor: Predictor) -> None:
         weights = predictor.networks[0].source_embedding.weight.detach().float().cpu().numpy()
         self.vectors = weights / np.maximum(np.linalg.norm(weights, axis=1, keepdims=True), 1e-12)
-        self.texts = predictor.source.tokens(range(predictor.source.size))
-        self.forms = [word_form(text.strip()) for text in self.texts]
+        texts = predictor.source.tokens(range(predictor.source.size))
+        self.texts = ["" if BYTES.fullmatch(text) else text.strip() for text in texts]
+        self.forms = [word_form(text) for text in self.texts]
 
     def similar(self, token: int, count: int) -> list[str]:
         """Tokens of the same form, the most similar first."""
         if token < len(SPECIAL):
             return []
         order = np.argsort(-(self.vectors @ self.vectors[token]), kind="stable")
-        own = self.texts[token].strip()
+        own = self.texts[token]
         same = [int(row) for row in order if row >= len(SPECIAL) and self.forms[row] == self.forms[token]]
-        return [text for row in same if (text := self.texts[row].strip()) and text != own][:count]
+        return [text for row in same if (text := self.texts[row]) and text != own][:count]
 
 
 def _background_units(predictor: Predictor, kind: str, background: Sequence[str]) -> Counter[str]:
     kind = "word" if kind == "spans" else kind
     counts = Counter[str]()
     for text in background[:: max(1, len(background) // MAX_TEXTS)]:
-        counts.update(unit.strip() for unit in cut(text, predictor.source.encode(text), predictor.source, kind).texts)
+        units = whole_characters(cut(text, predictor.source.encode(text), predictor.source, kind), text)
+        counts.update(unit.strip() for unit in units.texts)
     return counts

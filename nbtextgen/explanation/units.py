@@ -7,7 +7,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from nbtextgen.tokenizers.base import Encoding, Tokenizer
 from nbtextgen.tokenizers.normalization import Span
 from nbtextgen.tokenizers.segmentation import character_spans, word_spans
 
-_BYTES = re.compile(r"(?:\\x[0-9a-f]{2})+")
+BYTES = re.compile(r"(?:\\x[0-9a-f]{2})+")
 """A token that is no whole character."""
 MAX_AUTOMATIC = 60
 """Most tokens or words that are units automatically; values of more are mostly noise at the default budget."""
@@ -140,11 +140,26 @@ def _tokens(source: str, encoding: Encoding) -> Units:
     return Units("token", tuple(texts), tuple(encoding.offsets), np.arange(len(texts)))
 
 
+def whole_characters(units: Units, source: str) -> Units:
+    """The units, where those that share characters (bytes, jamo) are one: a text holds no part of a character."""
+    spans, group = list[Span](), list[int]()
+    for start, stop in units.offsets:
+        if spans and start < spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(stop, spans[-1][1]))
+        else:
+            spans.append((start, stop))
+        group.append(len(spans) - 1)
+    if units.member is None or len(spans) == len(units):
+        return units
+    texts = tuple(source[slice(*span)] for span in spans)
+    return replace(units, texts=texts, offsets=tuple(spans), member=np.array(group, dtype=np.int64)[units.member])
+
+
 def name_bytes(tokens: Sequence[str]) -> list[str]:
     """Name pieces of a character after it: ``👍 1/4`` for the first of its four bytes."""
     names, run, raw = list(tokens), list[int](), b""
     for index, token in enumerate(tokens):
-        if not _BYTES.fullmatch(token):
+        if not BYTES.fullmatch(token):
             run, raw = [], b""
             continue
         run, raw = [*run, index], raw + bytes.fromhex(token.replace("\\x", ""))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,12 +15,18 @@ from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.explanation.attributions import Coalitions, Values
 from nbtextgen.explanation.config import ExplanationConfig
-from nbtextgen.explanation.counterfactual import Edit
+from nbtextgen.explanation.counterfactual import Edit, counterfactual
 from nbtextgen.explanation.explainer import Explainer
 from nbtextgen.explanation.margins import Margins
 from nbtextgen.explanation.minimal_edits import MinimalEdits
+from nbtextgen.explanation.replacements import replacements
 from nbtextgen.explanation.shapley import power_set
 from nbtextgen.explanation.subset_search import smallest_set
+from nbtextgen.explanation.units import whole_characters
+from nbtextgen.tokenizers.base import MASK
+
+GOLDEN = Path(__file__).parents[1] / "data" / "golden"
+NETWORKS = json.loads((GOLDEN / "expected.json").read_text())["models"]
 
 
 def planted_goal(units: int, seed: int) -> tuple[Values, int]:
@@ -147,9 +155,67 @@ def test_an_output_that_was_cut_is_explained_without_its_end(dates: TextGenerato
 def test_what_is_found_is_what_the_model_writes_also_where_a_shorter_source_cuts_the_output(
     name: str, source: str
 ) -> None:
-    model = TextGenerator.load(Path(__file__).parents[1] / "data" / "golden" / "models" / name)
+    model = TextGenerator.load(GOLDEN / "models" / name)
     for unit in ("token", "char"):
         found = model.counterfactual(source, missing="delete", unit=unit)
         assert found.removal is None or found.removal.change.generation.text != found.text
         if found.sufficient is not None and found.sufficient.edits:
             assert found.sufficient.change.generation.text == found.text
+
+
+BPE = [name for name, network in NETWORKS.items() if network["tokens"] == "bpe"]
+
+
+@pytest.mark.parametrize("name", BPE)
+def test_pieces_of_one_character_are_one_unit_of_a_search(name: str) -> None:
+    model = TextGenerator.load(GOLDEN / "models" / name)
+    source = "a 🦀¾ c"
+    assert len(model.explain(source, unit="token", method="occlusion", faithfulness=False).input_units) > 4
+    for missing in ("mask", "delete"):
+        found = model.counterfactual(source, unit="token", missing=missing, background=["c 🔥½ a"])
+        assert [unit for unit in found.input_units if unit != " "] == ["a", "🦀", "¾", "c"]
+        for edit in (found.removal, found.replacement):
+            assert edit is None or edit.change.generation.text != found.text
+        if missing == "delete" and found.removal is not None:
+            assert model.generate(found.removal.change.source).text == found.removal.change.generation.text
+    explainer = Explainer(model.predictor, source, ExplanationConfig(unit="token"))
+    units = whole_characters(explainer.units, source)
+    offered = replacements(model.predictor, source, units, ["c 🔥 a"], 24)
+    assert not [text for texts in offered for text in texts if "\\x" in text or "/" in text]
+
+
+def test_an_edit_of_a_piece_of_a_character_edits_the_character() -> None:
+    model = TextGenerator.load(GOLDEN / "models" / BPE[0])
+    explainer = Explainer(model.predictor, "a 🦀 c", ExplanationConfig(unit="token"))
+    second = explainer.units.texts.index("🦀 2/4")
+    for action, text, shown in (("mask", "", "a ▒ c"), ("delete", "", "a  c"), ("replace", "b", "a b c")):
+        change = counterfactual(
+            model.predictor,
+            explainer.subject.source,
+            explainer.units,
+            {second: Edit(action, text)},
+            explainer.subject.output.text,
+        )
+        assert change.source == shown
+        if action == "mask":
+            pieces, ids = range(second - 1, second + 3), explainer.subject.ids.tolist()
+            ids = [MASK if index in pieces else each for index, each in enumerate(ids)]
+            assert change.generation.text == model.predictor.predict_ids(shown, ids, DecodingConfig()).text
+        else:
+            assert change.generation.text == model.generate(shown).text
+
+
+@pytest.mark.parametrize("name", [*BPE[:2], *[name for name in NETWORKS if NETWORKS[name]["tokens"] == "char"][:6]])
+def test_what_is_deleted_is_shown_as_it_was_searched(name: str) -> None:
+    """Spaces beside words, and pieces that join to other pieces, as the model reads the text that is shown."""
+    model = TextGenerator.load(GOLDEN / "models" / name)
+    for source, unit in itertools.product(["q z q", " eda  bc", "a a b"], ["token", "word"]):
+        found = model.counterfactual(source, missing="delete", unit=unit)
+        for edit in (found.removal, found.sufficient):
+            if edit is None or not edit.edits:
+                continue
+            assert model.generate(edit.change.source).text == edit.change.generation.text
+            assert (edit.change.generation.text == found.text) == (edit is found.sufficient)
+            spaces = [unit for unit in found.input_units if unit.isspace()]
+            if spaces:  # then a space goes only where it is named
+                assert len(edit.change.source) == len(source) - sum(len(found.input_units[at]) for at in edit.edits)
