@@ -10,6 +10,7 @@ import numpy as np
 from nbtextgen.core.errors import DataError
 from nbtextgen.explanation.attributions import Values
 from nbtextgen.explanation.explanation import Explanation
+from nbtextgen.inference.output_part import whole_spans
 from nbtextgen.tokenizers.normalization import Span
 
 Links = frozenset[tuple[int, int]]
@@ -67,7 +68,7 @@ def links(explanation: Explanation) -> Links:
     if not source:
         return frozenset()
     columns = _membership(explanation.input_offsets, source)
-    rows = _membership(explanation.output_offsets, target)
+    rows = _membership(whole_spans(explanation.text, explanation.output_offsets), target)
     summed = rows.T @ explanation.values @ columns  # (target words, source words)
     return frozenset((int(summed[word].argmax()), int(word)) for word in np.flatnonzero(rows.any(0)))
 

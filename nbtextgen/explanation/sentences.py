@@ -17,6 +17,7 @@ import numpy as np
 from nbtextgen.core.escaping import brief
 from nbtextgen.explanation.attributions import Values
 from nbtextgen.explanation.faithfulness import Faithfulness
+from nbtextgen.inference.output_part import whole_spans
 from nbtextgen.tokenizers.normalization import Span
 from nbtextgen.tokenizers.segmentation import word_spans
 
@@ -131,7 +132,7 @@ def token_sentences(explanation: Explained) -> list[str]:
     sentences = [""] * len(explanation.output_tokens)
     parts = _output_parts(explanation, every=True)
     if len(parts) == 1:
-        parts = _alone(explanation.output_tokens[:-1])
+        parts = _alone(explanation.text, explanation.output_offsets[:-1], explanation.output_tokens[:-1])
     for part in [*parts, _Part("The end of the output", [len(sentences) - 1])]:
         text = _cause(explanation, part, inputs).sentence
         for token in part.members:
@@ -169,7 +170,10 @@ def _input_parts(explanation: Explained) -> list[_Part]:
         return [_Part(name, [index]) for index, name in enumerate(explanation.input_units)]
     if explanation.prefix_values is None:
         parts = _numbered(_source_parts(explanation))
-        return parts if len(parts) > 1 else _alone(explanation.input_units)  # a single word is the cause of everything
+        if len(parts) > 1:
+            return parts
+        # A single word is the cause of everything.
+        return _alone(explanation.source, explanation.input_offsets, explanation.input_units)
     units = len(explanation.input_units)
     earlier = _numbered(_words(explanation.text, explanation.prefix_offsets, explanation.prefix_tokens))
     written = [_Part(f"the earlier {part.name}", [units + member for member in part.members]) for part in earlier]
@@ -182,9 +186,18 @@ def _source_parts(explanation: Explained) -> list[_Part]:
     return [_Part(f"“{text.strip() or '␣'}”", [index]) for index, text in enumerate(explanation.input_units)]
 
 
-def _alone(names: Sequence[str]) -> list[_Part]:
-    """Every token or unit by itself, with its place if there are several of the name."""
-    return [_Part(name, [index]) for index, name in enumerate(quoted_units(names))]
+def _alone(text: str, offsets: Sequence[Span], names: Sequence[str]) -> list[_Part]:
+    """Every token or unit by itself, with its place if there are several of the name; pieces of one character are joined."""
+    members, texts = list[list[int]](), list[str]()
+    spans = whole_spans(text, offsets)
+    for index, (span, name) in enumerate(zip(spans, names, strict=True)):
+        if index and span == spans[index - 1]:
+            members[-1].append(index)
+            texts[-1] = text[slice(*span)]
+        else:
+            members.append([index])
+            texts.append(name)
+    return [_Part(name, pieces) for name, pieces in zip(quoted_units(texts), members, strict=True)]
 
 
 def quoted_units(names: Sequence[str]) -> list[str]:
@@ -206,16 +219,22 @@ def _numbered(parts: Sequence[_Part], among: Sequence[_Part] | None = None) -> l
 
 
 def _words(text: str, offsets: Sequence[Span], names: Sequence[str]) -> list[_Part]:
-    """Tokens or units by the words that they are part of; one that crosses words, or is in none, stays alone."""
-    words = word_spans(text)
+    """Tokens or units by the words that they are part of; one that crosses words, or is in none, stays alone.
+
+    Pieces of one character belong together.
+    """
+    words, spans = word_spans(text), whole_spans(text, offsets)
     parts, last = list[_Part](), -1
-    for index, ((start, stop), name) in enumerate(zip(offsets, names, strict=True)):
+    for index, (span, name) in enumerate(zip(spans, names, strict=True)):
+        start, stop = span
         touched = [number for number, (begin, end) in enumerate(words) if start < end and begin < stop]
-        if len(touched) == 1 and touched[0] == last:
+        if parts and (touched == [last] or (start < stop and span == spans[index - 1])):
             parts[-1].members.append(index)
             continue
         last = touched[0] if len(touched) == 1 else -1
         own = text[slice(*words[last])] if last >= 0 else name.strip() or "␣"
+        if span in spans[index + 1 : index + 2] and last < 0:
+            own = text[start:stop]
         parts.append(_Part(f"“{brief(own, MAX_TEXT)}”", [index]))
     return parts
 

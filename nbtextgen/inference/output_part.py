@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.inference.predictor import Predictor
+from nbtextgen.tokenizers.base import UNKNOWN
 from nbtextgen.tokenizers.normalization import Span
 from nbtextgen.tokenizers.segmentation import character_spans, word_spans
 
@@ -42,10 +43,18 @@ def token_spans(predictor: Predictor, text: str, ids: Sequence[int], source: str
     words = [] if predictor.copy is None else predictor.copy.ids(source)[1]
     ends = [0]
     for stop in range(1, len(ids) + 1):
-        ends.append(min(len(text), max(ends[-1], len(predictor.codec.text(list(ids[:stop]), words)))))
+        ends.append(max(ends[-1], _finished(predictor.codec.text(list(ids[:stop]), words), text)))
     if len(ends) > 1:
         ends[-1] = len(text)
     return [_without_space(text, start, stop) for start, stop in zip(ends, ends[1:], strict=False)]
+
+
+def _finished(beginning: str, text: str) -> int:
+    """How many characters of ``text`` its decoded ``beginning`` has, without a mark for the first bytes of the next one."""
+    end = min(len(beginning), len(text))
+    while end and beginning[end - 1] == UNKNOWN != text[end - 1]:
+        end -= 1
+    return end
 
 
 def _without_space(text: str, start: int, stop: int) -> Span:
@@ -79,7 +88,7 @@ def find_part(part: object, text: str, tokens: Sequence[str], spans: Sequence[Sp
     if place is None:
         raise DataError(f"--token: {part!r} is not in the output {text!r}.")
     start, stop = place
-    touched = [step for step, (begin, end) in enumerate(_whole(text, spans)) if begin < stop and start < end]
+    touched = [step for step, (begin, end) in enumerate(whole_spans(text, spans)) if begin < stop and start < end]
     if not touched:  # white space that belongs to the token after it
         touched = [step for step, (begin, _) in enumerate(spans) if begin >= start][:1]
     return OutputPart(tuple(touched), text[start:stop])
@@ -94,7 +103,7 @@ def _index(part: object) -> int:
     raise OptionError(f"--token must be the index of an output token or a piece of the output (got {part!r}).")
 
 
-def _whole(text: str, spans: Sequence[Span]) -> list[Span]:
+def whole_spans(text: str, spans: Sequence[Span]) -> list[Span]:
     """The spans, where bytes of a character have that of the whole character."""
     whole, following = list(spans), (len(text), len(text))
     for step in reversed(range(len(whole))):

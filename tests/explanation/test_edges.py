@@ -17,11 +17,12 @@ from nbtextgen import TextGenerator
 from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.explanation import shapley
 from nbtextgen.explanation.agreement import Agreement
-from nbtextgen.explanation.alignment import read_gold
+from nbtextgen.explanation.alignment import links, read_gold
 from nbtextgen.explanation.attributions import Coalitions, Values
 from nbtextgen.explanation.explanation import Explanation
 from nbtextgen.explanation.sanity import sanity_check
 from nbtextgen.explanation.units import cut, name_bytes
+from nbtextgen.inference.output_part import find_part
 from nbtextgen.tokenizers.base import BOS, EOS, MASK, UNK, Encoding
 
 WORDS = ["cat", "owl", "pig", "dog", "cow", "hen", "fox"]
@@ -247,6 +248,32 @@ def test_survey_adds_up_and_tells_ignoring_from_opposing(words: TextGenerator) -
 def test_bytes_are_named_after_their_character() -> None:
     assert name_bytes(["ok", "\\xf0", "\\x9f\\x91", "\\x8d", "x"]) == ["ok", "👍 1/3", "👍 2/3", "👍 3/3", "x"]
     assert name_bytes(["\\x20\\xc3", "\\xa9", "\\xff"]) == ["é 1/2", "é 2/2", "\\xff"]
+
+
+def test_bytes_of_an_output_belong_to_their_character() -> None:
+    model = TextGenerator.load(
+        GOLDEN / "models" / next(name for name, each in NETWORKS.items() if each["tokens"] == "bpe")
+    )
+    shown = model.explain("a … c", target="a🦀b …", unit="token", method="occlusion", faithfulness=False)
+    names = [token.strip() for token in shown.output_tokens if token.strip()]
+    assert names == ["a", "🦀 1/4", "🦀 2/4", "🦀 3/4", "🦀 4/4", "b", "… 1/3", "… 2/3", "… 3/3", "■"]
+    of_crab = {index for index, token in enumerate(shown.output_tokens) if token.startswith("🦀")}
+    steps = find_part("🦀", shown.text, shown.output_tokens, shown.output_offsets).steps
+    assert set(steps) == of_crab
+    assert [token.strip() for token in shown.merge().output_tokens] == ["a", "🦀", "b", "…", "■"]
+    for index, token in enumerate(shown.output_tokens[:-1]):
+        said = shown.sentence(index)
+        assert "/" not in said.replace("(p = ", ""), said
+        if token.startswith(("🦀", "…")):
+            assert said.startswith(f"“{token[0]}” ")
+    word = model.explain("日本", target="日本", unit="token", method="occlusion", faithfulness=False)
+    assert {word.sentence(index)[:3] for index in range(len(word.output_tokens) - 1)} <= {"“日”", "“本”", "“␣”"}
+    assert "/" not in word.sentence().replace("(p = ", "")
+    numbers = model.explain("a c", target="日 本", unit="token", method="occlusion", faithfulness=False)
+    rows = np.zeros(numbers.values.shape)
+    rows[-2, 0] = -1.0  # the last byte alone would link the second word to the second
+    rows[:-2, 0] = 1.0
+    assert (0, 1) in links(numbers.replace(values=rows))
 
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden"
