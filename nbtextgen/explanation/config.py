@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, cast
 
 from nbtextgen.core.errors import OptionError, nearest
@@ -28,6 +28,8 @@ UNITS = ("auto", "char", "token", "word", "phrase")
 MISSING = ("auto", "mask", "delete", "sample")
 SCORES = ("log-probability", "entropy")
 ALGORITHMS = ("auto", "exact", "regression", "permutation", "partition")
+EDIT_OPTIONS = ("unit", "spans", "target", "missing", "budget", "batch_size", "seed")
+"""Options that the search for counterfactuals has."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,21 @@ def configure(options: Mapping[str, object]) -> ExplanationConfig:
             raise OptionError("--spans has an empty part; leave it out.")
         values["spans"] = "|".join(str(part).replace("|", r"\|") for part in parts)
     return build(ExplanationConfig, values)
+
+
+def configure_edits(options: Mapping[str, object]) -> ExplanationConfig:
+    """As ``configure``, for the search for counterfactuals.
+
+    Raises:
+        OptionError: also for an option that only attributions have.
+    """
+    known = {field.name for field in fields(ExplanationConfig)}
+    if odd := [name for name in options if name in known and name not in EDIT_OPTIONS]:
+        flag = odd[0].replace("_", "-")
+        raise OptionError(
+            f"--{flag} does not apply to counterfactuals, which are outputs of the model and no attributions; leave it out."
+        )
+    return configure(options)
 
 
 def configure_scored(options: Mapping[str, object]) -> tuple[ExplanationConfig, TokenScore | None]:

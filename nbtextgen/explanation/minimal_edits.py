@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from os.path import commonprefix
 
 import numpy as np
 
 from nbtextgen.core.errors import DataError, OptionError
+from nbtextgen.core.escaping import brief
 from nbtextgen.explanation.attributions import Coalitions, Values
 from nbtextgen.explanation.config import ExplanationConfig
 from nbtextgen.explanation.counterfactual import Counterfactual, Edit, counterfactual, edited
@@ -17,7 +19,8 @@ from nbtextgen.explanation.explainer import Explainer
 from nbtextgen.explanation.margins import Margins
 from nbtextgen.explanation.removal import ByMask, MaskedSources, tokenize_copies
 from nbtextgen.explanation.replacements import replacements
-from nbtextgen.explanation.sentences import quoted_units
+from nbtextgen.explanation.sentences import MAX_TEXT, quoted_units
+from nbtextgen.explanation.subject import END
 from nbtextgen.explanation.subset_search import smallest_set
 from nbtextgen.explanation.units import Units, whole_characters
 from nbtextgen.inference.generation import Generation
@@ -77,7 +80,8 @@ class MinimalEdits(Displayed):
 
     def sentences(self) -> list[str]:
         """What was found, a sentence for each search."""
-        part, units = f"“{self.part}”" if self.part else "the empty output", self.input_units
+        part, units = f"“{brief(self.part, MAX_TEXT)}”" if self.part else "the empty output", self.input_units
+        part = "the end of the output" if self.part == END else part
         lines = list[str]()
         if self.removal is None:
             lines.append(f"{part[0].upper()}{part[1:]} stays, whatever is left out.")
@@ -99,8 +103,12 @@ class MinimalEdits(Displayed):
         return lines
 
     def _after(self, edit: MinimalEdit) -> str:
+        """The changed output; of a long one what follows its first change."""
         text = edit.change.generation.text
-        return f"“{text}”" if text else "empty"
+        same = len(commonprefix([text, self.text]))
+        start = max(0, same - MAX_TEXT // 4) if len(text) > 2 * MAX_TEXT else 0
+        shown = brief(text[start:], 2 * MAX_TEXT - 1)
+        return f"“{'…' if start else ''}{shown}”" if text else "empty"
 
     @property
     def sufficient_units(self) -> tuple[int, ...]:

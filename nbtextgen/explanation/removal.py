@@ -150,6 +150,8 @@ def background_texts(background: Iterable[str]) -> tuple[str, ...]:
     """
     if isinstance(background, str):
         raise OptionError("--background must be a list of texts, not a single text.")
+    if not isinstance(cast("object", background), Iterable):
+        raise OptionError(f"--background must be a list of texts (got {background!r}).")
     texts = cast("tuple[object, ...]", tuple(background))
     if odd := [text for text in texts if not isinstance(text, str)]:
         raise OptionError(f"--background must be a list of texts, and {odd[0]!r} is not a text.")

@@ -305,6 +305,8 @@ def _score_cause(
 ) -> _Cause:
     """What changes another score most: shares have no meaning where a fall may be as good as a rise."""
     sizes, score = np.abs(values), explanation.score
+    if explanation.contrast is not None:
+        score += f" (less that of “{brief(explanation.contrast, MAX_TEXT)}”)"
     if sizes.max(initial=0.0) < ROUNDING:
         text = f"has a {score} that does not depend on {_givens(explanation)}"
         return _Cause(part.name, False, text, text, 0.0)

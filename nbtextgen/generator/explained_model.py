@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 from nbtextgen.core.errors import DataError
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.readers.columns import ColumnName
-from nbtextgen.explanation.config import configure, configure_scored
+from nbtextgen.explanation.config import configure_edits, configure_scored
 from nbtextgen.explanation.removal import background_texts
 from nbtextgen.generator.configurable import checks_keywords
 from nbtextgen.generator.trained_model import TrainedModel
@@ -168,17 +168,19 @@ class ExplainedModel(TrainedModel):
             token: the part of the output that is to change: the index of a token, or a piece of the text such as
                 ``"01"``; all of the output by default.
             background: texts whose units are plausible replacements; by default a sample of the training sources.
-            options: as in ``explain``; ``unit`` and ``missing`` say what is removed and how, ``budget`` how many changed
-                inputs each search may try.
+            options: as in ``explain``: ``unit``, ``spans`` and ``missing`` say what is removed and how, ``budget`` how many
+                changed inputs each search may try, ``target`` which output is asked about.
 
         Raises:
             DataError: for a source or part that is empty, or an output that a greedy search does not write.
-            OptionError: for an unknown option or a value out of range.
+            OptionError: for an option that is unknown or only attributions have, or a value out of range.
         """
         from nbtextgen.explanation.minimal_edits import minimal_edits
 
         donors = self.background if background is None else background_texts(background)
-        return minimal_edits(self.predictor, self._explained(text), configure(options), token=token, background=donors)
+        return minimal_edits(
+            self.predictor, self._explained(text), configure_edits(options), token=token, background=donors
+        )
 
     def explain_data(
         self,

@@ -122,6 +122,23 @@ def test_empty_outputs_are_called_empty(words: TextGenerator) -> None:
     ]
 
 
+def test_long_outputs_are_named_by_what_changed_and_the_end_by_its_name(words: TextGenerator) -> None:
+    found = words.counterfactual("the red cat is here", token=-1).sentences()
+    assert any("the end of the output" in sentence.lower() for sentence in found) and not any(
+        "■" in each for each in found
+    )
+    change = words.counterfactual("the red cat is here").removal
+    assert change is not None
+    text, other = "same words " * 40 + "old end", "same words " * 40 + "new end"
+    changed = replace(change.change, generation=replace(change.change.generation, text=other))
+    long = MinimalEdits(
+        "a b", text, text, ("a", "b"), replace(change, edits={0: Edit("mask")}, change=changed), None, None
+    )
+    assert long.sentences() == ["Without “a”, the output is “…ame words new end”."]
+    never = replace(long, removal=None)
+    assert never.sentences()[0].startswith("“same words same") and len(never.sentences()[0]) < 90
+
+
 def words_of(units: tuple[str, ...], chosen: object) -> list[str]:
     return [units[unit].strip() for unit in sorted(chosen)]  # type: ignore[call-overload]
 
@@ -138,6 +155,9 @@ def test_the_runner_up_is_a_contrast(words: TextGenerator) -> None:
         ({"token": 99}, "tokens 0 to"),
         ({"target": "Hund gruen"}, "writes another output"),
         ({"missing": "sample"}, "removes units for good"),
+        ({"contrast": "Hund gruen"}, "contrast does not apply to counterfactuals"),
+        ({"method": "lime"}, "method does not apply to counterfactuals"),
+        ({"exact_units": 5}, "exact_units does not apply to counterfactuals"),
     ],
 )
 def test_what_cannot_be_searched_is_refused(words: TextGenerator, options: dict[str, object], message: str) -> None:

@@ -242,12 +242,15 @@ def test_functions_of_ones_own_must_give_finite_numbers_with_gradients(words: Te
             words.explain(SOURCE, score=function, method=method)
     constant = words.explain(SOURCE, score=lambda logs, ids: ids, method="shap")
     assert "does not depend on the source" in constant.sentence()
+    against = words.explain(SOURCE, target="Katze rot", contrast="Hund rot", score="entropy").sentence()
+    assert against.startswith("“Katze rot” has its entropy (less that of “Hund rot”) mostly from ")
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"background": "the red cat", "missing": "sample"}, "not a single text"),
+        ({"background": 5, "missing": "sample"}, "list of texts"),
         ({"background": ["red", None], "missing": "sample"}, "list of texts"),
         ({"spans": [(0, 1)]}, "each of them text"),
         ({"spans": "red|dog|red"}, "outside the other spans"),
