@@ -278,6 +278,7 @@ class Explanation(Page, Plotted):
 
         Raises:
             OptionError: now for another layout; later from a plot that does not apply to this one.
+            MissingPackageError: if ``shap`` cannot be imported.
 
         Example:
             >>> e = model.explain("abc")
@@ -288,7 +289,8 @@ class Explanation(Page, Plotted):
             >>> e.shap(rows="outputs").shape         # for beeswarm, bar and heatmap: all of them
             (4, 3)
         """
-        from nbtextgen.explanation.shap_tables import of_one_text
+        with optional_import("A table for plots", "shap"):
+            from nbtextgen.explanation.shap_tables import of_one_text
 
         return of_one_text(self._of_players(), self.base_values, self.players, self.output_tokens, rows)
 

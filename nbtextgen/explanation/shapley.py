@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.explanation.attributions import Attributions, Coalitions, Ids, ScoreFunction, Values
 from nbtextgen.explanation.hierarchy import linkage
 from nbtextgen.explanation.units import Units
@@ -164,7 +165,8 @@ def partition(score: ScoreFunction, units: Units, budget: int) -> Attributions:
     Units are joined first inside words, then words inside phrases (between punctuation marks), then phrases. Neighbours
     are joined first, so that a split separates them last. At most ``budget`` coalitions are scored.
     """
-    from shap.explainers import Partition
+    with optional_import("--algorithm=partition", "shap"):
+        from shap.explainers import Partition
 
     count = len(units)
     ends = score(np.array([[False] * count, [True] * count]))

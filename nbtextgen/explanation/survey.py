@@ -170,7 +170,8 @@ class Survey(Drawn):
         Values are attributions of the whole output. The column ``other units`` sums the rest, and ``earlier output`` what
         output tokens give one another if they took part, so that rows add up.
         """
-        from nbtextgen.explanation.shap_tables import of_many_texts
+        with optional_import("A table for plots", "shap"):
+            from nbtextgen.explanation.shap_tables import of_many_texts
 
         base = np.array([each.base_values.sum() for each in self.first])
         earlier = [None if each.prefix_values is None else each.prefix_total() for each in self.first]

@@ -54,3 +54,29 @@ def test_without_torch_what_needs_it_says_so(use: str, tmp_path: Path) -> None:
     said = ended.stdout + ended.stderr
     assert "This needs torch, which is not installed here: pip install torch. Only exported models generate" in said
     assert use.startswith("import nbtextgen") or "Traceback" not in said
+
+
+WITHOUT_SHAP = """
+import sys
+sys.modules["shap"] = None
+import nbtextgen
+pairs = nbtextgen.Pairs(["ab", "bc", "ca"] * 4, ["ba", "cb", "ac"] * 4)
+model = nbtextgen.TextGenerator(hidden_size=8, embedding_size=8, epochs=1, samples=0, device="cpu").fit(pairs, callbacks=[])
+exact, sampled = model.explain("abc"), model.explain("abc" * 5, interactions=True, budget=200)
+assert exact.algorithm.startswith("exact") and sampled.standard_errors is not None and sampled.sentence()
+survey = model.explain_data(pairs, limit=2)
+for use in (exact.shap, survey.shap, lambda: model.explain("abc", algorithm="partition")):
+    try:
+        use()
+    except nbtextgen.NbTextGenError as error:
+        print(error)
+"""
+
+
+def test_training_and_explaining_do_without_shap() -> None:
+    """Only what is drawn or computed by shap itself needs it."""
+    done = subprocess.run([sys.executable, "-c", WITHOUT_SHAP], capture_output=True, text=True)
+    assert done.stdout.splitlines() == [
+        *["A table for plots needs shap: pip install shap."] * 2,
+        "algorithm='partition' needs shap: pip install shap.",
+    ], done.stderr
