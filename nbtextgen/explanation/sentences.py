@@ -349,9 +349,10 @@ def _unclear(explanation: Explained, part: _Part, inputs: Sequence[_Part], value
         return _independent(explanation, part)
     if not np.isfinite(errors).all():
         return "comes from parts that sampling noise hides; give a larger --budget"
-    opposed = values.sum() < -NEGLIGIBLE and -values[worst] > max(values[best], 1.96 * errors[worst])
-    if opposed:
-        return f"is written against {givens}, most of all against {inputs[worst].name}"
+    little = np.maximum(values, 0).sum() < NEGLIGIBLE <= -values[worst]  # speaks for it
+    if (little or values.sum() < -NEGLIGIBLE) and -values[worst] > max(values[best], 1.96 * errors[worst]):
+        against = "" if explanation.contrast is None else f" rather than “{brief(explanation.contrast, MAX_TEXT)}”"
+        return f"is written{against} against {givens}, most of all against {inputs[worst].name}"
     if values[best] <= 1.96 * errors[best] and errors[best] > 0:
         return "comes from parts that sampling noise hides; give a larger --budget"
     return "" if values[best] > 0 else f"has no part of {givens} that speaks for it"

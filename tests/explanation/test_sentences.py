@@ -72,6 +72,16 @@ def test_pieces_are_joined_to_words_and_shares_count_what_speaks_for_them() -> N
             "“01 rot” comes from parts that sampling noise hides",
         ),
         (-np.ones((5, 5)) + 0.2 * np.eye(5), {}, "“01 rot” is written against the source, most of all against “Jan”."),
+        (
+            -np.ones((5, 5)),
+            {"contrast": "02 rot"},
+            "“01 rot” is written rather than “02 rot” against the source, most of all against “Jan”.",
+        ),
+        (  # that little speaks for it is not its cause
+            [[0.02, 0, 0, -0.11, 0], *np.zeros((4, 5))],
+            {"contrast": "02 rot"},
+            "“01 rot” is written rather than “02 rot” against the source, most of all against “red”.",
+        ),
         ([*CLEAR[:3], [0.2, 0, 0, -2, 0], CLEAR[4]], {}, "“01” comes mainly from “Jan” (94 %)."),
         (CLEAR, {"standard_errors": 0.1 * np.ones((5, 5))}, "“01” comes mainly from “Jan” (94 ± 17 %)"),
         (CLEAR, {"standard_errors": 9 * np.ones((5, 5))}, "“01 rot” comes from parts that sampling noise hides"),
