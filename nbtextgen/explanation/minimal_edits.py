@@ -80,7 +80,8 @@ class MinimalEdits(Displayed):
 
     def sentences(self) -> list[str]:
         """What was found, a sentence for each search."""
-        part, units = f"“{brief(self.part, MAX_TEXT)}”" if self.part else "the empty output", self.input_units
+        name, units = brief(self.part.strip() or "␣", MAX_TEXT), self.input_units
+        part = f"“{name}”" if self.part else "the empty output"
         part = "the end of the output" if self.part == END else part
         lines = list[str]()
         if self.removal is None:

@@ -124,6 +124,7 @@ def test_empty_outputs_are_called_empty(words: TextGenerator) -> None:
 
 def test_long_outputs_are_named_by_what_changed_and_the_end_by_its_name(words: TextGenerator) -> None:
     found = words.counterfactual("the red cat is here", token=-1).sentences()
+    assert "“Katze”" in " ".join(words.counterfactual("the red cat is here", token=0).sentences())
     assert any("the end of the output" in sentence.lower() for sentence in found) and not any(
         "■" in each for each in found
     )
