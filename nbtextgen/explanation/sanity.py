@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Protocol, Unpack
 import numpy as np
 import torch
 
+from nbtextgen.core.errors import OptionError
+from nbtextgen.core.options import whole_number
+from nbtextgen.core.wording import counted
 from nbtextgen.data.config import DataConfig
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.explanation.agreement import correlation
@@ -72,12 +75,12 @@ class Sanity(Displayed):
             return "There is nothing to compare: the input has too few units to rank."
         results = ", ".join(f"{METHOD_NAMES[method]} {rho:.2f}" for method, rho in compared.items())
         verdict = (
-            f"fails the check: {', '.join(METHOD_NAMES[method] for method in self.failed)} shows the input more than "
-            "the model."
+            f"fails the check: {', '.join(METHOD_NAMES[method] for method in self.failed)} "
+            f"{'shows' if len(self.failed) == 1 else 'show'} the input more than the model."
             if self.failed
             else "all depend on what the model has learned."
         )
-        return f"Rank correlation with {self.seeds} models of random weights: {results}; {verdict}"
+        return f"Rank correlation with {counted(self.seeds, 'model')} of random weights: {results}; {verdict}"
 
 
 @isolated()
@@ -94,13 +97,18 @@ def sanity_check(
     Args:
         model: a trained ``TextGenerator``, or its predictor.
         text, background, options: as for ``TextGenerator.explain``.
-        seeds: random models to compare with.
+        seeds: random models to compare with, at least 1.
+
+    Raises:
+        DataError: for a source or target without tokens.
+        OptionError: for ``method="context"`` alone, which ranks no units, and as ``TextGenerator.explain``.
 
     Example:
         >>> from nbtextgen.explanation.sanity import sanity_check
         >>> -1 <= sanity_check(model, "abc", method="occlusion").correlations["occlusion"] <= 1
         True
     """
+    seeds = whole_number("seeds", seeds, minimum=1)
     config = replace(configure(options), faithfulness=False)
     predictor = model if isinstance(model, Predictor) else model.predictor
     cleaning = None if isinstance(model, Predictor) else model.plan.data.clean
@@ -112,6 +120,8 @@ def sanity_check(
     if generation is None and config.target is None:
         generation = predictor.predict([source], DecodingConfig())[0]
     methods = [method for method in config.method if method != "context"]
+    if not methods:
+        raise OptionError("--method=context ranks no parts of the input; compare another method.")
     trained = Explainer(predictor, source, config, generation=generation, background=donors)
     explanations = {method: trained.explain(method) for method in methods}
     correlations: dict[str, list[float]] = {method: [] for method in methods}

@@ -183,7 +183,7 @@ def _input_parts(explanation: Explained) -> list[_Part]:
 def _source_parts(explanation: Explained) -> list[_Part]:
     if explanation.unit in ("char", "token"):
         return _words(explanation.source, explanation.input_offsets, explanation.input_units)
-    return [_Part(f"“{text.strip() or '␣'}”", [index]) for index, text in enumerate(explanation.input_units)]
+    return [_Part(_quoted(text), [index]) for index, text in enumerate(explanation.input_units)]
 
 
 def _alone(text: str, offsets: Sequence[Span], names: Sequence[str]) -> list[_Part]:
@@ -202,9 +202,13 @@ def _alone(text: str, offsets: Sequence[Span], names: Sequence[str]) -> list[_Pa
 
 def quoted_units(names: Sequence[str]) -> list[str]:
     """Every unit in quotation marks, with its place if there are several of the name: ``“a” at 2``."""
-    quoted = [f"“{name.strip() or '␣'}”" for name in names]
+    quoted = [_quoted(name) for name in names]
     counts = Counter(quoted)
     return [f"{name} at {index}" if counts[name] > 1 else name for index, name in enumerate(quoted, 1)]
+
+
+def _quoted(name: str) -> str:
+    return f"“{brief(name.strip() or '␣', MAX_TEXT)}”"
 
 
 def _numbered(parts: Sequence[_Part], among: Sequence[_Part] | None = None) -> list[_Part]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -41,7 +42,7 @@ MIN_COUNT = 3
 
 @dataclass(frozen=True)
 class Mean:
-    """A mean over texts with its 95 % bootstrap interval (Efron & Tibshirani 1993, sec. 13.3)."""
+    """A mean over texts with its 95 % bootstrap interval (Efron & Tibshirani 1993, sec. 13.3); NaN for a single text."""
 
     value: float
     low: float
@@ -51,12 +52,14 @@ class Mean:
     def of(cls, values: Sequence[float], seed: int = 1) -> Mean:
         """From one value per text."""
         sample = np.asarray(values, dtype=float)
+        if len(sample) == 1:  # which says nothing of others
+            return cls(float(sample[0]), math.nan, math.nan)
         draws = np.random.default_rng(seed).integers(0, len(sample), (1000, len(sample)))
         low, high = np.quantile(sample[draws].mean(1), [0.025, 0.975])
         return cls(float(sample.mean()), float(low), float(high))
 
     def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        return f"{self.value:.3f}" + ("" if math.isnan(self.low) else f" [{self.low:.3f}, {self.high:.3f}]")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -296,6 +299,8 @@ def survey(
         score_token: as in ``explain``.
         on_progress: called with (texts done, texts in all).
     """
+    if gold is None and gold_start:
+        raise OptionError("--gold-start is the number of the first word in the alignments --gold; give both.")
     if gold_start not in (0, 1):
         raise OptionError(f"--gold-start is the number of the first word, 0 or 1 (got {gold_start!r}).")
     references = [] if gold is None else alignment.read_gold(gold, pairs, gold_start)

@@ -216,6 +216,17 @@ def test_what_is_spread_over_many_parts_is_said_to_be() -> None:
     assert even.sentence(3) == "“rot” comes from many parts of the source, most from “a” (10 %) and “b” (10 %)."
 
 
+def test_long_units_are_shortened() -> None:
+    long = explanation(
+        [[1.0, 0.2]] * 5,
+        source="word " * 40 + "x",
+        unit="phrase",
+        input_units=("word " * 40, "x"),
+        input_offsets=((0, 199), (200, 201)),
+    )
+    assert long.sentence(3) == "“rot” comes mainly from “" + "word " * 7 + "word…” (83 %)."
+
+
 def test_a_model_that_translates_word_by_word_is_explained_so(words: TextGenerator) -> None:
     said = words.explain("the red cat is here", faithfulness=False).sentence()
     assert "“Katze” comes mainly from “cat”" in said or "“Katze” from “cat”" in said

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
 from nbtextgen import NbTextGenError, Pairs, TextGenerator
-from nbtextgen.core.errors import DataError
+from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.explanation.agreement import Agreement, spearman
 from nbtextgen.explanation.alignment import error_rate, links, read_links
 from nbtextgen.explanation.faithfulness import faithfulness
 from nbtextgen.explanation.sanity import sanity_check
-from nbtextgen.explanation.survey import Mean
+from nbtextgen.explanation.survey import Mean, Survey
 
 METHODS = "shap,attention,occlusion,lime,ig"
 
@@ -73,6 +75,16 @@ def test_attributions_of_random_weights_differ(dates: TextGenerator) -> None:
     found = sanity_check(dates, "3 Jan 2019", method="shap,occlusion,lime,ig", seeds=2)
     assert not found.failed
     assert "3 models" in repr(sanity_check(dates, "3 Jan 2019", method="shap", unit="word"))
+
+
+def test_the_sanity_check_needs_models_and_a_method_that_ranks(words: TextGenerator) -> None:
+    with pytest.raises(OptionError, match="seeds must be a whole number of at least 1"):
+        sanity_check(words, "the red cat", seeds=0)
+    with pytest.raises(OptionError, match="ranks no parts of the input"):
+        sanity_check(words, "the red cat", method="context")
+    assert (
+        "with 1 model of random weights" in sanity_check(words, "the red cat", method="occlusion", seeds=1).sentence()
+    )
 
 
 def test_the_sanity_check_fails_what_does_not_depend_on_the_model(dates: TextGenerator, monkeypatch) -> None:
@@ -146,6 +158,18 @@ def test_links_and_error_rate_of_a_model_that_knows_its_words(words: TextGenerat
     assert found.alignment_error["shap"] == 0.0
     with pytest.raises(DataError, match="4 pairs but 1 gold"):
         words.explain_data(pairs, gold=["0-0"])
+
+
+def test_a_single_text_has_no_interval(words: TextGenerator, tmp_path: Path) -> None:
+    survey = words.explain_data([("the red cat is here", "x")], method="shap,occlusion")
+    assert "of 1 text\n" in repr(survey)
+    assert "[" not in repr(survey).split("Induced")[0]
+    assert repr(Survey.load(survey.save(tmp_path / "one.json"))) == repr(survey)
+    survey.plot().figure.clear()
+    with pytest.raises(
+        OptionError, match="gold_start is the number of the first word in the alignments gold; give both"
+    ):
+        words.explain_data([("the red cat is here", "x")], gold_start=1)
 
 
 def test_means_have_intervals_that_narrow_with_more_texts() -> None:

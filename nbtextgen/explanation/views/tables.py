@@ -54,7 +54,10 @@ def _faithfulness(survey: Survey) -> list[Table]:
         cells = [str(scores[method][score]) if method in scores else "" for score in SCORES if scores]
         cells += [str(shares.get(method, ""))] if shares else []
         rows.append([METHOD_NAMES.get(method, method), *cells])
-    return [(f"Faithfulness, mean over {len(survey.first):,} texts [95 % interval]", heads, rows)]
+    texts = len(survey.first)
+    title = "Faithfulness" if scores else "Attribution where the truth is known"
+    over = "of 1 text" if texts == 1 else f"mean over {texts:,} texts [95 % interval]"
+    return [(f"{title}, {over}", heads, rows)]
 
 
 def survey_text(survey: Survey) -> str:
