@@ -48,7 +48,7 @@ def _faithfulness(survey: Survey) -> list[Table]:
         return []
     scores, shares = survey.faithfulness, survey.right_share
     heads = ["method"] + [f"{score} ({BETTER[score]} is better)" for score in SCORES if scores]
-    heads += ["share on the right span (higher is better)"] if shares else []
+    heads += ["share on the right span of right outputs (higher is better)"] if shares else []
     rows = list[list[str]]()
     for method in dict.fromkeys((*scores, *shares)):
         cells = [str(scores[method][score]) if method in scores else "" for score in SCORES if scores]
