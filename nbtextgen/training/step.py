@@ -238,6 +238,7 @@ class Updater:
         if parts:
             self._most = max(1.0, self._needs(parts)[0] / 2)
 
+
 def masked(source: Tensor, share: float) -> Tensor:
     """Mask a share of the source tokens, so that the model learns what an output may be when parts of its source are missing.
 
