@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
@@ -46,11 +46,16 @@ class Counterfactual:
 
 
 def counterfactual(
-    predictor: Predictor, source: str, units: Units, edits: Mapping[int, Edit], output: str
+    predictor: Predictor,
+    source: str,
+    units: Units,
+    edits: Mapping[int, Edit],
+    output: str,
+    prefix_ids: Sequence[int] = (),
 ) -> Counterfactual:
     """Generate again with some units changed: ``edits`` by the index of the unit; ``output`` is the original output.
 
-    A unit that is a piece of a character stands for the character.
+    A unit that is a piece of a character stands for the character. The output begins with ``prefix_ids``, if there are any.
 
     Raises:
         OptionError: for an unknown action or unit.
@@ -78,7 +83,7 @@ def counterfactual(
             MASK if any(begin < stop and start < end for begin, end in masked) else token
             for token, (start, stop) in zip(encoding.ids, encoding.offsets, strict=True)
         ]
-    generation = predictor.predict_ids(text, ids, DecodingConfig())
+    generation = predictor.predict_ids(text, ids, DecodingConfig(), prefix_ids=prefix_ids)
     shown = text
     for start, stop in reversed(masked):
         shown = shown[:start] + MASKED * (stop - start) + shown[stop:]

@@ -27,6 +27,7 @@ from nbtextgen.inference.generation import Generation
 from nbtextgen.inference.output_part import OutputPart, find_part
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.model.isolation import isolated
+from nbtextgen.tokenizers.base import UNK
 
 CANDIDATES = 24
 """Texts that are tried in the place of a unit."""
@@ -63,7 +64,9 @@ class MinimalEdits(Displayed):
         input_units: the units as they stand in the source; pieces of one character (bytes of BPE, jamo) are one unit.
         removal: the fewest units without which the part changes; ``None`` if it never changed.
         replacement: the fewest units whose replacement by plausible ones changes the part; ``None`` if none did.
-        sufficient: the fewest units that are enough for the part: all others are removed; no edits if all are needed.
+        sufficient: the fewest units that are enough for the part: all others are removed; no edits if all are needed. Its
+            output begins with what stands before the part, in which words that were copied are unknown ones.
+        beginning: what stands before the part, if that is not the whole output.
         evaluations: changed inputs that were tried.
         seconds: wall time.
     """
@@ -75,6 +78,7 @@ class MinimalEdits(Displayed):
     removal: MinimalEdit | None
     replacement: MinimalEdit | None
     sufficient: MinimalEdit | None
+    beginning: str = ""
     evaluations: int = 0
     seconds: float = field(default=0.0)
 
@@ -83,6 +87,8 @@ class MinimalEdits(Displayed):
         name, units = brief(self.part.strip() or "␣", MAX_TEXT), self.input_units
         part = f"“{name}”" if self.part else "the empty output"
         part = "the end of the output" if self.part == END else part
+        if self.beginning and self.part != END:
+            part += f" after “{self.beginning if len(self.beginning) <= MAX_TEXT else '…' + self.beginning[1 - MAX_TEXT :]}”"
         lines = list[str]()
         if self.removal is None:
             lines.append(f"{part[0].upper()}{part[1:]} stays, whatever is left out.")
@@ -178,6 +184,7 @@ def search_minimal_edits(explainer: Explainer, token: int | str | None, backgrou
             "A greedy search writes another output for this source, so no edit is needed to change it; leave out --target, "
             "or name a part of the output that the search writes too."
         )
+    first = margins.steps[0]
     search = _EditSearch(explainer, units, margins, background)
     return MinimalEdits(
         source=subject.source,
@@ -186,7 +193,8 @@ def search_minimal_edits(explainer: Explainer, token: int | str | None, backgrou
         input_units=units.texts,
         removal=search.removal(),
         replacement=search.replacement(),
-        sufficient=search.sufficient(),
+        sufficient=search.sufficient(subject.output.ids[:first].tolist()),
+        beginning=subject.output.text[: subject.output.offsets[first][0]].strip(),
         evaluations=margins.evaluations,
         seconds=time.perf_counter() - start,
     )
@@ -241,8 +249,8 @@ class _EditSearch:
         smallest = smallest_set(goal, self.count, self.budget)
         return None if smallest.units is None else self._removed(smallest.units, smallest.proved)
 
-    def sufficient(self) -> MinimalEdit | None:
-        """The fewest units that keep the part when all others are removed."""
+    def sufficient(self, written: Sequence[int]) -> MinimalEdit | None:
+        """The fewest units that keep the part after what was ``written`` before it, when all others are removed."""
 
         def goal(kept: Coalitions) -> Values:
             return self._unless_empty(kept, self.margins(kept))
@@ -251,7 +259,9 @@ class _EditSearch:
         if smallest.units is None:
             return None
         removed = [unit for unit in range(self.count) if unit not in smallest.units]
-        return self._removed(removed, smallest.proved)
+        # The decoder reads words that were copied, by their place in the whole source, as unknown ones.
+        size = self.margins.networks[0].vocabulary_size
+        return self._removed(removed, smallest.proved, [token if token < size else UNK for token in written])
 
     def _unless_empty(self, kept: Coalitions, values: Values) -> Values:
         """Refuse to delete all but white space: a source that is all masks can be read, one that is empty cannot."""
@@ -260,13 +270,18 @@ class _EditSearch:
             return values
         return np.where([bool(removal.text(row).strip()) for row in kept], values, -np.inf)
 
-    def _removed(self, units: Sequence[int], proved: bool) -> MinimalEdit:
-        return self._edited({unit: Edit(self.action) for unit in units}, proved)
+    def _removed(self, units: Sequence[int], proved: bool, written: Sequence[int] = ()) -> MinimalEdit:
+        return self._edited({unit: Edit(self.action) for unit in units}, proved, written)
 
-    def _edited(self, edits: Mapping[int, Edit], proved: bool) -> MinimalEdit:
+    def _edited(self, edits: Mapping[int, Edit], proved: bool, written: Sequence[int] = ()) -> MinimalEdit:
         explainer = self.explainer
         change = counterfactual(
-            explainer.predictor, explainer.subject.source, self.units, edits, explainer.subject.output.text
+            explainer.predictor,
+            explainer.subject.source,
+            self.units,
+            edits,
+            explainer.subject.output.text,
+            written,
         )
         return MinimalEdit(edits, change, proved)
 

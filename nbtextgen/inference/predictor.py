@@ -171,10 +171,19 @@ class Predictor:
         return self.codec.generate(texts, config, max(MAX_SEARCH_SOURCES, config.batch_size), search, prefix_ids)
 
     def predict_ids(
-        self, text: str, ids: Sequence[int], config: DecodingConfig, *, cancellation: CancellationToken | None = None
+        self,
+        text: str,
+        ids: Sequence[int],
+        config: DecodingConfig,
+        *,
+        prefix_ids: Sequence[int] = (),
+        cancellation: CancellationToken | None = None,
     ) -> Generation:
-        """Generate for one source whose token ids were changed, for instance masked; ``text`` has as many tokens."""
-        sources, hypotheses = self.codec.encode([text], config, [list(ids)]), [list[Hypothesis]()]
+        """Generate for one source whose token ids were changed, for instance masked; ``text`` has as many tokens.
+
+        The output begins with ``prefix_ids``, if there are any.
+        """
+        sources, hypotheses = self.codec.encode([text], config, [list(ids)], prefix_ids), [list[Hypothesis]()]
         self._search(sources, hypotheses, config, cancellation)
         return self.codec.generation(text, hypotheses[0], sources.words[0], config)
 

@@ -140,6 +140,25 @@ def test_long_outputs_are_named_by_what_changed_and_the_end_by_its_name(words: T
     assert never.sentences()[0].startswith("“same words same") and len(never.sentences()[0]) < 90
 
 
+def test_what_is_enough_for_a_part_is_shown_after_what_stands_before_it(dates: TextGenerator) -> None:
+    for source in ("3 May 2019", "14 feb 2041", "21 marca 1948"):
+        text = dates.generate(source).text
+        for index in range(1, len(text)):
+            found = dates.counterfactual(source, token=index, budget=300)
+            assert found.beginning == text[:index]
+            if found.sufficient is not None and found.sufficient.edits:
+                assert found.sufficient.change.generation.text.startswith(text[: index + 1])
+                assert found.sentences()[-1].endswith(f" for “{text[index]}” after “{text[:index]}”.")
+
+
+def test_words_that_were_copied_are_no_beginning_for_other_sources() -> None:
+    name = next(name for name, each in NETWORKS.items() if each["copy"])
+    model = TextGenerator.load(GOLDEN / "models" / name)
+    for missing in ("mask", "delete"):
+        for token in range(len(model.explain("q z q", method="occlusion").output_tokens) - 1):
+            assert model.counterfactual("q z q", token=token, missing=missing).sentences()
+
+
 def words_of(units: tuple[str, ...], chosen: object) -> list[str]:
     return [units[unit].strip() for unit in sorted(chosen)]  # type: ignore[call-overload]
 
