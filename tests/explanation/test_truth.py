@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,45 @@ def test_every_built_in_date_knows_where_its_parts_come_from() -> None:
         assert all(first[1] <= second[0] for first, second in zip(origins, origins[1:], strict=False))
 
 
-@pytest.mark.parametrize("pair", [("3 Jan 2019", "2019-01-04"), ("3 Jan 2019", "2019-13-03"), ("a", "b")])
+@pytest.mark.parametrize(
+    ("source", "target", "origins"),
+    [
+        ("dreiundzwanzig", "23", ["zwan", "drei"]),
+        ("treize", "13", ["treize", "trei"]),
+        ("two million and five", "2000005", ["two", "five"]),
+        ("quatre-vingt-douze", "92", ["quatre-vingt-douze", "dou"]),
+        ("sessantasei milioni e duecentomila", "66200000", ["sess", "sei", "due"]),
+        ("mil trescientos", "1300", ["tres"]),  # no word says how many thousands
+        ("cent", "100", ["cent"]),
+    ],
+)
+def test_a_digit_comes_from_the_letters_that_another_digit_would_change(
+    source: str, target: str, origins: list[str]
+) -> None:
+    pytest.importorskip("num2words")
+    links = true_links(source, target)
+    assert links is not None and [source[slice(*origin)] for origin, _ in links] == origins
+    assert all(target[slice(*made)] in "123456789" for _, made in links)
+
+
+def test_built_in_numbers_know_where_their_digits_come_from() -> None:
+    pytest.importorskip("num2words")
+    pairs = [pair for pair in builtin("numbers", 100, seed=5) if pair[1] != "0"]
+    linked = [true_links(*pair) for pair in pairs]
+    assert all(links is not None for links in linked)
+    digits = sum(digit != "0" for _, target in pairs for digit in target)
+    assert sum(len(links or ()) for links in linked) > 0.9 * digits
+
+
+def test_without_the_packages_of_the_sets_no_origin_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    for package in ("babel", "babel.dates", "num2words"):
+        monkeypatch.setitem(sys.modules, package, None)
+    assert true_links("3 Jan 2019", "2019-01-03") is None and true_links("seven", "7") is None
+
+
+@pytest.mark.parametrize(
+    "pair", [("seven", "8"), ("3 Jan 2019", "2019-01-04"), ("3 Jan 2019", "2019-13-03"), ("a", "b")]
+)
 def test_other_pairs_have_no_known_origin(pair: tuple[str, str]) -> None:
     assert true_links(*pair) is None
 

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 from nbtextgen.core.errors import DataError, nearest
 from nbtextgen.data.builtin.dates import SpanLink, date_links, dates
-from nbtextgen.data.builtin.words import numbers, pronunciation
+from nbtextgen.data.builtin.words import number_links, numbers, pronunciation
 
 BUILTIN_NAMES = ("dates", "numbers", "pronunciation")
 
@@ -38,9 +38,13 @@ def builtin_rows(name: str, count: int | None = None, seed: int = 1) -> list[tup
 def true_links(source: str, target: str) -> tuple[SpanLink, ...] | None:
     """Which span of the source makes which span of the target, as the generator of a built-in set knows it.
 
-    Returns ``None`` for pairs of other sets. Dates are known; numbers and pronunciations have no single alignment.
+    Returns ``None`` for pairs of other sets, for pronunciations, which have no single alignment, and where the package that
+    makes a set is not installed.
     """
-    return date_links(source, target)
+    try:
+        return date_links(source, target) or number_links(source, target)
+    except ModuleNotFoundError:
+        return None
 
 
 def rows_from_name(text: str) -> list[tuple[str, str]]:
