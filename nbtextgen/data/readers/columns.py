@@ -170,7 +170,8 @@ class ReadOptions:
             return column_index(self.source, () if are_numbers else names, "", first, len(names))
         if len(names) != 1 and not is_first and are_numbers and cells:
             raise DataError(
-                f"The data has columns {_numbered(cells)}; choose one by number, with --source=1, or by name if this row is a header."
+                f"The data has columns {_numbered(cells)}; choose a column by number, with --source=1, or by name if this row "
+                "is a header."
             )
         if len(names) != 1 and not is_first:
             raise DataError(f"The data has columns {_listed(names) or '(none)'}; choose a column with --source=NAME.")
