@@ -233,7 +233,9 @@ def test_one_of_several_columns_is_chosen_by_name_or_number(trained: TextGenerat
     with pytest.raises(DataError, match="choose a column with source=NAME"):
         trained.generate(frame)
     (tmp_path / "rows.csv").write_text("abc;cba;x\nbca;acb;y\ncab;bac;z\n")
-    with pytest.raises(DataError, match=r"columns 1 \(abc\), 2 \(cba\), 3 \(x\); choose a column by number, with source=1"):
+    with pytest.raises(
+        DataError, match=r"columns 1 \(abc\), 2 \(cba\), 3 \(x\); choose a column by number, with source=1"
+    ):
         trained.generate_file(tmp_path / "rows.csv")
     assert trained.generate(["abc", "cba"]).texts == expected
 
