@@ -60,6 +60,18 @@ class Agreement(Displayed):
         methods = tuple(explanation.method for explanation in compared)
         return cls(methods, correlations, tuple(map(repeatability, compared)) if len(compared) > 1 else ())
 
+    @classmethod
+    def mean(cls, rows: Sequence[Sequence[Attributed]]) -> Agreement:
+        """The mean over outputs, of each the explanations by the same methods; where no ranking exists, over the others."""
+        agreements = [cls.of(row) for row in rows]
+        if not agreements:
+            return cls((), np.zeros((0, 0)))
+        stacked = np.stack([agreement.correlations for agreement in agreements])
+        defined = ~np.isnan(stacked)
+        mean = np.where(defined, stacked, 0).sum(0) / np.maximum(1, defined.sum(0))
+        noise = np.array([agreement.repeatability for agreement in agreements]).mean(0)
+        return cls(agreements[0].methods, np.where(defined.any(0), mean, np.nan), tuple(map(float, noise)))
+
     def sentence(self) -> str:
         """What the correlations mean, against the most principled method among them; empty for a single method."""
         if len(self.methods) < 2:

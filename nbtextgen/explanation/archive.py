@@ -93,6 +93,11 @@ def plain(value: object) -> object:
     return value
 
 
+def floats(values: dict[str, float | str]) -> dict[str, float]:
+    """Numbers as ``plain`` wrote them, of which some may be words."""
+    return {name: float(value) for name, value in values.items()}
+
+
 def array(value: object, dimensions: int) -> Values:
     """An array of numbers with so many dimensions; raises ``ValueError`` for anything else."""
     result = np.array(_numbers(value), dtype=np.float64)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nbtextgen.core.errors import OptionError
+from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.data.builtin import true_links
 from nbtextgen.decoding.config import DecodingConfig
@@ -73,6 +73,7 @@ class Survey(Drawn):
         alignment_error: by method, if gold alignments were given.
         right_share: by method, the share of attribution on the span of the source that makes each part of a right output, in
             built-in data whose spans are known; the method ``random`` is that of equal attributions.
+        left_out: sources that could not be explained, each with the reason.
     """
 
     explanations: Mapping[str, list[Explanation]]
@@ -80,6 +81,7 @@ class Survey(Drawn):
     agreement: Agreement
     alignment_error: Mapping[str, float]
     right_share: Mapping[str, Mean] = field(default_factory=dict[str, "Mean"])
+    left_out: Sequence[tuple[str, str]] = ()
 
     @property
     def first(self) -> list[Explanation]:
@@ -202,6 +204,7 @@ class Survey(Drawn):
             "agreement": archive.plain(self.agreement),
             "alignment_error": archive.plain(dict(self.alignment_error)),
             "right_share": {method: archive.plain(mean) for method, mean in self.right_share.items()},
+            "left_out": list(self.left_out),
         }
         return archive.save(path, "survey", content)
 
@@ -221,12 +224,13 @@ class Survey(Drawn):
                     for method, texts in content["explanations"].items()
                 },
                 {
-                    method: {score: Mean(**mean) for score, mean in means.items()}
+                    method: {score: Mean(**archive.floats(mean)) for score, mean in means.items()}
                     for method, means in content["faithfulness"].items()
                 },
                 Agreement(**agreement),
                 dict(content["alignment_error"]),
-                {method: Mean(**mean) for method, mean in content["right_share"].items()},
+                {method: Mean(**archive.floats(mean)) for method, mean in content["right_share"].items()},
+                [(source, reason) for source, reason in content.get("left_out", ())],
             )
 
     def to_frame(self) -> pandas.DataFrame:
@@ -287,7 +291,8 @@ def survey(
 ) -> Survey:
     """Explain the model's output for every source, or the given targets if there are gold alignments.
 
-    After a ``KeyboardInterrupt`` the survey covers the texts explained so far; without any, the interrupt is raised.
+    After a ``KeyboardInterrupt`` the survey covers the texts explained so far; without any, the interrupt is raised. Texts that
+    cannot be explained, for instance for want of a runner-up, are left out, but not if none is left.
 
     Args:
         predictor: the model.
@@ -299,33 +304,41 @@ def survey(
         score_token: as in ``explain``.
         on_progress: called with (texts done, texts in all).
     """
-    if gold is None and gold_start:
-        raise OptionError("--gold-start is the number of the first word in the alignments --gold; give both.")
-    if gold_start not in (0, 1):
-        raise OptionError(f"--gold-start is the number of the first word, 0 or 1 (got {gold_start!r}).")
-    references = [] if gold is None else alignment.read_gold(gold, pairs, gold_start)
-    if gold is None:
-        generations = predictor.predict([source for source, _ in pairs], DecodingConfig())
-    else:
-        generations = [None] * len(pairs)
-    config = replace(config, unit=_common_unit(predictor, [source for source, _ in pairs], config))
-    rows: list[list[Explanation]] = []
+    references = _references(gold, pairs, gold_start)
+    sources = [source for source, _ in pairs]
+    generations = [None] * len(pairs) if gold is not None else predictor.predict(sources, DecodingConfig())
+    config = replace(config, unit=_common_unit(predictor, sources, config))
+    rows, left_out = dict[int, list[Explanation]](), list[tuple[str, str]]()
     try:
-        for (source, target), generation in zip(pairs, generations, strict=True):
+        for number, ((source, target), generation) in enumerate(zip(pairs, generations, strict=True)):
             settings = config if generation is not None else replace(config, target=target)
-            explainer = Explainer(
-                predictor, source, settings, generation=generation, background=background, score_token=score_token
-            )
-            rows.append([explainer.explain(method) for method in config.method])
+            try:
+                explainer = Explainer(
+                    predictor, source, settings, generation=generation, background=background, score_token=score_token
+                )
+                rows[number] = [explainer.explain(method) for method in config.method]
+            except DataError as error:
+                left_out.append((source, str(error)))
+                if len(left_out) == len(pairs):
+                    raise
             if on_progress is not None:
-                on_progress(len(rows), len(pairs))
+                on_progress(number + 1, len(pairs))
     except KeyboardInterrupt:
         if not rows:
             raise
-    by_method = {method: [row[column] for row in rows] for column, method in enumerate(config.method)}
-    errors = {} if gold is None else _alignment_errors(by_method, references[: len(rows)])
-    shares = _right_shares(by_method, [target for _, target in pairs[: len(rows)]])
-    return Survey(by_method, _mean_faithfulness(by_method), _mean_agreement(rows), errors, shares)
+    by_method = {method: [row[column] for row in rows.values()] for column, method in enumerate(config.method)}
+    errors = {} if gold is None else _alignment_errors(by_method, [references[number] for number in rows])
+    shares = _right_shares(by_method, [pairs[number][1] for number in rows])
+    return Survey(by_method, _mean_faithfulness(by_method), Agreement.mean([*rows.values()]), errors, shares, left_out)
+
+
+def _references(gold: Sequence[str] | None, pairs: Sequence[tuple[str, str]], start: int) -> list[alignment.Gold]:
+    """The gold alignment of every pair, if there are any."""
+    if gold is None and start:
+        raise OptionError("--gold-start is the number of the first word in the alignments --gold; give both.")
+    if start not in (0, 1):
+        raise OptionError(f"--gold-start is the number of the first word, 0 or 1 (got {start!r}).")
+    return [] if gold is None else alignment.read_gold(gold, pairs, start)
 
 
 def _common_unit(predictor: Predictor, sources: Sequence[str], config: ExplanationConfig) -> str:
@@ -377,14 +390,3 @@ def _mean_faithfulness(by_method: Mapping[str, list[Explanation]]) -> dict[str, 
             score: Mean.of([getattr(result, f"random_{score}") for result in control]) for score in SCORES
         }
     return table
-
-
-def _mean_agreement(rows: Sequence[Sequence[Explanation]]) -> Agreement:
-    agreements = [Agreement.of(row) for row in rows]
-    if not agreements:
-        return Agreement((), np.zeros((0, 0)))
-    stacked = np.stack([agreement.correlations for agreement in agreements])
-    defined = ~np.isnan(stacked)
-    mean = np.where(defined, stacked, 0).sum(0) / np.maximum(1, defined.sum(0))
-    noise = np.array([agreement.repeatability for agreement in agreements]).mean(0)
-    return Agreement(agreements[0].methods, np.where(defined.any(0), mean, np.nan), tuple(map(float, noise)))

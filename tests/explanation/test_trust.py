@@ -176,3 +176,16 @@ def test_means_have_intervals_that_narrow_with_more_texts() -> None:
     rng = np.random.default_rng(0)
     few, many = (Mean.of(list(rng.normal(size=size))) for size in (10, 1000))
     assert many.high - many.low < (few.high - few.low) / 4
+
+
+def test_a_text_that_cannot_be_explained_is_left_out_of_a_survey(words: TextGenerator, tmp_path: Path) -> None:
+    pairs = [("the red cat is here", "a"), ("cat", "b"), ("red", "c")]
+    [contrast] = words.predict("cat")
+    survey = words.explain_data(pairs, contrast=contrast, faithfulness=False)
+    [(source, reason)] = survey.left_out
+    assert source == "cat" and "contrast is the explained output itself" in reason
+    assert [each.source for each in survey.first] == ["the red cat is here", "red"]
+    assert "Left out: 1 text" in repr(survey) and reason in survey._repr_mimebundle_()["text/html"]
+    assert Survey.load(survey.save(tmp_path / "survey.json")).left_out == survey.left_out
+    with pytest.raises(DataError, match="contrast is the explained output itself"):
+        words.explain_data(pairs[1:2], contrast=contrast, faithfulness=False)

@@ -6,7 +6,8 @@ import random
 import re
 from collections.abc import Sequence
 from importlib import import_module
-from os.path import commonprefix
+from itertools import takewhile
+from typing import cast
 
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.data.builtin.dates import SpanLink
@@ -53,7 +54,7 @@ def number_links(source: str, target: str) -> tuple[SpanLink, ...] | None:
 
 def _changed(text: str, other: str) -> tuple[int, int]:
     """The span of a text between the words that it begins and ends with like another; inside a single word, the letters."""
-    pieces, others = (re.findall(r"\w+|\W+", each) for each in (text, other))
+    pieces, others = (cast("list[str]", re.findall(r"\w+|\W+", each)) for each in (text, other))
     first, last = _ends_alike(pieces, others)
     start, middle = sum(map(len, pieces[:first])), "".join(pieces[first : len(pieces) - last])
     if len(pieces) - first - last == 1 == len(others) - first - last:
@@ -64,8 +65,12 @@ def _changed(text: str, other: str) -> tuple[int, int]:
 
 def _ends_alike(one: Sequence[str], other: Sequence[str]) -> tuple[int, int]:
     """How many items two sequences begin with alike, and how many of the rest they end with alike."""
-    first = len(commonprefix([one, other]))
-    return first, len(commonprefix([one[first:][::-1], other[first:][::-1]]))
+    first = _begin_alike(one, other)
+    return first, _begin_alike(one[first:][::-1], other[first:][::-1])
+
+
+def _begin_alike(one: Sequence[str], other: Sequence[str]) -> int:
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def pronunciation(count: int | None, seed: int) -> list[tuple[str, str]]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from nbtextgen.core.escaping import CELL, visible
+from nbtextgen.core.escaping import CELL, brief, visible
+from nbtextgen.core.wording import counted
 from nbtextgen.explanation.agreement import Agreement
 from nbtextgen.explanation.config import METHOD_NAMES
 from nbtextgen.explanation.survey import SCORES, Survey
@@ -13,12 +14,16 @@ from nbtextgen.explanation.views.text import shown
 
 Table = tuple[str, Sequence[str], list[list[str]]]
 """A title, column heads, and rows of cells."""
+MAX_LEFT_OUT = 5
+"""Texts that could not be explained that are listed."""
 BETTER = {"comprehensiveness": "higher", "sufficiency": "lower", "deletion": "lower", "insertion": "higher"}
 
 
 def survey_tables(survey: Survey) -> list[Table]:
     """The results as tables of text, without empty ones."""
     tables: list[Table] = []
+    left_out = [[brief(source), reason] for source, reason in survey.left_out[:MAX_LEFT_OUT]]
+    tables.append((f"Left out: {counted(len(survey.left_out), 'text')}", ["source", "why"], left_out))
     tables += _faithfulness(survey)
     rows = [[METHOD_NAMES[method], str(share)] for method, share in survey.source_share().items()]
     tables.append(("Share of the source; the rest is earlier output", ["method", "share [95 % interval]"], rows))
