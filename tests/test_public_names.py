@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib import metadata
+from pathlib import Path
 
 from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
@@ -38,3 +39,8 @@ def test_help_describes_every_public_name() -> None:
 
 def test_the_installed_package_has_the_version_of_the_source() -> None:
     assert metadata.version("nbtextgen") == nbtextgen.__version__
+
+
+def test_the_citation_names_the_version_of_the_source() -> None:
+    citation = Path(__file__).parents[1] / "CITATION.cff"
+    assert f"version: {nbtextgen.__version__}\n" in citation.read_text(encoding="utf-8")

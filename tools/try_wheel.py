@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 from IPython.core.interactiveshell import InteractiveShell
@@ -34,6 +35,10 @@ def readme_cells() -> list[str]:
 def main() -> None:
     """Train, generate, evaluate and explain, in a shell and in IPython."""
     assert Path(sys.prefix) in Path(nbtextgen.__file__).parents, f"not the wheel: {nbtextgen.__file__}"
+    description = str(metadata.metadata("nbtextgen").json["description"])
+    assert description.startswith("# nbtextgen") and "<picture" not in description, (
+        "the index would lack the picture's file"
+    )
     words = [f"{number:b}".replace("0", "a").replace("1", "b") for number in range(100, 300)]
     Path("pairs.tsv").write_text("".join(f"{word}\t{word[::-1]}\n" for word in words))
     assert nbtextgen.__version__ in run("--version")
