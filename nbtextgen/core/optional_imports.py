@@ -42,17 +42,17 @@ def optional_import(feature: str, package: str, extra: str | None = None) -> Gen
 
 @contextmanager
 def core_imports() -> Generator[None]:
-    """Name PyTorch or shap, in a block, where nbtextgen was installed without them to serve exported models.
+    """Name PyTorch, in a block, where nbtextgen was installed without it to serve exported models.
 
     Raises:
-        MissingPackageError: if one of them is not installed.
+        MissingPackageError: if it is not installed.
     """
     try:
         yield
     except ModuleNotFoundError as error:
-        if error.name not in ("torch", "shap"):
+        if error.name != "torch":
             raise
         raise MissingPackageError(
-            f"This needs {error.name}, which is not installed here: pip install {error.name}. Only exported models "
-            "generate without it (OnnxGenerator)."
+            "This needs torch, which is not installed here: pip install torch. Only exported models generate without it "
+            "(OnnxGenerator)."
         ) from error
