@@ -73,7 +73,7 @@ def data_set(name: str) -> tuple[Pairs, Pairs, dict[str, Any]]:
         return builtin("dates", 6_000), builtin("dates", 400, seed=99), {}
     if name == "numbers":
         pairs = builtin("numbers", 8_400)
-        easier = {"hidden_size": 128, "learning_rate": 0.004, "dropout": 0.0, "source_masking": 0.1}
+        easier = {"tokens": "char", "hidden_size": 128, "learning_rate": 0.004, "dropout": 0.0, "source_masking": 0.1}
         return pairs[:8_000], pairs[8_000:], easier
     letters = random.Random(7)
     words = ["".join(letters.choice("abdegiklmnoprstu") for _ in range(5)) for _ in range(60)]

@@ -192,6 +192,25 @@ def test_a_keyword_that_fit_does_not_have_is_told_where_it_belongs(keywords, mes
         TextGenerator().fit(REVERSED, **keywords)
 
 
+def test_an_option_that_a_method_does_not_have_is_told_where_it_belongs(trained: TextGenerator) -> None:
+    calls = {
+        r"generate\(\) has no option 'epochs'. It is a setting of the constructor": lambda: trained.generate(
+            "a", epochs=2
+        ),
+        r"generate\(\) has no option 'method'. It is an option of explain\(\)": lambda: trained.generate(
+            "a", method="shap"
+        ),
+        r"generate\(\) has no option 'beams'. Did you mean 'beam'": lambda: trained.generate("a", beams=2),
+        r"explain\(\) has no option 'beam'. It is an option of generate\(\)": lambda: trained.explain("a", beam=2),
+        r"evaluate\(\) has no option 'lr'. learning_rate is a setting": lambda: trained.evaluate(REVERSED, lr=2),
+        r"errors\(\) has no option 'epochs'": lambda: trained.errors(REVERSED, epochs=2),
+        r"predict\(\) has no option 'beam'. It is an option of generate\(\)": lambda: trained.predict(["a"], beam=2),
+    }
+    for message, call in calls.items():
+        with pytest.raises(OptionError, match=message):
+            call()
+
+
 def test_too_many_values_are_told_their_names() -> None:
     with pytest.raises(
         OptionError, match=r"fit\(\) takes data and targets alone by place; .*: valid=.*, source=.*, target="

@@ -95,6 +95,14 @@ class OptionError(NbTextGenError, ValueError):
     """An option is unknown, has a wrong type or value, or contradicts another option."""
 
 
+class UnknownOptionError(OptionError):
+    """There is no option of this ``name`` among those that are ``known``."""
+
+    def __init__(self, message: str, name: str = "", known: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.name, self.known = name, tuple(known)
+
+
 class ModelFileError(NbTextGenError, ValueError):
     """A saved model or run is missing, damaged, or in a format that this version cannot read."""
 

@@ -20,7 +20,7 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, Union, cast, get_args, get_origin
 
-from nbtextgen.core.errors import OptionError, nearest
+from nbtextgen.core.errors import OptionError, UnknownOptionError, nearest
 from nbtextgen.core.names import plain_path
 from nbtextgen.core.own_metrics import OwnMetric, is_own_metric, register_metric
 from nbtextgen.core.wording import as_given
@@ -247,7 +247,7 @@ def build(config: type[Config], values: Settings) -> Config:
     options = options_of(config)
     for name in values:
         if name not in options:
-            raise OptionError(f"There is no setting '{name}'.{nearest(name, options)}")
+            raise UnknownOptionError(f"There is no setting '{name}'.{nearest(name, options)}", name, options)
     return checked(config(**values))
 
 

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar, Unpack
 
-from nbtextgen.core.errors import OptionError, nearest, our_name
+from nbtextgen.core.errors import OptionError, UnknownOptionError, nearest, our_name
 from nbtextgen.core.files import JsonObject
 from nbtextgen.core.options import options_of
 from nbtextgen.data.readers.columns import ColumnName
@@ -29,21 +29,34 @@ _arguments: dict[str, tuple[str, ...]] = {}
 
 
 def checks_keywords(method: Callable[P, R]) -> Callable[P, R]:
-    """Let a method raise ``OptionError`` for a keyword that it does not have, with where that belongs, or too many values."""
+    """Let a method raise ``OptionError`` for a keyword that it does not have, with where that belongs, or too many values.
+
+    A method with ``**options`` says itself which it knows, by ``UnknownOptionError``.
+    """
     _, *parameters = inspect.signature(method).parameters.values()
     arguments = _arguments[method.__name__] = tuple(each.name for each in parameters)
     places = [each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD]
 
+    takes_others = any(each.kind is each.VAR_KEYWORD for each in parameters)
+
+    def refusal(name: str, known: Iterable[str]) -> OptionError:
+        return OptionError(f"{method.__name__}() has no option '{name}'.{_way_out(name, (*arguments, *known))}")
+
     @functools.wraps(method)
     def checked(*args: P.args, **keywords: P.kwargs) -> R:
-        for name in (each for each in keywords if each not in arguments):
-            raise OptionError(f"{method.__name__}() has no option '{name}'.{_way_out(name, arguments)}")
+        for name in (each for each in keywords if not takes_others and each not in arguments):
+            raise refusal(name, ())
         if len(args) > len(places) + 1:
             named = ", ".join(f"{name}=..." for name in arguments[len(places) : len(places) + 3])
             raise OptionError(
                 f"{method.__name__}() takes {' and '.join(places)} alone by place; give the others by name: {named}."
             )
-        return method(*args, **keywords)
+        try:
+            return method(*args, **keywords)
+        except UnknownOptionError as error:
+            if error.name not in keywords:
+                raise
+            raise refusal(error.name, error.known) from None
 
     return checked
 
@@ -137,7 +150,8 @@ def _way_out(name: str, taken: Iterable[str]) -> str:
             return f" {subject} is a setting of the constructor: TextGenerator({ours}=...)."
         if ours in _arguments.get("fit", ()):
             return f" {subject} is an option of fit(): fit(..., {ours}=...)."
-        owners = {"generate": options_of(DecodingConfig), "explain": options_of(ExplanationConfig), **_arguments}
+        more = {"generate": options_of(DecodingConfig), "explain": options_of(ExplanationConfig)}
+        owners = {method: (*names, *more.get(method, ())) for method, names in _arguments.items()}
         methods = [f"{method}()" for method, names in owners.items() if ours in names]
         if methods:
             return f" {subject} is an option of {' and '.join(methods)}."

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 class ExplainedModel(TrainedModel):
     """The part of ``TextGenerator`` that explains outputs; every method raises ``NotTrainedError`` without a model."""
 
+    @checks_keywords
     def explain(
         self, text: str | Generation, *, background: Iterable[str] | None = None, **options: Unpack[ExplanationOptions]
     ) -> Explanation | Explanations:
@@ -153,6 +154,7 @@ class ExplainedModel(TrainedModel):
         self._indexed = key, predictor.fingerprint, pairs, indexed
         return indexed
 
+    @checks_keywords
     def counterfactual(
         self,
         text: str | Generation,
@@ -182,6 +184,7 @@ class ExplainedModel(TrainedModel):
             self.predictor, self._explained(text), configure_edits(options), token=token, background=donors
         )
 
+    @checks_keywords  # pyright: ignore[reportArgumentType]  # target is a column here, and an option of explain()
     def explain_data(
         self,
         data: object,

@@ -21,6 +21,7 @@ from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.evaluation.error_rates import Errors, errors
 from nbtextgen.evaluation.metrics import Metrics, find_metrics, measure
 from nbtextgen.export.formats import export_model
+from nbtextgen.generator.configurable import checks_keywords
 from nbtextgen.inference.bulk import GeneratedTable, generate_table
 from nbtextgen.inference.generation import (
     Generation,
@@ -123,6 +124,7 @@ class TrainedModel:
         accept: float | None = None,
         **decoding: Unpack[DecodingOptions],
     ) -> Generations: ...
+    @checks_keywords
     def generate(
         self,
         text: object,
@@ -227,6 +229,7 @@ class TrainedModel:
             accept=accept,
         )
 
+    @checks_keywords
     def predict(self, sources: Iterable[str]) -> list[str]:
         """The generated texts alone."""
         return [generation.text for generation in self.generate(read_texts(sources))]
@@ -260,6 +263,7 @@ class TrainedModel:
 
     # Evaluating ---------------------------------------------------------------------------------------------------
 
+    @checks_keywords
     def evaluate(
         self,
         data: object,
@@ -306,6 +310,7 @@ class TrainedModel:
         scores.notes += source_remarks(self.predictor, generations) + nearly_right(references, outputs)
         return scores
 
+    @checks_keywords
     def errors(
         self,
         data: object,
@@ -331,7 +336,7 @@ class TrainedModel:
         sources, references = model_references(
             self.plan, self.predictor, to_pairs(data, targets, source, target, encoding), grouped=group_sources
         )
-        outputs = [generation.text for generation in self.generate(sources, **decoding)]
+        outputs = [generation.text for generation in self._generate(sources, build(DecodingConfig, decoding))]
         return errors(sources, references, outputs, limit)
 
     def perplexity(
