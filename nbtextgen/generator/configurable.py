@@ -144,6 +144,8 @@ class Configurable:
 def _way_out(name: str, taken: Iterable[str]) -> str:
     """What to do instead of giving an option that is not among those that are ``taken``, as a sentence."""
     ours, settings = our_name(name), fit_options()
+    if ours != name and (misspelled := nearest(name, taken)):
+        return misspelled
     if ours not in taken:
         subject = "It" if name == ours else ours
         if ours in settings:

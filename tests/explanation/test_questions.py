@@ -113,7 +113,7 @@ def test_pieces_merge_into_words_exactly(pieces: Explanation, unit: str) -> None
     np.testing.assert_allclose(merged.values.sum(1) + merged.prefix_values.sum(1), gained, atol=1e-9)
     assert not np.triu(merged.prefix_values, 1).any()
     assert len(merged.prefix_tokens) == merged.prefix_values.shape[1] == len(merged.prefix_offsets)
-    assert any(f"“{name.strip()}”" in repr(merged) for name in merged.input_units)
+    assert any(name.strip() in repr(merged) for name in merged.input_units)
 
 
 def test_merged_values_are_those_of_the_summed_score(words: TextGenerator) -> None:
