@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -177,9 +178,11 @@ def fit_calibration(held: HeldOut, criterion: Criterion, decoding: Settings, see
     rarer = min(right.sum(), len(right) - right.sum())
     columns = np.array([index for index, name in enumerate(NAMES) if rarer >= FEWEST or name in FEW])
     logits, ridge = _cross_fitted(features[:, columns], right)
-    scores, curve, curved = sigmoid(logits), None, _cross_curved(logits, right)
-    if rarer >= LEAST_OF_EACH and _log_loss(curved, right) < (1 - FLAT) * _log_loss(scores, right):
-        scores, curve = curved, Isotonic.fit(logits, right)
+    scores, curve = sigmoid(logits), None
+    if rarer >= LEAST_OF_EACH:
+        curved = _out_of_fold(logits, right, _isotonic)
+        if _log_loss(curved, right) < (1 - FLAT) * _log_loss(scores, right):
+            scores, curve = curved, Isotonic.fit(logits, right)
     token = Logistic.fit(log_odds(held.token_logs)[:, None], held.token_right.astype(float), 1.0)
     scale = float(token.scales[0])
     return Calibration(
@@ -202,22 +205,22 @@ def _cross_fitted(features: Array, right: Array) -> tuple[Array, float]:
     return folded[ridge], ridge
 
 
-def _cross_curved(logits: Array, right: Array) -> Array:
-    """Probability of every output by an isotonic regression on the other folds."""
-    curved = np.empty(len(right))
-    for fold in _folds(len(right)):
-        rest = np.setdiff1d(np.arange(len(right)), fold)
-        curved[fold] = _probabilities(logits[fold], Isotonic.fit(logits[rest], right[rest]))
-    return curved
-
-
 def _folded(features: Array, right: Array, ridge: float) -> Array:
-    """Log-odds of every row by a regression on the other folds."""
-    logits = np.empty(len(right))
+    """Log-odds of every output by a regression on the other folds."""
+    return _out_of_fold(features, right, lambda rows, labels: Logistic.fit(rows, labels, ridge).logits)
+
+
+def _isotonic(logits: Array, right: Array) -> Callable[[Array], Array]:
+    return partial(_probabilities, isotonic=Isotonic.fit(logits, right))
+
+
+def _out_of_fold(inputs: Array, right: Array, fit: Callable[[Array, Array], Callable[[Array], Array]]) -> Array:
+    """What a fit on the other folds gives every output."""
+    values = np.empty(len(right))
     for fold in _folds(len(right)):
         rest = np.setdiff1d(np.arange(len(right)), fold)
-        logits[fold] = Logistic.fit(features[rest], right[rest], ridge).logits(features[fold])
-    return logits
+        values[fold] = fit(inputs[rest], right[rest])(inputs[fold])
+    return values
 
 
 def _folds(count: int) -> list[NDArray[np.int64]]:

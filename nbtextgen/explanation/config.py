@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from nbtextgen.core.errors import OptionError, nearest
-from nbtextgen.core.options import build, option
+from nbtextgen.core.options import build, option, options_of
 
 if TYPE_CHECKING:
     from nbtextgen.explanation.scoring import TokenScore
@@ -105,8 +105,7 @@ def configure_edits(options: Mapping[str, object]) -> ExplanationConfig:
     Raises:
         OptionError: also for an option that only attributions have.
     """
-    known = {field.name for field in fields(ExplanationConfig)}
-    if odd := [name for name in options if name in known and name not in EDIT_OPTIONS]:
+    if odd := [name for name in options if name in options_of(ExplanationConfig) and name not in EDIT_OPTIONS]:
         flag = odd[0].replace("_", "-")
         raise OptionError(
             f"--{flag} does not apply to counterfactuals, which are outputs of the model and no attributions; leave it out."

@@ -3,7 +3,7 @@
 A model of all units is fitted to the coalitions of the first phase, with more weight on units that seemed strong. Its Shapley values
 err less than the first, unbiased estimate, but nobody knows by how much. So some units are flipped in random coalitions, whose
 elements are present with a probability that is drawn uniformly (Owen 1972, the multilinear extension): the model's error in such
-changes estimates its error in those units without bias. Toggled are the strongest units, which is where precision matters, and some
+changes estimates its error in those units without bias. Flipped are the strongest units, which is where precision matters, and some
 of the others by chance, which stand for all of them. Both kinds of errors are then shrunk (James and Stein 1961), so that values
 +- 1.96 standard errors are 95 % intervals.
 """

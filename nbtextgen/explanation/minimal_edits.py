@@ -17,7 +17,7 @@ from nbtextgen.explanation.counterfactual import Counterfactual, Edit, counterfa
 from nbtextgen.explanation.display import Displayed
 from nbtextgen.explanation.explainer import Explainer
 from nbtextgen.explanation.margins import Margins
-from nbtextgen.explanation.removal import ByMask, MaskedSources, tokenize_copies
+from nbtextgen.explanation.removal import ByCutting, ByMask, tokenize_copies
 from nbtextgen.explanation.replacements import replacements
 from nbtextgen.explanation.sentences import MAX_TEXT, quoted_units
 from nbtextgen.explanation.subject import END
@@ -215,21 +215,11 @@ def _is_cut(explainer: Explainer) -> bool:
     return len(subject.output) > 1 and bool(end(np.ones((1, len(explainer.units)), bool))[0] <= 0)
 
 
-@dataclass(frozen=True, eq=False)
-class _ByEditing:
-    """Deletes missing units from the text as it is shown, spaces included, and tokenizes it again."""
+class _ByEditing(ByCutting):
+    """Deletes missing units from the text as it is shown, spaces included."""
 
-    source: str
-    units: Units
-    predictor: Predictor
-    repeats: int = 1
-
-    def __call__(self, coalitions: Coalitions) -> MaskedSources:
-        return tokenize_copies([self.text(row) for row in coalitions], self.predictor, self.source)
-
-    def text(self, kept: Coalitions) -> str:
-        """What is left of the source, for a flag of each unit."""
-        return edited(self.source, self.units, {int(unit): Edit("delete") for unit in np.flatnonzero(~kept)})[0]
+    def text(self, present: Coalitions) -> str:
+        return edited(self.source, self.units, {int(unit): Edit("delete") for unit in np.flatnonzero(~present)})[0]
 
 
 class _EditSearch:

@@ -115,9 +115,10 @@ class ByCutting:
     repeats: int = 1
 
     def __call__(self, coalitions: Coalitions) -> MaskedSources:
-        return tokenize_copies([self._text(row) for row in coalitions], self.predictor, self.source)
+        return tokenize_copies([self.text(row) for row in coalitions], self.predictor, self.source)
 
-    def _text(self, present: Coalitions) -> str:
+    def text(self, present: Coalitions) -> str:
+        """What is left of the source, for a flag of each unit."""
         deleted = {index for unit in np.flatnonzero(~present) for index in range(*self.units.offsets[unit])}
         return "".join(character for index, character in enumerate(self.source) if index not in deleted)
 

@@ -36,7 +36,6 @@ def checks_keywords(method: Callable[P, R]) -> Callable[P, R]:
     _, *parameters = inspect.signature(method).parameters.values()
     arguments = _arguments[method.__name__] = tuple(each.name for each in parameters)
     places = [each.name for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD]
-
     takes_others = any(each.kind is each.VAR_KEYWORD for each in parameters)
 
     def refusal(name: str, known: Iterable[str]) -> OptionError:

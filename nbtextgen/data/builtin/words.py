@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Sequence
 from importlib import import_module
-from itertools import takewhile
+from os.path import commonprefix
 from typing import cast
 
 from nbtextgen.core.optional_imports import optional_import
@@ -40,6 +39,8 @@ def number_links(source: str, target: str) -> tuple[SpanLink, ...] | None:
         return None
     links = list[SpanLink]()
     for place, digit in enumerate(target):
+        if digit == "0":
+            continue
         others = [target[:place] + other + target[place + 1 :] for other in "0123456789" if other != digit]
         spans = [_changed(source, in_words(int(other), lang=language)) for other in others]
         letters = [
@@ -47,30 +48,26 @@ def number_links(source: str, target: str) -> tuple[SpanLink, ...] | None:
             for letter in range(len(source))
             if 2 * sum(start <= letter < end for start, end in spans) > len(spans)
         ]
-        if digit != "0" and letters:
+        if letters:
             links.append(((letters[0], letters[-1] + 1), (place, place + 1)))
     return tuple(links)
 
 
 def _changed(text: str, other: str) -> tuple[int, int]:
     """The span of a text between the words that it begins and ends with like another; inside a single word, the letters."""
-    pieces, others = (cast("list[str]", re.findall(r"\w+|\W+", each)) for each in (text, other))
+    pieces, others = (tuple(cast("list[str]", re.findall(r"\w+|\W+", each))) for each in (text, other))
     first, last = _ends_alike(pieces, others)
     start, middle = sum(map(len, pieces[:first])), "".join(pieces[first : len(pieces) - last])
     if len(pieces) - first - last == 1 == len(others) - first - last:
-        first, last = _ends_alike(middle, others[first])
+        first, last = _ends_alike(tuple(middle), tuple(others[first]))
         return start + first, start + len(middle) - last
     return start, start + len(middle)
 
 
-def _ends_alike(one: Sequence[str], other: Sequence[str]) -> tuple[int, int]:
+def _ends_alike(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[int, int]:
     """How many items two sequences begin with alike, and how many of the rest they end with alike."""
-    first = _begin_alike(one, other)
-    return first, _begin_alike(one[first:][::-1], other[first:][::-1])
-
-
-def _begin_alike(one: Sequence[str], other: Sequence[str]) -> int:
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+    first = len(commonprefix([one, other]))
+    return first, len(commonprefix([one[first:][::-1], other[first:][::-1]]))
 
 
 def pronunciation(count: int | None, seed: int) -> list[tuple[str, str]]:
