@@ -61,7 +61,7 @@ class DecodingConfig:
     replace_unknown: bool = option(False, "replace unknown words by the source word most attended to")
     batch_size: int = option(
         64,
-        "sources decoded together; up to four times as many with a beam below four",
+        "sources decoded together; up to five times as many with a beam below six",
         minimum=1,
         maximum=100_000,
         usual=(1, 256),

@@ -23,13 +23,19 @@ from nbtextgen.decoding.term_states import Candidates, Ids, TermStates, allocate
 from nbtextgen.decoding.terms import TermMatcher, Terms
 from nbtextgen.tokenizers.base import EOS
 
+EXPECTED_COST = 0.5
+"""Share of the least cost of meeting the terms so far that hypotheses without them are expected to pay. With 256 dates and 64
+sentences of made-up words, 0 makes 3,854 and 613 row steps, 0.5 3,427 and 527, all outputs equal; with 1, 3,287 and 510, six dates
+differ."""
+
 
 class ConstrainedBeam(Beam):
     """Beam search in which some sources have terms; for the others it does what ``Beam`` does.
 
     A hypothesis without all of its terms cannot end. It may take a token only if the terms that it then lacks fit into the limit
     of its output, so the terms are met in every output. The search of such a source ends when no live hypothesis that took the
-    shortest way to its end at no cost would enter the n-best list: unlike ``Beam``'s, this is no proof.
+    shortest way to its end would enter the n-best list, if its terms cost it ``EXPECTED_COST`` of what they cost the hypothesis
+    that has met them most cheaply, and nothing else does: unlike ``Beam``'s, this is no proof.
     """
 
     def __init__(
@@ -50,9 +56,12 @@ class ConstrainedBeam(Beam):
         self._table = TermStates([TermMatcher(each) for each in matchers])
         self._initial = np.array([self._table.initial(matcher) for matcher in range(len(matchers))])
         self._limits = np.array(self.max_lengths)
-        # Of the rows of the batch: whether a hypothesis still lacks a term; then its states, and what ``_bound`` returns.
+        # Of the rows of the batch: whether a hypothesis still lacks a term; states, and log-probability of the tokens that
+        # brought each hypothesis nearer to its terms; the highest of them in one that has met all; what ``_bound`` returns.
         self._lacking = np.zeros(0, np.bool_)
         self._states = np.zeros((0, batch.width), np.int64)
+        self._costs = np.zeros((0, batch.width), np.float32)
+        self._least_costs = np.zeros(0, np.float32)
         self._bounds = np.zeros(0)
 
     def _follow(self, change: BatchChange) -> None:
@@ -60,14 +69,17 @@ class ConstrainedBeam(Beam):
         if change.kept is not None:
             kept = change.kept.numpy(force=True)
             self._lacking, self._states, self._bounds = self._lacking[kept], self._states[kept], self._bounds[kept]
-        if len(self._lacking) < len(self.sums):
-            self._lacking = np.zeros(len(self.sums), np.bool_)
-            self._states = np.zeros((len(self.sums), self.batch.width), np.int64)
-            self._bounds = np.zeros(len(self.sums))
+            self._costs, self._least_costs = self._costs[kept], self._least_costs[kept]
+        rows = len(self.sums)
+        if len(self._lacking) < rows:
+            self._lacking, self._states = np.zeros(rows, np.bool_), np.zeros((rows, self.batch.width), np.int64)
+            self._costs, self._least_costs = np.zeros(self._states.shape, np.float32), np.zeros(rows, np.float32)
+            self._bounds = np.zeros(rows)
         new = change.new.numpy(force=True)
         matchers = self._matchers[self.batch.source_indices.numpy(force=True)[new]]
         self._lacking[new] = matchers >= 0
         self._states[new] = self._initial[matchers][:, None]
+        self._costs[new], self._least_costs[new] = 0.0, IMPOSSIBLE
 
     def _extend(self, allowed: Tensor, attention: Tensor) -> None:
         batch, width, device = self.batch, self.batch.width, allowed.device
@@ -156,15 +168,22 @@ class ConstrainedBeam(Beam):
         )
 
     def _keep_states(self, rows: Ids, chosen: Candidates, steps: Ids) -> None:
-        """Keep the states and the bounds of the new hypotheses, of ``steps (rows,)`` tokens.
+        """Keep the states, costs and bounds of the new hypotheses, of ``steps (rows,)`` tokens.
 
         A source whose hypotheses have all met their terms is searched like any other from here on.
         """
+        parents, possible = flat_places(chosen.parents, self.batch.width), chosen.totals > IMPOSSIBLE
         needs = self._table.needs[chosen.states]
+        nearer = needs < self._table.needs[self._states[rows].take(parents)]
+        costs = self._costs[rows].take(parents) + np.where(nearer, chosen.log_probabilities, np.float32(0))
+        least = np.where(possible & (needs == 0), costs, np.float32(IMPOSSIBLE)).max(1)
+        least = np.maximum(self._least_costs[rows], least)
+        known = np.where(least > IMPOSSIBLE, least, np.float32(0))[:, None]
+        expected = np.where(needs > 0, np.minimum(known - costs, 0), 0) * EXPECTED_COST
         lengths = steps[:, None] + needs + 1.0
-        self._bounds[rows] = (chosen.totals / lengths**self.config.length_penalty).max(1)
-        self._lacking[rows] = ((needs > 0) & (chosen.totals > IMPOSSIBLE)).any(1)
-        self._states[rows] = chosen.states
+        self._bounds[rows] = ((chosen.totals + expected) / lengths**self.config.length_penalty).max(1)
+        self._lacking[rows] = ((needs > 0) & possible).any(1)
+        self._states[rows], self._costs[rows], self._least_costs[rows] = chosen.states, costs, least
 
     def _bound(self, row: int, index: int, best_sum: float, steps: int) -> float:
         if self._matchers[index] < 0:

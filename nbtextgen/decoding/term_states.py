@@ -81,7 +81,7 @@ class TermStates:
 
     def initial(self, matcher: int) -> int:
         """The state of the empty sequence in one of the automata."""
-        if not self._numbers[matcher]:
+        if not self._numbers[matcher] and not self._fill(matcher):
             self._add(matcher)
         return self._numbers[matcher][0]
 
@@ -93,9 +93,7 @@ class TermStates:
         new = list(set[int](states[~expanded].tolist()))
         rows = [self._row(state) for state in new]
         most = max(len(advances) for _, advances in rows)
-        if most > self._advances.shape[1]:
-            more = most - self._advances.shape[1]
-            self._advances = np.pad(self._advances, ((0, 0), (0, more), (0, 0)), constant_values=-1)
+        self._widen(most)
         self._next[new] = [following for following, _ in rows]
         if most:
             nothing = [(-1, -1)]
@@ -116,6 +114,31 @@ class TermStates:
         """
         advances = self._advances[states]
         return advances[..., 0], advances[..., 1]
+
+    def _fill(self, matcher: int) -> bool:
+        """Number all states of an automaton and fill their tables at once, if it has one term."""
+        whole = self._matchers[matcher].all_states()
+        if whole is None:
+            return False
+        following, needs = (np.array(values) for values in whole)
+        first, last = len(self._states), len(self._states) + len(needs)
+        while last > len(self.needs):
+            self._grow()
+        tokens = following.shape[1] - 1
+        self._next[first:last, :tokens], self._next[first:last, -1] = (
+            first + following[:, :-1],
+            first + following[:, -1],
+        )
+        self.needs[first:last], self._owners[first:last], self._expanded[first:last] = needs, matcher, True
+        states, places = np.nonzero(needs[following[:, :-1]] < needs[:, None])
+        columns = np.arange(len(states)) - np.searchsorted(states, states)
+        self._widen(int(columns.max(initial=0)) + 1)
+        self._advances[first + states, columns] = np.stack(
+            (self._tokens[matcher, places], first + following[states, places]), 1
+        )
+        self._states += [(matcher, state) for state in range(len(needs))]
+        self._numbers[matcher] = list(range(first, last))
+        return True
 
     def _row(self, state: int) -> tuple[list[int], list[tuple[int, int]]]:
         """What ``_next`` and ``_advances`` say of a state."""
@@ -138,6 +161,12 @@ class TermStates:
             self.needs[number], self._owners[number] = automaton.need(local), matcher
             self._states.append((matcher, local))
             numbers.append(number)
+
+    def _widen(self, most: int) -> None:
+        """Make room for so many advances of a state."""
+        more = max(0, most - self._advances.shape[1])
+        if more:
+            self._advances = np.pad(self._advances, ((0, 0), (0, more), (0, 0)), constant_values=-1)
 
     def _grow(self) -> None:
         """Double the tables."""

@@ -125,6 +125,20 @@ class TermMatcher:
             self._following[state] = following
         return following
 
+    def all_states(self) -> tuple[list[list[int]], list[int]] | None:
+        """For one term what ``following`` and ``need`` say of every state, numbered in another way; 0 is the empty sequence.
+
+        Otherwise there may be too many, and the answer is ``None``.
+        """
+        if self._all_met != 1:
+            return None
+        met = len(self._next)
+        after = [met if complete else node for node, complete in enumerate(self._complete)]
+        following = [[after[node] for node in nodes] for nodes in self._nodes_after]
+        needs = [rest.get(0, self._shortest[0]) for rest in self._rest]
+        needs = [min(need, self._shortest[0]) for need in needs]
+        return [*following, [met] * len(following[0])], [*needs, 0]
+
     def step(self, state: int, token: int) -> int:
         """The state after one more token."""
         return self.following(state)[self._places.get(token, -1)]
