@@ -66,6 +66,7 @@ class GeneratorOptions(TypedDict, total=False):
     momentum: float
     clip: float
     label_smoothing: float
+    r_drop: float | None
     teacher_forcing: float
     source_masking: float
     coverage_weight: float
