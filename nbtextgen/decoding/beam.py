@@ -13,6 +13,7 @@ from nbtextgen.decoding.constraints import IMPOSSIBLE, Constraints, force_end
 from nbtextgen.decoding.hypothesis import Hypothesis, length_norm
 from nbtextgen.tokenizers.base import EOS
 
+Ids = NDArray[np.int64]
 CHUNK_SIZE = 64
 """Tokens of the vocabulary whose maximum is computed first, to search only the best chunks."""
 
@@ -71,6 +72,11 @@ class Beam(BatchSearch):
     ) -> None:
         super().__init__(batch, constraints, limits, finished)
         self.sums = torch.zeros(0, batch.width, device=batch.source.device)
+        self._limits = np.array(self.max_lengths)
+        self._norms = (self._limits + 1.0) ** self.config.length_penalty
+        self._thresholds = np.full(
+            len(self.max_lengths), IMPOSSIBLE
+        )  # n-th best score of each source, once there are n
 
     def _follow(self, change: BatchChange) -> None:
         if change.kept is not None:
@@ -129,7 +135,7 @@ class Beam(BatchSearch):
         for row, column in ended:
             index, length = indices[row], steps[row]
             finished = self.finished[index]
-            threshold = finished[config.n_best - 1].score if len(finished) >= config.n_best else IMPOSSIBLE
+            threshold = self._thresholds.item(index)
             score = float(sums[row, column]) / length_norm(length + 1, config.length_penalty)
             if score <= threshold:  # a coverage penalty could only lower it
                 continue
@@ -147,27 +153,26 @@ class Beam(BatchSearch):
                 Hypothesis(trace.tokens, log_probabilities, stacked, score, length < self.max_lengths[index])
             )
             finished.sort(key=lambda hypothesis: -hypothesis.score)
+            if len(finished) >= config.n_best:
+                self._thresholds[index] = finished[config.n_best - 1].score
 
     def _finish_rows(self) -> None:
         """Finish sources that are provably done, at their limit, or without a live hypothesis."""
-        done = list[int]()
-        best_sums: list[float] = to_list(self.sums.amax(1))
-        steps: list[int] = to_list(self.batch.steps)
-        for row, (index, unfinished) in enumerate(self.batch.rows()):
-            if not unfinished:
-                continue
-            finished, limit = self.finished[index], self.max_lengths[index]
-            bound = self._bound(row, index, best_sums[row], steps[row])
-            safe = len(finished) >= self.config.n_best and finished[self.config.n_best - 1].score >= bound
-            if safe or steps[row] > limit or best_sums[row] == IMPOSSIBLE:
-                done.append(row)
+        indices, steps, unfinished = (
+            values.numpy(force=True) for values in (self.batch.source_indices, self.batch.steps, self.batch.unfinished)
+        )
+        best_sums = self.sums.amax(1).numpy(force=True)
+        safe = self._thresholds[indices] >= self._bounds(indices, best_sums, steps)
+        done: list[int] = np.flatnonzero(
+            unfinished & (safe | (steps > self._limits[indices]) | (best_sums == IMPOSSIBLE))
+        ).tolist()
         if done:
             self.batch.finish(done)
             self.sums[done] = IMPOSSIBLE
 
-    def _bound(self, row: int, index: int, best_sum: float, steps: int) -> float:
-        """A score that no live hypothesis of a source will exceed; ``steps`` tokens are generated."""
-        return best_sum / length_norm(self.max_lengths[index] + 1, self.config.length_penalty)
+    def _bounds(self, indices: Ids, best_sums: NDArray[np.float32], steps: Ids) -> NDArray[np.float64]:
+        """Scores that no live hypothesis of the sources ``indices`` will exceed; ``steps`` tokens are generated, all ``(rows,)``."""
+        return best_sums / self._norms[indices]
 
 
 def _coverage(weights: NDArray[np.float32] | None) -> float:

@@ -18,7 +18,7 @@ from torch import Tensor
 from nbtextgen.decoding.batch import Batch, BatchChange, to_numpy
 from nbtextgen.decoding.beam import Beam, best_extensions
 from nbtextgen.decoding.constraints import FORCED_MINIMUM, IMPOSSIBLE, Constraints
-from nbtextgen.decoding.hypothesis import Hypothesis, length_norm
+from nbtextgen.decoding.hypothesis import Hypothesis
 from nbtextgen.decoding.term_states import Candidates, Ids, TermStates, allocate, flat_places
 from nbtextgen.decoding.terms import TermMatcher, Terms
 from nbtextgen.tokenizers.base import EOS
@@ -55,26 +55,27 @@ class ConstrainedBeam(Beam):
         self._matchers = np.array([matchers[each] if each else -1 for each in terms])  # of each source
         self._table = TermStates([TermMatcher(each) for each in matchers])
         self._initial = np.array([self._table.initial(matcher) for matcher in range(len(matchers))])
-        self._limits = np.array(self.max_lengths)
         # Of the rows of the batch: whether a hypothesis still lacks a term; states, and log-probability of the tokens that
-        # brought each hypothesis nearer to its terms; the highest of them in one that has met all; what ``_bound`` returns.
+        # brought each hypothesis nearer to its terms; the highest of them in one that has met all; the best score that is
+        # expected of a source that lacks a term.
         self._lacking = np.zeros(0, np.bool_)
         self._states = np.zeros((0, batch.width), np.int64)
         self._costs = np.zeros((0, batch.width), np.float32)
         self._least_costs = np.zeros(0, np.float32)
-        self._bounds = np.zeros(0)
+        self._expected = np.zeros(0)
 
     def _follow(self, change: BatchChange) -> None:
         super()._follow(change)
         if change.kept is not None:
             kept = change.kept.numpy(force=True)
-            self._lacking, self._states, self._bounds = self._lacking[kept], self._states[kept], self._bounds[kept]
+            self._lacking, self._states = self._lacking[kept], self._states[kept]
             self._costs, self._least_costs = self._costs[kept], self._least_costs[kept]
+            self._expected = self._expected[kept]
         rows = len(self.sums)
         if len(self._lacking) < rows:
             self._lacking, self._states = np.zeros(rows, np.bool_), np.zeros((rows, self.batch.width), np.int64)
             self._costs, self._least_costs = np.zeros(self._states.shape, np.float32), np.zeros(rows, np.float32)
-            self._bounds = np.zeros(rows)
+            self._expected = np.zeros(rows)
         new = change.new.numpy(force=True)
         matchers = self._matchers[self.batch.source_indices.numpy(force=True)[new]]
         self._lacking[new] = matchers >= 0
@@ -181,16 +182,14 @@ class ConstrainedBeam(Beam):
         known = np.where(least > IMPOSSIBLE, least, np.float32(0))[:, None]
         expected = np.where(needs > 0, np.minimum(known - costs, 0), 0) * EXPECTED_COST
         lengths = steps[:, None] + needs + 1.0
-        self._bounds[rows] = ((chosen.totals + expected) / lengths**self.config.length_penalty).max(1)
+        self._expected[rows] = ((chosen.totals + expected) / lengths**self.config.length_penalty).max(1)
         self._lacking[rows] = ((needs > 0) & possible).any(1)
         self._states[rows], self._costs[rows], self._least_costs[rows] = chosen.states, costs, least
 
-    def _bound(self, row: int, index: int, best_sum: float, steps: int) -> float:
-        if self._matchers[index] < 0:
-            return super()._bound(row, index, best_sum, steps)
-        if self._lacking[row]:
-            return float(self._bounds[row])
-        return best_sum / length_norm(steps + 1, self.config.length_penalty)
+    def _bounds(self, indices: Ids, best_sums: NDArray[np.float32], steps: Ids) -> NDArray[np.float64]:
+        met = best_sums / (steps + 1.0) ** self.config.length_penalty
+        bounds = np.where(self._lacking, self._expected, met)
+        return np.where(self._matchers[indices] < 0, super()._bounds(indices, best_sums, steps), bounds)
 
 
 def _best_tokens(allowed: Tensor) -> tuple[NDArray[np.float32], Ids]:

@@ -116,11 +116,11 @@ class TermStates:
         return advances[..., 0], advances[..., 1]
 
     def _fill(self, matcher: int) -> bool:
-        """Number all states of an automaton and fill their tables at once, if it has one term."""
+        """Number all states of an automaton and fill their tables at once, if they are not too many."""
         whole = self._matchers[matcher].all_states()
         if whole is None:
             return False
-        following, needs = (np.array(values) for values in whole)
+        following, needs = whole
         first, last = len(self._states), len(self._states) + len(needs)
         while last > len(self.needs):
             self._grow()
@@ -136,7 +136,7 @@ class TermStates:
         self._advances[first + states, columns] = np.stack(
             (self._tokens[matcher, places], first + following[states, places]), 1
         )
-        self._states += [(matcher, state) for state in range(len(needs))]
+        self._states += [(matcher, -1)] * len(needs)  # never expanded
         self._numbers[matcher] = list(range(first, last))
         return True
 

@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
 Alternatives = tuple[tuple[int, ...], ...]
 """The ways to write one term as token ids; any of them will do."""
 Terms = tuple[Alternatives, ...]
 """The terms of one output, all of which must be in it."""
+MAX_TABLE = 1 << 13
+"""Most entries of a table of all states; larger automata are followed state by state, since few of theirs are ever met."""
 
 
 class TermMatcher:
@@ -125,19 +130,26 @@ class TermMatcher:
             self._following[state] = following
         return following
 
-    def all_states(self) -> tuple[list[list[int]], list[int]] | None:
-        """For one term what ``following`` and ``need`` say of every state, numbered in another way; 0 is the empty sequence.
+    def all_states(self) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
+        """What ``following``, ``(states, tokens + 1)``, and ``need``, ``(states,)``, say of every state, numbered in another way.
 
-        Otherwise there may be too many, and the answer is ``None``.
+        State 0 is that of the empty sequence. Where there may be very many states the answer is ``None``.
         """
-        if self._all_met != 1:
+        count, nodes, places = len(self._shortest), len(self._next), len(self.tokens) + 1
+        if (nodes * places) << count > MAX_TABLE:
             return None
-        met = len(self._next)
-        after = [met if complete else node for node, complete in enumerate(self._complete)]
-        following = [[after[node] for node in nodes] for nodes in self._nodes_after]
-        needs = [rest.get(0, self._shortest[0]) for rest in self._rest]
-        needs = [min(need, self._shortest[0]) for need in needs]
-        return [*following, [met] * len(following[0])], [*needs, 0]
+        after, complete = np.array(self._nodes_after), np.array(self._complete)
+        met = np.arange(1 << count)
+        bits = met[:, None, None] | complete[after]  # (sets of met terms, nodes, places)
+        following = nodes * bits + np.where(bits == self._all_met, 0, after)
+        shortest = np.array(self._shortest)
+        begun = np.array(
+            [[rest.get(term, length) for term, length in enumerate(self._shortest)] for rest in self._rest]
+        )
+        missing = met[:, None] >> np.arange(count) & 1 == 0
+        spared = (missing[:, None] * (begun - shortest)).min(-1)
+        needs = (missing @ shortest)[:, None] + np.minimum(spared, 0)
+        return following.reshape(-1, places), needs.ravel()
 
     def step(self, state: int, token: int) -> int:
         """The state after one more token."""

@@ -63,7 +63,7 @@ class RequiredTerms:
             notes.append(
                 f"The output lacks what it had to contain, because the model cannot write it here, or --max-length is too short: {shown}"
             )
-        return replace(output, notes=tuple(notes))
+        return output if len(notes) == len(output.notes) else replace(output, notes=tuple(notes))
 
 
 NOTHING = RequiredTerms()
@@ -71,13 +71,11 @@ NOTHING = RequiredTerms()
 
 def _holds(output: str, term: str, whole: bool) -> bool:
     """Whether a term is in an output; if ``whole``, not inside of a longer word or number."""
+    if not whole:
+        return term in output
     places = [(match.start(), match.start() + len(term)) for match in re.finditer(f"(?={re.escape(term)})", output)]
-    borders = (
-        {border for span in word_spans(output) for border in span} | {0, len(output)}
-        if places and whole
-        else set[int]()
-    )
-    return any(not whole or {start, stop} <= borders for start, stop in places)
+    borders = {border for span in word_spans(output) for border in span} | {0, len(output)} if places else set[int]()
+    return any({start, stop} <= borders for start, stop in places)
 
 
 def _pattern(name: str) -> re.Pattern[str]:
