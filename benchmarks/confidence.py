@@ -1,6 +1,7 @@
 """Confidence on four tasks: calibration error, how well wrong outputs are found, and whether promises of ``accept`` hold.
 
     python benchmarks/confidence.py --data DATA [--tasks dates table] [--splits 50] [--models FOLDER] [--out FILE]
+        [--options '{"snapshot": true}']
 
 Each task trains once, by updates. Its held-out pairs are split again and again: ``--calibration`` of them calibrate, the others
 test. Prints a JSON line for each task: expected calibration error over 10 bins with equal numbers of outputs (``ece``), area under
@@ -37,11 +38,11 @@ PRECISIONS = (0.95, 0.99)
 RESAMPLES = 1000
 
 
-def trained(name: str, task: Task, models: Path | None) -> TextGenerator:
+def trained(name: str, task: Task, models: Path | None, options: dict[str, Any]) -> TextGenerator:
     """The model of a task, from the folder of an earlier call if there is one."""
     if models is not None and (models / name).is_dir():
         return TextGenerator.load(models / name, device="cpu")
-    model = TextGenerator(seed=1, threads=1, device="cpu", **task.options).fit(task.train, callbacks=[])
+    model = TextGenerator(seed=1, threads=1, device="cpu", **task.options, **options).fit(task.train, callbacks=[])
     if models is not None:
         model.save(models / name)
     return model
@@ -153,6 +154,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, help="folder of public data sets; without it, built-in data only")
     parser.add_argument("--tasks", nargs="+", choices=list(TASKS), default=list(TASKS))
+    parser.add_argument("--options", type=json.loads, default={}, help="JSON of further settings of the training")
     parser.add_argument("--splits", type=int, default=50)
     parser.add_argument("--calibration", type=int, default=2000, help="held-out pairs that calibrate")
     parser.add_argument("--models", type=Path, help="keep the trained models here, and use those of an earlier call")
@@ -166,7 +168,7 @@ def main() -> None:
             print(f"{name} and those after it are left out: the time is used up", file=sys.stderr)
             break
         task = TASKS[name](arguments.data)
-        model = trained(name, task, arguments.models)
+        model = trained(name, task, arguments.models, arguments.options)
         if arguments.others:
             figures = measure_others(name, task, model, arguments.others)
         else:

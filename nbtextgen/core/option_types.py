@@ -66,7 +66,6 @@ class GeneratorOptions(TypedDict, total=False):
     momentum: float
     clip: float
     label_smoothing: float
-    r_drop: float | None
     teacher_forcing: float
     source_masking: float
     coverage_weight: float
@@ -85,6 +84,7 @@ class GeneratorOptions(TypedDict, total=False):
     ensemble: int
     samples: int
     max_length: int
+    snapshot: bool
     checkpoint_seconds: float
     seed: int
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from nbtextgen.core.errors import ModelFileError, OptionError
@@ -27,7 +27,10 @@ def export(format: str, folder: Path, predictor: Predictor, plan: Plan) -> Path:
     with replaced(folder, MANIFEST, "an exported model") as work:
         write_tokenizers(work, predictor.source, predictor.target)
         if predictor.confidence is not None:
-            write(work / CONFIDENCE, as_json(predictor.confidence.as_dict()))
+            confidence = predictor.confidence
+            if predictor.snapshot is not None:  # it is not exported, and the calibrations need it
+                confidence = replace(confidence, calibrations=())
+            write(work / CONFIDENCE, as_json(confidence.as_dict()))
         for number, network in enumerate(predictor.networks, 1):
             weights = {name: value.detach().cpu().float().numpy() for name, value in network.state_dict().items()}
             if sum(array.nbytes for array in weights.values()) > MAX_FILE_SIZE:

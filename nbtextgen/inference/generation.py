@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from nbtextgen.confidence.confidence import Acceptance
+from nbtextgen.confidence.confidence import Acceptance, Assessment
+from nbtextgen.confidence.features import Observation
 from nbtextgen.core.escaping import CELL, brief, pictured, visible
 from nbtextgen.core.optional_imports import optional_import
 from nbtextgen.core.wording import counted, share
+from nbtextgen.decoding.hypothesis import Hypothesis
 
 if TYPE_CHECKING:
     import pandas
@@ -110,6 +112,37 @@ class Generation:
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": table(self.candidates or (self,))}
+
+
+def observed(
+    outputs: Sequence[Generation], hypotheses: Sequence[Hypothesis], source_ids: Sequence[int]
+) -> list[Observation]:
+    """What the confidence of each candidate for one source is computed from."""
+    totals = [float(hypothesis.log_probabilities.sum()) for hypothesis in hypotheses] if len(hypotheses) > 1 else []
+    return [
+        Observation(
+            source_ids,
+            hypothesis.ids,
+            hypothesis.log_probabilities,
+            output.attention,
+            totals[0 if index else 1] if totals else None,
+            hypothesis.ended,
+            hypothesis.rivals,
+        )
+        for index, (output, hypothesis) in enumerate(zip(outputs, hypotheses, strict=True))
+    ]
+
+
+def assessed(output: Generation, result: Assessment) -> Generation:
+    """The output with its confidence, and a warning if its source is unlike the training data."""
+    return replace(
+        output,
+        features=result.features,
+        calibrated=result.confidence,
+        token_confidences=result.tokens,
+        notes=(*output.notes, *result.warnings),
+        unlike=bool(result.warnings),
+    )
 
 
 FEW = 10

@@ -34,7 +34,7 @@ from nbtextgen.model.int8 import Int8Seq2Seq, int8_is_faster
 from nbtextgen.model.isolation import isolated_methods
 from nbtextgen.model.memory import in_fitting_parts, is_out_of_memory, make_room, memory_errors
 from nbtextgen.model.seq2seq import Seq2Seq
-from nbtextgen.tokenizers.base import BOS, PAD, Tokenizer
+from nbtextgen.tokenizers.base import BOS, EOS, PAD, Tokenizer
 
 FINGERPRINT_SAMPLE = 256
 """Weights of each tensor that a model's fingerprint depends on: training changes them all."""
@@ -69,6 +69,7 @@ class Predictor:
         limit: longest output for a source length.
         copy: maps source tokens to target-side ids; only with a copy head.
         max_source: source tokens that are read.
+        snapshot: the network as it was late in its training, which scores outputs for their confidence; or ``None``.
         confidence: calibrations of the confidence of outputs, or ``None``.
     """
 
@@ -78,18 +79,23 @@ class Predictor:
     limit: LengthLimit
     copy: CopyMap | None = field(default=None)
     max_source: int = MAX_SOURCE_TOKENS
+    snapshot: Seq2Seq | None = field(default=None, repr=False)
     confidence: Confidence | None = field(default=None, repr=False)
     _quantized: dict[int, Int8Seq2Seq] = field(default_factory=dict[int, Int8Seq2Seq], repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.networks[0].config.copy and self.copy is None:
             self.copy = CopyMap(self.source, self.target)
-        for network in self.networks:
+        for network in self._all_networks:
             network.eval()
 
     def __getstate__(self) -> dict[str, object]:
         """For pickle and copies: the 8-bit networks are left out, and made again when they are needed."""
         return {**vars(self), "_quantized": {}}
+
+    @property
+    def _all_networks(self) -> list[Seq2Seq]:
+        return self.networks if self.snapshot is None else [*self.networks, self.snapshot]
 
     @property
     def codec(self) -> TextCodec:
@@ -104,6 +110,7 @@ class Predictor:
             self.fingerprint,
             self.max_source,
             self.confidence,
+            None if self.snapshot is None else self._snapshot_scores,
         )
 
     @cached_property
@@ -124,13 +131,13 @@ class Predictor:
 
     def to(self, device: torch.device) -> Predictor:
         """Move the networks to a device; return the predictor."""
-        for network in self.networks:
+        for network in self._all_networks:
             network.to(device)
         return self
 
     def check_finite(self) -> None:
         """Raise ``ModelFileError`` if a weight is NaN or infinite, so that it is not written to a file."""
-        for network in self.networks:
+        for network in self._all_networks:
             for name, parameter in network.named_parameters():
                 if not parameter.isfinite().all():
                     raise ModelFileError(
@@ -204,28 +211,44 @@ class Predictor:
         Both include the end token. An ensemble's probabilities are averaged. As in a search, the rest of a source of more than
         ``max_source`` tokens is not read.
         """
-        examples = encode_examples(pairs.sources, pairs.targets, self.source, self.target, self.copy)
+        return self._scores(
+            self.networks, encode_examples(pairs.sources, pairs.targets, self.source, self.target, self.copy)
+        )
+
+    @torch.inference_mode()
+    def _snapshot_scores(self, sources: Sequence[str], outputs: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+        """Return the log-probability of outputs, token ids of one for each source, by the earlier weights, ``(sources,)``."""
+        assert self.snapshot is not None
+        examples = encode_examples(sources, [""] * len(sources), self.source, self.target, self.copy)
+        targets = [np.array([BOS, *ids, EOS], dtype=np.int64) for ids in outputs]
+        return self._scores([self.snapshot], Examples(examples.sources, targets, examples.copies))[0]
+
+    def _scores(self, networks: Sequence[Seq2Seq], examples: Examples) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Return the log-probability of every target by some networks, and its number of tokens, ``(pairs,)`` each."""
         copied = examples.copies
         examples = Examples(
             [ids[: self.max_source] for ids in examples.sources],
             examples.targets,
             None if copied is None else [ids[: self.max_source] for ids in copied],
         )
-        totals, tokens = np.zeros(len(pairs)), np.zeros(len(pairs), np.int64)
+        totals, tokens = np.zeros(len(examples)), np.zeros(len(examples), np.int64)
         batch_tokens = max(256, min(8192, MAX_SCORED_LOGITS // self.target.size))
         for rows, source, target, copies in padded_batches(examples, batch_tokens=batch_tokens, batch_size=256):
             parts = in_fitting_parts(
-                lambda part, batch=(source, target, copies): self._target_scores(*batch, part), np.arange(len(rows))
+                lambda part, batch=(source, target, copies): self._target_scores(networks, *batch, part),
+                np.arange(len(rows)),
             )
             for part, scores in parts:
                 totals[rows[part]] = scores
             tokens[rows] = (target[:, 1:] != PAD).sum(1)
         return totals, tokens
 
-    def _target_scores(self, source: Ids, target: Ids, copies: Ids | None, rows: NDArray[np.intp]) -> Tensor:
+    def _target_scores(
+        self, networks: Sequence[Seq2Seq], source: Ids, target: Ids, copies: Ids | None, rows: NDArray[np.intp]
+    ) -> Tensor:
         source_ids, target_ids = (torch.as_tensor(ids[rows], device=self.device) for ids in (source, target))
         copy_ids = None if copies is None else torch.as_tensor(copies[rows], device=self.device)
-        logs = [network.log_probabilities(source_ids, target_ids, copy_ids) for network in self.networks]
+        logs = [network.log_probabilities(source_ids, target_ids, copy_ids) for network in networks]
         mean = torch.logsumexp(torch.stack(logs), 0) - math.log(len(logs))
         return mean.double().sum(1).cpu()  # zero at padding in every network, and so in the mean
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from nbtextgen.confidence.confidence import Assessment, Confidence
+from nbtextgen.confidence.confidence import Confidence
 from nbtextgen.confidence.features import Observation
 from nbtextgen.core.errors import ModelFileError, OptionError
 from nbtextgen.core.escaping import brief, pictured_piece
@@ -17,7 +17,7 @@ from nbtextgen.core.wording import share
 from nbtextgen.data.batching import CopyMap, Examples, pad
 from nbtextgen.decoding.config import DecodingConfig, TokenRules
 from nbtextgen.decoding.hypothesis import Hypothesis
-from nbtextgen.inference.generation import Generation, GenerationInterrupted, Generations
+from nbtextgen.inference.generation import Generation, GenerationInterrupted, Generations, assessed, observed
 from nbtextgen.inference.sources import EncodedSources
 from nbtextgen.inference.terms import TermFinder
 from nbtextgen.tokenizers.base import UNK, UNKNOWN, Tokenizer
@@ -78,6 +78,7 @@ class TextCodec:
         fingerprint: of the model, for its generations.
         max_source: source tokens that are read.
         confidence: calibrations, or ``None``.
+        earlier: log-probabilities of outputs by the weights of a snapshot, for their sources and token ids; or ``None``.
     """
 
     source: Tokenizer
@@ -88,6 +89,7 @@ class TextCodec:
     fingerprint: str = ""
     max_source: int = MAX_SOURCE_TOKENS
     confidence: Confidence | None = None
+    earlier: Callable[[Sequence[str], Sequence[Sequence[int]]], NDArray[np.float64]] | None = None
 
     def encode(
         self,
@@ -235,11 +237,15 @@ class TextCodec:
             candidates, source_ids = self._candidates(text, hypotheses, words, config)
             outputs.append(candidates)
             if self.confidence is not None:
-                observations += _observations(candidates, hypotheses, source_ids)
+                observations += observed(candidates, hypotheses, source_ids)
         if self.confidence is not None and observations:
+            if self.earlier is not None:
+                texts = [candidate.source for candidates in outputs for candidate in candidates]
+                scores = self.earlier(texts, [each.target_ids for each in observations]).tolist()
+                observations = [replace(each, earlier=score) for each, score in zip(observations, scores, strict=True)]
             unit = UNITS.get(self.source.kind, "tokens")
             assessments = iter(self.confidence.assess(observations, config, unit))
-            outputs = [[_assessed(each, next(assessments)) for each in candidates] for candidates in outputs]
+            outputs = [[assessed(each, next(assessments)) for each in candidates] for candidates in outputs]
         return [replace(candidates[0], candidates=tuple(candidates)) for candidates in outputs]
 
     def _candidates(
@@ -361,37 +367,6 @@ class TextCodec:
 def _unknown(pieces: Sequence[str], ids: Sequence[int]) -> tuple[str, ...]:
     """Return the pieces of a source that the model does not know."""
     return tuple(piece.strip() or piece for piece, number in zip(pieces, ids, strict=False) if number == UNK)
-
-
-def _observations(
-    outputs: Sequence[Generation], hypotheses: Sequence[Hypothesis], source_ids: Sequence[int]
-) -> list[Observation]:
-    """What the confidence of each candidate for one source is computed from."""
-    totals = [float(hypothesis.log_probabilities.sum()) for hypothesis in hypotheses] if len(hypotheses) > 1 else []
-    return [
-        Observation(
-            source_ids,
-            hypothesis.ids,
-            hypothesis.log_probabilities,
-            output.attention,
-            totals[0 if index else 1] if totals else None,
-            hypothesis.ended,
-            hypothesis.rivals,
-        )
-        for index, (output, hypothesis) in enumerate(zip(outputs, hypotheses, strict=True))
-    ]
-
-
-def _assessed(output: Generation, result: Assessment) -> Generation:
-    """Return an output with its confidence, and a warning if its source is unlike the training data."""
-    return replace(
-        output,
-        features=result.features,
-        calibrated=result.confidence,
-        token_confidences=result.tokens,
-        notes=(*output.notes, *result.warnings),
-        unlike=bool(result.warnings),
-    )
 
 
 def _padded(rows: list[list[int]]) -> NDArray[np.int64]:

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from nbtextgen.core.errors import OptionError
-from nbtextgen.model.agreement import disagreement
 from nbtextgen.model.attention import Memory
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.copy_loss import copy_loss
@@ -208,18 +207,12 @@ class Seq2Seq(nn.Module):
         smoothing: float = 0.0,
         teacher_forcing: float = 1.0,
         coverage_weight: float = 1.0,
-        r_drop: float = 0.0,
     ) -> Loss:
         """Loss of a batch: ``source (batch, source_length)``, ``target (batch, steps + 1)`` from BOS to EOS.
 
         With ``teacher_forcing`` below one, that share of the inputs is the reference token, and the rest is the prediction
-        of the model in a first pass (parallel scheduled sampling, Duckworth et al. 2019). With ``r_drop`` the loss is the mean
-        of two passes with different dropout, and a quarter of this times what they disagree in (R-Drop, Liang et al. 2021,
-        eq. 4, halved); a copy head's choice has no part in that.
+        of the model in a first pass (parallel scheduled sampling, Duckworth et al. 2019).
         """
-        if r_drop:
-            source, target = source.repeat(2, 1), target.repeat(2, 1)
-            copy_ids = None if copy_ids is None else copy_ids.repeat(2, 1)
         inputs, references = target[:, :-1], target[:, 1:]
         memory, summary = self.encode(source, copy_ids)
         if teacher_forcing < 1.0 and self.training:
@@ -233,9 +226,6 @@ class Seq2Seq(nn.Module):
             total, nll = self._copy_loss(hidden, targets, decoded, memory, real, smoothing)
         if decoded.coverage_loss is not None:
             total = total + coverage_weight * decoded.coverage_loss[real].sum()
-        if r_drop:
-            apart = disagreement(hidden, self.output_weight, self.output_bias)
-            return Loss(total / 2 + r_drop / 4 * apart, nll / 2, targets.numel() // 2)
         return Loss(total, nll, int(targets.numel()))
 
     @torch.no_grad()

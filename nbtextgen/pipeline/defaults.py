@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import torch
 
+from nbtextgen.core.errors import OptionError
 from nbtextgen.core.files import JsonObject
 from nbtextgen.core.options import Settings, as_dict, build, checked, options_of
 from nbtextgen.data.augmentation import Augmentation, read_synonyms
@@ -75,6 +76,10 @@ def plan(options: Settings, train: Pairs) -> Plan:
     chosen = dict[str, object]()
     data, tokenizer = _config(DataConfig, options), _config(TokenizerConfig, options)
     model, training = _config(ModelConfig, options), _config(TrainingConfig, options)
+    if training.snapshot and (training.ensemble > 1 or data.context is not None):
+        raise OptionError(
+            "--snapshot is for one network that learns pairs; leave it out, or --ensemble and texts to continue."
+        )
     check_files(data.synonyms, model.source_embeddings, model.target_embeddings)  # before anything is computed
     if data.augment:
         Augmentation.parse(data.augment, data.synonyms)

@@ -80,6 +80,7 @@ class LocalTraining:
         # They were read from files, onto the CPU.
         self._networks = [network.to(choose_device(plan.training.device)) for network in done]
         self._trainer: Trainer | None = None
+        self._snapshot: Weights | None = None  # of the network trained last
         self._best: tuple[Weights, Predictor] | None = None
         self._outputs: tuple[str, ...] = ()  # of the last validation
 
@@ -146,7 +147,7 @@ class LocalTraining:
             error.add_note(self._update_under_way(self._trainer))
             raise
         self._networks.append(network)
-        self._trainer = None
+        self._snapshot, self._trainer = self._trainer.kept.snapshot, None
 
     def _retention(self, ended: Ended) -> Iterator[Event]:
         """After the last network, measure what the model that training went on from could do."""
@@ -197,9 +198,9 @@ class LocalTraining:
         self.controls.stop()
         if self._trainer is not None:
             self._trainer.finish()
-            if self._trainer.best_weights is not None or self._trainer.progress.step:
+            if self._trainer.kept.best is not None or self._trainer.progress.step:
                 self._networks.append(self._trainer.model)
-            self._trainer = None
+            self._snapshot, self._trainer = self._trainer.kept.snapshot, None
 
     @property
     def progress(self) -> Progress | None:
@@ -213,7 +214,7 @@ class LocalTraining:
 
     def predictor(self) -> Predictor | None:
         """The trained model, or ``None`` if training ended before there was one."""
-        return self._predictor(self._networks) if self._networks else None
+        return self._predictor(self._networks, self._snapshot) if self._networks else None
 
     def best_so_far(self) -> Predictor | None:
         """The best model so far, for use while training goes on; ``None`` before there is one.
@@ -221,19 +222,22 @@ class LocalTraining:
         It has its own copy of the network, so it can be used from any thread.
         """
         trainer, networks = self._trainer, list(self._networks)
-        weights = None if trainer is None else trainer.best_weights
+        weights = None if trainer is None else trainer.kept.best
         if trainer is None or weights is None:
             return self.predictor() if networks else None
         best = self._best
         if best is None or best[0] is not weights:
             network = deepcopy(trainer.model)  # a new one would draw from the training's random numbers
             put(network, weights)
-            self._best = best = weights, self._predictor([*networks, network])
+            self._best = best = weights, self._predictor([*networks, network], trainer.kept.snapshot)
         return best[1]
 
-    def _predictor(self, networks: list[Seq2Seq]) -> Predictor:
+    def _predictor(self, networks: list[Seq2Seq], kept: Weights | None = None) -> Predictor:
         data, longest = self.data, max(MAX_SOURCE_TOKENS, self.plan.training.max_length)
-        return Predictor(data.source, data.target, networks, data.limit, self.copy, longest)
+        snapshot = None if kept is None else deepcopy(networks[0])
+        if snapshot is not None and kept is not None:
+            put(snapshot, kept)
+        return Predictor(data.source, data.target, networks, data.limit, self.copy, longest, snapshot)
 
     def _load_embeddings(self, network: Seq2Seq) -> None:
         model = self.plan.model

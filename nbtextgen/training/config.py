@@ -52,13 +52,6 @@ class TrainingConfig:
     label_smoothing: float = option(
         0.1, "share of the target probability spread over all tokens", minimum=0.0, below=1.0, usual=(0, 0.4)
     )
-    r_drop: float | None = option(
-        None,
-        "weight of the agreement between two passes with different dropout (R-Drop), which doubles the work of an update; 0 "
-        "makes one pass",
-        minimum=0.0,
-        usual=(0, 8),
-    )
     teacher_forcing: float = option(1.0, "share of steps fed with the true previous token", minimum=0.0, maximum=1.0)
     source_masking: float = option(
         0.0,
@@ -113,6 +106,11 @@ class TrainingConfig:
         minimum=1,
         maximum=1_000_000,
         usual=(16, 4096),
+    )
+    snapshot: bool = option(
+        False,
+        "keep a copy of the weights from late in the training, too: both score each output, so that the confidence finds more of the "
+        "wrong ones",
     )
     checkpoint_seconds: float = option(
         30.0,

@@ -96,7 +96,7 @@ class RunLength:
         by_time = seconds / self.seconds if self.seconds is not None else 0.0
         return min(1.0, max(by_steps, by_time))
 
-    def _position(self, progress: Progress, seconds: float) -> float:
+    def position(self, progress: Progress, seconds: float) -> float:
         """Position in the schedule, from 0 to 1; ahead of ``share`` once an early decay has begun."""
         share = self.share(progress, seconds)
         if not progress.decay_from:
@@ -107,14 +107,14 @@ class RunLength:
         """Learning rate as a fraction of the peak."""
         steps = self.steps or _TIMED_STEPS
         counted = self.seconds is None and not progress.decay_from
-        step = progress.step if counted else steps * self._position(progress, seconds)
+        step = progress.step if counted else steps * self.position(progress, seconds)
         return rate_at(self.schedule, step, steps, self.warmup)
 
     def expected_steps(self, progress: Progress, seconds: float) -> int:
         """Updates that the whole run will have made, at its speed so far; 0 while that is unknown."""
         if self.steps and self.seconds is None and not progress.decay_from:
             return self.steps
-        share, position = self.share(progress, seconds), self._position(progress, seconds)
+        share, position = self.share(progress, seconds), self.position(progress, seconds)
         if not progress.step or not share:
             return self.steps or 0
         whole = progress.step / share
@@ -154,7 +154,7 @@ class RunLength:
             return "finished"
         if self.seconds is not None and seconds + self._validation_seconds >= self.seconds:
             return "time"
-        if progress.decay_from and self._position(progress, seconds) >= 1.0:
+        if progress.decay_from and self.position(progress, seconds) >= 1.0:
             return "early"
         if self.patience:
             early = progress.stale >= self.patience

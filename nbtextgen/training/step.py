@@ -66,7 +66,6 @@ class _Loss(nn.Module):
             smoothing=self.config.label_smoothing,
             teacher_forcing=teacher_forcing,
             coverage_weight=self.config.coverage_weight,
-            r_drop=self.config.r_drop or 0.0,
         )
         return loss.total, loss.nll
 

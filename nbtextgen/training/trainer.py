@@ -35,7 +35,6 @@ from nbtextgen.training.schedule import RunLength
 from nbtextgen.training.state import (
     Progress,
     TrainerState,
-    Weights,
     fill,
     optimizer_tensors,
     parameters_of,
@@ -120,9 +119,9 @@ class Trainer:
         adaptive = self.device.type == "cpu" and self.group.size == 1
         self.threads = TrainingThreads(config.threads, adaptive=adaptive, small=small)
         self._updater = Updater(self.model, train, config, self.device, self.precision, self.group)
-        self._weights = KeptWeights(model, config)
+        self.kept = KeptWeights(model, config)  # may be read from any thread
         held_out = train.take(range(min(len(train), TRAINING_SAMPLE))) if valid is None else valid
-        self._validator = Validator(self._updater, self._weights, held_out, config, self.threads, metric)
+        self._validator = Validator(self._updater, self.kept, held_out, config, self.threads, metric)
         updates_per_epoch = math.ceil(len(self.epoch_batches(0)) / config.accumulate)
         self.run_length = RunLength(config, updates_per_epoch, seconds, has_validation=valid is not None)
 
@@ -176,7 +175,7 @@ class Trainer:
 
     def finish(self) -> None:
         """Put the best weights so far into the model."""
-        self._weights.finish()
+        self.kept.finish()
         self._set_dropout(None)
         self.model.eval()
 
@@ -271,7 +270,7 @@ class Trainer:
             "steering": dataclasses.asdict(dataclasses.replace(self._steering, stop=False, paused=False)),
             "threads": self.threads.as_dict(),
         }
-        return TrainerState(tensors | self._weights.tensors(), values | self._weights.values())
+        return TrainerState(tensors | self.kept.tensors(), values | self.kept.values())
 
     def restore(self, state: TrainerState) -> None:
         """Go on from a ``state`` when ``run`` is called; to the bit with the same device and torch, and as many threads.
@@ -282,17 +281,12 @@ class Trainer:
         fill(parameters_of(self.model), state.group("weights"), "The checkpoint")
         moments = {} if state.values.get("moments") == 0 else state.group("optimizer")
         restore_optimizer(self._updater.optimizer, self.model, moments)
-        self._weights.restore(state)
+        self.kept.restore(state)
         self.progress = Progress.from_dict(state.values["progress"])
         self._steering = steering = LiveSettings(**state.values["steering"])
         self.threads.restore(state.values)
         self.controls.steer(lambda now: dataclasses.replace(steering, stop=now.stop, paused=now.paused))
         self._resumed_from = state
-
-    @property
-    def best_weights(self) -> Weights | None:
-        """The best weights so far, or ``None`` before the first validation. May be read from any thread."""
-        return self._weights.best
 
     @property
     def examples(self) -> Examples:
@@ -330,7 +324,7 @@ class Trainer:
         update = self._updater.update(group, self._rate(), forcing)
         self.batches = []
         if math.isfinite(update.loss):
-            self._weights.update()
+            self.kept.update(self.run_length.position(self.progress, self._seconds()))
         self.progress.step += 1
         return update
 
@@ -349,7 +343,7 @@ class Trainer:
         progress = self.progress
         if by_hand := self._steering.risks():
             self.controls.steer(LiveSettings.without_risks)
-            self._weights.go_back()
+            self.kept.go_back()
             self._updater.optimizer.state.clear()
             yield TrainingWarning(
                 f"The loss went up to {loss:.3g} at update {progress.step:,} with {by_hand}, set by hand: that is undone, and "
@@ -362,7 +356,7 @@ class Trainer:
                 "state: training stopped, the best model so far is kept. Use a lower --learning-rate."
             )
             return False
-        self._weights.go_back()
+        self.kept.go_back()
         self._updater.optimizer.state.clear()
         progress.halvings += 1
         progress.setbacks += 1

@@ -12,6 +12,10 @@ from torch import Tensor, nn
 from nbtextgen.training.config import TrainingConfig
 from nbtextgen.training.state import TrainerState, Weights, fill
 
+SNAPSHOT = 0.7
+"""Position in the schedule at which a snapshot is kept. Tables typed by many hands, 8,000 outputs: the area under the ROC curve of
+wrong ones, beyond that of the mean log-probability, grows from 0.009 to 0.020 by one from there, and to 0.014 by one from 0.5."""
+
 
 def snapshot(model: nn.Module) -> Weights:
     """A copy of the model's weights, a tied one once."""
@@ -54,18 +58,23 @@ class KeptWeights:
     Attributes:
         best: the weights of the best validation, or ``None`` before the first one. They are replaced as a whole, never
             changed, so another thread may read them.
+        snapshot: the weights in training at ``SNAPSHOT``, if the settings ask for them; replaced as a whole likewise.
     """
 
     def __init__(self, model: nn.Module, config: TrainingConfig) -> None:
         self._model, self._first = model, snapshot(model)
         self.best: Weights | None = None
+        self.snapshot: Weights | None = None
+        self._keep_snapshot = config.snapshot
         self._average = MovingAverage(model, config.ema_decay) if config.average == "ema" else None
         self._last = deque[Weights](maxlen=config.average_last) if config.average == "last" else None
 
-    def update(self) -> None:
-        """Take the current weights into the moving average."""
+    def update(self, position: float) -> None:
+        """Take the current weights into the moving average, and keep them at their ``position`` in the schedule."""
         if self._average is not None:
             self._average.update()
+        if self._keep_snapshot and self.snapshot is None and position >= SNAPSHOT:
+            self.snapshot = snapshot(self._model)
 
     @contextmanager
     def averaged(self) -> Generator[None]:
@@ -109,6 +118,8 @@ class KeptWeights:
         groups = {"first": self._first} if self.best is None else {"best": self.best}
         if self._average is not None:
             groups["average"] = self._average.mean
+        if self.snapshot is not None:
+            groups["snapshot"] = self.snapshot
         return groups | {f"last-{number}": weights for number, weights in enumerate(self._last or (), 1)}
 
     def values(self) -> dict[str, int]:
@@ -122,6 +133,9 @@ class KeptWeights:
             fill(self.best, state.group("best"), "The checkpoint's best model")
         else:
             fill(self._first, state.group("first"), "The checkpoint's first weights")
+        if "snapshot" in state.tensors:
+            self.snapshot = snapshot(self._model)
+            fill(self.snapshot, state.group("snapshot"), "The checkpoint's snapshot")
         if self._average is not None:
             fill(self._average.mean, state.group("average"), "The checkpoint's average")
             self._average.updates = int(state.values["average_updates"])

@@ -6,6 +6,7 @@ import itertools
 import json
 import pickle
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pandas as pd
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from nbtextgen import Generations, OnnxGenerator, Pairs, TextGenerator, calibrate
+from nbtextgen import Corpus, Generations, OnnxGenerator, Pairs, TextGenerator, calibrate
 from nbtextgen.cli import main
 from nbtextgen.confidence.calibration import Calibration, HeldOut, calibration_error, fit_calibration, token_labels
 from nbtextgen.confidence.confidence import Confidence
@@ -25,6 +26,7 @@ from nbtextgen.core.errors import DataError, ModelFileError, OptionError
 from nbtextgen.core.escaping import visible
 from nbtextgen.inference.bulk import GeneratedTable
 
+EARLIER = "mean log-probability of a token by earlier weights"
 WORDS = ["".join(letters) for letters in itertools.product("abcdef", repeat=3)]
 
 
@@ -346,3 +348,65 @@ def test_outputs_with_near_rivals_can_be_told_from_others() -> None:
     alone = features(alike[:1], TrainingStatistics.unknown())[0]
     longer = Observation([7], [5] * 9, np.full(10, -0.1, np.float32), None, None, True)
     assert (features([longer, alike[0]], TrainingStatistics.unknown())[1] == alone).all()
+
+
+# A snapshot of earlier weights ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def with_snapshot(model: TextGenerator) -> TextGenerator:
+    trained = TextGenerator(**{**model.get_params(), "snapshot": True})
+    trained.fit(noisy(2000, 1), callbacks=[])
+    calibrate(trained, noisy(1200, 2))
+    return trained
+
+
+def test_a_snapshot_scores_outputs_and_changes_none(model: TextGenerator, with_snapshot: TextGenerator) -> None:
+    sources = [*noisy(40, 5).sources, ""]
+    plain, scored = model.generate(sources), with_snapshot.generate(sources)
+    assert [output.text for output in scored] == [output.text for output in plain]
+    first, earlier = NAMES.index("mean log-probability of a token"), NAMES.index(EARLIER)
+    snapshot = with_snapshot.predictor.snapshot
+    assert snapshot is not None
+    alone = replace(with_snapshot.predictor, networks=[snapshot], snapshot=None)
+    expected = alone.target_scores(Pairs(sources[:-1], [each.text for each in scored[:-1]]))
+    actual = [output.features[earlier] for output in scored[:-1]]
+    assert actual == pytest.approx(expected[0] / expected[1], abs=1e-5)
+    assert actual != pytest.approx([output.features[first] for output in scored[:-1]], abs=1e-3)
+    assert all(output.features[earlier] == 0 for output in plain[:-1])
+    assert scored[-1].features is None
+
+
+def test_a_snapshot_goes_where_the_model_goes_but_not_into_an_export(
+    with_snapshot: TextGenerator, tmp_path: Path
+) -> None:
+    sources = noisy(30, 6).sources
+    confidences = [output.confidence for output in with_snapshot.generate(sources, n_best=2, beam=3)]
+    for copy in (
+        TextGenerator.load(with_snapshot.save(tmp_path / "m")),
+        pickle.loads(pickle.dumps(with_snapshot)),
+    ):
+        assert [output.confidence for output in copy.generate(sources, n_best=2, beam=3)] == pytest.approx(
+            confidences, abs=1e-9
+        )
+        assert copy.generate(sources[0]).calibrated is not None
+    exported = OnnxGenerator.load(with_snapshot.export("onnx", tmp_path / "exported"))
+    assert exported.generate(sources[0]).calibrated is None
+    with pytest.raises(OptionError, match="accept needs a confidence"):
+        exported.generate(sources, accept=0.9)
+
+
+def test_a_damaged_snapshot_is_refused(with_snapshot: TextGenerator, tmp_path: Path) -> None:
+    folder = with_snapshot.save(tmp_path / "m")
+    weights = bytearray((folder / "weights-snapshot.safetensors").read_bytes())
+    weights[-3] ^= 255
+    (folder / "weights-snapshot.safetensors").write_bytes(weights)
+    with pytest.raises(ModelFileError, match="weights-snapshot"):
+        TextGenerator.load(folder)
+
+
+@pytest.mark.parametrize("options", [{"ensemble": 2}, {"context": 20}])
+def test_a_snapshot_is_for_one_network_and_pairs(options: dict[str, int]) -> None:
+    data = Corpus("once upon a time " * 50) if "context" in options else noisy(50, 1)
+    with pytest.raises(OptionError, match="snapshot is for one network"):
+        TextGenerator(snapshot=True, max_steps=2, **options).fit(data, callbacks=[])

@@ -61,7 +61,8 @@ def killer(at: int, network: int = 1):
 
 
 def weights(model: TextGenerator) -> list[dict[str, torch.Tensor]]:
-    return [network.state_dict() for network in model.predictor.networks]
+    kept = [model.predictor.snapshot] if model.predictor.snapshot is not None else []
+    return [network.state_dict() for network in [*model.predictor.networks, *kept]]
 
 
 def same(first: TextGenerator, second: TextGenerator) -> bool:
@@ -94,6 +95,21 @@ def test_killed_run_resumes_to_the_same_bits_in_mid_epoch(tmp_path: Path, option
     straight_losses = [event.loss for event in straight.history if isinstance(event, Validation)]
     logged = [event.loss for event in Run.open(tmp_path / "r").history() if isinstance(event, Validation)]
     assert logged == straight_losses or options.get("ensemble")
+
+
+@pytest.mark.parametrize("share", [0.3, 0.9])
+def test_snapshot_is_the_same_after_a_kill(tmp_path: Path, share: float) -> None:
+    settings = {**SMALL, "snapshot": True}
+    straight = TextGenerator(**settings).fit(REVERSED, callbacks=[])
+    with pytest.raises(Killed):
+        at = int(share * straight.history[-1].step)
+        TextGenerator(**settings).fit(REVERSED, callbacks=[killer(at)], run=tmp_path / "r")
+    resumed = TextGenerator.resume(tmp_path / "r", callbacks=[])
+    for model in (straight, resumed, TextGenerator.load(tmp_path / "r")):
+        assert len(weights(model)) == 2
+        assert same(straight, model)
+    best, earlier = weights(straight)
+    assert any(not torch.equal(best[name], earlier[name]) for name in best)
 
 
 @pytest.mark.parametrize(("options", "at"), [({}, 0), ({"optimizer": "sgd", "momentum": 0.0}, 3)])

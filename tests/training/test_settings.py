@@ -65,6 +65,7 @@ def test_only_networks_that_gain_by_it_train_in_bf16_by_default(monkeypatch: pyt
         {"accumulate": 2, "clip": 0.5, "epochs": 14},
         {"teacher_forcing": 0.7},
         {"source_masking": 0.1},
+        {"snapshot": True},
         {"dropout": 0.1, "variational_dropout": True},
         pytest.param({"precision": "bf16"}, marks=needs_bf16),
         {"select_by": "exact", "validate_every": 7, "epochs": 14},
