@@ -1,7 +1,7 @@
 """Confidence on four tasks: calibration error, how well wrong outputs are found, and whether promises of ``accept`` hold.
 
     python benchmarks/confidence.py --data DATA [--tasks dates table] [--splits 50] [--models FOLDER] [--out FILE]
-        [--options '{"snapshot": true}']
+        [--options '{"snapshot": true}'] [--second]
 
 Each task trains once, by updates. Its held-out pairs are split again and again: ``--calibration`` of them calibrate, the others
 test. Prints a JSON line for each task: expected calibration error over 10 bins with equal numbers of outputs (``ece``), area under
@@ -32,17 +32,28 @@ from nbtextgen.confidence.calibration import HeldOut, calibration_error, fit_cal
 from nbtextgen.confidence.criterion import Criterion
 from nbtextgen.confidence.features import NAMES
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.pipeline.calibration import held_out_outputs
+from nbtextgen.pipeline.calibration import add_second_network, held_out_outputs
 
 PRECISIONS = (0.95, 0.99)
 RESAMPLES = 1000
 
 
-def trained(name: str, task: Task, models: Path | None, options: dict[str, Any]) -> TextGenerator:
+def trained(name: str, task: Task, models: Path | None, options: dict[str, Any], second: bool) -> TextGenerator:
     """The model of a task, from the folder of an earlier call if there is one."""
     if models is not None and (models / name).is_dir():
         return TextGenerator.load(models / name, device="cpu")
-    model = TextGenerator(seed=1, threads=1, device="cpu", **task.options, **options).fit(task.train, callbacks=[])
+    train, valid = task.train, None
+    if second:  # both networks need the same tokens
+        train, valid = task.train[len(task.train) // 10 :], task.train[: len(task.train) // 10]
+
+    def from_seed(seed: int) -> TextGenerator:
+        settings = {"seed": seed, "threads": 1, "device": "cpu", **task.options, **options}
+        return TextGenerator(**settings).fit(train, valid=valid, callbacks=[])
+
+    model = from_seed(1)
+    if second:
+        other = from_seed(101)
+        add_second_network(model.predictor, model.plan, other.predictor, other.plan)
     if models is not None:
         model.save(models / name)
     return model
@@ -155,6 +166,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="folder of public data sets; without it, built-in data only")
     parser.add_argument("--tasks", nargs="+", choices=list(TASKS), default=list(TASKS))
     parser.add_argument("--options", type=json.loads, default={}, help="JSON of further settings of the training")
+    parser.add_argument("--second", action="store_true", help="a network from another seed scores each output, too")
     parser.add_argument("--splits", type=int, default=50)
     parser.add_argument("--calibration", type=int, default=2000, help="held-out pairs that calibrate")
     parser.add_argument("--models", type=Path, help="keep the trained models here, and use those of an earlier call")
@@ -168,7 +180,7 @@ def main() -> None:
             print(f"{name} and those after it are left out: the time is used up", file=sys.stderr)
             break
         task = TASKS[name](arguments.data)
-        model = trained(name, task, arguments.models, arguments.options)
+        model = trained(name, task, arguments.models, arguments.options, arguments.second)
         if arguments.others:
             figures = measure_others(name, task, model, arguments.others)
         else:

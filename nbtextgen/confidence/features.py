@@ -36,9 +36,9 @@ NAMES = (
     "log-probability of the least likely three neighbours",
     "probabilities of the rivals",
     "distance to the nearest rival",
-    "log-odds of the output by earlier weights",
-    "mean log-probability of a token by earlier weights",
-    "how much less likely a token is by earlier weights",
+    "log-odds of the output by a second network",
+    "mean log-probability of a token by a second network",
+    "how much less likely a token is by a second network",
 )
 """The features, in their order."""
 DOUBTFUL = np.log(0.9)
@@ -68,7 +68,7 @@ class Observation:
         next_candidate: log-probability of the next candidate of an n-best list, or ``None``.
         ended: whether it ended by itself.
         rivals: log-probability of the likeliest other token at each token and the end, like ``log_probabilities``, or ``None``.
-        earlier: log-probability of the output and its end by the weights of a snapshot, or ``None`` without one.
+        second: log-probability of the output and its end by a second network, or ``None`` without one.
     """
 
     source_ids: Sequence[int]
@@ -78,11 +78,11 @@ class Observation:
     next_candidate: float | None
     ended: bool
     rivals: NDArray[np.float32] | None = None
-    earlier: float | None = None
+    second: float | None = None
 
 
 def features(observations: Sequence[Observation], statistics: TrainingStatistics) -> NDArray[np.float64]:
-    """The features of outputs, ``(outputs, len(NAMES))``; without attention, other candidates or a snapshot theirs are 0."""
+    """The features of outputs, ``(outputs, len(NAMES))``; without attention, other candidates or a second network theirs are 0."""
     written = np.array([len(each.target_ids) for each in observations])
     read = np.array([len(each.source_ids) for each in observations])
     logs = np.full((len(observations), int(written.max(initial=0)) + 2), np.inf)  # the last column stays infinite
@@ -120,18 +120,21 @@ def features(observations: Sequence[Observation], statistics: TrainingStatistics
             -np.where(steps, np.expm1(np.where(steps, logs, 0.0)), 0.0).sum(1) / count,
             -runs.max(1),
             *_rivals(logs, steps, observations),
-            *_by_earlier_weights(total, count, observations),
+            *_by_second_network(total, count, observations),
         ]
     )
 
 
-def _by_earlier_weights(
+def _by_second_network(
     total: NDArray[np.float64], count: NDArray[np.int64], observations: Sequence[Observation]
 ) -> list[NDArray[np.float64]]:
-    """What a snapshot says of each output, ``(outputs,)`` each; disagreement over the course of a training finds wrong outputs
-    (Rabanser et al. 2022, "Selective classification via neural network training dynamics")."""
-    earlier = np.array([np.nan if each.earlier is None else min(each.earlier, CERTAIN) for each in observations])
-    values = (log_odds(earlier), earlier / count, (total - earlier) / count)
+    """What a second network says of each output, ``(outputs,)`` each.
+
+    Networks from other seeds disagree about wrong outputs (Lakshminarayanan et al. 2017), and so do the weights of earlier updates
+    of one training (Rabanser et al. 2022, "Selective classification via neural network training dynamics").
+    """
+    second = np.array([np.nan if each.second is None else min(each.second, CERTAIN) for each in observations])
+    values = (log_odds(second), second / count, (total - second) / count)
     return [np.nan_to_num(each) for each in values]
 
 

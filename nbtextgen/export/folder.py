@@ -28,7 +28,7 @@ def export(format: str, folder: Path, predictor: Predictor, plan: Plan) -> Path:
         write_tokenizers(work, predictor.source, predictor.target)
         if predictor.confidence is not None:
             confidence = predictor.confidence
-            if predictor.snapshot is not None:  # it is not exported, and the calibrations need it
+            if predictor.second is not None:  # it is not exported, and the calibrations need it
                 confidence = replace(confidence, calibrations=())
             write(work / CONFIDENCE, as_json(confidence.as_dict()))
         for number, network in enumerate(predictor.networks, 1):

@@ -69,7 +69,7 @@ class Predictor:
         limit: longest output for a source length.
         copy: maps source tokens to target-side ids; only with a copy head.
         max_source: source tokens that are read.
-        snapshot: the network as it was late in its training, which scores outputs for their confidence; or ``None``.
+        second: another network, which scores outputs for their confidence; or ``None``.
         confidence: calibrations of the confidence of outputs, or ``None``.
     """
 
@@ -79,7 +79,7 @@ class Predictor:
     limit: LengthLimit
     copy: CopyMap | None = field(default=None)
     max_source: int = MAX_SOURCE_TOKENS
-    snapshot: Seq2Seq | None = field(default=None, repr=False)
+    second: Seq2Seq | None = field(default=None, repr=False)
     confidence: Confidence | None = field(default=None, repr=False)
     _quantized: dict[int, Int8Seq2Seq] = field(default_factory=dict[int, Int8Seq2Seq], repr=False, compare=False)
 
@@ -95,7 +95,7 @@ class Predictor:
 
     @property
     def _all_networks(self) -> list[Seq2Seq]:
-        return self.networks if self.snapshot is None else [*self.networks, self.snapshot]
+        return self.networks if self.second is None else [*self.networks, self.second]
 
     @property
     def codec(self) -> TextCodec:
@@ -110,7 +110,7 @@ class Predictor:
             self.fingerprint,
             self.max_source,
             self.confidence,
-            None if self.snapshot is None else self._snapshot_scores,
+            None if self.second is None else self._second_scores,
         )
 
     @cached_property
@@ -216,12 +216,12 @@ class Predictor:
         )
 
     @torch.inference_mode()
-    def _snapshot_scores(self, sources: Sequence[str], outputs: Sequence[Sequence[int]]) -> NDArray[np.float64]:
-        """Return the log-probability of outputs, token ids of one for each source, by the earlier weights, ``(sources,)``."""
-        assert self.snapshot is not None
+    def _second_scores(self, sources: Sequence[str], outputs: Sequence[Sequence[int]]) -> NDArray[np.float64]:
+        """Return the log-probability of outputs, token ids of one for each source, by the second network, ``(sources,)``."""
+        assert self.second is not None
         examples = encode_examples(sources, [""] * len(sources), self.source, self.target, self.copy)
         targets = [np.array([BOS, *ids, EOS], dtype=np.int64) for ids in outputs]
-        return self._scores([self.snapshot], Examples(examples.sources, targets, examples.copies))[0]
+        return self._scores([self.second], Examples(examples.sources, targets, examples.copies))[0]
 
     def _scores(self, networks: Sequence[Seq2Seq], examples: Examples) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return the log-probability of every target by some networks, and its number of tokens, ``(pairs,)`` each."""

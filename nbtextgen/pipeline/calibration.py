@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from nbtextgen.confidence.calibration import LEAST, Calibration, HeldOut, fit_ca
 from nbtextgen.confidence.confidence import Confidence, search_settings, usual_unseen
 from nbtextgen.confidence.criterion import EXACT, Criterion
 from nbtextgen.confidence.training_statistics import TrainingStatistics
-from nbtextgen.core.errors import DataError, MemoryShortError
+from nbtextgen.core.errors import DataError, MemoryShortError, OptionError
 from nbtextgen.core.wording import there_are
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.decoding.config import DecodingConfig
@@ -97,6 +98,21 @@ def calibrate_predictor(
     assert predictor.confidence is not None
     predictor.confidence = predictor.confidence.with_calibration(calibration)
     return calibration
+
+
+def add_second_network(predictor: Predictor, plan: Plan, other: Predictor, other_plan: Plan) -> None:
+    """Let the network of another model score the outputs of a model; only their confidence depends on it.
+
+    Raises:
+        OptionError: if the other model has other tokens or another kind of network, or is the same model.
+    """
+    sides = [[each.to_dict() for each in (model.source, model.target)] for model in (predictor, other)]
+    if sides[0] != sides[1] or plan.model != other_plan.model or predictor.fingerprint == other.fingerprint:
+        raise OptionError(
+            "second= needs another model with the same tokens and the same settings of the network: train both on the same pairs, with "
+            "the same validation pairs (valid=), from different seeds."
+        )
+    predictor.second = deepcopy(other.networks[0]).to(predictor.device)
 
 
 def held_out_outputs(

@@ -234,10 +234,10 @@ class LocalTraining:
 
     def _predictor(self, networks: list[Seq2Seq], kept: Weights | None = None) -> Predictor:
         data, longest = self.data, max(MAX_SOURCE_TOKENS, self.plan.training.max_length)
-        snapshot = None if kept is None else deepcopy(networks[0])
-        if snapshot is not None and kept is not None:
-            put(snapshot, kept)
-        return Predictor(data.source, data.target, networks, data.limit, self.copy, longest, snapshot)
+        second = None if kept is None else deepcopy(networks[0])
+        if second is not None and kept is not None:
+            put(second, kept)
+        return Predictor(data.source, data.target, networks, data.limit, self.copy, longest, second)
 
     def _load_embeddings(self, network: Seq2Seq) -> None:
         model = self.plan.model

@@ -56,7 +56,7 @@ from nbtextgen.training.tensor_files import read_tensors, write_tensors
 FORMAT = 1
 """Version of the folder's layout; raised when an older nbtextgen could not read it."""
 MANIFEST = "nbtextgen.json"
-SNAPSHOT = "weights-snapshot.safetensors"
+SECOND = "weights-second.safetensors"
 KEPT = "training_sources.json"
 """A few training sources, which explanations draw from; only if the user wants them to be kept."""
 
@@ -98,8 +98,8 @@ def write_model(work: Path, predictor: Predictor, plan: Plan, options: Settings,
         check_cancelled()
         # named_parameters names a tied weight once; loading ties it again.
         write_tensors(work / f"weights-{number}.safetensors", dict(network.named_parameters()))
-    if predictor.snapshot is not None:
-        write_tensors(work / SNAPSHOT, dict(predictor.snapshot.named_parameters()))
+    if predictor.second is not None:
+        write_tensors(work / SECOND, dict(predictor.second.named_parameters()))
     if predictor.confidence is not None:
         write(work / CONFIDENCE, as_json(predictor.confidence.as_dict()))
     manifest: dict[str, object] = {
@@ -169,16 +169,14 @@ def load(folder: Path) -> tuple[Predictor, Plan, JsonObject]:
             _network(folder / f"weights-{number}.safetensors", plan.model, source.size, target.size)
             for number in range(1, network_count(manifest["networks"]) + 1)
         ]
-        snapshot = None
-        if SNAPSHOT in manifest["files"]:
-            snapshot = _network(folder / SNAPSHOT, plan.model, source.size, target.size)
+        second = None
+        if SECOND in manifest["files"]:
+            second = _network(folder / SECOND, plan.model, source.size, target.size)
         options = read_options(manifest["options"])
         check_seal(folder / MANIFEST, manifest, raw)  # last, since the errors above say more
         longest = max(MAX_SOURCE_TOKENS, plan.training.max_length)
         confidence = Confidence.from_dict(read_json(folder / CONFIDENCE)) if CONFIDENCE in manifest["files"] else None
-        predictor = Predictor(
-            source, target, networks, limit, max_source=longest, snapshot=snapshot, confidence=confidence
-        )
+        predictor = Predictor(source, target, networks, limit, max_source=longest, second=second, confidence=confidence)
         return predictor, plan, options
     except MemoryShortError:
         raise

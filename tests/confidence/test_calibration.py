@@ -26,7 +26,7 @@ from nbtextgen.core.errors import DataError, ModelFileError, OptionError
 from nbtextgen.core.escaping import visible
 from nbtextgen.inference.bulk import GeneratedTable
 
-EARLIER = "mean log-probability of a token by earlier weights"
+SECOND = "mean log-probability of a token by a second network"
 WORDS = ["".join(letters) for letters in itertools.product("abcdef", repeat=3)]
 
 
@@ -350,7 +350,7 @@ def test_outputs_with_near_rivals_can_be_told_from_others() -> None:
     assert (features([longer, alike[0]], TrainingStatistics.unknown())[1] == alone).all()
 
 
-# A snapshot of earlier weights ----------------------------------------------------------------------------------------
+# A second network, such as earlier weights ----------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -365,15 +365,15 @@ def test_a_snapshot_scores_outputs_and_changes_none(model: TextGenerator, with_s
     sources = [*noisy(40, 5).sources, ""]
     plain, scored = model.generate(sources), with_snapshot.generate(sources)
     assert [output.text for output in scored] == [output.text for output in plain]
-    first, earlier = NAMES.index("mean log-probability of a token"), NAMES.index(EARLIER)
-    snapshot = with_snapshot.predictor.snapshot
+    first, second = NAMES.index("mean log-probability of a token"), NAMES.index(SECOND)
+    snapshot = with_snapshot.predictor.second
     assert snapshot is not None
-    alone = replace(with_snapshot.predictor, networks=[snapshot], snapshot=None)
+    alone = replace(with_snapshot.predictor, networks=[snapshot], second=None)
     expected = alone.target_scores(Pairs(sources[:-1], [each.text for each in scored[:-1]]))
-    actual = [output.features[earlier] for output in scored[:-1]]
+    actual = [output.features[second] for output in scored[:-1]]
     assert actual == pytest.approx(expected[0] / expected[1], abs=1e-5)
     assert actual != pytest.approx([output.features[first] for output in scored[:-1]], abs=1e-3)
-    assert all(output.features[earlier] == 0 for output in plain[:-1])
+    assert all(output.features[second] == 0 for output in plain[:-1])
     assert scored[-1].features is None
 
 
@@ -398,10 +398,10 @@ def test_a_snapshot_goes_where_the_model_goes_but_not_into_an_export(
 
 def test_a_damaged_snapshot_is_refused(with_snapshot: TextGenerator, tmp_path: Path) -> None:
     folder = with_snapshot.save(tmp_path / "m")
-    weights = bytearray((folder / "weights-snapshot.safetensors").read_bytes())
+    weights = bytearray((folder / "weights-second.safetensors").read_bytes())
     weights[-3] ^= 255
-    (folder / "weights-snapshot.safetensors").write_bytes(weights)
-    with pytest.raises(ModelFileError, match="weights-snapshot"):
+    (folder / "weights-second.safetensors").write_bytes(weights)
+    with pytest.raises(ModelFileError, match="weights-second"):
         TextGenerator.load(folder)
 
 
@@ -410,3 +410,26 @@ def test_a_snapshot_is_for_one_network_and_pairs(options: dict[str, int]) -> Non
     data = Corpus("once upon a time " * 50) if "context" in options else noisy(50, 1)
     with pytest.raises(OptionError, match="snapshot is for one network"):
         TextGenerator(snapshot=True, max_steps=2, **options).fit(data, callbacks=[])
+
+
+def test_a_model_from_another_seed_scores_outputs(model: TextGenerator, tmp_path: Path) -> None:
+    first, other = (
+        TextGenerator(**{**model.get_params(), "seed": seed}).fit(noisy(2000, 1), valid=noisy(100, 9), callbacks=[])
+        for seed in (1, 2)
+    )
+    calibrate(first, noisy(1200, 2), second=other)
+    output, loaded = first.generate("abc"), TextGenerator.load(first.save(tmp_path / "m")).generate("abc")
+    assert output.text == loaded.text
+    assert output.features[NAMES.index(SECOND)] == pytest.approx(
+        other.generate("abc").log_probabilities.mean(), abs=1e-4
+    )
+    assert loaded.confidence == pytest.approx(output.confidence)
+
+
+def test_a_second_model_must_fit(model: TextGenerator) -> None:
+    wider = TextGenerator(**{**model.get_params(), "hidden_size": 34, "max_steps": 2}).fit(noisy(200, 1), callbacks=[])
+    others = TextGenerator(**{**model.get_params(), "max_steps": 2}).fit(Pairs(["12", "34"], ["5", "6"]), callbacks=[])
+    for other in (wider, others, model):
+        with pytest.raises(OptionError, match="second= needs another model"):
+            calibrate(model, noisy(100, 2), second=other)
+    assert model.predictor.second is None

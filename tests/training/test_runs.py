@@ -61,7 +61,7 @@ def killer(at: int, network: int = 1):
 
 
 def weights(model: TextGenerator) -> list[dict[str, torch.Tensor]]:
-    kept = [model.predictor.snapshot] if model.predictor.snapshot is not None else []
+    kept = [model.predictor.second] if model.predictor.second is not None else []
     return [network.state_dict() for network in [*model.predictor.networks, *kept]]
 
 
