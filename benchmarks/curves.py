@@ -284,9 +284,18 @@ def curves_of(lines: Sequence[dict[str, Any]]) -> dict[tuple[str, int], Curves]:
 
 
 def names_of(lines: Sequence[dict[str, Any]]) -> dict[str, str]:
-    """The programs' names in the legend; a name says where its line shows processor time."""
-    cpu = {line["program"] for line in lines if line["clock"] == "cpu"}
-    return {program: name + " (processor time)" * (program in cpu) for program, name in NAMES.items()}
+    """The programs' names in the legend; a name says where its line shows processor time, or another machine than nbtextgen's."""
+    latest = {key_of(line)[:4]: line for line in lines}.values()
+    clocks, machines = dict[str, set[str]](), dict[str, set[str]]()
+    for line in latest:
+        clocks.setdefault(line["program"], set()).add(line["clock"])
+        machines.setdefault(line["program"], set()).add(line["machine"]["cpu"])
+    names = dict[str, str]()
+    for program, name in NAMES.items():
+        notes = ["processor time"] * ("cpu" in clocks.get(program, ()))
+        notes += ["other machine"] * (not machines.get(program, set()) <= machines.get("nbtextgen", set()))
+        names[program] = f"{name} ({', '.join(notes)})" if notes else name
+    return names
 
 
 def table(lines: Sequence[dict[str, Any]]) -> str:

@@ -74,9 +74,8 @@ class Beam(BatchSearch):
         self.sums = torch.zeros(0, batch.width, device=batch.source.device)
         self._limits = np.array(self.max_lengths)
         self._norms = (self._limits + 1.0) ** self.config.length_penalty
-        self._thresholds = np.full(
-            len(self.max_lengths), IMPOSSIBLE
-        )  # n-th best score of each source, once there are n
+        # The n-th best score of each source, once there are n.
+        self._thresholds = np.full(len(self.max_lengths), IMPOSSIBLE)
 
     def _follow(self, change: BatchChange) -> None:
         if change.kept is not None:

@@ -124,19 +124,16 @@ class TermStates:
         first, last = len(self._states), len(self._states) + len(needs)
         while last > len(self.needs):
             self._grow()
-        tokens = following.shape[1] - 1
-        self._next[first:last, :tokens], self._next[first:last, -1] = (
-            first + following[:, :-1],
-            first + following[:, -1],
-        )
+        by_token, otherwise = following[:, :-1], following[:, -1]
+        self._next[first:last, : by_token.shape[1]] = first + by_token
+        self._next[first:last, -1] = first + otherwise
         self.needs[first:last], self._owners[first:last], self._expanded[first:last] = needs, matcher, True
-        states, places = np.nonzero(needs[following[:, :-1]] < needs[:, None])
-        columns = np.arange(len(states)) - np.searchsorted(states, states)
+        states, places = np.nonzero(needs[by_token] < needs[:, None])
+        columns = np.arange(len(states)) - np.searchsorted(states, states)  # of the advances of each state
         self._widen(int(columns.max(initial=0)) + 1)
-        self._advances[first + states, columns] = np.stack(
-            (self._tokens[matcher, places], first + following[states, places]), 1
-        )
-        self._states += [(matcher, -1)] * len(needs)  # never expanded
+        advances = self._tokens[matcher, places], first + by_token[states, places]
+        self._advances[first + states, columns] = np.stack(advances, 1)
+        self._states += [(matcher, -1)] * len(needs)  # nothing is looked up later
         self._numbers[matcher] = list(range(first, last))
         return True
 
