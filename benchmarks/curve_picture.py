@@ -50,7 +50,7 @@ def panel(title: str, curves: Curves) -> str:
     parts = [
         f'<text x="{LEFT}" y="18" font-weight="bold">{html.escape(title)}</text>',
         f'<path class="axis" d="M{LEFT} {TOP}V{HIGH - BOTTOM}H{WIDE - 12}" fill="none" opacity=".6"/>',
-        f'<text x="{(WIDE + LEFT) / 2}" y="{HIGH - 6}" text-anchor="middle">minutes of training (wall time)</text>',
+        f'<text x="{(WIDE + LEFT) / 2}" y="{HIGH - 6}" text-anchor="middle">minutes of training</text>',
     ]
     for power in range(math.floor(first), math.ceil(last) + 1):
         if first - 0.1 <= power <= last + 0.1:
