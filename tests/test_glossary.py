@@ -6,6 +6,7 @@ import json
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,8 @@ from nbtextgen.cli import main
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import build
 from nbtextgen.decoding.config import DecodingConfig
-from nbtextgen.inference.terms import TermFinder, _holds
+from nbtextgen.inference.generation import Generation
+from nbtextgen.inference.terms import RequiredTerms, TermFinder, _holds
 from nbtextgen.tokenizers.registry import train_tokenizer
 
 WORDS = {"salt": "sel", "pepper": "poivre", "water": "eau", "red": "rouge", "cup": "tasse"}
@@ -70,6 +72,24 @@ def test_what_cannot_be_written_is_a_sentence_or_a_note(model: TextGenerator) ->
         with pytest.raises(OptionError, match="must_include needs '日本'"):
             model.generate(SOURCE, must_include="日本")
     assert "lacks what" in model.generate(SOURCE, must_include="poivre sel eau rouge tasse", max_length=2).notes[-1]
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "note"),
+    [
+        ("word", "22 2288.", "only inside of a longer word or number: 228"),
+        ("word", "22 88.", "lacks what it had to contain"),
+        ("word", "22 228.", ""),
+        ("word", "2288 or two", ""),
+        ("char", "2288", ""),  # letters have no words
+    ],
+)
+def test_a_term_inside_of_a_longer_number_is_noted(kind: str, text: str, note: str) -> None:
+    tokenizer = train_tokenizer(["22 88 228 2288 or two"], kind)
+    required = RequiredTerms(texts=(("228", "two"),))
+    output = replace(Generation.empty("228"), text=text)
+    noted = required.noted(output, tokenizer, build(DecodingConfig, {"beam": 3})).notes
+    assert [note in each for each in noted] == [True] * bool(note)
 
 
 def test_terms_are_found_by_words_the_longest_first() -> None:

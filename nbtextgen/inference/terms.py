@@ -54,15 +54,18 @@ class RequiredTerms:
         notes = list(output.notes)
         if config.beam == 1 and self.terms:
             notes.append(f"Terms need beam search, so a beam of {TERM_BEAM} was used.")
-        whole = target.kind != "char"
-        missing = [
-            row[0] for row in self.texts if not any(_holds(output.text, target.normalize(text), whole) for text in row)
-        ]
+        whole, missing, inside = target.kind != "char", list[str](), list[str]()
+        for row in self.texts:
+            terms = list(map(target.normalize, row))
+            if not any(_holds(output.text, term, whole) for term in terms):
+                (inside if any(term in output.text for term in terms) else missing).append(pictured(row[0]))
         if missing:
-            shown = ", ".join(pictured(text) for text in missing)
             notes.append(
-                f"The output lacks what it had to contain, because the model cannot write it here, or --max-length is too short: {shown}"
+                "The output lacks what it had to contain, because the model cannot write it here, or --max-length is too short: "
+                + ", ".join(missing)
             )
+        if inside:
+            notes.append(f"The output has this only inside of a longer word or number: {', '.join(inside)}")
         return output if len(notes) == len(output.notes) else replace(output, notes=tuple(notes))
 
 
