@@ -239,10 +239,6 @@ class Batch:
         length = int(self.source_lengths[index])
         return np.array([weights[:length] for weights in attention], np.float32)  # np.stack is slower
 
-    def rows(self) -> list[tuple[int, bool]]:
-        """Return for every row its source, and whether that is unfinished."""
-        return list(zip(to_list(self.source_indices), to_list(self.unfinished), strict=True))
-
     def finish(self, rows: list[int]) -> None:
         """Free the rows of finished sources, and forget the past steps that no other source needs."""
         self.unfinished[rows] = False

@@ -13,7 +13,6 @@ from nbtextgen.decoding.constraints import IMPOSSIBLE, Constraints, force_end
 from nbtextgen.decoding.hypothesis import Hypothesis, length_norm
 from nbtextgen.tokenizers.base import EOS
 
-Ids = NDArray[np.int64]
 CHUNK_SIZE = 64
 """Tokens of the vocabulary whose maximum is computed first, to search only the best chunks."""
 
@@ -169,7 +168,9 @@ class Beam(BatchSearch):
             self.batch.finish(done)
             self.sums[done] = IMPOSSIBLE
 
-    def _bounds(self, indices: Ids, best_sums: NDArray[np.float32], steps: Ids) -> NDArray[np.float64]:
+    def _bounds(
+        self, indices: NDArray[np.int64], best_sums: NDArray[np.float32], steps: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
         """Scores that no live hypothesis of the sources ``indices`` will exceed; ``steps`` tokens are generated, all ``(rows,)``."""
         return best_sums / self._norms[indices]
 

@@ -234,8 +234,9 @@ class LocalTraining:
 
     def _predictor(self, networks: list[Seq2Seq], kept: Weights | None = None) -> Predictor:
         data, longest = self.data, max(MAX_SOURCE_TOKENS, self.plan.training.max_length)
-        second = None if kept is None else deepcopy(networks[0])
-        if second is not None and kept is not None:
+        second = None
+        if kept is not None:
+            second = deepcopy(networks[0])
             put(second, kept)
         return Predictor(data.source, data.target, networks, data.limit, self.copy, longest, second)
 

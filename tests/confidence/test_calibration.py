@@ -350,7 +350,7 @@ def test_outputs_with_near_rivals_can_be_told_from_others() -> None:
     assert (features([longer, alike[0]], TrainingStatistics.unknown())[1] == alone).all()
 
 
-# A second network, such as earlier weights ----------------------------------------------------------------------------------------
+# A second network, such as earlier weights ----------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
