@@ -18,8 +18,9 @@ from nbtextgen.cli import main
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import build
 from nbtextgen.decoding.config import DecodingConfig
+from nbtextgen.decoding.terms import TermMatcher
 from nbtextgen.inference.generation import Generation
-from nbtextgen.inference.terms import RequiredTerms, TermFinder, _holds
+from nbtextgen.inference.terms import RequiredTerms, TermFinder, _holds, token_borders
 from nbtextgen.tokenizers.registry import train_tokenizer
 
 WORDS = {"salt": "sel", "pepper": "poivre", "water": "eau", "red": "rouge", "cup": "tasse"}
@@ -52,7 +53,7 @@ def test_outputs_have_their_terms(model: TextGenerator, beam: int) -> None:
     assert "poivre" in texts[0] or "tasse" in texts[0]
     assert [number in text for number, text in zip(("12", "7", "55"), texts, strict=False)] == [True] * 3
     assert all(("a beam of 5 was used" in " ".join(output.notes)) == (beam == 1) for output in outputs)
-    assert all("lacks" not in note for output in outputs for note in output.notes)
+    assert all("lacks" not in note and "inside" not in note for output in outputs for note in output.notes)
     included = model.generate(sources, beam=beam, must_include=["sel rouge", "eau"])
     assert all("sel rouge" in output.text and "eau" in output.text for output in included)
     best = model.generate(SOURCE, beam=4, n_best=3, must_include="poivre")
@@ -72,6 +73,34 @@ def test_what_cannot_be_written_is_a_sentence_or_a_note(model: TextGenerator) ->
         with pytest.raises(OptionError, match="must_include needs '日本'"):
             model.generate(SOURCE, must_include="日本")
     assert "lacks what" in model.generate(SOURCE, must_include="poivre sel eau rouge tasse", max_length=2).notes[-1]
+
+
+NUMBERS = ["22 88 8 228 2288 3 3.5 5", "(salt) salted salt salt's", "re - cook cook - book 22 . 5 , 228"]
+
+
+@pytest.mark.parametrize("kind", ["word", "bpe"])
+def test_what_the_search_takes_for_a_word_of_its_own_is_one(kind: Any) -> None:
+    """Sequences of tokens that a trained model would not write as well: terms inside of longer words, and beside marks."""
+    target = train_tokenizer(NUMBERS * 3, kind, **({"size": 300} if kind == "bpe" else {}))
+    borders, draw, found = token_borders(target), random.Random(3), 0
+    words = ["22", "228", "3", "salt", "cook", "(salt)", "5", "3.5"]
+    ids = sorted({number for word in words for text in (word, f"({word}") for number in target.encode(text).ids})
+    ids += [number for text in ("88", "- '", ".,s", "ed book") for number in target.encode(text).ids if number > 4]
+    for _ in range(60):
+        chosen = draw.sample(words, 2)
+        finder = TermFinder(build(DecodingConfig, {"must_include": chosen, "beam": 3}), target, target, None)
+        matcher, tokens = TermMatcher(finder.of("x", ()).terms, borders), list[int]()
+        for _ in range(60):
+            tokens, state = draw.choices(ids, k=draw.randint(1, 8)), 0
+            for _ in range(2):
+                at = draw.randint(0, len(tokens))
+                tokens[at:at] = target.encode(draw.choice(chosen)).ids
+            for token in tokens:
+                state = matcher.step(state, token)
+            if matcher.need(state) == 0:
+                found += 1
+                assert all(_holds(target.decode(tokens), word, True) for word in chosen), target.tokens(tokens)
+    assert found > 300
 
 
 @pytest.mark.parametrize(

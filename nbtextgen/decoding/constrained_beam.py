@@ -20,7 +20,7 @@ from nbtextgen.decoding.beam import Beam, best_extensions
 from nbtextgen.decoding.constraints import FORCED_MINIMUM, IMPOSSIBLE, Constraints
 from nbtextgen.decoding.hypothesis import Hypothesis
 from nbtextgen.decoding.term_states import Candidates, Ids, TermStates, allocate, flat_places
-from nbtextgen.decoding.terms import TermMatcher, Terms
+from nbtextgen.decoding.terms import Borders, TermMatcher, Terms
 from nbtextgen.tokenizers.base import EOS
 
 EXPECTED_COST = 0.5
@@ -45,17 +45,18 @@ class ConstrainedBeam(Beam):
         limits: Tensor,
         finished: list[list[Hypothesis]],
         terms: Sequence[Terms],
+        borders: Borders | None = None,
     ) -> None:
-        """Prepare the search; ``terms`` are those of each source, empty ones if it has none."""
+        """Prepare the search; ``terms`` are those of each source, empty ones if it has none. With ``borders`` they are whole words."""
         super().__init__(batch, constraints, limits, finished)
         matchers: dict[Terms, int] = {}
         for each in terms:
             if each:
                 matchers.setdefault(each, len(matchers))
         self._matchers = np.array([matchers[each] if each else -1 for each in terms])  # of each source
-        self._table = TermStates([TermMatcher(each) for each in matchers])
+        self._table = TermStates([TermMatcher(each, borders) for each in matchers], borders)
         self._initial = np.array([self._table.initial(matcher) for matcher in range(len(matchers))])
-        # Of the rows of the batch: whether a hypothesis still lacks a term; states, and log-probability of the tokens that
+        # Of the rows of the batch: whether a hypothesis may still lack a term; states, and log-probability of the tokens that
         # brought each hypothesis nearer to its terms; the highest of them in one that has met all; the best score that is
         # expected of a source that lacks a term.
         self._lacking = np.zeros(0, np.bool_)
@@ -94,10 +95,11 @@ class ConstrainedBeam(Beam):
         sums, (own, own_tokens) = self.sums.numpy(force=True), _best_tokens(allowed)
         best, parents, tokens = (values.numpy(force=True) for values in best_extensions(self.sums, allowed, 2 * width))
         # The best token of every hypothesis as well, in rows with terms, unless that is an end which is there already.
-        columns = np.arange(width)
-        left_out = ((tokens == EOS)[..., None] & (parents[..., None] == columns)).any(1) & (own_tokens == EOS)
-        left_out |= ~self._lacking[:, None]
-        best = np.concatenate((best, np.where(left_out, np.float32(IMPOSSIBLE), sums + own)), 1)
+        columns, own_sums = np.arange(width), sums + own
+        own_sums[~self._lacking] = IMPOSSIBLE
+        if (own_ends := own_tokens == EOS).any():
+            own_sums[own_ends & ((tokens == EOS)[..., None] & (parents[..., None] == columns)).any(1)] = IMPOSSIBLE
+        best = np.concatenate((best, own_sums), 1)
         parents = np.concatenate((parents, np.broadcast_to(columns, own.shape)), 1)
         tokens = np.concatenate((tokens, own_tokens), 1)
         with np.errstate(invalid="ignore"):  # minus infinity less minus infinity
@@ -109,10 +111,12 @@ class ConstrainedBeam(Beam):
         live = np.where(ends, np.float32(IMPOSSIBLE), best)
         found = (live, token_logs, parents, tokens)
         chosen = self._choose(rows, sums[rows], allowed, [values[rows] for values in found])
-        order = flat_places((live == IMPOSSIBLE).argsort(1, kind="stable")[:, :width], live.shape[1])
-        extensions = [values.take(order) for values in found]
-        for values, new in zip(extensions, chosen, strict=False):
-            values[rows] = new
+        extensions = list(chosen[:4])
+        if len(rows) < len(live):
+            order = flat_places((live == IMPOSSIBLE).argsort(1, kind="stable")[:, :width], live.shape[1])
+            extensions = [values.take(order) for values in found]
+            for values, new in zip(extensions, chosen, strict=False):
+                values[rows] = new
         self.sums, *following = (torch.as_tensor(values, device=device) for values in extensions)
         batch.append(following[2], following[0], attention, following[1])
 
@@ -128,15 +132,18 @@ class ConstrainedBeam(Beam):
         steps = batch.steps.numpy(force=True)[rows]
         left = self._limits[batch.source_indices.numpy(force=True)[rows]] - steps - 1
         totals, logs, parents, tokens = searched
-        following = self._table.follow(states.take(flat_places(parents, width)), tokens)
-        totals = np.where(self._table.needs[following] <= left[:, None], totals, np.float32(IMPOSSIBLE))
+        before = states.take(flat_places(parents, width))
+        following = self._table.follow(before, tokens)
+        needs = self._table.needs[following]
+        forced = (needs < self._table.needs[before]) & (steps >= len(self.constraints.rules.prefix))[:, None]
+        totals = np.where((needs <= left[:, None]) & ~forced, totals, np.float32(IMPOSSIBLE))
         # The best token of a hypothesis, behind the best extensions, may be among them.
         own, own_tokens = totals[:, -width:], tokens[:, -width:]
         twice = flat_places(parents[:, :-width], width)
         repeated = (own_tokens.take(twice) == tokens[:, :-width]) & (own.take(twice) > IMPOSSIBLE)
         totals[:, :-width][repeated] = IMPOSSIBLE
         offered = Candidates(totals, logs, parents, tokens, following)
-        candidates = self._forced(rows, sums, allowed, left, steps).without(offered, width).beside(offered)
+        candidates = self._forced(rows, sums, allowed, left, steps).beside(offered)
         chosen = allocate(candidates, self._table.needs[candidates.states], width)
         missing = chosen.totals == IMPOSSIBLE
         if missing.any():
@@ -147,7 +154,7 @@ class ConstrainedBeam(Beam):
         return chosen
 
     def _forced(self, rows: Ids, sums: NDArray[np.float32], allowed: Tensor, left: Ids, steps: Ids) -> Candidates:
-        """The extensions that bring a hypothesis nearer to its terms; other rules do not rule them out."""
+        """All extensions that bring a hypothesis nearer to its terms; other rules do not rule them out."""
         width, vocabulary = self.batch.width, allowed.shape[-1]
         tokens, following = self._table.advances(self._states[rows])  # (rows, width, tokens)
         usable = (tokens >= 0) & (tokens < vocabulary) & (sums > IMPOSSIBLE)[..., None]
@@ -183,7 +190,7 @@ class ConstrainedBeam(Beam):
         expected = np.where(needs > 0, np.minimum(known - costs, 0), 0) * EXPECTED_COST
         lengths = steps[:, None] + needs + 1.0
         self._expected[rows] = ((chosen.totals + expected) / lengths**self.config.length_penalty).max(1)
-        self._lacking[rows] = ((needs > 0) & possible).any(1)
+        self._lacking[rows] = (~self._table.settled[chosen.states] & possible).any(1)
         self._states[rows], self._costs[rows], self._least_costs[rows] = chosen.states, costs, least
 
     def _bounds(self, indices: Ids, best_sums: NDArray[np.float32], steps: Ids) -> NDArray[np.float64]:

@@ -8,8 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nbtextgen.decoding.terms import TermMatcher
+from nbtextgen.decoding.terms import Borders, TermMatcher
 
+MAX_TABLE = 1 << 13
+"""Most entries of a table of all states; larger automata are followed state by state, since few of theirs are ever met."""
+_FAR = 1 << 30
 Ids = NDArray[np.int64]
 Values = NDArray[np.float32]
 
@@ -44,12 +47,6 @@ class Candidates(NamedTuple):
             np.concatenate((self.states, other.states), 1),
         )
 
-    def without(self, other: Candidates, width: int) -> Candidates:
-        """Rule out those that another has too: the same token after the same of ``width`` hypotheses."""
-        keys = np.where(other.totals > -np.inf, other.tokens * width + other.parents, -1)
-        repeated = ((self.tokens * width + self.parents)[:, :, None] == keys[:, None]).any(2)
-        return self._replace(totals=np.where(repeated, np.float32(-np.inf), self.totals))
-
 
 def flat_places(columns: Ids, count: int) -> Ids:
     """Where columns ``(rows, chosen)`` of arrays ``(rows, count)`` are in the flattened arrays."""
@@ -61,27 +58,34 @@ class TermStates:
 
     Attributes:
         needs: what ``TermMatcher.need`` says of every state, ``(states,)``.
+        settled: what ``TermMatcher.settled`` says.
     """
 
-    def __init__(self, matchers: Sequence[TermMatcher]) -> None:
-        self._matchers = matchers
+    def __init__(self, matchers: Sequence[TermMatcher], borders: Borders | None = None) -> None:
+        """Prepare the tables; ``borders`` are those that the automata were built with."""
+        self._matchers, self._borders = matchers, borders
         width = max(len(matcher.tokens) for matcher in matchers)
         self._tokens = np.full((len(matchers), width), -1, np.int64)  # those of each automaton's terms
         for row, matcher in zip(self._tokens, matchers, strict=True):
             row[: len(matcher.tokens)] = matcher.tokens
+        # Automaton and token of every entry of ``_tokens`` as one number, in their order, and its place in its row.
+        owners, places = np.nonzero(self._tokens >= 0)
+        self._keys, self._places = owners * _FAR + self._tokens[owners, places], places
         self._numbers: list[list[int]] = [[] for _ in matchers]  # of the states of each automaton
         self._states: list[tuple[int, int]] = []
-        self.needs = np.zeros(64, np.int64)
+        self.needs, self.settled = np.zeros(64, np.int64), np.zeros(64, np.bool_)
         self._owners = np.zeros(64, np.int64)
-        self._next = np.zeros(
-            (64, width + 1), np.int64
-        )  # by the token's place in ``_tokens``; the last is for all others
+        # By the token's place in ``_tokens``; behind them, of the kinds of other tokens.
+        self._next = np.zeros((64, width + matchers[0].kinds), np.int64)
         self._advances = np.full((64, 1, 2), -1, np.int64)
         self._expanded = np.zeros(64, np.bool_)
+        small = {index: len(matcher.shortest) for index, matcher in enumerate(matchers) if _is_small(matcher)}
+        for count in set(small.values()):
+            self._fill([index for index, terms in small.items() if terms == count])
 
     def initial(self, matcher: int) -> int:
         """The state of the empty sequence in one of the automata."""
-        if not self._numbers[matcher] and not self._fill(matcher):
+        if not self._numbers[matcher]:
             self._add(matcher)
         return self._numbers[matcher][0]
 
@@ -102,10 +106,11 @@ class TermStates:
 
     def follow(self, states: Ids, tokens: Ids) -> Ids:
         """The states after one more token; both have the same shape."""
-        places = self._tokens.shape[1]
-        matches = np.ones((*states.shape, places + 1), np.bool_)
-        np.equal(self._tokens[self._owners[states]], tokens[..., None], out=matches[..., :places])
-        return self._next[states, matches.argmax(-1)]
+        keys = self._owners[states] * _FAR + tokens
+        found = np.searchsorted(self._keys, keys).clip(max=len(self._keys) - 1)
+        kinds = 0 if self._borders is None else self._borders.take(tokens, mode="clip")
+        columns = np.where(self._keys[found] == keys, self._places[found], self._tokens.shape[1] + kinds)
+        return self._next[states, columns]
 
     def advances(self, states: Ids) -> tuple[Ids, Ids]:
         """The tokens that lower the need of each state, and the states after them, with -1 where there are no more.
@@ -115,27 +120,50 @@ class TermStates:
         advances = self._advances[states]
         return advances[..., 0], advances[..., 1]
 
-    def _fill(self, matcher: int) -> bool:
-        """Number all states of an automaton and fill their tables at once, if they are not too many."""
-        whole = self._matchers[matcher].all_states()
-        if whole is None:
-            return False
-        following, needs = whole
-        first, last = len(self._states), len(self._states) + len(needs)
-        while last > len(self.needs):
+    def _fill(self, chosen: list[int]) -> None:
+        """Number all states of some automata, which have equally many terms and no borders, and fill their tables at once.
+
+        Of the states of an automaton, the first ones have met no term, in the order of its nodes, and the last ones all of them.
+        """
+        matchers = [self._matchers[index] for index in chosen]
+        count, width = len(matchers[0].shortest), self._tokens.shape[1]
+        sizes = np.array([len(matcher.complete) for matcher in matchers])
+        starts = len(self._states) + np.cumsum(sizes << count) - (sizes << count)
+        for index, start, size in zip(chosen, starts.tolist(), sizes.tolist(), strict=True):
+            self._numbers[index] = list(range(start, start + (size << count)))
+            self._states += [(index, -1)] * (size << count)  # nothing is looked up later
+        while len(self._states) > len(self.needs):
             self._grow()
-        by_token, otherwise = following[:, :-1], following[:, -1]
-        self._next[first:last, : by_token.shape[1]] = first + by_token
-        self._next[first:last, -1] = first + otherwise
-        self.needs[first:last], self._owners[first:last], self._expanded[first:last] = needs, matcher, True
-        states, places = np.nonzero(needs[by_token] < needs[:, None])
-        columns = np.arange(len(states)) - np.searchsorted(states, states)  # of the advances of each state
+        nodes = [
+            row[:-1] + [0] * (width + 1 - len(row)) + row[-1:] for matcher in matchers for row in matcher.nodes_after
+        ]
+        places = np.repeat(np.arange(len(matchers)), sizes)  # of the automaton of every node
+        size, start = sizes[places], starts[places]
+        after = np.array(nodes)
+        complete = np.array([bits for matcher in matchers for bits in matcher.complete])
+        shortest = np.array([matcher.shortest for matcher in matchers])[places]
+        rest = [[rest.get(term, _FAR) for term in range(count)] for matcher in matchers for rest in matcher.rest]
+        spared = np.minimum(np.array(rest) - shortest, 0)
+        first = np.cumsum(sizes) - sizes
+        completed = complete[after + first[places][:, None]]
+        met = np.arange(1 << count)
+        bits = met[:, None, None] | completed  # (sets of met terms, nodes, places)
+        following = start[:, None] + size[:, None] * bits + np.where(bits == met[-1], 0, after)
+        missing = met[:, None, None] >> np.arange(count) & 1 == 0
+        needs = (missing * shortest).sum(-1) + (missing * spared).min(-1)
+        states = start + size * met[:, None] + (np.arange(len(after)) - first[places])
+        self.needs[states], self.settled[states] = needs, needs == 0
+        self._owners[states], self._expanded[states] = np.array(chosen)[places], True
+        self._next[states] = following
+        self._keep_advances(states.ravel())
+
+    def _keep_advances(self, states: Ids) -> None:
+        """Fill the table of the tokens that lower the need of some states, from that of what follows them."""
+        tokens, after = self._tokens[self._owners[states]], self._next[states, : self._tokens.shape[1]]
+        rows, places = np.nonzero((self.needs[after] < self.needs[states][:, None]) & (tokens >= 0))
+        columns = np.arange(len(rows)) - np.searchsorted(rows, rows)  # of the advances of each state
         self._widen(int(columns.max(initial=0)) + 1)
-        advances = self._tokens[matcher, places], first + by_token[states, places]
-        self._advances[first + states, columns] = np.stack(advances, 1)
-        self._states += [(matcher, -1)] * len(needs)  # nothing is looked up later
-        self._numbers[matcher] = list(range(first, last))
-        return True
+        self._advances[states[rows], columns] = np.stack((tokens[rows, places], after[rows, places]), 1)
 
     def _row(self, state: int) -> tuple[list[int], list[tuple[int, int]]]:
         """What ``_next`` and ``_advances`` say of a state."""
@@ -144,9 +172,9 @@ class TermStates:
         following, advances = automaton.following(local), automaton.advances(local)
         if len(numbers) < automaton.states:
             self._add(matcher)
-        *after, other = [numbers[each] for each in following]
-        after += [0] * (self._tokens.shape[1] - len(after))
-        return [*after, other], [(token, numbers[each]) for token, each in advances]
+        after = [numbers[each] for each in following]
+        own, missing = len(automaton.tokens), self._tokens.shape[1] - len(automaton.tokens)
+        return after[:own] + [0] * missing + after[own:], [(token, numbers[each]) for token, each in advances]
 
     def _add(self, matcher: int) -> None:
         """Number the states that an automaton has met since."""
@@ -156,6 +184,7 @@ class TermStates:
             if number == len(self.needs):
                 self._grow()
             self.needs[number], self._owners[number] = automaton.need(local), matcher
+            self.settled[number] = automaton.settled(local)
             self._states.append((matcher, local))
             numbers.append(number)
 
@@ -168,9 +197,15 @@ class TermStates:
     def _grow(self) -> None:
         """Double the tables."""
         self.needs, self._owners = np.tile(self.needs, 2), np.tile(self._owners, 2)
+        self.settled = np.tile(self.settled, 2)
         self._expanded = np.append(self._expanded, np.zeros_like(self._expanded))
         self._next = np.append(self._next, np.zeros_like(self._next), 0)
         self._advances = np.append(self._advances, np.full_like(self._advances, -1), 0)
+
+
+def _is_small(matcher: TermMatcher) -> bool:
+    """Whether all states of an automaton are filled at once."""
+    return matcher.kinds == 1 and (len(matcher.complete) * len(matcher.tokens)) << len(matcher.shortest) <= MAX_TABLE
 
 
 def allocate(candidates: Candidates, needs: Ids, width: int) -> Candidates:

@@ -314,6 +314,7 @@ class Predictor:
                 max_length=[sources.limits[row] for row in rows],
                 copy_ids=None if copies is None else copies[rows],
                 terms=[sources.required[row].terms for row in rows],
+                borders=sources.borders,
                 hypotheses=[hypotheses[row] for row in rows],
                 cancellation=shared,
             )

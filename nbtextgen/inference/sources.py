@@ -12,6 +12,7 @@ from nbtextgen.core.errors import DataError
 from nbtextgen.data.cleaning.clean import rewriter
 from nbtextgen.data.rows import is_missing, no_text
 from nbtextgen.decoding.config import TokenRules
+from nbtextgen.decoding.terms import Borders
 from nbtextgen.inference.terms import RequiredTerms
 
 
@@ -51,6 +52,7 @@ class EncodedSources:
         limits: most output tokens of each source.
         rules: token rules of all outputs.
         required: what each output must contain.
+        borders: of the tokens, if what is required must be words of their own.
     """
 
     texts: list[str]
@@ -60,3 +62,4 @@ class EncodedSources:
     limits: list[int]
     rules: TokenRules
     required: list[RequiredTerms]
+    borders: Borders | None = None

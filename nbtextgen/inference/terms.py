@@ -5,15 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
 
 from nbtextgen.core.errors import OptionError, nearest
 from nbtextgen.core.escaping import brief, pictured
 from nbtextgen.data.batching import CopyMap
 from nbtextgen.decoding.config import TERM_BEAM, DecodingConfig
 from nbtextgen.decoding.glossary import read_entry
-from nbtextgen.decoding.terms import Alternatives, Terms
+from nbtextgen.decoding.terms import CONTINUED, CONTINUES, LINKS, Alternatives, Borders, Terms, least_tokens
 from nbtextgen.inference.generation import Generation
-from nbtextgen.tokenizers.base import UNK, Tokenizer
+from nbtextgen.tokenizers.base import SPECIAL, UNK, Tokenizer
 from nbtextgen.tokenizers.segmentation import word_spans
 
 PATTERNS = {
@@ -36,16 +39,14 @@ class RequiredTerms:
     terms: Terms = ()
     texts: tuple[tuple[str, ...], ...] = ()
 
-    @property
-    def tokens(self) -> int:
-        """Number of tokens that they take at most."""
-        return sum(min(map(len, alternatives)) for alternatives in self.terms)
-
-    def fitted(self, limit: int, prefix: int, config: DecodingConfig) -> tuple[RequiredTerms, int]:
+    def fitted(
+        self, limit: int, prefix: int, config: DecodingConfig, borders: Borders | None
+    ) -> tuple[RequiredTerms, int]:
         """The terms with a limit of the output that has room for them; none of them if ``max_length`` has not."""
+        tokens = sum(least_tokens(self.terms, borders))
         if config.max_length is None:
-            return self, max(limit, prefix) + self.tokens
-        return (self if prefix + self.tokens <= limit else replace(self, terms=())), limit
+            return self, max(limit, prefix) + tokens
+        return (self if prefix + tokens <= limit else replace(self, terms=())), limit
 
     def noted(self, output: Generation, target: Tokenizer, config: DecodingConfig) -> Generation:
         """The output with notes on the search, and on terms that it lacks."""
@@ -72,12 +73,43 @@ class RequiredTerms:
 NOTHING = RequiredTerms()
 
 
+@lru_cache(maxsize=4)  # a model asks for each of its calls
+def token_borders(tokenizer: Tokenizer) -> Borders | None:
+    """How words go on across the ends of every token; ``None`` for characters, among which terms may be anywhere, and symbols."""
+    if tokenizer.kind not in ("word", "bpe"):
+        return None
+    texts = map(tokenizer.token, range(len(SPECIAL), tokenizer.size))
+    kinds = [_kind(text[:2], text[-2:], text if len(text) == 1 else "") for text in texts]
+    # A special token is no letter; one from beyond the vocabulary is a copied word, with a space before it.
+    return np.array([0] * len(SPECIAL) + kinds + [CONTINUED], np.int8)
+
+
+@lru_cache(maxsize=1 << 14)
+def _kind(start: str, end: str, mark: str) -> int:
+    """The kind of a token that starts and ends with some characters; ``mark`` is a token of one character."""
+    if mark and any(
+        len(word_spans(letter + mark + letter)) == 1 != len(word_spans(letter + mark)) for letter in _LETTERS
+    ):
+        return LINKS
+    continues = not start[:1].isspace() and any(1 not in _borders(letter + start) for letter in _LETTERS)
+    continued = not end[-1:].isspace() and any(len(end) not in _borders(end + letter) for letter in _LETTERS)
+    return CONTINUES * continues | CONTINUED * continued
+
+
+_LETTERS = "a1\u30a2"
+"""A letter, a digit and a syllable (Katakana): what may stand in one word with them is no word of its own."""
+
+
+def _borders(text: str) -> set[int]:
+    return {border for span in word_spans(text) for border in span}
+
+
 def _holds(output: str, term: str, whole: bool) -> bool:
     """Whether a term is in an output; if ``whole``, not inside of a longer word or number."""
     if not whole:
         return term in output
     places = [(match.start(), match.start() + len(term)) for match in re.finditer(f"(?={re.escape(term)})", output)]
-    borders = {border for span in word_spans(output) for border in span} | {0, len(output)} if places else set[int]()
+    borders = _borders(output) | {0, len(output)} if places else set[int]()
     return any({start, stop} <= borders for start, stop in places)
 
 
@@ -118,9 +150,11 @@ class TermFinder:
             self._check(f"--glossary {term!r} needs", targets)
             words = tuple(self._words(term))  # a term with several entries may become the target of any
             self._glossary[words] = tuple(dict.fromkeys([*self._glossary.get(words, ()), *targets]))
-        for term, _ in entries:  # as at the start of a sentence, where no entry is spelled so
-            capital = tuple(self._words(term[:1].upper() + term[1:]))
-            self._glossary.setdefault(capital, self._glossary[tuple(self._words(term))])
+        for (first, *others), targets in list(
+            self._glossary.items()
+        ):  # as at the start of a sentence, where none is spelled so
+            capital = self._source.normalize(first[:1].upper() + first[1:])
+            self._glossary.setdefault((capital, *others), targets)
         self._included = tuple(word for word in config.must_include if word)
         for word in self._included:
             if not word.strip():

@@ -19,7 +19,7 @@ from nbtextgen.decoding.config import DecodingConfig, TokenRules
 from nbtextgen.decoding.hypothesis import Hypothesis
 from nbtextgen.inference.generation import Generation, GenerationInterrupted, Generations, assessed, observed
 from nbtextgen.inference.sources import EncodedSources
-from nbtextgen.inference.terms import TermFinder
+from nbtextgen.inference.terms import TermFinder, token_borders
 from nbtextgen.tokenizers.base import UNK, UNKNOWN, Tokenizer
 from nbtextgen.tokenizers.truncated import TruncatedTokenizer
 
@@ -110,12 +110,14 @@ class TextCodec:
         copies = None if self.copy is None else [self.copy.ids(text) for text in texts]
         words = [list[str]() for _ in texts] if copies is None else [each for _, each in copies]
         rules, finder = self.token_rules(config, prefix), TermFinder(config, self.source, self.target, self.copy)
+        borders = None if finder.idle else token_borders(self.target)
         required = [finder.of(*each) for each in zip(texts, words, strict=True)]
         limits = [config.max_length or self.limit(len(row)) for row in rows]
         if not finder.idle:
             fitted = zip(required, limits, strict=True)
             required, limits = map(
-                list, zip(*(each.fitted(limit, len(rules.prefix), config) for each, limit in fitted), strict=True)
+                list,
+                zip(*(each.fitted(limit, len(rules.prefix), config, borders) for each, limit in fitted), strict=True),
             )
         return EncodedSources(
             texts,
@@ -125,6 +127,7 @@ class TextCodec:
             limits,
             rules,
             required,
+            borders,
         )
 
     def token_rules(self, config: DecodingConfig, prefix: Sequence[int] = ()) -> TokenRules:

@@ -154,7 +154,7 @@ class WordTokenizer(PieceTokenizer):
         return word_pieces(" " + text) if text else ()
 
     def decode(self, ids: Iterable[int]) -> str:
-        return "".join(self._written(ids))[1:]
+        return "".join(self._written(ids)).removeprefix(" ")
 
 
 class EarlierWordTokenizer(WordTokenizer):

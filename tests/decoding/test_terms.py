@@ -15,7 +15,16 @@ from torch import Tensor
 from nbtextgen.decoding.config import DecodingConfig, TokenRules
 from nbtextgen.decoding.hypothesis import Hypothesis
 from nbtextgen.decoding.search import decode
-from nbtextgen.decoding.terms import TermMatcher, Terms
+from nbtextgen.decoding.terms import (
+    CONTINUED,
+    CONTINUES,
+    LINKS,
+    Borders,
+    TermMatcher,
+    Terms,
+    least_tokens,
+    usable_borders,
+)
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.seq2seq import Seq2Seq
 
@@ -33,22 +42,50 @@ def met(ids: tuple[int, ...], terms: Terms) -> list[bool]:
     return [any(contains(ids, phrase) for phrase in alternatives) for alternatives in terms]
 
 
-@given(TERMS, st.lists(st.sampled_from((*ALPHABET, 8)), max_size=12).map(tuple))
-@settings(max_examples=120)
-def test_matcher_knows_what_a_sequence_contains_and_needs(terms: Terms, ids: tuple[int, ...]) -> None:
-    matcher, state = TermMatcher(terms), 0
+def inside(ids: tuple[int, ...], borders: Borders) -> bool:
+    """Whether a word may go on after a sequence."""
+    kinds = [int(borders[token]) for token in ids]
+    return bool(next((kind for kind in reversed(kinds) if kind != LINKS), 0) & CONTINUED)
+
+
+def met_as_words(ids: tuple[int, ...], terms: Terms, borders: Borders) -> list[bool]:
+    def holds(phrase: tuple[int, ...], start: int) -> bool:
+        stop = start + len(phrase)
+        following = next((int(borders[token]) for token in ids[stop:] if borders[token] != LINKS), 0)
+        begins = not borders[phrase[0]] & (CONTINUES | LINKS) or not inside(ids[:start], borders)
+        return ids[start:stop] == phrase and begins and not (inside(ids[:stop], borders) and following & CONTINUES)
+
+    return [any(holds(phrase, start) for phrase in each for start in range(len(ids))) for each in terms]
+
+
+# 5 begins words, 6 goes on with them and 7 is a mark inside of numbers; 8 is neither, 9 ends words.
+BORDERS = np.array([0, 0, 0, 0, 0, CONTINUED, CONTINUES | CONTINUED, LINKS, 0, CONTINUES, 0], np.int8)
+
+
+@given(TERMS, st.lists(st.sampled_from((*ALPHABET, 8, 9)), max_size=12).map(tuple), st.booleans())
+@settings(max_examples=200)
+def test_matcher_knows_what_a_sequence_contains_and_needs(terms: Terms, ids: tuple[int, ...], words: bool) -> None:
+    borders = usable_borders(terms, BORDERS) if words else None
+    matcher, state = TermMatcher(terms, BORDERS if words else None), 0
+
+    def all_met(ids: tuple[int, ...]) -> bool:
+        return all(met(ids, terms) if borders is None else met_as_words(ids, terms, borders))
+
+    settled = False
     for position, token in enumerate(ids):
         state = matcher.step(state, token)
-        assert (matcher.need(state) == 0) == all(met(ids[: position + 1], terms))
+        assert (matcher.need(state) == 0) == all_met(ids[: position + 1])
+        settled = settled or matcher.settled(state)
+        assert matcher.settled(state) == settled and (not settled or matcher.need(state) == 0)
     finished, need = ids, matcher.need(state)
-    assert need <= matcher.total
+    assert need <= matcher.total == sum(least_tokens(terms, borders))
     while matcher.need(state):
         after = matcher.advances(state)
         assert after  # some token lowers the need
         token, following = min(after, key=lambda each: matcher.need(each[1]))
         assert matcher.need(following) < matcher.need(state)
         state, finished = following, (*finished, token)
-    assert len(finished) <= len(ids) + need and all(met(finished, terms))
+    assert len(finished) <= len(ids) + need and all_met(finished)
     assert matcher.advances(state) == []
 
 
@@ -69,13 +106,19 @@ def score(model: Seq2Seq, source: list[int], ids: tuple[int, ...]) -> float:
 
 
 def search(
-    model: Seq2Seq, sources: list[list[int]], config: DecodingConfig, terms: list[Terms], limit: int = 4, **rules: tuple
+    model: Seq2Seq,
+    sources: list[list[int]],
+    config: DecodingConfig,
+    terms: list[Terms],
+    limit: int = 4,
+    borders: Borders | None = None,
+    **rules: tuple,
 ):
     source = torch.zeros(len(sources), max(map(len, sources)), dtype=torch.long)
     for row, ids in enumerate(sources):
         source[row, : len(ids)] = torch.tensor(ids)
     allow = TokenRules(**{"allow": ALPHABET, **rules})
-    return decode(model, source, config, allow, max_length=[limit] * len(sources), terms=terms)
+    return decode(model, source, config, allow, max_length=[limit] * len(sources), terms=terms, borders=borders)
 
 
 def same(first: Hypothesis, second: Hypothesis) -> bool:
@@ -93,33 +136,39 @@ def same(first: Hypothesis, second: Hypothesis) -> bool:
         (((5, 6, 5, 7),),),
     ],
 )
-@pytest.mark.parametrize("cell", ["gru", "lstm"])
-def test_wide_beam_finds_the_best_of_all_outputs_with_the_terms(cell: str, terms: Terms) -> None:
+@pytest.mark.parametrize(("cell", "words"), [("gru", False), ("lstm", False), ("gru", True)])
+def test_wide_beam_finds_the_best_of_all_outputs_with_the_terms(cell: str, words: bool, terms: Terms) -> None:
     model, config = network(cell), DecodingConfig(beam=130, n_best=3, length_penalty=0.0)
-    sources = [[5, 9, 6], [10, 11]]
-    found = search(model, sources, config, [terms] * 2)
+    sources, borders = [[5, 9, 6], [10, 11]], usable_borders(terms, BORDERS) if words else None
+    found = search(model, sources, config, [terms] * 2, borders=BORDERS if words else None)
+
+    def all_met(ids: tuple[int, ...]) -> bool:
+        return all(met(ids, terms) if borders is None else met_as_words(ids, terms, borders))
+
     for source, hypotheses in zip(sources, found, strict=True):
-        listed = [
-            ids for length in range(5) for ids in itertools.product(ALPHABET, repeat=length) if all(met(ids, terms))
-        ]
+        listed = [ids for length in range(5) for ids in itertools.product(ALPHABET, repeat=length) if all_met(ids)]
         ranked = sorted(((score(model, source, ids), ids) for ids in listed), reverse=True)[:3]
         assert [hypothesis.score for hypothesis in hypotheses] == pytest.approx([each for each, _ in ranked], abs=1e-4)
         assert [tuple(hypothesis.ids) for hypothesis in hypotheses] == [ids for _, ids in ranked]
 
 
-@given(TERMS, st.sampled_from([1, 2, 3, 5]), st.integers(0, 3), st.sampled_from([1, 4]))
-@settings(max_examples=40)
-def test_every_output_of_every_beam_has_its_terms(terms: Terms, beam: int, spare: int, batch: int) -> None:
+@given(TERMS, st.sampled_from([1, 2, 3, 5]), st.integers(0, 3), st.sampled_from([1, 4]), st.booleans())
+@settings(max_examples=60)
+def test_every_output_of_every_beam_has_its_terms(terms: Terms, beam: int, spare: int, batch: int, words: bool) -> None:
     """Also where the limit leaves no token to spare, and beside sources that have no terms."""
     model = network()
     sources = [[5 + row % 6, 5 + row % 4] for row in range(9)]
     every = [terms if row % 3 else () for row in range(9)]
     config = DecodingConfig(beam=beam, n_best=min(beam, 2), batch_size=batch)
-    limit = TermMatcher(terms).total + spare
-    found = search(model, sources, config, every, limit)
+    borders = BORDERS if words else None
+    limit = TermMatcher(terms, borders).total + spare
+    usable = usable_borders(terms, borders)
+    found = search(model, sources, config, every, limit, borders)
     for row, hypotheses in enumerate(found):
         for hypothesis in hypotheses:
-            assert len(hypothesis.ids) <= limit and all(met(tuple(hypothesis.ids), every[row]))
+            ids = tuple(hypothesis.ids)
+            assert len(ids) <= limit
+            assert all(met(ids, every[row]) if usable is None else met_as_words(ids, every[row], usable))
             assert float(hypothesis.log_probabilities.sum()) == pytest.approx(
                 score(model, sources[row], tuple(hypothesis.ids)), abs=1e-3
             )
