@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from nbtextgen.confidence.confidence import Confidence
+from nbtextgen.confidence.features import Observation
 from nbtextgen.core.cancellation import CancellationToken, current_token
 from nbtextgen.core.errors import MemoryShortError, ModelFileError, OptionError
 from nbtextgen.core.process import threads_spin
@@ -216,12 +217,13 @@ class Predictor:
         )
 
     @torch.inference_mode()
-    def _second_scores(self, sources: Sequence[str], outputs: Sequence[Sequence[int]]) -> NDArray[np.float64]:
-        """Return the log-probability of outputs, token ids of one for each source, by the second network, ``(sources,)``."""
+    def _second_scores(self, texts: Sequence[str], observations: Sequence[Observation]) -> NDArray[np.float64]:
+        """Return the log-probability of outputs by the second network, ``(outputs,)``; ``texts`` are their sources."""
         assert self.second is not None
-        examples = encode_examples(sources, [""] * len(sources), self.source, self.target, self.copy)
-        targets = [np.array([BOS, *ids, EOS], dtype=np.int64) for ids in outputs]
-        return self._scores([self.second], Examples(examples.sources, targets, examples.copies))[0]
+        sources = [np.array(each.source_ids, np.int64) for each in observations]
+        targets = [np.array([BOS, *each.target_ids, EOS], np.int64) for each in observations]
+        copies = None if self.copy is None else [self.copy.ids(text)[0] for text in texts]
+        return self._scores([self.second], Examples(sources, targets, copies))[0]
 
     def _scores(self, networks: Sequence[Seq2Seq], examples: Examples) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         """Return the log-probability of every target by some networks, and its number of tokens, ``(pairs,)`` each."""

@@ -78,7 +78,7 @@ class TextCodec:
         fingerprint: of the model, for its generations.
         max_source: source tokens that are read.
         confidence: calibrations, or ``None``.
-        second: log-probabilities of outputs by a second network, for their sources and token ids; or ``None``.
+        second: log-probabilities of outputs by a second network, for the texts of their sources and what a search left; or ``None``.
     """
 
     source: Tokenizer
@@ -89,7 +89,7 @@ class TextCodec:
     fingerprint: str = ""
     max_source: int = MAX_SOURCE_TOKENS
     confidence: Confidence | None = None
-    second: Callable[[Sequence[str], Sequence[Sequence[int]]], NDArray[np.float64]] | None = None
+    second: Callable[[Sequence[str], Sequence[Observation]], NDArray[np.float64]] | None = None
 
     def encode(
         self,
@@ -244,7 +244,7 @@ class TextCodec:
         if self.confidence is not None and observations:
             if self.second is not None:
                 texts = [candidate.source for candidates in outputs for candidate in candidates]
-                scores = self.second(texts, [each.target_ids for each in observations]).tolist()
+                scores = self.second(texts, observations).tolist()
                 observations = [replace(each, second=score) for each, score in zip(observations, scores, strict=True)]
             unit = UNITS.get(self.source.kind, "tokens")
             assessments = iter(self.confidence.assess(observations, config, unit))

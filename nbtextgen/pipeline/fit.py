@@ -30,7 +30,7 @@ from nbtextgen.training.events import Ended, Event, Retention, Started, Training
 from nbtextgen.training.state import Progress, TrainerState, Weights
 from nbtextgen.training.trainer import Trainer
 from nbtextgen.training.validation import FEW_UPDATES, ValidationResult
-from nbtextgen.training.weight_averaging import put
+from nbtextgen.training.weight_averaging import SNAPSHOT, put
 
 TASK_PAIRS = 32
 """Held-out pairs that a validation generates for, to tell how good the model is at its task."""
@@ -141,6 +141,7 @@ class LocalTraining:
                     event = replace(event, pairs=start.new_pairs + start.replayed)
                 elif isinstance(event, Ended):
                     yield from self._retention(event)
+                    yield from self._without_snapshot()
                     yield from () if warned else self._unlearned(event)
                 yield event
         except Exception as error:
@@ -158,6 +159,14 @@ class LocalTraining:
         predictor = self._predictor([*self._networks, self._trainer.model])
         after = score_outputs(predictor, start.old_valid, start.metric)
         yield Retention(ended.step, start.metric, start.before, after, len(start.old_valid))
+
+    def _without_snapshot(self) -> Iterator[Event]:
+        """Warn if training ended before the snapshot that its settings ask for was kept."""
+        if self.plan.training.snapshot and self._trainer is not None and self._trainer.kept.snapshot is None:
+            yield TrainingWarning(
+                f"Training ended before {100 * SNAPSHOT:.0f} % of its schedule, where --snapshot keeps its copy of the weights, so the confidence "
+                "uses one network only. Train to the end, or give it another model: calibrate(..., second=other)."
+            )
 
     def _unlearned(self, ended: Ended) -> Iterator[Event]:
         """After a training that warned of nothing, warn if nothing can have been learned, or if the outputs show it."""

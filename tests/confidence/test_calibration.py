@@ -25,6 +25,7 @@ from nbtextgen.confidence.training_statistics import BUCKETS, SideStatistics, Tr
 from nbtextgen.core.errors import DataError, ModelFileError, OptionError
 from nbtextgen.core.escaping import visible
 from nbtextgen.inference.bulk import GeneratedTable
+from nbtextgen.training.events import TrainingWarning
 
 SECOND = "mean log-probability of a token by a second network"
 WORDS = ["".join(letters) for letters in itertools.product("abcdef", repeat=3)]
@@ -394,6 +395,16 @@ def test_a_snapshot_goes_where_the_model_goes_but_not_into_an_export(
     assert exported.generate(sources[0]).calibrated is None
     with pytest.raises(OptionError, match="accept needs a confidence"):
         exported.generate(sources, accept=0.9)
+
+
+@pytest.mark.parametrize("ended_early", [True, False])
+def test_a_training_that_ends_before_its_snapshot_says_so(ended_early: bool) -> None:
+    options = {"patience": 1, "validate_every": 1, "learning_rate": 1e-9} if ended_early else {"max_steps": 4}
+    small = {"hidden_size": 8, "snapshot": True, "samples": 0, "epochs": 40}
+    model = TextGenerator(**{**small, **options}).fit(noisy(60, 1), callbacks=[])
+    assert (model.predictor.second is None) == ended_early
+    warnings = [event.text for event in model.history if isinstance(event, TrainingWarning)]
+    assert any("ended before 70 % of its schedule, where --snapshot" in each for each in warnings) == ended_early
 
 
 def test_a_damaged_snapshot_is_refused(with_snapshot: TextGenerator, tmp_path: Path) -> None:
