@@ -100,7 +100,7 @@ class ConstrainedBeam(Beam):
         if (own_ends := own_tokens == EOS).any():
             own_sums[own_ends & ((tokens == EOS)[..., None] & (parents[..., None] == columns)).any(1)] = IMPOSSIBLE
         best = np.concatenate((best, own_sums), 1)
-        parents = np.concatenate((parents, np.broadcast_to(columns, own.shape)), 1)
+        parents = np.concatenate((parents, columns[None].repeat(len(own), 0)), 1)
         tokens = np.concatenate((tokens, own_tokens), 1)
         with np.errstate(invalid="ignore"):  # minus infinity less minus infinity
             token_logs = best - sums.take(flat_places(parents, width))
@@ -165,7 +165,7 @@ class ConstrainedBeam(Beam):
         places = (rows[:, None, None] * width + columns) * vocabulary + np.where(usable, tokens, 0)
         logs = to_numpy(allowed.take(torch.as_tensor(places, device=allowed.device)).clamp_min(FORCED_MINIMUM))
         totals = np.where(usable, sums[..., None] + logs, np.float32(IMPOSSIBLE))
-        parents = np.broadcast_to(columns, tokens.shape)
+        parents = columns + np.zeros_like(tokens)
         shape = len(rows), -1
         return Candidates(
             totals.reshape(shape),
