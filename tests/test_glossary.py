@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,7 +21,8 @@ from nbtextgen.core.options import build
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.decoding.terms import TermMatcher
 from nbtextgen.inference.generation import Generation
-from nbtextgen.inference.terms import RequiredTerms, TermFinder, _holds, token_borders
+from nbtextgen.inference.terms import RequiredTerms, TermFinder, _holds
+from nbtextgen.inference.word_borders import token_borders
 from nbtextgen.tokenizers.registry import train_tokenizer
 
 WORDS = {"salt": "sel", "pepper": "poivre", "water": "eau", "red": "rouge", "cup": "tasse"}
@@ -73,6 +75,59 @@ def test_what_cannot_be_written_is_a_sentence_or_a_note(model: TextGenerator) ->
         with pytest.raises(OptionError, match="must_include needs '日本'"):
             model.generate(SOURCE, must_include="日本")
     assert "lacks what" in model.generate(SOURCE, must_include="poivre sel eau rouge tasse", max_length=2).notes[-1]
+
+
+@pytest.mark.parametrize("kind", ["word", "bpe"])
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("at 12:30 in room 12-5", {"12": True, "30": True, "5": True, "12-5": True}),
+        ("salt,pepper COVID-19 5-cup 3.Then", {"salt": True, "pepper": True, "COVID": True, "5": True, "3": True}),
+        ("1,204.50 salt's re-cooked", {"1": False, "204": False, "salt": False, "re": False, "cook": False}),
+        ("caf\u00e9 m\u00fcde", {"caf": False, "caf\u00e9": True, "m": False}),
+        ("cafe\u0301", {"cafe": False}),
+        ("\u043a\u043e\u0442\u043e\u043c", {"\u043a\u043e\u0442": False, "\u043a\u043e\u0442\u043e\u043c": True}),
+        ("\u0915\u093e\u092e", {"\u0915\u093e": False, "\u0915\u093e\u092e": True}),
+        ("\u5473\u76d0", {"\u76d0": True, "\u5473": True}),
+    ],
+)
+def test_where_words_end_is_the_same_for_the_search_and_for_the_reader(
+    kind: Any, text: str, terms: dict[str, bool]
+) -> None:
+    size = {"size": 261} if kind == "bpe" else {}  # single bytes: whole characters are rare
+    target = train_tokenizer(
+        [text, *terms, *(f"({term} {term})" for term in terms)] * 3, kind, normalization="none", **size
+    )
+    borders = token_borders(target)
+    for term, expected in terms.items():
+        finder = TermFinder(build(DecodingConfig, {"must_include": [term], "beam": 3}), target, target, None)
+        matcher, state = TermMatcher(finder.of("x", ()).terms, borders), 0
+        for token in target.encode(text).ids:
+            state = matcher.step(state, token)
+        met = matcher.need(state) == 0
+        assert _holds(text, term, True) == expected and (met == expected if kind == "bpe" else expected or not met), (
+            term
+        )
+
+
+def test_a_term_at_the_limit_of_a_narrow_beam_is_an_output() -> None:
+    """All of the likeliest tokens after the term would go on with its word, and there is no room to write it again."""
+    draw = random.Random(0)
+    words = ["".join(draw.choices("aeiouklmnrst", k=7)) for _ in range(150)]
+    options = {"tokens": "bpe", "vocabulary_size": 261, "learning_rate": 0.02, "max_steps": 60}
+    model = TextGenerator(hidden_size=16, threads=1, samples=0, **options)
+    model.fit([(word[3:], word) for word in words], callbacks=[])
+    sources = [word[3:] for word in words[:30]]
+    for limits in ({"max_length": 4}, {"min_length": 4}):
+        outputs = model.generate(sources, must_include=["r"], beam=2, **limits)
+        assert all("r" in re.findall(r"\w+", output.text) for output in outputs)
+
+
+def test_words_beyond_the_source_that_is_read_cannot_be_carried_over() -> None:
+    options = {"tokens": "word", "copy": True, "hidden_size": 8, "max_steps": 2, "samples": 0}
+    model = TextGenerator(**options).fit(pairs(), callbacks=[])
+    short, long = model.generate(["salt zebra", "salt " * 2010 + "zebra"], carry_over=["zebra"], beam=2, max_length=5)
+    assert "zebra" in short.text and "zebra" in long.notes[-1]
 
 
 NUMBERS = ["22 88 8 228 2288 3 3.5 5", "(salt) salted salt salt's", "re - cook cook - book 22 . 5 , 228"]

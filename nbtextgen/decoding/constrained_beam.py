@@ -17,10 +17,11 @@ from torch import Tensor
 
 from nbtextgen.decoding.batch import Batch, BatchChange, to_numpy
 from nbtextgen.decoding.beam import Beam, best_extensions
+from nbtextgen.decoding.borders import Borders
 from nbtextgen.decoding.constraints import FORCED_MINIMUM, IMPOSSIBLE, Constraints
 from nbtextgen.decoding.hypothesis import Hypothesis
 from nbtextgen.decoding.term_states import Candidates, Ids, TermStates, allocate, flat_places
-from nbtextgen.decoding.terms import Borders, TermMatcher, Terms
+from nbtextgen.decoding.terms import TermMatcher, Terms
 from nbtextgen.tokenizers.base import EOS
 
 EXPECTED_COST = 0.5
@@ -54,6 +55,7 @@ class ConstrainedBeam(Beam):
             if each:
                 matchers.setdefault(each, len(matchers))
         self._matchers = np.array([matchers[each] if each else -1 for each in terms])  # of each source
+        self._borders = borders
         self._table = TermStates([TermMatcher(each, borders) for each in matchers], borders)
         self._initial = np.array([self._table.initial(matcher) for matcher in range(len(matchers))])
         # Of the rows of the batch: whether a hypothesis may still lack a term; states, and log-probability of the tokens that
@@ -89,9 +91,11 @@ class ConstrainedBeam(Beam):
         if not len(rows):
             super()._extend(allowed, attention)
             return
+        self._table.expand(self._states[rows])
         unmet = np.zeros(self._states.shape, np.bool_)
         unmet[rows] = self._table.needs[self._states[rows]] > 0
         allowed[..., EOS].masked_fill_(torch.as_tensor(unmet, device=device), IMPOSSIBLE)  # lacks a term: must go on
+        self._rule_out(rows, allowed)
         sums, (own, own_tokens) = self.sums.numpy(force=True), _best_tokens(allowed)
         best, parents, tokens = (values.numpy(force=True) for values in best_extensions(self.sums, allowed, 2 * width))
         # The best token of every hypothesis as well, in rows with terms, unless that is an end which is there already.
@@ -120,6 +124,31 @@ class ConstrainedBeam(Beam):
         self.sums, *following = (torch.as_tensor(values, device=device) for values in extensions)
         batch.append(following[2], following[0], attention, following[1])
 
+    def _steps_left(self, rows: Ids) -> tuple[Ids, Ids]:
+        """Tokens that the outputs have, and that they may have after the next one."""
+        batch = self.batch
+        steps = batch.steps.numpy(force=True)[rows]
+        return steps, self._limits[batch.source_indices.numpy(force=True)[rows]] - steps - 1
+
+    def _rule_out(self, rows: Ids, allowed: Tensor) -> None:
+        """Rule out tokens that go on with the word of a term where no room is left to write the term again.
+
+        Where a term is under way or missing, some token that completes it is always offered; here all offered ones might be of
+        that kind.
+        """
+        if self._borders is None:
+            return
+        states, (_, left) = self._states[rows], self._steps_left(rows)
+        waiting = (self._table.needs[states] == 0) & ~self._table.settled[states]
+        needs = self._table.needs[self._table.after_kinds(states)]
+        too_late = waiting[..., None] & (needs > left.clip(0)[:, None, None])
+        chosen = np.flatnonzero(too_late.any((1, 2)))
+        if len(chosen):
+            kinds = self._borders.take(np.arange(allowed.shape[-1]), mode="clip")
+            mask = torch.as_tensor(too_late[chosen][..., kinds], device=allowed.device)
+            places = torch.as_tensor(rows[chosen], device=allowed.device)
+            allowed[places] = allowed[places].masked_fill(mask, IMPOSSIBLE)
+
     def _choose(
         self, rows: Ids, sums: NDArray[np.float32], allowed: Tensor, searched: list[NDArray[Any]]
     ) -> Candidates:
@@ -127,10 +156,8 @@ class ConstrainedBeam(Beam):
 
         Their states and bounds are kept.
         """
-        batch, states, width = self.batch, self._states[rows], self.batch.width
-        self._table.expand(states)
-        steps = batch.steps.numpy(force=True)[rows]
-        left = self._limits[batch.source_indices.numpy(force=True)[rows]] - steps - 1
+        states, width = self._states[rows], self.batch.width
+        steps, left = self._steps_left(rows)
         totals, logs, parents, tokens = searched
         before = states.take(flat_places(parents, width))
         following = self._table.follow(before, tokens)

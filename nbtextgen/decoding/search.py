@@ -13,6 +13,7 @@ from nbtextgen.core.cancellation import CancellationToken
 from nbtextgen.core.errors import OptionError
 from nbtextgen.decoding.batch import Batch, to_list, to_numpy
 from nbtextgen.decoding.beam import Beam
+from nbtextgen.decoding.borders import Borders
 from nbtextgen.decoding.config import NO_RULES, NOTHING_ALLOWED, TERM_BEAM, DecodingConfig, TokenRules
 from nbtextgen.decoding.constrained_beam import ConstrainedBeam
 from nbtextgen.decoding.constraints import Constraints
@@ -20,7 +21,7 @@ from nbtextgen.decoding.greedy import GreedySearch
 from nbtextgen.decoding.hypothesis import MAX_KEPT_ATTENTION, Hypothesis, length_norm
 from nbtextgen.decoding.stepper import Stepper
 from nbtextgen.decoding.streaming import generate_tokens
-from nbtextgen.decoding.terms import Borders, Terms
+from nbtextgen.decoding.terms import Terms
 from nbtextgen.tokenizers.base import EOS
 
 MAX_BATCH_TOKENS = 1 << 16
@@ -78,21 +79,8 @@ def decode(
     terms = terms if terms and any(terms) else None
     if terms is not None and config.beam == 1:
         config = replace(config, beam=TERM_BEAM)  # greedy search cannot wait for the place where a term fits
-    search = _Search(
-        model, source, copy_ids, Constraints(config, rules), limits, hypotheses, cancellation, terms, borders
-    )
-    try:
-        if search.greedy and config.n_best == 1 and min(len(source), config.batch_size) == 1:
-            for index in range(len(source)):
-                search.single(index)
-        else:
-            search.in_batches()
-            if not all(hypotheses):
-                raise OptionError(NOTHING_ALLOWED)
-    finally:
-        for each in hypotheses:
-            each.sort(key=lambda hypothesis: -hypothesis.score)
-            del each[config.n_best :]
+    constraints = Constraints(config, rules)
+    _Search(model, source, copy_ids, constraints, limits, hypotheses, cancellation, terms, borders).run()
     return hypotheses
 
 
@@ -118,6 +106,21 @@ class _Search:
     def greedy(self) -> bool:
         """Whether every hypothesis is continued by one token, greedily or by sampling, instead of compared in a beam."""
         return self.config.sample or (self.config.beam == 1 and self.config.n_best == 1)
+
+    def run(self) -> None:
+        """Search for all sources."""
+        try:
+            if self.greedy and self.config.n_best == 1 and min(len(self.source), self.config.batch_size) == 1:
+                for index in range(len(self.source)):
+                    self.single(index)
+            else:
+                self.in_batches()
+                if not all(self.hypotheses):
+                    raise OptionError(NOTHING_ALLOWED)
+        finally:
+            for each in self.hypotheses:
+                each.sort(key=lambda hypothesis: -hypothesis.score)
+                del each[self.config.n_best :]
 
     def single(self, index: int) -> None:
         """Generate the output for one source, greedily or by sampling, without the bookkeeping of a batch.

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nbtextgen.decoding.terms import Borders, TermMatcher
+from nbtextgen.decoding.borders import Borders
+from nbtextgen.decoding.terms import TermMatcher
 
 MAX_TABLE = 1 << 13
 """Most entries of a table of all states; larger automata are followed state by state, since few of theirs are ever met."""
@@ -111,6 +112,10 @@ class TermStates:
         kinds = 0 if self._borders is None else self._borders.take(tokens, mode="clip")
         columns = np.where(self._keys[found] == keys, self._places[found], self._tokens.shape[1] + kinds)
         return self._next[states, columns]
+
+    def after_kinds(self, states: Ids) -> Ids:
+        """The states after a token of every kind that no term has; the shape of ``states`` with one more dimension."""
+        return self._next[states, self._tokens.shape[1] :]
 
     def advances(self, states: Ids) -> tuple[Ids, Ids]:
         """The tokens that lower the need of each state, and the states after them, with -1 where there are no more.

@@ -5,31 +5,29 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 
-import numpy as np
-from numpy.typing import NDArray
+from nbtextgen.decoding.borders import (
+    EFFECT,
+    END_AFTER,
+    ENDS,
+    KINDS,
+    NOTHING,
+    WORD_ENDS,
+    WORD_WAITS,
+    Borders,
+    begins_word,
+    survives,
+)
 
 Alternatives = tuple[tuple[int, ...], ...]
 """The ways to write one term as token ids; any of them will do."""
 Terms = tuple[Alternatives, ...]
 """The terms of one output, all of which must be in it."""
-Borders = NDArray[np.int8]
-"""For every token of a vocabulary, and in one more entry for all others, how words go on across its ends: see ``CONTINUES``."""
-CONTINUES, CONTINUED, LINKS = 1, 2, 4
-"""Bits of ``Borders``: the token continues a word that stands right before it (``ed``); a word may go on right after it (``cook``).
-``LINKS`` stands alone: a mark that a word or number goes on across, as the point in 3.5."""
-KINDS = 5
-"""Values of an entry of ``Borders``."""
 _NEVER = 1 << 30
-
-
-def begins_word(ids: Sequence[int], borders: Borders | None) -> bool:
-    """Whether tokens begin a word of their own, whatever stands before them."""
-    return borders is None or not borders[min(ids[0], len(borders) - 1)] & (CONTINUES | LINKS)
 
 
 def usable_borders(terms: Terms, borders: Borders | None) -> Borders | None:
     """The borders, unless some term has no alternative that begins a word of its own."""
-    if borders is not None and all(any(begins_word(ids, borders) for ids in alternatives) for alternatives in terms):
+    if borders is not None and all(any(begins_word(ids[0], borders) for ids in each) for each in terms):
         return borders
     return None
 
@@ -39,16 +37,15 @@ def least_tokens(terms: Terms, borders: Borders | None) -> list[int]:
     usable = usable_borders(terms, borders)
     if usable is None:
         return [min(map(len, alternatives)) for alternatives in terms]
-    return [min(len(ids) for ids in alternatives if begins_word(ids, usable)) for alternatives in terms]
+    return [min(len(ids) for ids in alternatives if begins_word(ids[0], usable)) for alternatives in terms]
 
 
 class TermMatcher:
     """Follows which terms a sequence of tokens contains, and how many tokens it still needs at most.
 
     A state is a small number: which terms are met, which are met if the sequence ends here or goes on with another word, and the
-    longest suffix of the sequence that begins a term (Aho & Corasick 1975). State 0 is that of the empty sequence. ``need`` never
-    rises by more than what a token breaks off, and in every state with a need some token lowers it by at least one; so a sequence
-    whose need fits into its limit can always be completed.
+    longest suffix of the sequence that begins a term (Aho & Corasick 1975). State 0 is that of the empty sequence. In every state
+    with a need some token lowers it by at least one; so a sequence whose need fits into its limit can be completed.
 
     With ``borders``, a term counts only as a word of its own: no word goes on across its ends. Where ``usable_borders`` has none,
     it counts anywhere.
@@ -70,14 +67,15 @@ class TermMatcher:
         self.shortest = least_tokens(terms, borders)
         self._borders = borders = usable_borders(terms, borders)
         self._all_met = (1 << len(terms)) - 1
-        # Node 0 is the empty suffix; with borders, node 1 is the empty suffix inside of a word.
-        self._next, self.complete, self._inside = list[dict[int, int]](), list[int](), list[bool]()
-        # Of every node: what follows, bits of the terms that end there, and whether a word may go on after it. For every term
-        # that is under way there, its missing tokens; the same if terms that wait for a border get it on the way.
+        # Of every node: the nodes after it, bits of the terms that end there, and what the sequence ends with. The first nodes are
+        # those of the empty suffix, one for everything that a sequence may end with.
+        self._next, self.complete, self._ends = list[dict[int, int]](), list[int](), list[int]()
+        # For every term that is under way at a node, its missing tokens; the same only of those that leave whole what they begin
+        # after: a term that is complete if no word goes on.
         self.rest = list[dict[int, int]]()
         self._keeping = self.rest if borders is None else list[dict[int, int]]()
-        for inside in (False, True)[: 1 if borders is None else 2]:
-            self._add_node(inside)
+        for end in range(1 if borders is None else ENDS):
+            self._add_node(end)
         for term, alternatives in enumerate(terms):
             for ids in alternatives:
                 self._add(term, ids)
@@ -96,10 +94,10 @@ class TermMatcher:
     def _kind(self, token: int) -> int:
         return 0 if self._borders is None else int(self._borders[min(token, len(self._borders) - 1)])
 
-    def _add_node(self, inside: bool) -> None:
+    def _add_node(self, end: int) -> None:
         self._next.append({})
         self.complete.append(0)
-        self._inside.append(inside)
+        self._ends.append(end)
         self.rest.append({})
         if self._keeping is not self.rest:
             self._keeping.append({})
@@ -110,13 +108,12 @@ class TermMatcher:
             following = self._next[node]
             if token not in following:
                 following[token] = len(self._next)
-                self._add_node(_goes_on(self._kind(token), self._inside[node]))
+                self._add_node(END_AFTER[self._kind(token)][self._ends[node]])
             node = following[token]
             self.rest[node][term] = min(left, self.rest[node].get(term, length))
-            if self._borders is not None:
-                kinds = (self._kind(token) for token in ids[length - left :])
-                if not next((kind for kind in kinds if kind != LINKS), 0) & CONTINUES:
-                    self._keeping[node][term] = min(left, self._keeping[node].get(term, length))
+            following_kinds = () if self._borders is None else [self._kind(each) for each in ids[length - left :]]
+            if survives(self._ends[node], following_kinds):
+                self._keeping[node][term] = min(left, self._keeping[node].get(term, length))
         self.complete[node] |= 1 << term
 
     def _link(self) -> list[list[int]]:
@@ -124,15 +121,14 @@ class TermMatcher:
 
         A node falls back to the longest proper suffix that is a node, and inherits what that completes.
         """
-        roots = 1 if self._borders is None else 2
-        after = [[int(_goes_on(kind, inside)) for kind in self._kinds] for inside in self._inside[:roots]]
+        roots = 1 if self._borders is None else ENDS
+        after = [[END_AFTER[kind][end] for kind in self._kinds] for end in range(roots)]
         for token, child in self._next[0].items():
-            for root in after[: 2 if begins_word((token,), self._borders) else 1]:
-                root[self._places[token]] = child
-        after += [after[0]] * (len(self._next) - len(after))
-        queue = deque(
-            (child, int(self._inside[child])) for child in self._next[0].values()
-        )  # nodes with their suffixes
+            for end, root in enumerate(after):
+                if EFFECT[self._kind(token)][end] == WORD_ENDS:
+                    root[self._places[token]] = child
+        after += [after[0]] * (len(self._next) - roots)
+        queue = deque((child, self._ends[child]) for child in self._next[0].values())  # nodes with their suffixes
         while queue:
             node, suffix = queue.popleft()
             self.complete[node] |= self.complete[suffix]
@@ -193,13 +189,13 @@ class TermMatcher:
             met, waiting, node = self._states[state]
             complete, numbers, following = self.complete, self._numbers, list[int]()
             for kind, after in zip(self._kinds, self.nodes_after[node], strict=True):
-                bits, waits = met, waiting if kind == LINKS else 0
-                if not kind & (CONTINUES | LINKS):
-                    bits |= waiting
-                if self._inside[after]:
-                    waits |= complete[after]
-                else:
+                effect = EFFECT[kind][self._ends[node]]
+                bits = met | waiting if effect == WORD_ENDS else met
+                waits = waiting if effect == WORD_WAITS else 0
+                if self._ends[after] == NOTHING:
                     bits |= complete[after]
+                else:
+                    waits |= complete[after]
                 waits &= ~bits
                 number = numbers.get((bits, waits, after))
                 following.append(self._number(bits, waits, after) if number is None else number)
@@ -215,8 +211,3 @@ class TermMatcher:
         need, needs = self._needs[state], self._needs
         after = zip(self.tokens, self.following(state), strict=False)
         return [(token, number) for token, number in after if needs[number] < need]
-
-
-def _goes_on(kind: int, inside: bool) -> bool:
-    """Whether a word may go on after a token of a kind, if it could go on before it as ``inside`` says."""
-    return inside if kind == LINKS else bool(kind & CONTINUED)

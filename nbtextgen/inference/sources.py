@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from nbtextgen.core.errors import DataError
 from nbtextgen.data.cleaning.clean import rewriter
 from nbtextgen.data.rows import is_missing, no_text
+from nbtextgen.decoding.borders import Borders
 from nbtextgen.decoding.config import TokenRules
-from nbtextgen.decoding.terms import Borders
 from nbtextgen.inference.terms import RequiredTerms
 
 

@@ -5,18 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-
-import numpy as np
 
 from nbtextgen.core.errors import OptionError, nearest
 from nbtextgen.core.escaping import brief, pictured
 from nbtextgen.data.batching import CopyMap
+from nbtextgen.decoding.borders import Borders
 from nbtextgen.decoding.config import TERM_BEAM, DecodingConfig
 from nbtextgen.decoding.glossary import read_entry
-from nbtextgen.decoding.terms import CONTINUED, CONTINUES, LINKS, Alternatives, Borders, Terms, least_tokens
+from nbtextgen.decoding.terms import Alternatives, Terms, least_tokens
 from nbtextgen.inference.generation import Generation
-from nbtextgen.tokenizers.base import SPECIAL, UNK, Tokenizer
+from nbtextgen.inference.word_borders import word_borders
+from nbtextgen.tokenizers.base import UNK, Tokenizer
 from nbtextgen.tokenizers.segmentation import word_spans
 
 PATTERNS = {
@@ -70,38 +69,7 @@ class RequiredTerms:
         return output if len(notes) == len(output.notes) else replace(output, notes=tuple(notes))
 
 
-NOTHING = RequiredTerms()
-
-
-@lru_cache(maxsize=4)  # a model asks for each of its calls
-def token_borders(tokenizer: Tokenizer) -> Borders | None:
-    """How words go on across the ends of every token; ``None`` for characters, among which terms may be anywhere, and symbols."""
-    if tokenizer.kind not in ("word", "bpe"):
-        return None
-    texts = map(tokenizer.token, range(len(SPECIAL), tokenizer.size))
-    kinds = [_kind(text[:2], text[-2:], text if len(text) == 1 else "") for text in texts]
-    # A special token is no letter; one from beyond the vocabulary is a copied word, with a space before it.
-    return np.array([0] * len(SPECIAL) + kinds + [CONTINUED], np.int8)
-
-
-@lru_cache(maxsize=1 << 14)
-def _kind(start: str, end: str, mark: str) -> int:
-    """The kind of a token that starts and ends with some characters; ``mark`` is a token of one character."""
-    if mark and any(
-        len(word_spans(letter + mark + letter)) == 1 != len(word_spans(letter + mark)) for letter in _LETTERS
-    ):
-        return LINKS
-    continues = not start[:1].isspace() and any(1 not in _borders(letter + start) for letter in _LETTERS)
-    continued = not end[-1:].isspace() and any(len(end) not in _borders(end + letter) for letter in _LETTERS)
-    return CONTINUES * continues | CONTINUED * continued
-
-
-_LETTERS = "a1\u30a2"
-"""A letter, a digit and a syllable (Katakana): what may stand in one word with them is no word of its own."""
-
-
-def _borders(text: str) -> set[int]:
-    return {border for span in word_spans(text) for border in span}
+NO_TERMS = RequiredTerms()
 
 
 def _holds(output: str, term: str, whole: bool) -> bool:
@@ -109,7 +77,7 @@ def _holds(output: str, term: str, whole: bool) -> bool:
     if not whole:
         return term in output
     places = [(match.start(), match.start() + len(term)) for match in re.finditer(f"(?={re.escape(term)})", output)]
-    borders = _borders(output) | {0, len(output)} if places else set[int]()
+    borders = word_borders(output) | {0, len(output)} if places else set[int]()
     return any({start, stop} <= borders for start, stop in places)
 
 
@@ -150,9 +118,8 @@ class TermFinder:
             self._check(f"--glossary {term!r} needs", targets)
             words = tuple(self._words(term))  # a term with several entries may become the target of any
             self._glossary[words] = tuple(dict.fromkeys([*self._glossary.get(words, ()), *targets]))
-        for (first, *others), targets in list(
-            self._glossary.items()
-        ):  # as at the start of a sentence, where none is spelled so
+        # As at the start of a sentence, where no entry is spelled so.
+        for (first, *others), targets in list(self._glossary.items()):
             capital = self._source.normalize(first[:1].upper() + first[1:])
             self._glossary.setdefault((capital, *others), targets)
         self._included = tuple(word for word in config.must_include if word)
@@ -170,7 +137,7 @@ class TermFinder:
     def of(self, text: str, source_words: Sequence[str]) -> RequiredTerms:
         """What the output for a source must contain; ``source_words`` are those that only a copy head can write."""
         if self.idle:
-            return NOTHING
+            return NO_TERMS
         rows = [*self._glossary_terms(text), *((word,) for word in self._included)]
         rows += [
             (match.group(),) for pattern in self._patterns for match in pattern.finditer(text) if match.group().strip()
@@ -227,7 +194,7 @@ class TermFinder:
         if opening and self._target.kind not in ("word", "bpe"):
             return None
         encoding, skipped = self._target.encode(opening + text), len(self._target.encode(opening).ids)
-        if [token.strip() for token in encoding.tokens[:skipped]] != list(opening):
+        if "".join(encoding.tokens[:skipped]).strip() != opening:
             return None  # the bracket is one token with what follows
         ids = [
             self._target.size + source_words.index(token) if number == UNK and token in source_words else number

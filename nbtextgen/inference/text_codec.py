@@ -19,7 +19,8 @@ from nbtextgen.decoding.config import DecodingConfig, TokenRules
 from nbtextgen.decoding.hypothesis import Hypothesis
 from nbtextgen.inference.generation import Generation, GenerationInterrupted, Generations, assessed, observed
 from nbtextgen.inference.sources import EncodedSources
-from nbtextgen.inference.terms import TermFinder, token_borders
+from nbtextgen.inference.terms import TermFinder
+from nbtextgen.inference.word_borders import token_borders
 from nbtextgen.tokenizers.base import UNK, UNKNOWN, Tokenizer
 from nbtextgen.tokenizers.truncated import TruncatedTokenizer
 
@@ -78,7 +79,7 @@ class TextCodec:
         fingerprint: of the model, for its generations.
         max_source: source tokens that are read.
         confidence: calibrations, or ``None``.
-        second: log-probabilities of outputs by a second network, for the texts of their sources and what a search left; or ``None``.
+        second: log-probabilities of outputs by a second network, for the texts of their sources and their observations; or ``None``.
     """
 
     source: Tokenizer
@@ -108,7 +109,12 @@ class TextCodec:
         """
         rows = [row[: self.max_source] or [UNK] for row in (self.source.encode_batch(texts) if ids is None else ids)]
         copies = None if self.copy is None else [self.copy.ids(text) for text in texts]
-        words = [list[str]() for _ in texts] if copies is None else [each for _, each in copies]
+        words = [list[str]() for _ in texts]
+        if copies is not None:  # those beyond the tokens that are read cannot be copied
+            words = [
+                each[: max(0, 1 + int(ids[: self.max_source].max(initial=0)) - self.target.size)]
+                for ids, each in copies
+            ]
         rules, finder = self.token_rules(config, prefix), TermFinder(config, self.source, self.target, self.copy)
         borders = None if finder.idle else token_borders(self.target)
         required = [finder.of(*each) for each in zip(texts, words, strict=True)]

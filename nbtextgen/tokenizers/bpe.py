@@ -111,6 +111,10 @@ class BPETokenizer(Tokenizer):
     def token(self, number: int, /) -> str:
         return SPECIAL[number] if number < len(SPECIAL) else self._texts[number - len(SPECIAL)]
 
+    def raw(self, number: int, /) -> bytes:
+        """The bytes of one id; the special ones have none."""
+        return b"" if number < len(SPECIAL) else _bytes(self._pieces[number - len(SPECIAL)])
+
     def merge_parts(self) -> dict[int, tuple[int, int]]:
         """For every token that was merged, the ids of the two it was merged from."""
         ids, shift = self._vocabulary, len(SPECIAL)

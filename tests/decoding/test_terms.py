@@ -12,19 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from nbtextgen.decoding.borders import EFFECT, END_AFTER, LINKS, NOTHING, WORD_ENDS, Borders, survives
 from nbtextgen.decoding.config import DecodingConfig, TokenRules
 from nbtextgen.decoding.hypothesis import Hypothesis
 from nbtextgen.decoding.search import decode
-from nbtextgen.decoding.terms import (
-    CONTINUED,
-    CONTINUES,
-    LINKS,
-    Borders,
-    TermMatcher,
-    Terms,
-    least_tokens,
-    usable_borders,
-)
+from nbtextgen.decoding.terms import TermMatcher, Terms, least_tokens, usable_borders
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.seq2seq import Seq2Seq
 
@@ -42,27 +34,29 @@ def met(ids: tuple[int, ...], terms: Terms) -> list[bool]:
     return [any(contains(ids, phrase) for phrase in alternatives) for alternatives in terms]
 
 
-def inside(ids: tuple[int, ...], borders: Borders) -> bool:
-    """Whether a word may go on after a sequence."""
-    kinds = [int(borders[token]) for token in ids]
-    return bool(next((kind for kind in reversed(kinds) if kind != LINKS), 0) & CONTINUED)
+def end_of(ids: tuple[int, ...], borders: Borders) -> int:
+    """What a sequence ends with."""
+    end = NOTHING
+    for token in ids:
+        end = END_AFTER[borders[token]][end]
+    return end
 
 
 def met_as_words(ids: tuple[int, ...], terms: Terms, borders: Borders) -> list[bool]:
     def holds(phrase: tuple[int, ...], start: int) -> bool:
         stop = start + len(phrase)
-        following = next((int(borders[token]) for token in ids[stop:] if borders[token] != LINKS), 0)
-        begins = not borders[phrase[0]] & (CONTINUES | LINKS) or not inside(ids[:start], borders)
-        return ids[start:stop] == phrase and begins and not (inside(ids[:stop], borders) and following & CONTINUES)
+        before, after = end_of(ids[:start], borders), end_of(ids[:stop], borders)
+        begins = EFFECT[borders[phrase[0]]][before] == WORD_ENDS
+        return ids[start:stop] == phrase and begins and survives(after, [int(borders[token]) for token in ids[stop:]])
 
     return [any(holds(phrase, start) for phrase in each for start in range(len(ids))) for each in terms]
 
 
-# 5 begins words, 6 goes on with them and 7 is a mark inside of numbers; 8 is neither, 9 ends words.
-BORDERS = np.array([0, 0, 0, 0, 0, CONTINUED, CONTINUES | CONTINUED, LINKS, 0, CONTINUES, 0], np.int8)
+# 5 begins words, 6 goes on with letters, 7 is a mark inside of words and numbers; 8 is neither, 9 a number, 10 a combining mark.
+BORDERS = np.array([0, 0, 0, 0, 0, 1, 5, LINKS + 2, 3, 10, 13, 0], np.int8)
 
 
-@given(TERMS, st.lists(st.sampled_from((*ALPHABET, 8, 9)), max_size=12).map(tuple), st.booleans())
+@given(TERMS, st.lists(st.sampled_from((*ALPHABET, 8, 9, 10)), max_size=12).map(tuple), st.booleans())
 @settings(max_examples=200)
 def test_matcher_knows_what_a_sequence_contains_and_needs(terms: Terms, ids: tuple[int, ...], words: bool) -> None:
     borders = usable_borders(terms, BORDERS) if words else None
