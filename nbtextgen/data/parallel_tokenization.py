@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import shutil
-import threading
+import signal
 import uuid
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
-from multiprocessing import connection, get_context, parent_process
+from multiprocessing import connection, get_context
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -138,28 +139,56 @@ class _Job:
 
 
 class _Worker:
-    """Runs in a worker process, which receives its job when it starts."""
+    """A process that encodes one chunk of rows after another.
 
-    job: ClassVar[_Job]
+    It answers when it has the next chunk, so that it never waits for the parent to read an answer. Each has a pipe of its own,
+    which ends when the process is killed; one queue for all would wait for the rest of an answer.
+    """
 
-    @classmethod
-    def start(cls, values: dict[str, Any]) -> None:
-        """Keep the job, and exit when the parent process exits."""
-        threading.Thread(target=cls._exit_with_parent, daemon=True).start()
-        cls.job = _Job.restored(values)
+    def __init__(self, job: _Job) -> None:
+        context = get_context("spawn")  # a forked copy of a process that has used torch's threads hangs
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=_work, args=(theirs, job.plain()), daemon=True)
+        self._process.start()
+        theirs.close()
 
-    @staticmethod
-    def _exit_with_parent() -> None:
-        # Otherwise the worker would wait for ever if its parent was killed.
-        parent = parent_process()
-        assert parent is not None
-        connection.wait([parent.sentinel])
-        os._exit(1)
+    def send(self, rows: Sequence[tuple[str, str]] | None) -> None:
+        """Give it rows to encode, or ``None`` behind the last ones; raises ``BrokenExecutor`` if it was killed."""
+        try:
+            self._connection.send(rows)
+        except OSError as error:
+            raise BrokenExecutor from error
 
-    @classmethod
-    def encode(cls, rows: Sequence[tuple[str, str]]) -> EncodedRows:
-        """Encode some rows; see ``_Job.encode``."""
-        return cls.job.encode(rows)
+    def receive(self) -> EncodedRows:
+        """The rows before the last ones, encoded; raises its error, or ``BrokenExecutor`` if it was killed."""
+        try:
+            answer: EncodedRows | Exception = self._connection.recv()
+        except (EOFError, OSError) as error:
+            raise BrokenExecutor from error
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def stop(self) -> None:
+        """End the process."""
+        self._connection.close()
+        self._process.terminate()
+        self._process.join()
+
+
+def _work(pipe: connection.Connection[Any, Any], values: dict[str, Any]) -> None:
+    """Runs in a worker process, until the other end of its pipe is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # an interrupt reaches the parent too, which ends its workers
+    job = _Job.restored(values)
+    with suppress(EOFError, OSError):
+        rows: Sequence[tuple[str, str]] | None = pipe.recv()
+        while rows is not None:
+            try:
+                answer: EncodedRows | Exception = job.encode(rows)
+            except Exception as error:  # the parent raises it
+                answer = error
+            rows = pipe.recv()
+            pipe.send(answer)
 
 
 def _fill(work: Path, rows: Iterable[tuple[str, str]], job: _Job, workers: int) -> int:
@@ -190,20 +219,26 @@ def _chunks(rows: Iterator[tuple[str, str]], size: int) -> Iterator[list[tuple[s
 def _encoded(
     first: list[list[tuple[str, str]]], rest: Iterator[list[tuple[str, str]]], job: _Job, workers: int
 ) -> Iterator[EncodedRows]:
-    """Yield the encoded chunks in order; workers encode many chunks, a few ahead of the one that is written."""
+    """Yield the encoded chunks in order; each worker encodes one while others are read and written."""
     if len(first) <= SERIAL_LIMIT // CHUNK or workers == 1:
         for chunk in chain(first, rest):
             yield job.encode(chunk)
         return
-    # Spawned, not forked: a forked copy of a process that has used torch's threads hangs.
-    with ProcessPoolExecutor(workers, get_context("spawn"), _Worker.start, (job.plain(),)) as pool:
-        waiting = deque[Future[EncodedRows]]()
-        try:
-            for chunk in chain(first, rest):
-                waiting.append(pool.submit(_Worker.encode, chunk))
-                if len(waiting) > 2 * workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
+    started, busy = list[_Worker](), deque[_Worker]()
+    try:
+        for chunk in chain(first, rest):
+            if len(started) < workers:
+                busy.append(_Worker(job))
+                started.append(busy[-1])
+                busy[-1].send(chunk)
+                continue
+            worker = busy.popleft()
+            worker.send(chunk)
+            busy.append(worker)
+            yield worker.receive()
+        for worker in busy:
+            worker.send(None)
+            yield worker.receive()
+    finally:
+        for worker in started:
+            worker.stop()

@@ -133,8 +133,7 @@ class ConstrainedBeam(Beam):
     def _rule_out(self, rows: Ids, allowed: Tensor) -> None:
         """Rule out tokens that go on with the word of a term where no room is left to write the term again.
 
-        Where a term is under way or missing, some token that completes it is always offered; here all offered ones might be of
-        that kind.
+        All of the likeliest tokens could be such ones, and a hypothesis with all of its terms has no others that must be offered.
         """
         if self._borders is None:
             return

@@ -33,7 +33,6 @@ MIN_WIDTH, MIN_BEAM_WIDTH = 4, 10
 large. The output layer of a step (512 to 8,000, fp32, one thread of an EPYC) takes 149 microseconds per row with 64 rows, 112 with
 256. With 1,014 sentences of Multi30k and a beam of 5 in 8 bits, 640 rows take 0.95 of the time of 320; greedily they are no faster
 than 256."""
-
 MIN_TERM_WIDTH = 20
 """The same for a beam with terms, whose steps have a larger fixed cost. With 256 dates and a glossary, twice as many sources together
 take 0.85 of the time; four times as many are no faster."""

@@ -70,8 +70,8 @@ class TermMatcher:
         # Of every node: the nodes after it, bits of the terms that end there, and what the sequence ends with. The first nodes are
         # those of the empty suffix, one for everything that a sequence may end with.
         self._next, self.complete, self._ends = list[dict[int, int]](), list[int](), list[int]()
-        # For every term that is under way at a node, its missing tokens; the same only of those that leave whole what they begin
-        # after: a term that is complete if no word goes on.
+        # For every term that is under way at a node, its missing tokens; and the same, but only where these tokens do not go on with
+        # the word before them, so that a term that waits for its border gets it.
         self.rest = list[dict[int, int]]()
         self._keeping = self.rest if borders is None else list[dict[int, int]]()
         for end in range(1 if borders is None else ENDS):

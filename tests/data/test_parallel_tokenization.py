@@ -148,8 +148,11 @@ def test_workers_exit_when_their_parent_exits(tmp_path) -> None:
     assert wait_for(lambda: not any(map(alive, workers)))
 
 
-def test_dead_worker_is_named_and_no_files_are_left(tmp_path) -> None:
+@pytest.mark.parametrize("seconds", [0.0, 0.03, 0.1, 0.2])
+def test_dead_worker_is_named_and_no_files_are_left(tmp_path, seconds: float) -> None:
+    """Also one that is killed while it sends what it has encoded."""
     process = begun(tmp_path)
+    time.sleep(seconds)
     os.kill(workers_of(process.pid)[0], signal.SIGKILL)
     said = process.communicate()[1].decode()
     assert "DataError: A process that tokenizes the texts for" in said and "start again" in said
