@@ -41,12 +41,12 @@ class CopyMap:
         """The target id of a source id; UNK if the target vocabulary lacks the token."""
         return self._target_ids.get(source_id, UNK)
 
-    def ids(self, text: str) -> tuple[Ids, list[str]]:
-        """Target ids of the tokens of ``text``, and the tokens behind the temporary ids, in their order."""
+    def ids(self, text: str, limit: int | None = None) -> tuple[Ids, list[str]]:
+        """Target ids of the first ``limit`` tokens of ``text``, and the tokens behind the temporary ids, in their order."""
         encoding = self.source.encode(text)
         extra: dict[str, int] = {}
         copies = list[int]()
-        for source_id, token in zip(encoding.ids, encoding.tokens, strict=True):
+        for source_id, token in zip(encoding.ids[:limit], encoding.tokens[:limit], strict=True):
             target_id = self.target_id(source_id)
             copies.append(target_id if target_id != UNK else self.target.size + extra.setdefault(token, len(extra)))
         return np.array(copies, dtype=np.int64), list(extra)

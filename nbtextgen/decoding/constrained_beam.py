@@ -55,7 +55,6 @@ class ConstrainedBeam(Beam):
             if each:
                 matchers.setdefault(each, len(matchers))
         self._matchers = np.array([matchers[each] if each else -1 for each in terms])  # of each source
-        self._borders = borders
         self._table = TermStates([TermMatcher(each, borders) for each in matchers], borders)
         self._initial = np.array([self._table.initial(matcher) for matcher in range(len(matchers))])
         # Of the rows of the batch: whether a hypothesis may still lack a term; states, and log-probability of the tokens that
@@ -135,7 +134,8 @@ class ConstrainedBeam(Beam):
 
         All of the likeliest tokens could be such ones, and a hypothesis with all of its terms has no others that must be offered.
         """
-        if self._borders is None:
+        borders = self._table.borders
+        if borders is None:
             return
         states, (_, left) = self._states[rows], self._steps_left(rows)
         waiting = (self._table.needs[states] == 0) & ~self._table.settled[states]
@@ -143,7 +143,7 @@ class ConstrainedBeam(Beam):
         too_late = waiting[..., None] & (needs > left.clip(0)[:, None, None])
         chosen = np.flatnonzero(too_late.any((1, 2)))
         if len(chosen):
-            kinds = self._borders.take(np.arange(allowed.shape[-1]), mode="clip")
+            kinds = borders.take(np.arange(allowed.shape[-1]), mode="clip")
             mask = torch.as_tensor(too_late[chosen][..., kinds], device=allowed.device)
             places = torch.as_tensor(rows[chosen], device=allowed.device)
             allowed[places] = allowed[places].masked_fill(mask, IMPOSSIBLE)

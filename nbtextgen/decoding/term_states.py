@@ -60,11 +60,11 @@ class TermStates:
     Attributes:
         needs: what ``TermMatcher.need`` says of every state, ``(states,)``.
         settled: what ``TermMatcher.settled`` says.
+        borders: those that the automata were built with.
     """
 
     def __init__(self, matchers: Sequence[TermMatcher], borders: Borders | None = None) -> None:
-        """Prepare the tables; ``borders`` are those that the automata were built with."""
-        self._matchers, self._borders = matchers, borders
+        self._matchers, self.borders = matchers, borders
         width = max(len(matcher.tokens) for matcher in matchers)
         self._tokens = np.full((len(matchers), width), -1, np.int64)  # those of each automaton's terms
         for row, matcher in zip(self._tokens, matchers, strict=True):
@@ -109,7 +109,7 @@ class TermStates:
         """The states after one more token; both have the same shape."""
         keys = self._owners[states] * _FAR + tokens
         found = np.searchsorted(self._keys, keys).clip(max=len(self._keys) - 1)
-        kinds = 0 if self._borders is None else self._borders.take(tokens, mode="clip")
+        kinds = 0 if self.borders is None else self.borders.take(tokens, mode="clip")
         columns = np.where(self._keys[found] == keys, self._places[found], self._tokens.shape[1] + kinds)
         return self._next[states, columns]
 

@@ -108,13 +108,8 @@ class TextCodec:
             prefix: token ids that every output begins with, instead of ``config.prefix``.
         """
         rows = [row[: self.max_source] or [UNK] for row in (self.source.encode_batch(texts) if ids is None else ids)]
-        copies = None if self.copy is None else [self.copy.ids(text) for text in texts]
-        words = [list[str]() for _ in texts]
-        if copies is not None:  # those beyond the tokens that are read cannot be copied
-            words = [
-                each[: max(0, 1 + int(ids[: self.max_source].max(initial=0)) - self.target.size)]
-                for ids, each in copies
-            ]
+        copies = None if self.copy is None else [self.copy.ids(text, self.max_source) for text in texts]
+        words = [list[str]() for _ in texts] if copies is None else [each for _, each in copies]
         rules, finder = self.token_rules(config, prefix), TermFinder(config, self.source, self.target, self.copy)
         borders = None if finder.idle else token_borders(self.target)
         required = [finder.of(*each) for each in zip(texts, words, strict=True)]
@@ -128,7 +123,7 @@ class TextCodec:
         return EncodedSources(
             texts,
             _padded(rows),
-            None if copies is None else _padded([row[: self.max_source].tolist() or [UNK] for row, _ in copies]),
+            None if copies is None else _padded([row.tolist() or [UNK] for row, _ in copies]),
             words,
             limits,
             rules,

@@ -164,8 +164,8 @@ class LocalTraining:
         """Warn if training ended before the snapshot that its settings ask for was kept."""
         if self.plan.training.snapshot and self._trainer is not None and self._trainer.kept.snapshot is None:
             yield TrainingWarning(
-                f"Training ended before {100 * SNAPSHOT:.0f} % of its schedule, where --snapshot keeps its copy of the weights, so the confidence "
-                "uses one network only. Train to the end, or give it another model: calibrate(..., second=other)."
+                f"Training ended before {100 * SNAPSHOT:.0f} % of its schedule, where --snapshot keeps its copy of the weights, so "
+                "the confidence uses one network only. Train to the end, or give it another model: calibrate(..., second=other)."
             )
 
     def _unlearned(self, ended: Ended) -> Iterator[Event]:
