@@ -75,11 +75,13 @@ class TokenScores:
         nll: negative log-likelihood in nats, summed over tokens.
         correct: number of reference tokens with the highest probability.
         tokens: number of reference tokens, including the end token.
+        whole: number of references of which all tokens have the highest probability: greedy search generates these.
     """
 
     nll: float
     correct: int
     tokens: int
+    whole: int
 
 
 def check_model(config: ModelConfig) -> None:
@@ -235,18 +237,20 @@ class Seq2Seq(nn.Module):
         decoded, memory = self.forward(source, inputs, copy_ids)
         real = references != PAD
         targets, hidden = references[real], decoded.hidden[real]
-        nll, correct = 0.0, 0
+        nll, right = 0.0, torch.ones_like(real)
         if decoded.gate is None:
+            likeliest = torch.empty_like(targets)
             for block in position_blocks(len(targets), self.vocabulary_size):
                 logits = nn.functional.linear(hidden[block], self.output_weight, self.output_bias).float()
                 nll += float(nn.functional.cross_entropy(logits, targets[block], reduction="sum"))
-                correct += int((logits.argmax(-1) == targets[block]).sum())
+                likeliest[block] = logits.argmax(-1)
         else:
             logs = self._log_probabilities(decoded, memory)[real]
             ids = targets.clamp(max=logs.shape[-1] - 1)
             nll = -float(logs.gather(-1, ids[:, None]).sum())
-            correct = int((logs.argmax(-1) == targets).sum())
-        return TokenScores(nll, correct, len(targets))
+            likeliest = logs.argmax(-1)
+        right[real] = likeliest == targets
+        return TokenScores(nll, int((right & real).sum()), len(targets), int(right.all(1).sum()))
 
     def log_probabilities(self, source: Tensor, target: Tensor, copy_ids: Tensor | None = None) -> Tensor:
         """Return the log-probability of every target token, ``(batch, steps)``, zero at padding."""

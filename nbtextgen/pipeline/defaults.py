@@ -292,5 +292,5 @@ def _training_defaults(scale: Scale, config: TrainingConfig) -> dict[str, object
         "schedule": "stable-decay",
         "batch_size": scale.batch,
         "batch_tokens": 4096 * max(1, scale.batch // 64) * 2,
-        "select_by": "accuracy",
+        "select_by": "sequence-accuracy" if scale.small_units else "accuracy",
     }

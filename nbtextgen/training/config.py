@@ -9,7 +9,7 @@ from nbtextgen.core.options import option
 OPTIMIZERS = ("adam", "adamw", "sgd")
 SCHEDULES = ("stable-decay", "constant", "inverse-sqrt", "cosine", "plateau")
 PRECISIONS = ("auto", "fp32", "bf16")
-TOKEN_METRICS = ("accuracy", "loss")
+TOKEN_METRICS = ("accuracy", "sequence-accuracy", "loss")
 """Computed from the probabilities of the references' tokens, so they cannot be compared between tokenizers."""
 METRICS = (*TOKEN_METRICS, "exact", "bleu", "chrf", "ter", "rouge", "error-rate")
 AVERAGES = ("none", "ema", "last")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,10 +58,12 @@ class ValidationScores:
     Attributes:
         loss: negative log-likelihood in nats per token.
         accuracy: percentage of tokens that have the highest probability.
+        sequence_accuracy: percentage of references of which all tokens have it, which is the exact match of greedy search.
     """
 
     loss: float
     accuracy: float
+    sequence_accuracy: float
 
 
 @dataclass(frozen=True)
@@ -116,11 +118,13 @@ class Validator:
                 result = self._updater.group.once(self._generated)
             name, value = selected_metric(self._config.select_by, scores, result)
             key = selection_key(name, value, scores, result)
-            best = self._weights.best is None or key < progress.best
+            improved = self._weights.best is None or key < progress.best
+            # Of equally good weights the later ones are kept: their learning rate is lower.
+            best = improved or (name == "sequence-accuracy" and key == progress.best)
             if best:
                 self._weights.keep_best()
                 progress.best, progress.best_step = key, progress.step
-        if best or scores.loss < progress.best_loss:
+        if improved or scores.loss < progress.best_loss:
             progress.stale = 0
         else:
             progress.stale += 1
@@ -157,6 +161,8 @@ def selected_metric(select_by: str | None, scores: ValidationScores, result: Val
     """Name and value of the metric that selects the best weights."""
     if result.metric is not None:
         return select_by or "", result.metric
+    if select_by == "sequence-accuracy":
+        return select_by, scores.sequence_accuracy
     return ("accuracy", scores.accuracy) if select_by == "accuracy" else ("loss", scores.loss)
 
 
@@ -164,6 +170,8 @@ def selection_key(name: str, value: float, scores: ValidationScores, result: Val
     """The number that is lowest for the best weights; the loss decides between equal accuracies."""
     if name == "accuracy":
         key = -value + ACCURACY_TIE * scores.loss
+    elif name == "sequence-accuracy":
+        key = -value
     else:
         key = -value if name != "loss" and result.higher_is_better else value
     return math.inf if math.isnan(key) else key
@@ -180,7 +188,7 @@ def validation_scores(updater: Updater, examples: Examples) -> ValidationScores:
     Raises:
         MemoryShortError: in all processes, if in one of them not even one pair at a time fits.
     """
-    scores: list[tuple[int, float, int, int]] = []
+    scores: list[tuple[int, TokenScores, int]] = []
     widest = 0  # tokens of the widest pair that did not fit
     for number, (_, source, target, copies) in enumerate(padded_batches(examples, batch_tokens=8192, batch_size=256)):
         if number % updater.group.size != updater.group.rank:
@@ -189,14 +197,15 @@ def validation_scores(updater: Updater, examples: Examples) -> ValidationScores:
         if batch is None:
             widest = source.shape[1] + target.shape[1]
             break
-        scores.append((number, batch.nll, batch.correct, batch.tokens))
+        scores.append((number, batch, len(source)))
     widest = updater.group.most(widest)
     if widest:
         raise memory_short("validation", widest)
     # Added in the order of the batches, so that any number of processes gives the same figures.
-    parts = sorted(part for scores in updater.group.gather(scores) for part in scores)
-    tokens = max(1, sum(part[3] for part in parts))
-    return ValidationScores(sum(part[1] for part in parts) / tokens, 100 * sum(part[2] for part in parts) / tokens)
+    parts = sorted((part for scores in updater.group.gather(scores) for part in scores), key=lambda part: part[0])
+    whole = _summed([batch for _, batch, _ in parts])
+    tokens, pairs = max(1, whole.tokens), max(1, sum(pairs for *_, pairs in parts))
+    return ValidationScores(whole.nll / tokens, 100 * whole.correct / tokens, 100 * whole.whole / pairs)
 
 
 def _batch_scores(updater: Updater, source: Ids, target: Ids, copies: Ids | None) -> TokenScores | None:
@@ -214,6 +223,14 @@ def _batch_scores(updater: Updater, source: Ids, target: Ids, copies: Ids | None
         parts = [scores for _, scores in in_fitting_parts(token_scores, np.arange(len(source)))]
     except MemoryShortError:
         return None
+    return _summed(parts)
+
+
+def _summed(parts: Sequence[TokenScores]) -> TokenScores:
+    """The scores of all parts."""
     return TokenScores(
-        sum(part.nll for part in parts), sum(part.correct for part in parts), sum(part.tokens for part in parts)
+        sum(part.nll for part in parts),
+        sum(part.correct for part in parts),
+        sum(part.tokens for part in parts),
+        sum(part.whole for part in parts),
     )

@@ -95,7 +95,7 @@ def tune(
     space = search_space(settings, fixed)
     data, valid = read_pairs(data, valid, fixed.pop("clean", None), source, target, encoding)
     metric = fit_options()["select_by"].check(fixed.get("select_by")) or "loss"
-    tuning = Tuning(metric, metric == "accuracy" if metric in TOKEN_METRICS else higher_is_better(metric))
+    tuning = Tuning(metric, metric != "loss" if metric in TOKEN_METRICS else higher_is_better(metric))
     tuning.study = open_study(study, storage, sampler, seed, tuning.higher_is_better)
     search = _Search(data, valid, space, fixed, minutes * 60, trials, tuning, on_progress, controls or Controls())
     try:
