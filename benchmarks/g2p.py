@@ -26,7 +26,7 @@ def one_language(data: Path, language: str, seeds: int, options: dict[str, Any])
     from nbtextgen.inference.predictor import Predictor
 
     dev = Pairs.of(str(data / f"{language}_dev.tsv"))
-    model = TextGenerator(ensemble=seeds, valid_fraction=0.0, **options)
+    model = TextGenerator(**{"ensemble": seeds, "valid_fraction": 0.0} | options)
     began = time.perf_counter()
     model.fit(str(data / f"{language}_train.tsv"), callbacks=[])
     seconds = time.perf_counter() - began

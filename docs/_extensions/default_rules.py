@@ -33,7 +33,8 @@ RULES = {
     "see [below](#what-the-rules-choose)",
     "schedule": "`stable-decay`",
     "threads": "timed on some updates; one thread for small networks",
-    "select_by": "`accuracy`: the share of target tokens that are predicted right",
+    "select_by": "`accuracy`: the share of target tokens that are predicted right; for characters or symbols and targets "
+    "of at most 30 tokens on average `sequence-accuracy`: the share of targets of which all tokens are",
     "patience": "as many validations as there are in a quarter of the training, at least three; with `stable-decay`, a plateau in the "
     "first half starts the decay at once instead",
     "validate_every": "once an epoch, about ten times per run if epochs are long; with `max_minutes` it takes at most a twentieth of the time",

@@ -90,7 +90,8 @@ def plan(options: Settings, train: Pairs) -> Plan:
     if not model.copy:
         chosen.pop("copy", None)  # its usual value is not reported
     check_files(None, model.source_embeddings, model.target_embeddings, model.embedding_size)
-    training = _filled(training, _training_defaults(scale, training), chosen)
+    few_tokens = _mean_tokens(train[:500].targets, tokenizer.target_tokens) <= SHORT_TARGET
+    training = _filled(training, _training_defaults(scale, training, whole=small_units and few_tokens), chosen)
     chosen.pop("select_by", None)
     return Plan(tokenizer, model, training, chosen, data)
 
@@ -283,7 +284,12 @@ def _repeated(train: Pairs) -> float:
     return sum(repeated) / max(1, len(repeated))
 
 
-def _training_defaults(scale: Scale, config: TrainingConfig) -> dict[str, object]:
+SHORT_TARGET = 30
+"""Mean tokens of targets up to which a model is selected by how many outputs are right as a whole. On G2P the weights with the
+most right tokens had up to 2.4 points more wrong words (Hindi) than those of the end."""
+
+
+def _training_defaults(scale: Scale, config: TrainingConfig, *, whole: bool) -> dict[str, object]:
     return {
         # A time limit replaces the limit on epochs.
         "epochs": None if config.max_minutes else max(1, min(200, scale.epochs)),
@@ -292,5 +298,5 @@ def _training_defaults(scale: Scale, config: TrainingConfig) -> dict[str, object
         "schedule": "stable-decay",
         "batch_size": scale.batch,
         "batch_tokens": 4096 * max(1, scale.batch // 64) * 2,
-        "select_by": "sequence-accuracy" if scale.small_units else "accuracy",
+        "select_by": "sequence-accuracy" if whole else "accuracy",
     }

@@ -80,7 +80,8 @@ class TrainingConfig:
     allow_overlap: bool = option(False, "train also on pairs that are validation pairs")
     select_by: str | None = option(
         None,
-        "validation metric that chooses the best checkpoint; default: accuracy of the next token",
+        "validation metric that chooses the best checkpoint; default: accuracy (share of tokens that are "
+        "right), or sequence-accuracy (share of outputs that are) for short outputs of characters or symbols",
         choices=METRICS,
         own_metrics=True,
     )

@@ -146,5 +146,31 @@ def test_a_time_limit_needs_no_epochs_and_decays_the_learning_rate() -> None:
     assert ended.reason in ("time", "early")
     assert steps[-1].learning_rate < 0.5 * max(step.learning_rate for step in steps)
     assert steps[-1].epochs == 0
-    assert {event.metric_name for event in validations} == {"accuracy"}
+    assert {event.metric_name for event in validations} == {"sequence-accuracy"}
     assert validations[-1].step == ended.step
+
+
+def test_sequence_accuracy_is_the_exact_match_of_greedy_search() -> None:
+    model = TextGenerator(**SMALL | {"epochs": 14}).fit(SWAPPED[:150], valid=SWAPPED[150:], callbacks=[])
+    best = [event for event in model.history if isinstance(event, Validation) and event.best][-1]
+    assert best.metric_name == "sequence-accuracy"
+    assert 0 < best.metric < 100
+    assert best.metric == pytest.approx(model.evaluate(SWAPPED[150:], metrics=["exact"])["exact"].value)
+
+
+def test_of_equally_good_weights_the_later_ones_are_kept() -> None:
+    model = TextGenerator(**SMALL | {"epochs": 30}, patience=100).fit(SWAPPED, callbacks=[])
+    validations = [event for event in model.history if isinstance(event, Validation)]
+    most = max(event.metric for event in validations)
+    ended = model.history[-1]
+    assert isinstance(ended, Ended)
+    best = [event.step for event in validations if event.metric == most]
+    assert len(best) > 1
+    assert ended.best_step == best[-1]
+
+
+@pytest.mark.parametrize(("tokens", "length"), [("word", 3), ("char", 40)])
+def test_long_outputs_are_selected_by_their_tokens(tokens: str, length: int) -> None:
+    pairs = [(f"{word} a", " ".join([word] * (length // len(word) + 1))) for word in WORDS]
+    model = TextGenerator(tokens=tokens, hidden_size=16, epochs=2, patience=1).fit(pairs, callbacks=[])
+    assert {event.metric_name for event in model.history if isinstance(event, Validation)} == {"accuracy"}
