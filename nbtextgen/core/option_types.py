@@ -75,7 +75,11 @@ class GeneratorOptions(TypedDict, total=False):
     valid_fraction: float
     valid_limit: int
     allow_overlap: bool
-    select_by: Literal["accuracy", "sequence-accuracy", "loss", "exact", "bleu", "chrf", "ter", "rouge", "error-rate"] | OwnMetric | None
+    select_by: (
+        Literal["accuracy", "sequence-accuracy", "loss", "exact", "bleu", "chrf", "ter", "rouge", "error-rate"]
+        | OwnMetric
+        | None
+    )
     patience: int | None
     validate_every: int | None
     average: Literal["none", "ema", "last"] | None

@@ -171,7 +171,7 @@ def selection_key(name: str, value: float, scores: ValidationScores, result: Val
     if name == "accuracy":
         key = -value + ACCURACY_TIE * scores.loss
     elif name == "sequence-accuracy":
-        key = -value
+        key = -value if math.isfinite(scores.loss) else math.inf
     else:
         key = -value if name != "loss" and result.higher_is_better else value
     return math.inf if math.isnan(key) else key
@@ -203,9 +203,9 @@ def validation_scores(updater: Updater, examples: Examples) -> ValidationScores:
         raise memory_short("validation", widest)
     # Added in the order of the batches, so that any number of processes gives the same figures.
     parts = sorted((part for scores in updater.group.gather(scores) for part in scores), key=lambda part: part[0])
-    whole = _summed([batch for _, batch, _ in parts])
-    tokens, pairs = max(1, whole.tokens), max(1, sum(pairs for *_, pairs in parts))
-    return ValidationScores(whole.nll / tokens, 100 * whole.correct / tokens, 100 * whole.whole / pairs)
+    total = _summed([batch for _, batch, _ in parts])
+    tokens, pairs = max(1, total.tokens), max(1, sum(pairs for *_, pairs in parts))
+    return ValidationScores(total.nll / tokens, 100 * total.correct / tokens, 100 * total.whole / pairs)
 
 
 def _batch_scores(updater: Updater, source: Ids, target: Ids, copies: Ids | None) -> TokenScores | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,7 +20,7 @@ from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.training.config import TrainingConfig
 from nbtextgen.training.events import Ended, TrainingWarning
 from nbtextgen.training.state import Progress
-from nbtextgen.training.validation import unmoved_warning
+from nbtextgen.training.validation import ValidationResult, ValidationScores, selection_key, unmoved_warning
 
 WORDS = ["".join(letters) for letters in itertools.product("abcd", repeat=3)]
 REVERSED = Pairs(WORDS, [word[::-1] for word in WORDS])
@@ -251,3 +252,10 @@ def test_training_ends_early_where_validation_stops_improving() -> None:
     model = fit(pairs, hidden_size=32, epochs=40, batch_size=16, learning_rate=0.02)
     ended = model.history[-1]
     assert isinstance(ended, Ended) and ended.reason == "early" and ended.step < 0.9 * 40 * 7
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "sequence-accuracy", "loss"])
+def test_weights_whose_loss_is_no_number_are_never_the_best(metric: str) -> None:
+    scores = ValidationScores(loss=math.nan, accuracy=50.0, sequence_accuracy=50.0)
+    value = math.nan if metric == "loss" else 50.0
+    assert selection_key(metric, value, scores, ValidationResult()) == math.inf
