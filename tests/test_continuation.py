@@ -62,13 +62,30 @@ def test_every_epoch_cuts_the_same_text_elsewhere_and_repeats_with_its_seed() ->
         ({"tokens": "char"}, 5000, (64, 288)),
         ({"tokens": "char", "hidden_size": 32}, 5000, (64, 32)),
         ({"tokens": "char"}, 80, (64, 128)),
-        ({}, 5000, (128, 256)),
+        ({"tokens": "bpe"}, 5000, (128, 256)),
     ],
     ids=["long", "given", "short", "pieces of words"],
 )
 def test_sizes_suit_the_text(options: dict, repeats: int, sizes: tuple[int, int]) -> None:
     model = text_plan(options, Corpus.of(TEXT[:76] * repeats).pieces()).model
     assert (model.embedding_size, model.hidden_size) == sizes
+
+
+@pytest.mark.parametrize(
+    ("options", "repeats", "tokens"),
+    [
+        ({}, 20_000, "char"),
+        ({}, 30_000, "bpe"),
+        ({"vocabulary_size": 300}, 5000, "bpe"),
+        ({"tokens": "word"}, 5000, "word"),
+        ({"target_tokens": "bpe"}, 5000, "bpe"),
+    ],
+    ids=["short", "long", "size of the vocabulary", "given", "given for the target"],
+)
+def test_short_texts_are_read_as_characters(options: dict, repeats: int, tokens: str) -> None:
+    plan = text_plan(options, Corpus.of(TEXT[:76] * repeats).pieces())
+    assert plan.tokenizer.source_tokens == plan.tokenizer.target_tokens == tokens
+    assert plan.choices["source_tokens"] == tokens
 
 
 @pytest.fixture(scope="module")
