@@ -13,6 +13,7 @@ from nbtextgen.explanation.config import ExplanationConfig
 from nbtextgen.pipeline.settings import CONFIGS
 
 FILE = Path(__file__).parents[1] / "nbtextgen" / "core" / "option_types.py"
+LINE_LENGTH = 120
 PATHS = ("synonyms", "store", "source_embeddings", "target_embeddings")
 """Options that name a file or folder, and so also take a path object."""
 FUNCTIONS = ("score",)
@@ -56,10 +57,18 @@ def annotation(option: Option) -> str:
     return f"{kind} | None" if option.optional else kind
 
 
+def field(name: str, kind: str) -> str:
+    """A field as the formatter writes it: a long union in lines."""
+    line = f"    {name}: {kind}"
+    if len(line) <= LINE_LENGTH:
+        return line
+    return "\n".join([f"    {name}: (", "        " + kind.replace(" | ", "\n        | "), "    )"])
+
+
 def typed_dict(name: str, docstring: str, configs: tuple[type, ...]) -> str:
     """The source of one ``TypedDict``."""
     options = [option for config in configs for option in options_of(config).values()]
-    lines = [f"    {option.name}: {annotation(option)}" for option in options]
+    lines = [field(option.name, annotation(option)) for option in options]
     return "\n".join([f"\n\nclass {name}(TypedDict, total=False):", f'    """{docstring}"""', "", *lines, ""])
 
 
