@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
 import numpy as np
@@ -49,20 +49,22 @@ def in_fitting_parts(
 
     Args:
         compute: computes rows; each row must have the same result with any others.
-        rows: ``(rows,)``, tried at once, and halved as long as the memory does not hold them.
+        rows: ``(rows,)``, tried at once, and halved as long as the memory does not hold them. One row is tried again without
+            oneDNN, which keeps each kernel that it has made for a shape.
 
     Raises:
         MemoryShortError: if not even one row fits.
     """
-    pending = [rows]
+    pending, kernels = [rows], nullcontext
     while pending:
         part = pending.pop()
         try:
-            result = compute(part)
+            with kernels():
+                result = compute(part)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-            if len(part) == 1:
+            if len(part) == 1 and kernels is _own_kernels:
                 raise MemoryShortError(
                     "There is not enough memory for one text of this length; use a shorter one."
                 ) from error
@@ -71,4 +73,18 @@ def in_fitting_parts(
             continue
         make_room()  # here the error, which holds on to what was computed, is gone
         half = len(part) // 2
-        pending += [part[half:], part[:half]]
+        if half:
+            pending += [part[half:], part[:half]]
+        else:
+            pending, kernels = [*pending, part], _own_kernels
+
+
+@contextmanager
+def _own_kernels() -> Generator[None]:
+    """Compute the block with PyTorch's own kernels instead of oneDNN's."""
+    before = torch.backends.mkldnn.enabled
+    torch.backends.mkldnn.enabled = False
+    try:
+        yield
+    finally:
+        torch.backends.mkldnn.enabled = before

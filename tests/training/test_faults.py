@@ -12,11 +12,13 @@ import tempfile
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from nbtextgen import Pairs, Run, TextGenerator, runs
 from nbtextgen.core.errors import ModelFileError
+from nbtextgen.model.memory import in_fitting_parts
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Checkpoint, Ended, Event, Step, TrainingWarning, Validation
 
@@ -200,6 +202,26 @@ def test_training_stops_if_the_loss_explodes_after_three_setbacks() -> None:
     assert len(notes(model)) == 2 and "after 3 returns" in notes(model)[1]
     assert isinstance(model.history[-1], Ended) and model.history[-1].reason == "diverged"
     assert all(torch.isfinite(value).all() for value in model.predictor.networks[0].state_dict().values())
+
+
+def test_one_row_for_which_onednn_has_no_memory_is_computed_without_it() -> None:
+    tried = list[tuple[int, bool]]()
+
+    def compute(rows: np.ndarray) -> int:
+        tried.append((len(rows), torch.backends.mkldnn.enabled))
+        if torch.backends.mkldnn.enabled:
+            raise RuntimeError("could not create a primitive")
+        return int(rows.sum())
+
+    before = torch.backends.mkldnn.enabled
+    torch.backends.mkldnn.enabled = True
+    try:
+        parts = [(rows.tolist(), result) for rows, result in in_fitting_parts(compute, np.arange(3))]
+        assert torch.backends.mkldnn.enabled
+    finally:
+        torch.backends.mkldnn.enabled = before
+    assert parts == [([0], 0), ([1, 2], 3)]
+    assert tried == [(3, True), (1, True), (1, False), (2, False)]
 
 
 @pytest.mark.parametrize("megabytes", [150, 200])
