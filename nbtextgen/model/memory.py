@@ -55,16 +55,16 @@ def in_fitting_parts(
     Raises:
         MemoryShortError: if not even one row fits.
     """
-    pending, kernels = [rows], nullcontext
+    pending, onednn = [rows], True
     while pending:
         part = pending.pop()
         try:
-            with kernels():
+            with nullcontext() if onednn else _without_onednn():
                 result = compute(part)
         except (MemoryError, RuntimeError) as error:
             if not is_out_of_memory(error):
                 raise
-            if len(part) == 1 and kernels is _own_kernels:
+            if len(part) == 1 and not onednn:
                 raise MemoryShortError(
                     "There is not enough memory for one text of this length; use a shorter one."
                 ) from error
@@ -72,16 +72,17 @@ def in_fitting_parts(
             yield part, result
             continue
         make_room()  # here the error, which holds on to what was computed, is gone
-        half = len(part) // 2
-        if half:
-            pending += [part[half:], part[:half]]
+        if len(part) == 1:
+            pending.append(part)
+            onednn = False
         else:
-            pending, kernels = [*pending, part], _own_kernels
+            half = len(part) // 2
+            pending += [part[half:], part[:half]]
 
 
 @contextmanager
-def _own_kernels() -> Generator[None]:
-    """Compute the block with PyTorch's own kernels instead of oneDNN's."""
+def _without_onednn() -> Generator[None]:
+    """Compute the block with PyTorch's own kernels; ``torch.backends.mkldnn.flags`` would warn about Intel's GPUs."""
     before = torch.backends.mkldnn.enabled
     torch.backends.mkldnn.enabled = False
     try:

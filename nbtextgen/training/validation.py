@@ -167,7 +167,7 @@ def selected_metric(select_by: str | None, scores: ValidationScores, result: Val
 
 
 def selection_key(name: str, value: float, scores: ValidationScores, result: ValidationResult) -> float:
-    """The number that is lowest for the best weights; the loss decides between equal accuracies."""
+    """The number that is lowest for the best weights; the loss decides between equal accuracies of tokens."""
     if name == "accuracy":
         key = -value + ACCURACY_TIE * scores.loss
     elif name == "sequence-accuracy":
