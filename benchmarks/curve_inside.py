@@ -284,10 +284,18 @@ def fit(task: str, data: str, clock: str, minutes: float, options: dict[str, Any
     )
 
 
-def task_data(task: str, data: str) -> tuple[Any, list[str], list[str]]:
-    """Training pairs, and the held-out sources with their targets."""
+def task_data(task: str, data: str) -> tuple[Any, list[str], list[str] | list[list[str]]]:
+    """Training pairs, and the held-out sources with their targets: of CMUdict all pronunciations of a word."""
     from nbtextgen import Pairs, builtin
 
+    if task == "cmudict":
+        from pronunciation import split
+
+        train, valid, _ = split()
+        targets = dict[str, list[str]]()
+        for source, target in zip(valid.sources, valid.targets, strict=True):
+            targets.setdefault(source, []).append(target)
+        return train, list(targets), list(targets.values())
     if task == "dates":
         pairs = builtin("dates", 22_000)
         train, held = pairs[:20_000], pairs[20_000:]

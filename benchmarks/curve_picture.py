@@ -21,6 +21,7 @@ TITLES = {
     "multi30k": "Multi30k en-de, val: BLEU, beam 5",
     "dates": "Built-in dates: exact match, %",
     "g2p": "G2P, mean of languages: word error rate, %",
+    "cmudict": "CMUdict: word error rate, %",
     "synopsis": "Debian synopses: ROUGE-L",
 }
 STYLE = "text{fill:#222}.axis{stroke:#222}@media(prefers-color-scheme:dark){text{fill:#ddd}.axis{stroke:#ddd}}"

@@ -14,9 +14,20 @@ import time
 
 import torch
 
-from nbtextgen import TextGenerator, builtin
+from nbtextgen import Pairs, TextGenerator, builtin
 
 TEST, VALID = 12_000, 2_700
+
+
+def split(seed: int = 1) -> tuple[Pairs, Pairs, Pairs]:
+    """Pairs to train on, to choose the checkpoint and to test; every pronunciation of a word is in one of them."""
+    pairs = builtin("pronunciation", seed=seed)
+    words = list(dict.fromkeys(pairs.sources))
+    test, valid = set(words[:TEST]), set(words[TEST : TEST + VALID])
+    parts: list[list[int]] = [[], [], []]
+    for row, word in enumerate(pairs.sources):
+        parts[2 if word in test else 1 if word in valid else 0].append(row)
+    return pairs.take(parts[0]), pairs.take(parts[1]), pairs.take(parts[2])
 
 
 def main() -> None:
@@ -33,18 +44,12 @@ def main() -> None:
     )
     parser.add_argument("--beam", type=int, default=5)
     chosen = parser.parse_args()
-    pairs = builtin("pronunciation", seed=chosen.seed)
-    words = list(dict.fromkeys(pairs.sources))
-    test, valid = set(words[:TEST]), set(words[TEST : TEST + VALID])
-    sides: list[list[int]] = [[], [], []]
-    for row, word in enumerate(pairs.sources):
-        sides[0 if word in test else 1 if word in valid else 2].append(row)
-    held, few, train = (pairs.take(rows) for rows in sides)
+    train, valid, test = split(chosen.seed)
     began, worked = time.perf_counter(), time.process_time()
-    model = TextGenerator(**chosen.options).fit(train, valid=few)
+    model = TextGenerator(**chosen.options).fit(train, valid=valid)
     seconds, processor = time.perf_counter() - began, time.process_time() - worked
     for name in chosen.on:
-        asked = held if name == "test" else few
+        asked = test if name == "test" else valid
         scores = model.evaluate(asked, metrics=["error-rate", "exact"], beam=chosen.beam, group_sources=True)
         phones, exact = scores["error-rate"], scores["exact"]
         figures = {"on": name, "phone_error_rate": phones.value, "low": phones.low, "high": phones.high}
