@@ -36,6 +36,11 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
+def percent_of(percentage: float, count: int) -> str:
+    """A percentage of so many: ``97 %`` of 32, ``99.8 %`` of 500."""
+    return percent(percentage / 100, digits=int(count > 100))
+
+
 def sentence_case(label: str) -> str:
     """Return a label as the page shows it, with a capital at its beginning."""
     return label[:1].upper() + label[1:]

@@ -75,7 +75,8 @@ class TokenScores:
         nll: negative log-likelihood in nats, summed over tokens.
         correct: number of reference tokens with the highest probability.
         tokens: number of reference tokens, including the end token.
-        whole: number of references of which all tokens have the highest probability: greedy search generates these.
+        whole: number of references of which all tokens have the highest probability and none is unknown: greedy search
+            generates these.
     """
 
     nll: float
@@ -250,7 +251,9 @@ class Seq2Seq(nn.Module):
             nll = -float(logs.gather(-1, ids[:, None]).sum())
             likeliest = logs.argmax(-1)
         right[real] = likeliest == targets
-        return TokenScores(nll, int((right & real).sum()), len(targets), int(right.all(1).sum()))
+        return TokenScores(
+            nll, int((right & real).sum()), len(targets), int((right & (references != UNK)).all(1).sum())
+        )
 
     def log_probabilities(self, source: Tensor, target: Tensor, copy_ids: Tensor | None = None) -> Tensor:
         """Return the log-probability of every target token, ``(batch, steps)``, zero at padding."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from nbtextgen.core.escaping import visible
+from nbtextgen.core.wording import percent_of
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.training.events import Ended, Event, Started, Validation
@@ -44,7 +45,9 @@ def description(plan: Plan, networks: Sequence[Seq2Seq], history: Sequence[Event
         lines.append(f"trained on {started.pairs:,} pairs in {clock(ended.seconds)}{_age(created)}")
     best = next((event for event in reversed(history) if isinstance(event, Validation) and event.best), None)
     if best is not None and started is not None and started.valid_pairs:
-        task = "" if best.task is None else f", {best.task_name} {best.task:.0f} % of {best.task_pairs} inputs"
+        task = ""
+        if best.task is not None:
+            task = f", {best.task_name} {percent_of(best.task, best.task_pairs)} of {best.task_pairs:,} inputs"
         lines.append(f"on held-out pairs: loss {best.loss:.3f}{task}")
     return lines
 

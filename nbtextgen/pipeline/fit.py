@@ -29,7 +29,7 @@ from nbtextgen.training.distributed import ProcessGroup
 from nbtextgen.training.events import Ended, Event, Retention, Started, TrainingWarning
 from nbtextgen.training.state import Progress, TrainerState, Weights
 from nbtextgen.training.trainer import Trainer
-from nbtextgen.training.validation import FEW_UPDATES, ValidationResult
+from nbtextgen.training.validation import FEW_UPDATES, ValidationResult, ValidationScores
 from nbtextgen.training.weight_averaging import SNAPSHOT, put
 
 TASK_PAIRS = 32
@@ -258,9 +258,9 @@ class LocalTraining:
             weight = network.target_embedding.weight
             load_embeddings(model.target_embeddings, weight, self.data.target, "--target-embeddings")
 
-    def _generate(self, network: Seq2Seq) -> ValidationResult:
-        """Generate for validation sources: for samples, and for the metric that selects if it is one of generated texts."""
-        name, count = self.plan.training.select_by, self.plan.training.samples
+    def _generate(self, network: Seq2Seq, scores: ValidationScores) -> ValidationResult:
+        """Generate for validation sources: for samples, and for the metrics that are of generated texts."""
+        name, count, task = self.plan.training.select_by, self.plan.training.samples, task_metric(self.plan)
         by_tokens = name in (None, *TOKEN_METRICS)
         least = METRIC_PAIRS if not by_tokens else TASK_PAIRS if count else 0
         pairs = self.data.valid_texts[: max(count, least)]
@@ -278,10 +278,10 @@ class LocalTraining:
             self._outputs = ()
             return ValidationResult(samples=samples)
         if name is None or by_tokens:
-            task = task_metric(self.plan)
-            return ValidationResult(
-                samples=samples, task_name=task, task=score(task, references, outputs), task_pairs=len(pairs)
-            )
+            value, measured = score(task, references, outputs), len(pairs)
+            if name == "sequence-accuracy" and task == "exact":
+                value, measured = scores.sequence_accuracy, len(self.data.valid or ())
+            return ValidationResult(samples=samples, task_name=task, task=value, task_pairs=measured)
         metric = "rougeL" if name == "rouge" else name
         result = ValidationResult(score(metric, references, outputs), higher_is_better(metric), samples)
         if is_own_metric(metric):

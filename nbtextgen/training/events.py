@@ -57,8 +57,7 @@ class Validation:
         metric_name, metric: the metric that selects the best checkpoint.
         best: whether it is the best so far.
         seconds: since the start.
-        task_name, task: a metric of what the model generates for some held-out sources (percent); ``None`` if it generates
-            none.
+        task_name, task: a metric of what the model generates for held-out sources (percent); ``None`` if it generates none.
         task_pairs: how many sources those are.
     """
 

@@ -40,7 +40,6 @@ class ValidationResult:
     task_pairs: int = 0
 
 
-ValidationMetric = Callable[[Seq2Seq], ValidationResult]
 FEW_UPDATES = 20
 """A training of fewer updates is too short for anything to be learned."""
 MANY_UPDATES = 100
@@ -49,6 +48,9 @@ UNMOVED = 0.98
 """Training has learned nothing if its mean loss is at least this fraction of the first update's."""
 ACCURACY_TIE = 1e-3
 """Percentage points of accuracy that one nat of validation loss is worth: far less than one token of a validation set."""
+
+WHOLE_OUTPUTS = ("sequence-accuracy", "exact")
+"""Metrics that count whole outputs, so that some weights are equally good."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,10 @@ class ValidationScores:
     loss: float
     accuracy: float
     sequence_accuracy: float
+
+
+ValidationMetric = Callable[[Seq2Seq, ValidationScores], ValidationResult]
+"""Generates with a network for held-out sources, and measures that; the scores are those of all held-out references."""
 
 
 @dataclass(frozen=True)
@@ -115,12 +121,12 @@ class Validator:
             self._updater.model.eval()
             scores = validation_scores(self._updater, self._held_out)
             with self._threads.all_threads():
-                result = self._updater.group.once(self._generated)
+                result = self._updater.group.once(lambda: self._generated(scores))
             name, value = selected_metric(self._config.select_by, scores, result)
             key = selection_key(name, value, scores, result)
             improved = self._weights.best is None or key < progress.best
             # Of equally good weights the later ones are kept: their learning rate is lower.
-            best = improved or (name == "sequence-accuracy" and key == progress.best)
+            best = improved or (name in WHOLE_OUTPUTS and key == progress.best)
             if best:
                 self._weights.keep_best()
                 progress.best, progress.best_step = key, progress.step
@@ -133,8 +139,8 @@ class Validator:
         progress.best_loss = min(progress.best_loss, scores.loss)
         return ValidationOutcome(scores.loss, name, value, best, result)
 
-    def _generated(self) -> ValidationResult:
-        return self._metric(self._updater.model) if self._metric else ValidationResult()
+    def _generated(self, scores: ValidationScores) -> ValidationResult:
+        return self._metric(self._updater.model, scores) if self._metric else ValidationResult()
 
 
 def unmoved_warning(progress: Progress, share: float, config: TrainingConfig) -> str:

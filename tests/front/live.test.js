@@ -309,6 +309,8 @@ test("the metric of the task has a tile, a strip of the chart and a line of the 
   const { root, text } = await panel({ ...STATE, now, task });
   const tiles = [...root.querySelectorAll(".ntg-live-figures > div")].map((node) => node.textContent);
   assert.ok(tiles.includes("exact match (32 inputs)63 %") && tiles.includes("elapsed1:05"), `${tiles}`);
+  const many = await panel({ ...STATE, now: { ...now, task: 99.84, task_pairs: 2000 }, task });
+  assert.match(many.root.querySelector(".ntg-live-figures").textContent, /exact match \(2,000 inputs\)99\.8 %/);
   assert.ok(text(".ntg-live-legend").includes("exact match"));
   assert.ok([...root.querySelectorAll("svg text")].some((node) => node.textContent === "exact match (%)"));
   assert.equal(root.querySelectorAll("polyline").length, 5);

@@ -156,10 +156,18 @@ def test_sequence_accuracy_is_the_exact_match_of_greedy_search() -> None:
     assert best.metric_name == "sequence-accuracy"
     assert 0 < best.metric < 100
     assert best.metric == pytest.approx(model.evaluate(SWAPPED[150:], metrics=["exact"])["exact"].value)
+    assert (best.task_name, best.task, best.task_pairs) == ("exact", best.metric, len(SWAPPED) - 150)
 
 
-def test_of_equally_good_weights_the_later_ones_are_kept() -> None:
-    model = TextGenerator(**SMALL | {"epochs": 30}, patience=100).fit(SWAPPED, callbacks=[])
+def test_a_reference_with_an_unknown_character_is_not_counted_as_right() -> None:
+    unseen = [(source, f"{target}\u00e9") for source, target in SWAPPED[150:]]
+    model = TextGenerator(**SMALL | {"epochs": 14}).fit(SWAPPED[:150], valid=unseen, callbacks=[])
+    assert {event.metric for event in model.history if isinstance(event, Validation)} == {0.0}
+
+
+@pytest.mark.parametrize("metric", ["sequence-accuracy", "exact"])
+def test_of_equally_good_weights_the_later_ones_are_kept(metric: str) -> None:
+    model = TextGenerator(**SMALL | {"epochs": 30}, patience=100, select_by=metric).fit(SWAPPED, callbacks=[])
     validations = [event for event in model.history if isinstance(event, Validation)]
     most = max(event.metric for event in validations)
     ended = model.history[-1]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from nbtextgen.charts import Curve, Plot, figure, plots, smoothed
 from nbtextgen.core.errors import NotTrainedError
 from nbtextgen.core.escaping import folded, pictured, visible
+from nbtextgen.core.wording import percent_of
 from nbtextgen.notebook.live.record import TASK_NAMES, Record, chosen, record_of
 from nbtextgen.notebook.live.verdict import verdict
 from nbtextgen.training.events import Validation
@@ -124,8 +125,12 @@ def _figures(record: Record) -> str:
     now = record.now()
     if "step" not in now:
         return ""
-    metric = "" if now.get("metric_name", "loss") == "loss" else f"; {now['metric_name']} {now['metric']:.2f}"
-    task = f"; {now['task_name']} {now['task']:.0f} % of {now['task_pairs']} held-out inputs" if "task" in now else ""
+    task = ""
+    if "task" in now:
+        figure, pairs = percent_of(now["task"], now["task_pairs"]), now["task_pairs"]
+        task = f"; {now['task_name']} {figure} of {pairs:,} held-out inputs"
+    is_told = now.get("metric_name", "loss") == "loss" or (task and now["metric"] == now["task"])
+    metric = "" if is_told else f"; {now['metric_name']} {now['metric']:.2f}"
     changes = "".join(f"; {text} from update {step:,}" for step, text in record.changes_as_list())
     return f"; {now['step']:,} updates in {clock(now['seconds'])}, {now['speed']:,.0f} tokens/s{metric}{task}{changes}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from nbtextgen.core.wording import percent_of
 from nbtextgen.notebook.live.record import TASK_NAMES, Record
 
 GOOD = {"exact": 60.0, "chrf": 40.0, "bleu": 15.0, "rougeL": 40.0}
@@ -37,7 +38,10 @@ def _verdict(record: Record) -> str:
     is_poor = best.task < GOOD.get(best.task_name, -math.inf)
     if best.task_name == "exact":
         right = round(best.task_pairs * best.task / 100)
-        quality = f"{right} of {best.task_pairs} held-out inputs come out exactly right ({best.task:.0f} %)."
+        quality = (
+            f"{right:,} of {best.task_pairs:,} held-out inputs come out exactly right "
+            f"({percent_of(best.task, best.task_pairs)})."
+        )
     else:
         name = TASK_NAMES.get(best.task_name, best.task_name)
         quality = f"{name} is {best.task:.0f} on {best.task_pairs} held-out inputs."

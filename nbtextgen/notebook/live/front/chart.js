@@ -286,7 +286,7 @@ function showValues(view, { state, smoothed, step, x, base }) {
     lines.push(`validation ${formatFixed(validLoss, 4)} (update ${formatCount(validStep)})`);
   }
   if (state.task.length)
-    lines.push(`${visible(state.now.task_name ?? "")} ${formatFixed(nearest(state.task)[1], 0)} %`);
+    lines.push(`${visible(state.now.task_name ?? "")} ${formatTask(nearest(state.task)[1], state.now)}`);
   if (state.rate.length) lines.push(`learning rate ${formatShort(nearest(state.rate)[1])}`);
   setText(view.tip, lines.join("\n"));
   const place = x(trainStep);

@@ -91,13 +91,23 @@ function showState(view, state) {
   view.done.style.width = `${percent}%`;
   view.bar.setAttribute("aria-valuenow", percent.toFixed(0));
   for (const [name, text] of Object.entries(figureTexts(now))) setText(view.figures[name], text || "\u2013");
-  setText(view.taskLabel, now.task_name ? `${visible(now.task_name)} (${now.task_pairs} inputs)` : "task");
+  setText(view.taskLabel, now.task_name ? `${visible(now.task_name)} (${formatCount(now.task_pairs)} inputs)` : "task");
   const task = /** @type {HTMLElement} */ (view.taskLabel.parentElement);
   task.hidden = now.task === undefined;
   showLegend(view, state);
   setText(view.warnings, state.warnings.map(visible).join("\n"));
   setText(view.about, visible(aboutText(state.about)));
   showSamples(view, state.samples);
+}
+
+/**
+ * A percentage of held-out inputs: `97 %` of 32, `99.8 %` of 500.
+ *
+ * @param {number} value
+ * @param {Figures} now
+ */
+function formatTask(value, now) {
+  return `${formatFixed(value, (now.task_pairs ?? 0) > 100 ? 1 : 0)} %`;
 }
 
 /**
@@ -110,7 +120,7 @@ function figureTexts(now) {
     update: now.steps ? `${formatCount(now.step)} / ${formatCount(now.steps)}` : "",
     "training loss": formatFixed(now.loss, 3),
     "validation loss": formatFixed(now.valid, 4),
-    task: now.task === undefined ? "" : `${formatFixed(now.task, 0)} %`,
+    task: now.task === undefined ? "" : formatTask(now.task, now),
     "learning rate": formatShort(now.rate),
     "tokens/s": now.speed ? formatCount(now.speed) : "",
     elapsed: now.seconds === undefined ? "" : formatTime(now.seconds),
