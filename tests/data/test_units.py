@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nbtextgen import builtin
-from nbtextgen.tokenizers.token_unit import suitable_unit
+from nbtextgen.tokenizers.token_unit import suitable_unit, suitable_units
 
 PHONES = ["k æ t", "b ɔ̃ ʒ u ʁ", "t͡ɕʰ a", "HH AH0 L OW1", "n i 3 h ao 3", "a"]
 
@@ -45,3 +45,31 @@ def test_segmented_words_of_a_large_vocabulary_are_not_symbols() -> None:
 
 def test_long_texts_are_cut_into_byte_pairs() -> None:
     assert suitable_unit(["a long sentence of many words, one of many such sentences in a set"] * 5) == "bpe"
+
+
+def test_targets_whose_words_hardly_recur_are_spelled_with_their_sources() -> None:
+    numbers = builtin("numbers", 300)
+    assert suitable_units(numbers.sources, numbers.targets) == ("char", "char")
+    paragraphs = [f"{source}; {source}; {source}" for source in numbers.sources]
+    assert suitable_units(paragraphs, numbers.targets) == ("bpe", "char")
+
+
+@pytest.mark.parametrize(
+    "targets",
+    [
+        ["a little dog at home", "three horses in water", "a little horse at home"] * 20,
+        ["positive", "negative", "neutral"] * 30,
+        [f"{chr(0x4E00 + at)}{chr(0x5E00 + at)}" for at in range(100)],
+        [str(number) for number in range(30)],
+    ],
+    ids=["words", "labels", "no-spaces", "few"],
+)
+def test_other_short_targets_of_long_sources_are_cut_into_byte_pairs_too(targets: list[str]) -> None:
+    assert suitable_units(["a long sentence of many words, one of many such sentences"] * len(targets), targets) == (
+        "bpe",
+        "bpe",
+    )
+    assert suitable_units(targets, ["a long sentence of many words, one of many such sentences"] * len(targets)) == (
+        "bpe",
+        "bpe",
+    )
