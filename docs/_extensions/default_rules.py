@@ -10,8 +10,8 @@ RULES = {
     "window": "four times `context`",
     # Tokens
     "tokens": "for each side by itself: symbols if the texts are short codes between spaces (phones), characters if they have 48 "
-    "characters or fewer on average, otherwise BPE; one side of BPE makes a side of characters BPE, too, except for targets whose words "
-    "hardly recur (numbers, codes), of which sources of up to 128 characters become characters instead; to continue a text, characters "
+    "characters or fewer on average, otherwise BPE; one side of BPE makes a side of characters BPE, too, unless its words hardly "
+    "recur (numbers, codes); sources of up to 128 characters become characters if that is so for their targets; to continue a text, characters "
     "if it has less than two million of them, otherwise BPE",
     "source_tokens": "the value of `tokens`",
     "target_tokens": "the value of `tokens`",

@@ -31,14 +31,18 @@ _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3
 def suitable_units(sources: Sequence[str], targets: Sequence[str]) -> tuple[str, str]:
     """The units of both sides: those that suit each, but one side of long texts makes a side of short ones BPE too.
 
-    Targets that are spelled stay ``char``, and so do their sources unless they are long: of 2,000 built-in numbers in words, 99 % are
-    written right then, and 2 % in BPE, where no token of a target is met often enough to be learned.
+    A side that is spelled stays ``char``, since hardly any token of its BPE would be met often enough to be learned; so do the
+    sources of spelled targets unless they are long. Of numbers in words, 2,000 pairs teach to write 99 % in digits, and 2 % in
+    BPE; of English numbers in digits, 99.6 % in words, and 34 % where the sources are BPE.
     """
     source, target = suitable_unit(sources), suitable_unit(targets)
-    if source == "bpe" and target == "char" and is_spelled(targets):
-        return "char" if fmean(map(len, _sample(sources))) <= SPELLED_SOURCE else source, target
-    if "bpe" in (source, target):
-        source, target = ("bpe" if unit == "char" else unit for unit in (source, target))
+    if source == "bpe" and target == "char":
+        if not is_spelled(targets):
+            target = "bpe"
+        elif fmean(map(len, _sample(sources))) <= SPELLED_SOURCE:
+            source = "char"
+    elif source == "char" and target == "bpe" and not is_spelled(sources):
+        source = "bpe"
     return source, target
 
 

@@ -15,7 +15,7 @@ from nbtextgen.core.errors import ModelFileError
 from nbtextgen.core.files import JsonObject
 
 Weights = dict[str, Tensor]
-_LATER = ("best_loss", "improved", "decay_from", "validated", "validated_step", "first_loss")
+_LATER = ("best_loss", "improved", "decay_from", "validated", "validated_step", "first_loss", "risen")
 """Fields that earlier checkpoints lack."""
 _MAY_BE_INFINITE = ("best", "best_loss")
 """Fields that are infinite before the first validation; JSON has ``null`` for them."""
@@ -42,6 +42,7 @@ class Progress:
         validated: ``seconds`` at the end of the last validation.
         validated_step: the update it was made after.
         first_loss: training loss of the first update, nats per token.
+        risen: updates in a row, up to the last, of which the loss was far above its mean.
     """
 
     step: int = 0
@@ -60,10 +61,11 @@ class Progress:
     validated: float = 0.0
     validated_step: int = 0
     first_loss: float = 0.0
+    risen: int = 0
 
     def measure_anew(self) -> None:
         """Forget the losses so far: with what was changed by hand they may rise, which is no divergence and no standstill."""
-        self.level, self.best_loss, self.stale = 0.0, math.inf, 0
+        self.level, self.best_loss, self.stale, self.risen = 0.0, math.inf, 0, 0
 
     def as_dict(self) -> dict[str, float | None]:
         """Plain values that strict JSON can hold."""

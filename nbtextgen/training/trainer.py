@@ -49,8 +49,9 @@ from nbtextgen.training.weight_averaging import KeptWeights
 
 SETBACKS = 3
 """How often training goes back to a good state before it gives up."""
-EXPLODED = 3.0
-"""A loss this many nats per token above twice its mean is no noise."""
+EXPLODED, HIGH_UPDATES = 3.0, 3
+"""A loss this many nats per token above twice its mean is high, and has exploded if so many updates in a row have one. A single
+batch may: it holds pairs of one length, which the wrong targets of an untidy table often have in common."""
 CHECKPOINT_SHARE = 0.05
 """Checkpoints take at most this fraction of the time."""
 TRAINING_SAMPLE = 500
@@ -329,18 +330,19 @@ class Trainer:
         return update
 
     def _diverged(self, loss: float) -> bool:
-        """Whether an update's loss, in nats per token, has exploded; otherwise it goes into the mean."""
-        level = self.progress.level
-        if self.progress.step == 1:
-            self.progress.first_loss = loss if math.isfinite(loss) else 0.0
-        if not math.isfinite(loss) or (level and loss > 2 * level + EXPLODED):
-            return True
-        self.progress.level = loss if not level else level + 0.05 * (loss - level)
-        return False
+        """Whether the loss, in nats per token, has exploded with this update; one that is not far above the mean goes into it."""
+        progress, level = self.progress, self.progress.level
+        if progress.step == 1:
+            progress.first_loss = loss if math.isfinite(loss) else 0.0
+        is_high = not math.isfinite(loss) or (level > 0 and loss > 2 * level + EXPLODED)
+        progress.risen = progress.risen + 1 if is_high else 0
+        if not is_high:
+            progress.level = loss if not level else level + 0.05 * (loss - level)
+        return not math.isfinite(loss) or progress.risen >= HIGH_UPDATES
 
     def _go_back(self, loss: float) -> Generator[Event, None, bool]:
         """Return to the last good weights, with half the rate and a fresh optimizer; gives whether that may help."""
-        progress = self.progress
+        progress, self.progress.risen = self.progress, 0
         if by_hand := self._steering.risks():
             self.controls.steer(LiveSettings.without_risks)
             self.kept.go_back()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nbtextgen import builtin
+from nbtextgen import Pairs, builtin
 from nbtextgen.tokenizers.token_unit import suitable_unit, suitable_units
 
 PHONES = ["k æ t", "b ɔ̃ ʒ u ʁ", "t͡ɕʰ a", "HH AH0 L OW1", "n i 3 h ao 3", "a"]
@@ -47,11 +47,12 @@ def test_long_texts_are_cut_into_byte_pairs() -> None:
     assert suitable_unit(["a long sentence of many words, one of many such sentences in a set"] * 5) == "bpe"
 
 
-def test_targets_whose_words_hardly_recur_are_spelled_with_their_sources() -> None:
-    numbers = builtin("numbers", 300)
+def test_texts_whose_words_hardly_recur_are_spelled() -> None:
+    numbers = Pairs.of([(source, target) for source, target in builtin("numbers", 300) if len(source) > 40])
     assert suitable_units(numbers.sources, numbers.targets) == ("char", "char")
     paragraphs = [f"{source}; {source}; {source}" for source in numbers.sources]
     assert suitable_units(paragraphs, numbers.targets) == ("bpe", "char")
+    assert suitable_units(numbers.targets, numbers.sources) == ("char", "bpe")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from nbtextgen.core.errors import ModelFileError
 from nbtextgen.model.memory import in_fitting_parts
 from nbtextgen.training.controls import Controls
 from nbtextgen.training.events import Checkpoint, Ended, Event, Step, TrainingWarning, Validation
+from nbtextgen.training.step import Update, Updater
 
 WORDS = ["".join(letters) for letters in itertools.product("abcd", repeat=3)]
 REVERSED = Pairs(WORDS, [word[::-1] for word in WORDS])
@@ -122,6 +124,7 @@ def test_folder_deleted_during_training_loses_the_files_but_not_the_model(tmp_pa
 
 UNPRIVILEGED = """
 import os, sys
+from dataclasses import replace
 from pathlib import Path
 import numpy.random
 from nbtextgen import TextGenerator
@@ -202,6 +205,21 @@ def test_training_stops_if_the_loss_explodes_after_three_setbacks() -> None:
     assert len(notes(model)) == 2 and "after 3 returns" in notes(model)[1]
     assert isinstance(model.history[-1], Ended) and model.history[-1].reason == "diverged"
     assert all(torch.isfinite(value).all() for value in model.predictor.networks[0].state_dict().values())
+
+
+@pytest.mark.parametrize(("odd", "returns"), [((30,), 0), ((30, 31), 0), ((30, 32, 33), 0), ((30, 31, 32), 1)])
+def test_a_batch_of_odd_pairs_is_no_explosion(monkeypatch, odd: tuple[int, ...], returns: int) -> None:
+    update, done = Updater.update, 0
+
+    def updated(self: Updater, *given: object) -> Update:
+        nonlocal done
+        done += 1
+        result = update(self, *given)
+        return replace(result, loss=20.0 * result.tokens) if done in odd else result
+
+    monkeypatch.setattr(Updater, "update", updated)
+    model = TextGenerator(**{**SMALL, "epochs": 20, "patience": 99}).fit(REVERSED, callbacks=[])
+    assert len(notes(model)) == returns and model.history[-1].reason == "finished"
 
 
 def test_one_row_for_which_onednn_has_no_memory_is_computed_without_it() -> None:
