@@ -20,7 +20,7 @@ from nbtextgen.data.pairs import Pairs
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.pretrained import check_embeddings
 from nbtextgen.tokenizers.config import TokenizerConfig
-from nbtextgen.tokenizers.token_unit import suitable_unit, suitable_units
+from nbtextgen.tokenizers.token_unit import suitable_units
 from nbtextgen.training.budget import Budget, training_speed
 from nbtextgen.training.config import TrainingConfig
 from nbtextgen.training.device import choose_device
@@ -125,11 +125,8 @@ def _filled(config: Config, defaults: Settings, chosen: dict[str, object]) -> Co
 
 
 def _tokenizer_defaults(config: TokenizerConfig, train: Pairs) -> dict[str, object]:
-    if config.source_tokens or config.target_tokens or config.tokens:
-        source = config.source_tokens or config.tokens or suitable_unit(train.sources)
-        target = config.target_tokens or config.tokens or suitable_unit(train.targets)
-    else:
-        source, target = suitable_units(train.sources, train.targets)
+    given = config.source_tokens or config.tokens, config.target_tokens or config.tokens
+    source, target = suitable_units(train.sources, train.targets, given)
     large = "bpe" in (source, target) or "word" in (source, target)
     size = 8000 if len(train) >= 100_000 else 4000 if len(train) >= 5000 else 1000
     return {

@@ -278,9 +278,10 @@ class LocalTraining:
             self._outputs = ()
             return ValidationResult(samples=samples)
         if name is None or by_tokens:
-            value, measured = score(task, references, outputs), len(pairs)
-            if name == "sequence-accuracy" and task == "exact":
+            if name == "sequence-accuracy" and task == "exact":  # known for all held-out pairs
                 value, measured = scores.sequence_accuracy, len(self.data.valid or ())
+            else:
+                value, measured = score(task, references, outputs), len(pairs)
             return ValidationResult(samples=samples, task_name=task, task=value, task_pairs=measured)
         metric = "rougeL" if name == "rouge" else name
         result = ValidationResult(score(metric, references, outputs), higher_is_better(metric), samples)

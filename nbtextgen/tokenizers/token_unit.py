@@ -28,14 +28,20 @@ _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3
 """A character of Thai, Lao, Burmese, Khmer, kana or Han."""
 
 
-def suitable_units(sources: Sequence[str], targets: Sequence[str]) -> tuple[str, str]:
+def suitable_units(
+    sources: Sequence[str], targets: Sequence[str], given: tuple[str | None, str | None] = (None, None)
+) -> tuple[str, str]:
     """The units of both sides: those that suit each, but one side of long texts makes a side of short ones BPE too.
+
+    If the unit of one side is ``given``, the other is the one that suits it alone.
 
     A side that is spelled stays ``char``, since hardly any token of its BPE would be met often enough to be learned; so do the
     sources of spelled targets unless they are long. Of numbers in words, 2,000 pairs teach to write 99 % in digits, and 2 % in
     BPE; of English numbers in digits, 99.6 % in words, and 34 % where the sources are BPE.
     """
-    source, target = suitable_unit(sources), suitable_unit(targets)
+    source, target = given[0] or suitable_unit(sources), given[1] or suitable_unit(targets)
+    if any(given):
+        return source, target
     if source == "bpe" and target == "char":
         if not is_spelled(targets):
             target = "bpe"

@@ -342,7 +342,8 @@ class Trainer:
 
     def _go_back(self, loss: float) -> Generator[Event, None, bool]:
         """Return to the last good weights, with half the rate and a fresh optimizer; gives whether that may help."""
-        progress, self.progress.risen = self.progress, 0
+        progress = self.progress
+        progress.risen = 0
         if by_hand := self._steering.risks():
             self.controls.steer(LiveSettings.without_risks)
             self.kept.go_back()

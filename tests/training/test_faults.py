@@ -124,7 +124,6 @@ def test_folder_deleted_during_training_loses_the_files_but_not_the_model(tmp_pa
 
 UNPRIVILEGED = """
 import os, sys
-from dataclasses import replace
 from pathlib import Path
 import numpy.random
 from nbtextgen import TextGenerator

@@ -7,7 +7,7 @@ from nbtextgen.data.report.checks import Texts
 from nbtextgen.data.report.findings import Findings, TokenFigures, quartet
 from nbtextgen.tokenizers.base import UNK, Tokenizer
 from nbtextgen.tokenizers.registry import train_tokenizer
-from nbtextgen.tokenizers.token_unit import suitable_unit, suitable_units
+from nbtextgen.tokenizers.token_unit import suitable_units
 
 SAMPLE = 5000
 """Rows that the figures come from: enough for one digit, and a second of work."""
@@ -23,10 +23,8 @@ def token_figures(
     """Train a tokenizer on nine tenths of a sample, and measure it on the last tenth and on all rows."""
     step = -(-len(texts) // SAMPLE)
     figures, too_long = list[TokenFigures](), set[int]()
-    if not any(units):
-        units = suitable_units(texts.sources, texts.targets)
-    for (name, column), unit in zip(texts.columns(), units, strict=True):
-        unit = unit or suitable_unit(column)
+    chosen = suitable_units(texts.sources, texts.targets, units)
+    for (name, column), unit in zip(texts.columns(), chosen, strict=True):
         sample = column[::step]
         held_out = sample[9::10]
         training = [text for index, text in enumerate(sample) if index % 10 != 9]
