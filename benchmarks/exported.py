@@ -27,7 +27,7 @@ from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.export.folder import export
 from nbtextgen.inference.generation import Generations
 from nbtextgen.inference.predictor import Predictor
-from nbtextgen.inference.text_codec import LengthLimit
+from nbtextgen.inference.text_codec import OutputLength
 from nbtextgen.model.config import ATTENTIONS, CELLS, TYINGS, ModelConfig
 from nbtextgen.model.seq2seq import EMBEDDING_SCALE, Seq2Seq
 from nbtextgen.pipeline.defaults import Plan
@@ -82,7 +82,7 @@ def random_writer(options: dict[str, Any], members: int = 1, seed: int = 1) -> P
             for weight in {network.source_embedding.weight, network.target_embedding.weight}:
                 weight.data /= EMBEDDING_SCALE
         networks.append(network)
-    return Predictor(tokens, tokens, networks, LengthLimit(3, 1.0))
+    return Predictor(tokens, tokens, networks, OutputLength(3, 1.0))
 
 
 def exported(predictor: Predictor, folder: Path) -> OnnxGenerator:
@@ -124,7 +124,7 @@ def speed(beam: int, repeat: int) -> tuple[float, float]:
     """Milliseconds for one text of 20 tokens, in PyTorch and exported: LSTM 256, general attention, 8,000 types."""
     tokens = train_tokenizer([" ".join(f"w{number}" for number in range(7995))], "word")
     config = ModelConfig(embedding_size=256, hidden_size=256, dropout=0.0)
-    predictor = Predictor(tokens, tokens, [Seq2Seq(config, tokens.size, tokens.size)], LengthLimit(20, 0.0))
+    predictor = Predictor(tokens, tokens, [Seq2Seq(config, tokens.size, tokens.size)], OutputLength(20, 0.0))
     text, way = " ".join(f"w{number}" for number in range(20)), {"beam": beam, "min_length": 20, "precision": "fp32"}
     milliseconds = []
     with tempfile.TemporaryDirectory() as place:

@@ -28,7 +28,7 @@ from nbtextgen.export.folder import export
 from nbtextgen.export.page.document import describe, export_page, script
 from nbtextgen.export.page.packing import pack, parameter_count, round_networks
 from nbtextgen.inference.predictor import Predictor
-from nbtextgen.inference.text_codec import LengthLimit
+from nbtextgen.inference.text_codec import OutputLength
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.pipeline.defaults import Plan
@@ -50,7 +50,7 @@ def model() -> tuple[Predictor, Plan]:
     config = ModelConfig(embedding_size=256, hidden_size=256, dropout=0.0, copy=False)
     network = Seq2Seq(config, tokens.size, tokens.size)
     network.output_weight.data *= 3  # clear preferences, so that rounding does not decide
-    predictor = Predictor(tokens, tokens, [network], LengthLimit(LENGTH, 0.0))
+    predictor = Predictor(tokens, tokens, [network], OutputLength(LENGTH, 0.0))
     round_networks(predictor.networks, 16)
     return predictor, Plan(TokenizerConfig(tokens="word"), config, TrainingConfig(), {})
 

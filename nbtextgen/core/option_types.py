@@ -98,7 +98,7 @@ class DecodingOptions(TypedDict, total=False):
 
     beam: int
     n_best: int
-    length_penalty: float
+    length_penalty: float | None
     coverage_penalty: float
     sample: bool
     temperature: float

@@ -72,7 +72,7 @@ class Beam(BatchSearch):
         super().__init__(batch, constraints, limits, finished)
         self.sums = torch.zeros(0, batch.width, device=batch.source.device)
         self._limits = np.array(self.max_lengths)
-        self._norms = (self._limits + 1.0) ** self.config.length_penalty
+        self._norms = (self._limits + 1.0) ** self.config.length_exponent
         # The n-th best score of each source, once there are n.
         self._thresholds = np.full(len(self.max_lengths), IMPOSSIBLE)
 
@@ -134,7 +134,7 @@ class Beam(BatchSearch):
             index, length = indices[row], steps[row]
             finished = self.finished[index]
             threshold = self._thresholds.item(index)
-            score = float(sums[row, column]) / length_norm(length + 1, config.length_penalty)
+            score = float(sums[row, column]) / length_norm(length + 1, config.length_exponent)
             if score <= threshold:  # a coverage penalty could only lower it
                 continue
             parent = origins[row][column]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.options import option
@@ -10,6 +10,8 @@ from nbtextgen.decoding.glossary import glossary_entries
 
 NOTHING_ALLOWED = "These rules leave no token to generate; relax --allow, --forbid or --min-length."
 
+LENGTH_PENALTY = 0.6
+"""Length penalty where none is given and none was chosen at the end of training."""
 TERM_BEAM = 5
 """Width of the beam for outputs that must contain terms, where the settings ask for greedy search."""
 
@@ -20,8 +22,12 @@ class DecodingConfig:
 
     beam: int = option(1, "hypotheses kept at every step; 1 is greedy", minimum=1, maximum=1000, usual=(1, 16))
     n_best: int = option(1, "candidates returned for each source", minimum=1, maximum=1000, usual=(1, 10))
-    length_penalty: float = option(
-        0.6, "scores are divided by length ** this; 0 turns it off", minimum=0.0, maximum=10.0, usual=(0, 2)
+    length_penalty: float | None = option(
+        None,
+        "scores are divided by length ** this; 0 turns it off; default: chosen on held-out pairs at the end of training",
+        minimum=0.0,
+        maximum=10.0,
+        usual=(0, 2),
     )
     coverage_penalty: float = option(
         0.0, "penalty for source tokens that were never attended to", minimum=0.0, maximum=100.0, usual=(0, 2)
@@ -97,6 +103,15 @@ class DecodingConfig:
             if changed
             else ""
         )
+
+    @property
+    def length_exponent(self) -> float:
+        """The length penalty, the usual one if it is open."""
+        return LENGTH_PENALTY if self.length_penalty is None else self.length_penalty
+
+    def with_length_penalty(self, penalty: float) -> DecodingConfig:
+        """The same settings with a length penalty, if they leave it open."""
+        return self if self.length_penalty is not None else replace(self, length_penalty=penalty)
 
     @property
     def has_terms(self) -> bool:

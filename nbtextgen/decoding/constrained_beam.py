@@ -215,12 +215,12 @@ class ConstrainedBeam(Beam):
         known = np.where(least > IMPOSSIBLE, least, np.float32(0))[:, None]
         expected = np.where(needs > 0, np.minimum(known - costs, 0), 0) * EXPECTED_COST
         lengths = steps[:, None] + needs + 1.0
-        self._expected[rows] = ((chosen.totals + expected) / lengths**self.config.length_penalty).max(1)
+        self._expected[rows] = ((chosen.totals + expected) / lengths**self.config.length_exponent).max(1)
         self._lacking[rows] = (~self._table.settled[chosen.states] & possible).any(1)
         self._states[rows], self._costs[rows], self._least_costs[rows] = chosen.states, costs, least
 
     def _bounds(self, indices: Ids, best_sums: NDArray[np.float32], steps: Ids) -> NDArray[np.float64]:
-        met = best_sums / (steps + 1.0) ** self.config.length_penalty
+        met = best_sums / (steps + 1.0) ** self.config.length_exponent
         bounds = np.where(self._lacking, self._expected, met)
         return np.where(self._matchers[indices] < 0, super()._bounds(indices, best_sums, steps), bounds)
 

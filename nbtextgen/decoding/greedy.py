@@ -73,7 +73,7 @@ class GreedySearch(BatchSearch):
         index = int(batch.source_indices[row])
         trace = batch.trace_back(index, column, int(batch.steps[row]))
         logs = np.array(trace.logs[:length], dtype=np.float32)
-        score = float(logs.sum()) / length_norm(length, self.config.length_penalty)
+        score = float(logs.sum()) / length_norm(length, self.config.length_exponent)
         weights = None if trace.attention is None else batch.stack_attention(index, trace.attention[:length])
         rivals = np.array(trace.rivals[:length], dtype=np.float32)
         return Hypothesis(trace.tokens[: length - 1], logs, weights, score, length <= self.max_lengths[index], rivals)

@@ -150,7 +150,7 @@ class _Search:
         finally:
             logs = np.array(log_probabilities[: len(ids)], dtype=np.float32)
             attention = to_numpy(torch.cat(kept[: len(ids)], 1)[0]) if kept and ids else None
-            score = float(logs.sum()) / length_norm(len(ids), config.length_penalty)
+            score = float(logs.sum()) / length_norm(len(ids), config.length_exponent)
             ended = bool(ids) and ids[-1] == EOS and len(ids) <= limit
             others = np.array(rivals[: len(ids)], dtype=np.float32)
             found = [Hypothesis(ids[:-1], logs, attention, score, ended, others)] if ids else []

@@ -176,7 +176,7 @@ def search_minimal_edits(explainer: Explainer, token: int | str | None, backgrou
         subject,
         _ByEditing(subject.source, units, predictor) if member is None else ByMask(subject, member),
         part.steps,
-        limit=predictor.limit,
+        limit=predictor.output_length,
         on_progress=explainer.on_progress,
     )
     if margins(np.ones((1, len(units)), bool))[0] <= 0:

@@ -142,5 +142,5 @@ def randomized(predictor: Predictor, seed: int) -> Predictor:
             fresh = Seq2Seq(network.config, network.source_embedding.num_embeddings, network.vocabulary_size)
             networks.append(fresh.to(predictor.device).eval())
     return Predictor(
-        predictor.source, predictor.target, networks, predictor.limit, predictor.copy, predictor.max_source
+        predictor.source, predictor.target, networks, predictor.output_length, predictor.copy, predictor.max_source
     )

@@ -42,7 +42,7 @@ def export(format: str, folder: Path, predictor: Predictor, plan: Plan) -> Path:
             "networks": len(predictor.networks),
             "attention": predictor.networks[0].config.attention != "none",
             "copy": predictor.networks[0].config.copy,
-            "limit": asdict(predictor.limit),
+            "limit": asdict(predictor.output_length),
             "clean": plan.data.clean,
             "max_source": predictor.max_source,
             "fingerprint": predictor.fingerprint,

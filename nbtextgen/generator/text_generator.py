@@ -255,15 +255,14 @@ class TextGenerator(Configurable, ExplainedModel):
             self._session = None
 
     def _calibrate(self, data: TrainingData, valid: Pairs | None) -> None:
-        """Calibrate the confidence of a model that was just trained; a run keeps the result in its folder."""
+        """Choose the length penalty of a model that was just trained and calibrate its confidence; a run keeps both in its folder."""
         if self._predictor is None or self._plan is None:  # other processes train it
             return
-        if self.run is not None and (kept := self.run.read_confidence(self._predictor)) is not None:
-            self._predictor.confidence = kept
+        if self.run is not None and self.run.restore_calibration(self._predictor):
             return
         calibrate_after_training(self._predictor, self._plan, data, valid, self.history)
         if self.run is not None:
-            self.run.keep_confidence(self._predictor)
+            self.run.keep_calibration(self._predictor)
 
     # Scores -------------------------------------------------------------------------------------------------------
 

@@ -30,7 +30,7 @@ from nbtextgen.decoding.stepper import Ensemble, Stepper
 from nbtextgen.decoding.streaming import stream
 from nbtextgen.inference.generation import Generation, Generations
 from nbtextgen.inference.sources import EncodedSources
-from nbtextgen.inference.text_codec import MAX_SOURCE_TOKENS, LengthLimit, TextCodec
+from nbtextgen.inference.text_codec import MAX_SOURCE_TOKENS, OutputLength, TextCodec
 from nbtextgen.model.int8 import Int8Seq2Seq, int8_is_faster
 from nbtextgen.model.isolation import isolated_methods
 from nbtextgen.model.memory import in_fitting_parts, is_out_of_memory, make_room, memory_errors
@@ -67,7 +67,7 @@ class Predictor:
     Attributes:
         source, target: tokenizers of both sides.
         networks: one, or several used as an ensemble.
-        limit: longest output for a source length.
+        output_length: longest output for a source length, and the length penalty.
         copy: maps source tokens to target-side ids; only with a copy head.
         max_source: source tokens that are read.
         second: another network, which scores outputs for their confidence; or ``None``.
@@ -77,7 +77,7 @@ class Predictor:
     source: Tokenizer
     target: Tokenizer
     networks: list[Seq2Seq]
-    limit: LengthLimit
+    output_length: OutputLength
     copy: CopyMap | None = field(default=None)
     max_source: int = MAX_SOURCE_TOKENS
     second: Seq2Seq | None = field(default=None, repr=False)
@@ -105,7 +105,7 @@ class Predictor:
         return TextCodec(
             self.source,
             self.target,
-            self.limit,
+            self.output_length,
             has_attention,
             self.copy,
             self.fingerprint,
@@ -306,6 +306,7 @@ class Predictor:
         """Add the hypotheses of every source to its list in ``hypotheses``, in parallel searches."""
         texts, stepper = len(sources.texts), self._stepper(config.precision)
         source, copies = self._tensors(sources)
+        config = config.with_length_penalty(self.output_length.penalty)
 
         def search(rows: list[int], shared: CancellationToken) -> None:
             decode(

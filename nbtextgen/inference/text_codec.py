@@ -15,7 +15,7 @@ from nbtextgen.core.errors import ModelFileError, OptionError
 from nbtextgen.core.escaping import brief, pictured_piece
 from nbtextgen.core.wording import share
 from nbtextgen.data.batching import CopyMap, Examples, pad
-from nbtextgen.decoding.config import DecodingConfig, TokenRules
+from nbtextgen.decoding.config import LENGTH_PENALTY, DecodingConfig, TokenRules
 from nbtextgen.decoding.hypothesis import Hypothesis
 from nbtextgen.inference.generation import Generation, GenerationInterrupted, Generations, assessed, observed
 from nbtextgen.inference.sources import EncodedSources
@@ -36,14 +36,20 @@ UNITS = {"char": "characters", "word": "words", "symbol": "symbols", "bpe": "tok
 
 
 @dataclass(frozen=True)
-class LengthLimit:
-    """The longest output for a source: ``offset + slope x source tokens``, learned from the training pairs."""
+class OutputLength:
+    """How long outputs are: at most ``offset + slope x source tokens``, learned from the training pairs.
+
+    Attributes:
+        offset, slope: of the longest output, in tokens.
+        penalty: the length penalty of a search whose settings leave it open.
+    """
 
     offset: int
     slope: float
+    penalty: float = LENGTH_PENALTY
 
     @classmethod
-    def from_examples(cls, examples: Examples) -> LengthLimit:
+    def from_examples(cls, examples: Examples) -> OutputLength:
         """Allow 25 % more than 999 of 1,000 training pairs need, plus a constant.
 
         Beam search continues while a longer output could still win, so a limit that is too high costs time.
@@ -54,14 +60,16 @@ class LengthLimit:
         return cls(3 + max(0, math.ceil(1.25 * excess)), 1.25 * ratio)
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, object]) -> LengthLimit:
-        """Read a limit from a manifest; raises ``ModelFileError`` if the numbers are not a limit."""
-        offset, slope = values["offset"], values["slope"]
+    def from_dict(cls, values: Mapping[str, object]) -> OutputLength:
+        """Read ``asdict`` back from a manifest; raises ``ModelFileError`` if the numbers cannot be right."""
+        offset, slope, penalty = values["offset"], values["slope"], values.get("penalty", LENGTH_PENALTY)
         if not (isinstance(offset, int) and isinstance(slope, (int, float)) and 0 <= offset < 1e6 and 0 <= slope < 1e6):
             raise ModelFileError(
                 f'"limit" needs two non-negative numbers, but has offset {offset!r} and slope {slope!r}.'
             )
-        return cls(offset, float(slope))
+        if not (isinstance(penalty, (int, float)) and 0 <= penalty <= 10):
+            raise ModelFileError(f'"limit" needs a length penalty from 0 to 10, but has {penalty!r}.')
+        return cls(offset, float(slope), float(penalty))
 
     def __call__(self, source_length: int) -> int:
         return self.offset + math.ceil(self.slope * source_length)
@@ -73,7 +81,7 @@ class TextCodec:
 
     Attributes:
         source, target: tokenizers of both sides.
-        limit: longest output for a source length.
+        output_length: longest output for a source length, and the length penalty.
         has_attention: whether the networks have attention.
         copy: maps source tokens to target-side ids; only with a copy head.
         fingerprint: of the model, for its generations.
@@ -84,7 +92,7 @@ class TextCodec:
 
     source: Tokenizer
     target: Tokenizer
-    limit: LengthLimit
+    output_length: OutputLength
     has_attention: bool
     copy: CopyMap | None = None
     fingerprint: str = ""
@@ -113,7 +121,7 @@ class TextCodec:
         rules, finder = self.token_rules(config, prefix), TermFinder(config, self.source, self.target, self.copy)
         borders = None if finder.idle else token_borders(self.target)
         required = [finder.of(*each) for each in zip(texts, words, strict=True)]
-        limits = [config.max_length or self.limit(len(row)) for row in rows]
+        limits = [config.max_length or self.output_length(len(row)) for row in rows]
         if not finder.idle:
             fitted = zip(required, limits, strict=True)
             required, limits = map(

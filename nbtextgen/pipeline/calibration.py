@@ -20,12 +20,17 @@ from nbtextgen.evaluation.references import acceptable
 from nbtextgen.inference.generation import Generations
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.pipeline.defaults import Plan
+from nbtextgen.pipeline.fit import task_metric
+from nbtextgen.pipeline.length_penalty import MAX_PAIRS as MOST_FOR_LENGTH
+from nbtextgen.pipeline.length_penalty import choose_length_penalty
 from nbtextgen.pipeline.model_data import model_references
 from nbtextgen.pipeline.training_data import TrainingData
 from nbtextgen.training.events import Ended, Event, Validation
 
 EXAMPLES_PER_PAIR = 50
 """Examples that training has read for each pair that it is calibrated on at its end, so that this takes some 2 % longer."""
+BEAM_COST = 5
+"""What a pair costs on which the length penalty is chosen, in pairs that the confidence is calibrated on."""
 MAX_PAIRS = 2000
 """Pairs that a model is calibrated on at the end of training, at most."""
 EXACT_SHARE = 0.2
@@ -37,9 +42,9 @@ SIMILAR = "chrf>=60"
 def calibrate_after_training(
     predictor: Predictor, plan: Plan, data: TrainingData, valid: Pairs | None, events: Sequence[Event]
 ) -> None:
-    """Give a model the statistics of its training data, and a calibration of greedy search on validation pairs.
+    """Give a model the statistics of its training data, a length penalty, and a calibration of greedy search on validation pairs.
 
-    There is none for a language model, or if training was so short, or held out so few pairs, that fewer than ``LEAST`` are
+    There are none for a language model, or if training was so short, or held out so few pairs, that fewer than ``LEAST`` are
     left.
 
     Args:
@@ -52,17 +57,25 @@ def calibrate_after_training(
     if plan.data.context is not None:
         return
     predictor.confidence = Confidence(TrainingStatistics.of(data.train.sources, data.train.targets))
-    held_out = len(data.valid_texts if valid is None else valid)
-    count = min(held_out, MAX_PAIRS, _updates(events) * (plan.training.batch_size or 1) // EXAMPLES_PER_PAIR)
+    affordable = _updates(events) * (plan.training.batch_size or 1) // EXAMPLES_PER_PAIR
+    count = min(len(data.valid_texts if valid is None else valid), MAX_PAIRS, affordable)
     if count < LEAST:
         return
     texts = data.valid_texts
     pairs = Pairs([source for source, _ in texts], [target for _, target in texts]) if valid is None else valid
-    spread = pairs.take(np.linspace(0, len(pairs) - 1, count).astype(int).tolist())
+    few = min(count, MOST_FOR_LENGTH, affordable // BEAM_COST)
     try:
-        calibrate_predictor(predictor, plan, spread, None, DecodingConfig())
+        if few >= LEAST and task_metric(plan) != "exact":  # short outputs hardly depend on it
+            penalty = choose_length_penalty(predictor, _spread(pairs, few))
+            predictor.output_length = replace(predictor.output_length, penalty=penalty)
+        calibrate_predictor(predictor, plan, _spread(pairs, count), None, DecodingConfig())
     except (KeyboardInterrupt, MemoryShortError):
-        return  # the model is whole without it
+        return  # the model is whole without them
+
+
+def _spread(pairs: Pairs, count: int) -> Pairs:
+    """Pairs from all over the data."""
+    return pairs.take(np.linspace(0, len(pairs) - 1, count).astype(int).tolist())
 
 
 def _updates(events: Sequence[Event]) -> int:

@@ -18,7 +18,7 @@ from nbtextgen.decoding.config import DecodingConfig, TokenRules
 from nbtextgen.decoding.stepper import Ensemble, Stepper
 from nbtextgen.decoding.streaming import stream
 from nbtextgen.inference.predictor import Predictor
-from nbtextgen.inference.text_codec import LengthLimit
+from nbtextgen.inference.text_codec import OutputLength
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.isolation import isolated, isolated_steps
 from nbtextgen.model.memory import memory_errors
@@ -172,7 +172,7 @@ def text_training_data(settings: Plan, text: str, tokenizer: Tokenizer | None = 
         train=windows(train, context, length),
         valid=windows(held, context, length) if len(held) else None,
         valid_texts=_sample_texts(target, held, context),
-        limit=LengthLimit(length, 0.0),
+        output_length=OutputLength(length, 0.0),
     )
 
 

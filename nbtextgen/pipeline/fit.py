@@ -247,7 +247,7 @@ class LocalTraining:
         if kept is not None:
             second = deepcopy(networks[0])
             put(second, kept)
-        return Predictor(data.source, data.target, networks, data.limit, self.copy, longest, second)
+        return Predictor(data.source, data.target, networks, data.output_length, self.copy, longest, second)
 
     def _load_embeddings(self, network: Seq2Seq) -> None:
         model = self.plan.model

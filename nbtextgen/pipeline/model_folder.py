@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -37,7 +38,7 @@ from nbtextgen.core.files import (
 from nbtextgen.core.options import Settings
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.inference.predictor import Predictor
-from nbtextgen.inference.text_codec import MAX_SOURCE_TOKENS, LengthLimit
+from nbtextgen.inference.text_codec import MAX_SOURCE_TOKENS, OutputLength
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.isolation import forked_generators, isolated
 from nbtextgen.model.memory import memory_errors
@@ -105,7 +106,7 @@ def write_model(work: Path, predictor: Predictor, plan: Plan, options: Settings,
     manifest: dict[str, object] = {
         "format": FORMAT,
         "networks": len(predictor.networks),
-        "limit": {"offset": predictor.limit.offset, "slope": predictor.limit.slope},
+        "limit": asdict(predictor.output_length),
         "options": options_to_write(options),
         "settings": plan.as_dict(),
         "files": checksums(work),
@@ -164,7 +165,7 @@ def load(folder: Path) -> tuple[Predictor, Plan, JsonObject]:
         verify(folder, manifest["files"], MANIFEST)
         source, target = read_tokenizers(folder, manifest["files"])
         plan = Plan.from_dict(manifest["settings"])
-        limit = LengthLimit.from_dict(manifest["limit"])
+        limit = OutputLength.from_dict(manifest["limit"])
         networks = [
             _network(folder / f"weights-{number}.safetensors", plan.model, source.size, target.size)
             for number in range(1, network_count(manifest["networks"]) + 1)

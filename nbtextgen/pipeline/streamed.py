@@ -21,7 +21,7 @@ from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.data.readers.read import files_of, stream_pairs
 from nbtextgen.data.rows import Place, same_key
 from nbtextgen.data.token_store import open_store, store_key
-from nbtextgen.inference.text_codec import LengthLimit
+from nbtextgen.inference.text_codec import OutputLength
 from nbtextgen.pipeline.data_checks import check_enough, data_warnings, held_out_warnings
 from nbtextgen.pipeline.defaults import Plan, plan
 from nbtextgen.pipeline.training_data import METRIC_PAIRS, PreparedData, TrainingData, train_tokenizers
@@ -137,7 +137,7 @@ class StreamedSource:
         if valid is not None:
             encoded = encode_examples(valid.sources, valid.targets, source, target, copy)
         few = self.train[:20_000]
-        limit = LengthLimit.from_examples(encode_examples(few.sources, few.targets, source, target, copy))
+        limit = OutputLength.from_examples(encode_examples(few.sources, few.targets, source, target, copy))
         texts = tuple(valid[: max(self.plan.training.samples, METRIC_PAIRS)]) if valid is not None else ()
         training_data = TrainingData(source, target, store.examples, encoded, texts, limit, store.left_out)
         notes = (*self.first.notes, *held_out_warnings(self.train, valid), *data_warnings(self.train, training_data))

@@ -13,7 +13,7 @@ from nbtextgen.data.batching import CopyMap, Examples, encode_examples
 from nbtextgen.data.corpus import ShiftingWindows
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.replay import Replay
-from nbtextgen.inference.text_codec import LengthLimit
+from nbtextgen.inference.text_codec import OutputLength
 from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.tokenizers.base import Tokenizer
 from nbtextgen.tokenizers.registry import train_tokenizer
@@ -56,7 +56,7 @@ class TrainingData:
         train: encoded training pairs.
         valid: encoded validation pairs, or ``None``.
         valid_texts: texts of the first validation pairs, for samples and for metrics of generated texts.
-        limit: longest output for a source length.
+        output_length: longest output for a source length, and the length penalty.
         left_out: number of pairs that were too long.
         start: the model that training goes on from, or ``None``: new weights.
     """
@@ -66,7 +66,7 @@ class TrainingData:
     train: Examples
     valid: Examples | None
     valid_texts: tuple[tuple[str, str], ...]
-    limit: LengthLimit
+    output_length: OutputLength
     left_out: int = 0
     start: StartingPoint | None = None
 
@@ -83,7 +83,7 @@ class TrainingData:
         source, target = tokenizers or train_tokenizers(plan, train)
         copy = CopyMap(source, target) if plan.model.copy else None
         examples = encode_examples(train.sources, train.targets, source, target, copy)
-        limit, longest = LengthLimit.from_examples(examples), plan.training.max_length
+        length, longest = OutputLength.from_examples(examples), plan.training.max_length
         rows = examples.rows_within(longest)
         if not rows:
             raise DataError(
@@ -93,12 +93,12 @@ class TrainingData:
         left_out = len(examples) - len(rows)
         kept = examples.take(rows) if left_out else examples
         if valid is None:
-            return cls(source, target, kept, None, (), limit, left_out)
+            return cls(source, target, kept, None, (), length, left_out)
         encoded = encode_examples(valid.sources, valid.targets, source, target, copy)
         rows = encoded.rows_within(longest)
         texts = tuple(valid[row] for row in rows[: max(plan.training.samples, METRIC_PAIRS)])
         left_out += len(encoded) - len(rows)
-        return cls(source, target, kept, encoded.take(rows) if rows else None, texts, limit, left_out)
+        return cls(source, target, kept, encoded.take(rows) if rows else None, texts, length, left_out)
 
     @classmethod
     def sample(cls, plan: Plan, train: Pairs, size: int) -> TrainingData:
@@ -109,7 +109,7 @@ class TrainingData:
         copy = CopyMap(source, target) if plan.model.copy else None
         examples = encode_examples(sample.sources, sample.targets, source, target, copy)
         kept = examples.take(examples.rows_within(plan.training.max_length) or [0])
-        return cls(source, target, kept, None, (), LengthLimit.from_examples(examples))
+        return cls(source, target, kept, None, (), OutputLength.from_examples(examples))
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.data.replay import with_target_size
 from nbtextgen.inference.predictor import Predictor
-from nbtextgen.inference.text_codec import LengthLimit
+from nbtextgen.inference.text_codec import OutputLength
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.growth import grown_weights
 from nbtextgen.model.isolation import isolated
@@ -249,9 +249,9 @@ class WarmStart:
             metric,
             score_outputs(self.predictor, texts, metric) if texts else 0.0,
         )
-        limits = (self.predictor.limit, new.limit)
-        limit = LengthLimit(max(each.offset for each in limits), max(each.slope for each in limits))
-        training_data = TrainingData(*tokenizers, examples, held, held_texts, limit, new.left_out, point)
+        earlier, later = self.predictor.output_length, new.output_length
+        length = OutputLength(max(earlier.offset, later.offset), max(earlier.slope, later.slope), earlier.penalty)
+        training_data = TrainingData(*tokenizers, examples, held, held_texts, length, new.left_out, point)
         old = self.old.train
         all_valid = [
             pairs for pairs in (self.old.valid or (Pairs.of(texts) if texts else None), valid) if pairs is not None

@@ -13,6 +13,7 @@ import time
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
 
@@ -37,7 +38,7 @@ from nbtextgen.core.options import Settings
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.token_store import open_examples, save_examples
 from nbtextgen.inference.predictor import Predictor
-from nbtextgen.inference.text_codec import LengthLimit
+from nbtextgen.inference.text_codec import OutputLength
 from nbtextgen.pipeline import model_folder
 from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.pipeline.training_data import PreparedData, StartingPoint, TrainingData
@@ -136,7 +137,7 @@ class Run:
             "settings": plan.as_dict(),
             "choices": dict(plan.choices),
             "options": model_folder.options_to_write(options),
-            "limit": {"offset": training_data.limit.offset, "slope": training_data.limit.slope},
+            "limit": asdict(training_data.output_length),
             "left_out": training_data.left_out,
         }
         try:
@@ -218,7 +219,7 @@ class Run:
             train = open_examples(folder, "train", **sizes)
             valid = open_examples(folder, "held", **sizes) if "held-sources-ids.npy" in files else None
             texts = tuple((str(text), str(reference)) for text, reference in read_json(folder / "shown.json")["pairs"])
-            limit = LengthLimit.from_dict(self._manifest["limit"])
+            limit = OutputLength.from_dict(self._manifest["limit"])
             start = _read_start(folder) if START in files else None
             return TrainingData(source, target, train, valid, texts, limit, int(self._manifest["left_out"]), start)
         except NbTextGenError:
@@ -267,26 +268,36 @@ class Run:
         best = self.best_model()
         for reason in best.skipped:
             warnings.warn(f"{reason} The model before it is used.", stacklevel=3)
-        best.content.confidence = self.read_confidence(best.content)
+        self.restore_calibration(best.content)
         return best.content
 
-    def keep_confidence(self, predictor: Predictor) -> None:
-        """Keep the calibrations of a model in the folder, if it can be written."""
+    def keep_calibration(self, predictor: Predictor) -> None:
+        """Keep what held-out pairs say of a model (its calibrations and its length penalty) in the folder, if it can be written."""
         if predictor.confidence is None:
             return
-        content = {"model": predictor.fingerprint, "confidence": predictor.confidence.as_dict()}
+        content = {
+            "model": predictor.fingerprint,
+            "confidence": predictor.confidence.as_dict(),
+            "limit": asdict(predictor.output_length),
+        }
         with suppress(OSError, ModelFileError):
             replace(self.folder / CONFIDENCE, as_sealed_json(content))
 
-    def read_confidence(self, predictor: Predictor) -> Confidence | None:
-        """The calibrations that were kept for a model, or ``None`` if there are none for it, or damaged ones."""
+    def restore_calibration(self, predictor: Predictor) -> bool:
+        """Give a model what ``keep_calibration`` kept; ``False`` if there is nothing for this model, or it is damaged."""
         try:
             if not (self.folder / CONFIDENCE).is_file():
-                return None
+                return False
             content = read_sealed_json(self.folder / CONFIDENCE)
-            return Confidence.from_dict(content["confidence"]) if content["model"] == predictor.fingerprint else None
+            if content["model"] != predictor.fingerprint:
+                return False
+            confidence = Confidence.from_dict(content["confidence"])
+            if "limit" in content:
+                predictor.output_length = OutputLength.from_dict(content["limit"])
+            predictor.confidence = confidence
+            return True
         except (ModelFileError, OSError, KeyError, TypeError):
-            return None  # the model is whole without them
+            return False  # the model is whole without them
 
     def __repr__(self) -> str:
         return f"Run({str(self.folder)!r})"

@@ -19,7 +19,7 @@ from nbtextgen.decoding.hypothesis import Hypothesis
 from nbtextgen.inference.bulk import GeneratedTable, generate_table
 from nbtextgen.inference.generation import Generation, Generations, accept_outputs
 from nbtextgen.inference.sources import EncodedSources, validate_sources
-from nbtextgen.inference.text_codec import MAX_SOURCE_TOKENS, LengthLimit, TextCodec
+from nbtextgen.inference.text_codec import MAX_SOURCE_TOKENS, OutputLength, TextCodec
 from nbtextgen.serving.network import (
     CONFIDENCE,
     DECODER,
@@ -82,7 +82,7 @@ class OnnxGenerator:
             source = tokenizer_from_dict(read_json(folder / SOURCE))
             target = tokenizer_from_dict(read_json(folder / TARGET)) if TARGET in manifest["files"] else source
             limit, copy = (
-                LengthLimit.from_dict(manifest["limit"]),
+                OutputLength.from_dict(manifest["limit"]),
                 CopyMap(source, target) if manifest["copy"] else None,
             )
             networks = [
@@ -148,8 +148,10 @@ class OnnxGenerator:
         return generations[0] if single else generations
 
     def _generations(self, sources: list[str], config: DecodingConfig) -> Generations:
+        settled = config.with_length_penalty(self.codec.output_length.penalty)
+
         def search(batch: EncodedSources, hypotheses: list[list[Hypothesis]]) -> None:
-            hypotheses[:] = decode(self.networks, batch.ids, batch.copy_ids, config, batch.limits, batch.rules)
+            hypotheses[:] = decode(self.networks, batch.ids, batch.copy_ids, settled, batch.limits, batch.rules)
 
         return self.codec.generate(sources, config, config.batch_size, search)
 

@@ -197,7 +197,7 @@ class GreedySearch(BatchSearch):
     def _hypothesis(self, row: int, column: int) -> Hypothesis:
         ids, logs = self.tokens[row][column], np.array(self.logs[row][column], np.float32)
         attention = np.stack(self.attention[row])[: len(ids), column]
-        score = float(logs.sum()) / length_norm(len(ids), self.config.length_penalty)
+        score = float(logs.sum()) / length_norm(len(ids), self.config.length_exponent)
         rivals = np.array(self.rivals[row][column], np.float32)
         return Hypothesis(ids[:-1], logs, attention, score, len(ids) <= int(self.limits[row]), rivals)
 
@@ -241,7 +241,7 @@ class BeamSearch(BatchSearch):
         """Collect a hypothesis that ends, if it belongs to the n best of its source."""
         length = self.generated.shape[-1] + 1
         weights = np.concatenate([self.attention[row, parent], attention[None]])
-        score = total / length_norm(length, self.config.length_penalty) + self._coverage(row, weights)
+        score = total / length_norm(length, self.config.length_exponent) + self._coverage(row, weights)
         index = int(self.rows[row])
         finished = self.finished[index]
         if len(finished) >= self.config.n_best and score <= finished[self.config.n_best - 1].score:
@@ -263,7 +263,7 @@ class BeamSearch(BatchSearch):
         step, kept, best_sums = self.generated.shape[-1], list[int](), self.sums.max(1)
         for row, index in enumerate(_ints(self.rows)):
             finished, limit = self.finished[index], int(self.limits[index])
-            bound = best_sums[row] / length_norm(limit + 1, self.config.length_penalty)
+            bound = best_sums[row] / length_norm(limit + 1, self.config.length_exponent)
             safe = len(finished) >= self.config.n_best and finished[self.config.n_best - 1].score >= bound
             if not safe and step <= limit and best_sums[row] > IMPOSSIBLE:
                 kept.append(row)

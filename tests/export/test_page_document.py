@@ -19,7 +19,7 @@ from nbtextgen.export.formats import export_model
 from nbtextgen.export.page import document
 from nbtextgen.export.page.packing import pack, rounded
 from nbtextgen.inference.predictor import Predictor
-from nbtextgen.inference.text_codec import LengthLimit
+from nbtextgen.inference.text_codec import OutputLength
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.seq2seq import Seq2Seq
 from nbtextgen.pipeline.defaults import Plan
@@ -37,7 +37,7 @@ class Model:
         words = train_tokenizer([HOSTILE.replace(" ", "")], "char")
         config = ModelConfig(hidden_size=hidden, embedding_size=4, dropout=0.0, copy=False)
         network = Seq2Seq(config, words.size, words.size)
-        self.predictor = Predictor(words, words, [network], LengthLimit(3, 1.0))
+        self.predictor = Predictor(words, words, [network], OutputLength(3, 1.0))
         self.plan = Plan(TokenizerConfig(tokens="char"), config, TrainingConfig(), {}, DataConfig(clean=clean))
         self.background = (HOSTILE,)
 

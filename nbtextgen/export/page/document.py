@@ -151,7 +151,7 @@ def describe(predictor: Predictor, plan: Plan, bits: int) -> tuple[dict[str, obj
         "kernel": kernel(),
         "source": source,
         "target": None if one_tokenizer else target,
-        "limit": asdict(predictor.limit),
+        "limit": asdict(predictor.output_length),
         "max_source": predictor.max_source,
         "clean": cleaning(plan.data.clean),
         "continuation": None if context is None else {"context": context, "window": plan.data.window or 4 * context},

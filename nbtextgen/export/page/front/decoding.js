@@ -21,7 +21,7 @@ const MODES = { greedy: "Greedy", beam: "Beam search", sample: "Sampling" };
 const NUMBER_FIELDS = [
   ["beam", "Beam width", "hypotheses kept at every step", 2, 16, 1, 5, ["beam"]],
   ["n_best", "Candidates", "outputs shown", 1, 10, 1, 3, ["beam", "sample"]],
-  ["length_penalty", "Length penalty", "0 prefers short outputs", 0, 2, 0.1, 0.6, ["beam"]],
+  ["length_penalty", "Length penalty", "0 prefers short outputs; empty: learned", 0, 2, 0.1, null, ["beam"]],
   ["temperature", "Temperature", "below 1 sharpens", 0.1, 3, 0.05, 1, ["sample"]],
   ["top_k", "Top k", "likeliest tokens only; 0 is off", 0, 1000, 1, 0, ["sample"]],
   ["top_p", "Top p", "smallest set with this probability", 0.05, 1, 0.05, 1, ["sample"]],

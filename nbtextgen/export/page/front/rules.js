@@ -2,6 +2,8 @@
 
 /** Smallest log-probability of a forced token, so that even an impossible one can be generated. */
 const FORCED_MINIMUM = -1e4;
+/** Length penalty where none is given and none was chosen at the end of training. */
+const LENGTH_PENALTY = 0.6;
 const NOTHING_ALLOWED = "These rules leave no token to generate; relax them.";
 
 /**
@@ -10,7 +12,7 @@ const NOTHING_ALLOWED = "These rules leave no token to generate; relax them.";
  * @typedef {object} DecodingOptions
  * @property {number} beam
  * @property {number} n_best
- * @property {number} length_penalty
+ * @property {number | null} length_penalty null is that of the model
  * @property {number} coverage_penalty
  * @property {boolean} sample
  * @property {number} temperature
@@ -38,7 +40,7 @@ const NOTHING_ALLOWED = "These rules leave no token to generate; relax them.";
 const DEFAULT_OPTIONS = {
   beam: 1,
   n_best: 1,
-  length_penalty: 0.6,
+  length_penalty: null,
   coverage_penalty: 0,
   sample: false,
   temperature: 1,

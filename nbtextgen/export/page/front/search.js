@@ -42,10 +42,10 @@ function* search(model, source, options, rules, longest) {
  * The divisor of a sum of log-probabilities; `length` includes the end token.
  *
  * @param {number} length
- * @param {number} alpha
+ * @param {number | null} alpha null is the usual one
  */
 function lengthNorm(length, alpha) {
-  return Math.max(1, length) ** alpha;
+  return Math.max(1, length) ** (alpha ?? LENGTH_PENALTY);
 }
 
 /**
