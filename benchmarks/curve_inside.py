@@ -301,7 +301,7 @@ def task_data(task: str, data: str) -> tuple[Any, list[str], list[str] | list[li
         train, held = pairs[:20_000], pairs[20_000:]
     elif task == "multi30k":
         train, held = (Pairs.of((Path(data, f"{part}.en"), Path(data, f"{part}.de"))) for part in ("train", "val"))
-    elif task == "synopsis":
+    elif task in ("synopsis", "descriptions"):
         train, held = (Pairs.of(Path(data, f"{part}.tsv")) for part in ("train", "valid"))
     else:  # a language of g2p2020
         train, held = (Pairs.of(Path(data, f"{task.removeprefix('g2p-')}_{part}.tsv")) for part in ("train", "dev"))

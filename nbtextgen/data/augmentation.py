@@ -40,6 +40,8 @@ STEPS = {
 }
 """Help for every step. Each takes a rate from 0 to 1: per token, per character, or of added pairs per pair."""
 ADDING = ("concat", "copy")
+OFF = "none"
+"""In the place of steps: no augmentation, also where the data would suggest one."""
 EpochExamples = Callable[[Examples, int], Examples]
 """Makes the examples of an epoch, given those of the data and the number of the epoch."""
 
@@ -53,14 +55,14 @@ class Augmentation:
 
     @classmethod
     def parse(cls, text: str, synonyms: str | None = None) -> Augmentation:
-        """Parse ``swap:0.1,keyboard:0.05`` and read the file of synonyms.
+        """Parse ``swap:0.1,keyboard:0.05``, or ``none`` for no steps, and read the file of synonyms.
 
         Raises:
             OptionError: for an unknown step (with the nearest), a bad rate, or synonyms without a table.
             DataError: if the table cannot be read; names the line.
         """
         steps = list[tuple[str, float]]()
-        for part in text.split(","):
+        for part in text.split(",") if text.strip() != OFF else ():
             name, _, rate = part.strip().partition(":")
             if name and name not in STEPS:
                 names = ", ".join(STEPS)
@@ -87,6 +89,11 @@ class Augmentation:
             "synonyms": noise.synonyms(self.synonyms),
         }
         return [(functions[name], rate) for name, rate in self.steps if name in functions]
+
+    @property
+    def growth(self) -> float:
+        """Pairs of an epoch for each pair of the data."""
+        return 1.0 + sum(self.rate(name) for name in ADDING)
 
     def rate(self, name: str) -> float:
         """The rate of a step; zero if it is not among them."""

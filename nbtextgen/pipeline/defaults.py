@@ -14,7 +14,7 @@ import torch
 from nbtextgen.core.errors import OptionError
 from nbtextgen.core.files import JsonObject
 from nbtextgen.core.options import Settings, as_dict, build, checked, options_of
-from nbtextgen.data.augmentation import Augmentation, read_synonyms
+from nbtextgen.data.augmentation import OFF, Augmentation, read_synonyms
 from nbtextgen.data.config import DataConfig
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.model.config import ModelConfig
@@ -81,11 +81,13 @@ def plan(options: Settings, train: Pairs) -> Plan:
             "--snapshot is for one network that learns pairs; leave it out, or --ensemble and texts to continue."
         )
     check_files(data.synonyms, model.source_embeddings, model.target_embeddings)  # before anything is computed
-    if data.augment:
-        Augmentation.parse(data.augment, data.synonyms)
+    augmentation = Augmentation.parse(data.augment or OFF, data.synonyms)
     tokenizer = _filled(tokenizer, _tokenizer_defaults(tokenizer, train), chosen)
     small_units = {tokenizer.source_tokens, tokenizer.target_tokens} <= {"char", "symbol"}
-    scale = Scale.of(tokenizer, model, training, train, small_units)
+    if data.augment is None and data.context is None and not data.store and small_units and len(train) in FEW_PAIRS:
+        data = _filled(data, {"augment": JOINED_PAIRS}, chosen)
+        augmentation = Augmentation.parse(JOINED_PAIRS)
+    scale = Scale.of(tokenizer, model, training, train, small_units, augmentation.growth)
     model = _filled(model, _model_defaults(tokenizer, model, train, scale), chosen)
     if not model.copy:
         chosen.pop("copy", None)  # its usual value is not reported
@@ -94,6 +96,13 @@ def plan(options: Settings, train: Pairs) -> Plan:
     training = _filled(training, _training_defaults(scale, training, whole=small_units and few_tokens), chosen)
     chosen.pop("select_by", None)
     return Plan(tokenizer, model, training, chosen, data)
+
+
+FEW_PAIRS = range(100, 1500)
+"""Numbers of pairs of characters or symbols that are joined in training unless the settings say otherwise."""
+JOINED_PAIRS = "concat:0.5"
+"""With 500 pairs, one seed each and no more updates, right outputs rise from 56.7 to 66.4 % (Korean pronunciation), 76.4 to 80.2 (Hindi) and 92.6 to 97.4
+(digits to German words); eight tasks move by less than 1 %. From 2,000 pairs on there is no gain."""
 
 
 def check_files(
@@ -157,6 +166,7 @@ class Scale:
 
     Attributes:
         pairs: pairs trained on.
+        growth: pairs of an epoch for each of them; more than one if augmentation adds some.
         small_units: whether both sides are characters or symbols.
         hidden, embedding: widths of the network.
         batch: most pairs in a batch.
@@ -164,6 +174,7 @@ class Scale:
     """
 
     pairs: int
+    growth: float
     small_units: bool
     hidden: int
     embedding: int
@@ -172,7 +183,13 @@ class Scale:
 
     @classmethod
     def of(
-        cls, tokenizer: TokenizerConfig, model: ModelConfig, training: TrainingConfig, train: Pairs, small_units: bool
+        cls,
+        tokenizer: TokenizerConfig,
+        model: ModelConfig,
+        training: TrainingConfig,
+        train: Pairs,
+        small_units: bool,
+        growth: float,
     ) -> Scale:
         """Choose the scale; settings given by the user are kept."""
         pairs = len(train)
@@ -184,12 +201,12 @@ class Scale:
             updates = _updates(pairs, small_units) if budget is None else budget.updates(embedding, hidden, batch)
             if budget is None or updates >= ENOUGH_UPDATES * hidden / 256:
                 break
-        return cls(pairs, small_units, hidden, embedding, batch, updates)
+        return cls(pairs, growth, small_units, hidden, embedding, batch, updates)
 
     @property
     def epochs(self) -> int:
         """Passes over the pairs."""
-        return max(1, math.ceil(self.updates * self.batch / max(1, self.pairs)))
+        return max(1, math.ceil(self.updates * self.batch / max(1.0, self.growth * self.pairs)))
 
     @property
     def learning_rate(self) -> float:

@@ -12,6 +12,7 @@ from typing import cast
 from nbtextgen.core.errors import DataError, OptionError
 from nbtextgen.core.files import checked_path, link_target
 from nbtextgen.core.options import Settings
+from nbtextgen.data.augmentation import OFF, Augmentation
 from nbtextgen.data.batching import CopyMap, encode_examples
 from nbtextgen.data.cleaning.clean import parse_steps, rewriter
 from nbtextgen.data.cleaning.steps import REWRITES
@@ -80,7 +81,7 @@ class StreamedSource:
             OptionError: for augmentation, or a cleaning step that needs all rows at once.
         """
         rewrite = _rewriter(options["clean"])
-        if options["augment"]:
+        if Augmentation.parse(options["augment"] or OFF, options["synonyms"]).steps:
             raise OptionError("--augment changes pairs in memory, and --store keeps none there; leave one of them out.")
 
         notes = list[str]()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nbtextgen.core.errors import DataError, OptionError
-from nbtextgen.data.augmentation import Augmentation, Augmenter, EpochExamples
+from nbtextgen.data.augmentation import OFF, Augmentation, Augmenter, EpochExamples
 from nbtextgen.data.batching import CopyMap, Examples, encode_examples
 from nbtextgen.data.corpus import ShiftingWindows
 from nbtextgen.data.pairs import Pairs
@@ -146,9 +146,8 @@ def _changed_examples(
     data = plan.data
     if data.context is not None:
         return ShiftingWindows(data.context, data.window or 4 * data.context, seed)
-    if data.augment:
-        return Augmenter(Augmentation.parse(data.augment, data.synonyms), source, target, copy, seed)
-    return None
+    augmentation = Augmentation.parse(data.augment or OFF, data.synonyms)
+    return Augmenter(augmentation, source, target, copy, seed) if augmentation.steps else None
 
 
 def train_tokenizers(plan: Plan, train: Pairs) -> tuple[Tokenizer, Tokenizer]:
