@@ -4,7 +4,7 @@
 
 ``DIR`` holds ``g2p2020/`` (spelling to pronunciation, French unless ``--language`` says another: exact match, percent),
 ``debian-synopsis/`` (descriptions to synopses with the copy head: ROUGE-L) and ``multi30k/`` (captions, English to German:
-chrF). With ``--typos 0.05`` the sources to measure on are also typed with that share of wrong, doubled and missed keys: what
+chrF); ``dates``, ``numbers`` and ``digits`` (numbers the other way round) are built in (exact match, percent). With ``--typos 0.05`` the sources to measure on are also typed with that share of wrong, doubled and missed keys: what
 training on ``keyboard:0.1`` gains there, and costs on sources typed well. Every draw takes other training pairs; plain and
 augmented training see the same ones, with the same settings and the same processor minutes of one thread.
 ``back-translation:3`` is a way too: it adds three times as many target texts that were not drawn, with sources written by a
@@ -25,13 +25,16 @@ from typing import Any
 
 import torch
 
-from nbtextgen import Pairs, TextGenerator
+from nbtextgen import Pairs, TextGenerator, builtin
 from nbtextgen.back_translation import back_translate
 from nbtextgen.data.noise import keyboard
 
 BACK = "back-translation:"
 WAYS = {
     "g2p": ["", "mask:0.1", "concat:0.3"],
+    "dates": ["", "concat:0.5"],
+    "numbers": ["", "concat:0.5"],
+    "digits": ["", "concat:0.5"],
     "captions": ["", "bpe-dropout:0.1", "mask:0.1"],
     "synopses": ["", "drop:0.1", "copy:0.5"],
 }
@@ -44,6 +47,10 @@ def task(name: str, data: Path, language: str) -> tuple[Pairs, Pairs, str, dict[
     if name == "g2p":
         train, test = (Pairs.of(data / "g2p2020" / f"{language}_{part}.tsv") for part in ("train", "dev"))
         return train, test, "exact", {}
+    if name in ("dates", "numbers", "digits"):
+        pairs = builtin("dates" if name == "dates" else "numbers", 8000)
+        pairs = Pairs(pairs.targets, pairs.sources) if name == "digits" else pairs
+        return pairs[:7000], pairs[7000:], "exact", {}
     if name == "synopses":
         train, test = (Pairs.of(data / "debian-synopsis" / f"{part}.tsv") for part in ("train", "valid"))
         small = {"vocabulary_size": 5000, "hidden_size": 128, "embedding_size": 64, "source_limit": 60}
@@ -58,9 +65,9 @@ def trained(way: str, train: Pairs, rows: list[int], count: int, settings: dict[
     """A model of the first ``count`` rows, augmented in one way; back-translation takes its targets from the rows after them."""
     pairs = train.take(rows[:count])
     if not way.startswith(BACK):
-        return TextGenerator(augment=way or None, **settings).fit(pairs, callbacks=[])
+        return TextGenerator(augment=way or "none", **settings).fit(pairs, callbacks=[])
     more = train.take(rows[count : count * (1 + int(way.removeprefix(BACK)))]).targets
-    return TextGenerator(**settings).fit(pairs + back_translate(pairs, more, **settings), callbacks=[])
+    return TextGenerator(augment="none", **settings).fit(pairs + back_translate(pairs, more, **settings), callbacks=[])
 
 
 def main() -> None:
