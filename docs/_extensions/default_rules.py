@@ -46,7 +46,7 @@ RULES = {
     "prefix": "on for models that continue a text, otherwise off",
     # Decoding
     "length_penalty": "for outputs of words or BPE, the one from 0.4 to 1.4 with the highest BLEU of a beam of 5 on up to 150 held-out pairs, chosen "
-    "at the end of a training that is long enough; otherwise 0.6",
+    "at the end of a training that is long enough; otherwise 1",
     "max_length": "a linear function of the source length, fitted to the training pairs",
     "seed": "another one at every call",
 }

@@ -10,7 +10,7 @@ from nbtextgen.decoding.glossary import glossary_entries
 
 NOTHING_ALLOWED = "These rules leave no token to generate; relax --allow, --forbid or --min-length."
 
-LENGTH_PENALTY = 0.6
+LENGTH_PENALTY = 1.0
 """Length penalty where none is given and none was chosen at the end of training."""
 TERM_BEAM = 5
 """Width of the beam for outputs that must contain terms, where the settings ask for greedy search."""

@@ -35,6 +35,10 @@ UNITS = {"char": "characters", "word": "words", "symbol": "symbols", "bpe": "tok
 """What the tokens of each kind of tokenizer are called."""
 
 
+EARLIER_LENGTH_PENALTY = 0.6
+"""Length penalty of models that were saved without one."""
+
+
 @dataclass(frozen=True)
 class OutputLength:
     """How long outputs are: at most ``offset + slope x source tokens``, learned from the training pairs.
@@ -62,7 +66,7 @@ class OutputLength:
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> OutputLength:
         """Read ``asdict`` back from a manifest; raises ``ModelFileError`` if the numbers cannot be right."""
-        offset, slope, penalty = values["offset"], values["slope"], values.get("penalty", LENGTH_PENALTY)
+        offset, slope, penalty = values["offset"], values["slope"], values.get("penalty", EARLIER_LENGTH_PENALTY)
         if not (isinstance(offset, int) and isinstance(slope, (int, float)) and 0 <= offset < 1e6 and 0 <= slope < 1e6):
             raise ModelFileError(
                 f'"limit" needs two non-negative numbers, but has offset {offset!r} and slope {slope!r}.'

@@ -146,6 +146,8 @@ def test_generating_with_each_slider_gives_what_the_magic_line_gives(lab: Lab) -
     moved("N-best", *["ArrowRight"] * 2)
     expect(panel.get_by_role("listitem")).to_have_count(3)
     before = panel.locator(".ntg-score").all_inner_texts()
+    assert panel.get_by_label("length penalty", exact=True).input_value() == "1"  # that of the model
+    panel.get_by_label("length penalty: automatic").uncheck()
     moved("length penalty", "End")
     assert panel.locator(".ntg-score").all_inner_texts() != before  # longer texts are held dearer
     panel.get_by_label("sample", exact=True).check()
@@ -174,6 +176,7 @@ def test_going_on_from_another_token_comparing_and_explaining(lab: Lab) -> None:
     panel.get_by_text("Decoding", exact=True).press("Enter")
     slide(panel, "beam", *["ArrowRight"] * 3)
     slide(panel, "N-best", *["ArrowRight"] * 2)
+    panel.get_by_label("length penalty: automatic").uncheck()
     slide(panel, "length penalty", "ArrowLeft")
     written.get_by_role("listitem").nth(2).wait_for()
     panel.get_by_label("compare with").select_option("second")

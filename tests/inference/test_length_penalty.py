@@ -15,6 +15,7 @@ from nbtextgen import OnnxGenerator, Pairs, TextGenerator
 from nbtextgen.core.errors import ModelFileError
 from nbtextgen.decoding.config import LENGTH_PENALTY, DecodingConfig
 from nbtextgen.export.page.document import describe
+from nbtextgen.inference.predictor import Predictor
 from nbtextgen.inference.text_codec import OutputLength
 from nbtextgen.pipeline import calibration
 from nbtextgen.pipeline.length_penalty import PENALTIES, choose_length_penalty
@@ -63,17 +64,26 @@ def test_penalty_with_the_best_outputs_is_chosen(right: float) -> None:
 
 def test_penalty_that_changes_nothing_is_not_searched_for() -> None:
     texts, asked = ["a b c d e f g h"], list[float]()
-    assert choose_length_penalty(stub(PENALTIES, asked), Pairs(texts, texts)) == 0.8  # type: ignore[arg-type]
+    assert choose_length_penalty(stub(PENALTIES, asked), Pairs(texts, texts)) == LENGTH_PENALTY  # type: ignore[arg-type]
     assert len(asked) == 3
 
 
 @pytest.mark.usefixtures("at_once")
-def test_training_chooses_it_for_texts_and_leaves_short_outputs_alone() -> None:
-    held = sentences(80)
-    texts = trained(allow_overlap=True).fit(sentences(600), valid=held, callbacks=[])
-    assert texts.predictor.output_length.penalty == choose_length_penalty(texts.predictor, held) != LENGTH_PENALTY
-    spelled = trained(tokens="char", allow_overlap=True).fit(sentences(600), valid=held, callbacks=[])
-    assert spelled.predictor.output_length.penalty == LENGTH_PENALTY
+def test_training_chooses_it_for_texts_and_leaves_short_outputs_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = list[int]()
+
+    def choose(predictor: Predictor, pairs: Pairs) -> float:
+        asked.append(len(pairs))
+        return 1.2 if choose_length_penalty(predictor, pairs) in PENALTIES else 0.0
+
+    monkeypatch.setattr(calibration, "choose_length_penalty", choose)
+    penalties = [
+        trained(tokens=tokens, valid_fraction=0.2).fit(sentences(400), callbacks=[]).predictor.output_length.penalty
+        for tokens in ("bpe", "word", "char")
+    ]
+    assert penalties == [1.2, 1.2, LENGTH_PENALTY]
+    assert len(asked) == 2
+    assert min(asked) >= 50
 
 
 @pytest.mark.usefixtures("at_once")
@@ -116,7 +126,7 @@ def test_files_copies_and_exports_keep_it(model: TextGenerator, tmp_path: Path) 
 
 
 def test_models_of_earlier_versions_keep_theirs() -> None:
-    assert TextGenerator.load(OLD).predictor.output_length.penalty == LENGTH_PENALTY
+    assert TextGenerator.load(OLD).predictor.output_length.penalty == 0.6
 
 
 @pytest.mark.parametrize("penalty", [-1, 11, "0.6", None, float("nan")])

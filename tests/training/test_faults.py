@@ -250,7 +250,7 @@ from nbtextgen import TextGenerator
 torch.set_num_threads(1)
 def settings(count):
     return dict(hidden_size=64, embedding_size=64, batch_size=count, batch_tokens=10**6, epochs=1, tokens="char",
-                precision="fp32", samples=0, valid_fraction=0.0, dropout=0.0)
+                precision="fp32", samples=0, valid_fraction=0.0, dropout=0.0, augment="none")
 pairs = [(chr(97 + n % 26) * 200, chr(97 + n % 25) * 200) for n in range(256)]
 TextGenerator(**settings(2)).fit(pairs[:8], callbacks=[])                        # everything is loaded and warm
 numpy.ones((600, 300)) @ numpy.ones((300, 600))  # also OpenBLAS, which in NumPy 2.0 waits for its memory for ever

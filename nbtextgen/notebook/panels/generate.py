@@ -175,7 +175,7 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
         if len(generations) == 2 and all(generations):
             mark_differences(columns[0]["rows"][0]["tokens"], columns[1]["rows"][0]["tokens"])
         self._generations = generations
-        self.decoding.errors = errors
+        self.decoding.errors, self.decoding.autos = errors, self._chosen_by_model()
         self._seed = config.seed if config is not None and config.sample else None
         with self.writing.hold_sync():
             self.writing.version += 1
@@ -192,6 +192,13 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
         for name, generation in zip(self.names, generations, strict=False):
             for note in generation.notes if generation is not None else ():
                 yield f"{name}: {note}" if len(generations) > 1 else note
+
+    def _chosen_by_model(self) -> Values:
+        """Return the settings that the first model has chosen for searches that leave them open."""
+        try:
+            return {"length_penalty": self.session.model([self.names[0]]).predictor.output_length.penalty}
+        except NbTextGenError:
+            return {}
 
     def _settings(self) -> tuple[Values, dict[str, str]]:
         """Return the settings that differ from their defaults and have an effect, and an error for each that is refused."""

@@ -3,7 +3,7 @@
 /** Smallest log-probability of a forced token, so that even an impossible one can be generated. */
 const FORCED_MINIMUM = -1e4;
 /** Length penalty where none is given and none was chosen at the end of training. */
-const LENGTH_PENALTY = 0.6;
+const LENGTH_PENALTY = 1;
 const NOTHING_ALLOWED = "These rules leave no token to generate; relax them.";
 
 /**
