@@ -33,8 +33,6 @@ output token attends to the whole source, and the limit of the output grows with
 
 UNITS = {"char": "characters", "word": "words", "symbol": "symbols", "bpe": "tokens"}
 """What the tokens of each kind of tokenizer are called."""
-
-
 EARLIER_LENGTH_PENALTY = 0.6
 """Length penalty of models that were saved without one."""
 
