@@ -6,7 +6,8 @@
 ``debian-synopsis/`` (descriptions to synopses with the copy head: ROUGE-L) and ``multi30k/`` (captions, English to German:
 chrF); ``dates``, ``numbers`` and ``digits`` (numbers the other way round) are built in (exact match, percent). With ``--typos 0.05`` the sources to measure on are also typed with that share of wrong, doubled and missed keys: what
 training on ``keyboard:0.1`` gains there, and costs on sources typed well. Every draw takes other training pairs; plain and
-augmented training see the same ones, with the same settings and the same processor minutes of one thread.
+augmented training see the same ones, with the same settings and the same processor minutes of one thread (with ``--minutes 0`` until
+they end by themselves).
 ``back-translation:3`` is a way too: it adds three times as many target texts that were not drawn, with sources written by a
 model of the other direction, which takes as many minutes again. Prints a JSON line per draw and way, and for each way the
 mean difference to plain training with its 95 % confidence interval (Student's t over draws).
@@ -79,7 +80,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, nargs="+", default=[500, 2000])
     parser.add_argument("--draws", type=int, default=5)
     parser.add_argument("--skip", type=int, default=0, help="draws that were made before")
-    parser.add_argument("--minutes", type=float, default=0.5, help="processor minutes of training, each model")
+    parser.add_argument("--minutes", type=float, default=0.5, help="processor minutes of each training; 0: no limit")
     parser.add_argument(
         "--typos", type=float, default=0.0, help="share of characters typed wrongly in a second measurement"
     )
@@ -99,7 +100,7 @@ def main() -> None:
             for draw in range(chosen.skip, chosen.draws):
                 rows = random.Random(draw).sample(range(len(train)), len(train))
                 for way in ways:
-                    settings = {**options, "max_minutes": chosen.minutes, "seed": draw + 1}
+                    settings = {**options, "max_minutes": chosen.minutes or None, "seed": draw + 1}
                     model = trained(way, train, rows, count, settings)
                     values = {of: model.evaluate(pairs, metrics=[metric])[metric].value for of, pairs in tests.items()}
                     line = {"task": name, "pairs": count, "draw": draw, "augment": way, "metric": metric}

@@ -53,7 +53,7 @@ SYLLABLES = ["".join(letters) for letters in itertools.product("bdfgklmnprst", "
 SPELLED = Pairs(SYLLABLES, [word[::-1] for word in SYLLABLES])
 
 
-@pytest.mark.parametrize(("count", "joined"), [(99, False), (100, True), (1499, True), (1500, False)])
+@pytest.mark.parametrize(("count", "joined"), [(199, False), (200, True), (1499, True), (1500, False)])
 def test_a_few_hundred_pairs_of_characters_are_joined(count: int, joined: bool) -> None:
     found = plan({}, SPELLED.take(range(count)))
     assert found.data.augment == ("concat:0.5" if joined else None)

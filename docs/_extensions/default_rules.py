@@ -7,7 +7,7 @@ from __future__ import annotations
 
 RULES = {
     # Data
-    "augment": "`concat:0.5` for 100 to 1,500 pairs of characters or symbols, otherwise none",
+    "augment": "`concat:0.5` for 200 to 1,500 pairs of characters or symbols, otherwise none",
     "window": "four times `context`",
     # Tokens
     "tokens": "for each side by itself: symbols if the texts are short codes between spaces (phones), characters if they have 48 "

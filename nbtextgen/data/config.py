@@ -17,7 +17,7 @@ class DataConfig:
     augment: str | None = option(
         None,
         "other versions of the pairs in every epoch, as swap:0.1,keyboard:0.05; steps in the documentation; none turns it off; default: "
-        "concat:0.5 for 100 to 1,500 pairs of characters or symbols",
+        "concat:0.5 for 200 to 1,500 pairs of characters or symbols",
     )
     synonyms: str | None = option(None, "file for the augmentation 'synonyms': a word and its synonyms between tabs")
     context: int | None = option(
