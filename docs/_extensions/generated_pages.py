@@ -20,6 +20,7 @@ from default_rules import RULES
 from nbtextgen.cli.arguments import parsers
 from nbtextgen.core.options import Option, options_of
 from nbtextgen.data.augmentation import STEPS as AUGMENTATIONS
+from nbtextgen.data.augmentation import Augmentation
 from nbtextgen.data.cleaning.clean import STEPS as CLEANING
 from nbtextgen.data.config import DataConfig
 from nbtextgen.decoding.config import DecodingConfig
@@ -27,7 +28,7 @@ from nbtextgen.evaluation.metrics import METRICS
 from nbtextgen.explanation.config import ExplanationConfig
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.notebook.magics import COMMANDS
-from nbtextgen.pipeline.defaults import Scale
+from nbtextgen.pipeline.defaults import FEW_PAIRS, JOINED_PAIRS, Scale
 from nbtextgen.run.config import LaunchConfig
 from nbtextgen.tokenizers.config import TokenizerConfig
 from nbtextgen.training import events
@@ -180,7 +181,8 @@ class _Count:
 def chosen_scale(pairs: int, small_units: bool) -> Scale:
     """What is chosen for a number of pairs without a time limit."""
     configs = (TokenizerConfig(), ModelConfig(), TrainingConfig())
-    return Scale.of(*configs, _Count(pairs), small_units)  # type: ignore[arg-type]
+    growth = Augmentation.parse(JOINED_PAIRS).growth if small_units and pairs in FEW_PAIRS else 1.0
+    return Scale.of(*configs, _Count(pairs), small_units, growth)  # type: ignore[arg-type]
 
 
 # Magics -------------------------------------------------------------------------------------------------------------
