@@ -4,10 +4,11 @@
 
 ``DIR`` holds ``g2p2020/`` (spelling to pronunciation, French unless ``--language`` says another: exact match, percent),
 ``debian-synopsis/`` (descriptions to synopses with the copy head: ROUGE-L) and ``multi30k/`` (captions, English to German:
-chrF); ``dates``, ``numbers`` and ``digits`` (numbers the other way round) are built in (exact match, percent). With ``--typos 0.05`` the sources to measure on are also typed with that share of wrong, doubled and missed keys: what
-training on ``keyboard:0.1`` gains there, and costs on sources typed well. Every draw takes other training pairs; plain and
-augmented training see the same ones, with the same settings and the same processor minutes of one thread (with ``--minutes 0`` until
-they end by themselves).
+chrF); ``dates``, ``numbers`` and ``digits`` (numbers the other way round) are built in (exact match, percent). With
+``--typos 0.05`` the sources to measure on are also typed with that share of wrong, doubled and missed keys: what training on
+``keyboard:0.1`` gains there, and costs on sources typed well. Every draw takes other training pairs; plain and augmented
+training see the same ones, with the same settings and the same processor minutes of one thread (``--minutes 0``: until each
+ends by itself).
 ``back-translation:3`` is a way too: it adds three times as many target texts that were not drawn, with sources written by a
 model of the other direction, which takes as many minutes again. Prints a JSON line per draw and way, and for each way the
 mean difference to plain training with its 95 % confidence interval (Student's t over draws).

@@ -249,7 +249,7 @@ def test_training_ends_early_where_validation_stops_improving() -> None:
     draw = random.Random(1)
     letters = "abcdefgh"
     pairs = [("".join(draw.choices(letters, k=5)), "".join(draw.choices(letters, k=5))) for _ in range(120)]
-    model = fit(pairs, hidden_size=32, epochs=40, batch_size=16, learning_rate=0.02, augment="none")
+    model = fit(pairs, hidden_size=32, epochs=40, batch_size=16, learning_rate=0.02)
     ended = model.history[-1]
     assert isinstance(ended, Ended) and ended.reason == "early" and ended.step < 0.9 * 40 * 7
 
