@@ -24,7 +24,7 @@ import torch
 from curve_settings import SETTINGS
 
 MAX_LENGTH = 80
-"""Most tokens of a decoded sentence, as in peer_inside.py."""
+"""Most tokens of a decoded sentence, as in peer_inside.py, unless the references are longer."""
 DECODING_BATCH = 64
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 
@@ -71,6 +71,11 @@ def settings_of(folder: Path, program: str) -> dict[str, Any]:
     """The settings in curve_settings.py, with those of ``FOLDER/settings.json`` in their place (for trials)."""
     changed = folder / "settings.json"
     return SETTINGS[program] | (json.loads(changed.read_text("utf-8")) if changed.exists() else {})
+
+
+def most_tokens(folder: Path) -> int:
+    """Length limit of outputs: no reference is cut."""
+    return max(MAX_LENGTH, max(len(line.split()) for line in (folder / "val.de").read_text("utf-8").split("\n")))
 
 
 # OpenNMT-py ------------------------------------------------------------------------------------------------------------
@@ -135,7 +140,7 @@ def onmt_score(folder: Path, model: Path) -> None:
     for beam in (1, 5):  # length penalty "avg", the program's default
         output = model.with_suffix(f".beam{beam}")
         words = ["-model", str(model), "-src", f"{folder}/val.en", "-output", str(output), "-beam_size", str(beam)]
-        words += ["-batch_size", str(DECODING_BATCH), "-batch_type", "sents", "-max_length", str(MAX_LENGTH)]
+        words += ["-batch_size", str(DECODING_BATCH), "-batch_type", "sents", "-max_length", str(most_tokens(folder))]
         options = program._get_parser().parse_args(words)
         ArgumentParser.validate_translate_opts(options)
         ArgumentParser._get_all_transform_translate(options)
@@ -182,7 +187,7 @@ def joeynmt_parts(folder: Path, program: str, mode: str) -> tuple[Any, Any, Any,
                 "batch_size": DECODING_BATCH,
                 "batch_type": "sentence",
                 "beam_size": 1,
-                "max_output_length": MAX_LENGTH,
+                "max_output_length": most_tokens(folder),
                 "eval_metrics": [],
             },
             "training": {

@@ -3,14 +3,15 @@
     benchmarks/peer_setup.sh onmt joeynmt previous
     .venv/bin/python benchmarks/curves.py --data DATA --threads 1 --minutes 1 2 4 8 16 32 --resume
     .venv/bin/python benchmarks/curves.py --data DATA --tasks dates g2p synopsis --programs nbtextgen previous --minutes 1 2 4
+    .venv/bin/python benchmarks/curves.py --data DATA --tasks descriptions --programs nbtextgen onmt-rnn --minutes 1 2 4 8 16
     .venv/bin/python benchmarks/curves.py --draw        # docs/pictures/curves.svg, from all results/curves-*.jsonl
     .venv/bin/python benchmarks/curves.py --table       # the same as Markdown tables
 
-``DATA`` holds the folders multi30k, g2p2020 and debian-synopsis. ``nbtextgen`` and ``previous`` train once for each budget with
+``DATA`` holds the folders multi30k, debian-en-de (descriptions), g2p2020 and debian-synopsis. ``nbtextgen`` and ``previous`` train once for each budget with
 ``TextGenerator(max_minutes=M)`` and otherwise default settings; their time is all of ``fit``, tokenization included. Each peer
 trains once, up to the longest budget, and keeps its model at every budget; its clock counts updates only, neither start-up nor
-tokenization nor the writing of models, and both greedy and beam-5 outputs are decoded after training. Multi30k is scored on
-``val`` with sacrebleu (detokenized, cased); dates, G2P and CMUdict (2,700 held-out words) by exact match, synopses by ROUGE-L.
+tokenization nor the writing of models, and both greedy and beam-5 outputs are decoded after training. Multi30k and descriptions are
+scored on their validation pairs with sacrebleu (detokenized, cased); dates, G2P and CMUdict (2,700 held-out words) by exact match, synopses by ROUGE-L.
 
 Programs run one after another. Each measurement is appended to ``--out`` at once, with machine, load, command and date;
 ``--resume`` skips those that are there. ``--clock cpu`` counts processor time instead, which for one thread is the wall time of a
@@ -39,8 +40,10 @@ PREVIOUS = HERE / "peers" / "previous"
 OURS = ("nbtextgen", "previous")
 PEERS = ("onmt-rnn", "onmt-transformer", "joeynmt-rnn", "joeynmt-transformer")
 LANGUAGES = ("fre", "hin", "kor", "rum")
-TASKS = ("multi30k", "dates", "g2p", "cmudict", "synopsis")
-FOLDERS = {"multi30k": "multi30k", "g2p": "g2p2020", "synopsis": "debian-synopsis"}
+PARALLEL = ("multi30k", "descriptions")
+"""Tasks that the peers are measured on."""
+TASKS = (*PARALLEL, "dates", "g2p", "cmudict", "synopsis")
+FOLDERS = {"multi30k": "multi30k", "descriptions": "debian-en-de", "g2p": "g2p2020", "synopsis": "debian-synopsis"}
 """Folders in ``--data``; the other tasks come with nbtextgen."""
 
 
@@ -163,7 +166,9 @@ def metric_of(task: str) -> tuple[str, Callable[[list[str], list[str]], float]]:
     """Name and function of a task's metric."""
     if task.startswith("g2p") or task == "cmudict":
         return "word_error_rate", word_error_rate
-    return {"multi30k": ("bleu", bleu), "dates": ("exact", exact), "synopsis": ("rouge_l", rouge_l)}[task]
+    if task in PARALLEL:
+        return "bleu", bleu
+    return {"dates": ("exact", exact), "synopsis": ("rouge_l", rouge_l)}[task]
 
 
 # Measurements ----------------------------------------------------------------------------------------------------------
@@ -217,11 +222,11 @@ def measure_ours(program: str, task: str, chosen: argparse.Namespace, results: R
         results.append({**key, **scores, **figures, "commit": commit, "options": chosen.options})
 
 
-def measure_peer(program: str, chosen: argparse.Namespace, results: ResultFile) -> None:
+def measure_peer(program: str, task: str, chosen: argparse.Namespace, results: ResultFile) -> None:
     """Train a peer once up to the longest missing budget, then score the models that it kept."""
     keys = {
         60 * minutes: {
-            "task": "multi30k",
+            "task": task,
             "program": program,
             "minutes": minutes,
             "threads": chosen.threads,
@@ -231,8 +236,8 @@ def measure_peer(program: str, chosen: argparse.Namespace, results: ResultFile) 
     }
     if all(key_of(key) in results.done for key in keys.values()):
         return
-    folder = chosen.work / f"{program}-multi30k-t{chosen.threads}-{chosen.clock}"
-    prepare(chosen.data / "multi30k", folder, chosen.vocabulary)
+    folder = chosen.work / f"{program}-{task}-t{chosen.threads}-{chosen.clock}"
+    prepare(chosen.data / FOLDERS[task], folder, chosen.vocabulary)
     changed = folder / "settings.json"
     changed.unlink(missing_ok=True)
     if chosen.peer_settings:
@@ -323,7 +328,7 @@ def table(lines: Sequence[dict[str, Any]]) -> str:
 def main() -> None:
     """Measure what was asked for, or draw."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, help="folder with multi30k, g2p2020 and debian-synopsis")
+    parser.add_argument("--data", type=Path, help="folder with multi30k, debian-en-de, g2p2020 and debian-synopsis")
     parser.add_argument("--minutes", type=float, nargs="+", default=[1, 2, 4, 8, 16, 32], help="training budgets")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument(
@@ -363,15 +368,15 @@ def main() -> None:
             print(f"{task}: skipped, since --data was not given")
             continue
         for program in chosen.programs:
-            if program in PEERS and task != "multi30k":
-                continue  # the peers are measured on Multi30k only
+            if program in PEERS and task not in PARALLEL:
+                continue
             if not is_installed(program):
                 print(f"{program}: skipped, since it is not installed; run benchmarks/peer_setup.sh")
                 continue
             began = time.perf_counter()
             try:
                 if program in PEERS:
-                    measure_peer(program, chosen, results)
+                    measure_peer(program, task, chosen, results)
                 else:
                     measure_ours(program, task, chosen, results)
             except RuntimeError as error:

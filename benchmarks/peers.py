@@ -40,11 +40,7 @@ def prepare(data: Path, work: Path, size: int) -> None:
     if (work / "vocab.txt").exists():
         return
     work.mkdir(parents=True, exist_ok=True)
-    raw = {
-        f"{part}.{side}": (data / f"{part}.{side}").read_text("utf-8").rstrip("\n").split("\n")
-        for part in ("train", "val")
-        for side in SIDES
-    }
+    raw = parallel_lines(data)
     # Thin spaces and the like: the peers cut lines at any Unicode white space, so none may stand inside a token.
     raw = {name: [" ".join(line.split()) for line in lines] for name, lines in raw.items()}
     bpe = Tokenizer(models.BPE(unk_token="<unk>"))
@@ -63,6 +59,19 @@ def prepare(data: Path, work: Path, size: int) -> None:
         (work / f"{part}.tsv").write_text("".join(f"{en}\t{de}\n" for en, de in rows if en and de), "utf-8")
     (work / "val.reference").write_text("\n".join(raw["val.de"]) + "\n", "utf-8")
     (work / "vocab.txt").write_text("".join(f"{token}\t{count}\n" for token, count in counts.most_common()), "utf-8")
+
+
+def parallel_lines(data: Path) -> dict[str, list[str]]:
+    """Lines of ``train.en``, ``train.de``, ``val.en`` and ``val.de``, or the same from ``train.tsv`` and ``valid.tsv``."""
+    lines: dict[str, list[str]] = {}
+    for part, table in (("train", "train.tsv"), ("val", "valid.tsv")):
+        if (data / table).exists():
+            rows = [row.split("\t") for row in (data / table).read_text("utf-8").rstrip("\n").split("\n")]
+            lines |= {f"{part}.{side}": [row[column] for row in rows] for column, side in enumerate(SIDES)}
+        else:
+            for side in SIDES:
+                lines[f"{part}.{side}"] = (data / f"{part}.{side}").read_text("utf-8").rstrip("\n").split("\n")
+    return lines
 
 
 def plain(pieces: str) -> str:
