@@ -99,7 +99,7 @@ class DecodingOptions(TypedDict, total=False):
     beam: int
     n_best: int
     length_penalty: float | None
-    coverage_penalty: float
+    coverage_penalty: float | None
     sample: bool
     temperature: float
     top_k: int

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -75,11 +76,20 @@ class Batch:
         last_tokens: the last token of every hypothesis, ``(rows, width)``.
         state: decoding state of the model.
         generated: all tokens ``(rows, width, length)``, with -1 before a row's first one; ``None`` if not needed.
+        received: attention that each source token has received so far, ``(rows, width, source_length)``; ``None`` if not needed.
         source_lengths: number of tokens of every source, ``(sources,)``.
     """
 
     def __init__(
-        self, model: Stepper, source: Tensor, copy_ids: Tensor | None, *, width: int, size: int, keep_generated: bool
+        self,
+        model: Stepper,
+        source: Tensor,
+        copy_ids: Tensor | None,
+        *,
+        width: int,
+        size: int,
+        keep_generated: bool,
+        keep_received: bool = False,
     ) -> None:
         """Create an empty batch of ``source (sources, source_length)``; nothing is encoded yet.
 
@@ -93,6 +103,7 @@ class Batch:
         self.steps: Tensor = self.source_indices
         self.last_tokens: Tensor = torch.full((0, width), BOS, device=device)
         self.generated: Tensor | None = self.last_tokens.unsqueeze(-1)[..., :0] if keep_generated else None
+        self.received: Tensor | None = torch.zeros((0, width, 0), device=device) if keep_received else None
         self.state: State = None
         # Sources that are encoded ahead and wait for a free row; ``_waiting_start`` is the first row of their state.
         self._encoded = self._waiting_start = 0
@@ -139,6 +150,8 @@ class Batch:
         self.last_tokens = self.last_tokens.new_full((count, self.width), BOS)
         if self.generated is not None:
             self.generated = self.last_tokens.unsqueeze(-1)[..., :0]
+        if self.received is not None:
+            self.received = self.received.new_zeros((count, self.width, 0))
         return BatchChange(None, torch.arange(count, device=self.source.device))
 
     def _fill(self, free: Tensor) -> BatchChange:
@@ -159,6 +172,8 @@ class Batch:
         )
         if self.generated is not None:
             self.generated = self.generated.index_fill(0, rows, -1)
+        if self.received is not None:
+            self.received = self.received.index_fill(0, rows, 0.0)
         return BatchChange(None, rows)
 
     def _compact(self) -> BatchChange:
@@ -168,6 +183,8 @@ class Batch:
         self.last_tokens, self.unfinished = self.last_tokens[kept], self.unfinished[kept]
         if self.generated is not None:
             self.generated = self.generated[kept]
+        if self.received is not None:
+            self.received = self.received[kept]
         self.state = self.model.keep(self.state, kept) if len(kept) else None
         return BatchChange(kept, kept[:0])
 
@@ -198,11 +215,22 @@ class Batch:
         if self.generated is not None:
             generated = self.generated
             if parents is not None:
-                generated = generated.gather(1, parents.unsqueeze(-1).expand(-1, -1, generated.shape[-1]))
+                generated = _of_parents(generated, parents)
             self.generated = torch.cat([generated, tokens.unsqueeze(-1)], -1)
+        if self.received is not None:
+            received = self.received_with(attention)
+            self.received = received if parents is None else _of_parents(received, parents)
         if parents is not None:
             self.state = self.model.reorder(self.state, parents)
         self.last_tokens, self.steps = tokens, self.steps + self.unfinished
+
+    def received_with(self, attention: Tensor) -> Tensor:
+        """Return ``received`` after a step with this ``attention``, both ``(rows, width, source_length)``.
+
+        The sources of the rows, and with them the longest of their lengths, change between steps.
+        """
+        assert self.received is not None
+        return attention + F.pad(self.received, (0, attention.shape[-1] - self.received.shape[-1]))
 
     def _keep_attention(self, attention: Tensor) -> NDArray[np.float32] | None:
         """Return the attention to keep; beyond ``MAX_KEPT_ATTENTION`` that of all sources in the batch is dropped."""
@@ -289,6 +317,11 @@ class BatchSearch(ABC):
     @abstractmethod
     def _finish_rows(self) -> None:
         """Finish the sources whose outputs are complete."""
+
+
+def _of_parents(values: Tensor, parents: Tensor) -> Tensor:
+    """Return for each hypothesis the values of the one that it continues: of ``(rows, width, length)``, by ``(rows, width)``."""
+    return values.gather(1, parents.unsqueeze(-1).expand(-1, -1, values.shape[-1]))
 
 
 def to_numpy(values: Tensor) -> NDArray[np.float32]:

@@ -7,19 +7,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from nbtextgen.core.errors import OptionError
 from nbtextgen.decoding.batch import Batch, BatchChange, BatchSearch, to_list, to_numpy
 from nbtextgen.decoding.constraints import IMPOSSIBLE, Constraints, force_end
-from nbtextgen.decoding.hypothesis import Hypothesis, length_norm
+from nbtextgen.decoding.hypothesis import Hypothesis, length_norm, uncovered
 from nbtextgen.tokenizers.base import EOS
 
 CHUNK_SIZE = 64
 """Tokens of the vocabulary whose maximum is computed first, to search only the best chunks."""
-
-TOO_LONG_FOR_COVERAGE = (
-    "--coverage-penalty needs the attention of every step, which takes too much memory for a source and output of this "
-    "length; use --coverage-penalty=0 or a smaller --max-length."
-)
 
 
 def best_extensions(sums: Tensor, logs: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -59,8 +53,8 @@ def best_extensions(sums: Tensor, logs: Tensor, count: int) -> tuple[Tensor, Ten
 class Beam(BatchSearch):
     """Beam search (Graves 2012, sec. 2.2, in the batched form).
 
-    A source finishes early only when that is provably safe. A hypothesis scores sum(log p) / length**alpha plus a
-    coverage penalty that is never positive. Log-probabilities are never positive either, so the sum of a live hypothesis
+    A source finishes early only when that is provably safe. A hypothesis scores (sum(log p) + coverage penalty) / length**alpha,
+    and the coverage penalty is never positive. Log-probabilities are never positive either, so the sum of a live hypothesis
     can only fall, and for alpha >= 0 dividing by the largest possible length gives its best case:
     bound = sum / (limit + 1)**alpha. When the n-th best finished score is at least every live bound, no live
     hypothesis can enter the n-best list any more.
@@ -127,6 +121,7 @@ class Beam(BatchSearch):
             return
         sums, last_logs, last_weights = to_numpy(best), to_numpy(token_logs), to_numpy(attention)
         batch, config = self.batch, self.config
+        received = None if batch.received is None else to_numpy(batch.received_with(attention))
         origins: list[list[int]] = to_list(parents)
         indices: list[int] = to_list(batch.source_indices)
         steps: list[int] = to_list(batch.steps)
@@ -134,18 +129,16 @@ class Beam(BatchSearch):
             index, length = indices[row], steps[row]
             finished = self.finished[index]
             threshold = self._thresholds.item(index)
-            score = float(sums[row, column]) / length_norm(length + 1, config.length_exponent)
-            if score <= threshold:  # a coverage penalty could only lower it
+            parent, total = origins[row][column], float(sums[row, column])
+            if received is not None:
+                total += config.coverage_factor * uncovered(received[row, parent, : batch.source_lengths[index]])
+            score = total / length_norm(length + 1, config.length_exponent)
+            if score <= threshold:
                 continue
-            parent = origins[row][column]
             trace = batch.trace_back(index, parent, length)
             if trace.attention is not None:
                 trace.attention.append(last_weights[row, parent])
             stacked = batch.stack_attention(index, trace.attention)
-            if config.coverage_penalty:
-                score += config.coverage_penalty * _coverage(stacked)
-                if score <= threshold:
-                    continue
             log_probabilities = np.array([*trace.logs, last_logs[row, column]], dtype=np.float32)
             finished.append(
                 Hypothesis(trace.tokens, log_probabilities, stacked, score, length < self.max_lengths[index])
@@ -173,13 +166,3 @@ class Beam(BatchSearch):
     ) -> NDArray[np.float64]:
         """Scores that no live hypothesis of the sources ``indices`` will exceed; ``steps`` tokens are generated, all ``(rows,)``."""
         return best_sums / self._norms[indices]
-
-
-def _coverage(weights: NDArray[np.float32] | None) -> float:
-    """Return the coverage penalty without its factor beta (Wu et al. 2016, eq. 14).
-
-    It is the sum of log(min(attention received, 1)) over the source tokens of ``weights (steps, source_length)``.
-    """
-    if weights is None:
-        raise OptionError(TOO_LONG_FOR_COVERAGE)
-    return float(np.log(weights.sum(0).clip(1e-10, 1.0)).sum())

@@ -29,8 +29,12 @@ class DecodingConfig:
         maximum=10.0,
         usual=(0, 2),
     )
-    coverage_penalty: float = option(
-        0.0, "penalty for source tokens that were never attended to", minimum=0.0, maximum=100.0, usual=(0, 2)
+    coverage_penalty: float | None = option(
+        None,
+        "penalty for source tokens that were hardly attended to; 0 turns it off; default: chosen as the length penalty is",
+        minimum=0.0,
+        maximum=100.0,
+        usual=(0, 1),
     )
     sample: bool = option(False, "draw tokens at random instead of taking the likeliest")
     temperature: float = option(
@@ -109,9 +113,18 @@ class DecodingConfig:
         """The length penalty, the usual one if it is open."""
         return LENGTH_PENALTY if self.length_penalty is None else self.length_penalty
 
-    def with_length_penalty(self, penalty: float) -> DecodingConfig:
-        """The same settings with a length penalty, if they leave it open."""
-        return self if self.length_penalty is not None else replace(self, length_penalty=penalty)
+    @property
+    def coverage_factor(self) -> float:
+        """The coverage penalty, none if it is open."""
+        return self.coverage_penalty or 0.0
+
+    def with_penalties(self, length: float, coverage: float) -> DecodingConfig:
+        """The same settings with a length penalty and a coverage penalty, where they leave them open."""
+        return replace(
+            self,
+            length_penalty=length if self.length_penalty is None else self.length_penalty,
+            coverage_penalty=coverage if self.coverage_penalty is None else self.coverage_penalty,
+        )
 
     @property
     def has_terms(self) -> bool:

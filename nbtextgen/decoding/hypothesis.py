@@ -1,4 +1,4 @@
-"""``Hypothesis``: one output of a search, and its length normalization."""
+"""``Hypothesis``: one output of a search, and what its score is made of."""
 
 from __future__ import annotations
 
@@ -32,6 +32,17 @@ class Hypothesis:
     score: float
     ended: bool
     rivals: NDArray[np.float32] | None = None
+
+
+def uncovered(received: NDArray[np.float32]) -> float:
+    """Return the coverage penalty without its factor: the sum of log(min(attention received, 1)) (Wu et al. 2016, eq. 14).
+
+    ``received (source_length,)`` is what each source token received of all steps. The penalty is never positive; it is zero for a
+    model without attention.
+    """
+    if not received.any():
+        return 0.0
+    return float(np.log(received.clip(1e-10, 1.0)).sum())
 
 
 def length_norm(length: int, alpha: float) -> float:

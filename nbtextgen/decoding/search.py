@@ -180,6 +180,7 @@ class _Search:
             width=width,
             size=max(config.batch_size, size),
             keep_generated=self.constraints.look_back,
+            keep_received=config.coverage_factor > 0 and not self.greedy,
         )
 
     def _bounded_slices(self) -> Iterator[slice]:

@@ -306,7 +306,7 @@ class Predictor:
         """Add the hypotheses of every source to its list in ``hypotheses``, in parallel searches."""
         texts, stepper = len(sources.texts), self._stepper(config.precision)
         source, copies = self._tensors(sources)
-        config = config.with_length_penalty(self.output_length.penalty)
+        config = config.with_penalties(self.output_length.penalty, self.output_length.coverage)
 
         def search(rows: list[int], shared: CancellationToken) -> None:
             decode(

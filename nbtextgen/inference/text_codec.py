@@ -43,12 +43,13 @@ class OutputLength:
 
     Attributes:
         offset, slope: of the longest output, in tokens.
-        penalty: the length penalty of a search whose settings leave it open.
+        penalty, coverage: length penalty and coverage penalty of a search whose settings leave them open.
     """
 
     offset: int
     slope: float
     penalty: float = LENGTH_PENALTY
+    coverage: float = 0.0
 
     @classmethod
     def from_examples(cls, examples: Examples) -> OutputLength:
@@ -64,17 +65,22 @@ class OutputLength:
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> OutputLength:
         """Read ``asdict`` back from a manifest; raises ``ModelFileError`` if the numbers cannot be right."""
-        offset, slope, penalty = values["offset"], values["slope"], values.get("penalty", EARLIER_LENGTH_PENALTY)
+        offset, slope = values["offset"], values["slope"]
         if not (isinstance(offset, int) and isinstance(slope, (int, float)) and 0 <= offset < 1e6 and 0 <= slope < 1e6):
             raise ModelFileError(
                 f'"limit" needs two non-negative numbers, but has offset {offset!r} and slope {slope!r}.'
             )
-        if not (isinstance(penalty, (int, float)) and 0 <= penalty <= 10):
-            raise ModelFileError(f'"limit" needs a length penalty from 0 to 10, but has {penalty!r}.')
-        return cls(offset, float(slope), float(penalty))
+        length = _checked_penalty("length", values.get("penalty", EARLIER_LENGTH_PENALTY), 10)
+        return cls(offset, float(slope), length, _checked_penalty("coverage", values.get("coverage", 0.0), 100))
 
     def __call__(self, source_length: int) -> int:
         return self.offset + math.ceil(self.slope * source_length)
+
+
+def _checked_penalty(name: str, value: object, most: int) -> float:
+    if isinstance(value, (int, float)) and 0 <= value <= most:
+        return float(value)
+    raise ModelFileError(f'"limit" needs a {name} penalty from 0 to {most}, but has {value!r}.')
 
 
 @dataclass(frozen=True)

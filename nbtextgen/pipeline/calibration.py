@@ -21,16 +21,16 @@ from nbtextgen.inference.generation import Generations
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.pipeline.defaults import Plan
 from nbtextgen.pipeline.fit import task_metric
-from nbtextgen.pipeline.length_penalty import MAX_PAIRS as MOST_FOR_LENGTH
-from nbtextgen.pipeline.length_penalty import choose_length_penalty
 from nbtextgen.pipeline.model_data import model_references
+from nbtextgen.pipeline.penalties import MAX_PAIRS as MOST_FOR_PENALTIES
+from nbtextgen.pipeline.penalties import choose_penalties
 from nbtextgen.pipeline.training_data import TrainingData
 from nbtextgen.training.events import Ended, Event, Validation
 
 EXAMPLES_PER_PAIR = 50
 """Examples that training has read for each pair that it is calibrated on at its end, so that this takes some 2 % longer."""
 BEAM_COST = 5
-"""What a pair costs on which the length penalty is chosen, in pairs that the confidence is calibrated on."""
+"""What a pair costs on which the penalties of the search are chosen, in pairs that the confidence is calibrated on."""
 MAX_PAIRS = 2000
 """Pairs that a model is calibrated on at the end of training, at most."""
 EXACT_SHARE = 0.2
@@ -42,7 +42,7 @@ SIMILAR = "chrf>=60"
 def calibrate_after_training(
     predictor: Predictor, plan: Plan, data: TrainingData, valid: Pairs | None, events: Sequence[Event]
 ) -> None:
-    """Give a model the statistics of its training data, a length penalty, and a calibration of greedy search on validation pairs.
+    """Give a model the statistics of its training data, the penalties of its beam search, and a calibration of greedy search, both by validation pairs.
 
     There are none for a language model, or if training was so short, or held out so few pairs, that fewer than ``LEAST`` are
     left.
@@ -63,11 +63,11 @@ def calibrate_after_training(
         return
     texts = data.valid_texts
     pairs = Pairs([source for source, _ in texts], [target for _, target in texts]) if valid is None else valid
-    few = min(count, MOST_FOR_LENGTH, affordable // BEAM_COST)
+    few = min(count, MOST_FOR_PENALTIES, affordable // BEAM_COST)
     try:
         if few >= LEAST and task_metric(plan) != "exact":  # short outputs hardly depend on it
-            penalty = choose_length_penalty(predictor, _spread(pairs, few))
-            predictor.output_length = replace(predictor.output_length, penalty=penalty)
+            length, coverage = choose_penalties(predictor, _spread(pairs, few))
+            predictor.output_length = replace(predictor.output_length, penalty=length, coverage=coverage)
         calibrate_predictor(predictor, plan, _spread(pairs, count), None, DecodingConfig())
     except (KeyboardInterrupt, MemoryShortError):
         return  # the model is whole without them

@@ -34,6 +34,8 @@ from nbtextgen.training.weight_averaging import SNAPSHOT, put
 
 TASK_PAIRS = 32
 """Held-out pairs that a validation generates for, to tell how good the model is at its task."""
+LEFT_SHARE, LEFT_SECONDS = 0.04, 10.0
+"""Part of the time limit, and most seconds, that are left for choosing the penalties of the beam search after training."""
 SAME_OUTPUTS = 10
 """Held-out sources that show, if their outputs are all the same, that outputs do not depend on them."""
 
@@ -200,7 +202,11 @@ class LocalTraining:
     def _seconds(self) -> float | None:
         """Time limit for one network: an equal share of ``max_minutes`` after preparation, or of half of it if that is more."""
         minutes, networks = self.plan.training.max_minutes, self.plan.training.ensemble
-        return None if minutes is None else max(minutes * 30, minutes * 60 - self._spent) / networks
+        if minutes is None:
+            return None
+        has_penalties = self.plan.data.context is None and task_metric(self.plan) != "exact"
+        left = min(LEFT_SHARE * minutes * 60, LEFT_SECONDS) if has_penalties else 0.0
+        return max(minutes * 30, minutes * 60 - self._spent - left) / networks
 
     def stop(self) -> None:
         """End the run under way, keeping its best weights."""

@@ -22,7 +22,6 @@ from nbtextgen.data.pairs import Pairs
 from nbtextgen.data.readers.columns import ColumnName
 from nbtextgen.data.replay import with_target_size
 from nbtextgen.inference.predictor import Predictor
-from nbtextgen.inference.text_codec import OutputLength
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.growth import grown_weights
 from nbtextgen.model.isolation import isolated
@@ -250,7 +249,7 @@ class WarmStart:
             score_outputs(self.predictor, texts, metric) if texts else 0.0,
         )
         earlier, later = self.predictor.output_length, new.output_length
-        length = OutputLength(max(earlier.offset, later.offset), max(earlier.slope, later.slope), earlier.penalty)
+        length = replace(earlier, offset=max(earlier.offset, later.offset), slope=max(earlier.slope, later.slope))
         training_data = TrainingData(*tokenizers, examples, held, held_texts, length, new.left_out, point)
         old = self.old.train
         all_valid = [

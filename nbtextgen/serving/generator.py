@@ -148,7 +148,8 @@ class OnnxGenerator:
         return generations[0] if single else generations
 
     def _generations(self, sources: list[str], config: DecodingConfig) -> Generations:
-        settled = config.with_length_penalty(self.codec.output_length.penalty)
+        length = self.codec.output_length
+        settled = config.with_penalties(length.penalty, length.coverage)
 
         def search(batch: EncodedSources, hypotheses: list[list[Hypothesis]]) -> None:
             hypotheses[:] = decode(self.networks, batch.ids, batch.copy_ids, settled, batch.limits, batch.rules)

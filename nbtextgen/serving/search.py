@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from nbtextgen.core.errors import OptionError
 from nbtextgen.decoding.config import NOTHING_ALLOWED, DecodingConfig, TokenRules
-from nbtextgen.decoding.hypothesis import Hypothesis, length_norm
+from nbtextgen.decoding.hypothesis import Hypothesis, length_norm, uncovered
 from nbtextgen.serving.constraints import IMPOSSIBLE, NumpyConstraints, sharpen
 from nbtextgen.serving.network import Floats, Ids, OnnxEnsemble
 from nbtextgen.tokenizers.base import BOS, EOS, PAD
@@ -241,7 +241,9 @@ class BeamSearch(BatchSearch):
         """Collect a hypothesis that ends, if it belongs to the n best of its source."""
         length = self.generated.shape[-1] + 1
         weights = np.concatenate([self.attention[row, parent], attention[None]])
-        score = total / length_norm(length, self.config.length_exponent) + self._coverage(row, weights)
+        if self.config.coverage_factor:
+            total += self.config.coverage_factor * uncovered(weights.sum(0)[self.mask[row]])
+        score = total / length_norm(length, self.config.length_exponent)
         index = int(self.rows[row])
         finished = self.finished[index]
         if len(finished) >= self.config.n_best and score <= finished[self.config.n_best - 1].score:
@@ -250,13 +252,6 @@ class BeamSearch(BatchSearch):
         logs = np.append(self.logs[row, parent], np.float32(last_log))
         finished.append(Hypothesis(self.generated[row, parent].tolist(), logs, weights, score, ended))
         finished.sort(key=lambda hypothesis: -hypothesis.score)
-
-    def _coverage(self, row: int, weights: Floats) -> float:
-        """Return the coverage penalty: beta x the sum of log(min(attention received, 1)) (Wu et al. 2016, eq. 14)."""
-        if not self.config.coverage_penalty:
-            return 0.0
-        received = np.log(weights.sum(0).clip(1e-10, 1.0)) * self.mask[row]
-        return self.config.coverage_penalty * float(received.sum())
 
     def _unfinished(self) -> Ids:
         """Return the sources that are neither provably done, nor at their limit, nor without a live hypothesis."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from nbtextgen.core.errors import OptionError
 from nbtextgen.decoding import batch, search
 from nbtextgen.decoding.config import DecodingConfig
 from nbtextgen.decoding.search import decode
@@ -76,12 +76,29 @@ def test_attention_beyond_the_bound_is_dropped_and_nothing_else_changes(
             np.testing.assert_allclose(output, other[0].attention, atol=1e-5)
 
 
-def test_coverage_penalty_without_attention_raises(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = Seq2Seq(ModelConfig(embedding_size=8, hidden_size=12), 20, 16).eval()
+def test_coverage_penalty_does_not_need_the_attention_that_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(4)
+    model, source = Seq2Seq(ModelConfig(embedding_size=8, hidden_size=12), 20, 16).eval(), rows([30, 12, 7, 5, 3])
+    config = DecodingConfig(beam=3, n_best=3, coverage_penalty=0.4, batch_size=2)
+    expected = decode(model, source, config, max_length=[20] * 5)
     monkeypatch.setattr(batch, "MAX_KEPT_ATTENTION", 10)
-    with pytest.raises(OptionError, match="coverage_penalty needs the attention"):
-        config = DecodingConfig(beam=2, coverage_penalty=0.2)
-        decode(model, rows([30]), config, max_length=[20])
+    actual = decode(model, source, config, max_length=[20] * 5)
+    assert all(output.attention is None for each in actual for output in each)
+    scores = [[output.score for output in each] for each in actual]
+    assert scores == [[output.score for output in each] for each in expected]
+    plain = decode(model, source, replace(config, coverage_penalty=0.0), max_length=[20] * 5)
+    assert scores != [[output.score for output in each] for each in plain]
+
+
+def test_coverage_penalty_changes_nothing_without_attention() -> None:
+    torch.manual_seed(5)
+    model = Seq2Seq(ModelConfig(embedding_size=8, hidden_size=12, attention="none"), 20, 16).eval()
+    source = rows([9])
+    scores = [
+        [output.score for output in decode(model, source, config, max_length=[6])[0]]
+        for config in (DecodingConfig(beam=4, n_best=4, coverage_penalty=penalty) for penalty in (0.0, 0.4))
+    ]
+    assert scores[0] == scores[1]
 
 
 def test_long_sources_are_decoded_fewer_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,12 +65,12 @@ def exhaustive(model: Markov, source: list[int], config: DecodingConfig) -> list
         for ids in itertools.product(WRITABLE, repeat=length):
             path = [BOS, *ids, EOS]
             logs = [float(model.table[source[0], a, b]) for a, b in itertools.pairwise(path)]
-            score = sum(logs) / len(logs) ** config.length_penalty
+            total = sum(logs)
             if config.coverage_penalty:
                 rows = torch.tensor(source)[None] * 0.3 + torch.tensor(path[:-1])[:, None]
                 received = torch.softmax(rows.float().sin(), -1).sum(0).clamp(1e-10, 1.0).log().sum()
-                score += config.coverage_penalty * float(received)
-            actual.append((score, list(ids)))
+                total += config.coverage_penalty * float(received)
+            actual.append((total / len(logs) ** config.length_penalty, list(ids)))
     return sorted(actual, key=lambda output: -output[0])
 
 

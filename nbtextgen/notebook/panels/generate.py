@@ -196,7 +196,8 @@ class GeneratePanel(StaticForm, ipywidgets.VBox):
     def _chosen_by_model(self) -> Values:
         """Return the settings that the first model has chosen for searches that leave them open."""
         try:
-            return {"length_penalty": self.session.model([self.names[0]]).predictor.output_length.penalty}
+            length = self.session.model([self.names[0]]).predictor.output_length
+            return {"length_penalty": length.penalty, "coverage_penalty": length.coverage}
         except NbTextGenError:
             return {}
 

@@ -12,7 +12,7 @@
  * @property {string} kernel WebAssembly in base64
  * @property {SavedTokenizer} source
  * @property {SavedTokenizer | null} target null if it is that of the source, without a limit
- * @property {{ offset: number, slope: number, penalty: number }} limit
+ * @property {{ offset: number, slope: number, penalty: number, coverage: number }} limit
  * @property {number} max_source
  * @property {{ steps: string[], tables: CleaningTables | null }} clean
  * @property {{ context: number, window: number } | null} continuation of a model that continues a text
@@ -89,8 +89,13 @@ class PageModel {
   *generate(source, options, prefix = []) {
     const rules = this.codec.rules(options, prefix);
     const longest = options.max_length ?? this.codec.longestOutput(source);
-    const penalty = options.length_penalty ?? this.description.limit.penalty;
-    const hypotheses = yield* search(this.ensemble, source, { ...options, length_penalty: penalty }, rules, longest);
+    const { penalty, coverage } = this.description.limit;
+    const settled = {
+      ...options,
+      length_penalty: options.length_penalty ?? penalty,
+      coverage_penalty: options.coverage_penalty ?? coverage,
+    };
+    const hypotheses = yield* search(this.ensemble, source, settled, rules, longest);
     return hypotheses.map((hypothesis) => this.output(hypothesis, source, options));
   }
 

@@ -13,7 +13,7 @@ const NOTHING_ALLOWED = "These rules leave no token to generate; relax them.";
  * @property {number} beam
  * @property {number} n_best
  * @property {number | null} length_penalty null is that of the model
- * @property {number} coverage_penalty
+ * @property {number | null} coverage_penalty null is that of the model
  * @property {boolean} sample
  * @property {number} temperature
  * @property {number} top_k
@@ -41,7 +41,7 @@ const DEFAULT_OPTIONS = {
   beam: 1,
   n_best: 1,
   length_penalty: null,
-  coverage_penalty: 0,
+  coverage_penalty: null,
   sample: false,
   temperature: 1,
   top_k: 0,

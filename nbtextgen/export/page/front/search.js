@@ -213,25 +213,22 @@ function extended(parent, { sum, token, log, attention }) {
  */
 function collect(finished, live, extension, options, limit) {
   const { logs, attention } = extended(live[extension.parent], extension);
-  const penalty = options.coverage_penalty ? options.coverage_penalty * coverage(attention) : 0;
-  const score = extension.sum / lengthNorm(logs.length, options.length_penalty) + penalty;
+  const penalty = options.coverage_penalty ? options.coverage_penalty * uncovered(attention) : 0;
+  const score = (extension.sum + penalty) / lengthNorm(logs.length, options.length_penalty);
   if (finished.length >= options.n_best && score <= finished[options.n_best - 1].score) return;
   finished.push({ ids: live[extension.parent].ids, logs, attention, score, ended: logs.length <= limit });
   finished.sort((one, other) => other.score - one.score);
 }
 
 /**
- * The sum of log(min(attention received, 1)) over the source tokens (Wu et al. 2016, eq. 14).
+ * The sum of log(min(attention received, 1)) over the source tokens (Wu et al. 2016, eq. 14); 0 without attention.
  *
  * @param {Float32Array[]} attention
  */
-function coverage(attention) {
-  let penalty = 0;
-  for (let index = 0; index < attention[0].length; index++) {
-    const received = attention.reduce((soFar, weights) => soFar + weights[index], 0);
-    penalty += Math.log(Math.min(1, Math.max(1e-10, received)));
-  }
-  return penalty;
+function uncovered(attention) {
+  const received = Array.from(attention[0], (_, index) => sumOf(attention.map((weights) => weights[index])));
+  if (!received.some((amount) => amount > 0)) return 0;
+  return sumOf(received.map((amount) => Math.log(Math.min(1, Math.max(1e-10, amount)))));
 }
 
 /**
