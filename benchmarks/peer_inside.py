@@ -377,7 +377,9 @@ def nbtextgen_decode(work: Path, beam: int, name: str, sentences: int) -> dict[s
 
     def decode() -> list[str]:
         # No length penalty, as the peers by default: the same search, and an early end that is as easily proven.
-        written = model.generate(source, beam=beam, batch_size=BATCH, max_length=LONGEST, length_penalty=0.0, coverage_penalty=0.0)
+        written = model.generate(
+            source, beam=beam, batch_size=BATCH, max_length=LONGEST, length_penalty=0.0, coverage_penalty=0.0
+        )
         return [" ".join(each.tokens) for each in written]
 
     return timed(work, name, decode)

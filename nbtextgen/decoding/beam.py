@@ -129,12 +129,16 @@ class Beam(BatchSearch):
             index, length = indices[row], steps[row]
             finished = self.finished[index]
             threshold = self._thresholds.item(index)
-            parent, total = origins[row][column], float(sums[row, column])
-            if received is not None:
-                total += config.coverage_factor * uncovered(received[row, parent, : batch.source_lengths[index]])
-            score = total / length_norm(length + 1, config.length_exponent)
-            if score <= threshold:
+            norm = length_norm(length + 1, config.length_exponent)
+            score = float(sums[row, column]) / norm
+            if score <= threshold:  # a coverage penalty could only lower it
                 continue
+            parent = origins[row][column]
+            if received is not None:
+                weights = received[row, parent, : int(batch.source_lengths[index])]
+                score += config.coverage_factor * uncovered(weights) / norm
+                if score <= threshold:
+                    continue
             trace = batch.trace_back(index, parent, length)
             if trace.attention is not None:
                 trace.attention.append(last_weights[row, parent])

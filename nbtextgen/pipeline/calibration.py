@@ -42,10 +42,10 @@ SIMILAR = "chrf>=60"
 def calibrate_after_training(
     predictor: Predictor, plan: Plan, data: TrainingData, valid: Pairs | None, events: Sequence[Event]
 ) -> None:
-    """Give a model the statistics of its training data, the penalties of its beam search, and a calibration of greedy search, both by validation pairs.
+    """Give a model the statistics of its training data; by validation pairs, the penalties of its beam search and a calibration.
 
-    There are none for a language model, or if training was so short, or held out so few pairs, that fewer than ``LEAST`` are
-    left.
+    The calibration is that of greedy search. There are neither for a language model, or if training was so short, or held out so
+    few pairs, that fewer than ``LEAST`` are left.
 
     Args:
         predictor: the trained model, which is changed.
