@@ -4,35 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
-from typing import TYPE_CHECKING
 
-from nbtextgen.tokenizers.segmentation import characters
+from nbtextgen.tokenizers.segmentation import UNSPACED, characters, compiled
 
-if TYPE_CHECKING:
-    import regex
-
-_KANA = r"\p{Hiragana}\p{Katakana}"
-_SYLLABLES = r"\p{Tibetan}\p{Javanese}\p{Balinese}"
-_UNSPACED = rf"[\p{{Han}}\p{{Bopomofo}}{_KANA}{_SYLLABLES}\p{{lb=SA}}]"
-"""Characters of scripts that separate no words: Chinese, Japanese, Thai, Lao, Khmer, Burmese, Tibetan, ..."""
 _PICTURE = r"(?=[\p{Extended_Pictographic}\p{RI}])\X"
 """An emoji with its modifiers, or a flag."""
 SEGMENTED = 6.0
 """Most letters between two spaces, on average, of a text whose words were separated by a word segmenter."""
 
 
-@cache
-def _compiled(pattern: str) -> regex.Pattern[str]:
-    import regex  # when first used: it is slow to import, and ASCII texts do not need it
-
-    return regex.compile(pattern)
-
-
 def without_spaces(texts: Iterable[str]) -> bool:
     """Whether most letters belong to scripts that separate no words."""
     joined = " ".join(text for text in texts if not text.isascii())
-    return bool(joined) and 2 * len(_compiled(_UNSPACED).findall(joined)) > sum(map(str.isalpha, joined))
+    return bool(joined) and 2 * len(compiled(UNSPACED).findall(joined)) > sum(map(str.isalpha, joined))
 
 
 def bleu_tokenizer(texts: Sequence[str]) -> str:
@@ -40,8 +24,8 @@ def bleu_tokenizer(texts: Sequence[str]) -> str:
     if not without_spaces(texts):
         return "13a"
     joined = " ".join(texts)
-    letters = len(_compiled(_UNSPACED).findall(joined))
-    return "zh" if len(_compiled(r"\p{Han}").findall(joined)) > 0.9 * letters else "char"
+    letters = len(compiled(UNSPACED).findall(joined))
+    return "zh" if len(compiled(r"\p{Han}").findall(joined)) > 0.9 * letters else "char"
 
 
 def token_splitter(texts: Sequence[str]) -> tuple[Callable[[str], list[str]], str]:
@@ -65,6 +49,6 @@ def words(text: str) -> list[str]:
     """
     if text.isascii():
         return re.findall("[a-z0-9]+", text.lower())
-    letter = rf"(?!{_UNSPACED})[\p{{L}}\p{{N}}]"
-    pattern = rf"{_PICTURE}|(?=[\p{{L}}\p{{N}}]){_UNSPACED}\p{{M}}*|(?:{letter}\p{{M}}*)+"
-    return _compiled(pattern).findall(text.lower())
+    letter = rf"(?!{UNSPACED})[\p{{L}}\p{{N}}]"
+    pattern = rf"{_PICTURE}|(?=[\p{{L}}\p{{N}}]){UNSPACED}\p{{M}}*|(?:{letter}\p{{M}}*)+"
+    return compiled(pattern).findall(text.lower())

@@ -19,11 +19,15 @@ _SIMPLE_PIECE = re.compile(rf" ?{_SIMPLE_WORD}| ?[^\w\s]|\s")
 _PIECE = r"(?w) ?(?:['’]|\S\S*?(?:\b|(?=\s)))|\s"  # noqa: RUF001
 # An apostrophe before a word is a piece of its own, which regex leaves with a vowel after it.
 _WORD = r"(?w)(?:[\p{L}\p{M}][\p{L}\p{M}'’]*[-\u2010\u2011](?=\p{L}))*(?:['’]|\S\S*?(?:\b|(?=\s)))"  # noqa: RUF001
+_OTHER_UNSPACED = r"\p{Bopomofo}\p{Hiragana}\p{Katakana}\p{Tibetan}\p{Javanese}\p{Balinese}"
+UNSPACED = rf"[\p{{Han}}\p{{lb=SA}}{_OTHER_UNSPACED}]"
+"""A character of a script that separates no words, for ``compiled``: Chinese, Japanese, Thai, Lao, Khmer, Burmese, Tibetan, ..."""
 
 
 @cache
-def _compiled(pattern: str) -> regex.Pattern[str]:
-    import regex  # when first used: it is read by few texts
+def compiled(pattern: str) -> regex.Pattern[str]:
+    """A pattern with Unicode's properties."""
+    import regex  # when first used: it is slow to import, and few texts need it
 
     return regex.compile(pattern)
 
@@ -35,12 +39,12 @@ def word_pieces(text: str) -> list[str]:
     """
     if (text.isascii() and text.isprintable()) or _SIMPLE.fullmatch(text):
         return _SIMPLE_PIECE.findall(text)
-    return _compiled(_PIECE).findall(text)
+    return compiled(_PIECE).findall(text)
 
 
 def characters(text: str) -> list[str]:
     """Split a text into what a reader calls characters: a letter with its marks, an emoji with its modifiers."""
-    return list(text) if text.isascii() else _compiled(r"\X").findall(text)
+    return list(text) if text.isascii() else compiled(r"\X").findall(text)
 
 
 def character_spans(text: str) -> list[Span]:
@@ -50,7 +54,7 @@ def character_spans(text: str) -> list[Span]:
 
 def word_spans(text: str) -> list[Span]:
     """Start and end of every word and punctuation mark; parts of a word with a hyphen belong together."""
-    return [match.span() for match in _compiled(_WORD).finditer(text)]
+    return [match.span() for match in compiled(_WORD).finditer(text)]
 
 
 def spans(pieces: list[str]) -> list[Span]:

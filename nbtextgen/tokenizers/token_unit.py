@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from statistics import fmean
 
+from nbtextgen.tokenizers.segmentation import UNSPACED, compiled
+
 SHORT_TEXT = 48
 """Most characters, on average, of texts that are read character by character."""
 SPELLED_SOURCE = 128
@@ -24,8 +26,6 @@ SPACED = 0.5
 ODD = 0.01
 """Largest fraction of the parts that are unlike a symbol."""
 _NUMBER = re.compile(r"\d\d")
-_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
-"""A character of Thai, Lao, Burmese, Khmer, kana or Han."""
 
 
 def suitable_units(
@@ -58,7 +58,7 @@ def is_spelled(texts: Sequence[str]) -> bool:
     Texts in scripts that put no space between words are not.
     """
     sample = _sample(texts)
-    if len(sample) < FEW_TEXTS or any(_UNSPACED.search(text) for text in sample):
+    if len(sample) < FEW_TEXTS or any(not text.isascii() and compiled(UNSPACED).search(text) for text in sample):
         return False
     words = [word for text in sample for word in set(text.split())]
     counted = Counter(words)

@@ -61,9 +61,10 @@ def test_texts_whose_words_hardly_recur_are_spelled() -> None:
         ["a little dog at home", "three horses in water", "a little horse at home"] * 20,
         ["positive", "negative", "neutral"] * 30,
         [f"{chr(0x4E00 + at)}{chr(0x5E00 + at)}" for at in range(100)],
+        [f"\N{TIBETAN LETTER KA}{chr(0x0F41 + at // 9)}{chr(0x0F41 + at % 9)}" for at in range(80)],
         [str(number) for number in range(30)],
     ],
-    ids=["words", "labels", "no-spaces", "few"],
+    ids=["words", "labels", "no-spaces", "tibetan", "few"],
 )
 def test_other_short_targets_of_long_sources_are_cut_into_byte_pairs_too(targets: list[str]) -> None:
     assert suitable_units(["a long sentence of many words, one of many such sentences"] * len(targets), targets) == (
