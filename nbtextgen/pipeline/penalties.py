@@ -13,9 +13,9 @@ LENGTH_PENALTIES = (0.4, 0.6, 0.8, 1.0, 1.2, 1.4)
 """Those that are tried. 0.6 alone writes too little for most translations (Multi30k: 36.4 BLEU, with 1.0 37.1; package
 descriptions: 14.6 and 18.9); 1.4 writes too much for the synopses of these (9.2; 17.7 with 1.0)."""
 COVERAGE_PENALTY = 0.2
-"""That of Wu et al., the only one that is tried, with length penalties up to 1. Translations gain by it (600 package descriptions: 22.6
-BLEU with a length penalty of 0.8, and 20.7 with 1.0 and no coverage penalty), since no part of the source is left out. A summary
-leaves most of it out (synopses: 5.7 and 22.2)."""
+"""That of Wu et al., the only one that is tried, with length penalties below 1. Translations gain by it (package descriptions: 20.4 BLEU
+with a length penalty of 0.8, and 18.1 with 1.0 and no coverage penalty), since no part of the source is left out; with 1.0, too much is
+written (17.6). A summary leaves most of its source out (synopses: 4.4 and 19.1)."""
 BEAM = 5
 MAX_PAIRS = 150
 """Pairs that each of them is tried on, at most."""
@@ -40,11 +40,12 @@ def choose_penalties(predictor: Predictor, pairs: Pairs) -> tuple[float, float]:
         config = DecodingConfig(beam=BEAM).with_penalties(LENGTH_PENALTIES[length], coverage)
         return score("bleu", references, [output.text for output in predictor.predict(pairs.sources, config)])
 
-    best, coverage, most = LENGTH_PENALTIES.index(LENGTH_PENALTY), 0.0, len(LENGTH_PENALTIES) - 1
+    best, coverage, step = LENGTH_PENALTIES.index(LENGTH_PENALTY), 0.0, -1
     has_attention = predictor.networks[0].config.attention != "none"
     if has_attention and measured(best - 1, COVERAGE_PENALTY) > measured(best, 0.0):
-        best, coverage, most = best - 1, COVERAGE_PENALTY, best
-    step = 1 if measured(best + 1, coverage) > measured(best, coverage) else -1
-    while 0 <= best + step <= most and measured(best + step, coverage) > measured(best, coverage):
+        best, coverage = best - 1, COVERAGE_PENALTY
+    elif measured(best + 1, 0.0) > measured(best, 0.0):
+        step = 1
+    while 0 <= best + step < len(LENGTH_PENALTIES) and measured(best + step, coverage) > measured(best, coverage):
         best += step
     return LENGTH_PENALTIES[best], coverage
