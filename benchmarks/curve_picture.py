@@ -19,7 +19,7 @@ COLOURS = ("#2b7bba", "#7f7f7f", "#d9730d", "#1a936f", "#a05fb0", "#c2456b")
 DASHES = ("", "2 2", "6 3", "8 3 2 3", "12 3", "4 4")
 TITLES = {
     "multi30k": "Multi30k en-de, val: BLEU, beam 5",
-    "descriptions": "Package descriptions en-de, 1,197 held out: BLEU, beam 5",
+    "descriptions": "Descriptions en-de: BLEU, beam 5",
     "dates": "Built-in dates: exact match, %",
     "g2p": "G2P, mean of languages: word error rate, %",
     "cmudict": "CMUdict: word error rate, %",
