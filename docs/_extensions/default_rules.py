@@ -47,7 +47,7 @@ RULES = {
     # Decoding
     "length_penalty": "for outputs of words or BPE, the one from 0.4 to 1.4 with the highest BLEU of a beam of 5 on up to 150 held-out pairs, chosen "
     "at the end of a training that is long enough; otherwise 1",
-    "coverage_penalty": "0.2, with a length penalty of at most 0.8, if a beam has a higher BLEU with it on these pairs, otherwise 0",
+    "coverage_penalty": "chosen with the length penalty: 0.2, with a length penalty of at most 0.8, if BLEU is higher with it, otherwise 0",
     "max_length": "a linear function of the source length, fitted to the training pairs",
     "seed": "another one at every call",
 }

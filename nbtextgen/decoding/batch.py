@@ -217,20 +217,19 @@ class Batch:
             if parents is not None:
                 generated = _of_parents(generated, parents)
             self.generated = torch.cat([generated, tokens.unsqueeze(-1)], -1)
-        if self.received is not None:
-            received = self.received_with(attention)
-            self.received = received if parents is None else _of_parents(received, parents)
         if parents is not None:
             self.state = self.model.reorder(self.state, parents)
+            if self.received is not None:
+                self.received = _of_parents(self.received, parents)
         self.last_tokens, self.steps = tokens, self.steps + self.unfinished
 
-    def received_with(self, attention: Tensor) -> Tensor:
-        """Return ``received`` after a step with this ``attention``, both ``(rows, width, source_length)``.
+    def receive(self, attention: Tensor) -> None:
+        """Add the ``attention (rows, width, source_length)`` of a step to ``received``, before ``append`` reorders it.
 
         The sources of the rows, and with them the longest of their lengths, change between steps.
         """
-        assert self.received is not None
-        return attention + F.pad(self.received, (0, attention.shape[-1] - self.received.shape[-1]))
+        if self.received is not None:
+            self.received = attention + F.pad(self.received, (0, attention.shape[-1] - self.received.shape[-1]))
 
     def _keep_attention(self, attention: Tensor) -> NDArray[np.float32] | None:
         """Return the attention to keep; beyond ``MAX_KEPT_ATTENTION`` that of all sources in the batch is dropped."""

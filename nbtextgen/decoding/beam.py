@@ -85,6 +85,7 @@ class Beam(BatchSearch):
         logs, attention = self._step() if batch.steps.any() else self._first_step()
         allowed = self.constraints.apply(logs, batch.steps, batch.generated)
         at_limit = self.limits[batch.source_indices] <= batch.steps
+        batch.receive(attention)
         self._extend(force_end(allowed, at_limit), attention)
 
     def _step(self) -> tuple[Tensor, Tensor]:
@@ -121,7 +122,7 @@ class Beam(BatchSearch):
             return
         sums, last_logs, last_weights = to_numpy(best), to_numpy(token_logs), to_numpy(attention)
         batch, config = self.batch, self.config
-        received = None if batch.received is None else to_numpy(batch.received_with(attention))
+        received = None if batch.received is None else to_numpy(batch.received)
         origins: list[list[int]] = to_list(parents)
         indices: list[int] = to_list(batch.source_indices)
         steps: list[int] = to_list(batch.steps)

@@ -20,7 +20,7 @@ from nbtextgen.evaluation.references import acceptable
 from nbtextgen.inference.generation import Generations
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.pipeline.defaults import Plan
-from nbtextgen.pipeline.fit import task_metric
+from nbtextgen.pipeline.fit import has_chosen_penalties
 from nbtextgen.pipeline.model_data import model_references
 from nbtextgen.pipeline.penalties import MAX_PAIRS as MOST_FOR_PENALTIES
 from nbtextgen.pipeline.penalties import choose_penalties
@@ -65,7 +65,7 @@ def calibrate_after_training(
     pairs = Pairs([source for source, _ in texts], [target for _, target in texts]) if valid is None else valid
     few = min(count, MOST_FOR_PENALTIES, affordable // BEAM_COST)
     try:
-        if few >= LEAST and task_metric(plan) != "exact":  # short outputs hardly depend on it
+        if few >= LEAST and has_chosen_penalties(plan):
             length, coverage = choose_penalties(predictor, _spread(pairs, few))
             predictor.output_length = replace(predictor.output_length, penalty=length, coverage=coverage)
         calibrate_predictor(predictor, plan, _spread(pairs, count), None, DecodingConfig())

@@ -204,8 +204,7 @@ class LocalTraining:
         minutes, networks = self.plan.training.max_minutes, self.plan.training.ensemble
         if minutes is None:
             return None
-        has_penalties = self.plan.data.context is None and task_metric(self.plan) != "exact"
-        left = min(LEFT_SHARE * minutes * 60, LEFT_SECONDS) if has_penalties else 0.0
+        left = min(LEFT_SHARE * minutes * 60, LEFT_SECONDS) if has_chosen_penalties(self.plan) else 0.0
         return max(minutes * 30, minutes * 60 - self._spent - left) / networks
 
     def stop(self) -> None:
@@ -299,6 +298,11 @@ class LocalTraining:
 def task_metric(plan: Plan) -> str:
     """The metric of what a model is for: exact match of short outputs, else chrF."""
     return "exact" if plan.tokenizer.target_tokens in ("char", "symbol") else "chrf"
+
+
+def has_chosen_penalties(plan: Plan) -> bool:
+    """Whether the penalties of the beam search are chosen after training: for texts, since short outputs hardly depend on them."""
+    return plan.data.context is None and task_metric(plan) != "exact"
 
 
 def score_outputs(predictor: Predictor, pairs: Sequence[tuple[str, str]], metric: str) -> float:

@@ -1,4 +1,4 @@
-"""The penalties of a model's beam search: chosen on held-out pairs, kept with the model, and used where a search leaves it open."""
+"""The penalties of a model's beam search: chosen on held-out pairs, kept with the model, and used where a search leaves them open."""
 
 from __future__ import annotations
 
@@ -157,10 +157,13 @@ def test_models_of_earlier_versions_keep_theirs() -> None:
     assert (length.penalty, length.coverage) == (0.6, 0.0)
 
 
-@pytest.mark.parametrize("penalty", [-1, 101, "0.6", None, float("nan")])
-@pytest.mark.parametrize(
-    ("key", "name"), [("penalty", "length penalty from 0 to 10"), ("coverage", "coverage penalty from 0 to 100")]
-)
-def test_damaged_penalty_is_refused(key: str, name: str, penalty: object) -> None:
-    with pytest.raises(ModelFileError, match=name):
-        OutputLength.from_dict({"offset": 3, "slope": 1.0, key: penalty})
+@pytest.mark.parametrize("penalty", [-1, 11, "0.6", None, float("nan")])
+def test_damaged_penalty_is_refused(penalty: object) -> None:
+    with pytest.raises(ModelFileError, match="length penalty from 0 to 10"):
+        OutputLength.from_dict({"offset": 3, "slope": 1.0, "penalty": penalty})
+
+
+@pytest.mark.parametrize("penalty", [-1, 101, "0.2", None, float("nan")])
+def test_damaged_coverage_penalty_is_refused(penalty: object) -> None:
+    with pytest.raises(ModelFileError, match="coverage penalty from 0 to 100"):
+        OutputLength.from_dict({"offset": 3, "slope": 1.0, "coverage": penalty})
