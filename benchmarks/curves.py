@@ -7,11 +7,12 @@
     .venv/bin/python benchmarks/curves.py --draw        # docs/pictures/curves.svg, from all results/curves-*.jsonl
     .venv/bin/python benchmarks/curves.py --table       # the same as Markdown tables
 
-``DATA`` holds the folders multi30k, debian-en-de (descriptions), g2p2020 and debian-synopsis. ``nbtextgen`` and ``previous`` train once for each budget with
-``TextGenerator(max_minutes=M)`` and otherwise default settings; their time is all of ``fit``, tokenization included. Each peer
-trains once, up to the longest budget, and keeps its model at every budget; its clock counts updates only, neither start-up nor
-tokenization nor the writing of models, and both greedy and beam-5 outputs are decoded after training. Multi30k and descriptions are
-scored on their validation pairs with sacrebleu (detokenized, cased); dates, G2P and CMUdict (2,700 held-out words) by exact match, synopses by ROUGE-L.
+``DATA`` holds the folders multi30k, debian-en-de (descriptions), g2p2020 and debian-synopsis. ``nbtextgen`` and ``previous``
+train once for each budget with ``TextGenerator(max_minutes=M)`` and otherwise default settings; their time is all of ``fit``,
+tokenization included. Each peer trains once, up to the longest budget, and keeps its model at every budget; its clock counts
+updates only, neither start-up nor tokenization nor the writing of models, and both greedy and beam-5 outputs are decoded after
+training. Multi30k and descriptions are scored on their validation pairs with sacrebleu (detokenized, cased); dates, G2P and
+CMUdict (2,700 held-out words) by exact match, synopses by ROUGE-L.
 
 Programs run one after another. Each measurement is appended to ``--out`` at once, with machine, load, command and date;
 ``--resume`` skips those that are there. ``--clock cpu`` counts processor time instead, which for one thread is the wall time of a

@@ -63,15 +63,19 @@ def prepare(data: Path, work: Path, size: int) -> None:
 
 def parallel_lines(data: Path) -> dict[str, list[str]]:
     """Lines of ``train.en``, ``train.de``, ``val.en`` and ``val.de``, or the same from ``train.tsv`` and ``valid.tsv``."""
-    lines: dict[str, list[str]] = {}
-    for part, table in (("train", "train.tsv"), ("val", "valid.tsv")):
-        if (data / table).exists():
-            rows = [row.split("\t") for row in (data / table).read_text("utf-8").rstrip("\n").split("\n")]
-            lines |= {f"{part}.{side}": [row[column] for row in rows] for column, side in enumerate(SIDES)}
-        else:
-            for side in SIDES:
-                lines[f"{part}.{side}"] = (data / f"{part}.{side}").read_text("utf-8").rstrip("\n").split("\n")
-    return lines
+
+    def lines(name: str) -> list[str]:
+        return (data / name).read_text("utf-8").rstrip("\n").split("\n")
+
+    if not (data / "train.tsv").exists():
+        names = [f"{part}.{side}" for part in ("train", "val") for side in SIDES]
+        return {name: lines(name) for name in names}
+    tables = {
+        part: [row.split("\t") for row in lines(name)] for part, name in (("train", "train.tsv"), ("val", "valid.tsv"))
+    }
+    return {
+        f"{part}.{side}": [row[at] for row in rows] for part, rows in tables.items() for at, side in enumerate(SIDES)
+    }
 
 
 def plain(pieces: str) -> str:
