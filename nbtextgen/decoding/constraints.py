@@ -84,6 +84,9 @@ class Constraints:
         grams = generated.unfold(-1, size, 1)
         tail = generated[..., generated.shape[-1] - size + 1 :].unsqueeze(-2)
         same = (grams[..., :-1] == tail).all(-1) & (grams[..., 0] >= 0)
+        same &= (
+            grams[..., -1] < logs.shape[-1]
+        )  # free rows may hold copied words that no source of the batch has any more
         rows, columns, positions = same.nonzero(as_tuple=True)
         logs[rows, columns, grams[rows, columns, positions, -1]] = IMPOSSIBLE
 

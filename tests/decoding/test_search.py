@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
@@ -200,6 +200,7 @@ NETWORKS = (
     ),
     prefix=st.lists(st.integers(5, 15), max_size=2),
 )
+@example(1, NETWORKS[0], [1, 1, 2, 3], 1, DecodingConfig(beam=3, no_repeat_ngram=1, length_penalty=0.0), [5])
 def test_refilled_batch_generates_the_same_as_single_sources(
     seed: int, network: ModelConfig, lengths: list[int], places: int, config: DecodingConfig, prefix: list[int]
 ) -> None:
