@@ -23,7 +23,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -66,12 +66,13 @@ def measure(name: str, way: str, seconds: float) -> None:
     if way in ("old", "new, torch first"):
         import torch  # noqa: F401
     from nbtextgen import Pairs, TextGenerator
+    from nbtextgen.decoding import parallel
     from nbtextgen.inference import predictor
     from nbtextgen.training.controls import Controls
     from nbtextgen.training.events import Changed, Event, Step
 
     if way == "old":
-        predictor.LARGE_STEP, predictor.threads_spin = 0, lambda: False
+        parallel.using_threads = lambda _: nullcontext()  # one search with all threads
         full = lambda texts, config: max(1, min(torch.get_num_threads(), texts // config.batch_size))  # noqa: E731
         predictor.Predictor._split_sources = lambda self, texts, config: [  # type: ignore[method-assign]
             list(range(first, texts, full(texts, config))) for first in range(full(texts, config))

@@ -11,7 +11,6 @@ SPIN_COUNT = "1000"
 """Iterations for which a thread of libgomp spins before it sleeps. By default these are 300,000, and 1,000 where libgomp
 knows of more threads than cores; it cannot know of other processes. A thread that spins keeps the core from whoever it waits
 for: with one or two other busy processes two threads were 2 to 30 times slower than one."""
-_spinning = [False]
 
 
 def limit_spinning() -> None:
@@ -19,17 +18,8 @@ def limit_spinning() -> None:
 
     Child processes inherit the variable: training workers should, and other programs lose at most a few microseconds.
     """
-    if {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & set(os.environ):
-        return
-    if "torch" in sys.modules:
-        _spinning[0] = True
-    else:
+    if "torch" not in sys.modules and not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY"} & set(os.environ):
         os.environ["GOMP_SPINCOUNT"] = SPIN_COUNT
-
-
-def threads_spin() -> bool:
-    """Return ``True`` if torch was imported before spinning could be limited."""
-    return _spinning[0]
 
 
 def import_torch_elsewhere() -> None:

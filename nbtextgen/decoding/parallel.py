@@ -19,19 +19,17 @@ T = TypeVar("T")
 def run_parallel(
     searches: Sequence[Callable[[CancellationToken], T]],
     cancellation: CancellationToken | None = None,
-    *,
-    one_thread: bool = False,
 ) -> list[T]:
-    """Run every search in a thread of its own that computes on one core; return the results in order.
+    """Run every search in a Python thread that computes on one core; return the results in order.
 
     Every search checks the token that it is given at every step. If one fails, or the caller is interrupted, the others
     are cancelled. A search sees the context of the caller, so that what reports its progress in a notebook reaches the caller's
-    cell. With ``one_thread`` a single search computes on one core too, instead of with all threads.
+    cell. A single search runs in the caller's thread.
     """
     shared = CancellationToken(cancellation)
     cores = torch.get_num_threads()
     if len(searches) == 1:
-        with using_threads(1 if one_thread else cores):
+        with using_threads(1):
             return [searches[0](shared)]
     ready = threading.Barrier(len(searches) + 1)
 

@@ -18,7 +18,6 @@ from nbtextgen.confidence.confidence import Confidence
 from nbtextgen.confidence.features import Observation
 from nbtextgen.core.cancellation import CancellationToken, current_token
 from nbtextgen.core.errors import MemoryShortError, ModelFileError, OptionError
-from nbtextgen.core.process import threads_spin
 from nbtextgen.data.batching import CopyMap, Examples, Ids, encode_examples, padded_batches
 from nbtextgen.data.pairs import Pairs
 from nbtextgen.decoding.batch import to_list
@@ -46,8 +45,12 @@ MAX_SCORED_LOGITS = 1 << 26
 MAX_SEARCH_SOURCES = 4096
 """Sources per search. The search holds the tokens of all of them, and decodes a batch at a time."""
 
-LARGE_STEP = 32 * 384**2
-"""Rows x hidden size squared from which a decoding step spends its time on arithmetic rather than on Python."""
+LARGE_STEP = 48 * 512**2
+"""Rows x hidden size squared that each of several searches must have: smaller steps wait for Python more than they calculate.
+
+Two searches instead of one, on two quiet cores and beside a busy process: at half of this size each 0.8 to 1.05 and 0.6 to
+0.75 times as fast, at this size 1.2 to 1.4 and 0.84 to 0.97 times. One search with two threads is 1.2 times as fast on quiet
+cores at half of this size, and 0.7 times beside a busy process."""
 
 
 @dataclass(frozen=True)
@@ -343,7 +346,6 @@ class Predictor:
         run_parallel(
             [partial(search_within_memory, rows=rows) for rows in self._split_sources(texts, config)],
             cancellation,
-            one_thread=self.device.type == "cpu" and (threads_spin() or self._step_size(texts, config) < LARGE_STEP),
         )
 
     def _split_sources(self, texts: int, config: DecodingConfig) -> list[list[int]]:

@@ -134,14 +134,13 @@ def test_parallel_searches_generate_the_same_as_single_ones() -> None:
         torch.set_num_threads(before)
 
 
-def test_single_search_uses_one_thread_if_asked_and_restores_the_number() -> None:
+def test_single_search_uses_one_thread_and_restores_the_number() -> None:
     before = torch.get_num_threads()
     torch.set_num_threads(3)
     try:
-        assert run_parallel([lambda _: torch.get_num_threads()]) == [3]
-        assert run_parallel([lambda _: torch.get_num_threads()], one_thread=True) == [1]
+        assert run_parallel([lambda _: torch.get_num_threads()]) == [1]
         with pytest.raises(ZeroDivisionError):
-            run_parallel([lambda _: 1 // 0], one_thread=True)
+            run_parallel([lambda _: 1 // 0])
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
