@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from nbtextgen import Pairs, builtin
-from nbtextgen.tokenizers.token_unit import suitable_unit, suitable_units
+from nbtextgen.tokenizers.token_unit import is_prose, suitable_unit, suitable_units
 
 PHONES = ["k æ t", "b ɔ̃ ʒ u ʁ", "t͡ɕʰ a", "HH AH0 L OW1", "n i 3 h ao 3", "a"]
 
@@ -75,3 +77,43 @@ def test_other_short_targets_of_long_sources_are_cut_into_byte_pairs_too(targets
         "bpe",
         "bpe",
     )
+
+
+COLOURS, ANIMALS = (
+    ("red", "blue", "green", "grey", "old", "small"),
+    ("dog", "horse", "bird", "cat", "fish", "cow", "goat"),
+)
+VERBS = ("sees", "likes", "chases", "greets", "follows")
+
+
+def _sentences(count: int = 200) -> list[str]:
+    """Different short sentences, half of whose nouns are in two of them."""
+    draw = random.Random(1)
+    nouns = [*ANIMALS, *(f"{first}{second}" for first in ANIMALS for second in COLOURS)]
+    return [
+        f"the {draw.choice(COLOURS)} {draw.choice(nouns)} {draw.choice(VERBS)} a {draw.choice(nouns)}"
+        for _ in range(count)
+    ]
+
+
+def test_short_sentences_are_cut_into_byte_pairs() -> None:
+    sentences = _sentences()
+    others = [sentence.replace("the ", "").replace(" a ", " einen ").upper() for sentence in sentences]
+    assert suitable_units(sentences, others) == ("bpe", "bpe")
+    assert suitable_units(sentences, [text[:9] for text in sentences]) == ("bpe", "bpe")
+    assert suitable_units(sentences[:40], others[:40]) == ("char", "char")
+    assert suitable_units(sentences, others, ("char", None)) == ("char", "bpe")
+
+
+def test_sentences_and_their_pronunciations_stay_characters() -> None:
+    sentences = _sentences()
+    sounds = [sentence.translate(str.maketrans("aeiou", "ɑɛɪɔʊ")) for sentence in sentences]
+    assert suitable_units(sentences, sounds) == ("char", "char")
+    assert suitable_units(sentences, [" ".join(sound.replace(" ", "")) for sound in sounds]) == ("char", "symbol")
+
+
+def test_words_of_few_kinds_are_no_sentences() -> None:
+    numbers, dates = builtin("numbers", 2000), builtin("dates", 2000)
+    for pairs in (numbers, dates):
+        assert not is_prose(pairs.sources)
+        assert suitable_units(pairs.sources, pairs.targets) == ("char", "char")
