@@ -24,8 +24,9 @@ pairs and more it is at most 0.04 in numbers and at least 0.45 in captions and s
 PROSE_WORDS, PROSE_TYPES = 3.0, 0.2
 """Fewest words of letters in prose, on average, and fewest different ones that recur, for each text: short captions have 6.3 and 0.6,
 messages of programs 4 to 7 and 0.6, dates 1.3 and 0.1, numbers in words 4.7 and 0.1."""
-SAME_WORDS = 0.75
-"""Fraction of the pairs with equally many words on both sides from which one side is the other written differently, word by word."""
+SAME_WORDS, KEPT_WORDS = 0.75, 0.5
+"""Transcriptions: smallest fraction of pairs with equally many words on both sides (0.95 and more; translations have 0.2 to 0.5), and
+largest fraction of words in these that stay as they are (0.8 in sentences with typing errors)."""
 SYMBOL_MEAN, SYMBOL_MOST = 2.5, 4
 """Most characters of a symbol without combining marks, on average and of nearly all symbols (``tʃ``, ``AE1``)."""
 INVENTORY = 250
@@ -49,7 +50,7 @@ def suitable_units(
     BPE; of English numbers in digits, 99.6 % in words, and 34 % where the sources are BPE.
     """
     source, target = given[0] or suitable_unit(sources), given[1] or suitable_unit(targets)
-    if "symbol" not in (source, target) and not is_word_by_word(sources, targets):
+    if "symbol" not in (source, target) and not is_transcription(sources, targets):
         source = given[0] or ("bpe" if is_prose(sources) else source)
         target = given[1] or ("bpe" if is_prose(targets) else target)
     if any(given):
@@ -95,10 +96,21 @@ def _letters(part: str) -> str:
     return "" if any(map(str.isdigit, part)) else part.strip(string.punctuation).lower()
 
 
-def is_word_by_word(sources: Sequence[str], targets: Sequence[str]) -> bool:
-    """Whether nearly all pairs have equally many words on both sides, as a text and its pronunciation, or with and without errors."""
-    pairs = _sample(list(zip(sources, targets, strict=False)))
-    return sum(len(source.split()) == len(target.split()) for source, target in pairs) >= SAME_WORDS * len(pairs)
+def is_transcription(sources: Sequence[str], targets: Sequence[str]) -> bool:
+    """Whether nearly all pairs have equally many words on both sides, most of them changed: a text and its pronunciation, say.
+
+    A character of a script without spaces is a word, so Chinese and its pinyin are a text and its pronunciation too.
+    """
+    pairs = [(_words(source), _words(target)) for source, target in _sample(list(zip(sources, targets, strict=False)))]
+    parallel = [pair for pair in pairs if len(pair[0]) == len(pair[1])]
+    kept = [word == other for words, others in parallel for word, other in zip(words, others, strict=True)]
+    return len(parallel) >= SAME_WORDS * len(pairs) and sum(kept) <= KEPT_WORDS * len(kept)
+
+
+def _words(text: str) -> list[str]:
+    """The parts between spaces, and characters of scripts without spaces, that have a letter or digit."""
+    spaced = text if text.isascii() else compiled(UNSPACED).sub(r" \g<0> ", text)
+    return [part for part in spaced.split() if any(map(str.isalnum, part))]
 
 
 def suitable_unit(texts: Sequence[str]) -> str:

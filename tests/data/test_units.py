@@ -110,6 +110,12 @@ def test_sentences_and_their_pronunciations_stay_characters() -> None:
     sounds = [sentence.translate(str.maketrans("aeiou", "ɑɛɪɔʊ")) for sentence in sentences]
     assert suitable_units(sentences, sounds) == ("char", "char")
     assert suitable_units(sentences, [" ".join(sound.replace(" ", "")) for sound in sounds]) == ("char", "symbol")
+    syllables = [f"{first}{second}" for first in "bpmfdtl" for second in ("a", "ao", "an", "ang", "en", "ing")]
+    characters = [[(11 * at + 5 * row) % len(syllables) for at in range(6)] for row in range(200)]
+    chinese = ["".join(chr(0x4E00 + at) for at in row) + "\N{IDEOGRAPHIC FULL STOP}" for row in characters]
+    pinyin = [" ".join(syllables[at] for at in row) + "." for row in characters]
+    assert is_prose(pinyin)
+    assert suitable_units(chinese, pinyin) == suitable_units(pinyin, chinese) == ("char", "char")
 
 
 def test_words_of_few_kinds_are_no_sentences() -> None:
