@@ -8,11 +8,8 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from statistics import fmean
-from typing import TypeVar
 
 from nbtextgen.tokenizers.segmentation import UNSPACED, compiled
-
-T = TypeVar("T")
 
 SHORT_TEXT = 48
 """Most characters, on average, of texts that are read character by character."""
@@ -43,7 +40,8 @@ def suitable_units(
 ) -> tuple[str, str]:
     """The units of both sides: those that suit each, but one side of long texts makes a side of short ones BPE too.
 
-    If the unit of one side is ``given``, the other is the one that suits it alone.
+    Prose is ``bpe`` even if it is short, unless one side is a transcription of the other or symbols. If the unit of one side is
+    ``given``, the other is the one that suits it alone.
 
     A side that is spelled stays ``char``, since hardly any token of its BPE would be met often enough to be learned; so do the
     sources of spelled targets unless they are long. Of numbers in words, 2,000 pairs teach to write 99 % in digits, and 2 % in
@@ -101,7 +99,8 @@ def is_transcription(sources: Sequence[str], targets: Sequence[str]) -> bool:
 
     A character of a script without spaces is a word, so Chinese and its pinyin are a text and its pronunciation too.
     """
-    pairs = [(_words(source), _words(target)) for source, target in _sample(list(zip(sources, targets, strict=False)))]
+    samples = zip(_sample(sources), _sample(targets), strict=True)
+    pairs = [(_words(source), _words(target)) for source, target in samples]
     parallel = [pair for pair in pairs if len(pair[0]) == len(pair[1])]
     kept = [word == other for words, others in parallel for word, other in zip(words, others, strict=True)]
     return len(parallel) >= SAME_WORDS * len(pairs) and sum(kept) <= KEPT_WORDS * len(kept)
@@ -124,7 +123,7 @@ def suitable_unit(texts: Sequence[str]) -> str:
     return "char" if fmean(map(len, sample)) <= SHORT_TEXT else "bpe"
 
 
-def _sample(texts: Sequence[T]) -> Sequence[T]:
+def _sample(texts: Sequence[str]) -> Sequence[str]:
     return texts[:: max(1, len(texts) // 2000)]
 
 
