@@ -18,12 +18,12 @@ SPELLED_SOURCE = 128
 RECURRING, FEW_TEXTS = 0.2, 50
 """Largest fraction of words that are in two texts or more, in texts that are spelled, and texts that are too few to tell. Of 100
 pairs and more it is at most 0.04 in numbers and at least 0.45 in captions and synopses."""
-PROSE_WORDS, PROSE_TYPES = 3.0, 0.2
-"""Fewest words of letters in prose, on average, and fewest different ones that recur, for each text: short captions have 6.3 and 0.6,
-messages of programs 4 to 7 and 0.6, dates 1.3 and 0.1, numbers in words 4.7 and 0.1."""
-SAME_WORDS, KEPT_WORDS = 0.75, 0.5
-"""Transcriptions: smallest fraction of pairs with equally many words on both sides (0.95 and more; translations have 0.2 to 0.5), and
-largest fraction of words in these that stay as they are (0.8 in sentences with typing errors)."""
+PROSE_WORDS, PROSE_TYPES, PROSE_NUMBERS = 3.0, 0.2, 0.1
+"""Fewest words in prose, on average, fewest different ones that recur, for each text, and largest fraction of words with digits.
+Short captions have 7.2, 0.5 and 0; messages of programs 4 to 7, 0.4 to 0.9 and 0.02; dates 3.0, 0.2 and 0.6; numbers in words 4.5, 0.1 and 0."""
+SAME_WORDS, COMMON_WORDS = 0.75, 0.5
+"""Smallest fraction of pairs with equally many words on both sides, or of the targets' words that are words of their source, where one
+side is the other in another form: 0.95 in pronunciations, 0.7 in tables and typing errors; in translations 0.5 and 0.2."""
 SYMBOL_MEAN, SYMBOL_MOST = 2.5, 4
 """Most characters of a symbol without combining marks, on average and of nearly all symbols (``tʃ``, ``AE1``)."""
 INVENTORY = 250
@@ -40,7 +40,7 @@ def suitable_units(
 ) -> tuple[str, str]:
     """The units of both sides: those that suit each, but one side of long texts makes a side of short ones BPE too.
 
-    Prose is ``bpe`` even if it is short, unless one side is a transcription of the other or symbols. If the unit of one side is
+    Prose is ``bpe`` even if it is short, unless one side is the other in another form, or symbols. If the unit of one side is
     ``given``, the other is the one that suits it alone.
 
     A side that is spelled stays ``char``, since hardly any token of its BPE would be met often enough to be learned; so do the
@@ -48,7 +48,7 @@ def suitable_units(
     BPE; of English numbers in digits, 99.6 % in words, and 34 % where the sources are BPE.
     """
     source, target = given[0] or suitable_unit(sources), given[1] or suitable_unit(targets)
-    if "symbol" not in (source, target) and not is_transcription(sources, targets):
+    if "symbol" not in (source, target) and not is_rewriting(sources, targets):
         source = given[0] or ("bpe" if is_prose(sources) else source)
         target = given[1] or ("bpe" if is_prose(targets) else target)
     if any(given):
@@ -77,39 +77,41 @@ def is_spelled(texts: Sequence[str]) -> bool:
 
 
 def is_prose(texts: Sequence[str]) -> bool:
-    """Whether texts are made of many words that recur, as in sentences, captions or messages of programs.
+    """Whether texts are made of many words that recur, and few numbers, as in sentences, captions or messages of programs.
 
     Scripts that put no space between words have no prose in this sense.
     """
     sample = _sample(texts)
-    counted = Counter(word for text in sample for word in set(map(_letters, text.split())) if len(word) > 1)
-    types = sum(count > 1 for count in counted.values())
+    counted = Counter(word for text in sample for word in set(_words(text)))
+    numbers = sum(count for word, count in counted.items() if any(map(str.isdigit, word)))
+    recurring = sum(count > 1 for count in counted.values())
     return (
-        len(sample) >= FEW_TEXTS and counted.total() >= PROSE_WORDS * len(sample) and types >= PROSE_TYPES * len(sample)
+        len(sample) >= FEW_TEXTS
+        and counted.total() >= PROSE_WORDS * len(sample)
+        and recurring >= PROSE_TYPES * len(sample)
+        and numbers <= PROSE_NUMBERS * counted.total()
     )
 
 
-def _letters(part: str) -> str:
-    """A part between spaces in lower case, without punctuation around it; nothing if it has digits."""
-    return "" if any(map(str.isdigit, part)) else part.strip(string.punctuation).lower()
+def is_rewriting(sources: Sequence[str], targets: Sequence[str]) -> bool:
+    """Whether targets are their sources in another form.
 
-
-def is_transcription(sources: Sequence[str], targets: Sequence[str]) -> bool:
-    """Whether nearly all pairs have equally many words on both sides, most of them changed: a text and its pronunciation, say.
-
-    A character of a script without spaces is a word, so Chinese and its pinyin are a text and its pronunciation too.
+    Either most of their words are those of the source, as in tables that are put in order, or nearly all pairs have equally
+    many words, as a text and its pronunciation. A character of a script without spaces is a word here, as in Chinese and its pinyin.
     """
     samples = zip(_sample(sources), _sample(targets), strict=True)
-    pairs = [(_words(source), _words(target)) for source, target in samples]
-    parallel = [pair for pair in pairs if len(pair[0]) == len(pair[1])]
-    kept = [word == other for words, others in parallel for word, other in zip(words, others, strict=True)]
-    return len(parallel) >= SAME_WORDS * len(pairs) and sum(kept) <= KEPT_WORDS * len(kept)
+    pairs = [(_words(source, split=True), _words(target, split=True)) for source, target in samples]
+    equally_many = sum(len(words) == len(others) for words, others in pairs)
+    common = sum((Counter(words) & Counter(others)).total() for words, others in pairs)
+    written = sum(len(others) for _, others in pairs)
+    return equally_many >= SAME_WORDS * len(pairs) or common >= COMMON_WORDS * written
 
 
-def _words(text: str) -> list[str]:
-    """The parts between spaces, and characters of scripts without spaces, that have a letter or digit."""
-    spaced = text if text.isascii() else compiled(UNSPACED).sub(r" \g<0> ", text)
-    return [part for part in spaced.split() if any(map(str.isalnum, part))]
+def _words(text: str, *, split: bool = False) -> list[str]:
+    """The parts between spaces in lower case, without punctuation around them; scripts without spaces can be split into characters."""
+    spaced = compiled(UNSPACED).sub(r" \g<0> ", text) if split and not text.isascii() else text
+    parts = (part.strip(string.punctuation) for part in spaced.lower().split())
+    return [part for part in parts if any(map(str.isalnum, part))]
 
 
 def suitable_unit(texts: Sequence[str]) -> str:

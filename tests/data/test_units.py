@@ -98,11 +98,21 @@ def _sentences(count: int = 200) -> list[str]:
 
 def test_short_sentences_are_cut_into_byte_pairs() -> None:
     sentences = _sentences()
-    others = [sentence.replace("the ", "").replace(" a ", " einen ").upper() for sentence in sentences]
+    others = [" ".join(word[::-1] for word in text.split() if word not in ("the", "a")) for text in sentences]
     assert suitable_units(sentences, others) == ("bpe", "bpe")
-    assert suitable_units(sentences, [text[:9] for text in sentences]) == ("bpe", "bpe")
+    assert suitable_units(sentences, ["good" if "likes" in text else "bad" for text in sentences]) == ("bpe", "bpe")
     assert suitable_units(sentences[:40], others[:40]) == ("char", "char")
     assert suitable_units(sentences, others, ("char", None)) == ("char", "bpe")
+
+
+def test_other_forms_of_sentences_stay_characters() -> None:
+    sentences = _sentences()
+    for others in (
+        [text.replace("e", "", 1).title() for text in sentences],
+        [" ".join(reversed(text.split())) for text in sentences],
+        [f"{text.split()[-1]}, {text.split()[2]}" for text in sentences],
+    ):
+        assert suitable_units(sentences, others) == ("char", "char")
 
 
 def test_sentences_and_their_pronunciations_stay_characters() -> None:
@@ -116,6 +126,12 @@ def test_sentences_and_their_pronunciations_stay_characters() -> None:
     pinyin = [" ".join(syllables[at] for at in row) + "." for row in characters]
     assert is_prose(pinyin)
     assert suitable_units(chinese, pinyin) == suitable_units(pinyin, chinese) == ("char", "char")
+
+
+def test_names_and_quantities_are_no_sentences() -> None:
+    goods = [f"{text} {97 * at % 1000} kg" for at, text in enumerate(_sentences())]
+    assert is_prose(_sentences())
+    assert not is_prose([text.replace("the ", "").replace(" a ", " ") for text in goods])
 
 
 def test_words_of_few_kinds_are_no_sentences() -> None:
