@@ -20,10 +20,10 @@ RECURRING, FEW_TEXTS = 0.2, 50
 pairs and more it is at most 0.04 in numbers and at least 0.45 in captions and synopses."""
 PROSE_WORDS, PROSE_TYPES, PROSE_NUMBERS = 3.0, 0.2, 0.1
 """Fewest words in prose, on average, fewest different ones that recur, for each text, and largest fraction of words with digits.
-Short captions have 7.2, 0.5 and 0; messages of programs 4 to 7, 0.4 to 0.9 and 0.02; dates 3.0, 0.2 and 0.6; numbers in words 4.5, 0.1 and 0."""
+Short captions have 7.2, 0.5 and 0; messages of programs 4 to 8, 0.4 to 0.9 and 0.02; dates 3.4, 0.2 and 0.6; numbers in words 4.9, 0.1 and 0."""
 SAME_WORDS, COMMON_WORDS = 0.75, 0.5
 """Smallest fraction of pairs with equally many words on both sides, or of the targets' words that are words of their source, where one
-side is the other in another form: 0.95 in pronunciations, 0.7 in tables and typing errors; in translations 0.5 and 0.2."""
+side is the other in another form: 0.98 in pronunciations, 0.7 in tables and typing errors; in translations 0.5 and 0.3."""
 SYMBOL_MEAN, SYMBOL_MOST = 2.5, 4
 """Most characters of a symbol without combining marks, on average and of nearly all symbols (``tʃ``, ``AE1``)."""
 INVENTORY = 250
@@ -33,6 +33,7 @@ SPACED = 0.5
 ODD = 0.01
 """Largest fraction of the parts that are unlike a symbol."""
 _NUMBER = re.compile(r"\d\d")
+_BETWEEN_WORDS = re.compile(rf"[\s{re.escape(string.punctuation)}«»„“”…]+")
 
 
 def suitable_units(
@@ -108,10 +109,9 @@ def is_rewriting(sources: Sequence[str], targets: Sequence[str]) -> bool:
 
 
 def _words(text: str, *, split: bool = False) -> list[str]:
-    """The parts between spaces in lower case, without punctuation around them; scripts without spaces can be split into characters."""
+    """The parts between spaces and punctuation in lower case; scripts without spaces can be split into characters."""
     spaced = compiled(UNSPACED).sub(r" \g<0> ", text) if split and not text.isascii() else text
-    parts = (part.strip(string.punctuation) for part in spaced.lower().split())
-    return [part for part in parts if any(map(str.isalnum, part))]
+    return [part for part in _BETWEEN_WORDS.split(spaced.lower()) if any(map(str.isalnum, part))]
 
 
 def suitable_unit(texts: Sequence[str]) -> str:

@@ -111,6 +111,7 @@ def test_other_forms_of_sentences_stay_characters() -> None:
         [text.replace("e", "", 1).title() for text in sentences],
         [" ".join(reversed(text.split())) for text in sentences],
         [f"{text.split()[-1]}, {text.split()[2]}" for text in sentences],
+        ["who={2};what={3};whom={5}".format(*text.split()) for text in sentences],
     ):
         assert suitable_units(sentences, others) == ("char", "char")
 
