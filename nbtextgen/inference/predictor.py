@@ -48,9 +48,9 @@ MAX_SEARCH_SOURCES = 4096
 LARGE_STEP = 48 * 512**2
 """Rows x hidden size squared that each of several searches must have: smaller steps wait for Python more than they calculate.
 
-Two searches instead of one, on two quiet cores and beside a busy process: at half of this size each 0.8 to 1.05 and 0.6 to
-0.75 times as fast, at this size 1.2 to 1.4 and 0.84 to 0.97 times. One search with two threads is 1.2 times as fast on quiet
-cores at half of this size, and 0.7 times beside a busy process."""
+Two searches instead of one, on two quiet cores and beside a busy process: 0.8 to 1.05 and 0.6 to 0.75 times as fast
+with half of this size for each, 1.2 to 1.4 and 0.84 to 0.97 times with more than this size. One search with two threads is 1.2 times as
+fast with half of this size on quiet cores, and 0.7 times beside a busy process."""
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,8 @@ def suitable_units(
     sources of spelled targets unless they are long. Of numbers in words, 2,000 pairs teach to write 99 % in digits, and 2 % in
     BPE; of English numbers in digits, 99.6 % in words, and 34 % where the sources are BPE.
     """
+    if given[0] and given[1]:
+        return given[0], given[1]
     source, target = given[0] or suitable_unit(sources), given[1] or suitable_unit(targets)
     if "symbol" not in (source, target) and not is_rewriting(sources, targets):
         source = given[0] or ("bpe" if is_prose(sources) else source)
