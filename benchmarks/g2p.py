@@ -37,7 +37,7 @@ def one_language(data: Path, language: str, seeds: int, options: dict[str, Any])
 
     single = []
     for network in whole.networks:
-        model._predictor = Predictor(whole.source, whole.target, [network], whole.limit, whole.copy)
+        model._predictor = Predictor(whole.source, whole.target, [network], whole.output_length, whole.copy)
         single.append(round(errors(), 2))
     model._predictor = whole
     return {
