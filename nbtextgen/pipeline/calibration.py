@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import replace
@@ -20,10 +21,10 @@ from nbtextgen.evaluation.references import acceptable
 from nbtextgen.inference.generation import Generations
 from nbtextgen.inference.predictor import Predictor
 from nbtextgen.pipeline.defaults import Plan
-from nbtextgen.pipeline.fit import has_chosen_penalties
+from nbtextgen.pipeline.fit import has_chosen_penalties, seconds_after_training
 from nbtextgen.pipeline.model_data import model_references
+from nbtextgen.pipeline.penalties import BEAM, SEARCHES, choose_penalties
 from nbtextgen.pipeline.penalties import MAX_PAIRS as MOST_FOR_PENALTIES
-from nbtextgen.pipeline.penalties import choose_penalties
 from nbtextgen.pipeline.training_data import TrainingData
 from nbtextgen.training.events import Ended, Event, Validation
 
@@ -31,6 +32,8 @@ EXAMPLES_PER_PAIR = 50
 """Examples that training has read for each pair that it is calibrated on at its end, so that this takes some 2 % longer."""
 BEAM_COST = 5
 """What a pair costs on which the penalties of the search are chosen, in pairs that the confidence is calibrated on."""
+TIMED_PAIRS = 20
+"""Pairs whose outputs show how long the others take."""
 MAX_PAIRS = 2000
 """Pairs that a model is calibrated on at the end of training, at most."""
 EXACT_SHARE = 0.2
@@ -65,12 +68,33 @@ def calibrate_after_training(
     pairs = Pairs([source for source, _ in texts], [target for _, target in texts]) if valid is None else valid
     few = min(count, MOST_FOR_PENALTIES, affordable // BEAM_COST)
     try:
+        if plan.training.max_minutes:
+            count, few = _within_limit(predictor, plan, pairs, count, few)
         if few >= LEAST and has_chosen_penalties(plan):
             length, coverage = choose_penalties(predictor, _spread(pairs, few))
             predictor.output_length = replace(predictor.output_length, penalty=length, coverage=coverage)
         calibrate_predictor(predictor, plan, _spread(pairs, count), None, DecodingConfig())
     except (KeyboardInterrupt, MemoryShortError):
         return  # the model is whole without them
+
+
+def _within_limit(predictor: Predictor, plan: Plan, pairs: Pairs, count: int, few: int) -> tuple[int, int]:
+    """Lower the numbers of pairs, for the calibration and for the penalties, to what the time limit leaves seconds for.
+
+    What is left for the calibration is at least ``LEAST``. Outputs can be long, or never end after a short training.
+    """
+    sources = _spread(pairs, TIMED_PAIRS).sources
+
+    def seconds(config: DecodingConfig) -> float:
+        began = time.perf_counter()
+        predictor.predict(sources, config)
+        return max(1e-6, time.perf_counter() - began) / TIMED_PAIRS
+
+    calibration, penalties = seconds_after_training(plan)
+    count = min(count, max(LEAST, int(calibration / seconds(DecodingConfig()))))
+    if penalties:
+        few = min(few, int(penalties / (SEARCHES * seconds(DecodingConfig(beam=BEAM)))))
+    return count, few
 
 
 def _spread(pairs: Pairs, count: int) -> Pairs:

@@ -34,8 +34,10 @@ from nbtextgen.training.weight_averaging import SNAPSHOT, put
 
 TASK_PAIRS = 32
 """Held-out pairs that a validation generates for, to tell how good the model is at its task."""
-LEFT_SHARE, LEFT_SECONDS = 0.04, 10.0
-"""Part of the time limit, and most seconds, that are left for choosing the penalties of the beam search after training."""
+CALIBRATION_SHARE, CALIBRATION_SECONDS = 0.02, 5.0
+"""Part of the time limit, and most seconds, that are left for calibrating the confidence after training."""
+PENALTIES_SHARE, PENALTIES_SECONDS = 0.04, 10.0
+"""The same for choosing the penalties of the beam search."""
 SAME_OUTPUTS = 10
 """Held-out sources that show, if their outputs are all the same, that outputs do not depend on them."""
 
@@ -204,8 +206,7 @@ class LocalTraining:
         minutes, networks = self.plan.training.max_minutes, self.plan.training.ensemble
         if minutes is None:
             return None
-        left = min(LEFT_SHARE * minutes * 60, LEFT_SECONDS) if has_chosen_penalties(self.plan) else 0.0
-        return max(minutes * 30, minutes * 60 - self._spent - left) / networks
+        return max(minutes * 30, minutes * 60 - self._spent - sum(seconds_after_training(self.plan))) / networks
 
     def stop(self) -> None:
         """End the run under way, keeping its best weights."""
@@ -303,6 +304,13 @@ def task_metric(plan: Plan) -> str:
 def has_chosen_penalties(plan: Plan) -> bool:
     """Whether the penalties of the beam search are chosen after training: for texts, since short outputs hardly depend on them."""
     return plan.data.context is None and task_metric(plan) != "exact"
+
+
+def seconds_after_training(plan: Plan) -> tuple[float, float]:
+    """Seconds of the time limit that are left for the calibration of the confidence, and for the penalties of the beam search."""
+    limit = 0.0 if plan.data.context is not None else 60 * (plan.training.max_minutes or 0.0)
+    penalties = min(PENALTIES_SHARE * limit, PENALTIES_SECONDS) if has_chosen_penalties(plan) else 0.0
+    return min(CALIBRATION_SHARE * limit, CALIBRATION_SECONDS), penalties
 
 
 def score_outputs(predictor: Predictor, pairs: Sequence[tuple[str, str]], metric: str) -> float:

@@ -19,6 +19,8 @@ written (17.6). A summary leaves most of its source out (synopses: 4.4 and 19.1)
 BEAM = 5
 MAX_PAIRS = 150
 """Pairs that each of them is tried on, at most."""
+SEARCHES = 4
+"""Searches that the choice makes, as a rule."""
 
 
 def choose_penalties(predictor: Predictor, pairs: Pairs) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 import random
 from collections.abc import Callable
@@ -110,6 +111,31 @@ def test_training_chooses_them_for_texts_and_leaves_short_outputs_alone(monkeypa
     assert [(each.penalty, each.coverage) for each in lengths] == [(1.2, 0.3), (1.2, 0.3), (LENGTH_PENALTY, 0.0)]
     assert len(asked) == 2
     assert min(asked) >= 50
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        (1 / 1024, {"tried": 80, "calibrated": 80}),
+        (1 / 128, {"tried": 76, "calibrated": 80}),
+        (1 / 64, {"calibrated": 76}),
+        (100.0, {"calibrated": 50}),
+    ],
+)
+def test_time_limit_bounds_the_pairs_by_how_long_outputs_take(
+    seconds: float, expected: dict[str, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``seconds`` for a pair, of a minute, which leaves 1.2 s for the calibration and 2.4 s for four searches."""
+    asked, clock = dict[str, int](), itertools.count(0.0, seconds * calibration.TIMED_PAIRS)
+    monkeypatch.setattr(calibration, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
+    monkeypatch.setattr(calibration, "choose_penalties", lambda _, pairs: asked.update(tried=len(pairs)) or (1.4, 0.3))
+    monkeypatch.setattr(
+        calibration, "calibrate_predictor", lambda _, __, pairs, *___: asked.update(calibrated=len(pairs))
+    )
+    model = trained(max_minutes=1).fit(sentences(400), valid=sentences(480)[400:], callbacks=[])
+    assert asked == expected
+    assert (model.predictor.output_length.penalty == 1.4) == ("tried" in expected)
 
 
 @pytest.mark.usefixtures("at_once")
