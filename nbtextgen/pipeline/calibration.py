@@ -67,10 +67,11 @@ def calibrate_after_training(
     texts = data.valid_texts
     pairs = Pairs([source for source, _ in texts], [target for _, target in texts]) if valid is None else valid
     few = min(count, MOST_FOR_PENALTIES, affordable // BEAM_COST)
+    few = few if few >= LEAST and has_chosen_penalties(plan) else 0
     try:
         if plan.training.max_minutes:
             count, few = _within_limit(predictor, plan, pairs, count, few)
-        if few >= LEAST and has_chosen_penalties(plan):
+        if few:
             length, coverage = choose_penalties(predictor, _spread(pairs, few))
             predictor.output_length = replace(predictor.output_length, penalty=length, coverage=coverage)
         calibrate_predictor(predictor, plan, _spread(pairs, count), None, DecodingConfig())
@@ -81,7 +82,8 @@ def calibrate_after_training(
 def _within_limit(predictor: Predictor, plan: Plan, pairs: Pairs, count: int, few: int) -> tuple[int, int]:
     """Lower the numbers of pairs, for the calibration and for the penalties, to what the time limit leaves seconds for.
 
-    What is left for the calibration is at least ``LEAST``. Outputs can be long, or never end after a short training.
+    At least ``LEAST`` are left for the calibration, and for the penalties ``TIMED_PAIRS`` or none. Outputs can be long, or never end
+    after a short training.
     """
     sources = _spread(pairs, TIMED_PAIRS).sources
 
@@ -92,9 +94,9 @@ def _within_limit(predictor: Predictor, plan: Plan, pairs: Pairs, count: int, fe
 
     calibration, penalties = seconds_after_training(plan)
     count = min(count, max(LEAST, int(calibration / seconds(DecodingConfig()))))
-    if penalties:
+    if few:
         few = min(few, int(penalties / (SEARCHES * seconds(DecodingConfig(beam=BEAM)))))
-    return count, few
+    return count, few if few >= TIMED_PAIRS else 0
 
 
 def _spread(pairs: Pairs, count: int) -> Pairs:

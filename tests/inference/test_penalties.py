@@ -119,7 +119,8 @@ def test_training_chooses_them_for_texts_and_leaves_short_outputs_alone(monkeypa
     [
         (1 / 1024, {"tried": 80, "calibrated": 80}),
         (1 / 128, {"tried": 76, "calibrated": 80}),
-        (1 / 64, {"calibrated": 76}),
+        (1 / 64, {"tried": 38, "calibrated": 76}),
+        (1 / 32, {"calibrated": 50}),
         (100.0, {"calibrated": 50}),
     ],
 )
