@@ -273,6 +273,10 @@ def column_index(column: ColumnName, names: Sequence[str], side: str, first: int
     kind = f"{side} column".strip()
     if is_number(column):
         raise DataError(f"There is no {kind} {name}: the data has {counted(count, 'column')}.")
+    if isinstance(column, (list, tuple)):
+        raise DataError(
+            f"The {kind} is one column, not {name}; join several into one first, with a space between their texts."
+        )
     listed = ", ".join(names or map(str, range(1, count + 1)))
     raise DataError(f"There is no {kind} '{name}' (columns: {listed}).{nearest(name, names)}")
 
