@@ -86,6 +86,7 @@ def _within_limit(predictor: Predictor, plan: Plan, pairs: Pairs, count: int, fe
     after a short training.
     """
     sources = _spread(pairs, TIMED_PAIRS).sources
+    predictor.predict(sources[:1], DecodingConfig())  # the first search prepares 8-bit weights
 
     def seconds(config: DecodingConfig) -> float:
         began = time.perf_counter()
