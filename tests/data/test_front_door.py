@@ -253,12 +253,14 @@ def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
         Pairs.of(tmp_path / "a.csv", source="de")
 
 
-@pytest.mark.parametrize("both", [["lemma", "tags"], [1, 3]])
-def test_several_columns_for_a_side_are_refused(both: list[Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize("both", [["lemma", "tags"], [1, 3], "lemma,tags", "1, 3"])
+def test_several_columns_for_a_side_are_refused(both: Any, tmp_path: Path) -> None:
     write(tmp_path / "a.csv", "lemma,form,tags\nkala,kalan,GEN\ntalo,talon,GEN\n")
     for data in (tmp_path / "a.csv", pandas.read_csv(tmp_path / "a.csv")):
-        with pytest.raises(DataError, match=r"source column is one column, not \[.*join several into one first"):
-            Pairs.of(data, source=both, target="form")  # type: ignore[arg-type]
+        with pytest.raises(DataError, match="source column is one column, not .*; join several into one first"):
+            Pairs.of(data, source=both, target="form")
+    with pytest.raises(DataError, match="There is no source column 'lemma,tag'"):
+        Pairs.of(tmp_path / "a.csv", source="lemma,tag", target="form")
 
 
 # Headers ----------------------------------------------------------------------------------------------------------

@@ -273,7 +273,10 @@ def column_index(column: ColumnName, names: Sequence[str], side: str, first: int
     kind = f"{side} column".strip()
     if is_number(column):
         raise DataError(f"There is no {kind} {name}: the data has {counted(count, 'column')}.")
-    if isinstance(column, (list, tuple)):
+    parts = [part.strip() for part in name.split(",")]
+    if isinstance(column, (list, tuple)) or (
+        len(parts) > 1 and all(is_number(each) or each in names for each in parts)
+    ):
         raise DataError(
             f"The {kind} is one column, not {name}; join several into one first, with a space between their texts."
         )
