@@ -12,42 +12,43 @@ from nbtextgen.decoding.constraints import IMPOSSIBLE, Constraints, force_end
 from nbtextgen.decoding.hypothesis import Hypothesis, length_norm, uncovered
 from nbtextgen.tokenizers.base import EOS
 
-CHUNK_SIZE = 64
+CHUNK_SIZE = 128
 """Tokens of the vocabulary whose maximum is computed first, to search only the best chunks."""
 
 
 def best_extensions(sums: Tensor, logs: Tensor, count: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return the likeliest ``count`` one-token extensions of each row's hypotheses, or all if there are fewer.
 
-    Only the ``count`` chunks of the vocabulary with the largest maxima are searched: a token in another chunk has at
-    least ``count`` larger ones.
+    Only the ``count`` chunks of the vocabulary with the largest maxima are searched, since a token in another chunk has at
+    least ``count`` larger ones, and the tokens after the last whole chunk.
 
     Args:
         sums: log-probability of every hypothesis, ``(batch, width)``.
-        logs: log-probability of every next token, ``(batch, width, vocabulary)``, contiguous.
+        logs: log-probability of every next token, ``(batch, width, vocabulary)``.
 
     Returns:
         their log-probabilities, parent hypotheses and tokens, each ``(batch, count)``, best first.
     """
     batch, _, vocabulary = logs.shape
-    whole = vocabulary // CHUNK_SIZE * CHUNK_SIZE
-    if whole // CHUNK_SIZE < 2 * count:
-        totals = (sums.unsqueeze(-1) + logs).view(batch, -1)
-        best, flat = totals.topk(min(count, totals.shape[1]), -1)
+    chunks, after = divmod(vocabulary, CHUNK_SIZE)
+    if chunks < 2 * count:
+        best, flat = (sums.unsqueeze(-1) + logs).flatten(1).topk(min(count, logs[0].numel()), -1)
         return best, flat // vocabulary, flat % vocabulary
-    largest = logs[..., :whole].view(batch, -1, whole // CHUNK_SIZE, CHUNK_SIZE).amax(-1)
-    if whole < vocabulary:
-        largest = torch.cat([largest, logs[..., whole:].amax(-1, keepdim=True)], -1)
-    chunks = largest.shape[-1]
-    chosen = (sums.unsqueeze(-1) + largest).view(batch, -1).topk(count, -1).indices
-    parents = (chosen // chunks).repeat_interleave(CHUNK_SIZE, 1)
-    offsets = torch.arange(CHUNK_SIZE, device=logs.device)
-    tokens = ((chosen % chunks * CHUNK_SIZE).unsqueeze(-1) + offsets).view(batch, -1)
-    in_vocabulary = tokens < vocabulary
-    tokens = tokens.clamp_max(vocabulary - 1)
-    totals = sums.gather(1, parents) + logs.view(batch, -1).gather(1, parents * vocabulary + tokens)
-    best, positions = totals.masked_fill(~in_vocabulary, IMPOSSIBLE).topk(count, -1)
-    return best, parents.gather(1, positions), tokens.gather(1, positions)
+    whole = vocabulary - after
+    by_chunk = logs[..., :whole].unflatten(-1, (chunks, CHUNK_SIZE))
+    chosen = by_chunk.amax(-1).add_(sums.unsqueeze(-1)).flatten(1).topk(count, -1).indices
+    parents, numbers = chosen // chunks, chosen % chunks
+    rows = torch.arange(batch, device=logs.device).unsqueeze(1)
+    totals = (by_chunk[rows, parents, numbers] + sums.gather(1, parents).unsqueeze(-1)).flatten(1)
+    if after:
+        totals = torch.cat([totals, (logs[..., whole:] + sums.unsqueeze(-1)).flatten(1)], 1)
+    best, places = totals.topk(count, -1)
+    which, beyond = (places // CHUNK_SIZE).clamp_max(count - 1), places - count * CHUNK_SIZE
+    parents, tokens = parents.gather(1, which), numbers.gather(1, which) * CHUNK_SIZE + places % CHUNK_SIZE
+    if after:
+        parents = torch.where(beyond < 0, parents, beyond // after)
+        tokens = torch.where(beyond < 0, tokens, whole + beyond % after)
+    return best, parents, tokens
 
 
 class Beam(BatchSearch):

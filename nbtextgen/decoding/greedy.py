@@ -38,9 +38,7 @@ class GreedySearch(BatchSearch):
         """Append one token to every hypothesis."""
         batch, constraints = self.batch, self.constraints
         logs, attention, batch.state = batch.model.step(batch.last_tokens, batch.state)
-        allowed = logs
-        if constraints.exist:
-            allowed = constraints.apply(logs.clone(), batch.steps, batch.generated)
+        allowed = constraints.apply(logs, batch.steps, batch.generated)
         allowed = force_end(allowed, self.limits[batch.source_indices] <= batch.steps)
         if self.config.sample:
             indices: list[int] = to_list(batch.source_indices)
@@ -49,9 +47,9 @@ class GreedySearch(BatchSearch):
             rivals = likeliest_other(allowed, tokens)
         else:
             tokens, rivals = _best_two(allowed)
-        if not (allowed.gather(-1, tokens.unsqueeze(-1)).squeeze(-1)[~self.ended] > IMPOSSIBLE).all():
+        own = allowed.gather(-1, tokens.unsqueeze(-1)).squeeze(-1).float()
+        if not (own[~self.ended] > IMPOSSIBLE).all():
             raise OptionError(NOTHING_ALLOWED)
-        own = logs.gather(-1, tokens.unsqueeze(-1)).squeeze(-1).float()
         batch.append(tokens, own, attention, rivals=rivals)
         self.lengths[batch.source_indices] += ~self.ended
         self.ended = self.ended | (tokens == EOS)

@@ -108,12 +108,13 @@ def has_packed_products() -> bool:
     if not has_vnni():
         return False
     rows, weight = torch.tensor([[0, 255, 7], [254, 127, 0]]), torch.tensor([[127, -127, 3], [-5, 127, 99]])
+    ones, zeros, bias = torch.ones(2), torch.zeros(2, dtype=torch.long), torch.tensor([3.0, -4.0])
     try:
         packed = pack_weight(weight.to(torch.int8))
-        products = packed_products(rows.to(torch.uint8), packed, torch.ones(2), torch.zeros(2, dtype=torch.long))
+        products = packed_products(rows.to(torch.uint8), packed, ones, zeros, bias)
     except (AttributeError, RuntimeError, TypeError):  # another PyTorch has no such operation, or with other arguments
         return False
-    return torch.equal(products, ((rows - PACKED_ZERO_POINT) @ weight.t()).float())
+    return torch.equal(products, (rows - PACKED_ZERO_POINT) @ weight.t() + bias)
 
 
 def pack_weight(weight: Tensor) -> Tensor:
@@ -121,18 +122,19 @@ def pack_weight(weight: Tensor) -> Tensor:
     return torch.ops.onednn.qlinear_prepack(weight, None)
 
 
-def packed_products(rows: Tensor, packed: Tensor, scale: Tensor, zeros: Tensor) -> Tensor:
-    """Multiply 8-bit integers: ``(rows - PACKED_ZERO_POINT) @ weight.t() * scale`` in floating point, ``(rows, outputs)``.
+def packed_products(rows: Tensor, packed: Tensor, scale: Tensor, zeros: Tensor, bias: Tensor | None) -> Tensor:
+    """Multiply 8-bit integers: ``(rows - PACKED_ZERO_POINT) @ weight.t() * scale + bias`` in floating point, ``(rows, outputs)``.
 
     Args:
         rows: unsigned integers, ``(rows, inputs)``.
         packed: signed integers ``weight (outputs, inputs)`` from ``pack_weight``.
         scale: factor of every output, ``(outputs,)``.
         zeros: zeros as integers, ``(outputs,)``.
+        bias: what is added to every output, ``(outputs,)``; ``None`` adds nothing.
     """
     kind = torch.float32
     return torch.ops.onednn.qlinear_pointwise(
-        rows, 1.0, PACKED_ZERO_POINT, packed, scale, zeros, None, 1.0, 0, kind, "none", [], ""
+        rows, 1.0, PACKED_ZERO_POINT, packed, scale, zeros, bias, 1.0, 0, kind, "none", [], ""
     )
 
 

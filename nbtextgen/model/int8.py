@@ -46,10 +46,6 @@ INT8_MAX = 127
 MAX_PAIR_SUM = 160
 """Without VNNI, most that two neighbouring weights of one sign add up to: the kernel sums two products in 16 bits."""
 
-RESCALED_ROWS = 32
-"""Rows rescaled together, so that thousands of outputs still fit the CPU's cache. Beam 5, 64 sources, 8,000 outputs: 10.8 ms
-for the product and its log-probabilities by 16 rows, 26.0 ms in one piece; 32 rows are as fast in half the calls."""
-
 ADDED_INPUTS = 8
 """Inputs added to an LSTM; see ``_batch_invariant_lstm``."""
 
@@ -75,11 +71,15 @@ class VnniProducts:
 
     input_max = INT8_MAX
 
-    def __init__(self, weight: Tensor) -> None:
-        """Quantize ``weight (outputs, inputs)``."""
+    def __init__(self, weight: Tensor, bias: Tensor | None = None, unit: float = 1.0) -> None:
+        """Quantize ``weight (outputs, inputs)``.
+
+        Inputs are integers times ``unit``; ``bias (outputs,)`` is added to the products.
+        """
         self.added = max(0, 2 - weight.shape[1])  # with one input, PyTorch 2.13 returns other numbers (AVX512-VNNI)
         weight = nn.functional.pad(weight, (0, self.added))
-        self.weight, self.scale = _quantize(weight, weight.abs().amax(1) / INT8_MAX)
+        self.weight, scale = _quantize(weight, weight.abs().amax(1) / INT8_MAX)
+        self.scale, self.bias = scale * unit, bias
         self.zeros = torch.zeros(len(weight), dtype=torch.long)
 
     @cached_property
@@ -88,12 +88,14 @@ class VnniProducts:
         return pack_weight(self.weight) if has_packed_products() else None
 
     def __call__(self, rows: Tensor) -> Tensor:
-        """Multiply rounded ``rows (rows, inputs)`` by the weights: ``(rows, outputs)`` in floating point."""
+        """Multiply integers ``rows (rows, inputs)``, given in floating point, by the weights: ``(rows, outputs)``."""
         rows = nn.functional.pad(rows, (0, self.added)) if self.added else rows
         if len(rows) > 1 and self.packed is not None:
-            return packed_products((rows + PACKED_ZERO_POINT).to(torch.uint8), self.packed, self.scale, self.zeros)
+            rows = (rows + PACKED_ZERO_POINT).to(torch.uint8)
+            return packed_products(rows, self.packed, self.scale, self.zeros, self.bias)
         products = torch._int_mm(rows.to(torch.int8), self.weight.t())  # pyright: ignore[reportPrivateImportUsage, reportPrivateUsage]
-        return products.float().mul_(self.scale)
+        products = products.float().mul_(self.scale)
+        return products if self.bias is None else products.add_(self.bias)
 
 
 class FbgemmProducts:
@@ -105,8 +107,8 @@ class FbgemmProducts:
 
     input_max = ((1 << 15) - 1) // (2 * MAX_PAIR_SUM)
 
-    def __init__(self, weight: Tensor) -> None:
-        """Quantize and pack ``weight (outputs, inputs)``."""
+    def __init__(self, weight: Tensor, bias: Tensor | None = None, unit: float = 1.0) -> None:
+        """Quantize and pack; see ``VnniProducts``."""
         pairs = nn.functional.pad(weight, (0, weight.shape[1] % 2)).view(len(weight), -1, 2)
         largest_sum = torch.maximum(pairs.clamp_min(0).sum(2), -pairs.clamp_max(0).sum(2)).amax(1)
         # Rounding adds at most a half to each of two weights.
@@ -116,9 +118,9 @@ class FbgemmProducts:
             warnings.simplefilter("ignore")  # PyTorch will remove its quantized tensors one day; has_fbgemm() notices
             zeros = torch.zeros(len(scale), dtype=torch.long)
             quantized = torch._make_per_channel_quantized_tensor(  # pyright: ignore[reportPrivateImportUsage, reportPrivateUsage]
-                integers, scale.double(), zeros, 0
+                integers, scale.double() * unit, zeros, 0
             )
-            self.packed = torch.ops.quantized.linear_prepack(quantized, None)
+            self.packed = torch.ops.quantized.linear_prepack(quantized, bias)
 
     def __call__(self, rows: Tensor) -> Tensor:
         """See ``VnniProducts``."""
@@ -146,6 +148,10 @@ def _quantized_engine(name: str) -> Generator[None, None, None]:
             torch.backends.quantized.engine = before
 
 
+def _products_of_this_cpu() -> type[VnniProducts] | type[FbgemmProducts]:
+    return FbgemmProducts if has_fbgemm() else VnniProducts
+
+
 class Int8Linear(nn.Module):
     """``nn.Linear`` for inference, with weights and inputs quantized to 8-bit integers."""
 
@@ -155,7 +161,7 @@ class Int8Linear(nn.Module):
         """Quantize ``weight (outputs, inputs)``; the bias stays in floating point."""
         super().__init__()
         weight = weight.detach().float()
-        self.products = (FbgemmProducts if has_fbgemm() else VnniProducts)(weight)
+        self.products = _products_of_this_cpu()(weight)
         self.register_buffer("bias", weight.new_zeros(len(weight)) if bias is None else bias.detach().float())
 
     def forward(self, inputs: Tensor) -> Tensor:
@@ -163,21 +169,28 @@ class Int8Linear(nn.Module):
         products, scales = self._multiply(inputs)
         return torch.addcmul(self.bias, products, scales, out=products).view(*inputs.shape[:-1], -1)
 
-    def log_probabilities(self, inputs: Tensor) -> Tensor:
-        """Return the log-softmax of the outputs: ``(..., inputs)`` to ``(..., outputs)``."""
-        outputs, scales = self._multiply(inputs)
-        for start in range(0, len(outputs), RESCALED_ROWS):
-            rows = slice(start, start + RESCALED_ROWS)
-            part = torch.addcmul(self.bias, outputs[rows], scales[rows], out=outputs[rows])
-            torch.log_softmax(part, -1, out=part)
-        return outputs.view(*inputs.shape[:-1], -1)
-
     def _multiply(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Return products ``(rows, outputs)`` with the quantized inputs, and the inputs' scales ``(rows, 1)``."""
         rows = inputs.reshape(-1, inputs.shape[-1]).float()
         largest = rows.abs().amax(1, keepdim=True).clamp_min_(1e-12)
         rounded = (rows * (self.products.input_max / largest)).round_()
         return self.products(rounded), largest / self.products.input_max
+
+
+class Int8Output:
+    """The output layer. Its inputs are results of tanh, so one scale serves all rows, and the kernel adds the bias."""
+
+    def __init__(self, weight: Tensor, bias: Tensor) -> None:
+        """Quantize ``weight (outputs, inputs)``; the bias stays in floating point."""
+        kind = _products_of_this_cpu()
+        self.products = kind(weight.detach().float(), bias.detach().float(), 1 / kind.input_max)
+
+    def log_probabilities(self, inputs: Tensor) -> Tensor:
+        """Return the log-softmax of the outputs: ``(..., inputs)``, all from -1 to 1, to ``(..., outputs)``."""
+        rows = inputs.reshape(-1, inputs.shape[-1]).float()
+        outputs = self.products((rows * self.products.input_max).round_())
+        torch.log_softmax(outputs, -1, out=outputs)
+        return outputs.view(*inputs.shape[:-1], -1)
 
 
 class SigmoidTanh(nn.Module):
@@ -317,7 +330,7 @@ class Int8Seq2Seq:
         self.network._modules = dict(network._modules)  # pyright: ignore[reportPrivateUsage]
         self.network.encoder = BatchInvariantEncoder(network)  # type: ignore[assignment]
         self.network.decoder = self.decoder = _quantized_decoder(network.decoder, projected=self._table is not None)
-        self.output = Int8Linear(network.output_weight, network.output_bias)
+        self.output = Int8Output(network.output_weight, network.output_bias)
         self.start = self.network.start
         self.reorder, self.keep, self.replace = network.reorder, network.keep, network.replace
 

@@ -100,8 +100,7 @@ class BPETokenizer(Tokenizer):
     def _texts(self) -> list[str]:
         """The text of every id; a piece that is not whole characters shows its bytes."""
         texts = list[str]()
-        for piece in self._pieces:
-            raw = _bytes(piece)
+        for raw in self._raw_pieces:
             try:
                 texts.append(raw.decode())
             except UnicodeDecodeError:
@@ -113,7 +112,7 @@ class BPETokenizer(Tokenizer):
 
     def raw(self, number: int, /) -> bytes:
         """The bytes of one id; the special ones have none."""
-        return b"" if number < len(SPECIAL) else _bytes(self._pieces[number - len(SPECIAL)])
+        return b"" if number < len(SPECIAL) else self._raw_pieces[number - len(SPECIAL)]
 
     def merge_parts(self) -> dict[int, tuple[int, int]]:
         """For every token that was merged, the ids of the two it was merged from."""
@@ -139,12 +138,12 @@ class BPETokenizer(Tokenizer):
         return [[number + len(SPECIAL) for number in encoded.ids] for encoded in batch]
 
     def decode(self, ids: Iterable[int]) -> str:
-        raw, pieces = bytearray(), self._pieces
+        raw, pieces = bytearray(), self._raw_pieces
         for number in ids:
             if number == UNK:
                 raw += UNKNOWN.encode()
             elif number >= len(SPECIAL):
-                raw += _bytes(pieces[number - len(SPECIAL)])
+                raw += pieces[number - len(SPECIAL)]
         text = raw.decode(errors="replace")
         return text[1:] if text.startswith(" ") else text
 
@@ -152,6 +151,12 @@ class BPETokenizer(Tokenizer):
     def _pieces(self) -> list[str]:
         """All pieces in the order of their ids."""
         return sorted(self._vocabulary, key=self._vocabulary.__getitem__)
+
+    @cached_property
+    def _raw_pieces(self) -> list[bytes]:
+        """The bytes of all pieces, in the order of their ids."""
+        alphabet = _alphabet()
+        return [bytes(alphabet[character] for character in piece) for piece in self._pieces]
 
 
 def _built(vocabulary: dict[str, int], merges: list[tuple[str, str]], segmentation: object) -> tokenizers.Tokenizer:
@@ -166,11 +171,6 @@ def _built(vocabulary: dict[str, int], merges: list[tuple[str, str]], segmentati
         split = Split(Regex(_WORDS), "isolated")
         net.pre_tokenizer = Sequence([split, ByteLevel(add_prefix_space=False, use_regex=False)])
     return net
-
-
-def _bytes(piece: str) -> bytes:
-    alphabet = _alphabet()
-    return bytes(alphabet[character] for character in piece)
 
 
 @cache

@@ -13,7 +13,7 @@ from nbtextgen.model import int8, seq2seq
 from nbtextgen.model.config import ModelConfig
 from nbtextgen.model.cpu import has_fbgemm
 from nbtextgen.model.initialization import COMBINE_GAIN
-from nbtextgen.model.int8 import FbgemmProducts, Int8Linear, Int8Seq2Seq, VnniProducts, int8_is_faster
+from nbtextgen.model.int8 import FbgemmProducts, Int8Linear, Int8Output, Int8Seq2Seq, VnniProducts, int8_is_faster
 from nbtextgen.model.seq2seq import Seq2Seq
 
 EXTRAS = (
@@ -64,10 +64,14 @@ def test_product_is_within_the_rounding_error() -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 16, 37])
-def test_log_probabilities_are_those_of_the_outputs(rows: int) -> None:
+def test_log_probabilities_are_those_of_the_exact_outputs(rows: int) -> None:
     torch.manual_seed(2)
-    layer, inputs = Int8Linear(torch.randn(50, 16), torch.randn(50)), torch.randn(rows, 1, 16)
-    assert torch.allclose(layer.log_probabilities(inputs), layer(inputs).log_softmax(-1), atol=1e-6)
+    weight, bias, inputs = torch.randn(50, 16), torch.randn(50), torch.randn(rows, 1, 16).tanh()
+    output = Int8Output(weight, bias)
+    actual, most = output.log_probabilities(inputs), output.products.input_max
+    assert torch.allclose(actual, torch.nn.functional.linear(inputs, weight, bias).log_softmax(-1), atol=0.1)
+    rounded = type(output.products)(weight, None, 1 / most)(torch.eye(16))
+    assert torch.allclose(actual, ((inputs * most).round() @ rounded + bias).log_softmax(-1), atol=1e-5)
 
 
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
@@ -135,15 +139,18 @@ def test_a_row_does_not_depend_on_its_batch(inputs: int) -> None:
     torch.manual_seed(5)
     linear, rows = Int8Linear(torch.randn(64, inputs), torch.randn(64)), torch.randn(9, inputs)
     assert torch.equal(linear(rows)[4], linear(rows[4:5])[0])
-    assert torch.equal(linear.log_probabilities(rows)[4], linear.log_probabilities(rows[4:5])[0])
+    output = Int8Output(torch.randn(64, inputs), torch.randn(64)).log_probabilities
+    assert torch.equal(output(rows.tanh())[4], output(rows[4:5].tanh())[0])
 
 
 def test_without_packed_products_the_numbers_are_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(9)
     weight, rows = torch.randn(48, 100), torch.randint(-127, 128, (5, 100)).float()
-    packed = VnniProducts(weight)(rows)
+    bias = torch.randn(48)
+    packed = VnniProducts(weight)(rows), VnniProducts(weight, bias, 0.01)(rows)
     monkeypatch.setattr(int8, "has_packed_products", lambda: False)
-    assert torch.equal(VnniProducts(weight)(rows), packed)
+    assert torch.equal(VnniProducts(weight)(rows), packed[0])
+    assert torch.equal(VnniProducts(weight, bias, 0.01)(rows), packed[1])
 
 
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
