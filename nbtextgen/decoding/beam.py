@@ -12,7 +12,7 @@ from nbtextgen.decoding.constraints import IMPOSSIBLE, Constraints, force_end
 from nbtextgen.decoding.hypothesis import Hypothesis, length_norm, uncovered
 from nbtextgen.tokenizers.base import EOS
 
-CHUNK_SIZE = 128
+CHUNK_SIZE = 64
 """Tokens of the vocabulary whose maximum is computed first, to search only the best chunks."""
 
 
@@ -35,7 +35,7 @@ def best_extensions(sums: Tensor, logs: Tensor, count: int) -> tuple[Tensor, Ten
         best, flat = (sums.unsqueeze(-1) + logs).flatten(1).topk(min(count, logs[0].numel()), -1)
         return best, flat // vocabulary, flat % vocabulary
     whole = vocabulary - after
-    by_chunk = logs[..., :whole].unflatten(-1, (chunks, CHUNK_SIZE))
+    by_chunk = logs[..., :whole].view(batch, -1, chunks, CHUNK_SIZE)
     chosen = by_chunk.amax(-1).add_(sums.unsqueeze(-1)).flatten(1).topk(count, -1).indices
     parents, numbers = chosen // chunks, chosen % chunks
     rows = torch.arange(batch, device=logs.device).unsqueeze(1)
