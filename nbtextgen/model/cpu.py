@@ -104,17 +104,17 @@ def has_vnni() -> bool:
 
 @functools.cache
 def has_packed_products() -> bool:
-    """Whether this PyTorch has oneDNN's exact products with packed 8-bit weights, on a CPU with VNNI."""
+    """Whether this PyTorch has oneDNN's products with packed 8-bit weights, exact to the bit, on a CPU with VNNI."""
     if not has_vnni():
         return False
     rows, weight = torch.tensor([[0, 255, 7], [254, 127, 0]]), torch.tensor([[127, -127, 3], [-5, 127, 99]])
-    ones, zeros, bias = torch.ones(2), torch.zeros(2, dtype=torch.long), torch.tensor([3.0, -4.0])
+    scale, zeros, bias = torch.tensor([0.1, 0.3]), torch.zeros(2, dtype=torch.long), torch.tensor([0.7, -0.4])
     try:
         packed = pack_weight(weight.to(torch.int8))
-        products = packed_products(rows.to(torch.uint8), packed, ones, zeros, bias)
+        products = packed_products(rows.to(torch.uint8), packed, scale, zeros, bias)
     except (AttributeError, RuntimeError, TypeError):  # another PyTorch has no such operation, or with other arguments
         return False
-    return torch.equal(products, (rows - PACKED_ZERO_POINT) @ weight.t() + bias)
+    return torch.equal(products, (rows - PACKED_ZERO_POINT) @ weight.t() * scale + bias)
 
 
 def pack_weight(weight: Tensor) -> Tensor:

@@ -166,15 +166,10 @@ class Int8Linear(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Map ``(..., inputs)`` to ``(..., outputs)``."""
-        products, scales = self._multiply(inputs)
-        return torch.addcmul(self.bias, products, scales, out=products).view(*inputs.shape[:-1], -1)
-
-    def _multiply(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
-        """Return products ``(rows, outputs)`` with the quantized inputs, and the inputs' scales ``(rows, 1)``."""
-        rows = inputs.reshape(-1, inputs.shape[-1]).float()
+        rows, most = inputs.reshape(-1, inputs.shape[-1]).float(), self.products.input_max
         largest = rows.abs().amax(1, keepdim=True).clamp_min_(1e-12)
-        rounded = (rows * (self.products.input_max / largest)).round_()
-        return self.products(rounded), largest / self.products.input_max
+        products = self.products((rows * (most / largest)).round_())
+        return torch.addcmul(self.bias, products, largest / most, out=products).view(*inputs.shape[:-1], -1)
 
 
 class Int8Output:
