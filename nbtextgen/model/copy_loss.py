@@ -7,6 +7,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from nbtextgen.model.cpu import linear
 from nbtextgen.model.loss import Context, position_blocks, scaled_gradients
 
 MIN_PROBABILITY = 1e-12
@@ -42,7 +43,7 @@ class _CopyLoss(torch.autograd.Function):
         with torch.autocast(hidden.device.type, enabled=False):
             for block in position_blocks(hidden.shape[0], vocabulary):
                 part, block_gate, copied = hidden[block], gate[block], pointed[block]
-                logits = torch.addmm(low_bias, part, low_weight.t()).to(dtype)
+                logits = linear(part, low_weight, low_bias).to(dtype)
                 normalizer = logits.logsumexp(-1, keepdim=True)
                 generated = (logits.gather(1, ids[block]) - normalizer).exp().squeeze(1) * in_vocabulary[block]
                 mixture = block_gate * generated + (1 - block_gate) * copied
@@ -58,7 +59,7 @@ class _CopyLoss(torch.autograd.Function):
                     grad -= smoothing / vocabulary
                 grad.scatter_add_(1, ids[block], -share[:, None])
                 low = grad.to(hidden.dtype)
-                torch.mm(low, low_weight, out=grad_hidden[block])
+                grad_hidden[block] = linear(low, low_weight.t())
                 grad_weight += torch.mm(low.t(), part)
                 grad_bias += grad.sum(0)
                 grad_gate[block] = scale * (copied - generated)

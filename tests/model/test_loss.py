@@ -7,6 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nbtextgen.model import cpu
 from nbtextgen.model import loss as module
 from nbtextgen.model.loss import fused_loss
 from nbtextgen.model.recurrent import Dropout
@@ -63,6 +64,48 @@ def test_low_precision_differs_from_full_by_its_rounding_only() -> None:
         actual.append((total.item(), shared.grad))
     assert actual[1][0] == pytest.approx(actual[0][0], rel=1e-3)
     assert float((actual[1][1] - actual[0][1]).norm() / actual[0][1].norm()) < 0.02
+
+
+@pytest.mark.parametrize("rows", [1, 3, 64, 200])
+@pytest.mark.parametrize("with_bias", [False, True])
+@pytest.mark.parametrize("kind", [torch.float64, torch.float32, torch.bfloat16])
+def test_linear_layers_are_those_of_pytorch_in_any_order_of_the_memory(
+    rows: int, with_bias: bool, kind: torch.dtype
+) -> None:
+    generator = torch.Generator().manual_seed(rows)
+    inputs, weight, bias = (torch.randn(*shape, generator=generator) for shape in ((rows, 33), (50, 33), (50,)))
+    expected = inputs.to(kind).double() @ weight.to(kind).double().t() + (bias.to(kind).double() if with_bias else 0.0)
+    tolerance = {torch.float64: 1e-12, torch.float32: 1e-4, torch.bfloat16: 0.1}[kind]
+    for other in (weight.to(kind), weight.to(kind).t().contiguous().t()):
+        outputs = cpu.linear(inputs.to(kind), other, bias.to(kind) if with_bias else None)
+        torch.testing.assert_close(outputs.double(), expected, rtol=0, atol=tolerance)
+
+
+def test_a_pytorch_without_onednn_computes_the_same_linear_layer(monkeypatch) -> None:
+    generator = torch.Generator().manual_seed(1)
+    inputs, weight, bias = (torch.randn(*shape, generator=generator) for shape in ((40, 33), (50, 33), (50,)))
+    expected = cpu.linear(inputs, weight, bias)
+
+    def missing(*_: object) -> None:
+        raise AttributeError("'_OpNamespace' 'mkldnn' object has no attribute '_linear_pointwise'")
+
+    monkeypatch.setattr(cpu, "_onednn_linear", missing)
+    cpu._has_onednn_linear.cache_clear()
+    try:
+        torch.testing.assert_close(cpu.linear(inputs, weight, bias), expected)
+        assert not cpu._has_onednn_linear()
+    finally:
+        cpu._has_onednn_linear.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("positions", "vocabulary"), [(1, 5), (600, 8000), (1024, 8000), (700, 5_000_000), (50_000, 70)]
+)
+def test_blocks_cover_all_positions_once(positions: int, vocabulary: int) -> None:
+    blocks = list(module.position_blocks(positions, vocabulary))
+    assert [row for block in blocks for row in range(positions)[block]] == list(range(positions))
+    whole = [block.stop - block.start for block in blocks]
+    assert all(rows == 16 or rows % module.BLOCK_STEP == 0 for rows in whole), whole
 
 
 @pytest.mark.parametrize("variational", [False, True])
