@@ -96,14 +96,16 @@ def bf16_works() -> bool:
 
 
 @functools.cache
-def _has_onednn_linear() -> bool:
-    """Whether this PyTorch has oneDNN's linear layer for tensors in their usual order."""
-    rows, weight, bias = torch.tensor([[1.0, 2.0]]), torch.tensor([[3.0, 5.0], [7.0, 11.0]]), torch.tensor([1.0, 2.0])
+def _has_onednn_linear(dtype: torch.dtype) -> bool:
+    """Whether this PyTorch has oneDNN's linear layer for tensors in their usual order, and this CPU computes it in ``dtype``."""
+    if dtype not in (torch.float32, torch.bfloat16):
+        return False
+    rows, weight, bias = [[1.0, 2.0]], [[3.0, 5.0], [7.0, 11.0]], [1.0, 2.0]
     try:
-        outputs = _onednn_linear(rows, weight, bias)
+        outputs = _onednn_linear(*(torch.tensor(values, dtype=dtype) for values in (rows, weight, bias)))
     except (AttributeError, RuntimeError, TypeError):  # another PyTorch has no such operation, or with other arguments
         return False
-    return torch.equal(outputs, torch.tensor([[14.0, 31.0]]))
+    return torch.equal(outputs, torch.tensor([[14.0, 31.0]], dtype=dtype))
 
 
 def _onednn_linear(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -121,7 +123,7 @@ def linear(rows: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         weight: ``(outputs, inputs)``, in any order of the memory.
         bias: ``(outputs,)``; ``None`` adds nothing.
     """
-    if rows.device.type == "cpu" and rows.dtype in (torch.float32, torch.bfloat16) and _has_onednn_linear():
+    if rows.device.type == "cpu" and _has_onednn_linear(rows.dtype):
         return _onednn_linear(rows, weight, bias)
     return torch.nn.functional.linear(rows, weight, bias)
 

@@ -93,7 +93,7 @@ def test_a_pytorch_without_onednn_computes_the_same_linear_layer(monkeypatch) ->
     cpu._has_onednn_linear.cache_clear()
     try:
         torch.testing.assert_close(cpu.linear(inputs, weight, bias), expected)
-        assert not cpu._has_onednn_linear()
+        assert not cpu._has_onednn_linear(torch.float32)
     finally:
         cpu._has_onednn_linear.cache_clear()
 
