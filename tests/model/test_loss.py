@@ -98,6 +98,13 @@ def test_a_pytorch_without_onednn_computes_the_same_linear_layer(monkeypatch) ->
         cpu._has_onednn_linear.cache_clear()
 
 
+def test_onednn_that_is_switched_off_is_not_used(monkeypatch) -> None:
+    inputs, weight = torch.ones(2, 3), torch.ones(4, 3)
+    monkeypatch.setattr(cpu, "_onednn_linear", lambda *_: pytest.fail("oneDNN was used"))
+    monkeypatch.setattr(torch.backends.mkldnn, "enabled", False)
+    assert cpu.linear(inputs, weight).tolist() == [[3.0] * 4] * 2
+
+
 @pytest.mark.parametrize(
     ("positions", "vocabulary"), [(1, 5), (600, 8000), (1024, 8000), (700, 5_000_000), (50_000, 70)]
 )
