@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 
 import torch
@@ -101,11 +101,16 @@ def _has_onednn_linear(dtype: torch.dtype) -> bool:
     if dtype not in (torch.float32, torch.bfloat16):
         return False
     rows, weight, bias = [[1.0, 2.0]], [[3.0, 5.0], [7.0, 11.0]], [1.0, 2.0]
+    arguments = [torch.tensor(values, dtype=dtype) for values in (rows, weight, bias)]
+    return _works(lambda: _onednn_linear(*arguments), torch.tensor([[14.0, 31.0]], dtype=dtype))
+
+
+def _works(compute: Callable[[], Tensor], expected: Tensor) -> bool:
+    """Whether ``compute``, whose operations are not public, gives exactly ``expected`` with this PyTorch on this CPU."""
     try:
-        outputs = _onednn_linear(*(torch.tensor(values, dtype=dtype) for values in (rows, weight, bias)))
+        return torch.equal(compute(), expected)
     except (AttributeError, RuntimeError, TypeError):  # another PyTorch has no such operation, or with other arguments
         return False
-    return torch.equal(outputs, torch.tensor([[14.0, 31.0]], dtype=dtype))
 
 
 def _onednn_linear(rows: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -142,12 +147,11 @@ def has_packed_products() -> bool:
         return False
     rows, weight = torch.tensor([[0, 255, 7], [254, 127, 0]]), torch.tensor([[127, -127, 3], [-5, 127, 99]])
     scale, zeros, bias = torch.tensor([0.1, 0.3]), torch.zeros(2, dtype=torch.long), torch.tensor([0.7, -0.4])
-    try:
-        packed = pack_weight(weight.to(torch.int8))
-        products = packed_products(rows.to(torch.uint8), packed, scale, zeros, bias)
-    except (AttributeError, RuntimeError, TypeError):  # another PyTorch has no such operation, or with other arguments
-        return False
-    return torch.equal(products, (rows - PACKED_ZERO_POINT) @ weight.t() * scale + bias)
+
+    def compute() -> Tensor:
+        return packed_products(rows.to(torch.uint8), pack_weight(weight.to(torch.int8)), scale, zeros, bias)
+
+    return _works(compute, (rows - PACKED_ZERO_POINT) @ weight.t() * scale + bias)
 
 
 def pack_weight(weight: Tensor) -> Tensor:
